@@ -1,0 +1,1 @@
+"""The kinds of array that op code can be given."""

@@ -1,0 +1,383 @@
+"""The vocabulary on NumPy arrays: each word bound once to the leanest NumPy function."""
+
+from typing import Any
+
+import numpy as np
+
+from .._core import dtypes
+from .._core.kinds import known
+from . import convolution, gamma, linear_algebra, ordering, special, strides
+from . import random_bits as random
+
+# NumPy 2.3 understands out=... as "an array, also for 0-dim results"; before, None gives a scalar,
+# and the caller wraps it.
+OUT: Any = ... if np.lib.NumpyVersion(np.__version__) >= "2.3.0" else None
+BLOCK = 512  # rows summed by NumPy before the partial sums are added: keeps outer-axis sums accurate
+
+_KINDS = {"bool": "b", "integral": "iu", "signed integer": "i", "unsigned integer": "u",
+          "real floating": "f", "complex floating": "c", "numeric": "iufc"}  # fmt: skip
+
+
+def _along(shape: tuple, indices: Any, axis: int) -> tuple:
+    """The key that np.take_along_axis builds, at a third of its price."""
+    axis %= len(shape)
+    n = len(shape)
+    rows: list = [
+        np.arange(k).reshape((1,) * i + (-1,) + (1,) * (n - i - 1))
+        for i, k in enumerate(indices.shape)
+    ]
+    rows[axis] = indices
+    return tuple(rows)
+
+
+def _outer(x: np.ndarray, axis: Any) -> bool:
+    """Whether this sum runs over a long outer axis in float32, where NumPy adds naively."""
+    if axis.__class__ is not int or x.dtype is not dtypes.F32 or x.ndim < 2:
+        return False
+    axis %= x.ndim
+    return axis != x.ndim - 1 and x.shape[axis] > BLOCK
+
+
+def _blocked_sum(x: np.ndarray, axis: int, keepdims: bool) -> np.ndarray:
+    starts = np.arange(0, x.shape[axis], BLOCK)
+    parts = np.add.reduceat(x, starts, axis)
+    return np.add.reduce(parts, axis, dtypes.F64, keepdims=keepdims, out=OUT).astype(x.dtype)
+
+
+_MODES = {"add": np.add, "mul": np.multiply, "max": np.maximum, "min": np.minimum}
+
+
+class Numpy:
+    """Words on ndarrays. Dtype arguments may be NumPy's or Rushlight's."""
+
+    level = 0
+    name = "numpy"
+    bool, int64, int32, uint8 = dtypes.BOOL, dtypes.I64, np.dtype("int32"), np.dtype("uint8")
+    int8, int16 = np.dtype("int8"), np.dtype("int16")
+    float32, float64 = dtypes.F32, dtypes.F64
+    complex64, complex128 = np.dtype("complex64"), np.dtype("complex128")
+
+    # -- pointwise
+    add, subtract, multiply, divide = np.add, np.subtract, np.multiply, np.true_divide
+    floor_divide, remainder, fmod, pow = np.floor_divide, np.remainder, np.fmod, np.power
+    negative, sign = np.negative, np.sign
+    abs, square = np.absolute, np.square
+    floor, ceil, trunc, round = np.floor, np.ceil, np.trunc, np.rint
+    sqrt, exp, exp2, expm1 = np.sqrt, np.exp, np.exp2, np.expm1
+    log, log1p, log2, log10 = np.log, np.log1p, np.log2, np.log10
+    sin, cos, tan, asin, acos, atan = np.sin, np.cos, np.tan, np.arcsin, np.arccos, np.arctan
+    atan2, sinh, cosh, tanh = np.arctan2, np.sinh, np.cosh, np.tanh
+    asinh, acosh, atanh = np.arcsinh, np.arccosh, np.arctanh
+    maximum, minimum, fmax, fmin = np.maximum, np.minimum, np.fmax, np.fmin
+    hypot, copysign, nextafter, ldexp, frexp = (
+        np.hypot, np.copysign, np.nextafter, np.ldexp, np.frexp)  # fmt: skip
+    gcd, lcm = np.gcd, np.lcm
+    equal, not_equal, less, less_equal = np.equal, np.not_equal, np.less, np.less_equal
+    greater, greater_equal = np.greater, np.greater_equal
+    logical_and, logical_or = np.logical_and, np.logical_or
+    logical_xor, logical_not = np.logical_xor, np.logical_not
+    bitwise_and, bitwise_or, bitwise_xor = np.bitwise_and, np.bitwise_or, np.bitwise_xor
+    bitwise_invert = np.invert
+    bitwise_left_shift, bitwise_right_shift = np.left_shift, np.right_shift
+    isnan, isinf, isfinite, signbit = np.isnan, np.isinf, np.isfinite, np.signbit
+    where = staticmethod(np.where)  # a Python function in a class would be bound: ufuncs are not
+    angle = staticmethod(np.angle)
+    erf, erfinv = staticmethod(special.erf), staticmethod(special.erfinv)
+    erfc, erfcx = staticmethod(special.erfc), staticmethod(special.erfcx)
+    ndtri, log_ndtr = staticmethod(special.ndtri), staticmethod(special.log_ndtr)
+    lgamma, digamma = staticmethod(gamma.lgamma), staticmethod(gamma.digamma)
+    polygamma, zeta = staticmethod(gamma.polygamma), staticmethod(gamma.zeta)
+    gammainc, gammaincc = staticmethod(gamma.gammainc), staticmethod(gamma.gammaincc)
+    i0, i0e = staticmethod(special.i0), staticmethod(special.i0e)
+    i1, i1e = staticmethod(special.i1), staticmethod(special.i1e)
+
+    @staticmethod
+    def real(x: Any) -> Any:
+        return x.real
+
+    @staticmethod
+    def imag(x: Any) -> Any:
+        return x.imag
+
+    @staticmethod
+    def conj(x: Any) -> Any:
+        """The conjugate; a real array itself."""
+        return np.conjugate(x) if x.dtype.kind == "c" else x
+
+    @staticmethod
+    def complex(re: Any, im: Any) -> Any:
+        made = np.empty(
+            np.broadcast_shapes(re.shape, im.shape), np.result_type(re.dtype, np.complex64)
+        )
+        made.real, made.imag = re, im
+        return made
+
+    @staticmethod
+    def astype(x: Any, dtype: Any) -> Any:
+        return dtypes.cast(x, dtype)
+
+    @staticmethod
+    def bitcast(x: Any, dtype: Any) -> Any:
+        return x.view(dtypes.carrier(dtype))
+
+    @staticmethod
+    def isdtype(dtype: Any, kind: str) -> Any:
+        """Whether a dtype is of a kind, by the array API's names."""
+        return dtypes.carrier(dtype).kind in _KINDS[kind] or (
+            kind in ("real floating", "numeric") and dtype == dtypes.BFLOAT16
+        )
+
+    @staticmethod
+    def finfo(dtype: Any) -> Any:
+        return dtypes.finfo(dtypes.of(dtype))
+
+    @staticmethod
+    def check(condition: Any, message: Any, error: Any = RuntimeError) -> None:
+        """Raise unless all of `condition` holds; kinds that know no values skip it."""
+        if not np.all(condition):
+            raise error(message() if callable(message) else message)
+
+    # -- reductions and scans
+    @staticmethod
+    def sum(x: Any, axis: Any = None, keepdims: Any = False, dtype: Any = None) -> Any:
+        if dtype is None:
+            if _outer(x, axis):
+                return _blocked_sum(x, axis % x.ndim, keepdims)
+            return np.add.reduce(x, axis, keepdims=keepdims, out=OUT)
+        return np.add.reduce(x, axis, dtypes.carrier(dtype), keepdims=keepdims, out=OUT)
+
+    @staticmethod
+    def prod(x: Any, axis: Any = None, keepdims: Any = False, dtype: Any = None) -> Any:
+        to = None if dtype is None else dtypes.carrier(dtype)
+        return np.multiply.reduce(x, axis, to, keepdims=keepdims, out=OUT)
+
+    @staticmethod
+    def max(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+        return np.maximum.reduce(x, axis, keepdims=keepdims, out=OUT)
+
+    @staticmethod
+    def min(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+        return np.minimum.reduce(x, axis, keepdims=keepdims, out=OUT)
+
+    @staticmethod
+    def any(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+        return np.logical_or.reduce(x, axis, keepdims=keepdims, out=OUT)
+
+    @staticmethod
+    def all(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+        return np.logical_and.reduce(x, axis, keepdims=keepdims, out=OUT)
+
+    @staticmethod
+    def argmax(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+        return np.asarray(x.argmax(axis, keepdims=keepdims), dtypes.I64)
+
+    @staticmethod
+    def argmin(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+        return np.asarray(x.argmin(axis, keepdims=keepdims), dtypes.I64)
+
+    @staticmethod
+    def cumulative_sum(x: Any, axis: int) -> Any:
+        """Running sums, float32 added up in float64 as PyTorch's accuracy needs."""
+        if x.dtype is dtypes.F32:
+            return np.add.accumulate(x, axis, dtypes.F64).astype(dtypes.F32)
+        return np.add.accumulate(x, axis)
+
+    @staticmethod
+    def cumulative_prod(x: Any, axis: int) -> Any:
+        if x.dtype is dtypes.F32:
+            return np.multiply.accumulate(x, axis, dtypes.F64).astype(dtypes.F32)
+        return np.multiply.accumulate(x, axis)
+
+    cumulative_max = staticmethod(ordering.cumulative_max)
+    cumulative_min = staticmethod(ordering.cumulative_min)
+
+    # -- shape
+    @staticmethod
+    def permute_dims(x: Any, axes: Any) -> Any:
+        return x.transpose(axes)
+
+    @staticmethod
+    def reshape(x: Any, shape: Any) -> Any:
+        return x.reshape(shape)
+
+    @staticmethod
+    def broadcast_to(x: Any, shape: Any) -> Any:
+        """A view with zero strides, writable where `x` is, so that views of it can be told apart."""
+        if x.shape == shape:
+            return x
+        extra = len(shape) - x.ndim
+        if extra < 0 or any(k != n and k != 1 for k, n in zip(x.shape, shape[extra:])):
+            raise ValueError(f"cannot broadcast {x.shape} to {shape}")
+        strides = (0,) * extra + tuple(
+            0 if k != n else s for k, n, s in zip(x.shape, shape[extra:], x.strides)
+        )
+        return np.ndarray(shape, x.dtype, x, 0, strides) if _own(x) else np.broadcast_to(x, shape)
+
+    @staticmethod
+    def concat(xs: Any, axis: int = 0) -> Any:
+        return np.concatenate(xs, axis)
+
+    @staticmethod
+    def flip(x: Any, axis: Any) -> Any:
+        axes = [axis % x.ndim] if axis.__class__ is int else [a % x.ndim for a in axis]
+        return x[tuple(slice(None, None, -1) if i in axes else slice(None) for i in range(x.ndim))].copy()
+
+    @staticmethod
+    def index(x: Any, key: Any) -> Any:
+        """Basic key: ints, slices, None, Ellipsis; always a view."""
+        made = x[key]
+        if made.__class__ is not np.ndarray or made.base is None:  # all ints: NumPy gives a copy
+            made = x[(*key, ...) if key.__class__ is tuple else (key, ...)]
+        return made
+
+    @staticmethod
+    def write(x: Any, value: Any, key: Any) -> Any:
+        """x with x[key] replaced: the functional form of an assignment."""
+        made = x.copy()
+        made[key] = value
+        return made
+
+    @staticmethod
+    def pad(x: Any, widths: Any, value: Any = 0) -> Any:
+        """x with (before, after) elements of `value` added on each axis."""
+        shape = tuple(n + a + b for n, (a, b) in zip(x.shape, widths))
+        made = np.zeros(shape, x.dtype) if value == 0 else np.full(shape, value, x.dtype)
+        made[tuple(slice(a, a + n) for n, (a, _) in zip(x.shape, widths))] = x
+        return made
+
+    @staticmethod
+    def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+        """A view of the diagonal, as the last axis (writable where `x` is)."""
+        made = x.diagonal(offset, axis1, axis2)
+        if x.flags.writeable:
+            made.flags.writeable = True
+        return made
+
+    @staticmethod
+    def set_diagonal(x: Any, value: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+        """x with a diagonal replaced."""
+        made = np.array(x)
+        seen = made.diagonal(offset, axis1, axis2)
+        seen.flags.writeable = True
+        seen[...] = value
+        return made
+
+    @staticmethod
+    def copy(x: Any) -> Any:
+        """The same values in memory of their own, in the same order of axes."""
+        return x.copy("K")
+
+    as_strided = staticmethod(strides.as_strided)
+    unstrided = staticmethod(strides.unstrided)
+    write_strided = staticmethod(strides.write_strided)
+
+    @staticmethod
+    def contiguous(x: Any) -> Any:
+        """A copy with the elements in order in memory."""
+        return x.copy("C")
+
+    @staticmethod
+    def alias(x: Any) -> Any:
+        """The same memory."""
+        return x
+
+    windows = staticmethod(convolution.windows)
+    unwindows = staticmethod(convolution.unwindows)
+
+    # -- gather and scatter
+    @staticmethod
+    def take(x: Any, indices: Any, axis: int = 0) -> Any:
+        return x.take(indices, axis)
+
+    @staticmethod
+    def take_along_axis(x: Any, indices: Any, axis: int) -> Any:
+        return x[_along(x.shape, indices, axis)]
+
+    @staticmethod
+    def put(x: Any, indices: Any, values: Any, axis: int = 0, mode: str = "set") -> Any:
+        """x with the slices at 1-D `indices` along `axis` set, or combined with `values`."""
+        made = np.array(x)
+        key = (slice(None),) * (axis % x.ndim) + (indices,)
+        if mode == "set":
+            made[key] = values
+        elif mode == "add" and axis % x.ndim == 0:
+            ordering.add_rows(made, indices, np.broadcast_to(values, (len(indices), *x.shape[1:])))
+        else:
+            _MODES[mode].at(made, key, values)
+        return made
+
+    @staticmethod
+    def scatter(x: Any, indices: Any, values: Any, axis: int, mode: str = "set") -> Any:
+        """x with values put at `indices` along `axis`, or combined with what is there."""
+        made = np.array(x)
+        key = _along(x.shape, indices, axis)
+        if values.__class__ is np.ndarray and values.shape != indices.shape:
+            values = values[tuple(slice(n) for n in indices.shape)] if values.ndim else values
+        if mode == "set":
+            made[key] = values
+        else:
+            _MODES[mode].at(made, key, values)
+        return made
+
+    @staticmethod
+    def searchsorted(sorted: Any, values: Any, right: Any = False) -> Any:
+        """Where each value would go in sorted rows (last axis)."""
+        return ordering.searchsorted(sorted, values, right)
+
+    sort, argsort = staticmethod(ordering.sort), staticmethod(ordering.argsort)
+
+    # -- contraction
+    matmul = np.matmul
+    conv = staticmethod(convolution.conv)
+    conv_input = staticmethod(convolution.conv_input)
+    conv_weight = staticmethod(convolution.conv_weight)
+
+    # -- creation
+    @staticmethod
+    def full(shape: Any, value: Any, dtype: Any) -> Any:
+        to = dtypes.carrier(dtype)
+        if value.__class__ is np.ndarray:
+            return np.array(np.broadcast_to(value, shape), to)
+        if to == dtypes.BFLOAT16:
+            return np.full(shape, dtypes.to_bfloat16(np.asarray(value)), to)
+        return np.zeros(shape, to) if value == 0 else np.full(shape, value, to)
+
+    @staticmethod
+    def zeros_like(x: Any) -> Any:
+        return np.zeros(x.shape, x.dtype)
+
+    @staticmethod
+    def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = dtypes.I64) -> Any:
+        if stop is None:
+            start, stop = 0, start
+        return np.arange(start, stop, step, dtypes.carrier(dtype))
+
+    bits = staticmethod(random.bits)
+
+    # -- where values must be known
+    @staticmethod
+    def nonzero(x: Any) -> Any:
+        """(count, ndim) int64: the places of the elements that are not zero."""
+        return np.stack([np.asarray(a, dtypes.I64) for a in np.nonzero(x)], -1) if x.ndim else (
+            np.zeros((int(x != 0), 0), dtypes.I64)
+        )
+
+    unique = staticmethod(ordering.unique)
+    cholesky, qr, svd = (staticmethod(getattr(linear_algebra, n)) for n in ("cholesky", "qr", "svd"))
+    eig, eigh, solve = (staticmethod(getattr(linear_algebra, n)) for n in ("eig", "eigh", "solve"))
+    inv, det, slogdet = (staticmethod(getattr(linear_algebra, n)) for n in ("inv", "det", "slogdet"))
+    triangular_solve = staticmethod(linear_algebra.triangular_solve)
+    lu, order_of = staticmethod(linear_algebra.lu), staticmethod(linear_algebra.order_of)
+    cofactors = staticmethod(linear_algebra.cofactors)
+    matrix_exp = staticmethod(linear_algebra.matrix_exp)
+    fft, ifft = staticmethod(np.fft.fft), staticmethod(np.fft.ifft)
+    rfft, irfft = staticmethod(np.fft.rfft), staticmethod(np.fft.irfft)
+
+
+def _own(x: np.ndarray) -> bool:
+    """Whether np.ndarray can be laid over x's own buffer (contiguous and writable)."""
+    return x.flags.c_contiguous and x.flags.writeable and x.dtype.hasobject is False
+
+
+NUMPY = Numpy()
+known.numpy = NUMPY

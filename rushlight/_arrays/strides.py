@@ -1,0 +1,66 @@
+"""Views by explicit strides on NumPy arrays, checked against the memory that is there."""
+
+from typing import Any
+
+import numpy as np
+
+
+def owner(x: np.ndarray) -> np.ndarray:
+    """The array that owns the memory of `x`."""
+    while isinstance(x.base, np.ndarray):
+        x = x.base
+    return x
+
+
+def as_strided(x: np.ndarray, size: tuple, stride: tuple, offset: Any = None) -> np.ndarray:
+    """The memory behind `x` at `offset` elements, under `size` and `stride` (in elements).
+
+    Raises:
+        RuntimeError: where that would leave the memory.
+    """
+    if len(size) != len(stride):
+        raise RuntimeError("mismatch in length of strides and shape")
+    base, k = owner(x), x.itemsize
+    start = base.__array_interface__["data"][0]
+    if offset is None:
+        offset = (x.__array_interface__["data"][0] - start) // k
+    last = offset + sum((n - 1) * s for n, s in zip(size, stride)) if all(size) else offset
+    if min(stride, default=0) < 0 or offset < 0 or (all(size) and (last + 1) * k > base.nbytes):
+        raise RuntimeError(
+            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and "
+            f"itemsize {k} requiring a storage size of {(last + 1) * k} are out of bounds for "
+            f"storage of size {base.nbytes}"
+        )
+    flat = np.ndarray((base.nbytes // k,), x.dtype, base, 0) if base.flags.c_contiguous else base.ravel("K")
+    return np.ndarray(size, x.dtype, flat, offset * k, tuple(s * k for s in stride))
+
+
+def _places(x: Any, size: tuple, stride: tuple, offset: Any) -> tuple[np.ndarray, np.ndarray]:
+    """For each element of the view, the number of its place in x's memory; and the same for x."""
+    base, k = owner(x), x.itemsize
+    begin = (x.__array_interface__["data"][0] - base.__array_interface__["data"][0]) // k
+    at = begin if offset is None else offset
+    view = np.full(size, at, np.int64)
+    for i, (n, s) in enumerate(zip(size, stride)):
+        view += (np.arange(n) * s).reshape([-1 if j == i else 1 for j in range(len(size))])
+    own = np.full(x.shape, begin, np.int64)
+    for i, (n, s) in enumerate(zip(x.shape, x.strides)):
+        own += (np.arange(n) * (s // k)).reshape([-1 if j == i else 1 for j in range(x.ndim)])
+    return view, own
+
+
+def unstrided(g: np.ndarray, x: np.ndarray, size: tuple, stride: tuple, offset: Any) -> np.ndarray:
+    """The adjoint of `as_strided`: what arrives at each element of `x`."""
+    view, own = _places(x, size, stride, offset)
+    total = np.zeros(max(view.max(initial=0), own.max(initial=0)) + 1, g.dtype)
+    np.add.at(total, view, g)
+    return total[own]
+
+
+def write_strided(x: np.ndarray, new: np.ndarray, size: tuple, stride: tuple, offset: Any) -> np.ndarray:
+    """x with the part that the view shows replaced by `new`."""
+    view, own = _places(x, size, stride, offset)
+    total = np.zeros(max(view.max(initial=0), own.max(initial=0)) + 1, x.dtype)
+    total[own] = x
+    total[view] = new
+    return total[own]

@@ -1,0 +1,290 @@
+"""Backward: the walk started from tensors, and what becomes of its results."""
+
+from typing import Any
+
+from . import modes
+from .kinds import DIFFERENTIABLE, known, namespace
+from .tape import AccumulateGrad, Node, Port, TensorBase, Walk, make, ndarray, owned
+from .views import edge
+
+
+class _OnTensors:
+    """How a walk that is itself recorded opens what was saved: as the tensors they were."""
+
+    reruns = True
+
+    def tensor(self, x: TensorBase) -> TensorBase:
+        return x
+
+    def output(self, array: Any, node: Node, cell: list) -> TensorBase:
+        t = make(array)
+        t.node, t.needs, t.version = node, True, cell
+        return t
+
+    def outputs(self, arrays: tuple, node: Node) -> tuple:
+        made = []
+        for i, array in enumerate(arrays):
+            t = None if array is None else make(array)
+            if t is not None and array.dtype.kind in "fc":
+                t.node, t.needs = Port(node, i, len(arrays)), True
+            made.append(t)
+        return tuple(made)
+
+    def kept(self, value: Any) -> Any:
+        return make(value) if hasattr(value, "shape") and not isinstance(value, TensorBase) else value
+
+
+class _OnLevel:
+    """How a walk over arrays that transform (batched, dual) opens what was saved: entered into them."""
+
+    reruns = False
+
+    def __init__(self, names: Any) -> None:
+        self.names = names
+
+    def tensor(self, x: TensorBase) -> Any:
+        return self.names.enter(x)
+
+    def output(self, array: Any, node: Node, cell: list) -> Any:
+        return self.kept(array)
+
+    def outputs(self, arrays: tuple, node: Node) -> tuple:
+        return tuple(self.kept(a) for a in arrays)
+
+    def kept(self, value: Any) -> Any:
+        if value.__class__ is ndarray or (
+            hasattr(value, "names") and value.names is not self.names
+        ):
+            return self.names.enter(make(value))
+        return value
+
+
+ON_TENSORS = _OnTensors()
+
+
+def _unwrap(t: Any) -> Any:
+    return t.array
+
+
+def _same(t: Any) -> Any:
+    return t
+
+
+def walk_for(arrays: list, retain: bool, create: bool, where: Any) -> Walk:
+    """The walk over arrays of the outermost kind among `arrays`, or over tensors to be recorded."""
+    if create:
+        return Walk(DIFFERENTIABLE, True, ON_TENSORS, _same, _same)
+    m = known.numpy
+    for a in arrays:
+        if a.__class__ is not ndarray and (m is known.numpy or a.names.level > m.level):
+            m = a.names
+    lift = _OnLevel(m) if m.level > 0 else None
+
+    def wrap(array: Any) -> Any:
+        return make(array, where)
+
+    return Walk(m, retain, lift, wrap, _unwrap)
+
+
+def seeds(tensors: list, gradients: list) -> list:
+    """The gradient to start with for each tensor: given, or one for a scalar.
+
+    Raises:
+        RuntimeError: where none is given for a tensor of several elements, or the shape differs.
+    """
+    made = []
+    for i, (t, g) in enumerate(zip(tensors, gradients)):
+        if edge(t) is None:
+            raise RuntimeError(
+                f"element {i} of tensors does not require grad and does not have a grad_fn. "
+                "Nothing that led to it asked for gradients: set requires_grad=True on a tensor "
+                "before the computation, and see that it did not run under no_grad or detach()."
+            )
+        if g is None:
+            size = 1
+            for n in t.array.shape:
+                size *= n
+            if size != 1:
+                raise RuntimeError(
+                    "grad can be implicitly created only for scalar outputs. This one has shape "
+                    f"{list(t.array.shape)}: reduce it, as in loss.mean().backward(), or pass gradient=."
+                )
+            if t.array.dtype.kind == "c":
+                raise RuntimeError(
+                    "grad can be implicitly created only for real scalar outputs but got "
+                    f"{known.tensor.dtype.fget(t)}"
+                )
+            m = namespace(t.array)
+            g = make(m.full(t.array.shape, 1, t.array.dtype), t.device)
+        elif tuple(g.array.shape) != tuple(t.array.shape):
+            raise RuntimeError(
+                f"Mismatch in shape: grad_output[{i}] has a shape of torch.Size({list(g.array.shape)}) and "
+                f"output[{i}] has a shape of torch.Size({list(t.array.shape)})."
+            )
+        made.append(g)
+    return made
+
+
+def backward(
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
+) -> None:
+    """Add the gradients of `tensors` to the `.grad` of the leaves (or of `inputs` alone)."""
+    tensors = [tensors] if isinstance(tensors, TensorBase) else list(tensors)
+    gradients = _listed(grad_tensors, len(tensors))
+    gradients = seeds(tensors, gradients)
+    retain = create_graph if retain_graph is None else retain_graph
+    roots = [edge(t) for t in tensors]
+    with modes.enable_grad() if create_graph else modes.no_grad():
+        walk = walk_for([t.array for t in tensors], retain, create_graph, tensors[0].device)
+        chosen = None
+        if inputs is not None:
+            chosen = [inputs] if isinstance(inputs, TensorBase) else list(inputs)
+            if not chosen:
+                raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+            walk.ask([edge(x) for x in chosen], roots)
+        values = [_enter(walk, g, create_graph) for g in gradients]
+        leaves = walk.run(list(zip(roots, values)))
+        if chosen is not None:
+            found = _found(walk, chosen, leaves)
+            leaves = {x: g for x, g in found.items() if g is not None}
+            del found
+    accumulate(leaves, create_graph)
+
+
+def _enter(walk: Walk, g: TensorBase, create: bool) -> Any:
+    if create:
+        return g
+    return g.array if walk.lift is None else walk.lift.tensor(g)
+
+
+def _listed(given: Any, n: int) -> list:
+    if given is None:
+        return [None] * n
+    return [given] if isinstance(given, TensorBase) else list(given)
+
+
+def _found(walk: Walk, inputs: list, leaves: dict) -> dict:
+    """What arrived at each input, by input."""
+    made = {}
+    for x in inputs:
+        where = edge(x)
+        if where is None:
+            made[x] = None
+        elif where.__class__ is Port:
+            made[x] = walk.found.get((where.node, where.index))
+        elif where.is_node:
+            made[x] = walk.found.get((where, 0))
+        else:
+            made[x] = leaves.get(where)
+    return made
+
+
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple:
+    """The gradients of `outputs` for `inputs`, leaving every `.grad` alone.
+
+    Raises:
+        RuntimeError: where an input was not used (unless `allow_unused`).
+    """
+    outputs = [outputs] if isinstance(outputs, TensorBase) else list(outputs)
+    inputs = [inputs] if isinstance(inputs, TensorBase) else list(inputs)
+    if is_grads_batched:
+        return _batched_grad(outputs, inputs, grad_outputs, create_graph, allow_unused)
+    gradients = seeds(outputs, _listed(grad_outputs, len(outputs)))
+    for x in inputs:
+        if edge(x) is None:
+            raise RuntimeError("One of the differentiated Tensors does not require grad")
+    retain = create_graph if retain_graph is None else retain_graph
+    roots = [edge(t) for t in outputs]
+    with modes.enable_grad() if create_graph else modes.no_grad():
+        walk = walk_for([t.array for t in outputs], retain, create_graph, outputs[0].device)
+        walk.ask([edge(x) for x in inputs], roots)
+        values = [_enter(walk, g, create_graph) for g in gradients]
+        leaves = walk.run(list(zip(roots, values)))
+        found = _found(walk, inputs, leaves)
+    made = []
+    for x in inputs:
+        g = found[x]
+        if g is None:
+            made.append(_unused(x, allow_unused, materialize_grads))
+        else:
+            made.append(_hooked(x, g if create_graph else make(g, x.device)))
+    return tuple(made)
+
+
+def _hooked(x: TensorBase, g: Any) -> Any:
+    """A leaf's gradient after its hooks."""
+    if x.node is None:
+        for hook in list(x.__dict__.get("_backward_hooks", {}).values()):
+            made = hook(g)
+            g = g if made is None else made
+    return g
+
+
+def _unused(x: TensorBase, allow: bool | None, materialize: bool) -> Any:
+    if materialize:
+        return make(namespace(x.array).zeros_like(x.array), x.device)
+    if not allow:
+        raise RuntimeError(
+            "One of the differentiated Tensors appears to not have been used in the graph. Set "
+            "allow_unused=True if this is the desired behavior."
+        )
+    return None
+
+
+def _batched_grad(outputs: list, inputs: list, grad_outputs: Any, create: bool, allow: Any) -> tuple:
+    """One gradient for each row of the given ones."""
+    rows = _listed(grad_outputs, len(outputs))
+    count = rows[0].array.shape[0]
+    each = [
+        grad(outputs, inputs, [r[i] for r in rows], True, create, allow) for i in range(count)
+    ]
+    stack = DIFFERENTIABLE.stack
+    return tuple(None if gs[0] is None else stack(list(gs)) for gs in zip(*each))
+
+
+def accumulate(leaves: dict, create: bool) -> None:
+    """Add gradients to `.grad`, after the leaf's hooks; then its post-accumulate hooks."""
+    while leaves:
+        leaf, g = leaves.popitem()
+        d = leaf.__dict__
+        if d:
+            for hook in list(d.get("_backward_hooks", {}).values()) if leaf.node is None else ():
+                made = hook(g if create else make(g, leaf.device))
+                if made is not None:
+                    g = made if create else made.array
+        if leaf.grad is None:
+            leaf.grad = g if create else make(owned(g), leaf.device)
+            if modes.local.trace is not None and not create:
+                modes.local.trace.born(leaf.grad)
+        elif create or leaf.grad.needs:
+            with modes.enable_grad() if create else modes.no_grad():
+                leaf.grad = leaf.grad + (g if create else make(g, leaf.device))
+        else:
+            with modes.no_grad():
+                leaf.grad.add_(make(g, leaf.device))
+        if d:
+            for hook in list(d.get("_post_accumulate_grad_hooks", {}).values()):
+                hook(leaf)
+
+
+def gradient_edge(t: TensorBase) -> tuple:
+    """The node and output number that gradients of `t` go to."""
+    where = edge(t)
+    if where is None:
+        raise RuntimeError("Can't get gradient edge for a Tensor that does not require grad.")
+    if where.__class__ is Port:
+        return where.node, where.index
+    return (where, 0) if where.is_node else (AccumulateGrad(t), 0)

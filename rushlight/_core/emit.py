@@ -1,0 +1,280 @@
+"""The source of an op's public function: its fast path, written out for its arguments and rules.
+
+The fast path serves NumPy tensors of one dtype; whatever else it meets, and every error, goes to
+`general`, which it must equal. `add.op.source` shows what was written.
+"""
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import dtypes, modes
+from .general import general
+from .kinds import known
+from .plan import build, plan_of
+from .record import Op
+from .tape import ASK, ndarray, ticks
+from .views import edge, shares
+
+# Python numbers meet NumPy as 0-dim arrays of the tensor's dtype: a third of the price. Zero is not
+# kept (0.0 and -0.0 are one key), and the tables are bounded.
+_tables: dict[np.dtype, dict] = {dtypes.F32: {}, dtypes.F64: {}, dtypes.I64: {}}
+
+
+def number(value: Any, dtype: np.dtype) -> np.ndarray:
+    """A number as a 0-dim array, remembered."""
+    made = np.array(value, dtype)
+    if value and math.isfinite(value) and len(_tables[dtype]) < 1000:
+        _tables[dtype][value] = made
+    return made
+
+
+class _Probe:
+    """An array that remembers the one word that made it, to find bodies that are a single ufunc."""
+
+    __array_ufunc__ = None
+
+    def __init__(self, word: str | None = None, args: tuple = ()) -> None:
+        self.word, self.args = word, args
+
+
+_OPERATORS = dict(
+    add="add", sub="subtract", mul="multiply", truediv="divide", neg="negative", pow="pow",
+    matmul="matmul", eq="equal", ne="not_equal", lt="less", le="less_equal", gt="greater",
+    ge="greater_equal",
+)  # fmt: skip
+for _dunder, _word in _OPERATORS.items():
+    setattr(_Probe, f"__{_dunder}__", lambda *a, _w=_word: _Probe(_w, a))
+
+
+class _Prober:
+    def __getattr__(self, word: str) -> Callable:
+        return lambda *a, **k: _Probe() if k else _Probe(word, a)
+
+
+def single_word(op: Op) -> Any:
+    """The ufunc that the body is, when the body is one vocabulary word on the op's own arguments."""
+    if (op.params and op.kind != "pointwise") or op.keeps or op.lists or op.outputs:
+        return None
+    inputs = [_Probe() for _ in op.arrays]
+    try:
+        made = op.body(_Prober(), *inputs, **{p: op.defaults[p] for p in op.params})
+    except Exception:  # a body that looks at its arguments is not a single word
+        return None
+    if isinstance(made, _Probe) and made.word and list(map(id, made.args)) == list(map(id, inputs)):
+        word = getattr(known.numpy, made.word, None)
+        return word if isinstance(word, np.ufunc) else None
+    return None
+
+
+class Writer:
+    """Writes one op's function: lines of source, and the names they refer to."""
+
+    def __init__(self, op: Op) -> None:
+        self.op = op
+        self.ufunc = single_word(op)
+        self.scope: dict[str, Any] = {
+            "modes": modes, "local": modes.local, "ndarray": ndarray, "tick": ticks.__next__,
+            "new": object.__new__, "Tensor": known.tensor, "edge": edge, "m": known.numpy,
+            "F32": dtypes.F32, "F64": dtypes.F64, "I64": dtypes.I64, "op": op, "plan_of": plan_of,
+            "general": functools.partial(general, op), "asarray": np.asarray, "shares": shares,
+            "ASK": ASK, "kernel": self.ufunc or functools.partial(op.body, known.numpy),
+            "number": number, "n32": _tables[dtypes.F32].get, "n64": _tables[dtypes.F64].get,
+            "i64": _tables[dtypes.I64].get,
+        }  # fmt: skip
+        params = "".join(f"{p!r}: {p}, " for p in op.params)
+        arrays = "".join(f"{n}, " for n in op.arrays)
+        self.slow = f"return general(({arrays}), {{{params}}}, out)"
+        self.fixed = [f"({p} is not D{p} and {p} != D{p})" for p in op.params]
+
+    def function(self) -> Callable:
+        """The compiled public function."""
+        op = self.op
+        fields = ", ".join(n + (f"=D{n}" if n in op.defaults else "") for n in op.arrays + op.params)
+        self.scope.update({f"D{n}": v for n, v in op.defaults.items()})
+        lines = [f"def call({fields}, *, out=None):", "    if modes.special or out is not None:", f"        {self.slow}"]
+        if op.lists or op.outputs or op.many or op.promotes is not None:
+            lines = [lines[0], f"    {self.slow}"]
+        elif op.kind == "pointwise":
+            lines += self._pointwise()
+        else:
+            lines += self._array()
+        op.source = "\n".join(lines)
+        return build(op.source, self.scope)
+
+    # -- the parts of a fast path
+
+    def _try(self, line: str, depth: int = 4, error: str = "Exception") -> list[str]:
+        pad = " " * depth
+        return [f"{pad}try:", f"{pad}    {line}", f"{pad}except {error}:", f"{pad}    {self.slow}"]
+
+    def _unless(self, tests: list[str], depth: int = 4) -> list[str]:
+        pad = " " * depth
+        return [f"{pad}if {' or '.join(tests)}:", f"{pad}    {self.slow}"] if tests else []
+
+    def _create(self, view: str = "None", depth: int = 4) -> list[str]:
+        pad, first = " " * depth, self.op.arrays[0]
+        return [
+            f"{pad}if z.__class__ is not ndarray: z = asarray(z)",
+            f"{pad}t = new(Tensor); t.array = z; t.version = [0]; t.device = {first}.device; "
+            f"t.grad = None; t.view = {view}",
+        ]
+
+    def _call(self, arguments: list[str]) -> str:
+        if self.ufunc is not None:
+            return f"z = kernel({', '.join(arguments)})"
+        named = [f"{p}={p}" for p in self.op.params]
+        made = ", ".join(["z", *self.op.keeps])
+        return f"{made} = kernel({', '.join(arguments + named)})"
+
+    def _pointwise(self) -> list[str]:
+        op, arrays = self.op, self.op.arrays
+        lines: list[str] = []
+        fixed = self.fixed
+        if len(arrays) == 2:
+            lines += self._number_branch()
+        opened = "; ".join(f"{n}_a = {n}.array" for n in arrays)
+        lines += self._try(opened, error="AttributeError")
+        a = f"{arrays[0]}_a"
+        tests = [f"{n}_a.__class__ is not ndarray" for n in arrays] + fixed
+        tests += [
+            f"{n}_a.dtype is not {a}.dtype or {n}.device is not {arrays[0]}.device" for n in arrays[1:]
+        ]
+        if op.floats or self.ufunc is None:
+            tests.append(f"({a}.dtype is not F32 and {a}.dtype is not F64)")
+        lines += self._unless(tests)
+        lines += self._try(self._call([f"{n}_a" for n in arrays]))
+        lines += self._create()
+        shapes = None
+        if len(arrays) > 1:
+            same = " or ".join(f"{n}_a.shape != {a}.shape" for n in arrays[1:])
+            shapes = f"if {same}: node.shapes = ({', '.join(f'{n}_a.shape' for n in arrays)},)"
+        return lines + self._recording(arrays, shapes)
+
+    def _number_branch(self) -> list[str]:
+        """The fast path for `tensor op number`."""
+        op = self.op
+        first, second = op.arrays
+        lines = [f"    c = {second}.__class__", "    if c is float or c is int:"]
+        lines += self._try(f"a = {first}.array; d = a.dtype", 8, "AttributeError")
+        given = second
+        lines += self._unless(["a.__class__ is not ndarray", *self.fixed], 8)
+        if self.ufunc is not None:
+            given = "k"
+            lines += [
+                "        if d is F32:",
+                f"            k = n32({second})",
+                f"            if k is None: k = number({second}, F32)",
+                "        elif d is F64:",
+                f"            k = n64({second})",
+                f"            if k is None: k = number({second}, F64)",
+            ]
+            if not op.floats:
+                lines += [
+                    "        elif d is I64 and c is int:",
+                    f"            k = i64({second})",
+                    "            if k is None:",
+                    *self._try(f"k = number({second}, I64)", 16, "OverflowError"),
+                ]
+            lines += ["        else:", f"            {self.slow}"]
+        else:
+            lines += self._unless(["(d is not F32 and d is not F64)"], 8)
+        lines += self._try(self._call(["a", given]), 8)
+        lines += self._create(depth=8)
+        made = self._recording([first], None, (second,))
+        return lines + ["    " + line for line in made]
+
+    def _array(self) -> list[str]:
+        """The fast path of ops that are not plainly pointwise: the body on NumPy arrays."""
+        op, first = self.op, self.op.arrays[0]
+        opened = "; ".join(
+            f"{n}_a = None if {n} is None else {n}.array" if n in op.optional else f"{n}_a = {n}.array"
+            for n in op.arrays
+        )
+        lines = self._try(opened, error="AttributeError")
+        tests = [f"{first}_a.__class__ is not ndarray"]
+        for n in op.arrays[1:]:
+            test = f"{n}_a.__class__ is not ndarray or {n}.device is not {first}.device"
+            if op.kind == "same":
+                test += f" or {n}_a.dtype is not {first}_a.dtype"
+            tests.append(f"({n} is not None and ({test}))" if n in op.optional else test)
+        if op.kind not in ("view", "move"):
+            tests.append(f"({first}_a.dtype is not F32 and {first}_a.dtype is not F64)")
+        lines += self._unless(tests)
+        lines += self._try(self._call([f"{n}_a" for n in op.arrays]))
+        if op.kind == "view":
+            params = "".join(f"{p!r}: {p}, " for p in op.params)
+            lines += self._create(
+                f"({first}, op, {{{params}}}, {first}.version[0]) if z is {first}_a or z.base is {first}_a "
+                f"or (z.base is not None and z.base is {first}_a.base) or shares(z, {first}_a) else None"
+            )
+            lines.append(f"    if t.view is not None: t.version = {first}.version")
+        else:
+            lines += self._create()
+        if not op.rules and op.differentiable:
+            # differentiated through its body: only the general path records that
+            wanted = " or ".join(f"({n} is not None and {n}.needs)" for n in op.arrays)
+            guard = self._unless([f"({wanted}) and (not modes.no_grad_threads or local.grad)"])
+            at = next(i for i, line in enumerate(lines) if "kernel(" in line) - 1
+            lines[at:at] = guard
+        shapes = None
+        if op.broadcasts and len(op.arrays) > 1:
+            each = (f"() if {n} is None else {n}_a.shape" if n in op.optional else f"{n}_a.shape" for n in op.arrays)
+            shapes = f"node.shapes = ({', '.join(each)},)"
+        given = [n for n in op.arrays if n in op.rules] if op.differentiable else []
+        return lines + self._recording(given, shapes)
+
+    def _recording(self, given: list[str], shapes: str | None, numbers: tuple = ()) -> list[str]:
+        """Lines that make the node for whichever of `given` want gradients, and return t."""
+        op = self.op
+        given = [n for n in given if n in op.rules] if op.differentiable else []
+        idle = "ASK if t.view is not None else False" if op.kind == "view" else "False"
+        plain = [f"t.needs = {idle}; t.node = None", "return t"]
+        if not given:
+            return ["    " + line for line in plain]
+        wants = [f"({n} is not None and {n}.needs)" if n in op.optional else f"{n}.needs" for n in given]
+        lines = [f"    if ({' or '.join(wants)}) and (not modes.no_grad_threads or local.grad):"]
+        for n, test in zip(given, wants):
+            lines.append(f"        e_{n} = (({n}.node or {n}) if {n}.view is None else edge({n})) if {test} else None")
+        bits = {n: 1 << op.arrays.index(n) for n in given}
+        edges = "".join(f"e_{n}, " if n in bits else "None, " for n in op.arrays)
+        if len(given) == 1:
+            lines += self._node(f"e_{given[0]} is not None", sum(bits.values()), numbers, edges, shapes)
+        elif len(given) == 2:
+            x, y = given
+            for test, mask in (
+                (f"e_{x} is not None and e_{y} is not None", bits[x] | bits[y]),
+                (f"e_{x} is not None", bits[x]),
+                (f"e_{y} is not None", bits[y]),
+            ):
+                lines += self._node(test, mask, numbers, edges, shapes)
+        else:
+            mask = " | ".join(f"((e_{n} is not None) << {op.arrays.index(n)})" for n in given)
+            names = "".join(f"{n}, " for n in [*op.arrays, *op.params, *op.keeps])
+            lines += [
+                f"        needed = {mask}",
+                "        if needed:",
+                "            plan = plan_of(op, needed); node = new(plan.node_class)",
+                f"            node.tick = tick(); node.extra = None; node.shapes = None; node.edges = ({edges})",
+                f"            node.saved = plan.save({names}z, t)",
+                *([f"            {shapes}"] if shapes else []),
+                "            t.needs = True; t.node = node",
+                "            return t",
+            ]
+        return lines + ["    " + line for line in plain]
+
+    def _node(self, test: str, mask: int, numbers: tuple, edges: str, shapes: str | None) -> list[str]:
+        name = f"{mask}_{len(numbers)}"
+        plan = plan_of(self.op, mask, numbers)
+        self.scope[f"N{name}"] = plan.node_class
+        return [
+            f"        if {test}:",
+            f"            node = new(N{name}); node.tick = tick(); node.extra = None; "
+            f"node.shapes = None; node.edges = ({edges}); node.saved = {plan.keep}",
+            *([f"            {shapes}"] if shapes else []),
+            "            t.needs = True; t.node = node",
+            "            return t",
+        ]

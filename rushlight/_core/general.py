@@ -1,0 +1,379 @@
+"""The general way to call an op: any kind of array, promotion, half precision, devices, subclasses.
+
+The fast path of a generated function is this, specialised to NumPy arrays of one dtype.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from . import dtypes, modes
+from .errors import explained
+from .kinds import known
+from .plan import plan_of
+from .record import Op
+from .tape import Node, Port, TensorBase, extra_of, make, ndarray, ticks
+from .through import through_body
+from .views import edge, helpers, note_view, refresh
+
+
+def general(op: Op, args: tuple, params: dict, out: Any = None) -> Any:
+    """Call an op in full generality. `args` are its tensor arguments, a list among them maybe."""
+    flat = flatten(op, args)
+    if not modes.local.subclass_off:
+        hooked = subclass_call(op, flat, args, params, out)
+        if hooked is not NotImplemented:
+            return hooked
+    if modes.local.autocast is not None and op.autocast is not None:
+        flat = autocast(op, flat)
+    if modes.local.trace is not None:
+        for a in flat:
+            if isinstance(a, TensorBase):
+                modes.local.trace.capture(a)
+    flat = prepare(op, flat, params)
+    for t in flat:
+        if isinstance(t, TensorBase) and t.view is not None:
+            refresh(t)
+    made = run(op, flat, params)
+    return made if out is None else into(op, out, made, flat)
+
+
+def flatten(op: Op, args: tuple) -> list:
+    """The arguments one after another, a list argument's tensors first."""
+    if not op.lists:
+        return list(args)
+    tensors = args[0]
+    if not isinstance(tensors, (list, tuple)):
+        raise TypeError(
+            f"{op.name}(): argument '{op.arrays[0]}' (position 1) must be tuple of Tensors, "
+            f"not {type(tensors).__name__}"
+        )
+    for i, t in enumerate(tensors):
+        if not isinstance(t, TensorBase):
+            raise TypeError(
+                f"expected Tensor as element {i} in argument 0, but got {type(t).__name__}"
+            )
+    return [*tensors, *args[1:]]
+
+
+def nested(op: Op, flat: list) -> list:
+    """The inverse of `flatten`."""
+    if not op.lists:
+        return flat
+    n = len(flat) - len(op.arrays) + 1
+    return [flat[:n], *flat[n:]]
+
+
+def subclass_call(op: Op, flat: list, args: tuple, params: dict, out: Any) -> Any:
+    """Give the call to a tensor subclass with a `__torch_function__`, if there is one."""
+    plain = known.tensor, known.parameter
+    types = []
+    for a in flat:
+        cls = a.__class__
+        if cls in plain or not hasattr(cls, "__torch_function__") or cls in types:
+            continue
+        if getattr(cls, "_plain_subclass", False):
+            continue
+        types.append(cls)
+    if not types:
+        return NotImplemented
+    types.sort(key=lambda c: -len(c.__mro__))
+    kwargs = params if out is None else {**params, "out": out}
+    for cls in types:
+        made = cls.__torch_function__(op.function, tuple(types), args, kwargs)
+        if made is not NotImplemented:
+            return made
+    raise TypeError(f"no implementation found for {op.name} on types that implement __torch_function__: {types}")
+
+
+def autocast(op: Op, flat: list) -> list:
+    """The arguments in the dtype that autocast's list wants for this op."""
+    lower = modes.local.autocast
+    floating = [a for a in flat if isinstance(a, TensorBase) and a.array.dtype in _FLOATS]
+    if op.autocast == "lower":
+        want = lower
+    elif op.autocast == "float32":
+        want = dtypes.float32
+    else:  # "promote": the widest among them
+        want = dtypes.result_dtype([a.array for a in floating]) if floating else lower
+    return [
+        helpers["cast"](a, want)
+        if isinstance(a, TensorBase) and a.array.dtype in _FLOATS and dtypes.of(a.array.dtype) is not want
+        else a
+        for a in flat
+    ]
+
+
+_FLOATS = {dtypes.F32, dtypes.float16.numpy, dtypes.BFLOAT16}
+
+
+def prepare(op: Op, flat: list, params: dict) -> list:
+    """Operands with the dtypes the op's kind asks for, on one device."""
+    if op.kind == "pointwise":
+        flat = promoted(op, flat, op.floats(params) if callable(op.floats) else op.floats)
+    else:
+        flat = [
+            known.as_tensor(a) if isinstance(a, dtypes.NUMBERS) and op.kind in ("same", "reduce") else a
+            for a in flat
+        ]
+        if op.kind == "same":
+            check_same(op, flat)
+    tensors = [a for a in flat if isinstance(a, TensorBase)]
+    if not tensors:
+        wrong = next((a for a in flat if a is not None), None)
+        raise TypeError(
+            f"{op.name}(): argument '{op.arrays[0]}' (position 1) must be Tensor, "
+            f"not {type(wrong).__name__}"
+        )
+    check_devices(op, tensors)
+    for name, a in zip(op.arrays, nested(op, flat)):
+        if not isinstance(a, (TensorBase, list, *dtypes.NUMBERS)) and a is not None:
+            raise TypeError(
+                f"{op.name}(): argument '{name}' must be Tensor, not {type(a).__name__}"
+            )
+    return flat
+
+
+def promoted(op: Op, flat: list, floats: bool) -> list:
+    """Operands in one dtype; a cast is an op of its own on the tape, so rules see one dtype."""
+    chosen = [op.promotes is None or n in op.promotes for n in op.arrays]
+    numbers = (int, float, complex, np.generic)
+    flat = [
+        a if isinstance(a, TensorBase) or a is None else a.item() if isinstance(a, np.generic) else a
+        for a in flat
+    ]
+    for name, a in zip(op.arrays, flat):
+        if a is not None and not isinstance(a, (TensorBase, *numbers)):
+            raise TypeError(
+                f"{op.name}(): argument '{name}' (position {op.arrays.index(name) + 1}) must be "
+                f"Tensor or Number, not {type(a).__name__}"
+            )
+    taking = [a for a, yes in zip(flat, chosen) if yes and a is not None]
+    dtype = dtypes.result_dtype([getattr(a, "array", a) for a in taking])
+    if floats and dtype.category < 2:
+        dtype = dtypes.get_default_dtype()
+    if not any(isinstance(a, TensorBase) for a in flat):
+        flat = [a if a is None else known.as_tensor(a) for a in flat]
+    return [_as(a, dtype) if yes and a is not None else a for a, yes in zip(flat, chosen)]
+
+
+def _as(a: Any, dtype: dtypes.dtype) -> Any:
+    if isinstance(a, TensorBase):
+        return a if a.array.dtype == dtype.numpy else helpers["cast"](a, dtype)
+    if dtype.category == 1 and not isinstance(a, bool):  # integers out of range wrap around
+        bits = 8 * dtype.itemsize
+        a = a % (1 << bits)
+        return a - (1 << bits) if dtype.is_signed and a >> (bits - 1) else a
+    return a
+
+
+def check_same(op: Op, flat: list) -> None:
+    """Refuse floating operands of different dtypes."""
+    found = [dtypes.of(a.array.dtype) for a in flat if isinstance(a, TensorBase)]
+    found = [d for d in found if d.category > 1] or found
+    for other in found[1:]:
+        if other is not found[0]:
+            names = {"Float": "float", "Double": "double", "Half": "c10::Half", "Long": "long int",
+                     "BFloat16": "c10::BFloat16", "Int": "int"}  # fmt: skip
+            a, b = (names.get(d.type_name, d.type_name) for d in (found[0], other))
+            raise RuntimeError(
+                f"expected m1 and m2 to have the same dtype, but got: {a} != {b}. {op.name} takes "
+                f"tensors of one dtype; convert one of them, as in x.to({found[0]})."
+            )
+
+
+def check_devices(op: Op, tensors: list) -> None:
+    """Refuse operands on different devices; a 0-dim CPU tensor may join any."""
+    first = tensors[0]
+    for t in tensors:
+        if len(first.array.shape) == 0 and first.device.type == "cpu":
+            first = t
+    for t in tensors:
+        if t.device is first.device or (len(t.array.shape) == 0 and t.device.type == "cpu"):
+            continue
+        raise RuntimeError(_DEVICES.format(first.device, t.device, op.name))
+
+
+_DEVICES = (
+    "Expected all tensors to be on the same device, but found at least two devices, {0} and {1}! "
+    "(in {2}; move one of them, as in x.to('{0}'))"
+)
+
+
+def lower(flat: list) -> tuple[list, Any]:
+    """The arrays of the outermost kind present, and its namespace.
+
+    Kinds that transform (batched, dual) hold tensors of the level beneath, so an operand of a
+    lower level enters them as the tensor it is: its own tape goes on recording.
+    """
+    top, m = -1, known.numpy
+    for a in flat:
+        array = getattr(a, "array", None)
+        if array.__class__ is not ndarray and array is not None and array.names.level > top:
+            top, m = array.names.level, array.names
+    if top < 0:
+        return [getattr(a, "array", a) if isinstance(a, TensorBase) else a for a in flat], m
+    return [m.enter(a) if isinstance(a, TensorBase) else a for a in flat], m
+
+
+def run(op: Op, flat: list, params: dict) -> Any:
+    """Run the body and wrap and record what it gives."""
+    values, m = lower(flat)
+    lifted = half_of(op, flat, params)
+    if lifted is not None:
+        values = [_lift(m, v) for v in values]
+    try:
+        with np.errstate(all="ignore"):
+            made = op.body(m, *nested(op, values), **params)
+    except Exception as error:
+        arrays = [v for v in values if hasattr(v, "shape")]
+        better = explained(op.name, error, arrays, op.broadcasts)
+        if better is error:
+            raise
+        raise better from None
+    made, kept = (made[0], made[1:]) if op.keeps else (made, ())
+    many = bool(op.outputs or op.many)
+    outs = list(made) if many else [made]
+    if lifted is not None:
+        outs = [_round(m, z, lifted) for z in outs]
+    return results(op, flat, params, outs, kept, many)
+
+
+def half_of(op: Op, flat: list, params: dict) -> dtypes.dtype | None:
+    """The half dtype in which a body that computes in float32 answers, None where none is given."""
+    if op.kind in ("view", "move"):
+        return None
+    floats = [dtypes.of(a.array.dtype) for a in flat if isinstance(a, TensorBase)]
+    floats = [d for d in floats if d.category == 2]
+    if not any(d in dtypes.HALVES for d in floats):
+        return None
+    if op.kind == "pointwise":
+        return floats[0]
+    asked = params.get("dtype")
+    return asked if asked is not None else floats[0]
+
+
+def _lift(m: Any, v: Any) -> Any:
+    if hasattr(v, "dtype") and dtypes.of(v.dtype) in dtypes.HALVES:
+        return m.astype(v, m.float32)
+    return v
+
+
+def _round(m: Any, z: Any, half: dtypes.dtype) -> Any:
+    return m.astype(z, half) if z is not None and dtypes.of(z.dtype) is dtypes.float32 else z
+
+
+def results(op: Op, flat: list, params: dict, outs: list, kept: tuple, many: bool) -> Any:
+    """Tensors around the arrays that a body gave, recorded where gradients are wanted."""
+    base = next(a for a in flat if isinstance(a, TensorBase))
+    where = base.device
+    if len(base.array.shape) == 0 and where.type == "cpu":
+        where = next(
+            (a.device for a in flat if isinstance(a, TensorBase) and a.device is not where), where
+        )
+    tensors = [None if z is None else make(z, where) for z in outs]
+    if op.kind == "view":
+        for t in tensors:
+            note_view(t, base, op, params)
+    if modes.local.trace is not None:
+        for t in tensors:
+            modes.local.trace.born(t)
+    if op.differentiable and modes.records():
+        record_call(op, flat, params, tensors, kept, many)
+    if not many:
+        return tensors[0]
+    return op.returns(*tensors) if op.returns is not None else tuple(tensors)
+
+
+def record_call(op: Op, flat: list, params: dict, tensors: list, kept: tuple, many: bool) -> None:
+    """Put a call on the tape, if an argument with a rule wants a gradient."""
+    edges = [edge(a) if isinstance(a, TensorBase) else None for a in flat]
+    if not any(e is not None for e in edges):
+        return
+    outputs = [i for i, t in enumerate(tensors) if t is not None and _differentiable(op, i, t)]
+    if not outputs:
+        return
+    if not op.rules:
+        plan = through_body(op)
+        node = new_node(plan.node_class, edges)
+        node.saved = plan.save(flat, params)
+    else:
+        node = _planned(op, flat, edges, params, tensors, kept, many)
+        if node is None:
+            return
+    if modes.local.anomaly:
+        extra_of(node).trace = modes.stack()
+    for i in outputs:
+        t = tensors[i]
+        t.needs, t.node = True, Port(node, i, len(tensors)) if many else node
+
+
+def new_node(cls: type, edges: list) -> Node:
+    """A node of the tape, younger than all before it."""
+    node = object.__new__(cls)
+    node.tick, node.extra, node.edges, node.shapes = next(ticks), None, tuple(edges), None
+    return node
+
+
+def _planned(op: Op, flat: list, edges: list, params: dict, tensors: list, kept: tuple, many: bool) -> Any:
+    groups = nested(op, edges)
+    bits = 0
+    for i, e in enumerate(groups):
+        if (any(x is not None for x in e) if e.__class__ is list else e is not None) and op.arrays[i] in op.rules:
+            bits |= 1 << i
+    if not bits:
+        return None
+    given = nested(op, flat)
+    numbers = tuple(
+        n for n, a in zip(op.arrays, given) if a is not None and not isinstance(a, (TensorBase, list))
+    )
+    halves: tuple = ()
+    found = [_dtypes(a) for a in given]
+    if op.kind not in ("view", "move") and any(_is_half(d) for d in found):
+        halves = tuple(tuple(d) if d.__class__ is list else d for d in found)
+    plan = plan_of(op, bits, numbers, halves)
+    node = new_node(plan.node_class, edges)
+    if op.broadcasts:
+        node.shapes = tuple(a.array.shape if isinstance(a, TensorBase) else () for a in flat)
+    z = tuple(t.array if t is not None else None for t in tensors) if many else tensors[0].array
+    node.saved = plan.save(*given, *(params.get(p, op.defaults.get(p)) for p in op.params), *kept, z, tensors[0])
+    return node
+
+
+def _dtypes(a: Any) -> Any:
+    if a.__class__ is list:
+        return [dtypes.of(x.array.dtype) for x in a]
+    return dtypes.of(a.array.dtype) if isinstance(a, TensorBase) else None
+
+
+def _is_half(d: Any) -> bool:
+    return any(x in dtypes.HALVES for x in d) if d.__class__ is list else d in dtypes.HALVES
+
+
+def _differentiable(op: Op, index: int, t: TensorBase) -> bool:
+    if dtypes.of(t.array.dtype).category < 2:
+        return False
+    return op.differentiable is True or op.outputs[index] in op.differentiable
+
+
+def into(op: Op, out: Any, made: Any, flat: list) -> Any:
+    """Write results into the tensors given as `out=`, as PyTorch does."""
+    if isinstance(made, tuple):
+        for target, value in zip(out, made):
+            into(op, target, value, flat)
+        return op.returns(*out) if op.returns is not None else tuple(out)
+    if modes.records() and any(isinstance(a, TensorBase) and a.needs is True for a in [*flat, out]):
+        raise RuntimeError(
+            f"{op.name}(): functions with out=... arguments don't support automatic "
+            "differentiation, but one of the arguments requires grad."
+        )
+    have, want = dtypes.of(made.array.dtype), dtypes.of(out.array.dtype)
+    if not dtypes.can_cast(have, want):
+        raise RuntimeError(
+            f"result type {have.type_name} can't be cast to the desired output type {want.type_name}"
+        )
+    if out.array.shape != made.array.shape:
+        out.array = np.empty(made.array.shape, out.array.dtype)
+    out.array[...] = dtypes.cast(made.array, want)
+    out.version[0] += 1
+    return out

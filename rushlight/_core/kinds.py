@@ -1,0 +1,50 @@
+"""The kinds of array: which namespace speaks for an array, and what is announced to the call machinery.
+
+The ground cannot import the tensor or the NumPy namespace (they lie above it); they announce
+themselves here once, when they are defined.
+"""
+
+from typing import Any
+
+from numpy import ndarray
+
+
+class Known:
+    """What the layers above have announced."""
+
+    numpy: Any = None  # the namespace of ndarrays
+    meta: Any = None  # the namespace of arrays without values
+    tensor: Any = None  # the Tensor class
+    parameter: Any = None  # the Parameter class
+    as_tensor: Any = None  # number or tensor -> tensor
+
+
+known = Known()
+
+
+class Differentiable:
+    """The vocabulary spoken by tensors: each word is an op, so what is done is recorded."""
+
+    level = 0
+    name = "differentiable"
+
+    def __getattr__(self, word: str) -> Any:
+        if word.startswith("_"):
+            raise AttributeError(word)
+        raise AttributeError(
+            f"no op on tensors speaks the word {word!r}: bind one with speak({word}=...) beside its record"
+        )
+
+
+DIFFERENTIABLE = Differentiable()
+
+
+def speak(**words: Any) -> None:
+    """Bind vocabulary words to functions on tensors."""
+    for word, function in words.items():
+        setattr(Differentiable, word, staticmethod(function))
+
+
+def namespace(array: Any) -> Any:
+    """The namespace that speaks for `array`."""
+    return known.numpy if array.__class__ is ndarray else array.names

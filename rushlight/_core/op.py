@@ -1,0 +1,71 @@
+"""Making ops: the decorators that turn array code into a record and its public function."""
+
+import types
+from collections.abc import Callable
+from typing import Any
+
+from .emit import Writer
+from .record import Op, records
+
+__all__ = ["Op", "composite", "op", "records"]
+
+
+def op(kind: str | None = None, **options: Any) -> Callable[[Callable], Any]:
+    """Decorator: make a record from array code `body(m, arrays..., *, params...)`.
+
+    The result is the public function, with PyTorch's signature; it carries the record as `.op` and
+    the record's decorators `.vjp`, `.residuals`, `.writes`, `.samples`, `.errors`, `.defined_as`.
+
+    Args:
+        kind: "pointwise" (broadcasts and promotes), "view" (shares memory), "move" (only moves
+            elements), "same" (one dtype), "reduce", or None.
+        options: see `Op`.
+    """
+
+    def take(body: Callable) -> Any:
+        record = Op(body, kind, options)
+
+        def first(*args: Any, **kwargs: Any) -> Any:
+            """At the first call the function writes itself."""
+            made: Any = Writer(record).function()
+            function.__code__, function.__defaults__ = made.__code__, made.__defaults__
+            function.__kwdefaults__ = made.__kwdefaults__
+            function.__globals__.update(made.__globals__)
+            return function(*args, **kwargs)
+
+        scope = {"first": first, "__builtins__": __builtins__, "__name__": "rushlight._core.op"}
+        function: Any = types.FunctionType(_stub.__code__, scope, record.name)
+        return _attach(function, record, body)
+
+    return take
+
+
+def _stub(*args: Any, **kwargs: Any) -> Any:
+    return first(*args, **kwargs)  # type: ignore[name-defined]  # noqa: F821  (bound per function)
+
+
+def _attach(function: Any, record: Op, body: Callable) -> Any:
+    function.__doc__, function.__module__ = body.__doc__, body.__module__
+    function.__qualname__ = record.name
+    function.op, record.function = record, function
+    for name in ("vjp", "residuals", "writes", "samples", "errors"):
+        setattr(function, name, getattr(record, name))
+    function.defined_as = record.defined_as
+    return function
+
+
+def composite(function: Any) -> Any:
+    """Decorator: a public function made of other ops, known to the tests by its samples."""
+    record = object.__new__(Op)
+    record.name, record.body, record.kind = function.__name__, function, None
+    record.rules, record.outputs, record.params, record.arrays = {}, (), [], []
+    record.samples_fn = record.errors_fn = record.reference_fn = None
+    record.domain = record.reference = record.put = None
+    record.differentiable, record.composite, record.many = True, True, False
+    record.floats = record.alias = record.broadcasts = False
+    record.function = function
+    records().append(record)
+    function.op = record
+    function.samples, function.errors = record.samples, record.errors
+    function.defined_as = record.defined_as
+    return function

@@ -1,0 +1,199 @@
+"""What one op keeps and runs for backward, for one pattern of arguments: written out as code once."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from . import dtypes
+from .record import Op, argument_names
+from .tape import Node, freed, stale
+
+
+class Plan:
+    """One op under one pattern: what is saved, and the function that runs the rules.
+
+    Args:
+        op: the record.
+        needed: bits of the arguments that want gradients (the list argument is one bit).
+        numbers: names of tensor arguments that were given as Python numbers.
+        halves: the dtypes of all arguments where a half-precision one is among them, else ().
+    """
+
+    def __init__(self, op: Op, needed: int, numbers: tuple = (), halves: tuple = ()) -> None:
+        self.op, self.needed, self.numbers, self.halves = op, needed, numbers, halves
+        self.wanted = [n for i, n in enumerate(op.arrays) if needed >> i & 1 and n in op.rules]
+        self.names = {n: argument_names(op.rules[n])[2:] for n in self.wanted}
+        used = list(dict.fromkeys(a for n in self.wanted for a in self.names[n]))
+        self.reruns = op.stats is not None and any(n in op.keeps for n in used)
+        if self.reruns:
+            used += [n for n in op.stats_names if n not in used]
+        self.fields = used
+        name = op.node_name if isinstance(op.node_name, str) else op.node_name(numbers)
+        self.node_class = type(name, (Node,), {"__slots__": (), "plan": self})
+        self.keep = "(" + "".join(f"{k}, " for n in used for k in self._kept(n)[1]) + ")"
+
+    def _kept(self, name: str) -> tuple[list[str], list[str]]:
+        """The fields that a name takes in `saved`, and the expressions that fill them."""
+        op = self.op
+        whole, _, suffix = name.rpartition("_")
+        if name == "out":
+            if op.outputs or op.many:
+                return ["out"], ["z"]
+            return ["out", "out_c", "out_v"], ["z", "t.version", "0"]
+        if name in op.lists:
+            return [name, f"{name}_v"], [name, f"versions({name})"]
+        if name in op.arrays and name not in self.numbers:
+            version = f"{name}.version[0]"
+            if name in op.optional:
+                version = f"None if {name} is None else {version}"
+            return [name, f"{name}_v"], [name, version]
+        if whole in op.lists and suffix in ("shape", "dtype"):
+            return [name], [f"[x.array.{suffix} for x in {whole}]"]
+        if whole in op.arrays and suffix in ("shape", "dtype"):
+            if whole in self.numbers:
+                return [name], ["()" if suffix == "shape" else "None"]
+            value = f"{whole}.array.{suffix}"
+            return [name], [f"None if {whole} is None else {value}" if whole in op.optional else value]
+        return [name], [name]  # a parameter, a kept value, a Python number
+
+    def _half(self, name: str) -> bool:
+        op = self.op
+        if not self.halves or op.kind in ("view", "move"):
+            return False
+        return name in ("g", "out") or (
+            name in op.arrays and self.halves[op.arrays.index(name)] in dtypes.HALVES
+        )
+
+    def _unpack(self) -> list[str]:
+        """Source lines that check and open each saved field."""
+        op, lines = self.op, []
+        for name in self.fields:
+            if name == "out" and not (op.outputs or op.many):
+                lines += ["    if out_c[0] != out_v: stale(node, out, out_c[0], out_v)"]
+                lines += ["    if lift is not None: out = lift.output(out, node, out_c)"]
+            elif name == "out":
+                lines += ["    if lift is not None: out = lift.outputs(out, node)"]
+            elif name in op.lists:
+                lines += [f"    {name} = opened({name}, {name}_v, node, lift)"]
+            elif name in op.arrays and name not in self.numbers:
+                block = [
+                    f"    if {name}.version[0] != {name}_v: stale(node, {name}, {name}.version[0], {name}_v)",
+                    f"    {name} = {name}.array if lift is None else lift.tensor({name})",
+                ]
+                if name in op.optional:
+                    block = [f"    if {name} is not None:", *("    " + line for line in block)]
+                lines += block
+            elif name in op.keeps:
+                lines += [f"    if lift is not None: {name} = lift.kept({name})"]
+            if self._half(name):
+                lines += [f"    {name} = up(m, {name})"]
+        return lines
+
+    def _source(self) -> tuple[str, dict]:
+        op = self.op
+        lines = ["def run(m, g, node, lift):", "    saved = node.saved", "    if saved is None: freed()"]
+        fields = [f for n in self.fields for f in self._kept(n)[0]]
+        if fields:
+            lines.append(f"    {', '.join(fields)}, = saved")
+        lines += self._unpack()
+        if self._half("g"):
+            lines.append("    g = up(m, g)")
+        if self.reruns:
+            arguments = "".join(f", {n}" for n in op.stats_names)
+            lines.append("    if lift is not None and lift.reruns:")
+            lines.append(f"        {', '.join(op.keeps)}, = stats(m{arguments})")
+        scope: dict[str, Any] = {
+            "stale": stale, "freed": freed, "stats": op.stats, "up": up, "down": down,
+            "opened": opened,
+        }  # fmt: skip
+        calls = []
+        for i, name in enumerate(op.arrays):
+            if name not in self.wanted:
+                calls.append("*nothing" if name in op.lists else "None")
+                continue
+            scope[f"rule{i}"] = op.rules[name]
+            call = f"rule{i}(m, g{''.join(f', {a}' for a in self.names[name])})"
+            if self.halves:
+                scope[f"dtype{i}"] = self.halves[i]
+                call = f"down(m, {call}, dtype{i})"
+            calls.append("*" + call if name in op.lists else call)
+        lines.append(f"    return ({', '.join(calls)},)")
+        return "\n".join(lines), scope
+
+    def __getattr__(self, name: str) -> Any:
+        """`run` and `save` are compiled when first asked for: a forward pass alone needs neither."""
+        if name == "run":
+            source, scope = self._source()
+            self.run = build(source, scope)
+            return self.run
+        if name == "save":
+            op = self.op
+            arguments = "".join(f"{n}, " for n in [*op.arrays, *op.params, *op.keeps])
+            source = f"def save({arguments}z, t):\n    return {self.keep}"
+            self.save = build(source, {"versions": versions})
+            return self.save
+        raise AttributeError(name)
+
+    def saved(self, node: Node, name: str) -> Any:
+        """What a node keeps under a name, for `grad_fn._saved_self` and such."""
+        if node.saved is None:
+            freed()
+        fields = [f for n in self.fields for f in self._kept(n)[0]]
+        for known in ({"self": "input", "result": "out"}.get(name, name), name):
+            if known in fields:
+                return node.saved[fields.index(known)]
+        raise AttributeError(f"{type(node).__name__} keeps {fields}, not {name!r}")
+
+    def saved_tensors(self, node: Node) -> Any:
+        raise AttributeError(f"{type(node).__name__} has no attribute 'saved_tensors'")
+
+
+def versions(tensors: Any) -> list[int]:
+    """The version of each tensor of a list, as it is saved."""
+    return [t.version[0] for t in tensors]
+
+
+def opened(tensors: Any, seen: list[int], node: Node, lift: Any) -> list:
+    """The saved tensors of a list, checked, as what the rules are run on."""
+    for t, v in zip(tensors, seen):
+        if t.version[0] != v:
+            stale(node, t, t.version[0], v)
+    return [t.array if lift is None else lift.tensor(t) for t in tensors]
+
+
+def up(m: Any, x: Any) -> Any:
+    """A half-precision value (or tuple of them) as float32: rules compute in that."""
+    if x.__class__ is list or x.__class__ is tuple:
+        return [None if v is None else up(m, v) for v in x]
+    half = dtypes.of(x.dtype) in dtypes.HALVES
+    return m.astype(x, m.float32) if half else x
+
+
+def down(m: Any, g: Any, wanted: Any) -> Any:
+    """A gradient in its argument's dtype."""
+    if g is None or wanted is None:
+        return g
+    if g.__class__ is list:
+        return [down(m, x, d) for x, d in zip(g, wanted)]
+    return g if dtypes.of(g.dtype) is wanted else m.astype(g, wanted)
+
+
+@functools.lru_cache(None)
+def _code(source: str) -> Any:
+    return compile(source, "<op>", "exec")
+
+
+def build(source: str, scope: dict) -> Callable:
+    """The function that `source` defines, its globals `scope`; code objects are shared by pattern."""
+    scope["__name__"] = "rushlight._core.op"  # where NumPy's warnings are silenced
+    exec(_code(source), scope)
+    return scope[source[4 : source.index("(")]]
+
+
+def plan_of(op: Op, needed: int, numbers: tuple = (), halves: tuple = ()) -> Any:
+    """The op's plan for a pattern, made once."""
+    key = needed, numbers, halves
+    found = op.plans.get(key)
+    if found is None:
+        found = op.plans[key] = Plan(op, needed, numbers, halves)
+    return found

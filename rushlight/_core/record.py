@@ -1,0 +1,134 @@
+"""The op record: all there is to know about one operation."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+Rule = Callable[..., Any]
+RECORDS: list["Op"] = []  # every record and composite, in order of definition: the tests walk it
+
+
+class Op:
+    """An operation: its array code, a gradient rule per argument, its kind, its samples.
+
+    Attributes:
+        name: the public name.
+        body: array code `body(m, arrays..., *, params...)`.
+        kind: "pointwise", "view", "move", "same", "reduce" or None.
+        arrays, params, lists, optional: the names of its arguments by sort.
+        rules: argument name -> `rule(m, g, names...)`.
+        put: for a view, `put(m, x, new, **params)`: x with the viewed part replaced.
+    """
+
+    def __init__(self, body: Callable, kind: str | None, options: dict[str, Any]) -> None:
+        self.body, self.kind = body, kind
+        self.name: str = options.pop("name", None) or body.__name__
+        # True, or a function of the parameters: integers are computed in the default float dtype
+        self.floats: Any = options.pop("floats", False)
+        # the name, or a function of which arguments are numbers
+        self.node_name: Any = options.pop("node", None) or node_name(self.name)
+        self.keeps: tuple = options.pop("keeps", ())
+        self.broadcasts: bool = options.pop("broadcasts", kind == "pointwise")
+        self.outputs: tuple = options.pop("outputs", ())
+        self.many: bool = options.pop("many", False)  # a body that returns a list of any length
+        self.differentiable: Any = options.pop("differentiable", True)
+        self.alias: bool = options.pop("alias", False)  # a view that shares memory but not the tape
+        self.promotes: Any = options.pop("promotes", None)  # the arguments that take part, None: all
+        self.autocast: str | None = options.pop("autocast", None)
+        self.domain, self.reference = options.pop("domain", None), options.pop("reference", None)
+        returns = options.pop("returns", None)
+        if options:
+            raise TypeError(f"op {self.name}: unknown options {sorted(options)}")
+        self.returns = named_result(returns, self.outputs) if returns else None
+        self._read_signature()
+        self.rules: dict[str, Rule] = {}
+        self.plans: dict[Any, Any] = {}
+        self.put: Rule | None = None
+        self.stats: Rule | None = None  # the residuals function
+        self.stats_names: list[str] = []
+        self.source: str | None = None  # of the generated public function, once it was called
+        self.samples_fn: Callable | None = None
+        self.errors_fn: Callable | None = None
+        self.reference_fn: Callable | None = None
+        self.function: Any = None
+        self.composite = False
+        RECORDS.append(self)
+
+    def _read_signature(self) -> None:
+        parameters = list(inspect.signature(self.body).parameters.values())[1:]
+        self.arrays = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+        self.params = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+        self.lists = [p.name for p in parameters if p.annotation is list]
+        self.optional = [p.name for p in parameters if p.default is None and p.name in self.arrays]
+        self.defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+
+    def vjp(self, *names: str) -> Callable[[Rule], Rule]:
+        """Decorator: the gradient rule `rule(m, g, names...)` for the arguments named."""
+        for name in names:
+            if name not in self.arrays:
+                raise TypeError(f"op {self.name}: no tensor argument {name!r} to give a rule for")
+
+        def take(rule: Rule) -> Rule:
+            for name in names:
+                self.rules[name] = rule
+            return rule
+
+        return take
+
+    def residuals(self, rule: Rule) -> Rule:
+        """Decorator: rule(m, names...) gives the kept values again, for gradients of gradients."""
+        self.stats, self.stats_names = rule, argument_names(rule)[1:]
+        return rule
+
+    def writes(self, rule: Rule) -> Rule:
+        """Decorator, for a view: rule(m, x, new, **params) is x with the viewed part replaced."""
+        self.put = rule
+        return rule
+
+    def samples(self, rule: Callable) -> Callable:
+        """Decorator: rule(draw) yields (args, kwargs) that the tests run."""
+        self.samples_fn = rule
+        return rule
+
+    def errors(self, rule: Callable) -> Callable:
+        """Decorator: rule(draw) yields (args, kwargs, exception type, part of the message)."""
+        self.errors_fn = rule
+        return rule
+
+    def defined_as(self, rule: Callable) -> Callable:
+        """Decorator: rule(np, ...) is the definition in plain NumPy, in float64."""
+        self.reference_fn = rule
+        return rule
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}({', '.join(self.arrays + self.params)})>"
+
+
+def node_name(name: str) -> str:
+    """PyTorch's name for the node of an op: `log_softmax` makes LogSoftmaxBackward0."""
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_")) + "Backward0"
+
+
+def argument_names(rule: Callable) -> list[str]:
+    """The positional argument names of a rule."""
+    code = rule.__code__
+    return list(code.co_varnames[: code.co_argcount])
+
+
+def named_result(name: str, fields: tuple) -> type:
+    """A tuple with named fields that prints like `torch.return_types.max`."""
+    from collections import namedtuple  # noqa: PLC0415  (a field list known only now)
+
+    base = namedtuple(name, fields)
+
+    def show(self: Any) -> str:
+        rows = ",\n".join(f"{field}={value!r}" for field, value in zip(fields, self))
+        return f"torch.return_types.{name}(\n{rows})"
+
+    made = type(name, (base,), {"__slots__": (), "__repr__": show, "__module__": "torch.return_types"})
+    return made
+
+
+def records() -> list[Op]:
+    """All records and composites that have been defined."""
+    return RECORDS

@@ -1,0 +1,403 @@
+"""The tape: the tensor's data, the nodes that record calls, and the one backward walk."""
+
+import heapq
+import itertools
+from collections.abc import Callable, Iterable
+from sys import getrefcount
+from typing import Any
+
+import numpy as np
+
+from . import dtypes
+from .devices import CPU, device
+from .kinds import known
+
+ndarray = np.ndarray
+ASK = "ask"  # `needs` of a view whose base records nothing yet: truthy, so a call asks `edge`
+ticks = itertools.count()
+
+
+class TensorBase:
+    """The tensor's data and nothing else; the methods are in _tensor.py.
+
+    array: an array of any kind.
+    needs: whether a gradient is wanted (True, False, or ASK for a view that must look at its base).
+    node: the node or port that made it, None for a leaf.
+    version: a one-element list, shared by all views of one memory.
+    view: None, or (base, op, params, version at which `node` was made).
+    """
+
+    __slots__ = (
+        "array", "needs", "node", "version", "view", "device", "grad", "__dict__", "__weakref__",
+    )  # fmt: skip
+    array: Any
+    needs: Any
+    node: "Node | Port | None"
+    version: list
+    view: Any
+    device: device
+    grad: Any
+    is_node = False
+
+
+class Node:
+    """One recorded call: who made it (plan), what its rules need (saved), whence it came (edges).
+
+    Each plan has its own subclass, so that `type(y.grad_fn).__name__` is PyTorch's.
+    """
+
+    __slots__ = ("saved", "edges", "shapes", "tick", "extra", "__weakref__")
+    plan: Any
+    saved: Any
+    edges: tuple
+    shapes: Any
+    tick: int
+    extra: "Extra | None"
+    is_node = True
+
+    def name(self) -> str:
+        """The node's name, such as `AddBackward0`."""
+        return type(self).__name__
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} object at {id(self):#x}>"
+
+    @property
+    def next_functions(self) -> tuple:
+        """The nodes that gradients go to, each with the number of its output."""
+        return tuple(_public_edge(e) for e in self.edges)
+
+    @property
+    def metadata(self) -> dict:
+        """A place for the user's own notes."""
+        return extra_of(self).metadata
+
+    @property
+    def saved_tensors(self) -> tuple:
+        """What an `autograd.Function` kept."""
+        return self.plan.saved_tensors(self)
+
+    def register_hook(self, hook: Callable) -> "Handle":
+        """Call hook(grad_inputs, grad_outputs) after this node; it may return new grad_inputs."""
+        return Handle(extra_of(self).after, hook)
+
+    def register_prehook(self, hook: Callable) -> "Handle":
+        """Call hook(grad_outputs) before this node; it may return new grad_outputs."""
+        return Handle(extra_of(self).before, hook)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_saved_"):
+            return self.plan.saved(self, name.removeprefix("_saved_"))
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+
+class Port:
+    """One of several outputs of a node."""
+
+    __slots__ = ("node", "index", "count")
+    is_node = True
+
+    def __init__(self, node: Node, index: int, count: int) -> None:
+        self.node, self.index, self.count = node, index, count
+
+
+class AccumulateGrad:
+    """What a leaf looks like to someone who follows `next_functions` to the end."""
+
+    def __init__(self, variable: TensorBase) -> None:
+        self.variable = variable
+
+    next_functions = ()
+
+    def name(self) -> str:
+        """The node's name as PyTorch prints it."""
+        return "torch::autograd::AccumulateGrad"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AccumulateGrad) and other.variable is self.variable
+
+    def __hash__(self) -> int:
+        return id(self.variable)
+
+
+class Extra:
+    """What few nodes have: hooks, notes, tensors that retain their gradient, where they were made."""
+
+    __slots__ = ("tensors", "before", "after", "metadata", "retained", "trace")
+
+    def __init__(self) -> None:
+        self.tensors: dict[int, dict] = {}  # output number -> its tensors' hooks
+        self.before: dict = {}
+        self.after: dict = {}
+        self.metadata: dict = {}
+        self.retained: dict[int, Any] = {}  # output number -> weak reference to the tensor
+        self.trace: str | None = None
+
+
+class Handle:
+    """Takes a hook away again with `remove()`; also a context manager."""
+
+    _ids = itertools.count()
+
+    def __init__(self, hooks: dict, hook: Any) -> None:
+        self.id = next(self._ids)
+        self.hooks = hooks
+        hooks[self.id] = hook
+
+    def remove(self) -> None:
+        """Take the hook away; again is harmless."""
+        self.hooks.pop(self.id, None)
+
+    def __enter__(self) -> "Handle":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.remove()
+
+
+def extra_of(node: Node) -> Extra:
+    """The node's extras, made when first asked for."""
+    if node.extra is None:
+        node.extra = Extra()
+    return node.extra
+
+
+def _public_edge(edge: Any) -> tuple:
+    if edge is None:
+        return None, 0
+    if edge.__class__ is Port:
+        return edge.node, edge.index
+    return (edge, 0) if edge.is_node else (AccumulateGrad(edge), 0)
+
+
+def make(array: Any, where: device = CPU, needs: bool = False) -> Any:
+    """A plain tensor around an array (NumPy scalars become 0-dim arrays)."""
+    t = object.__new__(known.tensor)
+    t.array = array if not isinstance(array, np.generic) else np.asarray(array)
+    t.version, t.view, t.device, t.grad, t.needs, t.node = [0], None, where, None, needs, None
+    return t
+
+
+def stale(node: Node, kept: Any, found: int, expected: int) -> None:
+    """Refuse a backward pass over a value that was overwritten."""
+    array = getattr(kept, "array", kept)
+    origin = ""
+    made_by = getattr(kept, "node", None)
+    if made_by is not None:
+        index = made_by.index if made_by.__class__ is Port else 0
+        maker = made_by.node if made_by.__class__ is Port else made_by
+        origin = f", which is output {index} of {type(maker).__name__},"
+    elif kept is array:
+        origin = f", which is output 0 of {type(node).__name__},"
+    raise RuntimeError(
+        "one of the variables needed for gradient computation has been modified by an inplace "
+        f"operation: [torch.{dtypes.of(array.dtype).type_name}Tensor {list(array.shape)}]{origin} "
+        f"is at version {found}; expected version {expected} instead. Hint: enable anomaly "
+        "detection to find the operation that failed to compute its gradient, with "
+        "torch.autograd.set_detect_anomaly(True)."
+    )
+
+
+def freed() -> None:
+    """Refuse a second walk over a graph whose kept values are gone."""
+    raise RuntimeError(
+        "Trying to backward through the graph a second time (or directly access saved tensors "
+        "after they have already been freed). Saved intermediate values of the graph are freed "
+        "when you call .backward() or autograd.grad(). Specify retain_graph=True if you need to "
+        "backward through the graph a second time or if you need to access saved tensors after "
+        "calling backward."
+    )
+
+
+def fit(m: Any, g: Any, shape: tuple) -> Any:
+    """Sum `g` over the axes that broadcasting added or stretched: the only place for it."""
+    extra = len(g.shape) - len(shape)
+    axes = tuple(range(extra)) + tuple(
+        i + extra for i, n in enumerate(shape) if n == 1 and g.shape[i + extra] != 1
+    )
+    if axes:
+        g = m.sum(g, axis=axes, keepdims=True)
+    return m.reshape(g, shape) if extra else g
+
+
+def before(node: Node, g: Any, wrap: Callable, unwrap: Callable) -> Any:
+    """Run what waits on a node's incoming gradient: tensor hooks, prehooks, retained gradients."""
+    extra = node.extra
+    assert extra is not None
+    many = isinstance(g, list)
+    gs = list(g) if many else [g]
+    for index, hooks in extra.tensors.items():
+        for hook in list(hooks.values()):
+            if gs[index] is not None:
+                made = hook(wrap(gs[index]))
+                gs[index] = gs[index] if made is None else unwrap(made)
+    if extra.before:
+        for hook in list(extra.before.values()):
+            made = hook(tuple(None if x is None else wrap(x) for x in gs))
+            if made is not None:
+                made = made if isinstance(made, tuple) else (made,)
+                gs = [None if x is None else unwrap(x) for x in made]
+    for index, ref in extra.retained.items():
+        tensor = ref()
+        if tensor is not None and gs[index] is not None:
+            new = wrap(gs[index])
+            tensor.grad = new if tensor.grad is None else tensor.grad + new
+    return gs if many else gs[0]
+
+
+def after(node: Node, grads: Any, g: Any, wrap: Callable, unwrap: Callable) -> Any:
+    """Run a node's own hooks on what it hands on."""
+    assert node.extra is not None
+    for hook in list(node.extra.after.values()):
+        given = tuple(None if x is None else wrap(x) for x in grads)
+        came = tuple(None if x is None else wrap(x) for x in (g if isinstance(g, list) else [g]))
+        made = hook(given, came)
+        if made is not None:
+            made = made if isinstance(made, tuple) else (made,)
+            grads = [None if x is None else unwrap(x) for x in made]
+    return grads
+
+
+def _deliver(pending: dict, heap: list, leaves: dict, edge: Any, g: Any) -> None:
+    """Add a gradient to what waits at one edge."""
+    if edge.__class__ is Port:
+        tick = -edge.node.tick
+        if tick not in pending:
+            pending[tick] = [edge.node, [None] * edge.count]
+            heapq.heappush(heap, tick)
+        slots, i = pending[tick][1], edge.index
+        slots[i] = g if slots[i] is None else slots[i] + g
+    elif edge.is_node:
+        tick = -edge.tick
+        if tick in pending:
+            pending[tick][1] = pending[tick][1] + g
+        else:
+            pending[tick] = [edge, g]
+            heapq.heappush(heap, tick)
+    else:
+        leaves[edge] = leaves[edge] + g if edge in leaves else g
+
+
+class Walk:
+    """One backward pass: what it keeps, and where it stops."""
+
+    __slots__ = ("m", "retain", "lift", "wrap", "unwrap", "sinks", "needed", "found")
+
+    def __init__(self, m: Any, retain: bool, lift: Any, wrap: Callable, unwrap: Callable) -> None:
+        self.m, self.retain, self.lift = m, retain, lift
+        self.wrap, self.unwrap = wrap, unwrap
+        self.sinks: dict = {}  # (node, output number) whose gradient the caller asked for
+        self.needed: set | None = None  # nodes on a way to what was asked for; None: all
+        self.found: dict = {}
+
+    def ask(self, edges: Iterable, roots: Iterable) -> None:
+        """Stop at these edges, and visit only nodes that lead to them."""
+        targets = set()
+        for edge in edges:
+            if edge is None:
+                continue
+            if edge.__class__ is Port:
+                self.sinks[edge.node, edge.index] = None
+                targets.add(edge.node)
+            else:
+                if edge.is_node:
+                    self.sinks[edge, 0] = None
+                targets.add(edge)
+        self.needed = _leading_to(targets, roots)
+
+    def run(self, roots: Iterable[tuple[Any, Any]]) -> dict:
+        """Carry each (edge, gradient) back to the leaves; returns {leaf: gradient}.
+
+        A consumer is always younger than what it consumes, so taking the youngest pending node
+        first visits each node once, after all its consumers: no counting pass, no recursion.
+        """
+        pending: dict = {}
+        heap: list = []
+        leaves: dict = {}
+        for edge, g in roots:
+            _deliver(pending, heap, leaves, edge, g)
+        push, pop, m, lift, retain = heapq.heappush, heapq.heappop, self.m, self.lift, self.retain
+        while heap:
+            node, g = pending.pop(pop(heap))
+            if node.extra is not None:
+                g = before(node, g, self.wrap, self.unwrap)
+            if self.needed is not None and self._stops(node, g):
+                continue
+            if node.saved is None:
+                freed()
+            grads = node.plan.run(m, g, node, lift)
+            if node.shapes is not None:
+                grads = [
+                    gi if gi is None or gi.shape == s else fit(m, gi, s)
+                    for gi, s in zip(grads, node.shapes)
+                ]
+            if not retain:
+                node.saved = None if node.saved else ()
+            if node.extra is not None and node.extra.after:
+                grads = after(node, grads, g, self.wrap, self.unwrap)
+            for edge, gi in zip(node.edges, grads):
+                if edge is None or gi is None:
+                    continue
+                if edge.__class__ is Port or not edge.is_node:
+                    _deliver(pending, heap, leaves, edge, gi)
+                    continue
+                tick = -edge.tick
+                entry = pending.get(tick)
+                if entry is None:
+                    pending[tick] = [edge, gi]
+                    push(heap, tick)
+                else:
+                    entry[1] = entry[1] + gi
+        return leaves
+
+    def _stops(self, node: Node, g: Any) -> bool:
+        for index, value in enumerate(g if isinstance(g, list) else [g]):
+            if (node, index) in self.sinks:
+                self.found[node, index] = value
+        assert self.needed is not None
+        return node not in self.needed
+
+
+def _leading_to(targets: set, roots: Iterable) -> set:
+    """The nodes from which some target is reached (targets themselves only if others lie behind)."""
+    seen: dict = {}
+    stack = [e.node if e.__class__ is Port else e for e in roots]
+    while stack:
+        node = stack.pop()
+        if not node.is_node or node in seen:
+            continue
+        seen[node] = [e.node if e.__class__ is Port else e for e in node.edges if e is not None]
+        stack += seen[node]
+    needed: set = set()
+    for node in sorted(seen, key=lambda n: n.tick):
+        if any(e in needed or e in targets for e in seen[node]):
+            needed.add(node)
+    return needed
+
+
+def owned(array: Any) -> Any:
+    """The array itself where nobody else holds it, else a copy: a gradient must be its own."""
+    if array.__class__ is not ndarray:
+        return array
+    if array.base is not None or getrefcount(array) > _FREE:
+        return array.copy()
+    return array
+
+
+def _calibrate() -> int:
+    """What getrefcount says inside `owned` about an array that only its caller holds."""
+    seen = []
+
+    def probe(array: Any) -> None:
+        seen.append(getrefcount(array))
+
+    def caller() -> None:
+        leaves = {0: np.empty(1)}
+        _, g = leaves.popitem()
+        probe(g)
+
+    caller()
+    return seen[0]
+
+
+_FREE = _calibrate()

@@ -1,0 +1,130 @@
+"""NumPy's .npy and .npz files, both ways; arrays of Python objects are refused."""
+
+from __future__ import annotations
+
+import ast
+import io
+import struct
+import zlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from .archive import Archive
+from .records import DTYPES, Checkpoint, Limits, Storage, TensorRecord, contiguous, fault, sizes, unit_of
+from .source import Source
+
+MAGIC = b"\x93NUMPY"
+_HEADER = 1 << 16  # NumPy itself refuses longer headers
+_KINDS = {
+    np.dtype(code).str[1:]: name
+    for name, (_, code) in DTYPES.items()
+    if name in ("float64", "float32", "float16", "complex128", "complex64", "int64", "int32", "int16")
+    or name in ("int8", "uint64", "uint32", "uint16", "uint8", "bool")
+}
+
+
+def read(source: Source, limits: Limits | None = None) -> Checkpoint:
+    """The arrays of an .npz by name, or the one array of an .npy."""
+    found = Checkpoint({}, "npz", source.where, source=source)
+    if source.read(0, min(6, source.size)) == MAGIC:
+        data = source.all()
+        found.kind, found.root = "npy", _array(data, "array", source.where)
+        found.storages["array"] = found.root.storage
+        return found
+    archive = Archive(source, limits)
+    for name, entry in archive.entries.items():
+        if not name.endswith(".npy"):
+            raise fault(source.where, f"record {name!r:.200} is not an array", entry.header)
+        key = name.removesuffix(".npy")
+        record = _array(memoryview(archive.array(entry)), key, f"{source.where}, record {name!r:.200}")
+        found.root[key], found.storages[key] = record, record.storage
+    return found
+
+
+def _array(data: memoryview, key: str, where: str) -> TensorRecord:
+    """The array in the bytes of one .npy."""
+    dtype, order, shape, start = _header(data, where)
+    name = _KINDS.get(dtype.str[1:])
+    if name is None:
+        raise fault(where, f"dtype {dtype} has no counterpart (arrays of objects are never loaded)")
+    nbytes = unit_of(shape) * dtype.itemsize
+    if start + nbytes != len(data):
+        raise fault(where, f"{dtype} of shape {shape} takes {nbytes} bytes; there are {len(data) - start}", start)
+    bits = np.frombuffer(data, np.uint8, nbytes, start)
+    if dtype.byteorder == ">":
+        unit = dtype.itemsize // (2 if dtype.kind == "c" else 1)
+        bits = bits.view(f"u{unit}").byteswap().view(np.uint8)
+    strides = contiguous(shape) if not order else tuple(reversed(contiguous(shape[::-1])))
+    storage = Storage(key, name, nbytes, bits=bits if bits.flags.writeable else bits.copy())
+    return TensorRecord(storage, name, 0, shape, strides)
+
+
+def _header(data: memoryview, where: str) -> tuple[np.dtype, bool, tuple[int, ...], int]:
+    """dtype, whether columns come first, shape, and where the elements begin."""
+    try:
+        major = data[6]
+        layout, begin = ("<H", 10) if major == 1 else ("<I", 12)
+        (length,) = struct.unpack_from(layout, data, 8)
+        if bytes(data[:6]) != MAGIC or major not in (1, 2, 3) or length > _HEADER:
+            raise ValueError(f"version {major}, header of {length} bytes")
+        fields = ast.literal_eval(bytes(data[begin : begin + length]).decode("utf-8" if major == 3 else "latin1"))
+        if set(fields) != {"descr", "fortran_order", "shape"} or type(fields["descr"]) is not str:
+            raise ValueError("it does not describe a plain array")
+        return np.dtype(fields["descr"]), fields["fortran_order"] is True, sizes(fields["shape"], "shape", where), begin + length
+    except (ValueError, TypeError, SyntaxError, IndexError, KeyError, struct.error, MemoryError, RecursionError) as error:
+        raise fault(where, f"not a NumPy array ({str(error)[:200]})") from None
+
+
+# -- writing -------------------------------------------------------------------------------
+
+
+def write(put: Callable[[Any], Any], tensors: Mapping[str, TensorRecord]) -> None:
+    """An uncompressed .npz of tensors by name; bfloat16 widens to float32, which NumPy knows.
+
+    Raises:
+        TypeError: for a dtype that NumPy does not have.
+    """
+    at, entries = 0, []
+    for name, record in tensors.items():
+        raw = f"{name}.npy".encode()
+        data = _npy(name, record)
+        crc = zlib.crc32(data)
+        big = len(data) >= 0xFFFFFFFF
+        extra = struct.pack("<HHQQ", 1, 16, len(data), len(data)) if big else b""
+        size = min(len(data), 0xFFFFFFFF)
+        local = struct.pack("<4s5H3I2H", b"PK\3\4", 45, 0x800, 0, 0, 0x21, crc, size, size, len(raw), len(extra))
+        entries.append((raw, crc, len(data), at))
+        for piece in (local + raw + extra, data):
+            put(piece)
+            at += len(piece)
+    _directory(put, entries, at)
+
+
+def _directory(put: Callable[[Any], Any], entries: list[tuple[bytes, int, int, int]], start: int) -> None:
+    block = b""
+    for raw, crc, size, at in entries:
+        extra = struct.pack("<HHQQQ", 1, 24, size, size, at) if max(size, at) >= 0xFFFFFFFF else b""
+        short = (0xFFFFFFFF,) * 3 if extra else (size, size, at)
+        block += struct.pack(
+            "<4s6H3I5H2I", b"PK\1\2", 45, 45, 0x800, 0, 0, 0x21, crc, *short[:2], len(raw), len(extra), 0, 0, 0, 0, short[2]
+        ) + raw + extra  # fmt: skip
+    put(block)
+    end, count = start + len(block), len(entries)
+    put(struct.pack("<4sQ2H2I4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, len(block), start))
+    put(struct.pack("<4sIQI", b"PK\6\7", 0, end, 1))
+    short = min(count, 0xFFFF)
+    put(struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, short, short, min(len(block), 0xFFFFFFFF), min(start, 0xFFFFFFFF), 0))
+
+
+def _npy(name: str, record: TensorRecord) -> bytes:
+    if record.dtype == "bfloat16":
+        array = (record.array().astype(np.uint32) << np.uint32(16)).view(np.float32)
+    elif np.dtype(DTYPES[record.dtype][1]).str[1:] in _KINDS and record.dtype in _KINDS.values():
+        array = record.array()
+    else:
+        raise TypeError(f"NumPy has no dtype for {name!r}: {record.dtype}")
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, np.asarray(array), allow_pickle=False)
+    return buffer.getvalue()

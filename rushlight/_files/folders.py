@@ -1,0 +1,195 @@
+"""Checkpoints of many files: shards with an index, and PyTorch's distributed checkpoint folders."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .meanings import dtype_of
+from .records import DTYPES, Checkpoint, Limits, Opaque, Storage, TensorRecord, contiguous, fault, sizes, unit_of
+from .source import Source
+from .unpickler import Unpickler
+
+Opener = Callable[[str], Checkpoint]
+_INDEX = 64 << 20
+
+
+def index_in(folder: str) -> str | None:
+    """The index file of a folder of shards, if it has just one."""
+    found = [name for name in os.listdir(folder) if name.endswith(".index.json")]
+    return os.path.join(folder, found[0]) if len(found) == 1 else None
+
+
+def read_shards(index: str, open_file: Opener) -> Checkpoint:
+    """All tensors of the shards that an index lists.
+
+    Raises:
+        UnpicklingError: for an index that names files elsewhere, or tensors that are not there.
+    """
+    source = Source(index)
+    if source.size > _INDEX:
+        raise fault(index, f"an index of {source.size} bytes")
+    try:
+        table = json.loads(source.read(0, source.size))
+        names = table["weight_map"]
+        names = {str(name): str(file) for name, file in names.items()}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise fault(index, f"not an index of shards ({type(error).__name__}: {str(error)[:100]})") from None
+    metadata = table.get("metadata") if isinstance(table.get("metadata"), dict) else {}
+    found = Checkpoint({}, "shards", index, metadata=metadata)
+    shards: dict[str, Checkpoint] = {}
+    for name, file in names.items():
+        if file not in shards:
+            shards[file] = _shard(index, file, open_file)
+        root = shards[file].root
+        if not isinstance(root, dict) or name not in root:
+            raise fault(index, f"{file} does not hold {name!r:.200}")
+        found.root[name] = root[name]
+    for file, shard in shards.items():
+        found.storages.update({f"{file}/{key}": storage for key, storage in shard.storages.items()})
+        found.names.update(shard.names)
+        found.called.update(shard.called)
+    found.source = [shard.source for shard in shards.values()]
+    return found
+
+
+def _shard(index: str, file: str, open_file: Opener) -> Checkpoint:
+    if os.path.basename(file) != file or file in ("", ".", "..") or "\\" in file or "\0" in file:
+        raise fault(index, f"the shard {file[:100]!r} does not lie beside its index")
+    return open_file(os.path.join(os.path.dirname(index), file))
+
+
+# -- distributed checkpoints ---------------------------------------------------------------
+
+
+def read_distributed(folder: str, open_source: Callable[[Source], Checkpoint], limits: Limits | None = None) -> Checkpoint:
+    """The state dictionary of a folder that `torch.distributed.checkpoint.save` wrote."""
+    where = os.path.join(folder, ".metadata")
+    source = Source(where)
+    found = Checkpoint({}, "distributed", folder)
+    limits = limits or Limits()
+    read = Unpickler(source.all(), None, where, limits=limits, names=found.names, called=found.called)
+    state = _state(read.load(), where)
+    parts = _Parts(folder, where, state.get("storage_data"), open_source, found)
+    for name, entry in _table(state.get("state_dict_metadata"), where).items():
+        value = parts.whole(name, entry)
+        path = _table(state.get("planner_data") or {}, where).get(name, (name,))
+        _put(found.root, path if isinstance(path, tuple) and path else (name,), value, where)
+    found.source = list(parts.files.values())
+    found.root = _lists(found.root, 0)
+    return found
+
+
+def _state(value: Any, where: str) -> dict:
+    if not isinstance(value, Opaque) or not isinstance(value.state, dict):
+        raise fault(where, "not the metadata of a distributed checkpoint")
+    return value.state
+
+
+def _table(value: Any, where: str) -> dict:
+    if not isinstance(value, dict):
+        raise fault(where, f"a table is a {type(value).__name__}")
+    return value
+
+
+class _Parts:
+    """The pieces of tensors in a folder's data files."""
+
+    def __init__(self, folder: str, where: str, data: Any, open_source: Any, found: Checkpoint) -> None:
+        self.folder, self.where, self.open_source, self.found = folder, where, open_source, found
+        self.files: dict[str, Source] = {}
+        self.places: dict[tuple, dict] = {}
+        for index, place in _table(data, where).items():
+            key = _state(index, where)
+            offset = key.get("offset")
+            self.places[key.get("fqn"), None if offset is None else sizes(offset, "offset", where)] = _state(place, where)
+
+    def whole(self, name: str, entry: Any) -> Any:
+        """A tensor put together from its chunks, or another object."""
+        if not isinstance(entry, Opaque):
+            raise fault(self.where, f"entry {name!r:.200} is a {type(entry).__name__}")
+        if not isinstance(entry.state, dict) or "chunks" not in entry.state:
+            return self._load(name, None)
+        shape = sizes(entry.state.get("size"), "size", self.where)
+        properties = getattr(entry.state.get("properties"), "state", None)
+        dtype = dtype_of(properties[0]) if isinstance(properties, tuple) and properties else None
+        if dtype is None:
+            raise fault(self.where, f"tensor {name!r:.200} has no dtype")
+        chunks = [self._chunk(name, chunk, dtype) for chunk in entry.state["chunks"]]
+        if sum(record.count for _, record in chunks) != unit_of(shape):
+            raise fault(self.where, f"the chunks of {name!r:.200} do not make up its shape {shape}")
+        if len(chunks) == 1 and chunks[0][1].shape == shape:
+            return chunks[0][1]
+        return self._join(name, dtype, shape, chunks)
+
+    def _chunk(self, name: str, chunk: Any, dtype: str) -> tuple[tuple[int, ...], TensorRecord]:
+        state = _state(chunk, self.where)
+        offsets, extent = (sizes(state.get(key), key, self.where) for key in ("offsets", "sizes"))
+        record = self._load(name, offsets)
+        if not isinstance(record, TensorRecord) or record.dtype != dtype or record.shape != extent:
+            raise fault(self.where, f"a chunk of {name!r:.200} is not a {dtype} tensor of shape {extent}")
+        return offsets, record
+
+    def _load(self, name: str, offsets: tuple[int, ...] | None) -> Any:
+        place = self.places.get((name, offsets)) or self.places.get((name, None))
+        if place is None:
+            raise fault(self.where, f"nothing says where {name!r:.200} lies")
+        file, offset, length = (place.get(key) for key in ("relative_path", "offset", "length"))
+        if type(file) is not str or os.path.basename(file) != file or file in ("", ".", "..") or "\\" in file:
+            raise fault(self.where, f"the data file {str(file)[:100]!r} does not lie in the folder")
+        if type(offset) is not int or type(length) is not int:
+            raise fault(self.where, f"the place of {name!r:.200} is not given in numbers")
+        if file not in self.files:
+            self.files[file] = Source(os.path.join(self.folder, file))
+        part = self.open_source(self.files[file].part(offset, length, repr(name)[:200]))
+        self.found.names.update(part.names)
+        self.found.called.update(part.called)
+        self.found.storages.update({f"{name}@{offset}/{key}": s for key, s in part.storages.items()})
+        return part.root
+
+    def _join(self, name: str, dtype: str, shape: tuple[int, ...], chunks: list) -> TensorRecord:
+        """One storage for the whole tensor, filled from its chunks when it is first asked for."""
+        unit, code = DTYPES[dtype]
+        for offsets, record in chunks:
+            inside = len(offsets) == len(shape) == len(record.shape) and all(
+                at + extent <= size for at, extent, size in zip(offsets, record.shape, shape, strict=True)
+            )
+            if not inside or record.storage is None or record.storage.nbytes < record.nbytes:
+                raise fault(self.where, f"a chunk of {name!r:.200} reaches outside shape {shape}")
+
+        def fill() -> np.ndarray:
+            made = np.empty(shape, code)
+            for offsets, record in chunks:
+                made[tuple(slice(at, at + n) for at, n in zip(offsets, record.shape))] = record.array()
+            return made.reshape(-1).view(np.uint8)
+
+        storage = Storage(name, dtype, unit_of(shape) * unit)
+        storage.reading(fill)
+        return TensorRecord(storage, dtype, 0, shape, contiguous(shape))
+
+
+def _put(root: dict, path: tuple, value: Any, where: str) -> None:
+    for key in path:
+        if type(key) not in (str, int):
+            raise fault(where, f"a path holds a {type(key).__name__}")
+    if len(path) > 100:
+        raise fault(where, "a path of more than 100 parts")
+    for key in path[:-1]:
+        root = root.setdefault(key, {})
+        if not isinstance(root, dict):
+            raise fault(where, f"two objects lie at {path!r:.200}")
+    root[path[-1]] = value
+
+
+def _lists(value: Any, depth: int) -> Any:
+    """Tables whose keys are 0, 1, 2 ... were lists before they were flattened."""
+    if type(value) is not dict or depth > 100:
+        return value
+    made = {key: _lists(part, depth + 1) for key, part in value.items()}
+    if made and all(type(key) is int for key in made) and sorted(made) == list(range(len(made))):
+        return [made[i] for i in range(len(made))]
+    return made

@@ -1,0 +1,111 @@
+"""Which format a file has, told by its content, and the one door through which all are read."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from . import arrays, folders, legacy, safetensors, torchzip
+from .archive import Archive
+from .records import Checkpoint, Limits, fault
+from .source import Source
+from .unpickler import Unpickler
+
+
+def open_checkpoint(
+    given: Any, *, mapped: bool = False, limits: Limits | None = None, encoding: str = "utf-8"
+) -> Checkpoint:
+    """A checkpoint in records, from a path, a folder, a file object or bytes.
+
+    Raises:
+        UnpicklingError: for a file that is damaged or made to deceive.
+        ValueError: for something that is not a regular file.
+    """
+    if isinstance(given, (str, os.PathLike)):
+        path = os.fsdecode(os.fspath(given))
+        if os.path.isdir(path):
+            return _open_folder(path, mapped, limits)
+    source = Source(given, mapped)
+    return read(source, limits, encoding, lambda file: open_checkpoint(file, mapped=mapped, limits=limits))
+
+
+def read(source: Source, limits: Limits | None, encoding: str = "utf-8", open_file: Any = None) -> Checkpoint:
+    """What a source holds."""
+    kind = sniff(source)
+    if kind == "zip":
+        names = _zip_names(source, limits)
+        if names and all(name.endswith(".npy") for name in names):
+            return arrays.read(source, limits)
+        return torchzip.read(source, limits, encoding)
+    if kind == "npy":
+        return arrays.read(source, limits)
+    if kind == "safetensors":
+        return safetensors.read(source, limits)
+    if kind == "tar":
+        return legacy.read_tar(source, limits, encoding)
+    if kind == "legacy":
+        return legacy.read(source, limits, encoding)
+    if kind == "index" and open_file is not None and source.fd >= 0:
+        return folders.read_shards(source.where, open_file)
+    if kind == "pickle":
+        return _plain_pickle(source, limits, encoding)
+    raise fault(source.where, f"not a checkpoint of a known format (it begins with {source.read(0, min(8, source.size))!r})")
+
+
+def sniff(source: Source) -> str:
+    """The format, from the first bytes."""
+    head = source.read(0, min(512, source.size))
+    if not head:
+        raise EOFError(f"Ran out of input: {source.where} is empty")
+    if head[:4] in (b"PK\3\4", b"PK\5\6"):
+        return "zip"
+    if head[:6] == arrays.MAGIC:
+        return "npy"
+    length = int.from_bytes(head[:8], "little")
+    if len(head) > 9 and head[8:9] == b"{" and length <= source.size - 8:
+        return "safetensors"
+    if legacy.MAGIC_BYTES in head[:40]:
+        return "legacy"
+    if head[257:262] == b"ustar" or _old_tar(head):
+        return "tar"
+    if head.lstrip()[:1] == b"{" and source.where.endswith(".json"):
+        return "index"
+    if head[:1] in (b"\x80", b"(", b"]", b"}", b")", b"c", b"N", b"I", b"F", b"S", b"V", b"L", b"i", b"l", b"d"):
+        return "pickle"
+    return "unknown"
+
+
+def _old_tar(head: bytes) -> bool:
+    """A tar header without a magic: its checksum tells."""
+    try:
+        said = int(head[148:156].split(b"\0")[0].strip() or b"-1", 8)
+    except ValueError:
+        return False
+    return len(head) == 512 and said == sum(head[:148]) + 8 * 32 + sum(head[156:])
+
+
+def _zip_names(source: Source, limits: Limits | None) -> list[str]:
+    return list(Archive(source, limits).entries)
+
+
+def _plain_pickle(source: Source, limits: Limits | None, encoding: str) -> Checkpoint:
+    """A pickle that is no PyTorch file: shown by `inspect` and `scan`, its NumPy arrays loadable."""
+    found = Checkpoint(None, "pickle", source.where, source=source)
+    unpickler = Unpickler(
+        source.all(), None, source.where, encoding=encoding, limits=limits, names=found.names, called=found.called
+    )
+    found.root = unpickler.load()
+    source.finish(unpickler.pos)
+    return found
+
+
+def _open_folder(path: str, mapped: bool, limits: Limits | None) -> Checkpoint:
+    def open_file(file: str) -> Checkpoint:
+        return open_checkpoint(file, mapped=mapped, limits=limits)
+
+    if os.path.isfile(os.path.join(path, ".metadata")):
+        return folders.read_distributed(path, lambda source: read(source, limits), limits)
+    index = folders.index_in(path)
+    if index is None:
+        raise fault(path, "a folder without an index of shards (*.index.json) or a distributed checkpoint")
+    return folders.read_shards(index, open_file)

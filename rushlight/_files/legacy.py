@@ -1,0 +1,253 @@
+"""PyTorch's two older formats: several pickles followed by raw storages (0.2 to 1.5), and tar (0.1)."""
+
+from __future__ import annotations
+
+import struct
+import sys
+import tarfile
+from typing import Any
+
+import numpy as np
+
+from .meanings import Refused, storage_dtype, storage_id
+from .records import DTYPES, Checkpoint, Limits, Storage, fault, window
+from .source import Source
+from .unpickler import Unpickler
+
+MAGIC = 0x1950A86A20F9469CFC6C
+MAGIC_BYTES = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # how every protocol since 2 writes it
+
+
+class _Reader:
+    """Pickles and numbers one behind the other in a file or a member of a tar."""
+
+    def __init__(self, data: Any, where: str, found: Checkpoint, limits: Limits, encoding: str) -> None:
+        self.data, self.where, self.found = data, where, found
+        self.limits, self.encoding, self.at = limits, encoding, 0
+
+    def pickle(self, persistent: Any = None) -> Any:
+        """The next object."""
+        unpickler = Unpickler(
+            self.data,
+            None,
+            self.where,
+            encoding=self.encoding,
+            limits=self.limits,
+            start=self.at,
+            names=self.found.names,
+            called=self.found.called,
+        )
+        if persistent:
+            unpickler.persistent = lambda parts: persistent(unpickler, parts)
+        made = unpickler.load()
+        self.at = unpickler.pos
+        return made
+
+    def numbers(self, layout: str) -> tuple:
+        """The next numbers, in `struct` layout."""
+        size = struct.calcsize(layout)
+        if self.at + size > len(self.data):
+            raise fault(self.where, "a number is cut off (truncated file?)", self.at)
+        self.at += size
+        return struct.unpack_from(layout, self.data, self.at - size)
+
+    def bits(self, storage: Storage, swap: bool) -> None:
+        """The bytes of a storage, which follow their own element count."""
+        (count,) = self.numbers("<q" if not swap or sys.byteorder == "little" else ">q")
+        if count * DTYPES[storage.dtype][0] != storage.nbytes:
+            raise fault(
+                self.where,
+                f"storage {storage.key} should have {storage.nbytes} bytes but announces {count} elements",
+                self.at - 8,
+            )
+        if storage.nbytes > len(self.data) - self.at:
+            raise fault(self.where, f"storage {storage.key} is cut off (truncated file?)", self.at)
+        piece = np.frombuffer(self.data, np.uint8, storage.nbytes, self.at)
+        unit = storage.unit if swap else 1
+        storage.bits = piece.copy() if unit == 1 else piece.view(f"u{unit}").byteswap().view(np.uint8)
+        self.at += storage.nbytes
+
+
+def read(source: Source, limits: Limits | None = None, encoding: str = "utf-8") -> Checkpoint:
+    """A checkpoint of the non-zip format.
+
+    Raises:
+        UnpicklingError: for a file that is damaged or made to deceive.
+    """
+    found = Checkpoint(None, "torch legacy", source.where, source=source)
+    reader = _Reader(source.all(), source.where, found, limits or Limits(), encoding)
+    magic = reader.pickle()
+    if magic != MAGIC:
+        raise RuntimeError(f"Invalid magic number; corrupt file? ({source.where})")
+    version = reader.pickle()
+    if version != 1001:
+        raise RuntimeError(f"Invalid protocol version: {str(version)[:40]} ({source.where})")
+    info = reader.pickle()
+    little = info.get("little_endian", True) if isinstance(info, dict) else True
+    roots: dict[str, Storage] = {}
+    found.root = reader.pickle(lambda u, parts: _persistent(u, parts, found, roots))
+    keys = reader.pickle()
+    if not isinstance(keys, list):
+        raise fault(source.where, "the list of storages is missing", reader.at)
+    for key in keys:
+        storage = roots.get(str(key))
+        if storage is None or storage.loaded:
+            raise fault(source.where, f"storage {str(key)[:40]!r} is not announced, or comes twice", reader.at)
+        reader.bits(storage, (sys.byteorder == "little") != bool(little))
+    for storage in roots.values():
+        if not storage.loaded:
+            raise fault(source.where, f"storage {storage.key[:40]!r} is announced but absent", reader.at)
+    source.finish(reader.at)
+    return found
+
+
+def _persistent(u: Any, parts: Any, found: Checkpoint, roots: dict[str, Storage]) -> Any:
+    """A storage, or a view of one: ("storage", type, key, location, count, (key, offset, count))."""
+    if type(parts) is tuple and parts and parts[0] in ("module", b"module"):
+        if len(parts) < 2:
+            raise Refused("a module's persistent id has no class")
+        return parts[1]
+    dtype, key, location, count = storage_id(u, parts)
+    storage = roots.get(key)
+    if storage is None:
+        storage = roots[key] = Storage(key, dtype, count * DTYPES[dtype][0], location)
+        found.storages[key] = storage
+    elif (storage.dtype, storage.nbytes) != (dtype, count * DTYPES[dtype][0]):
+        raise Refused(f"storage {key[:40]!r} is announced twice, and not the same")
+    if len(parts) < 6 or parts[5] is None:
+        return storage
+    return _part(u, storage, parts[5], found)
+
+
+def _part(u: Any, root: Storage, parts: Any, found: Checkpoint) -> Storage:
+    """The storage that is a run of another storage's elements."""
+    if type(parts) is not tuple or len(parts) != 3:
+        raise Refused("a storage's view is not (key, offset, size)")
+    key, offset, count = parts
+    record = window(root, root.dtype, offset, (count,), (1,), u.where)
+    name = f"{root.key}/{str(key)[:40]}"
+    if name not in found.storages:
+        unit = DTYPES[root.dtype][0]
+        part = found.storages[name] = Storage(name, root.dtype, record.nbytes, root.location)
+        part.reading(lambda: root.bits[offset * unit : offset * unit + part.nbytes])
+    return found.storages[name]
+
+
+# -- tar -----------------------------------------------------------------------------------
+
+
+def read_tar(source: Source, limits: Limits | None = None, encoding: str = "utf-8") -> Checkpoint:
+    """A checkpoint of PyTorch 0.1: a tar of `storages`, `tensors` and `pickle`."""
+    found = Checkpoint(None, "torch tar", source.where, source=source)
+    members = {
+        name: _Reader(data, f"{source.where}, member {name}", found, limits or Limits(), encoding)
+        for name, data in _members(source).items()
+    }
+    objects = _tar_storages(members["storages"], found)
+    _tar_tensors(members["tensors"], objects)
+
+    def persistent(u: Any, parts: Any) -> Any:
+        if type(parts) is tuple:
+            return parts[0] if parts else None
+        key = _key(parts)
+        if key not in objects:
+            raise Refused(f"tensor {key} is not announced")
+        return objects[key]
+
+    found.root = members["pickle"].pickle(persistent)
+    return found
+
+
+def _members(source: Source) -> dict[str, memoryview]:
+    """The three members; nothing is unpacked to disk."""
+    data = source.all()
+    found: dict[str, memoryview] = {}
+    try:
+        with tarfile.open(fileobj=_Bytes(data), mode="r:") as tar:
+            for number, member in enumerate(tar):
+                if number > 16:
+                    raise fault(source.where, "a tar of more than 16 members is no checkpoint")
+                name = member.name.removeprefix("./")
+                if name in found or not member.isreg() or member.sparse is not None:
+                    if name in ("storages", "tensors", "pickle"):
+                        raise fault(source.where, f"member {name} is not a plain file, or comes twice")
+                    continue
+                end = member.offset_data + member.size
+                if member.size < 0 or end > len(data):
+                    raise fault(source.where, f"member {name[:80]!r} is cut off", member.offset_data)
+                found[name] = data[member.offset_data : end]
+    except (tarfile.TarError, ValueError, OverflowError, RecursionError) as error:
+        raise fault(source.where, f"not a readable tar ({str(error)[:200]})") from None
+    missing = {"storages", "tensors", "pickle"} - set(found)
+    if missing:
+        raise fault(source.where, f"the tar has no member {', '.join(sorted(missing))}")
+    return found
+
+
+class _Bytes:
+    """A read-only file over bytes in memory (or in a mapping), without a copy."""
+
+    def __init__(self, data: memoryview) -> None:
+        self.data, self.at = data, 0
+
+    def read(self, count: int = -1) -> bytes:
+        end = len(self.data) if count < 0 else min(self.at + count, len(self.data))
+        piece = bytes(self.data[self.at : end])
+        self.at = max(end, self.at)
+        return piece
+
+    def seek(self, to: int, how: int = 0) -> int:
+        self.at = to + (0, self.at, len(self.data))[how]
+        return self.at
+
+    def tell(self) -> int:
+        return self.at
+
+
+def _key(value: Any) -> str:
+    if type(value) not in (int, str) or len(str(value)[:41]) > 40:
+        raise Refused("a key is not a number")
+    return str(value)
+
+
+def _count(reader: _Reader) -> int:
+    count = reader.pickle()
+    if type(count) is not int or not 0 <= count <= len(reader.data):
+        raise fault(reader.where, f"the number of objects is {str(count)[:40]}", reader.at)
+    return count
+
+
+def _tar_storages(reader: _Reader, found: Checkpoint) -> dict[str, Any]:
+    objects: dict[str, Any] = {}
+    for _ in range(_count(reader)):
+        parts = reader.pickle()
+        dtype = storage_dtype(parts[2]) if type(parts) is tuple and len(parts) == 3 else None
+        if dtype is None or type(parts[1]) is not str:
+            raise fault(reader.where, "a storage is not (key, location, type)", reader.at)
+        (count,) = struct.unpack_from("<q", bytes(reader.data[reader.at : reader.at + 8]).ljust(8, b"\xff"))
+        if count < 0:
+            raise fault(reader.where, f"a storage announces {count} elements", reader.at)
+        storage = Storage(str(parts[0])[:40], dtype, count * DTYPES[dtype][0], parts[1])
+        reader.bits(storage, sys.byteorder == "big")
+        objects[storage.key] = found.storages[storage.key] = storage
+    views = reader.pickle()
+    for view in views if isinstance(views, list) else []:
+        if type(view) is not tuple or len(view) != 4 or str(view[1])[:40] not in objects:
+            raise fault(reader.where, "a view of a storage is not (key, root, offset, size)", reader.at)
+        root = objects[str(view[1])[:40]]
+        objects[str(view[0])[:40]] = _part(reader, root, (view[0], view[2], view[3]), found)
+    return objects
+
+
+def _tar_tensors(reader: _Reader, objects: dict[str, Any]) -> None:
+    for _ in range(_count(reader)):
+        parts = reader.pickle()
+        storage = objects.get(str(parts[1])[:40]) if type(parts) is tuple and len(parts) == 3 else None
+        if not isinstance(storage, Storage):
+            raise fault(reader.where, "a tensor is not (key, storage, type)", reader.at)
+        (ndim, _) = reader.numbers("<ii")
+        if not 0 <= ndim <= 64:
+            raise fault(reader.where, f"a tensor has {ndim} dimensions", reader.at)
+        shape, stride = reader.numbers(f"<{ndim}q"), reader.numbers(f"<{ndim}q")
+        (offset,) = reader.numbers("<q")
+        objects[str(parts[0])[:40]] = window(storage, storage.dtype, offset, shape, stride, reader.where)

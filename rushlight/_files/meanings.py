@@ -1,0 +1,394 @@
+"""The few names whose calls in a pickle have a meaning as plain data, each given by a function here."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .records import DTYPES, Global, Opaque, Storage, TensorRecord, dtype_name, window
+
+EMPTY = np.empty(0, np.uint8)
+
+
+class Refused(Exception):
+    """Something in a pickle that is malformed or not allowed; the reader adds the place."""
+
+
+Meaning = Callable[[Any, tuple], Any]
+
+# Storage class -> dtype of its elements.
+STORAGES = {
+    "DoubleStorage": "float64",
+    "FloatStorage": "float32",
+    "HalfStorage": "float16",
+    "BFloat16Storage": "bfloat16",
+    "ComplexDoubleStorage": "complex128",
+    "ComplexFloatStorage": "complex64",
+    "LongStorage": "int64",
+    "IntStorage": "int32",
+    "ShortStorage": "int16",
+    "CharStorage": "int8",
+    "ByteStorage": "uint8",
+    "BoolStorage": "bool",
+    "QUInt8Storage": "quint8",
+    "QInt8Storage": "qint8",
+    "QInt32Storage": "qint32",
+    "QUInt4x2Storage": "quint4x2",
+    "QUInt2x4Storage": "quint2x4",
+    "UntypedStorage": "uint8",
+}
+STORAGE_OF = {name: kind for kind, name in STORAGES.items() if kind != "UntypedStorage"}
+
+# Names that PyTorch's own guarded mode (weights_only=True) lets through, beside dtypes and storages.
+ALLOWED = {
+    "collections.OrderedDict",
+    "collections.Counter",
+    "torch.nn.parameter.Parameter",
+    "torch.serialization._get_layout",
+    "torch.Size",
+    "torch.Tensor",
+    "torch.device",
+    "_codecs.encode",
+    "builtins.bytearray",
+    "builtins.set",
+    "builtins.complex",
+    "torch._tensor._rebuild_from_type_v2",
+    "torch.per_tensor_affine",
+    "torch.per_tensor_symmetric",
+    "torch.per_channel_affine",
+    "torch.per_channel_symmetric",
+    "torch.per_channel_affine_float_qparams",
+    *(
+        f"torch._utils._rebuild_{kind}"
+        for kind in (
+            "parameter", "parameter_with_state", "qtensor", "tensor", "tensor_v2", "tensor_v3",
+            "sparse_tensor", "meta_tensor_no_storage", "nested_tensor", "wrapper_subclass",
+            "device_tensor_from_numpy", "device_tensor_from_cpu_tensor",
+        )  # fmt: skip
+    ),
+}
+BLOCKED = ("sys", "os", "posix", "nt")
+_TENSORS = (
+    "Double", "Float", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool",
+)  # fmt: skip
+_MODULES = ("torch", "torch.storage", "torch.cuda", "torch.sparse", "torch.cuda.sparse")
+_ODD_DTYPES = {f"{sign}int{bits}" for sign in ("", "u") for bits in range(1, 8)} | {
+    "bits1x8", "bits2x4", "bits4x2", "bits8", "bits16",
+}  # fmt: skip
+
+
+def allowed(name: Global) -> bool:
+    """Whether PyTorch's guarded mode knows the name."""
+    if name.path in ALLOWED or dtype_of(name) is not None or storage_dtype(name) is not None:
+        return True
+    if name.module == "torch" and (name.name in _ODD_DTYPES):
+        return True
+    return name.module in _MODULES and name.name.removesuffix("Tensor") in _TENSORS
+
+
+def dtype_of(name: Any) -> str | None:
+    """The dtype that a name such as torch.float32 stands for."""
+    if isinstance(name, Global) and name.module == "torch":
+        full = dtype_name(name.name)
+        return full if full in DTYPES else None
+    return None
+
+
+def storage_dtype(name: Any) -> str | None:
+    """The dtype of the elements of a storage class such as torch.FloatStorage."""
+    if isinstance(name, Global) and name.module in _MODULES:
+        return STORAGES.get(name.name)
+    return None
+
+
+def storage_id(u: Any, parts: Any) -> tuple[str, str, str, int]:
+    """Dtype, key, location and element count of a persistent id ("storage", class, key, ...)."""
+    if type(parts) is not tuple or len(parts) < 5:
+        raise Refused("a persistent id is not (\"storage\", type, key, location, size)")
+    kind, storage, key, location, count = (
+        part.decode("ascii") if isinstance(part, bytes) else part for part in parts[:5]
+    )
+    if kind != "storage":
+        raise Refused(f"only storages are loaded by persistent id, not {str(kind)[:40]!r}")
+    dtype = storage_dtype(storage)
+    if dtype is None:
+        raise Refused(f"{storage!r:.100} is not a storage type")
+    if type(key) is int:
+        key = str(key) if abs(key) < 1 << 64 else ""
+    if type(key) is not str or type(location) is not str or type(count) is not int:
+        raise Refused("a storage's key, location or size has the wrong type")
+    if not 0 <= count < 1 << 59:
+        raise Refused(f"storage {key[:40]!r} announces {str(count)[:40]} elements")
+    return dtype, key, location, count
+
+
+def _arity(args: tuple, low: int, high: int, what: str) -> None:
+    if not low <= len(args) <= high:
+        raise Refused(f"{what} takes {low} to {high} arguments, not {len(args)}")
+
+
+def _storage(value: Any) -> Storage:
+    if not isinstance(value, Storage):
+        raise Refused(f"a tensor's storage is a {type(value).__name__}")
+    return value
+
+
+def _tensor(u: Any, args: tuple) -> TensorRecord:
+    """_rebuild_tensor(storage, offset, size, stride)."""
+    _arity(args, 4, 4, "_rebuild_tensor")
+    storage = _storage(args[0])
+    return window(storage, storage.dtype, args[1], args[2], args[3], u.where)
+
+
+def _tensor_v2(u: Any, args: tuple) -> TensorRecord:
+    """_rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks, flags)."""
+    _arity(args, 6, 7, "_rebuild_tensor_v2")
+    made = _tensor(u, args[:4])
+    made.requires_grad = _truth(args[4])
+    made.flags = _flags(args[6]) if len(args) == 7 else {}
+    return made
+
+
+def _tensor_v3(u: Any, args: tuple) -> TensorRecord:
+    """_rebuild_tensor_v3(untyped storage, offset, size, stride, requires_grad, hooks, dtype, flags)."""
+    _arity(args, 7, 8, "_rebuild_tensor_v3")
+    dtype = dtype_of(args[6])
+    if dtype is None:
+        raise Refused(f"{args[6]!r:.100} is not a dtype that is known here")
+    storage = _storage(args[0])
+    storage.unit = DTYPES[dtype][0]
+    made = window(storage, dtype, args[1], args[2], args[3], u.where)
+    made.requires_grad = _truth(args[4])
+    made.flags = _flags(args[7]) if len(args) == 8 else {}
+    return made
+
+
+def _truth(value: Any) -> bool:
+    if type(value) is not bool:
+        raise Refused(f"requires_grad is a {type(value).__name__}")
+    return value
+
+
+def _flags(value: Any) -> dict:
+    if value is None:
+        return {}
+    if type(value) is not dict or not all(
+        key in ("conj", "neg") and type(flag) is bool for key, flag in value.items()
+    ):
+        raise Refused("a tensor's metadata holds more than its conj and neg bits")
+    return value
+
+
+def _parameter(u: Any, args: tuple) -> Any:
+    """_rebuild_parameter(data, requires_grad, hooks) and the same with a state."""
+    _arity(args, 0, 4, "Parameter")
+    if not args:
+        args = (_blank("float32")(u, ()),)
+    data = args[0]
+    if not isinstance(data, TensorRecord):
+        return Opaque("torch._utils._rebuild_parameter", args, made="call")
+    made = TensorRecord(
+        data.storage, data.dtype, data.offset, data.shape, data.stride, flags=data.flags
+    )
+    made.requires_grad = _truth(args[1]) if len(args) > 1 else True
+    made.parameter = True
+    made.subclass, made.state = data.subclass, args[3] if len(args) == 4 else data.state
+    return made
+
+
+def _from_type(u: Any, args: tuple) -> Any:
+    """_rebuild_from_type_v2(function, type, args, state): a tensor with attributes or a subclass."""
+    _arity(args, 4, 4, "_rebuild_from_type_v2")
+    function, kind, inner, state = args
+    if not isinstance(function, Global) or not isinstance(kind, Global):
+        raise Refused("_rebuild_from_type_v2 takes a function and a type")
+    made = u.call(function, inner, "call")
+    if not isinstance(made, TensorRecord):
+        return Opaque("torch._tensor._rebuild_from_type_v2", (kind, made, state), made="call")
+    if kind.path == "torch.nn.parameter.Parameter":
+        made.parameter = True
+    elif kind.path not in ("torch.Tensor", "torch._tensor.Tensor"):
+        made.subclass = kind.path
+    made.state = state or None
+    return made
+
+
+def _meta(u: Any, args: tuple) -> TensorRecord:
+    """_rebuild_meta_tensor_no_storage(dtype, size, stride, requires_grad)."""
+    _arity(args, 4, 4, "_rebuild_meta_tensor_no_storage")
+    dtype = dtype_of(args[0])
+    if dtype is None:
+        raise Refused(f"{args[0]!r:.100} is not a dtype that is known here")
+    made = window(None, dtype, 0, args[1], args[2], u.where)
+    made.requires_grad = _truth(args[3])
+    return made
+
+
+def _device_tensor(u: Any, args: tuple) -> Any:
+    """_rebuild_device_tensor_from_cpu_tensor(data, dtype, device, requires_grad)."""
+    _arity(args, 4, 4, "_rebuild_device_tensor")
+    data, dtype = args[0], dtype_of(args[1])
+    if not isinstance(data, TensorRecord) or dtype != data.dtype:
+        return Opaque("torch._utils._rebuild_device_tensor_from_cpu_tensor", args, made="call")
+    data.requires_grad = _truth(args[3])
+    return data
+
+
+def _blank(dtype: str) -> Meaning:
+    """An empty tensor, which a state fills (PyTorch before 0.4)."""
+    return lambda u, args: TensorRecord(Storage("", dtype, 0, bits=EMPTY), dtype, 0, (0,), (1,))
+
+
+def _pairs(u: Any, args: tuple, make: Callable[[], Any], what: str) -> Any:
+    """A dict from nothing, from a dict, or from a list of pairs (Python 2)."""
+    _arity(args, 0, 1, what)
+    made = make()
+    items: list = []
+    for source in args:
+        if isinstance(source, dict):
+            items += [part for pair in source.items() for part in pair]
+        elif isinstance(source, list) and all(
+            isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in source
+        ):
+            items += [part for pair in source for part in pair]
+        else:
+            raise Refused(f"{what} is made from a {type(source).__name__}")
+    u.charge(200 + 16 * len(items))
+    u.set_items(made, items)
+    return made
+
+
+def _ordered(u: Any, args: tuple) -> Any:
+    return _pairs(u, args, OrderedDict, "OrderedDict")
+
+
+def _counter(u: Any, args: tuple) -> Any:
+    return _pairs(u, args, Counter, "Counter")
+
+
+# What an absent key becomes: only containers and numbers, never something that the file brings.
+FACTORIES: dict[str, Any] = {
+    "builtins.list": list,
+    "builtins.dict": dict,
+    "builtins.set": set,
+    "builtins.int": int,
+    "builtins.float": float,
+    "builtins.str": str,
+    "builtins.bool": bool,
+    "builtins.tuple": tuple,
+    "collections.OrderedDict": OrderedDict,
+}
+
+
+def _defaultdict(u: Any, args: tuple) -> Any:
+    """defaultdict(factory): a factory that is not one of the built-in containers is dropped."""
+    _arity(args, 0, 2, "defaultdict")
+    path = args[0].path if args and isinstance(args[0], Global) else ""
+    return _pairs(u, args[1:], lambda: defaultdict(FACTORIES.get(path)), "defaultdict")
+
+
+def _deque(u: Any, args: tuple) -> deque:
+    """deque(items, longest)."""
+    _arity(args, 0, 2, "deque")
+    longest = args[1] if len(args) == 2 else None
+    if (args and not isinstance(args[0], (list, tuple))) or not (
+        longest is None or (type(longest) is int and 0 <= longest < 1 << 60)
+    ):
+        raise Refused("a deque is made from a list and its greatest length")
+    u.charge(700)
+    return deque(args[0] if args else (), longest)
+
+
+def _elements(u: Any, args: tuple) -> list:
+    _arity(args, 0, 1, "set")
+    items = args[0] if args else []
+    if not isinstance(items, (list, tuple, set, frozenset)):
+        raise Refused(f"a set is made from a {type(items).__name__}")
+    u.charge(200 + 60 * len(items))
+    return [u.key(item) for item in items]
+
+
+def _encode(u: Any, args: tuple) -> Any:
+    """_codecs.encode(text, "latin1"): how protocol 2 writes bytes."""
+    _arity(args, 1, 2, "encode")
+    if type(args[0]) is not str or (len(args) == 2 and args[1] not in ("latin1", "latin-1")):
+        raise Refused("_codecs.encode means bytes only as encode(text, 'latin1')")
+    u.charge(64 + len(args[0]))
+    return args[0].encode("latin1")
+
+
+def _bytes(u: Any, args: tuple) -> bytes:
+    _arity(args, 0, 1, "bytes")
+    source = args[0] if args else b""
+    if isinstance(source, list) and all(type(x) is int and 0 <= x < 256 for x in source):
+        return bytes(source)
+    if not isinstance(source, (bytes, bytearray)):
+        raise Refused(f"bytes are made from a {type(source).__name__}")
+    u.charge(64 + len(source))
+    return bytes(source)
+
+
+def _bytearray(u: Any, args: tuple) -> bytearray:
+    if len(args) == 2 and type(args[0]) is str and args[1] in ("latin1", "latin-1"):
+        args = (args[0].encode("latin1"),)
+    return bytearray(_bytes(u, args))
+
+
+def _complex(u: Any, args: tuple) -> complex:
+    _arity(args, 0, 2, "complex")
+    if not all(type(part) in (int, float) for part in args):
+        raise Refused("complex is made from two numbers")
+    return complex(*args)
+
+
+def _reconstructor(u: Any, args: tuple) -> Any:
+    """copyreg._reconstructor(cls, base, state): protocol 0 and 1's way to make an instance."""
+    _arity(args, 3, 3, "_reconstructor")
+    if not isinstance(args[0], Global):
+        raise Refused("_reconstructor takes a class")
+    base = args[1].path if isinstance(args[1], Global) else ""
+    inner = () if base == "builtins.object" else (args[2],)
+    return u.call(args[0], inner, "new")
+
+
+def _newobj(u: Any, args: tuple) -> Any:
+    """copyreg.__newobj__(cls, *args)."""
+    if not args:
+        raise Refused("__newobj__ takes a class")
+    return u.call(args[0], args[1:], "new")
+
+
+MEANINGS: dict[str, Meaning] = {
+    "torch._utils._rebuild_tensor": _tensor,
+    "torch._utils._rebuild_tensor_v2": _tensor_v2,
+    "torch._utils._rebuild_tensor_v3": _tensor_v3,
+    "torch._utils._rebuild_parameter": _parameter,
+    "torch._utils._rebuild_parameter_with_state": _parameter,
+    "torch.nn.parameter.Parameter": _parameter,
+    "torch._tensor._rebuild_from_type_v2": _from_type,
+    "torch._tensor._rebuild_from_type": _from_type,
+    "torch._utils._rebuild_meta_tensor_no_storage": _meta,
+    "torch._utils._rebuild_device_tensor_from_cpu_tensor": _device_tensor,
+    "torch.Tensor": _blank("float32"),
+    "torch.tensor.Tensor": _blank("float32"),
+    "torch._tensor.Tensor": _blank("float32"),
+    "collections.OrderedDict": _ordered,
+    "collections.Counter": _counter,
+    "collections.defaultdict": _defaultdict,
+    "collections.deque": _deque,
+    "builtins.set": lambda u, args: set(_elements(u, args)),
+    "builtins.frozenset": lambda u, args: frozenset(_elements(u, args)),
+    "builtins.bytearray": _bytearray,
+    "builtins.bytes": _bytes,
+    "builtins.complex": _complex,
+    "_codecs.encode": _encode,
+    "copyreg._reconstructor": _reconstructor,
+    "copyreg.__newobj__": _newobj,
+}
+for _kind in _TENSORS:
+    for _module in ("torch", "torch.cuda"):
+        MEANINGS[f"{_module}.{_kind}Tensor"] = _blank(STORAGES[f"{_kind}Storage"])
+

@@ -1,0 +1,43 @@
+"""A progress bar that appears only when work takes longer than two seconds and tqdm is installed."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+
+class Progress:
+    """Counts bytes; call it with how many more are done.
+
+    Args:
+        what: the word before the bar.
+        total: bytes in all.
+    """
+
+    PATIENCE = 2.0
+
+    def __init__(self, what: str, total: int) -> None:
+        self.what, self.total, self.done = what, total, 0
+        self.since, self.bar = time.monotonic(), None
+
+    def __call__(self, count: int) -> None:
+        self.done += count
+        if self.bar is None and self.since and time.monotonic() - self.since > self.PATIENCE:
+            self.bar, self.since = _bar(self.what, self.total, self.done), 0.0
+        elif self.bar is not None:
+            self.bar.update(count)
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+
+def _bar(what: str, total: int, done: int) -> Any:
+    try:
+        from tqdm import tqdm  # optional
+    except ImportError:
+        return None
+    return tqdm(desc=what, total=total, initial=done, unit="B", unit_scale=True, leave=False)

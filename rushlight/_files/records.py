@@ -1,0 +1,296 @@
+"""Plain records of what a checkpoint says; NumPy is all they need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pickle import UnpicklingError
+from typing import Any
+
+import numpy as np
+
+# torch's dtype name -> (bytes of one element, the NumPy dtype that holds its bits)
+DTYPES: dict[str, tuple[int, str]] = {
+    "float64": (8, "f8"),
+    "float32": (4, "f4"),
+    "float16": (2, "f2"),
+    "bfloat16": (2, "u2"),
+    "complex128": (16, "c16"),
+    "complex64": (8, "c8"),
+    "complex32": (4, "u4"),
+    "int64": (8, "i8"),
+    "int32": (4, "i4"),
+    "int16": (2, "i2"),
+    "int8": (1, "i1"),
+    "uint64": (8, "u8"),
+    "uint32": (4, "u4"),
+    "uint16": (2, "u2"),
+    "uint8": (1, "u1"),
+    "bool": (1, "?"),
+    "float8_e4m3fn": (1, "u1"),
+    "float8_e5m2": (1, "u1"),
+    "float8_e4m3fnuz": (1, "u1"),
+    "float8_e5m2fnuz": (1, "u1"),
+    "float8_e8m0fnu": (1, "u1"),
+    "float4_e2m1fn_x2": (1, "u1"),
+    "quint8": (1, "u1"),
+    "qint8": (1, "i1"),
+    "qint32": (4, "i4"),
+    "quint4x2": (1, "u1"),
+    "quint2x4": (1, "u1"),
+}
+ALIASES = {
+    "double": "float64",
+    "float": "float32",
+    "half": "float16",
+    "long": "int64",
+    "int": "int32",
+    "short": "int16",
+    "cdouble": "complex128",
+    "cfloat": "complex64",
+    "chalf": "complex32",
+}
+LONGEST = (1 << 63) - 1  # bytes and elements are counted in signed 64-bit numbers everywhere
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How far a file may grow in memory; raise them for a file that you trust.
+
+    Args:
+        objects: bytes that the plain Python objects of one pickle may take, beside
+            `growth` times the pickle's own size.
+        growth: see `objects`.
+        depth: how deeply containers may be nested.
+        ratio: how many times larger than the file its compressed records may become.
+        inflated: bytes of inflated records that are always allowed.
+        directory: bytes of a zip directory or a safetensors header.
+        stand_ins: bytes that may be allocated for views whose elements repeat.
+    """
+
+    objects: int = 128 << 20
+    growth: int = 24
+    depth: int = 1000
+    ratio: int = 100
+    inflated: int = 64 << 20
+    directory: int = 100_000_000
+
+
+def fault(where: str, message: str, offset: int | None = None) -> UnpicklingError:
+    """The one error of the readers: file and record, offset, what is wrong."""
+    at = "" if offset is None else f" at byte {offset}"
+    return UnpicklingError(f"{where}{at}: {message}")
+
+
+def dtype_name(name: str) -> str:
+    """Torch's full name of a dtype, from the name or its short form."""
+    return ALIASES.get(name, name)
+
+
+class Global:
+    """A name that the file mentions. It is text: nothing ever looks it up to call it."""
+
+    __slots__ = ("module", "name", "offset")
+
+    def __init__(self, module: str, name: str, offset: int = -1) -> None:
+        self.module, self.name, self.offset = module, name, offset
+
+    @property
+    def path(self) -> str:
+        """The dotted name, as PyTorch's messages write it."""
+        return f"{self.module}.{self.name}"
+
+    def __repr__(self) -> str:
+        return f"<name {self.path[:200]}>"
+
+
+class Opaque:
+    """What the file says about an object that was not rebuilt: class, arguments, state.
+
+    `items` holds what a pickle appended or set on it (for subclasses of list and dict).
+    """
+
+    __slots__ = ("args", "function", "items", "kwargs", "made", "name", "state")
+
+    def __init__(
+        self, name: str, args: tuple = (), state: Any = None, *, function: Any = None, made: str = ""
+    ) -> None:
+        self.name, self.args, self.state = name, args, state
+        self.kwargs: dict = {}
+        self.items: list = []
+        self.function, self.made = function, made
+
+    def __repr__(self) -> str:
+        state = "" if self.state is None else f", state: {type(self.state).__name__}"
+        return f"Opaque({self.name[:200]!r}, {len(self.args)} args{state})"
+
+    def __reduce__(self) -> tuple:
+        raise TypeError(
+            f"cannot save {self!r}: it stands for an object whose class was not available when it "
+            "was loaded; import the class and load again, or take what you need from it"
+        )
+
+
+class Storage:
+    """A run of bytes that tensors of one dtype look at; read at most once."""
+
+    __slots__ = ("_bits", "_read", "dtype", "key", "location", "nbytes", "place", "unit")
+
+    def __init__(
+        self,
+        key: str,
+        dtype: str,
+        nbytes: int,
+        location: str = "cpu",
+        read: Callable[[], np.ndarray] | None = None,
+        bits: np.ndarray | None = None,
+    ) -> None:
+        self.key, self.dtype, self.nbytes, self.location = key, dtype, nbytes, location
+        self.unit = DTYPES[dtype][0]  # bytes that change places together on a big-endian machine
+        self.place: int | None = None  # where the bytes begin in the file, when they lie there plain
+        self._read, self._bits = read, bits
+
+    @property
+    def bits(self) -> np.ndarray:
+        """The bytes, as a flat uint8 array that all tensors of this storage share."""
+        if self._bits is None:
+            if self._read is None:
+                raise ValueError(f"storage {self.key}: has no bytes (read without data)")
+            self._bits = self._read()
+        return self._bits
+
+    @bits.setter
+    def bits(self, value: np.ndarray) -> None:
+        self._bits = value
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the bytes are already in memory."""
+        return self._bits is not None
+
+    def reading(self, read: Callable[[], np.ndarray]) -> None:
+        """Says where the bytes will come from."""
+        self._read = read
+
+    def __repr__(self) -> str:
+        return f"Storage({self.key!r}, {self.dtype}, {self.nbytes} bytes, {self.location})"
+
+
+@dataclass(eq=False, slots=True)
+class TensorRecord:
+    """A tensor as the file describes it: a window of a storage.
+
+    Offsets, sizes and strides count elements. `flags` are PyTorch's lazy bits ("conj", "neg").
+    """
+
+    storage: Storage | None
+    dtype: str
+    offset: int
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+    requires_grad: bool = False
+    parameter: bool = False
+    flags: dict = field(default_factory=dict)
+    subclass: str = ""
+    state: Any = None
+
+    @property
+    def device(self) -> str:
+        """Where the tensor lived when it was saved."""
+        return "meta" if self.storage is None else self.storage.location
+
+    @property
+    def count(self) -> int:
+        """Number of elements."""
+        total = 1
+        for size in self.shape:
+            total *= size
+        return total
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the elements, each counted once for every place it is seen in."""
+        return self.count * DTYPES[self.dtype][0]
+
+    def array(self) -> np.ndarray:
+        """The elements as an array over the storage's own memory (bits, where NumPy has no such dtype)."""
+        if self.storage is None:
+            raise ValueError("a meta tensor has no elements")
+        unit, code = DTYPES[self.dtype]
+        strides = tuple(step * unit for step in self.stride)
+        bits = self.storage.bits
+        if self.count == 0:
+            return np.empty(self.shape, code)
+        return np.ndarray(self.shape, code, bits, self.offset * unit, strides)
+
+
+def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Row-major strides of a shape, counted in elements; PyTorch's choice for sizes 0 and 1."""
+    steps, step = [], 1
+    for size in reversed(shape):
+        steps.append(step)
+        step *= max(size, 1)
+    return tuple(reversed(steps))
+
+
+def window(
+    storage: Storage | None, dtype: str, offset: Any, shape: Any, stride: Any, where: str
+) -> TensorRecord:
+    """A tensor record whose every element is proven to lie inside its storage.
+
+    Raises:
+        UnpicklingError: for sizes, strides or offsets that are not numbers or reach outside.
+    """
+    if dtype not in DTYPES:
+        raise fault(where, f"no dtype is called {str(dtype)[:80]!r}")
+    shape, stride = sizes(shape, "size", where), sizes(stride, "stride", where)
+    if len(shape) != len(stride) or len(shape) > 64:
+        raise fault(where, f"a tensor has {len(shape)} sizes but {len(stride)} strides")
+    if type(offset) is not int or not 0 <= offset <= LONGEST:
+        raise fault(where, f"storage offset {str(offset)[:40]} is out of range")
+    unit, total, last = DTYPES[dtype][0], unit_of(shape), offset
+    for size, step in zip(shape, stride, strict=True):
+        last += max(size - 1, 0) * step
+    if total * unit > LONGEST or last * unit > LONGEST:
+        raise fault(where, f"a tensor of shape {shape} and stride {stride} overflows 64 bits")
+    if storage is not None and total and (last + 1) * unit > storage.nbytes:
+        raise fault(
+            where,
+            f"a {dtype} tensor of shape {shape}, stride {stride}, offset {offset} needs "
+            f"{(last + 1) * unit} bytes of storage {storage.key}, which has {storage.nbytes}",
+        )
+    return TensorRecord(storage, dtype, offset, shape, stride)
+
+
+def unit_of(shape: tuple[int, ...]) -> int:
+    """Number of elements of a shape."""
+    total = 1
+    for size in shape:
+        total *= size
+    return total
+
+
+def sizes(value: Any, what: str, where: str) -> tuple[int, ...]:
+    """A tuple of sizes or strides, each proven to be a non-negative 64-bit number."""
+    if isinstance(value, Opaque) and value.name == "torch.Size" and len(value.args) == 1:
+        value = value.args[0]
+    if not isinstance(value, (tuple, list)):
+        raise fault(where, f"a tensor's {what} is a {type(value).__name__}, not a tuple")
+    for number in value:
+        if type(number) is not int or not 0 <= number <= LONGEST:
+            raise fault(where, f"a tensor's {what} holds {str(number)[:40]}, out of range")
+    return tuple(value)
+
+
+@dataclass(eq=False)
+class Checkpoint:
+    """All that was read of a file: the root object in records, and what was noticed on the way."""
+
+    root: Any
+    kind: str
+    where: str
+    storages: dict[str, Storage] = field(default_factory=dict)
+    names: dict[str, Global] = field(default_factory=dict)
+    called: dict[str, str] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    source: Any = None

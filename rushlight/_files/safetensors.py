@@ -1,0 +1,160 @@
+"""The safetensors format, both ways: a JSON header, then the bytes of all tensors."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from .records import DTYPES, Checkpoint, Limits, Storage, TensorRecord, contiguous, fault, sizes, unit_of
+from .source import Source
+
+# safetensors' dtype names
+NAMES = {
+    "F64": "float64",
+    "F32": "float32",
+    "F16": "float16",
+    "BF16": "bfloat16",
+    "I64": "int64",
+    "I32": "int32",
+    "I16": "int16",
+    "I8": "int8",
+    "U64": "uint64",
+    "U32": "uint32",
+    "U16": "uint16",
+    "U8": "uint8",
+    "BOOL": "bool",
+    "C64": "complex64",
+    "F8_E4M3": "float8_e4m3fn",
+    "F8_E5M2": "float8_e5m2",
+    "F8_E8M0": "float8_e8m0fnu",
+    "F8_E4M3FNUZ": "float8_e4m3fnuz",
+    "F8_E5M2FNUZ": "float8_e5m2fnuz",
+}
+CODES = {name: code for code, name in NAMES.items()}
+_MOST = 100_000_000  # the format's own bound on the header
+
+
+def read(source: Source, limits: Limits | None = None) -> Checkpoint:
+    """The tensors by name; their bytes stay in the file until they are asked for.
+
+    Raises:
+        UnpicklingError: for a header that lies about the bytes behind it.
+    """
+    header, start = read_header(source, limits or Limits())
+    metadata = header.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
+        raise fault(source.where, "__metadata__ is not a table of strings", 8)
+    found = Checkpoint({}, "safetensors", source.where, metadata=metadata, source=source)
+    spans = []
+    for name, entry in header.items():
+        record, begin, end = _entry(source, name, entry, start)
+        spans.append((begin, end, name))
+        found.root[name] = record
+        found.storages[name] = record.storage
+    _check_spans(source, sorted(spans), start)
+    return found
+
+
+def read_header(source: Source, limits: Limits) -> tuple[dict[str, Any], int]:
+    """The JSON header and where the tensors' bytes begin."""
+    (length,) = struct.unpack("<Q", source.read(0, 8))
+    if length > min(limits.directory, _MOST) or 8 + length > source.size:
+        raise fault(source.where, f"the header announces {length} bytes; the file has {source.size}", 0)
+    try:
+        header = json.loads(source.read(8, length), object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
+        raise fault(source.where, f"the header is not JSON ({str(error)[:200]})", 8) from None
+    if not isinstance(header, dict):
+        raise fault(source.where, "the header is not a table", 8)
+    return header, 8 + length
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name occurs twice")
+    return found
+
+
+def _entry(source: Source, name: str, entry: Any, start: int) -> tuple[TensorRecord, int, int]:
+    where = f"{source.where}, tensor {name!r:.200}"
+    if not isinstance(entry, dict) or not isinstance(entry.get("dtype"), str):
+        raise fault(where, "its entry has no dtype")
+    dtype = NAMES.get(entry["dtype"])
+    if dtype is None:
+        raise fault(where, f"dtype {entry['dtype']!r:.40} is not known")
+    shape = sizes(entry.get("shape"), "shape", where)
+    span = sizes(entry.get("data_offsets"), "data_offsets", where)
+    if len(span) != 2 or not span[0] <= span[1] <= source.size - start:
+        raise fault(where, f"data_offsets {span} do not lie in the file's {source.size - start} data bytes")
+    nbytes = unit_of(shape) * DTYPES[dtype][0]
+    if len(shape) > 64 or nbytes != span[1] - span[0]:
+        raise fault(where, f"{dtype} of shape {shape} takes {nbytes} bytes; data_offsets give {span[1] - span[0]}")
+    storage = Storage(name, dtype, nbytes)
+    storage.place = start + span[0]
+    storage.reading(lambda: source.array(start + span[0], nbytes))
+    return TensorRecord(storage, dtype, 0, shape, contiguous(shape)), *span
+
+
+def _check_spans(source: Source, spans: list[tuple[int, int, str]], start: int) -> None:
+    """Tensors must lie one behind the other and fill the file, as the format demands."""
+    at = 0
+    for begin, end, name in spans:
+        if begin != at:
+            kind = "overlaps the one before it" if begin < at else f"leaves {begin - at} bytes unused before it"
+            raise fault(source.where, f"tensor {name!r:.200} {kind}", start + begin)
+        at = end
+    if start + at != source.size:
+        raise fault(source.where, f"{source.size - start - at} bytes follow the last tensor", start + at)
+
+
+# -- writing -------------------------------------------------------------------------------
+
+
+def write(
+    put: Callable[[Any], Any],
+    tensors: Mapping[str, TensorRecord],
+    metadata: Mapping[str, str] | None = None,
+    progress: Any = None,
+) -> None:
+    """Writes tensors by name; the widest dtypes come first, so that every tensor is aligned.
+
+    Raises:
+        TypeError: for a dtype that the format does not have.
+    """
+    for name, record in tensors.items():
+        if record.dtype not in CODES or record.storage is None:
+            raise TypeError(f"safetensors has no way to write {name!r}: {record.dtype} on {record.device}")
+    order = sorted(tensors, key=lambda name: (-DTYPES[tensors[name].dtype][0], name))
+    header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
+    at = 0
+    for name in order:
+        record = tensors[name]
+        span = [at, at + record.nbytes]
+        header[name] = {"dtype": CODES[record.dtype], "shape": list(record.shape), "data_offsets": span}
+        at = span[1]
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    put(struct.pack("<Q", len(text)) + text)
+    for name in order:
+        if tensors[name].nbytes:
+            put(plain_bytes(tensors[name]))
+        if progress:
+            progress(tensors[name].nbytes)
+
+
+def plain_bytes(record: TensorRecord) -> memoryview:
+    """The elements in row-major order, little-endian, without a copy where they lie so already."""
+    array = record.array()
+    if record.flags.get("conj"):
+        array = array.conj()
+    if record.flags.get("neg"):
+        array = -array
+    array = np.ascontiguousarray(array)
+    if array.dtype.byteorder == ">" or (array.dtype.byteorder == "=" and np.little_endian is False):
+        array = array.byteswap()
+    return memoryview(array.reshape(-1).view(np.uint8))

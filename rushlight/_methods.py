@@ -1,0 +1,283 @@
+"""The table of the tensor's methods: which op each name is, family by family."""
+
+from typing import Any
+
+from . import _conversion as conversion
+from ._core.inplace import in_place
+from ._core.tape import TensorBase
+from ._ops import (
+    activation,
+    arithmetic,
+    bounds,
+    casts,
+    combined,
+    complex_numbers,
+    contraction,
+    counting,
+    elementary,
+    error_functions,
+    extrema,
+    factors,
+    gathering,
+    indexing,
+    integers,
+    joining,
+    linalg,
+    logic,
+    magnitude,
+    matmul,
+    products,
+    rearranging,
+    reduction,
+    rounding,
+    scan,
+    separable,
+    softmaxes,
+    sorting,
+    special,
+    statistics,
+    views,
+)
+from ._tensor import Tensor
+
+# family -> its functions that are methods, and those that have an in-place form (name_)
+METHODS: dict[Any, tuple[str, str]] = {
+    activation: (
+        "relu hardshrink prelu",
+        "relu",
+    ),
+    arithmetic: (
+        "add sub mul div neg pow subtract multiply divide true_divide negative",
+        "add sub mul div neg pow subtract multiply divide true_divide negative",
+    ),
+    bounds: (
+        "maximum minimum fmax fmin clamp clip clamp_min clamp_max nan_to_num heaviside",
+        "clamp clip clamp_min clamp_max nan_to_num heaviside",
+    ),
+    casts: (
+        "put",
+        "put",
+    ),
+    combined: (
+        "square float_power positive addcmul addcdiv lerp cross dist",
+        "square float_power addcmul addcdiv lerp",
+    ),
+    complex_numbers: (
+        (
+            "real imag conj conj_physical resolve_conj resolve_neg angle is_complex "
+            "is_floating_point is_signed is_conj is_neg is_nonzero "
+        ),
+        "conj_physical",
+    ),
+    contraction: (
+        "kron",
+        "",
+    ),
+    counting: (
+        "bincount histc histogram unique unique_consecutive",
+        "",
+    ),
+    elementary: (
+        (
+            "exp exp2 expm1 log log2 log10 log1p sqrt rsqrt reciprocal sin cos tan asin acos "
+            "atan atan2 sinh cosh tanh asinh acosh atanh arcsin arccos arctan arctan2 arcsinh "
+            "arccosh arctanh sigmoid logit sinc deg2rad rad2deg "
+        ),
+        (
+            "exp exp2 expm1 log log2 log10 log1p sqrt rsqrt reciprocal sin cos tan asin acos "
+            "atan atan2 sinh cosh tanh asinh acosh atanh arcsin arccos arctan arctan2 arcsinh "
+            "arccosh arctanh sigmoid logit sinc deg2rad rad2deg "
+        ),
+    ),
+    error_functions: (
+        "erf erfc erfinv",
+        "erf erfc erfinv",
+    ),
+    extrema: (
+        "amax amin aminmax argmax argmin max min",
+        "",
+    ),
+    factors: (
+        "cholesky cholesky_solve cholesky_inverse lu lu_solve qr",
+        "",
+    ),
+    gathering: (
+        (
+            "index_select gather scatter scatter_add scatter_reduce index_add index_copy "
+            "index_fill take take_along_dim masked_scatter "
+        ),
+        (
+            "scatter scatter_add scatter_reduce index_add index_copy index_fill "
+            "masked_scatter put "
+        ),
+    ),
+    indexing: (
+        "index_put where masked_fill masked_select nonzero",
+        "index_put masked_fill",
+    ),
+    integers: (
+        (
+            "bitwise_not bitwise_and bitwise_or bitwise_xor bitwise_left_shift "
+            "bitwise_right_shift gcd lcm "
+        ),
+        (
+            "bitwise_not bitwise_and bitwise_or bitwise_xor bitwise_left_shift "
+            "bitwise_right_shift gcd lcm "
+        ),
+    ),
+    joining: (
+        "split split_with_sizes chunk tensor_split unbind hsplit vsplit dsplit",
+        "",
+    ),
+    linalg: (
+        "solve logdet",
+        "",
+    ),
+    logic: (
+        (
+            "eq ne lt le gt ge not_equal less less_equal greater greater_equal logical_and "
+            "logical_or logical_xor logical_not isnan isinf isfinite isposinf isneginf isreal "
+            "isclose allclose equal "
+        ),
+        (
+            "eq ne lt le gt ge not_equal less less_equal greater greater_equal logical_and "
+            "logical_or logical_xor logical_not "
+        ),
+    ),
+    magnitude: (
+        "abs absolute sign sgn signbit copysign hypot nextafter ldexp frexp",
+        "abs absolute sign sgn copysign hypot nextafter ldexp",
+    ),
+    matmul: (
+        "mm bmm mv dot matmul",
+        "",
+    ),
+    products: (
+        "adjoint vdot outer ger inner addmv addr baddbmm addbmm",
+        "addmv addr baddbmm addbmm",
+    ),
+    rearranging: (
+        (
+            "flip fliplr flipud roll rot90 repeat tile repeat_interleave tril triu diag "
+            "diag_embed diagflat diagonal_scatter select_scatter slice_scatter "
+        ),
+        "tril triu fill_diagonal",
+    ),
+    reduction: (
+        "sum mean nansum nanmean prod logsumexp count_nonzero all any",
+        "",
+    ),
+    rounding: (
+        "floor ceil trunc fix round frac floor_divide remainder fmod",
+        "floor ceil trunc fix round frac floor_divide remainder fmod",
+    ),
+    scan: (
+        "cumsum cumprod cummax cummin logcumsumexp",
+        "cumsum cumprod",
+    ),
+    separable: (
+        "",
+        "apply",
+    ),
+    softmaxes: (
+        "softmax log_softmax",
+        "",
+    ),
+    sorting: (
+        "sort argsort msort topk kthvalue",
+        "",
+    ),
+    special: (
+        "lgamma digamma polygamma mvlgamma i0 xlogy igamma igammac",
+        "lgamma digamma polygamma mvlgamma i0 xlogy igamma igammac",
+    ),
+    statistics: (
+        "var std median nanmedian mode quantile nanquantile",
+        "",
+    ),
+    views: (
+        (
+            "transpose t unsqueeze squeeze select narrow detach diagonal flatten unflatten "
+            "movedim broadcast_to swapaxes swapdims moveaxis ravel unfold as_strided "
+        ),
+        "swapaxes swapdims as_strided",
+    ),
+}
+
+# methods whose name, or whose way of taking sizes, is not the function's
+OTHERS: dict[str, Any] = {
+    "to": conversion.to, "cpu": conversion.cpu, "cuda": conversion.cuda, "type": conversion.type_,
+    "type_as": conversion.type_as, **conversion.CONVERTERS, **conversion.RESHAPED,
+    "contiguous": conversion.contiguous, "is_contiguous": conversion.is_contiguous,
+    "clone": conversion.clone, "view": conversion.view, "reshape": conversion.reshape,
+    "permute": conversion.permute, "expand": conversion.expand, "view_as": conversion.view_as,
+    "reshape_as": conversion.reshape_as, "expand_as": conversion.expand_as,
+    "fill_": conversion.fill_, "zero_": conversion.zero_, "resize_": conversion.resize_,
+    "set_": conversion.set_, "data_ptr": conversion.data_ptr,
+    "storage_offset": conversion.storage_offset, "untyped_storage": conversion.untyped_storage,
+    "storage": conversion.untyped_storage, "__dlpack__": conversion.__dlpack__,
+    "__dlpack_device__": conversion.__dlpack_device__,
+    "T": property(conversion.transposed), "mT": property(conversion.matrix_transposed),
+    "H": property(lambda self: conversion.transposed(self).conj()),
+    "mH": property(lambda self: conversion.matrix_transposed(self).conj()),
+    "swapaxes_": conversion.RESHAPED["transpose_"], "swapdims_": conversion.RESHAPED["transpose_"],
+    "multiply_": in_place(arithmetic.mul), "subtract_": in_place(arithmetic.sub),
+    "divide_": in_place(arithmetic.div), "true_divide_": in_place(arithmetic.div),
+    "negative_": in_place(arithmetic.neg),
+}  # fmt: skip
+
+
+def _reversed(function: Any) -> Any:
+    """The operator with the tensor on the right."""
+
+    def call(self: Any, other: Any) -> Any:
+        return function(other, self)
+
+    return call
+
+
+def _comparison(function: Any) -> Any:
+    """A comparison operator: with what is no number or tensor, Python decides."""
+
+    def call(self: Any, other: Any) -> Any:
+        if isinstance(other, (TensorBase, int, float, complex)) or hasattr(other, "__array__"):
+            return function(self, other)
+        return NotImplemented
+
+    return call
+
+
+_BINARY: dict[str, Any] = {
+    "add": arithmetic.add, "sub": arithmetic.sub, "mul": arithmetic.mul,
+    "truediv": arithmetic.div, "floordiv": rounding.floor_divide, "mod": rounding.remainder,
+    "pow": arithmetic.pow, "matmul": matmul.matmul, "and": integers.bitwise_and,
+    "or": integers.bitwise_or, "xor": integers.bitwise_xor,
+    "lshift": integers.bitwise_left_shift, "rshift": integers.bitwise_right_shift,
+}  # fmt: skip
+
+
+def _announce() -> None:
+    """Put the table on the class."""
+    for family, (plain, in_place_too) in METHODS.items():
+        for name in plain.split():
+            setattr(Tensor, name, getattr(family, name))
+        for name in in_place_too.split():
+            setattr(Tensor, name + "_", in_place(getattr(family, name)))
+    for name, method in OTHERS.items():
+        setattr(Tensor, name, method)
+    for name, function in _BINARY.items():
+        setattr(Tensor, f"__{name}__", function)
+        setattr(Tensor, f"__r{name}__", _reversed(function))
+        setattr(Tensor, f"__i{name}__", in_place(function))
+    for name in ("add", "mul"):
+        setattr(Tensor, f"__r{name}__", _BINARY[name])
+    Tensor.__rsub__ = arithmetic.rsub  # type: ignore[attr-defined]
+    for name in ("eq", "ne", "lt", "le", "gt", "ge"):
+        setattr(Tensor, f"__{name}__", _comparison(getattr(logic, name)))
+    Tensor.__neg__, Tensor.__abs__ = arithmetic.neg, magnitude.abs  # type: ignore[attr-defined]
+    Tensor.__pos__ = combined.positive  # type: ignore[attr-defined]
+    Tensor.__invert__ = integers.bitwise_not  # type: ignore[attr-defined]
+    Tensor.__hash__ = object.__hash__  # type: ignore[assignment]
+
+
+_announce()

@@ -1,0 +1,1 @@
+"""The op records, one file a family."""

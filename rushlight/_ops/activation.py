@@ -1,0 +1,394 @@
+"""Activations: pointwise functions that stand between layers, each with its slope."""
+
+from collections.abc import Iterator
+from math import pi, sqrt
+from typing import Any
+
+from .._core.op import op
+from .dims import one_axis
+from .refusal import BOOL, COMPLEX, INTEGER, refuse
+
+
+def floating(m: Any, input: Any, kernel: str) -> None:
+    """Refuse integers with PyTorch's sentence, which names its kernel."""
+    if not m.isdtype(input.dtype, "real floating"):
+        refuse(kernel, input, BOOL, INTEGER, COMPLEX)
+
+
+@op("pointwise")
+def relu(m: Any, input: Any) -> Any:
+    """The positive part of each element: max(input, 0)."""
+    if m.isdtype(input.dtype, "bool"):
+        raise RuntimeError("Boolean inputs not supported for relu; convert with input.float()")
+    return m.maximum(input, 0)
+
+
+@relu.vjp("input")
+def _(m: Any, g: Any, out: Any) -> Any:
+    return m.where(out > 0, g, 0)
+
+
+@op("pointwise")
+def leaky_relu(m: Any, input: Any, *, negative_slope: float = 0.01) -> Any:
+    """Each element, multiplied by `negative_slope` where it is negative."""
+    floating(m, input, "leaky_relu_cpu")
+    return m.where(input > 0, input, input * negative_slope)
+
+
+@leaky_relu.vjp("input")
+def _(m: Any, g: Any, input: Any, negative_slope: float) -> Any:
+    return m.where(input > 0, g, g * negative_slope)
+
+
+@op("pointwise")
+def elu(m: Any, input: Any, *, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Any:
+    """scale * x where x is positive, scale * alpha * (exp(input_scale * x) - 1) elsewhere."""
+    floating(m, input, "elu_cpu")
+    below = m.expm1(m.minimum(input, 0) * input_scale) * (alpha * scale)
+    return m.where(input > 0, input * scale, below)
+
+
+@elu.vjp("input")
+def _(m: Any, g: Any, input: Any, alpha: float, scale: float, input_scale: float) -> Any:
+    below = m.exp(m.minimum(input, 0) * input_scale) * (alpha * scale * input_scale)
+    return m.where(input > 0, g * scale, g * below)
+
+
+# The fixed point of mean 0 and variance 1: Klambauer et al., Self-Normalizing Neural Networks, 2017.
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
+
+
+@op("pointwise", node="EluBackward0")
+def selu(m: Any, input: Any) -> Any:
+    """The self-normalising exponential linear unit."""
+    floating(m, input, "elu_cpu")
+    below = m.expm1(m.minimum(input, 0)) * (SELU_ALPHA * SELU_SCALE)
+    return m.where(input > 0, input * SELU_SCALE, below)
+
+
+@selu.vjp("input")
+def _(m: Any, g: Any, input: Any) -> Any:
+    below = m.exp(m.minimum(input, 0)) * (SELU_ALPHA * SELU_SCALE)
+    return m.where(input > 0, g * SELU_SCALE, g * below)
+
+
+@op("pointwise")
+def celu(m: Any, input: Any, *, alpha: float = 1.0) -> Any:
+    """max(0, x) + min(0, alpha * (exp(x / alpha) - 1))."""
+    if alpha == 0:
+        raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
+    floating(m, input, "elu_cpu")
+    return m.where(input > 0, input, m.expm1(m.minimum(input, 0) / alpha) * alpha)
+
+
+@celu.vjp("input")
+def _(m: Any, g: Any, input: Any, alpha: float) -> Any:
+    return m.where(input > 0, g, g * m.exp(m.minimum(input, 0) / alpha))
+
+
+_TANH_CUBE = 0.044715  # Hendrycks and Gimpel, Gaussian Error Linear Units, 2016
+
+
+def _tanh_inner(input: Any) -> Any:
+    return (input + input * input * input * _TANH_CUBE) * sqrt(2 / pi)
+
+
+@op("pointwise")
+def gelu(m: Any, input: Any, *, approximate: str = "none") -> Any:
+    """x times the normal distribution function at x, exactly or ("tanh") by a tanh."""
+    floating(m, input, "GeluKernelImpl")
+    if approximate == "none":
+        return input * 0.5 * (m.erf(input * sqrt(0.5)) + 1)
+    if approximate != "tanh":
+        raise RuntimeError("approximate argument must be either none or tanh.")
+    return input * 0.5 * (m.tanh(_tanh_inner(input)) + 1)
+
+
+@gelu.vjp("input")
+def _(m: Any, g: Any, input: Any, approximate: str) -> Any:
+    if approximate == "none":
+        below = (m.erf(input * sqrt(0.5)) + 1) * 0.5
+        return g * (below + input * m.exp(input * input * -0.5) * (1 / sqrt(2 * pi)))
+    t = m.tanh(_tanh_inner(input))
+    slope = (input * input * (3 * _TANH_CUBE) + 1) * sqrt(2 / pi)
+    return g * ((t + 1) * 0.5 + input * 0.5 * (1 - t * t) * slope)
+
+
+def logistic(m: Any, x: Any) -> Any:
+    """1 / (1 + exp(-x))."""
+    return 1 / (m.exp(-x) + 1)
+
+
+@op("pointwise")
+def silu(m: Any, input: Any) -> Any:
+    """x * sigmoid(x), also known as swish."""
+    floating(m, input, "silu_cpu")
+    return input / (m.exp(-input) + 1)
+
+
+@silu.vjp("input")
+def _(m: Any, g: Any, input: Any) -> Any:
+    s = logistic(m, input)
+    return g * s * (input * (1 - s) + 1)
+
+
+def softplus_of(m: Any, x: Any) -> Any:
+    """log(1 + exp(x)) without overflow."""
+    return m.maximum(x, 0) + m.log1p(m.exp(-m.abs(x)))
+
+
+@op("pointwise")
+def mish(m: Any, input: Any) -> Any:
+    """x * tanh(softplus(x))."""
+    floating(m, input, "mish_cpu")
+    return input * m.tanh(softplus_of(m, input))
+
+
+@mish.vjp("input")
+def _(m: Any, g: Any, input: Any) -> Any:
+    t = m.tanh(softplus_of(m, input))
+    return g * (t + input * (1 - t * t) * logistic(m, input))
+
+
+@op("pointwise")
+def softplus(m: Any, input: Any, *, beta: float = 1.0, threshold: float = 20.0) -> Any:
+    """log(1 + exp(beta * x)) / beta; x itself where beta * x is above `threshold`."""
+    floating(m, input, "softplus_cpu")
+    z = input * beta
+    return m.where(z > threshold, input, softplus_of(m, z) / beta)
+
+
+@softplus.vjp("input")
+def _(m: Any, g: Any, input: Any, beta: float, threshold: float) -> Any:
+    z = input * beta
+    return m.where(z > threshold, g, g * logistic(m, z))
+
+
+@op("pointwise", node="LogSigmoidBackward0")
+def logsigmoid(m: Any, input: Any) -> Any:
+    """log(1 / (1 + exp(-x))) without overflow."""
+    floating(m, input, "log_sigmoid_cpu")
+    return m.minimum(input, 0) - m.log1p(m.exp(-m.abs(input)))
+
+
+@logsigmoid.vjp("input")
+def _(m: Any, g: Any, input: Any) -> Any:
+    return g * logistic(m, -input)
+
+
+@op("pointwise")
+def hardtanh(m: Any, input: Any, *, min_val: float = -1.0, max_val: float = 1.0) -> Any:
+    """Each element held between `min_val` and `max_val`."""
+    if m.isdtype(input.dtype, "integral"):
+        min_val, max_val = int(min_val), int(max_val)
+    return m.minimum(m.maximum(input, min_val), max_val)
+
+
+@hardtanh.vjp("input")
+def _(m: Any, g: Any, input: Any, min_val: float, max_val: float) -> Any:
+    return m.where((input > min_val) & (input < max_val), g, 0)
+
+
+@op("pointwise", node="HardtanhBackward0")
+def relu6(m: Any, input: Any) -> Any:
+    """Each element held between 0 and 6."""
+    return m.minimum(m.maximum(input, 0), 6)
+
+
+@relu6.vjp("input")
+def _(m: Any, g: Any, input: Any) -> Any:
+    return m.where((input > 0) & (input < 6), g, 0)
+
+
+@op("pointwise")
+def hardsigmoid(m: Any, input: Any) -> Any:
+    """(x + 3) / 6 held between 0 and 1."""
+    floating(m, input, "hardsigmoid_cpu")
+    return m.minimum(m.maximum(input + 3, 0), 6) / 6
+
+
+@hardsigmoid.vjp("input")
+def _(m: Any, g: Any, input: Any) -> Any:
+    return m.where((input > -3) & (input < 3), g / 6, 0)
+
+
+@op("pointwise")
+def hardswish(m: Any, input: Any) -> Any:
+    """x times hardsigmoid(x)."""
+    floating(m, input, "hardswish_cpu")
+    return input * m.minimum(m.maximum(input + 3, 0), 6) / 6
+
+
+@hardswish.vjp("input")
+def _(m: Any, g: Any, input: Any) -> Any:
+    inner = m.where(input < 3, g * (input / 3 + 0.5), g)
+    return m.where(input > -3, inner, 0)
+
+
+@op("pointwise")
+def hardshrink(m: Any, input: Any, *, lambd: float = 0.5) -> Any:
+    """Zero where |x| <= lambd, x elsewhere."""
+    floating(m, input, "hardshrink_cpu")
+    return m.where((input >= -lambd) & (input <= lambd), 0, input)
+
+
+@hardshrink.vjp("input")
+def _(m: Any, g: Any, input: Any, lambd: float) -> Any:
+    return m.where((input >= -lambd) & (input <= lambd), 0, g)
+
+
+@op("pointwise")
+def softshrink(m: Any, input: Any, *, lambd: float = 0.5) -> Any:
+    """x moved towards zero by `lambd`, and zero where that would cross it."""
+    if lambd < 0:
+        raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd:g}.")
+    floating(m, input, "softshrink_cpu")
+    return input - m.minimum(m.maximum(input, -lambd), lambd)
+
+
+@softshrink.vjp("input")
+def _(m: Any, g: Any, input: Any, lambd: float) -> Any:
+    return m.where((input >= -lambd) & (input <= lambd), 0, g)
+
+
+@op("pointwise")
+def threshold(m: Any, input: Any, *, threshold: float, value: float) -> Any:
+    """x where it is above `threshold`, `value` elsewhere."""
+    return m.where(input <= threshold, value, input)
+
+
+@threshold.vjp("input")
+def _(m: Any, g: Any, input: Any, threshold: float) -> Any:
+    return m.where(input <= threshold, 0, g)
+
+
+@threshold.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4), 0.25, -1.0), {}
+    yield (draw(3, 4),), {"threshold": 0.0, "value": 20.0}
+
+
+@op("pointwise", node="RreluWithNoiseBackward0")
+def rrelu_with_noise(m: Any, input: Any, noise: Any) -> Any:
+    """x times its drawn slope: `noise` is 1 where x is positive."""
+    floating(m, input, "rrelu_with_noise_out_cpu")
+    return input * noise
+
+
+@rrelu_with_noise.vjp("input")
+def _(m: Any, g: Any, noise: Any) -> Any:
+    return g * noise
+
+
+@op("pointwise", node="RreluWithNoiseBackward0")
+def rrelu_mean(m: Any, input: Any, *, lower: float = 1 / 8, upper: float = 1 / 3) -> Any:
+    """A leaky relu with the mean of the slopes that training draws from."""
+    floating(m, input, "rrelu_with_noise_out_cpu")
+    return m.where(input > 0, input, input * ((lower + upper) / 2))
+
+
+@rrelu_mean.vjp("input")
+def _(m: Any, g: Any, input: Any, lower: float, upper: float) -> Any:
+    return m.where(input > 0, g, g * ((lower + upper) / 2))
+
+
+def _per_channel(m: Any, weight: Any, ndim: int) -> Any:
+    """weight laid along axis 1 of an input with `ndim` axes; a single one along all."""
+    if weight.shape in ((), (1,)):
+        return m.reshape(weight, (1,) * ndim)
+    return m.reshape(weight, (1, -1, *(1,) * (ndim - 2)) if ndim > 1 else (-1,))
+
+
+@op("same", node="PreluKernelBackward0")
+def prelu(m: Any, input: Any, weight: Any) -> Any:
+    """Each element, multiplied by its channel's weight where it is negative."""
+    floating(m, input, "prelu_cpu")
+    shape, count = input.shape, weight.shape[0] if weight.shape else 1
+    if len(weight.shape) > 1:
+        raise RuntimeError(
+            "prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = "
+            f"{len(weight.shape)}; its shape is {tuple(weight.shape)}"
+        )
+    channels = shape[1] if len(shape) > 1 else 1
+    if count != 1 and count != channels:
+        raise RuntimeError(
+            f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {count} "
+            f"and channel size = {channels}. Use one parameter, or one for each channel (axis 1)"
+        )
+    return m.where(input > 0, input, input * _per_channel(m, weight, len(shape)))
+
+
+@prelu.vjp("input")
+def _(m: Any, g: Any, input: Any, weight: Any) -> Any:
+    return m.where(input > 0, g, g * _per_channel(m, weight, len(input.shape)))
+
+
+@prelu.vjp("weight")
+def _(m: Any, g: Any, input: Any, weight_shape: tuple) -> Any:
+    each = g * m.minimum(input, 0)
+    if weight_shape in ((), (1,)):
+        return m.reshape(m.sum(each), weight_shape)
+    return m.sum(each, axis=tuple(i for i in range(len(input.shape)) if i != 1))
+
+
+@prelu.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4), draw(1)), {}
+    yield (draw(2, 3, 4), draw(3)), {}
+    yield (draw(3, 4), draw()), {}
+    yield (draw(3), draw(1)), {}
+
+
+@prelu.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(2, 2), draw(3)), {}, RuntimeError, (
+        "Mismatch of parameter numbers and input channel size. Found parameter numbers = 3 "
+        "and channel size = 2."
+    )
+
+
+def _halves(m: Any, x: Any, dim: int) -> tuple:
+    """The two halves of x along `dim`."""
+    half, lead = x.shape[dim] // 2, (slice(None),) * dim
+    return m.index(x, (*lead, slice(None, half))), m.index(x, (*lead, slice(half, None)))
+
+
+def _halved_axis(shape: tuple, dim: int) -> int:
+    if not shape:
+        raise RuntimeError("glu does not support 0-dimensional tensors")
+    axis = one_axis(dim, len(shape))
+    if shape[axis] % 2:
+        raise RuntimeError(
+            f"Halving dimension must be even, but dimension {axis} is size {shape[axis]}"
+        )
+    return axis
+
+
+@op(None)
+def glu(m: Any, input: Any, *, dim: int = -1) -> Any:
+    """The first half of the input along `dim`, gated by the sigmoid of the second."""
+    axis = _halved_axis(input.shape, dim)
+    floating(m, input, "glu_cpu")
+    first, second = _halves(m, input, axis)
+    return first * logistic(m, second)
+
+
+@glu.vjp("input")
+def _(m: Any, g: Any, input: Any, dim: int) -> Any:
+    axis = dim % len(input.shape)
+    first, second = _halves(m, input, axis)
+    s = logistic(m, second)
+    along = g * s
+    return m.concat([along, along * first * (1 - s)], axis=axis)
+
+
+@glu.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {}
+    yield (draw(4, 3),), {"dim": 0}
+    yield (draw(2, 4, 3),), {"dim": 1}
+
+
+@glu.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 3),), {}, RuntimeError, "Halving dimension must be even, but dimension 1 is size 3"

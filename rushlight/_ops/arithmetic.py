@@ -1,0 +1,211 @@
+"""Addition, multiplication and their kin."""
+
+from typing import Any
+
+from .._core.kinds import speak
+from .._core.op import op
+
+
+@op("pointwise", reference="numpy.add", autocast="promote")
+def add(m, input, other, *, alpha=1):
+    """The sum `input + alpha * other`, element by element."""
+    return input + other if alpha == 1 else input + other * _factor(m, input, alpha)
+
+
+@add.vjp("input")
+def _(m, g):
+    return g
+
+
+@add.vjp("other")
+def _(m, g, alpha):
+    return g if alpha == 1 else g * alpha
+
+
+def _factor(m: Any, input: Any, alpha: Any) -> Any:
+    """alpha, refused where it would make integers float."""
+    dtype = getattr(input, "dtype", None)
+    if isinstance(alpha, float) and dtype is not None and m.isdtype(dtype, "integral"):
+        raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
+    return alpha
+
+
+@op("pointwise", reference="numpy.subtract")
+def sub(m, input, other, *, alpha=1):
+    """The difference `input - alpha * other`, element by element."""
+    return input - other if alpha == 1 else input - other * _factor(m, input, alpha)
+
+
+@sub.vjp("input")
+def _(m, g):
+    return g
+
+
+@sub.vjp("other")
+def _(m, g, alpha):
+    return -g if alpha == 1 else g * -alpha
+
+
+@op("pointwise", node="RsubBackward1")
+def rsub(m, input, other, *, alpha=1):
+    """The difference `other - alpha * input`, element by element."""
+    return other - input if alpha == 1 else other - input * _factor(m, input, alpha)
+
+
+@rsub.vjp("input")
+def _(m, g, alpha):
+    return -g if alpha == 1 else g * -alpha
+
+
+@rsub.vjp("other")
+def _(m, g):
+    return g
+
+
+@op("pointwise", reference="numpy.multiply")
+def mul(m, input, other):
+    """The product of `input` and `other`, element by element."""
+    return input * other
+
+
+@mul.vjp("input")
+def _(m, g, other):
+    return g * _conj(m, other)
+
+
+@mul.vjp("other")
+def _(m, g, input):
+    return g * _conj(m, input)
+
+
+def _conj(m: Any, x: Any) -> Any:
+    """The conjugate of an array or a Python number."""
+    return x.conjugate() if isinstance(x, (int, float, complex)) else m.conj(x)
+
+
+def _integers_stay(params: dict) -> bool:
+    return params["rounding_mode"] is None
+
+
+@op("pointwise", floats=_integers_stay)
+def div(m, input, other, *, rounding_mode=None):
+    """The quotient `input / other`; with `rounding_mode` "floor" or "trunc" rounded to whole numbers.
+
+    Raises:
+        RuntimeError: for another rounding mode, or integers divided by zero while rounding.
+    """
+    if rounding_mode is None:
+        return m.divide(input, other)
+    if rounding_mode not in ("floor", "trunc"):
+        raise RuntimeError(
+            f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"
+        )
+    return _floor_quotient(m, input, other) if rounding_mode == "floor" else _whole_quotient(m, input, other)
+
+
+def _floor_quotient(m: Any, input: Any, other: Any) -> Any:
+    if _is_integral(m, input, other):
+        m.check(other != 0, "ZeroDivisionError", RuntimeError)
+        return m.floor_divide(input, other)
+    return m.floor_divide(input, other)
+
+
+def _is_integral(m: Any, *values: Any) -> bool:
+    return not any(
+        isinstance(v, float) or (hasattr(v, "dtype") and not m.isdtype(v.dtype, "integral")) for v in values
+    )
+
+
+def _whole_quotient(m: Any, input: Any, other: Any) -> Any:
+    if _is_integral(m, input, other):
+        m.check(other != 0, "ZeroDivisionError", RuntimeError)
+        q = m.floor_divide(input, other)
+        inexact = (q * other) != input
+        return m.where(inexact & (q < 0), q + 1, q)
+    return m.trunc(input / other)
+
+
+@div.vjp("input")
+def _(m, g, other, rounding_mode):
+    return g / _conj(m, other) if rounding_mode is None else m.zeros_like(g)
+
+
+@div.vjp("other")
+def _(m, g, input, other, rounding_mode):
+    if rounding_mode is not None:
+        return m.zeros_like(g)
+    return -g * _conj(m, (input / other) / other)
+
+
+@op("pointwise", reference="numpy.negative")
+def neg(m, input):
+    """The negative of each element."""
+    return -input
+
+
+@neg.vjp("input")
+def _(m, g):
+    return -g
+
+
+def _pow_node(numbers: tuple) -> str:
+    return "PowBackward0" if "exponent" in numbers else "PowBackward1"
+
+
+@op("pointwise", node=_pow_node, domain=(0.2, 2.5), autocast="float32")
+def pow(m, input, exponent):
+    """`input` to the power `exponent`, element by element.
+
+    Raises:
+        RuntimeError: for integers to negative integer powers.
+    """
+    if isinstance(exponent, (int, float)):
+        return _power_by_number(m, input, exponent)
+    if _is_integral(m, input, exponent):
+        m.check(exponent >= 0, "Integers to negative integer powers are not allowed.", RuntimeError)
+    return m.pow(input, exponent)
+
+
+def _power_by_number(m: Any, x: Any, exponent: Any) -> Any:
+    if exponent == 2:
+        return x * x
+    if exponent == 3:
+        return x * x * x
+    if exponent == 1:
+        return x * 1
+    if _is_integral(m, x, exponent) and exponent < 0:
+        raise RuntimeError("Integers to negative integer powers are not allowed.")
+    if m.isdtype(x.dtype, "real floating"):
+        if exponent == 0.5:
+            return m.sqrt(x)
+        if exponent == -1:
+            return 1 / x
+    return m.pow(x, exponent)
+
+
+@pow.vjp("input")
+def _(m, g, input, exponent):
+    if isinstance(exponent, (int, float, complex)):
+        if exponent == 0:
+            return m.zeros_like(g)
+        if exponent == 2:
+            return g * (m.conj(input) * 2)
+        return g * m.conj(exponent * m.pow(input, exponent - 1))
+    slope = exponent * m.pow(input, exponent - 1)
+    return g * m.conj(m.where(exponent == 0, m.zeros_like(slope), slope))
+
+
+@pow.vjp("exponent")
+def _(m, g, input, exponent, out):
+    if isinstance(input, (int, float, complex)):
+        base = m.log(m.full((), input, out.dtype))
+        return g * m.conj(out * base) if input != 0 else m.zeros_like(g)
+    zero = (input == 0) & (exponent >= 0) if not m.isdtype(out.dtype, "complex floating") else input == 0
+    safe = m.where(input == 0, m.full((), 1, out.dtype), input)
+    return m.where(zero, m.zeros_like(out), g * m.conj(out * m.log(safe)))
+
+
+# PyTorch's longer names
+subtract, multiply, divide, true_divide, negative = sub, mul, div, div, neg
+
+speak(add=add, subtract=sub, multiply=mul, divide=div, negative=neg, pow=pow)

@@ -1,0 +1,309 @@
+"""Element by element the larger or smaller of two, and numbers kept within bounds."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from .._core.kinds import speak
+from .._core.op import composite, op
+from .refusal import BOOL, COMPLEX, is_complex_array, is_integral_array, not_implemented, refuse
+
+
+def _ordered(name: str, m: Any, *arrays: Any) -> None:
+    if any(is_complex_array(m, x) for x in arrays if x is not None):
+        raise RuntimeError(
+            f"{name} not implemented for complex tensors. Complex numbers are not ordered: take "
+            "their abs() or real part"
+        )
+
+
+@op("pointwise", reference="numpy.maximum")
+def maximum(m: Any, input: Any, other: Any) -> Any:
+    """The larger of two elements, NaN if one of them is; equal ones share the gradient."""
+    _ordered("maximum", m, input)
+    return m.maximum(input, other)
+
+
+@op("pointwise", reference="numpy.minimum")
+def minimum(m: Any, input: Any, other: Any) -> Any:
+    """The smaller of two elements, NaN if one of them is; equal ones share the gradient."""
+    _ordered("minimum", m, input)
+    return m.minimum(input, other)
+
+
+def _share(m: Any, g: Any, mine: Any, its: Any) -> Any:
+    """All of `g` unless the other element wins, half of it where both are equal."""
+    return m.where(mine == its, g * 0.5, m.where(mine < its, 0, g))
+
+
+@maximum.vjp("input")
+@minimum.vjp("other")
+def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+    return _share(m, g, input, other)
+
+
+@maximum.vjp("other")
+@minimum.vjp("input")
+def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+    return _share(m, g, other, input)
+
+
+@op("pointwise", reference="numpy.fmax")
+def fmax(m: Any, input: Any, other: Any) -> Any:
+    """The larger of two elements, or the one that is not NaN."""
+    _ordered("fmax", m, input)
+    return m.fmax(input, other)
+
+
+@op("pointwise", reference="numpy.fmin")
+def fmin(m: Any, input: Any, other: Any) -> Any:
+    """The smaller of two elements, or the one that is not NaN."""
+    _ordered("fmin", m, input)
+    return m.fmin(input, other)
+
+
+@fmax.vjp("input")
+def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+    return m.where((input >= other) | m.isnan(other), g, 0)
+
+
+@fmax.vjp("other")
+def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+    return m.where((input >= other) | m.isnan(other), 0, g)
+
+
+@fmin.vjp("input")
+def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+    return m.where((input <= other) | m.isnan(other), g, 0)
+
+
+@fmin.vjp("other")
+def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+    return m.where((input <= other) | m.isnan(other), 0, g)
+
+
+def _clamp_node(numbers: tuple) -> str:
+    return "ClampBackward1" if numbers else "ClampBackward0"
+
+
+@op("pointwise", node=_clamp_node)
+def clamp(m: Any, input: Any, min: Any = None, max: Any = None) -> Any:
+    """Each element, raised to `min` and lowered to `max` where it lies outside; `max` wins."""
+    if min is None and max is None:
+        raise RuntimeError(
+            "torch.clamp: At least one of 'min' or 'max' must not be None; give a number or a "
+            "tensor, as in clamp(input, min=0)"
+        )
+    if is_complex_array(m, input):
+        raise NotImplementedError(
+            "clamp is not supported for complex types; clamp input.real and input.imag apart"
+        )
+    refuse("clamp_cpu", input, BOOL)
+    made = input if min is None else m.maximum(input, min)
+    return made if max is None else m.minimum(made, max)
+
+
+clip = clamp
+
+
+@clamp.vjp("input")
+def _(m: Any, g: Any, input: Any, min: Any, max: Any) -> Any:
+    inside = input <= max if min is None else input >= min
+    if min is not None and max is not None:
+        inside = inside & (input <= max)
+    return m.where(inside, g, 0)
+
+
+@clamp.vjp("min")
+def _(m: Any, g: Any, input: Any, min: Any, max: Any) -> Any:
+    raised = input < min
+    return m.where(raised if max is None else raised & (min < max), g, 0)
+
+
+@clamp.vjp("max")
+def _(m: Any, g: Any, input: Any, min: Any, max: Any) -> Any:
+    lowered = input > max
+    return m.where(lowered if min is None else lowered | (max < min), g, 0)
+
+
+@op(
+    "pointwise",
+    node=lambda numbers: f"ClampMinBackward{int(not numbers)}",
+    reference="numpy.maximum",
+)
+def clamp_min(m: Any, input: Any, min: Any) -> Any:
+    """Each element, raised to `min` where it lies below."""
+    refuse("maximum_cpu", input, COMPLEX)
+    return m.maximum(input, min)
+
+
+@clamp_min.vjp("input")
+def _(m: Any, g: Any, input: Any, min: Any) -> Any:
+    return m.where(input >= min, g, 0)
+
+
+@clamp_min.vjp("min")
+def _(m: Any, g: Any, input: Any, min: Any) -> Any:
+    return m.where(input < min, g, 0)
+
+
+@op(
+    "pointwise",
+    node=lambda numbers: f"ClampMaxBackward{int(not numbers)}",
+    reference="numpy.minimum",
+)
+def clamp_max(m: Any, input: Any, max: Any) -> Any:
+    """Each element, lowered to `max` where it lies above."""
+    refuse("minimum_cpu", input, COMPLEX)
+    return m.minimum(input, max)
+
+
+@clamp_max.vjp("input")
+def _(m: Any, g: Any, input: Any, max: Any) -> Any:
+    return m.where(input <= max, g, 0)
+
+
+@clamp_max.vjp("max")
+def _(m: Any, g: Any, input: Any, max: Any) -> Any:
+    return m.where(input > max, g, 0)
+
+
+@op("pointwise")
+def nan_to_num(
+    m: Any,
+    input: Any,
+    *,
+    nan: float | None = None,
+    posinf: float | None = None,
+    neginf: float | None = None,
+) -> Any:
+    """Each element, with NaN and the infinities replaced: by 0 and the largest finite numbers."""
+    if is_complex_array(m, input):
+        parts = [_finite(m, x, nan, posinf, neginf) for x in (m.real(input), m.imag(input))]
+        return m.complex(*parts)
+    return _finite(m, input, nan, posinf, neginf)
+
+
+def _finite(m: Any, x: Any, nan: Any, posinf: Any, neginf: Any) -> Any:
+    if is_integral_array(m, x):
+        return x | x
+    limits = m.finfo(x.dtype)
+    x = m.where(m.isnan(x), 0.0 if nan is None else nan, x)
+    high, low = (
+        (limits.max if posinf is None else posinf),
+        (limits.min if neginf is None else neginf),
+    )
+    return m.where(m.isinf(x), m.where(x > 0, high, m.where(x < 0, low, x)), x)
+
+
+@nan_to_num.vjp("input")
+def _(m: Any, g: Any, input: Any) -> Any:
+    return m.where(m.isfinite(input), g, 0)
+
+
+@op("pointwise", node="NotImplemented")
+def _step(m: Any, input: Any, values: Any) -> Any:
+    """heaviside for operands of one dtype."""
+    return m.where(input == 0, values, m.astype(input > 0, input.dtype))
+
+
+@_step.vjp("input", "values")
+def _(m: Any, g: Any) -> Any:
+    raise not_implemented("heaviside")
+
+
+@composite
+def heaviside(input: Any, values: Any) -> Any:
+    """0 for negative elements, 1 for positive ones, `values` for zeros."""
+    if input.is_complex() or values.is_complex():
+        raise RuntimeError(
+            "heaviside is not yet implemented for complex tensors. Complex numbers have no sign"
+        )
+    if input.dtype is not values.dtype:
+        raise RuntimeError(
+            "heaviside is not yet implemented for tensors with different dtypes. input is "
+            f"{input.dtype}, values is {values.dtype}: convert with values.to(input.dtype)"
+        )
+    return _step(input, values)
+
+
+@maximum.samples
+@minimum.samples
+@fmax.samples
+@fmin.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4), draw(4)), {}
+    yield (draw.ints(3, 4, low=-4, high=4), draw.ints(3, 4, low=-4, high=4)), {}
+    yield (draw.ints(3, low=-4, high=4), draw(3)), {}
+    yield (draw.bools(3), draw.bools(3)), {}
+
+
+@clamp.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {"min": -1, "max": 1}
+    yield (draw(3, 4), -0.5), {}
+    yield (draw(3, 4),), {"max": 0.5}
+    yield (draw(3, 4), draw(4, low=-2, high=0), draw(3, 1, low=0, high=2)), {}
+    yield (draw(3, 4),), {"min": draw(4)}
+    yield (draw(3, 4),), {"max": draw(4)}
+    yield (draw(3, 4), 1, -1), {}
+    yield (draw.ints(3, 4, low=-4, high=4), -1, 2), {}
+    yield (draw.ints(3, 4, low=-4, high=4), 0.5), {}
+
+
+@clamp_min.samples
+@clamp_max.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4), 0.5), {}
+    yield (draw(3, 4), draw(4)), {}
+    yield (draw.ints(3, low=-4, high=4), 1), {}
+
+
+@nan_to_num.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {}
+    yield (draw(3, 4) / draw.ints(3, 4, low=0, high=2),), {}
+    yield (draw(3, 4) / draw.ints(3, 4, low=0, high=2),), {"nan": 1.5, "posinf": 2.0, "neginf": -3}
+    yield (draw.ints(3, low=-4, high=4),), {"nan": 1.5}
+
+
+@heaviside.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4), draw(4)), {}
+    yield (draw.ints(3, 4, low=-2, high=2), draw.ints(4, low=5, high=9)), {}
+
+
+@clamp.errors
+def _(draw: Any) -> Iterator:
+    yield (
+        (draw(3),),
+        {},
+        RuntimeError,
+        "torch.clamp: At least one of 'min' or 'max' must not be None",
+    )
+    yield (draw.bools(3), 0), {}, NotImplementedError, '"clamp_cpu" not implemented for'
+    yield (
+        (draw(3, dtype="complex"), 0), {}, NotImplementedError,
+        "clamp is not supported for complex types",
+    )  # fmt: skip
+
+
+@maximum.errors
+@minimum.errors
+@fmax.errors
+@fmin.errors
+def _(draw: Any) -> Iterator:
+    yield (
+        (draw(3, dtype="complex"), draw(3)), {}, RuntimeError,
+        "not implemented for complex tensors.",
+    )  # fmt: skip
+
+
+@heaviside.errors
+def _(draw: Any) -> Iterator:
+    yield (
+        (draw(3), draw(3, dtype="float64")), {}, RuntimeError,
+        "heaviside is not yet implemented for tensors with different dtypes.",
+    )  # fmt: skip
+
+
+speak(maximum=maximum, minimum=minimum, fmax=fmax, fmin=fmin)

@@ -1,0 +1,102 @@
+"""Changes of dtype, copies, and the ops that writing in place is made of."""
+
+from .._core import views
+from .._core.kinds import speak
+from .._core.op import op
+
+
+@op("move", node="ToCopyBackward0")
+def cast(m, input, *, dtype):
+    """`input` converted to another dtype (always a new tensor on the tape)."""
+    return m.astype(input, dtype)
+
+
+@cast.vjp("input")
+def _(m, g, input_dtype):
+    if m.isdtype(g.dtype, "complex floating") and not m.isdtype(input_dtype, "complex floating"):
+        g = m.real(g)
+    return m.astype(g, input_dtype)
+
+
+@cast.samples
+def _(draw):
+    yield (draw(3, 4),), {"dtype": draw.float64}
+
+
+@op("move", node="CloneBackward0")
+def clone(m, input):
+    """A copy that is part of the graph."""
+    return m.copy(input)
+
+
+@clone.vjp("input")
+def _(m, g):
+    return g
+
+
+@clone.samples
+def _(draw):
+    yield (draw(3, 4),), {}
+    yield (draw(),), {}
+
+
+@op("move", node="CloneBackward0")
+def clone_in_order(m, input):
+    """A copy whose elements lie in order in memory."""
+    return m.contiguous(input)
+
+
+@clone_in_order.vjp("input")
+def _(m, g):
+    return g
+
+
+@op("move", node="AliasBackward0")
+def identity(m, input):
+    """`input` under a node of its own."""
+    return input
+
+
+@identity.vjp("input")
+def _(m, g):
+    return g
+
+
+@op("move", node="CopyBackwards")
+def copied(m, input, source):
+    """`source` in the shape of `input`: what a `copy_` leaves behind."""
+    return m.broadcast_to(source, tuple(input.shape))
+
+
+@copied.vjp("input")
+def _(m, g):
+    return m.zeros_like(g)
+
+
+@copied.vjp("source")
+def _(m, g, source_shape):
+    extra = len(g.shape) - len(source_shape)
+    axes = tuple(range(extra)) + tuple(
+        i + extra for i, n in enumerate(source_shape) if n == 1 and g.shape[i + extra] != 1
+    )
+    return m.reshape(m.sum(g, axis=axes, keepdims=True), source_shape) if axes else g
+
+
+@op("move", node="CopySlices")
+def put(m, base, new, *, through, params):
+    """`base` with the part that the view `through(base, **params)` shows replaced by `new`."""
+    return through.put(m, base, new, **params)
+
+
+@put.vjp("base")
+def _(m, g, through, params):
+    return through.put(m, g, m.zeros_like(through.body(m, g, **params)), **params)
+
+
+@put.vjp("new")
+def _(m, g, through, params):
+    return through.body(m, g, **params)
+
+
+views.helpers.update(cast=cast, copy=copied, put=put, identity=identity)
+speak(astype=cast, copy=clone, contiguous=clone_in_order)

@@ -1,0 +1,227 @@
+"""Losses over classes: negative log likelihood and the margin losses."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from .._core import dtypes
+from .._core.op import op
+from .loss import reduced, shared
+
+
+def _column(m: Any, target: Any) -> Any:
+    """Class indices (n, ...) as an index array along axis 1: (n, 1, ...)."""
+    return m.reshape(target, (target.shape[0], 1, *target.shape[1:]))
+
+
+def _flat(m: Any, x: Any) -> Any:
+    """x (n, 1, ...) without its axis 1."""
+    return m.reshape(x, (x.shape[0], *x.shape[2:]))
+
+
+def _chosen(m: Any, target: Any, classes: int, ignore_index: int) -> tuple:
+    """(valid, index): which targets count, and each class index (0 where ignored), all in range."""
+    valid = target != ignore_index
+    index = m.where(valid, target, 0)
+    m.check(
+        (index >= 0) & (index < classes),
+        lambda: _out_of_bounds(target, classes, ignore_index),
+        IndexError,
+    )
+    return valid, index
+
+
+def _out_of_bounds(target: Any, classes: int, ignore_index: int) -> str:
+    """The message for a class index that does not exist."""
+    wrong = next(t for t in map(int, target.reshape(-1)) if t != ignore_index and not 0 <= t < classes)
+    return (
+        f"Target {wrong} is out of bounds. There are {classes} classes: targets are integers from 0 to "
+        f"{classes - 1}, or ignore_index ({ignore_index})"
+    )
+
+
+def _weights(m: Any, valid: Any, index: Any, weight: Any, dtype: Any) -> Any:
+    """What each target's loss is multiplied by."""
+    if weight is None:
+        return m.astype(valid, dtype)
+    return m.where(valid, m.reshape(m.take(weight, m.reshape(index, (-1,)), 0), index.shape), 0)
+
+
+def _check_nll(m: Any, input: Any, target: Any, weight: Any) -> None:
+    if m.isdtype(target.dtype, "real floating") or target.dtype not in (m.int64, m.uint8):
+        kind = dtypes.of(target.dtype).type_name
+        raise RuntimeError(
+            f"expected scalar type Long but found {kind}; targets are class indices: convert them "
+            "with target.long()"
+        )
+    if weight is not None and weight.shape != (input.shape[1],):
+        raise RuntimeError(
+            "weight tensor should be defined either for all "
+            f"{input.shape[1]} classes or no classes but got weight tensor of shape: "
+            f"{list(weight.shape)}"
+        )
+
+
+def _nll(m: Any, input: Any, target: Any, weight: Any, reduction: str, ignore_index: int) -> Any:
+    _check_nll(m, input, target, weight)
+    valid, index = _chosen(m, target, input.shape[1], ignore_index)
+    picked = -_flat(m, m.take_along_axis(input, _column(m, index), 1))
+    scale = _weights(m, valid, index, weight, input.dtype)
+    each = m.where(valid, picked * scale, 0)
+    if reduction == "mean":
+        return m.sum(each) / m.sum(scale)
+    return reduced(m, each, reduction)
+
+
+def _nll_slope(
+    m: Any, g: Any, shape: tuple, target: Any, weight: Any, reduction: str, ignore_index: int
+) -> Any:
+    valid = target != ignore_index
+    index = m.where(valid, target, 0)
+    scale = _weights(m, valid, index, weight, g.dtype)
+    each = -(g / m.sum(scale) * scale) if reduction == "mean" else -(g * scale)
+    return m.scatter(m.full(shape, 0, g.dtype), _column(m, index), _column(m, each), 1)
+
+
+@op(None)
+def nll_loss(
+    m: Any, input: Any, target: Any, weight: Any = None, *, reduction: str = "mean", ignore_index: int = -100
+) -> Any:
+    """-input[i, target[i]] for each row, times its class's weight; a mean is over the weights."""
+    return _nll(m, input, target, weight, reduction, ignore_index)
+
+
+@op(None, node="NllLoss2DBackward0")
+def nll_loss2d(
+    m: Any, input: Any, target: Any, weight: Any = None, *, reduction: str = "mean", ignore_index: int = -100
+) -> Any:
+    """nll_loss for each pixel: input (n, classes, h, w), target (n, h, w)."""
+    return _nll(m, input, target, weight, reduction, ignore_index)
+
+
+@nll_loss.vjp("input")
+@nll_loss2d.vjp("input")
+def _(
+    m: Any, g: Any, input_shape: tuple, target: Any, weight: Any, reduction: str, ignore_index: int
+) -> Any:
+    return _nll_slope(m, g, input_shape, target, weight, reduction, ignore_index)
+
+
+@nll_loss.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(4, 3), draw.ints(4, low=0, high=3)), {}
+    yield (draw(4, 3), draw.ints(4, low=0, high=3), draw(3, low=0.5, high=2)), {}
+    yield (draw(4, 3), draw.ints(4, low=0, high=3)), {"reduction": "none", "ignore_index": 1}
+
+
+@nll_loss2d.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(2, 3, 4, 2), draw.ints(2, 4, 2, low=0, high=3)), {}
+    yield (draw(2, 3, 4, 2), draw.ints(2, 4, 2, low=0, high=3)), {"ignore_index": 0}
+
+
+@nll_loss.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(4, 3), draw.ints(4, low=3, high=4)), {}, IndexError, "Target 3 is out of bounds."
+
+
+def _rows(m: Any, x: Any) -> Any:
+    return x if len(x.shape) == 2 else m.reshape(x, (1, -1))
+
+
+def _places(m: Any, n: int) -> Any:
+    return m.reshape(m.arange(0, n, 1, m.int64), (1, n))
+
+
+def _distances(m: Any, input: Any, target: Any, margin: float) -> tuple:
+    """(slack, others): how far each class comes within `margin` of the right one, where it counts."""
+    x, index = _rows(m, input), m.reshape(target, (-1, 1))
+    classes = x.shape[1]
+    m.check((index >= 0) & (index < classes), "target out of range", RuntimeError)
+    others = _places(m, classes) != index
+    slack = m.maximum(x - m.take_along_axis(x, index, 1) + margin, 0)
+    return m.where(others, slack, 0), index
+
+
+@op(None)
+def multi_margin_loss(
+    m: Any, input: Any, target: Any, weight: Any = None, *, p: int = 1, margin: float = 1.0, reduction: str = "mean"
+) -> Any:
+    """Sum over wrong classes of max(0, margin - x[right] + x[wrong]) ** p, over the class count."""
+    if p not in (1, 2):
+        raise RuntimeError("only p == 1 and p == 2 supported")
+    slack, index = _distances(m, input, target, margin)
+    each = m.sum(slack if p == 1 else slack * slack, axis=1) / slack.shape[1]
+    if weight is not None:
+        each = each * m.take(weight, m.reshape(index, (-1,)), 0)
+    each = reduced(m, each, reduction)
+    return m.reshape(each, ()) if len(input.shape) < 2 else each
+
+
+@multi_margin_loss.vjp("input")
+def _(
+    m: Any, g: Any, input: Any, target: Any, weight: Any, p: int, margin: float, reduction: str
+) -> Any:
+    slack, index = _distances(m, input, target, margin)
+    slope = m.astype(slack > 0, input.dtype) if p == 1 else slack * 2
+    if weight is not None:
+        slope = slope * m.reshape(m.take(weight, m.reshape(index, (-1,)), 0), (-1, 1))
+    n, classes = slack.shape
+    share = g / (n * classes) if reduction == "mean" else g / classes
+    slope = slope * (m.reshape(share, (-1, 1)) if reduction == "none" else share)
+    right = _places(m, classes) == index
+    return m.reshape(m.where(right, -m.sum(slope, axis=1, keepdims=True), slope), input.shape)
+
+
+@multi_margin_loss.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(4, 3), draw.ints(4, low=0, high=3)), {}
+    yield (draw(4, 3), draw.ints(4, low=0, high=3), draw(3, low=0.5, high=2)), {"p": 2}
+    yield (draw(4, 3), draw.ints(4, low=0, high=3)), {"reduction": "none", "margin": 0.5}
+
+
+def _label_sets(m: Any, target: Any, classes: int) -> Any:
+    """(valid, index, is_label): targets before each row's first -1, and which classes they name."""
+    negative = m.astype(target < 0, m.int64)
+    valid = m.cumulative_sum(negative, 1) == 0
+    index = m.where(valid, target, 0)
+    m.check(index < classes, "argument #2 'target' is out of range", RuntimeError)
+    hits = m.scatter(m.full(target.shape, 0, m.int64), index, m.astype(valid, m.int64), 1, "add")
+    return valid, index, hits > 0
+
+
+def _label_slack(m: Any, x: Any, target: Any) -> tuple:
+    """(n, target slot, class): max(0, 1 - (x[label] - x[class])) for classes that are no label."""
+    valid, index, is_label = _label_sets(m, target, x.shape[1])
+    n, classes = x.shape
+    picked = m.reshape(m.take_along_axis(x, index, 1), (n, classes, 1))
+    slack = m.maximum(1 - picked + m.reshape(x, (n, 1, classes)), 0)
+    counted = m.reshape(valid, (n, classes, 1)) & m.logical_not(m.reshape(is_label, (n, 1, classes)))
+    return m.where(counted, slack, 0), index
+
+
+@op(None, node="MultilabelMarginLossBackward0")
+def multilabel_margin_loss(m: Any, input: Any, target: Any, *, reduction: str = "mean") -> Any:
+    """Sum over labels and non-labels of max(0, 1 - (x[label] - x[other])), over the class count.
+
+    Each row of `target` lists labels; the first -1 ends the list.
+    """
+    slack, _ = _label_slack(m, _rows(m, input), _rows(m, target))
+    each = reduced(m, m.sum(slack, axis=(1, 2)) / slack.shape[2], reduction)
+    return m.reshape(each, ()) if len(input.shape) < 2 else each
+
+
+@multilabel_margin_loss.vjp("input")
+def _(m: Any, g: Any, input: Any, target: Any, reduction: str) -> Any:
+    slack, index = _label_slack(m, _rows(m, input), _rows(m, target))
+    n, classes = slack.shape[0], slack.shape[2]
+    share = g / (n * classes) if reduction == "mean" else g / classes
+    share = m.reshape(share, (-1, 1, 1)) if reduction == "none" else share
+    slope = m.astype(slack > 0, input.dtype) * share
+    made = m.scatter(m.sum(slope, axis=1), index, -m.sum(slope, axis=2), 1, "add")
+    return m.reshape(made, input.shape)
+
+
+@multilabel_margin_loss.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4), draw.ints(3, 4, low=-1, high=4)), {}
+    yield (draw(3, 4), draw.ints(3, 4, low=-1, high=4)), {"reduction": "none"}

@@ -1,0 +1,325 @@
+"""Several steps of arithmetic in one op: addcmul, addcdiv, lerp, cross, dist and their like."""
+
+from collections.abc import Iterator
+from math import inf
+from typing import Any
+
+from .._core import dtypes
+from .._core.errors import dim_of
+from .._core.op import composite, op
+from .arithmetic import pow
+from .refusal import BOOL, INTEGER, refuse
+
+
+def _conj(m: Any, x: Any) -> Any:
+    """The conjugate of an array or of a Python number."""
+    return m.conj(x) if hasattr(x, "dtype") else x.conjugate()
+
+
+@op("pointwise", node="PowBackward0", reference="numpy.square")
+def square(m: Any, input: Any) -> Any:
+    """Each element times itself."""
+    if m.isdtype(input.dtype, "bool"):
+        return m.astype(input, m.int64)
+    return input * input
+
+
+@square.vjp("input")
+def _(m: Any, g: Any, input: Any) -> Any:
+    return g * (m.conj(input) * 2)
+
+
+@composite
+def float_power(input: Any, exponent: Any) -> Any:
+    """`input` to the power `exponent`, computed in float64 (complex128 for complex numbers)."""
+    given = [x for x in (input, exponent) if hasattr(x, "dtype")]
+    wide = any(x.dtype.is_complex for x in given) or complex in (type(input), type(exponent))
+    to = dtypes.complex128 if wide else dtypes.float64
+    input, exponent = (x.to(to) if hasattr(x, "dtype") else x for x in (input, exponent))
+    return pow(input, exponent)
+
+
+@float_power.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4, low=0.2, high=3), draw(4)), {}
+    yield (draw(3, 4), 2), {}
+    yield (2.5, draw(3, 4)), {}
+    yield (draw.ints(3, low=1, high=4), draw.ints(3, low=-2, high=3)), {}
+
+
+@composite
+def positive(input: Any) -> Any:
+    """The tensor itself."""
+    if input.dtype is dtypes.bool_:
+        raise RuntimeError(
+            "The `+` operator, on a bool tensor is not supported. Convert the mask: input.int()"
+        )
+    return input
+
+
+@op("pointwise")
+def addcmul(m: Any, input: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Any:
+    """input + value * tensor1 * tensor2."""
+    refuse("addcmul_cpu_out", input, BOOL)
+    product = tensor1 * tensor2
+    return input + (product if value == 1 else product * _step(m, input, value))
+
+
+def _step(m: Any, input: Any, value: Any) -> Any:
+    """`value` for this dtype: integers take its whole part."""
+    return int(value) if m.isdtype(input.dtype, "integral") else value
+
+
+@addcmul.vjp("input")
+def _(m: Any, g: Any) -> Any:
+    return g
+
+
+@addcmul.vjp("tensor1")
+def _(m: Any, g: Any, tensor2: Any, value: Any) -> Any:
+    return g * (m.conj(tensor2) * _conj(m, value))
+
+
+@addcmul.vjp("tensor2")
+def _(m: Any, g: Any, tensor1: Any, value: Any) -> Any:
+    return g * (m.conj(tensor1) * _conj(m, value))
+
+
+@op("pointwise", domain=(0.3, 2))
+def addcdiv(m: Any, input: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Any:
+    """input + value * tensor1 / tensor2."""
+    if not (m.isdtype(input.dtype, "real floating") or m.isdtype(input.dtype, "complex floating")):
+        raise RuntimeError(
+            "Integer division with addcdiv is no longer supported, and in a future  release "
+            "addcdiv will perform a true division of tensor1 and tensor2. Convert with .float()"
+        )
+    quotient = tensor1 / tensor2
+    return input + (quotient if value == 1 else quotient * value)
+
+
+@addcdiv.vjp("input")
+def _(m: Any, g: Any) -> Any:
+    return g
+
+
+@addcdiv.vjp("tensor1")
+def _(m: Any, g: Any, tensor2: Any, value: Any) -> Any:
+    return g * _conj(m, value) / m.conj(tensor2)
+
+
+@addcdiv.vjp("tensor2")
+def _(m: Any, g: Any, tensor1: Any, tensor2: Any, value: Any) -> Any:
+    below = m.conj(tensor2)
+    return -g * (m.conj(tensor1) * _conj(m, value)) / (below * below)
+
+
+def _lerp_node(numbers: tuple) -> str:
+    return "LerpBackward0" if "weight" in numbers else "LerpBackward1"
+
+
+@op("pointwise", node=_lerp_node, domain=(-0.5, 1.5))
+def lerp(m: Any, input: Any, end: Any, weight: Any) -> Any:
+    """The point at `weight` between `input` (0) and `end` (1)."""
+    refuse("lerp_kernel_scalar", input, BOOL, INTEGER)
+    way = end - input
+    near, far = input + way * weight, end - way * (1 - weight)
+    if hasattr(weight, "dtype"):
+        return m.where(m.abs(weight) < 0.5, near, far)
+    return near if abs(weight) < 0.5 else far
+
+
+@lerp.vjp("input")
+def _(m: Any, g: Any, weight: Any) -> Any:
+    return g * (1 - _conj(m, weight))
+
+
+@lerp.vjp("end")
+def _(m: Any, g: Any, weight: Any) -> Any:
+    return g * _conj(m, weight)
+
+
+@lerp.vjp("weight")
+def _(m: Any, g: Any, input: Any, end: Any) -> Any:
+    return g * m.conj(end - input)
+
+
+@lerp.defined_as
+def _(np: Any, input: Any, end: Any, weight: Any) -> Any:
+    return (1 - weight) * input + weight * end
+
+
+@addcmul.defined_as
+def _(np: Any, input: Any, tensor1: Any, tensor2: Any, value: float = 1) -> Any:
+    return input + value * tensor1 * tensor2
+
+
+@addcdiv.defined_as
+def _(np: Any, input: Any, tensor1: Any, tensor2: Any, value: float = 1) -> Any:
+    return input + value * tensor1 / tensor2
+
+
+def _cross(m: Any, a: Any, b: Any, axis: int) -> Any:
+    def part(x: Any, i: int) -> Any:
+        return m.index(x, (*(slice(None),) * axis, slice(i, i + 1)))
+
+    turns = ((1, 2), (2, 0), (0, 1))
+    return m.concat([part(a, i) * part(b, j) - part(a, j) * part(b, i) for i, j in turns], axis)
+
+
+@op("same", name="linalg_cross", broadcasts=True)
+def linalg_cross(m: Any, input: Any, other: Any, *, dim: int = -1) -> Any:
+    """The vector product of vectors of length 3 along `dim`."""
+    if input.ndim != other.ndim:
+        raise RuntimeError(
+            "linalg.cross: inputs must have the same number of dimensions. input has "
+            f"{input.ndim}, other has {other.ndim}"
+        )
+    axis = dim_of(dim, input.ndim)
+    sizes = input.shape[axis], other.shape[axis]
+    if sizes != (3, 3):
+        raise RuntimeError(
+            f"linalg.cross: inputs dimension {dim} must have length 3. Got {sizes[0]} and "
+            f"{sizes[1]}; input is {tuple(input.shape)}, other is {tuple(other.shape)}"
+        )
+    return _cross(m, input, other, axis)
+
+
+@linalg_cross.vjp("input")
+def _(m: Any, g: Any, other: Any, dim: int) -> Any:
+    return _cross(m, m.conj(other), g, dim_of(dim, g.ndim))
+
+
+@linalg_cross.vjp("other")
+def _(m: Any, g: Any, input: Any, dim: int) -> Any:
+    return _cross(m, g, m.conj(input), dim_of(dim, g.ndim))
+
+
+@composite
+def cross(input: Any, other: Any, dim: int | None = None) -> Any:
+    """The vector product along `dim`: without it, along the first dimension of size 3."""
+    if dim is None:
+        dim = next((i for i, n in enumerate(input.shape) if n == 3), None)
+    if dim is None:
+        raise RuntimeError(f"no dimension of size 3 in input; it has shape {tuple(input.shape)}")
+    return linalg_cross(input, other, dim)
+
+
+@op("same", broadcasts=True)
+def dist(m: Any, input: Any, other: Any, *, p: float = 2) -> Any:
+    """The p-norm of the difference."""
+    refuse("norm", input, BOOL, INTEGER)
+    gap = m.abs(input - other)
+    if p == 0:
+        return m.sum(m.astype(gap != 0, gap.dtype))
+    if p in (inf, -inf):
+        return m.max(gap) if p > 0 else m.min(gap)
+    return m.pow(m.sum(m.pow(gap, p)), 1 / p) if p != 2 else m.sqrt(m.sum(gap * gap))
+
+
+def _dist_slope(m: Any, g: Any, input: Any, other: Any, out: Any, p: float) -> Any:
+    """The slope of the p-norm in the difference, 0 where PyTorch has it 0."""
+    gap = input - other
+    size, way = m.abs(gap), m.sign(gap)
+    if p == 0:
+        return m.zeros_like(gap)
+    if p in (inf, -inf):
+        hit = m.astype(size == out, size.dtype)
+        return way * (hit * (g / m.sum(hit)))
+    if p == 1:
+        return way * g
+    zero = (size == 0) | (out == 0)
+    ratio = m.where(zero, 1, size) / m.where(out == 0, 1, out)
+    return m.where(zero, 0, way * (g * m.pow(ratio, p - 1)))
+
+
+@dist.vjp("input")
+def _(m: Any, g: Any, input: Any, other: Any, out: Any, p: float) -> Any:
+    return _dist_slope(m, g, input, other, out, p)
+
+
+@dist.vjp("other")
+def _(m: Any, g: Any, input: Any, other: Any, out: Any, p: float) -> Any:
+    return -_dist_slope(m, g, input, other, out, p)
+
+
+@dist.defined_as
+def _(np: Any, input: Any, other: Any, p: float = 2) -> Any:
+    return np.linalg.norm(np.ravel(input - other), p)
+
+
+@linalg_cross.defined_as
+def _(np: Any, input: Any, other: Any, dim: int = -1) -> Any:
+    return np.cross(input, other, axis=dim)
+
+
+@addcmul.samples
+@addcdiv.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4), draw(4), draw(3, 1, low=0.5, high=2)), {}
+    yield (draw(3, 4), draw(4), draw(3, 1, low=0.5, high=2)), {"value": -0.5}
+
+
+@lerp.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4), draw(4), draw(3, 4, low=0, high=1)), {}
+    yield (draw(3, 4), draw(4), 0.3), {}
+    yield (draw(3, 4), draw(3, 4), 0.8), {}
+
+
+@linalg_cross.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(4, 3), draw(4, 3)), {}
+    yield (draw(3, 4), draw(3, 1)), {"dim": 0}
+
+
+@cross.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(4, 3), draw(4, 3)), {"dim": 1}
+    yield (draw(3, 4), draw(3, 4)), {"dim": 0}
+
+
+@dist.samples
+def _(draw: Any) -> Iterator:
+    for p in (2, 1, 3, 0.5, inf, -inf, 0):
+        yield (draw(3, 4), draw(4)), {"p": p}
+
+
+@positive.samples
+@square.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {}
+    yield (draw.ints(3, low=-4, high=4),), {}
+
+
+@positive.errors
+def _(draw: Any) -> Iterator:
+    yield (
+        (draw.bools(3),), {}, RuntimeError,
+        "The `+` operator, on a bool tensor is not supported.",
+    )  # fmt: skip
+
+
+@addcdiv.errors
+def _(draw: Any) -> Iterator:
+    whole = draw.ints(3, low=1, high=4)
+    yield (
+        (whole, whole, whole), {}, RuntimeError,
+        "Integer division with addcdiv is no longer supported",
+    )  # fmt: skip
+
+
+@linalg_cross.errors
+def _(draw: Any) -> Iterator:
+    yield (
+        (draw(3, 2), draw(3, 2)), {}, RuntimeError,
+        "linalg.cross: inputs dimension -1 must have length 3. Got 2 and 2",
+    )  # fmt: skip
+    yield (
+        (draw(3), draw(2, 3)), {}, RuntimeError,
+        "linalg.cross: inputs must have the same number of dimensions.",
+    )  # fmt: skip
+
+
+@cross.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(2), draw(2)), {}, RuntimeError, "no dimension of size 3 in input"

@@ -1,0 +1,316 @@
+"""Complex numbers and their parts; the parts of a tensor are views of it."""
+
+from collections.abc import Iterator
+from math import pi
+from typing import Any
+
+from .._core import dtypes
+from .._core.kinds import speak
+from .._core.op import composite, op
+from .refusal import is_complex_array
+
+
+def _need_complex(name: str, x: Any, sentence: str) -> None:
+    if not dtypes.of(x.dtype).is_complex:
+        raise RuntimeError(
+            f"{sentence}; {name} takes complex64 or complex128, the input is {dtypes.of(x.dtype)}"
+        )
+
+
+@op("view", node="ViewAsRealBackward0")
+def view_as_real(m: Any, input: Any) -> Any:
+    """Complex numbers as pairs: a view with one more axis, of real and imaginary parts."""
+    _need_complex("view_as_real", input, "view_as_real is only supported for complex tensors")
+    half = dtypes.of(input.dtype).to_real()
+    return m.bitcast(m.reshape(input, (*input.shape, 1)), half)  # (..., 2)
+
+
+@view_as_real.vjp("input")
+def _(m: Any, g: Any) -> Any:
+    return _joined(m, g)
+
+
+@view_as_real.writes
+def _(m: Any, x: Any, new: Any) -> Any:
+    return _joined(m, new)
+
+
+def _joined(m: Any, pairs: Any) -> Any:
+    return m.complex(m.index(pairs, (..., 0)), m.index(pairs, (..., 1)))
+
+
+def _split(m: Any, x: Any) -> Any:
+    parts = [m.reshape(p, (*p.shape, 1)) for p in (m.real(x), m.imag(x))]
+    return m.concat(parts, -1)
+
+
+@op("view", node="ViewAsComplexBackward0")
+def view_as_complex(m: Any, input: Any) -> Any:
+    """Pairs of numbers (last axis) as complex numbers: a view with one axis less."""
+    found = dtypes.of(input.dtype)
+    if found.name not in ("float32", "float64"):
+        raise RuntimeError(
+            "view_as_complex is only supported for half, float and double tensors, but got a "
+            f"tensor of scalar type: {found.type_name}"
+        )
+    if not input.shape:
+        raise RuntimeError("Input tensor must have one or more dimensions; the last one of size 2")
+    if input.shape[-1] != 2:
+        raise RuntimeError(
+            f"Tensor must have a last dimension of size 2; the input has shape {tuple(input.shape)}"
+        )
+    strides = getattr(input, "strides", None)
+    if strides is not None and input.size and strides[-1] != input.dtype.itemsize:
+        raise RuntimeError(
+            "Tensor must have a last dimension with stride 1; call input.contiguous() first"
+        )
+    return m.reshape(m.bitcast(input, found.to_complex()), input.shape[:-1])
+
+
+@view_as_complex.vjp("input")
+def _(m: Any, g: Any) -> Any:
+    return _split(m, g)
+
+
+@view_as_complex.writes
+def _(m: Any, x: Any, new: Any) -> Any:
+    return _split(m, new)
+
+
+@op("view", node="SelectBackward0")
+def real_part(m: Any, input: Any) -> Any:
+    """The real parts of complex numbers, as a view."""
+    return m.real(input)
+
+
+@real_part.vjp("input")
+def _(m: Any, g: Any) -> Any:
+    return m.complex(g, m.zeros_like(g))
+
+
+@real_part.writes
+def _(m: Any, x: Any, new: Any) -> Any:
+    return m.complex(new, m.imag(x))
+
+
+@op("view", node="SelectBackward0")
+def imaginary_part(m: Any, input: Any) -> Any:
+    """The imaginary parts of complex numbers, as a view."""
+    return m.imag(input)
+
+
+@imaginary_part.vjp("input")
+def _(m: Any, g: Any) -> Any:
+    return m.complex(m.zeros_like(g), g)
+
+
+@imaginary_part.writes
+def _(m: Any, x: Any, new: Any) -> Any:
+    return m.complex(m.real(x), new)
+
+
+@composite
+def real(input: Any) -> Any:
+    """The real parts: a view of a complex tensor, a real tensor itself."""
+    return real_part(input) if input.is_complex() else input
+
+
+@composite
+def imag(input: Any) -> Any:
+    """The imaginary parts: a view of a complex tensor."""
+    _need_complex("imag", input, "imag is not implemented for tensors with non-complex dtypes.")
+    return imaginary_part(input)
+
+
+@op("pointwise", node="ConjBackward0")
+def conjugate(m: Any, input: Any) -> Any:
+    """The complex conjugate of each element, in new memory."""
+    return m.conj(input)
+
+
+@op("pointwise", node="ConjPhysicalBackward0")
+def conjugate_in_memory(m: Any, input: Any) -> Any:
+    """The complex conjugate of each element, under the name that `conj_physical` gives its node."""
+    return m.conj(input)
+
+
+@conjugate.vjp("input")
+@conjugate_in_memory.vjp("input")
+def _(m: Any, g: Any) -> Any:
+    return m.conj(g)
+
+
+@composite
+def conj(input: Any) -> Any:
+    """The complex conjugate; a real tensor itself.
+
+    Differs: the result is computed at once and has its own memory, where PyTorch makes a view.
+    """
+    return conjugate(input) if input.is_complex() else input
+
+
+@composite
+def conj_physical(input: Any) -> Any:
+    """The complex conjugate; a real tensor itself."""
+    return conjugate_in_memory(input) if input.is_complex() else input
+
+
+@composite
+def resolve_conj(input: Any) -> Any:
+    """The tensor itself: conjugates are always computed at once."""
+    return input
+
+
+@composite
+def resolve_neg(input: Any) -> Any:
+    """The tensor itself: negatives are always computed at once."""
+    return input
+
+
+@op("pointwise", floats=True)
+def angle(m: Any, input: Any) -> Any:
+    """The angle of complex numbers; pi for negative real numbers, 0 for others."""
+    if is_complex_array(m, input):
+        return m.atan2(m.imag(input), m.real(input))
+    return m.where(m.isnan(input), input, m.astype(input < 0, input.dtype) * pi)
+
+
+@angle.defined_as
+def _(np: Any, input: Any) -> Any:
+    return np.angle(input)
+
+
+@angle.vjp("input")
+def _(m: Any, g: Any, input: Any) -> Any:
+    """Across the direction of x, over |x|."""
+    if not is_complex_array(m, input):
+        return m.zeros_like(g)
+    re, im = m.real(input), m.imag(input)
+    square = re * re + im * im
+    rate = m.where(square == 0, 0, g / m.where(square == 0, 1, square))
+    return m.complex(-im * rate, re * rate)
+
+
+@op(None, name="complex", broadcasts=True)
+def complex_of(m: Any, real: Any, imag: Any) -> Any:
+    """Complex numbers made of real and imaginary parts."""
+    names = [dtypes.of(x.dtype) for x in (real, imag)]
+    if any(d not in (dtypes.float32, dtypes.float64) for d in names):
+        a, b = (d.type_name for d in names)
+        raise RuntimeError(
+            f"Expected both inputs to be Half, Float or Double tensors but got {a} and {b}"
+        )
+    if names[0] is not names[1]:
+        a, b = (d.type_name for d in names)
+        raise RuntimeError(
+            f"Expected object of scalar type {a} but got scalar type {b} for second argument"
+        )
+    return m.complex(real, imag)
+
+
+@complex_of.vjp("real")
+def _(m: Any, g: Any) -> Any:
+    return m.real(g)
+
+
+@complex_of.vjp("imag")
+def _(m: Any, g: Any) -> Any:
+    return m.imag(g)
+
+
+@composite
+def is_complex(input: Any) -> bool:
+    """Whether the dtype is complex."""
+    return input.dtype.is_complex
+
+
+@composite
+def is_floating_point(input: Any) -> bool:
+    """Whether the dtype is a floating one (complex is not)."""
+    return input.dtype.is_floating_point
+
+
+@composite
+def is_signed(input: Any) -> bool:
+    """Whether the dtype can hold negative numbers."""
+    return input.dtype.is_signed
+
+
+@composite
+def is_conj(input: Any) -> bool:
+    """Whether the tensor is a conjugate not yet computed: never."""
+    return False
+
+
+@composite
+def is_neg(input: Any) -> bool:
+    """Whether the tensor is a negative not yet computed: never."""
+    return False
+
+
+@composite
+def is_nonzero(input: Any) -> bool:
+    """Whether the only element is other than zero."""
+    count = input.numel()
+    if count != 1:
+        which = "no values" if count == 0 else "more than one value"
+        raise RuntimeError(
+            f"Boolean value of Tensor with {which} is ambiguous; it has shape "
+            f"{tuple(input.shape)}: use .any() or .all()"
+        )
+    return bool(input)
+
+
+@view_as_real.samples
+@real.samples
+@imag.samples
+@real_part.samples
+@imaginary_part.samples
+@angle.samples
+@conj.samples
+@conj_physical.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4, dtype="complex"),), {}
+    yield (draw(dtype="complex"),), {}
+
+
+@view_as_complex.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 2),), {}
+    yield (draw(2),), {}
+
+
+@complex_of.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4), draw(3, 4)), {}
+    yield (draw(3, 1), draw(4)), {}
+
+
+@imag.errors
+def _(draw: Any) -> Iterator:
+    yield (
+        (draw(3),), {}, RuntimeError,
+        "imag is not implemented for tensors with non-complex dtypes.",
+    )  # fmt: skip
+
+
+@view_as_real.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(3),), {}, RuntimeError, "view_as_real is only supported for complex tensors"
+
+
+@view_as_complex.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 3),), {}, RuntimeError, "Tensor must have a last dimension of size 2"
+    yield (draw(),), {}, RuntimeError, "Input tensor must have one or more dimensions"
+    yield (
+        (draw.ints(3, 2, low=0, high=2),),
+        {},
+        RuntimeError,
+        "view_as_complex is only supported for",
+    )
+
+
+speak(
+    real=real, imag=imaginary_part, conj=conj, angle=angle, complex=complex_of,
+)  # fmt: skip

@@ -1,0 +1,357 @@
+"""Contractions named by their dimensions: einsum, tensordot, kron, and chains of products."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from .._core.op import composite
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+def _read_side(text: str, at: int) -> list:
+    """The labels of one operand: letters, with `...` as Ellipsis."""
+    labels: list = []
+    i = 0
+    while i < len(text):
+        if text[i] == ".":
+            if text[i : i + 3] != "..." or ... in labels:
+                raise RuntimeError(
+                    "einsum(): found '.' for operand that is not part of any ellipsis, or a second "
+                    f"ellipsis, in {text!r}"
+                )
+            labels.append(...)
+            i += 3
+            continue
+        if text[i] != " ":
+            if text[i] not in LETTERS:
+                raise RuntimeError(
+                    f"einsum(): invalid subscript given at index {at + i} in the equation string, "
+                    "subscripts must be in [a-zA-Z]"
+                )
+            labels.append(text[i])
+        i += 1
+    return labels
+
+
+def _read(equation: str) -> tuple[list[list], list | None]:
+    """The labels of each operand, and of the output where it is given."""
+    left, arrow, right = equation.partition("->")
+    sides, at = [], 0
+    for text in left.split(","):
+        sides.append(_read_side(text, at))
+        at += len(text) + 1
+    return sides, _read_side(right, len(left) + 2) if arrow else None
+
+
+def _read_lists(args: Sequence[Any]) -> tuple[list, list[list], list | None]:
+    """Operands and labels of the form einsum(a, [0, 1], b, [1, 2], [0, 2])."""
+
+    def letters(labels: Sequence[Any]) -> list:
+        for k in labels:
+            if k is not ... and not 0 <= k < len(LETTERS):
+                raise RuntimeError(
+                    f"einsum(): subscripts in the list format must be from 0 to 51, got {k}"
+                )
+        return [k if k is ... else LETTERS[k] for k in labels]
+
+    pairs = len(args) // 2
+    output = letters(args[-1]) if len(args) % 2 else None
+    return [args[2 * i] for i in range(pairs)], [letters(args[2 * i + 1]) for i in range(pairs)], output
+
+
+def _check_counts(sides: list[list], operands: list) -> None:
+    if len(operands) != len(sides):
+        few = "fewer" if len(operands) < len(sides) else "more"
+        raise RuntimeError(
+            f"einsum(): {few} operands were provided than specified in the equation; it names "
+            f"{len(sides)}, {len(operands)} were given"
+        )
+    for i, (labels, x) in enumerate(zip(sides, operands, strict=True)):
+        named = len(labels) - (... in labels)
+        if named != x.ndim and (... not in labels or named > x.ndim):
+            raise RuntimeError(
+                f"einsum(): the number of subscripts in the equation ({named}) does not match the number "
+                f"of dimensions ({x.ndim}) for operand {i}"
+                + (" and no ellipsis was given" if ... not in labels else "")
+            )
+
+
+def _expand(sides: list[list], output: list | None, operands: list) -> tuple[list[list], list]:
+    """Labels with each ellipsis spelt out as numbers, and the output's labels."""
+    hidden = [x.ndim - len(side) + 1 if ... in side else 0 for side, x in zip(sides, operands, strict=True)]
+    most = max(hidden)
+
+    def spelt(labels: list, count: int) -> list:
+        if ... not in labels:
+            return labels
+        at = labels.index(...)
+        return [*labels[:at], *range(most - count, most), *labels[at + 1 :]]
+
+    full = [spelt(side, count) for side, count in zip(sides, hidden, strict=True)]
+    if output is None:
+        flat = [k for side in sides for k in side if k is not ...]
+        once = sorted({k for k in flat if flat.count(k) == 1}, key=LETTERS.index)
+        return full, [*range(most), *once]
+    for k in output:
+        if k is not ... and output.count(k) > 1:
+            raise RuntimeError(f"einsum(): output subscript {k} appears more than once in the output")
+        if k is not ... and not any(k in side for side in full):
+            raise RuntimeError(
+                f"einsum(): output subscript {k} does not appear in the equation for any input operand"
+            )
+    return full, spelt(output, most)
+
+
+def _sizes(sides: list[list], operands: list) -> dict:
+    """The size of each label: 1 gives way to any other."""
+    sizes: dict = {}
+    for i, (labels, x) in enumerate(zip(sides, operands, strict=True)):
+        for k, n in zip(labels, x.shape, strict=True):
+            seen = sizes.get(k, 1)
+            if n != 1 and seen not in (1, n):
+                raise RuntimeError(
+                    f"einsum(): subscript {k} has size {n} for operand {i} which does not broadcast with "
+                    f"previously seen size {seen}"
+                )
+            sizes[k] = n if seen == 1 else seen
+    return sizes
+
+
+def _prepared(x: Any, labels: list, sizes: dict) -> tuple[Any, list]:
+    """An operand with repeated labels on its diagonal, and broadcast dimensions dropped."""
+    labels = list(labels)
+    for k in dict.fromkeys(labels):
+        while labels.count(k) > 1:
+            i = labels.index(k)
+            j = labels.index(k, i + 1)
+            x = x.diagonal(0, i, j)
+            del labels[j], labels[i]
+            labels.append(k)
+    thin = [i for i, k in enumerate(labels) if x.shape[i] == 1 and sizes[k] != 1]
+    if thin:
+        x = x.reshape([n for i, n in enumerate(x.shape) if i not in thin])
+        labels = [k for i, k in enumerate(labels) if i not in thin]
+    return x, labels
+
+
+def _summed(x: Any, labels: list, wanted: set) -> tuple[Any, list]:
+    """`x` added up over the labels that nobody else wants."""
+    gone = [i for i, k in enumerate(labels) if k not in wanted]
+    if gone:
+        x, labels = x.sum(gone), [k for k in labels if k in wanted]
+    return x, labels
+
+
+def _arranged(x: Any, labels: list, order: list) -> Any:
+    places = [labels.index(k) for k in order]
+    return x if places == list(range(len(places))) else x.permute(places)
+
+
+def _product(values: list[int]) -> int:
+    made = 1
+    for n in values:
+        made *= n
+    return made
+
+
+def _paired(a: Any, left: list, b: Any, right: list, wanted: set, sizes: dict) -> tuple[Any, list]:
+    """Two operands contracted over the labels that both have and nobody wants any more."""
+    a, left = _summed(a, left, wanted | set(right))
+    b, right = _summed(b, right, wanted | set(left))
+    both = [k for k in left if k in right]
+    batch = [k for k in both if k in wanted]
+    inner = [k for k in both if k not in wanted]
+    rows, cols = [k for k in left if k not in right], [k for k in right if k not in left]
+    a, b = _arranged(a, left, batch + rows + inner), _arranged(b, right, batch + inner + cols)
+    size = lambda labels: _product([sizes[k] for k in labels])  # noqa: E731
+    a = a.reshape(size(batch), size(rows), size(inner))
+    b = b.reshape(size(batch), size(inner), size(cols))
+    if not inner:
+        made = a * b
+    elif batch:
+        made = a.bmm(b)
+    else:
+        made = a.reshape(a.shape[1:]) @ b.reshape(b.shape[1:])
+    labels = batch + rows + cols
+    return made.reshape([sizes[k] for k in labels]), labels
+
+
+@composite
+def einsum(equation: Any, *operands: Any) -> Any:
+    """Sum of products by Einstein's notation.
+
+    Each operand's dimensions are named by letters, `...` stands for any number of them; what the output
+    does not name is summed. Operands may also be followed by lists of numbers from 0 to 51.
+
+    Example:
+        >>> torch.einsum("bij,bjk->bik", x, y)    # a batch of matrix products
+    """
+    output: list | None
+    if isinstance(equation, str):
+        given = list(operands[0]) if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else [*operands]
+        sides, output = _read(equation)
+    else:
+        given, sides, output = _read_lists((equation, *operands))
+    if not given:
+        raise ValueError("einsum(): must specify the equation string and at least one operand")
+    _check_counts(sides, given)
+    sides, out = _expand(sides, output, given)
+    sizes = _sizes(sides, given)
+    x, labels = _prepared(given[0], sides[0], sizes)
+    for i in range(1, len(given)):
+        y, other = _prepared(given[i], sides[i], sizes)
+        wanted = set(out).union(*sides[i + 1 :])
+        x, labels = _paired(x, labels, y, other, wanted, sizes)
+    x, labels = _summed(x, labels, set(out))
+    for k in [k for k in out if k not in labels]:  # every operand had size 1 there
+        x, labels = x.unsqueeze(-1), [*labels, k]
+    return _arranged(x, labels, out)
+
+
+@einsum.samples
+def _(draw: Any) -> Iterator:
+    yield ("ij,jk->ik", draw(3, 4), draw(4, 5)), {}
+    yield ("ij,jk", draw(3, 4), draw(4, 5)), {}
+    yield ("bij,bjk->bik", draw(2, 3, 4), draw(2, 4, 5)), {}
+    yield ("...ij,...jk->...ik", draw(2, 1, 3, 4), draw(5, 4, 2)), {}
+    yield ("ii->i", draw(3, 3)), {}
+    yield ("ii", draw(3, 3)), {}
+    yield ("ij,kl->ij", draw(2, 3), draw(4, 2)), {}
+    yield ("i,j,k->kij", draw(2), draw(3), draw(4)), {}
+    yield ("bn,anm,bm->ba", draw(2, 3), draw(5, 3, 4), draw(2, 4)), {}
+
+
+@einsum.errors
+def _(draw: Any) -> Iterator:
+    yield ("ij,jk->ik", draw(3, 4), draw(3, 4)), {}, RuntimeError, "einsum(): subscript j has size 3 for operand 1 which does not broadcast with previously seen size 4"
+    yield ("ij->ijk", draw(3, 4)), {}, RuntimeError, "einsum(): output subscript k does not appear in the equation for any input operand"
+    yield ("ij,jk", draw(3, 4)), {}, RuntimeError, "einsum(): fewer operands were provided than specified in the equation"
+    yield ("i", draw(3, 4)), {}, RuntimeError, "einsum(): the number of subscripts in the equation (1) does not match the number of dimensions (2) for operand 0 and no ellipsis was given"
+    yield ("ij->jj", draw(3, 4)), {}, RuntimeError, "einsum(): output subscript j appears more than once in the output"
+    yield ("i1->i", draw(3, 4)), {}, RuntimeError, "einsum(): invalid subscript given at index 1 in the equation string, subscripts must be in [a-zA-Z]"
+
+
+def _axes(dims: Any, ndim: int, first: bool) -> list[int]:
+    if isinstance(dims, int):
+        return list(range(ndim - dims, ndim)) if first else list(range(dims))
+    chosen = dims[0 if first else 1]
+    chosen = [chosen] if isinstance(chosen, int) else [int(d) for d in chosen]
+    return [d % ndim for d in chosen]
+
+
+@composite
+def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
+    """Products summed over pairs of dimensions: the last `dims` of `a` with the first of `b`, or two lists."""
+    if hasattr(dims, "tolist"):
+        dims = dims.tolist()
+    if isinstance(dims, int) and (dims < 0 or dims > min(a.ndim, b.ndim)):
+        raise RuntimeError(f"tensordot expects dims >= 0 and within both tensors, but got dims={dims}")
+    left, right = _axes(dims, a.ndim, True), _axes(dims, b.ndim, False)
+    if len(left) != len(right):
+        raise RuntimeError("both dimension lists should have same length; they are "
+                           f"{left} and {right}")  # fmt: skip
+    for i, j in zip(left, right, strict=True):
+        if a.shape[i] != b.shape[j]:
+            first = i - a.ndim if isinstance(dims, int) else i
+            raise RuntimeError(
+                f"contracted dimensions need to match, but first has size {a.shape[i]} in dim {first} and "
+                f"second has size {b.shape[j]} in dim {j}"
+            )
+    rows = [i for i in range(a.ndim) if i not in left]
+    cols = [j for j in range(b.ndim) if j not in right]
+    inner = _product([a.shape[i] for i in left])
+    x = a.permute(rows + left).reshape(_product([a.shape[i] for i in rows]), inner)
+    y = b.permute(right + cols).reshape(inner, _product([b.shape[j] for j in cols]))
+    return (x @ y).reshape([a.shape[i] for i in rows] + [b.shape[j] for j in cols])
+
+
+@tensordot.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4), draw(4, 5)), {"dims": 1}
+    yield (draw(2, 3, 4), draw(4, 3, 5)), {"dims": ([1, 2], [1, 0])}
+    yield (draw(3, 4), draw(3, 4)), {}
+    yield (draw(2), draw(3)), {"dims": 0}
+
+
+@tensordot.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4), draw(4, 5), 2), {}, RuntimeError, "contracted dimensions need to match, but first has size 3 in dim -2 and second has size 4 in dim 0"
+
+
+@composite
+def kron(input: Any, other: Any) -> Any:
+    """Kronecker product: every element of `input` times the whole of `other`, laid out in blocks."""
+    n = max(input.ndim, other.ndim)
+    a = [1] * (n - input.ndim) + list(input.shape)
+    b = [1] * (n - other.ndim) + list(other.shape)
+    x = input.reshape([k for size in a for k in (size, 1)])
+    y = other.reshape([k for size in b for k in (1, size)])
+    return (x * y).reshape([p * q for p, q in zip(a, b, strict=True)])
+
+
+@kron.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(2, 3), draw(3, 2)), {}
+    yield (draw(3), draw(2, 2)), {}
+
+
+def _chain_order(sizes: list[int]) -> list[list[int]]:
+    """Where to split each stretch of a chain of products, at the least multiplications."""
+    n = len(sizes) - 1
+    cost = [[0] * n for _ in range(n)]
+    split = [[0] * n for _ in range(n)]
+    for length in range(1, n):
+        for i in range(n - length):
+            j = i + length
+            found = [(cost[i][k] + cost[k + 1][j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k) for k in range(i, j)]
+            cost[i][j], split[i][j] = min(found)
+    return split
+
+
+@composite
+def multi_dot(tensors: Any) -> Any:
+    """Product of a chain of matrices, in the order that multiplies least; the ends may be vectors."""
+    given = list(tensors)
+    if len(given) < 2:
+        raise RuntimeError(f"multi_dot(): expected at least 2 tensors but got {len(given)}")
+    first, last = given[0].ndim == 1, given[-1].ndim == 1
+    given[0] = given[0].unsqueeze(0) if first else given[0]
+    given[-1] = given[-1].unsqueeze(1) if last else given[-1]
+    for i, x in enumerate(given):
+        if x.ndim != 2:
+            raise RuntimeError(f"multi_dot(): tensor {i} must be 2D but got {x.ndim}D")
+        if i and given[i - 1].shape[1] != x.shape[0]:
+            shapes = f"{list(given[i - 1].shape)} and {list(x.shape)}"
+            raise RuntimeError(f"multi_dot(): tensors {i - 1} and {i} with shapes {shapes} cannot be multiplied")
+    split = _chain_order([given[0].shape[0], *[x.shape[1] for x in given]])
+
+    def stretch(i: int, j: int) -> Any:
+        return given[i] if i == j else stretch(i, split[i][j]) @ stretch(split[i][j] + 1, j)
+
+    made = stretch(0, len(given) - 1)
+    shape = ([] if first else [made.shape[0]]) + ([] if last else [made.shape[1]])
+    return made.reshape(shape)
+
+
+@multi_dot.samples
+def _(draw: Any) -> Iterator:
+    yield ([draw(3, 4), draw(4, 5)],), {}
+    yield ([draw(4), draw(4, 2), draw(2, 6), draw(6)],), {}
+
+
+@multi_dot.errors
+def _(draw: Any) -> Iterator:
+    yield ([draw(3, 4)],), {}, RuntimeError, "multi_dot(): expected at least 2 tensors but got 1"
+    yield ([draw(3, 4), draw(3, 4)],), {}, RuntimeError, "multi_dot(): tensors 0 and 1 with shapes [3, 4] and [3, 4] cannot be multiplied"
+
+
+@composite
+def chain_matmul(*matrices: Any) -> Any:
+    """Product of the matrices given, in the order that multiplies least."""
+    given = list(matrices[0]) if len(matrices) == 1 and isinstance(matrices[0], (list, tuple)) else list(matrices)
+    return given[0] if len(given) == 1 else multi_dot(given)
+
+
+@chain_matmul.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4), draw(4, 5), draw(5, 2)), {}

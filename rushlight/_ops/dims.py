@@ -1,0 +1,85 @@
+"""The `dim` argument: checked, counted from the front, and undone in gradient rules."""
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+from .._core.errors import dim_of
+
+Dims = int | Sequence[int] | None
+one_axis = dim_of
+
+
+def axes_of(dim: Any, ndim: int) -> Any:
+    """What a reducing word takes for `dim`: an axis, a tuple of axes, or None for all of them."""
+    if dim is None:
+        return None
+    if dim.__class__ is int:
+        axis = dim_of(dim, ndim)
+        return axis if ndim else None
+    if not isinstance(dim, (tuple, list)):
+        return dim_of(dim.__index__(), ndim) if ndim else None
+    axes = tuple([dim_of(d, ndim) for d in dim])
+    for axis in axes:
+        if axes.count(axis) > 1:
+            raise RuntimeError(f"dim {axis} appears multiple times in the list of dims: {tuple(dim)}")
+    return axes if axes and ndim else None
+
+
+def kept_shape(shape: tuple, dim: Any) -> tuple:
+    """`shape` with size 1 where `dim` was reduced."""
+    axes = axes_of(dim, len(shape))
+    if axes is None:
+        return (1,) * len(shape)
+    if axes.__class__ is int:
+        return (*shape[:axes], 1, *shape[axes + 1 :])
+    return tuple(1 if i in axes else n for i, n in enumerate(shape))
+
+
+def keep(m: Any, x: Any, shape: tuple, dim: Any, keepdim: bool) -> Any:
+    """A reduced array with its reduced axes put back as size 1."""
+    return x if keepdim or not shape else m.reshape(x, kept_shape(shape, dim))
+
+
+def spread(m: Any, x: Any, shape: tuple, dim: Any, keepdim: bool) -> Any:
+    """A reduced array laid over the shape that it came from."""
+    return m.broadcast_to(keep(m, x, shape, dim, keepdim), shape)
+
+
+def reduced_count(shape: tuple, dim: Any) -> int:
+    """How many elements go into each element of a reduction."""
+    axes = axes_of(dim, len(shape))
+    if axes is None:
+        return prod(shape)
+    return shape[axes] if axes.__class__ is int else prod(shape[a] for a in axes)
+
+
+def drop(m: Any, x: Any, axis: int, keepdim: bool) -> Any:
+    """`x` without its axis of size 1, unless it is to be kept."""
+    if keepdim or not x.shape:
+        return x
+    return m.reshape(x, (*x.shape[:axis], *x.shape[axis + 1 :]))
+
+
+def last(m: Any, x: Any, axis: int) -> Any:
+    """`x` with `axis` moved to the end."""
+    n = len(x.shape)
+    return m.permute_dims(x, (*[i for i in range(n) if i != axis], axis))
+
+
+def unlast(m: Any, x: Any, axis: int) -> Any:
+    """`x` with its last axis moved to `axis`: undoes `last`."""
+    order = list(range(len(x.shape) - 1))
+    order.insert(axis, len(x.shape) - 1)
+    return m.permute_dims(x, tuple(order))
+
+
+def part(axis: int, *key: int | None) -> tuple:
+    """The key of a slice along `axis`."""
+    return (*(slice(None),) * axis, slice(*key))
+
+
+def arange_along(m: Any, shape: tuple, axis: int) -> Any:
+    """0, 1, 2 ... along `axis`, of size 1 along the others."""
+    places = m.arange(0, shape[axis], 1, m.int64)
+    return m.reshape(places, tuple(-1 if i == axis else 1 for i in range(len(shape))))

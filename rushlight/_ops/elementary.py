@@ -1,0 +1,412 @@
+"""Elementary functions: exponentials, logarithms, roots, circular and hyperbolic functions.
+
+Derivatives of complex functions follow PyTorch's convention: the gradient is multiplied by the
+conjugate of the derivative. `m.conj` is the identity on real arrays.
+"""
+
+from collections.abc import Iterator
+from math import log as _log
+from math import pi
+from typing import Any
+
+from .._core.kinds import speak
+from .._core.op import op
+from .refusal import COMPLEX, is_complex_array, refuse
+
+
+@op("pointwise", floats=True, reference="numpy.exp")
+def exp(m: Any, input: Any) -> Any:
+    """e raised to each element."""
+    return m.exp(input)
+
+
+@exp.vjp("input")
+def _(m: Any, g: Any, out: Any) -> Any:
+    return g * m.conj(out)
+
+
+@op("pointwise", floats=True, reference="numpy.exp2")
+def exp2(m: Any, input: Any) -> Any:
+    """2 raised to each element."""
+    return m.exp2(input)
+
+
+@exp2.vjp("input")
+def _(m: Any, g: Any, out: Any) -> Any:
+    return g * m.conj(out) * _log(2)
+
+
+@op("pointwise", floats=True, reference="numpy.expm1")
+def expm1(m: Any, input: Any) -> Any:
+    """exp(x) - 1, exact for small x."""
+    return m.expm1(input)
+
+
+@expm1.vjp("input")
+def _(m: Any, g: Any, out: Any) -> Any:
+    return g * (m.conj(out) + 1)
+
+
+@op("pointwise", floats=True, domain=(0.1, 4), reference="numpy.log")
+def log(m: Any, input: Any) -> Any:
+    """Natural logarithm of each element."""
+    return m.log(input)
+
+
+@log.vjp("input")
+def _(m: Any, g: Any, input: Any) -> Any:
+    return g / m.conj(input)
+
+
+@op("pointwise", floats=True, domain=(0.1, 4), reference="numpy.log2")
+def log2(m: Any, input: Any) -> Any:
+    """Logarithm to base 2 of each element."""
+    return m.log2(input)
+
+
+@log2.vjp("input")
+def _(m: Any, g: Any, input: Any) -> Any:
+    return g / (m.conj(input) * _log(2))
+
+
+@op("pointwise", floats=True, domain=(0.1, 4), reference="numpy.log10")
+def log10(m: Any, input: Any) -> Any:
+    """Logarithm to base 10 of each element."""
+    return m.log10(input)
+
+
+@log10.vjp("input")
+def _(m: Any, g: Any, input: Any) -> Any:
+    return g / (m.conj(input) * _log(10))
+
+
+@op("pointwise", floats=True, node="Log1PBackward0", domain=(-0.8, 4), reference="numpy.log1p")
+def log1p(m: Any, input: Any) -> Any:
+    """log(1 + x), exact for small x."""
+    return m.log1p(input)
+
+
+@log1p.vjp("input")
+def _(m: Any, g: Any, input: Any) -> Any:
+    return g / (m.conj(input) + 1)
+
+
+@op("pointwise", floats=True, domain=(0.1, 4), reference="numpy.sqrt")
+def sqrt(m: Any, input: Any) -> Any:
+    """Square root of each element."""
+    return m.sqrt(input)
+
+
+@sqrt.vjp("input")
+def _(m: Any, g: Any, out: Any) -> Any:
+    return g / (m.conj(out) * 2)
+
+
+@op("pointwise", floats=True, domain=(0.2, 4))
+def rsqrt(m: Any, input: Any) -> Any:
+    """1 / sqrt(x)."""
+    return 1 / m.sqrt(input)
+
+
+@rsqrt.vjp("input")
+def _(m: Any, g: Any, out: Any) -> Any:
+    root = m.conj(out)
+    return g * (root * root * root) * -0.5
+
+
+@rsqrt.defined_as
+def _(np: Any, input: Any) -> Any:
+    return input**-0.5
+
+
+@op("pointwise", floats=True, domain=(0.2, 4), reference="numpy.reciprocal")
+def reciprocal(m: Any, input: Any) -> Any:
+    """1 / x."""
+    return 1 / input
+
+
+@reciprocal.vjp("input")
+def _(m: Any, g: Any, out: Any) -> Any:
+    inverse = m.conj(out)
+    return -g * (inverse * inverse)
+
+
+@op("pointwise", floats=True, reference="numpy.sin")
+def sin(m: Any, input: Any) -> Any:
+    """Sine of each element, in radians."""
+    return m.sin(input)
+
+
+@sin.vjp("input")
+def _(m: Any, g: Any, input: Any) -> Any:
+    return g * m.cos(m.conj(input))
+
+
+@op("pointwise", floats=True, reference="numpy.cos")
+def cos(m: Any, input: Any) -> Any:
+    """Cosine of each element, in radians."""
+    return m.cos(input)
+
+
+@cos.vjp("input")
+def _(m: Any, g: Any, input: Any) -> Any:
+    return -g * m.sin(m.conj(input))
+
+
+@op("pointwise", floats=True, domain=(-1.2, 1.2), reference="numpy.tan")
+def tan(m: Any, input: Any) -> Any:
+    """Tangent of each element, in radians."""
+    return m.tan(input)
+
+
+@tan.vjp("input")
+def _(m: Any, g: Any, out: Any) -> Any:
+    slope = m.conj(out)
+    return g * (slope * slope + 1)
+
+
+@op("pointwise", floats=True, domain=(-0.9, 0.9), reference="numpy.arcsin")
+def asin(m: Any, input: Any) -> Any:
+    """The angle between -pi/2 and pi/2 with this sine."""
+    return m.asin(input)
+
+
+@asin.vjp("input")
+def _(m: Any, g: Any, input: Any) -> Any:
+    return g / m.conj(m.sqrt(1 - input * input))
+
+
+@op("pointwise", floats=True, domain=(-0.9, 0.9), reference="numpy.arccos")
+def acos(m: Any, input: Any) -> Any:
+    """The angle between 0 and pi with this cosine."""
+    return m.acos(input)
+
+
+@acos.vjp("input")
+def _(m: Any, g: Any, input: Any) -> Any:
+    return -g / m.conj(m.sqrt(1 - input * input))
+
+
+@op("pointwise", floats=True, reference="numpy.arctan")
+def atan(m: Any, input: Any) -> Any:
+    """The angle between -pi/2 and pi/2 with this tangent."""
+    return m.atan(input)
+
+
+@atan.vjp("input")
+def _(m: Any, g: Any, input: Any) -> Any:
+    x = m.conj(input)
+    return g / (x * x + 1)
+
+
+@op("pointwise", floats=True, reference="numpy.arctan2")
+def atan2(m: Any, input: Any, other: Any) -> Any:
+    """The angle of the point with height `input` and width `other`, between -pi and pi."""
+    refuse("atan2_cpu", input, COMPLEX)
+    return m.atan2(input, other)
+
+
+def _inverse_square(m: Any, x: Any, y: Any) -> Any:
+    """1 / (x**2 + y**2), and 0 at the origin, where the angle has no slope."""
+    square = x * x + y * y
+    return m.where(square == 0, 0, 1 / square)
+
+
+@atan2.vjp("input")
+def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+    return g * other * _inverse_square(m, input, other)
+
+
+@atan2.vjp("other")
+def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+    return -g * input * _inverse_square(m, input, other)
+
+
+@op("pointwise", floats=True, reference="numpy.sinh")
+def sinh(m: Any, input: Any) -> Any:
+    """Hyperbolic sine of each element."""
+    return m.sinh(input)
+
+
+@sinh.vjp("input")
+def _(m: Any, g: Any, input: Any) -> Any:
+    return g * m.cosh(m.conj(input))
+
+
+@op("pointwise", floats=True, reference="numpy.cosh")
+def cosh(m: Any, input: Any) -> Any:
+    """Hyperbolic cosine of each element."""
+    return m.cosh(input)
+
+
+@cosh.vjp("input")
+def _(m: Any, g: Any, input: Any) -> Any:
+    return g * m.sinh(m.conj(input))
+
+
+@op("pointwise", floats=True, reference="numpy.tanh")
+def tanh(m: Any, input: Any) -> Any:
+    """Hyperbolic tangent of each element."""
+    return m.tanh(input)
+
+
+@tanh.vjp("input")
+def _(m: Any, g: Any, out: Any) -> Any:
+    slope = m.conj(out)
+    return g * (1 - slope * slope)
+
+
+@op("pointwise", floats=True, reference="numpy.arcsinh")
+def asinh(m: Any, input: Any) -> Any:
+    """The number with this hyperbolic sine."""
+    return m.asinh(input)
+
+
+@asinh.vjp("input")
+def _(m: Any, g: Any, input: Any) -> Any:
+    return g / m.conj(m.sqrt(input * input + 1))
+
+
+@op("pointwise", floats=True, domain=(1.2, 4), reference="numpy.arccosh")
+def acosh(m: Any, input: Any) -> Any:
+    """The positive number with this hyperbolic cosine."""
+    return m.acosh(input)
+
+
+@acosh.vjp("input")
+def _(m: Any, g: Any, input: Any) -> Any:
+    """The two roots apart: sqrt(x**2 - 1) would leave the branch that acosh is on."""
+    return g / m.conj(m.sqrt(input - 1) * m.sqrt(input + 1))
+
+
+@op("pointwise", floats=True, domain=(-0.9, 0.9), reference="numpy.arctanh")
+def atanh(m: Any, input: Any) -> Any:
+    """The number with this hyperbolic tangent."""
+    return m.atanh(input)
+
+
+@atanh.vjp("input")
+def _(m: Any, g: Any, input: Any) -> Any:
+    x = m.conj(input)
+    return g / (1 - x * x)
+
+
+arcsin, arccos, arctan, arctan2 = asin, acos, atan, atan2
+arcsinh, arccosh, arctanh = asinh, acosh, atanh
+
+
+@op("pointwise", floats=True)
+def sigmoid(m: Any, input: Any) -> Any:
+    """The logistic function: 1 / (1 + exp(-x))."""
+    return 1 / (m.exp(-input) + 1)
+
+
+@sigmoid.vjp("input")
+def _(m: Any, g: Any, out: Any) -> Any:
+    slope = m.conj(out)
+    return g * (slope * (1 - slope))
+
+
+@sigmoid.defined_as
+def _(np: Any, input: Any) -> Any:
+    return 0.5 + 0.5 * np.tanh(0.5 * input)
+
+
+@op("pointwise", floats=True, domain=(0.1, 0.9))
+def logit(m: Any, input: Any, *, eps: float | None = None) -> Any:
+    """The inverse of sigmoid, log(x / (1 - x)); x is first clamped to eps .. 1 - eps, if given."""
+    refuse("logit_cpu", input, COMPLEX)
+    if eps is not None:
+        input = m.minimum(m.maximum(input, eps), 1 - eps)
+    return m.log(input / (1 - input))
+
+
+@logit.vjp("input")
+def _(m: Any, g: Any, input: Any, eps: float | None) -> Any:
+    slope = g / (input * (1 - input))
+    if eps is None:
+        return m.where((input < 0) | (input > 1), float("nan"), slope)
+    return m.where((input < eps) | (input > 1 - eps), 0, slope)
+
+
+@logit.defined_as
+def _(np: Any, input: Any, eps: float | None = None) -> Any:
+    if eps is not None:
+        input = np.clip(input, eps, 1 - eps)
+    return np.log(input) - np.log1p(-input)
+
+
+@op("pointwise", floats=True, reference="numpy.sinc")
+def sinc(m: Any, input: Any) -> Any:
+    """sin(pi x) / (pi x), and 1 at 0."""
+    x = input * pi
+    zero = x == 0
+    return m.where(zero, 1, m.sin(x) / m.where(zero, 1, x))
+
+
+@sinc.vjp("input")
+def _(m: Any, g: Any, input: Any) -> Any:
+    x = m.conj(input) * pi
+    zero = x == 0
+    safe = m.where(zero, 1, x)
+    slope = (m.cos(x) * x - m.sin(x)) / (safe * safe) * pi
+    return m.where(zero, 0, g * slope)
+
+
+@op("pointwise", floats=True, node="Deg2RadBackward0", reference="numpy.deg2rad")
+def deg2rad(m: Any, input: Any) -> Any:
+    """Degrees in radians."""
+    _real("deg2rad", m, input)
+    return input * (pi / 180)
+
+
+@deg2rad.vjp("input")
+def _(m: Any, g: Any) -> Any:
+    return g * (pi / 180)
+
+
+@op("pointwise", floats=True, node="Rad2DegBackward0", reference="numpy.rad2deg")
+def rad2deg(m: Any, input: Any) -> Any:
+    """Radians in degrees."""
+    _real("rad2deg", m, input)
+    return input * (180 / pi)
+
+
+@rad2deg.vjp("input")
+def _(m: Any, g: Any) -> Any:
+    return g * (180 / pi)
+
+
+def _real(name: str, m: Any, input: Any) -> None:
+    if is_complex_array(m, input):
+        raise RuntimeError(
+            f"{name} is not supported for complex tensors. Convert the angle: {name}(input.angle())"
+        )
+
+
+@logit.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4, low=0.1, high=0.9),), {}
+    yield (draw(3, 4, low=-0.2, high=1.2),), {"eps": 0.05}
+    yield (draw(3, low=0.1, high=0.9), 0.01), {}
+
+
+@logit.errors
+def _(draw: Any) -> Iterator:
+    yield (
+        (draw(3, dtype="complex"),), {}, NotImplementedError,
+        "\"logit_cpu\" not implemented for 'ComplexFloat'",
+    )  # fmt: skip
+
+
+@deg2rad.errors
+@rad2deg.errors
+def _(draw: Any) -> Iterator:
+    yield ((draw(3, dtype="complex"),), {}, RuntimeError, "is not supported for complex tensors.")
+
+
+speak(
+    exp=exp, exp2=exp2, expm1=expm1, log=log, log1p=log1p, log2=log2, log10=log10, sqrt=sqrt,
+    sin=sin, cos=cos, tan=tan, asin=asin, acos=acos, atan=atan, atan2=atan2, sinh=sinh, cosh=cosh,
+    tanh=tanh, asinh=asinh, acosh=acosh, atanh=atanh,
+)  # fmt: skip

@@ -1,0 +1,196 @@
+"""Embeddings: rows of a table, looked up by integers, and bags of them added up."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from .._core import dtypes
+from .._core.op import op
+
+
+def check_indices(m: Any, indices: Any, rows: int, name: str) -> None:
+    """Integers from 0 to rows - 1: NumPy would count negative ones from the end."""
+    if indices.dtype != m.int64 and indices.dtype != m.int32:
+        kind = dtypes.of(indices.dtype).type_name
+        raise RuntimeError(
+            f"Expected tensor for argument #1 'indices' to have one of the following scalar types: "
+            f"Long, Int; but got torch.{kind}Tensor instead (while checking arguments for {name}); "
+            "convert the indices with input.long()"
+        )
+    m.check(
+        (indices >= 0) & (indices < rows),
+        lambda: f"index out of range in self; {name} has {rows} rows, and the indices go from "
+        f"{int(indices.min())} to {int(indices.max())}",
+        IndexError,
+    )
+
+
+@op(None)
+def embedding(
+    m: Any,
+    weight: Any,
+    indices: Any,
+    *,
+    padding_idx: int = -1,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Any:
+    """The rows of `weight` that `indices` name.
+
+    Args:
+        weight: (rows, width).
+        indices: integers of any shape.
+        padding_idx: a row that gets no gradient.
+        scale_grad_by_freq: divide each row's gradient by how often it was looked up.
+        sparse: accepted; gradients are dense.
+    """
+    check_indices(m, indices, weight.shape[0], "embedding")
+    return m.take(weight, indices, 0)
+
+
+@embedding.vjp("weight")
+def _(
+    m: Any, g: Any, weight_shape: tuple, indices: Any, padding_idx: int, scale_grad_by_freq: bool
+) -> Any:
+    indices = m.reshape(indices, (-1,))
+    g = m.reshape(g, (indices.shape[0], *weight_shape[1:]))
+    if padding_idx >= 0:
+        g = m.where(m.reshape(indices == padding_idx, (-1, 1)), 0, g)
+    if scale_grad_by_freq:
+        g = g / m.reshape(_counts(m, indices, weight_shape[0], g.dtype), (-1, 1))
+    return m.put(m.full(weight_shape, 0, g.dtype), indices, g, 0, "add")
+
+
+def _counts(m: Any, indices: Any, rows: int, dtype: Any) -> Any:
+    """For each index, how often it occurs."""
+    ones = m.full(indices.shape, 1, dtype)
+    return m.take(m.put(m.full((rows,), 0, dtype), indices, ones, 0, "add"), indices, 0)
+
+
+@embedding.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(5, 3), draw.ints(4, low=0, high=5)), {}
+    yield (draw(5, 3), draw.ints(2, 4, low=0, high=5)), {"padding_idx": 2}
+    yield (draw(5, 3), draw.ints(6, low=0, high=3)), {"scale_grad_by_freq": True}
+    yield (draw(5, 3), draw.ints(low=0, high=5)), {}
+
+
+@embedding.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(5, 3), draw.ints(2, low=5, high=6)), {}, IndexError, "index out of range in self"
+    yield (draw(5, 3), draw.ints(2, low=-2, high=-1)), {}, IndexError, "index out of range in self"
+
+
+def _bags(m: Any, indices: Any, offsets: Any) -> Any:
+    """The bag of each index: the last one that begins at or before it."""
+    places = m.arange(0, indices.shape[0], 1, m.int64)
+    return m.searchsorted(m.astype(offsets, m.int64), places, True) - 1
+
+
+def _scaled_rows(m: Any, weight: Any, indices: Any, per_sample_weights: Any, padding_idx: int) -> Any:
+    rows = m.take(weight, indices, 0)
+    if per_sample_weights is not None:
+        rows = rows * m.reshape(per_sample_weights, (-1, 1))
+    if padding_idx >= 0:
+        rows = m.where(m.reshape(indices == padding_idx, (-1, 1)), 0, rows)
+    return rows
+
+
+def _bag_sizes(m: Any, indices: Any, bags: Any, count: int, padding_idx: int, dtype: Any) -> Any:
+    """How many rows each bag averages: at least 1, so that an empty bag is zero."""
+    ones = m.astype(indices != padding_idx, dtype)
+    return m.reshape(m.maximum(m.put(m.full((count,), 0, dtype), bags, ones, 0, "add"), 1), (-1, 1))
+
+
+@op(None, node="EmbeddingBagBackward0")
+def embedding_bag_sum(
+    m: Any,
+    weight: Any,
+    indices: Any,
+    offsets: Any,
+    per_sample_weights: Any = None,
+    *,
+    bags: int,
+    mean: bool = False,
+    scale_grad_by_freq: bool = False,
+    padding_idx: int = -1,
+) -> Any:
+    """Sums, or means, of the rows in each bag: bag i begins at offsets[i]."""
+    check_indices(m, indices, weight.shape[0], "embedding_bag")
+    rows = _scaled_rows(m, weight, indices, per_sample_weights, padding_idx)
+    where = _bags(m, indices, offsets)
+    total = m.put(m.full((bags, weight.shape[1]), 0, weight.dtype), where, rows, 0, "add")
+    if mean:
+        total = total / _bag_sizes(m, indices, where, bags, padding_idx, weight.dtype)
+    return total
+
+
+def _to_rows(m: Any, g: Any, indices: Any, offsets: Any, mean: bool, padding_idx: int) -> Any:
+    """The gradient of each looked-up row, before its own weight."""
+    where = _bags(m, indices, offsets)
+    if mean:
+        g = g / _bag_sizes(m, indices, where, g.shape[0], padding_idx, g.dtype)
+    rows = m.take(g, where, 0)
+    return rows if padding_idx < 0 else m.where(m.reshape(indices == padding_idx, (-1, 1)), 0, rows)
+
+
+@embedding_bag_sum.vjp("weight")
+def _(
+    m: Any,
+    g: Any,
+    weight_shape: tuple,
+    indices: Any,
+    offsets: Any,
+    per_sample_weights: Any,
+    mean: bool,
+    scale_grad_by_freq: bool,
+    padding_idx: int,
+) -> Any:
+    rows = _to_rows(m, g, indices, offsets, mean, padding_idx)
+    if per_sample_weights is not None:
+        rows = rows * m.reshape(per_sample_weights, (-1, 1))
+    if scale_grad_by_freq:
+        rows = rows / m.reshape(_counts(m, indices, weight_shape[0], g.dtype), (-1, 1))
+    return m.put(m.full(weight_shape, 0, g.dtype), indices, rows, 0, "add")
+
+
+@embedding_bag_sum.vjp("per_sample_weights")
+def _(m: Any, g: Any, weight: Any, indices: Any, offsets: Any, mean: bool, padding_idx: int) -> Any:
+    rows = _to_rows(m, g, indices, offsets, mean, padding_idx)
+    return m.sum(rows * m.take(weight, indices, 0), axis=1)
+
+
+@op(None, node="EmbeddingBagBackward0")
+def embedding_bag_max(
+    m: Any, weight: Any, indices: Any, offsets: Any, *, bags: int, padding_idx: int = -1
+) -> Any:
+    """The greatest of each column over the rows in each bag; zero for an empty bag."""
+    check_indices(m, indices, weight.shape[0], "embedding_bag")
+    rows = m.take(weight, indices, 0)
+    if padding_idx >= 0:
+        rows = m.where(m.reshape(indices == padding_idx, (-1, 1)), -float("inf"), rows)
+    lowest = m.full((bags, weight.shape[1]), -float("inf"), weight.dtype)
+    made = m.put(lowest, _bags(m, indices, offsets), rows, 0, "max")
+    return m.where(made == -float("inf"), 0, made)
+
+
+@embedding_bag_max.vjp("weight")
+def _(m: Any, g: Any, weight: Any, indices: Any, offsets: Any, out: Any, padding_idx: int) -> Any:
+    where = _bags(m, indices, offsets)
+    hit = m.take(weight, indices, 0) == m.take(out, where, 0)
+    if padding_idx >= 0:
+        hit = hit & m.reshape(indices != padding_idx, (-1, 1))
+    rows = m.where(hit, m.take(g, where, 0), 0)
+    return m.put(m.full(weight.shape, 0, g.dtype), indices, rows, 0, "add")
+
+
+@embedding_bag_sum.samples
+def _(draw: Any) -> Iterator:
+    offsets = draw.ints(1, low=0, high=1)
+    yield (draw(5, 3), draw.ints(4, low=0, high=5), offsets), {"bags": 1}
+    yield (draw(5, 3), draw.ints(4, low=0, high=5), offsets, draw(4)), {"bags": 1}
+    yield (draw(5, 3), draw.ints(4, low=0, high=5), offsets), {"bags": 2, "mean": True}
+
+
+@embedding_bag_max.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(5, 3), draw.ints(1, low=0, high=5), draw.ints(1, low=0, high=1)), {"bags": 1}

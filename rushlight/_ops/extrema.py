@@ -1,0 +1,296 @@
+"""Largest and smallest elements: max, min, amax, amin, aminmax, argmax, argmin."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from .._core import dtypes
+from .._core.errors import dim_of
+from .._core.kinds import DIFFERENTIABLE, speak
+from .._core.op import composite, op
+from .dims import Dims, axes_of, drop, keep, spread
+
+
+def refuse_complex(m: Any, x: Any, kernel: str) -> None:
+    """Complex numbers have no order."""
+    if m.isdtype(x.dtype, "complex floating"):
+        raise NotImplementedError(
+            f"\"{kernel}\" not implemented for '{dtypes.of(x.dtype).type_name}'; "
+            "complex numbers have no order: compare input.abs() or input.real"
+        )
+
+
+def needs_elements(name: str, shape: tuple, dim: Any) -> None:
+    """An empty axis has no largest element."""
+    axes = axes_of(dim, len(shape))
+    if axes is None:
+        if 0 in shape:
+            raise RuntimeError(
+                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
+                f"Specify the reduction dim with the 'dim' argument; the input has shape {tuple(shape)}"
+            )
+        return
+    for axis in (axes,) if axes.__class__ is int else axes:
+        if not shape[axis]:
+            raise IndexError(
+                f"{name}(): Expected reduction dim {axis} to have non-zero size.; the input has "
+                f"shape {tuple(shape)}"
+            )
+
+
+def shared_evenly(m: Any, g: Any, input: Any, out: Any, dim: Any, keepdim: bool) -> Any:
+    """The gradient of an extreme value, in equal parts to all elements that reach it."""
+    hit = m.astype(input == keep(m, out, input.shape, dim, keepdim), g.dtype)
+    return hit * (keep(m, g, input.shape, dim, keepdim) / m.sum(hit, axis=axes_of(dim, len(input.shape)), keepdims=True))
+
+
+def _extreme(m: Any, input: Any, dim: Any, keepdim: bool, most: bool) -> Any:
+    word = m.max if most else m.min
+    return word(input, axis=axes_of(dim, len(input.shape)), keepdims=keepdim)
+
+
+@op("reduce")
+def amax(m: Any, input: Any, *, dim: Dims = (), keepdim: bool = False) -> Any:
+    """Largest element of all, or along `dim`; equal ones share the gradient."""
+    needs_elements("amax", input.shape, dim)
+    refuse_complex(m, input, "max_values_cpu")
+    return _extreme(m, input, dim, keepdim, True)
+
+
+@op("reduce")
+def amin(m: Any, input: Any, *, dim: Dims = (), keepdim: bool = False) -> Any:
+    """Smallest element of all, or along `dim`; equal ones share the gradient."""
+    needs_elements("amin", input.shape, dim)
+    refuse_complex(m, input, "min_values_cpu")
+    return _extreme(m, input, dim, keepdim, False)
+
+
+@amax.vjp("input")
+@amin.vjp("input")
+def _(m: Any, g: Any, input: Any, out: Any, dim: Any, keepdim: bool) -> Any:
+    return shared_evenly(m, g, input, out, dim, keepdim)
+
+
+@amax.samples
+@amin.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {}
+    yield (draw(3, 4),), {"dim": 1}
+    yield (draw(2, 3, 4),), {"dim": (0, 2), "keepdim": True}
+    yield (draw(0, 3),), {"dim": 1}
+    yield (draw.ints(3, 4, low=-4, high=4),), {"dim": -1}
+
+
+@amax.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(0, 3),), {}, RuntimeError, "amax(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument"
+    yield (draw(0, 3),), {"dim": 0}, IndexError, "amax(): Expected reduction dim 0 to have non-zero size."
+    yield (draw(3),), {"dim": 1}, IndexError, "Dimension out of range (expected to be in range of [-1, 0], but got 1)"
+
+
+@op("reduce", outputs=("min", "max"), returns="aminmax")
+def aminmax(m: Any, input: Any, *, dim: int | None = None, keepdim: bool = False) -> Any:
+    """Smallest and largest element together."""
+    refuse_complex(m, input, "aminmax_cpu")
+    axis = axes_of(dim, len(input.shape))
+    if 0 in input.shape if axis is None else not input.shape[axis]:
+        raise RuntimeError(
+            "aminmax(): cannot compute aminmax over an empty dimension as the operation has no "
+            f"identity.; the input has shape {tuple(input.shape)}"
+        )
+    return _extreme(m, input, dim, keepdim, False), _extreme(m, input, dim, keepdim, True)
+
+
+@aminmax.vjp("input")
+def _(m: Any, g: tuple, input: Any, out: tuple, dim: Any, keepdim: bool) -> Any:
+    parts = [shared_evenly(m, gk, input, ok, dim, keepdim) for gk, ok in zip(g, out, strict=True) if gk is not None]
+    return parts[0] if len(parts) == 1 else parts[0] + parts[1]
+
+
+@aminmax.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {}
+    yield (draw(3, 4),), {"dim": 1, "keepdim": True}
+    yield (draw(),), {"dim": 0}
+
+
+def _index(m: Any, input: Any, dim: Any, keepdim: bool, most: bool) -> Any:
+    name = "argmax" if most else "argmin"
+    for kind in ("bool", "complex floating"):
+        if m.isdtype(input.dtype, kind):
+            raise RuntimeError(
+                f"{name}(): does not support {kind.split()[0]} input; "
+                "convert it to an ordered number first, for example with input.int() or input.abs()"
+            )
+    if dim is None and 0 in input.shape:
+        raise IndexError(
+            f"{name}(): Expected reduction dim to be specified for input.numel() == 0.; the input has "
+            f"shape {tuple(input.shape)}"
+        )
+    needs_elements(name, input.shape, dim)
+    word = m.argmax if most else m.argmin
+    return word(input, axis=axes_of(dim, len(input.shape)), keepdims=keepdim)
+
+
+@op("reduce", differentiable=False)
+def argmax(m: Any, input: Any, *, dim: int | None = None, keepdim: bool = False) -> Any:
+    """Index of the first largest element, of the flattened input or along `dim`."""
+    return _index(m, input, dim, keepdim, True)
+
+
+@op("reduce", differentiable=False)
+def argmin(m: Any, input: Any, *, dim: int | None = None, keepdim: bool = False) -> Any:
+    """Index of the first smallest element, of the flattened input or along `dim`."""
+    return _index(m, input, dim, keepdim, False)
+
+
+@argmax.samples
+@argmin.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {}
+    yield (draw(3, 4),), {"dim": 0}
+    yield (draw(3, 4),), {"dim": -1, "keepdim": True}
+    yield (draw(),), {"dim": 0}
+
+
+@argmax.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(0, 3),), {}, IndexError, "argmax(): Expected reduction dim to be specified for input.numel() == 0."
+    yield (draw(0, 3),), {"dim": 0}, IndexError, "argmax(): Expected reduction dim 0 to have non-zero size."
+    yield (draw.bools(3),), {}, RuntimeError, "argmax(): does not support bool input"
+
+
+def _greatest(m: Any, input: Any, most: bool) -> Any:
+    name = "max" if most else "min"
+    needs_elements(name, input.shape, None)
+    refuse_complex(m, input, f"{name}_all")
+    return _extreme(m, input, None, False, most)
+
+
+@op("reduce", name="max", node="MaxBackward1")
+def max_of_all(m: Any, input: Any) -> Any:
+    """Largest of all elements."""
+    return _greatest(m, input, True)
+
+
+@op("reduce", name="min", node="MinBackward1")
+def min_of_all(m: Any, input: Any) -> Any:
+    """Smallest of all elements."""
+    return _greatest(m, input, False)
+
+
+@max_of_all.vjp("input")
+@min_of_all.vjp("input")
+def _(m: Any, g: Any, input: Any, out: Any) -> Any:
+    hit = (input == out) | ((input != input) & (out != out))
+    hit = m.astype(hit, g.dtype)
+    return hit * (g / m.sum(hit))
+
+
+def _along(m: Any, input: Any, dim: int, keepdim: bool, most: bool) -> tuple:
+    """Extreme values along one axis, and where they were found first."""
+    name = "max" if most else "min"
+    axis = dim_of(dim, len(input.shape))
+    if m.isdtype(input.dtype, "complex floating"):
+        raise RuntimeError(f"{name}(): does not support complex input; compare input.abs() or input.real")
+    if not input.shape:
+        return input + 0, m.full((), 0, m.int64)
+    needs_elements(name, input.shape, dim)
+    indices = (m.argmax if most else m.argmin)(input, axis=axis, keepdims=True)
+    values = m.take_along_axis(input, indices, axis)
+    return drop(m, values, axis, keepdim), drop(m, indices, axis, keepdim)
+
+
+@op("reduce", name="max", node="MaxBackward0", outputs=("values", "indices"), returns="max")
+def max_along(m: Any, input: Any, *, dim: int, keepdim: bool = False) -> Any:
+    """Largest elements along `dim` and their indices."""
+    return _along(m, input, dim, keepdim, True)
+
+
+@op("reduce", name="min", node="MinBackward0", outputs=("values", "indices"), returns="min")
+def min_along(m: Any, input: Any, *, dim: int, keepdim: bool = False) -> Any:
+    """Smallest elements along `dim` and their indices."""
+    return _along(m, input, dim, keepdim, False)
+
+
+def scattered(m: Any, g: Any, indices: Any, shape: tuple, dim: int, keepdim: bool) -> Any:
+    """The gradient of values picked at `indices` along `dim`, back where they were picked."""
+    if not shape:
+        return g
+    zeros = m.full(shape, 0, g.dtype)
+    g, indices = keep(m, g, shape, dim, keepdim), keep(m, indices, shape, dim, keepdim)
+    return m.scatter(zeros, indices, g, dim_of(dim, len(shape)), "add")
+
+
+@max_along.vjp("input")
+@min_along.vjp("input")
+def _(m: Any, g: tuple, out: tuple, input_shape: tuple, dim: int, keepdim: bool) -> Any:
+    return scattered(m, g[0], out[1], input_shape, dim, keepdim)
+
+
+@max_along.samples
+@min_along.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {"dim": 1}
+    yield (draw(3, 4),), {"dim": 0, "keepdim": True}
+    yield (draw(),), {"dim": 0}
+    yield (draw(3, 0),), {"dim": 0}
+    yield (draw.ints(3, 4, low=-4, high=4),), {"dim": -1}
+
+
+@max_along.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(0, 3),), {"dim": 0}, IndexError, "max(): Expected reduction dim 0 to have non-zero size."
+    yield (draw(3),), {"dim": 1}, IndexError, "Dimension out of range (expected to be in range of [-1, 0], but got 1)"
+
+
+def _chosen(of_all: Any, along: Any, pairwise: str, input: Any, dim: Any, keepdim: bool, other: Any) -> Any:
+    """Which of the three forms of max or min was meant."""
+    if other is None and dim is None:
+        return of_all(input)
+    if dim.__class__ is int:
+        return along(input, dim, keepdim)
+    if other is None:
+        other = dim
+    if not hasattr(other, "array"):
+        name = pairwise[:3]
+        raise TypeError(
+            f"{name}() received an invalid combination of arguments - got (Tensor, "
+            f"{type(other).__name__}), but expected (input), (input, int dim, bool keepdim) or (input, "
+            f"Tensor other); for several dims use a{name}"
+        )
+    return getattr(DIFFERENTIABLE, pairwise)(input, other)
+
+
+@composite
+def max(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
+    """Largest element; or (values, indices) along `dim`; or the larger of two tensors, element by element."""
+    return _chosen(max_of_all, max_along, "maximum", input, dim, keepdim, other)
+
+
+@composite
+def min(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
+    """Smallest element; or (values, indices) along `dim`; or the smaller of two tensors, element by element."""
+    return _chosen(min_of_all, min_along, "minimum", input, dim, keepdim, other)
+
+
+@max.samples
+@min.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {}
+    yield (draw(),), {}
+    yield (draw(3, 4),), {"dim": 1, "keepdim": True}
+    yield (draw(3, 4), draw(4)), {}
+
+
+@max.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(0, 3),), {}, RuntimeError, "max(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument"
+    yield (draw(2, 3),), {"dim": (0, 1)}, TypeError, "max() received an invalid combination of arguments"
+
+
+speak(
+    max=lambda x, axis=None, keepdims=False: amax(x, () if axis is None else axis, keepdims),
+    min=lambda x, axis=None, keepdims=False: amin(x, () if axis is None else axis, keepdims),
+    argmax=lambda x, axis=None, keepdims=False: argmax(x, axis, keepdims),
+    argmin=lambda x, axis=None, keepdims=False: argmin(x, axis, keepdims),
+)

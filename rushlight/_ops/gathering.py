@@ -1,0 +1,442 @@
+"""Gathering and scattering along one dimension: gather, scatter, index_select, index_add, take."""
+
+from typing import Any
+
+from .._core import dtypes, views
+from .._core.errors import dim_of
+from .._core.kinds import speak
+from .._core.op import composite, op
+from .._core.tape import TensorBase, ndarray
+from .indexing import broadcast_shapes, getitem, index_dim, index_put, spread
+
+_REDUCE = {"sum": "add", "add": "add", "prod": "mul", "multiply": "mul", "amax": "max", "amin": "min"}
+
+
+def _bounded(m: Any, index: Any, n: int, dim: int, name: str) -> None:
+    m.check(
+        (index >= 0) & (index < n) if n else m.full(tuple(index.shape), False, m.bool),
+        f"index out of range: {name} has an index outside 0 to {n - 1} for dimension {dim} with size {n}",
+        IndexError if name != "gather" else RuntimeError,
+    )
+
+
+@op("move", node="IndexSelectBackward0", name="index_select")
+def selected(m, input, index, *, dim):
+    """The slices of `input` at a vector of indices along `dim`."""
+    if not input.shape:
+        return m.reshape(m.take(m.reshape(input, (1,)), index, 0), ())
+    at = dim_of(dim, len(input.shape))
+    _bounded(m, index, input.shape[at], at, "index_select")
+    index = m.reshape(index, (-1,)) if not index.shape else index
+    return m.take(input, index, at)
+
+
+@selected.vjp("input")
+def _(m, g, input_shape, index, dim):
+    if not input_shape:
+        return m.reshape(g, ())
+    at = dim_of(dim, len(input_shape))
+    index = m.reshape(index, (-1,)) if not index.shape else index
+    return m.put(m.full(input_shape, 0, g.dtype), index, g, at, "add")
+
+
+@composite
+def index_select(input, dim, index, *, out=None):
+    """The slices of `input` at a vector of indices along `dim`."""
+    index_dim(index, input, dim)
+    return selected(input, index, dim, out=out)
+
+
+@index_select.samples
+def _(draw):
+    yield (draw(3, 4), 1, draw.ints(5, low=0, high=4)), {}
+    yield (draw(3, 4), 0, draw.ints(2, low=0, high=3)), {}
+
+
+@index_select.errors
+def _(draw):
+    yield (draw(3, 4), 0, draw.ints(2, low=7, high=8)), {}, IndexError, "index out of range"
+
+
+@op("move", node="GatherBackward0", name="gather")
+def gathered(m, input, index, *, dim):
+    """The elements of `input` at `index` along `dim`; the result has the shape of `index`."""
+    if not input.shape:
+        return m.broadcast_to(input, tuple(index.shape))
+    at = dim_of(dim, len(input.shape))
+    if len(index.shape) != len(input.shape):
+        raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
+    for i, (a, b) in enumerate(zip(index.shape, input.shape)):
+        if i != at and a > b:
+            raise RuntimeError(
+                f"Size does not match at dimension {i} expected index {list(index.shape)} to be no "
+                f"larger than self {list(input.shape)} apart from dimension {at}"
+            )
+    _bounded(m, index, input.shape[at], at, "gather")
+    return m.take_along_axis(input, index, at)
+
+
+@gathered.vjp("input")
+def _(m, g, input_shape, index, dim):
+    if not input_shape:
+        return m.sum(g)
+    at = dim_of(dim, len(input_shape))
+    return m.scatter(m.full(input_shape, 0, g.dtype), index, g, at, "add")
+
+
+@composite
+def gather(input, dim, index, *, sparse_grad=False, out=None):
+    """The elements of `input` at `index` along `dim`; the result has the shape of `index`.
+
+    Raises:
+        RuntimeError: where `index` has another number of dimensions or leaves the range.
+    """
+    if index.array.dtype.kind != "i":
+        raise RuntimeError("gather(): Expected dtype int32/int64 for index")
+    return gathered(input, index, dim, out=out)
+
+
+@gather.samples
+def _(draw):
+    yield (draw(3, 4), 1, draw.ints(3, 2, low=0, high=4)), {}
+    yield (draw(3, 4), 0, draw.ints(2, 3, low=0, high=3)), {}
+
+
+@gather.errors
+def _(draw):
+    yield (draw(3, 4), 1, draw.ints(3, low=0, high=4)), {}, RuntimeError, "Index tensor must have the same number"
+
+
+@op("move", node="ScatterBackward0")
+def scattered(m, input, index, src, *, dim):
+    """`input` with elements of `src` put at `index` along `dim`."""
+    at = dim_of(dim, len(input.shape))
+    _bounded(m, index, input.shape[at], at, "scatter")
+    return m.scatter(input, index, _corner(m, src, index), at, "set")
+
+
+def _corner(m: Any, src: Any, index: Any) -> Any:
+    """The part of `src` that `index` covers."""
+    if not src.shape or tuple(src.shape) == tuple(index.shape):
+        return src
+    return m.index(src, tuple(slice(0, n) for n in index.shape))
+
+
+@scattered.vjp("input")
+def _(m, g, index, dim):
+    return m.scatter(g, index, m.full(tuple(index.shape), 0, g.dtype), dim_of(dim, len(g.shape)), "set")
+
+
+@scattered.vjp("src")
+def _(m, g, index, src_shape, dim):
+    part = m.take_along_axis(g, index, dim_of(dim, len(g.shape)))
+    return _uncorner(m, part, src_shape)
+
+
+def _uncorner(m: Any, part: Any, shape: tuple) -> Any:
+    if not shape:
+        return m.sum(part)
+    if tuple(part.shape) == tuple(shape):
+        return part
+    return m.pad(part, tuple((0, n - k) for n, k in zip(shape, part.shape)), 0)
+
+
+@op("move", node="ScatterAddBackward0")
+def scatter_added(m, input, index, src, *, dim):
+    """`input` with elements of `src` added at `index` along `dim`."""
+    at = dim_of(dim, len(input.shape))
+    _bounded(m, index, input.shape[at], at, "scatter_add")
+    return m.scatter(input, index, _corner(m, src, index), at, "add")
+
+
+@scatter_added.vjp("input")
+def _(m, g):
+    return g
+
+
+@scatter_added.vjp("src")
+def _(m, g, index, src_shape, dim):
+    return _uncorner(m, m.take_along_axis(g, index, dim_of(dim, len(g.shape))), src_shape)
+
+
+@op("move", node="ScatterReduceBackward0")
+def scatter_combined(m, input, index, src, *, dim, mode):
+    """`input` combined with elements of `src` at `index` along `dim`: mode mul, max or min."""
+    at = dim_of(dim, len(input.shape))
+    _bounded(m, index, input.shape[at], at, "scatter_reduce")
+    return m.scatter(input, index, _corner(m, src, index), at, mode)
+
+
+def _hits(m: Any, values: Any, out: Any, index: Any, dim: int) -> Any:
+    return m.astype(values == m.take_along_axis(out, index, dim), out.dtype)
+
+
+@scatter_combined.vjp("input")
+def _(m, g, input, index, src, out, dim, mode):
+    at = dim_of(dim, len(g.shape))
+    if mode == "mul":
+        return g * out / input
+    share = _share(m, input, index, src, out, at)
+    return m.where(input == out, g / share, m.zeros_like(g))
+
+
+@scatter_combined.vjp("src")
+def _(m, g, input, index, src, out, dim, mode):
+    at = dim_of(dim, len(g.shape))
+    part = _corner(m, src, index)
+    if mode == "mul":
+        made = m.take_along_axis(g * out, index, at) / part
+    else:
+        share = _share(m, input, index, src, out, at)
+        made = m.take_along_axis(g / share, index, at) * _hits(m, part, out, index, at)
+    return _uncorner(m, made, tuple(src.shape))
+
+
+def _share(m: Any, input: Any, index: Any, src: Any, out: Any, dim: int) -> Any:
+    """How many elements reach each result: they share its gradient."""
+    own = m.astype(input == out, out.dtype)
+    return m.scatter(own, index, _hits(m, _corner(m, src, index), out, index, dim), dim, "add")
+
+
+def _source(input: Any, index: Any, src: Any) -> Any:
+    """A number as a source; a tensor checked for its dtype."""
+    if not isinstance(src, TensorBase):
+        return _full_like(input, index, src)
+    if src.dtype is not input.dtype:
+        raise RuntimeError(
+            f"scatter(): Expected self.dtype to be equal to src.dtype; got {input.dtype} and {src.dtype}"
+        )
+    return src
+
+
+def _full_like(input: Any, index: Any, value: Any) -> Any:
+    return input.new_full(tuple(index.shape), value)
+
+
+@composite
+def scatter(input, dim, index, src=None, *, value=None, reduce=None):
+    """`input` with `src` (a tensor or a number) put at `index` along `dim`."""
+    src = _source(input, index, value if src is None else src)
+    if not input.shape:
+        return scatter(input.reshape((1,)), 0, index.reshape((-1,)), src.reshape((-1,)), reduce=reduce).reshape(())
+    if reduce is None:
+        return scattered(input, index, src, dim)
+    if _REDUCE[reduce] == "add":
+        return scatter_added(input, index, src, dim)
+    return scatter_combined(input, index, src, dim, _REDUCE[reduce])
+
+
+@scatter.samples
+def _(draw):
+    yield (draw(3, 4), 1, draw.distinct(3, 2, below=4), draw(3, 2)), {}
+    yield (draw(3, 4), 0, draw.distinct(2, 4, below=3, axis=0), draw(3, 5)), {}
+    yield (draw(3, 4), 1, draw.distinct(3, 2, below=4), 2.5), {}
+
+
+@composite
+def scatter_add(input, dim, index, src):
+    """`input` with `src` added at `index` along `dim`, repeated places included."""
+    return scatter(input, dim, index, src, reduce="add")
+
+
+@scatter_add.samples
+def _(draw):
+    yield (draw(3, 4), 1, draw.ints(3, 6, low=0, high=4), draw(3, 6)), {}
+
+
+@composite
+def scatter_reduce(input, dim, index, src, reduce, *, include_self=True):
+    """`input` combined with `src` at `index` along `dim`: "sum", "prod", "mean", "amax" or "amin"."""
+    if reduce not in ("sum", "prod", "mean", "amax", "amin"):
+        raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}.")
+    ones = _full_like(input, index, 1)
+    if not include_self:
+        neutral = {"sum": 0, "mean": 0, "prod": 1}.get(reduce)
+        if neutral is None:
+            limit = dtypes.finfo(input.dtype) if input.dtype.is_floating_point else dtypes.iinfo(input.dtype)
+            neutral = float("inf") if input.dtype.is_floating_point else limit.max
+            neutral = -neutral if reduce == "amax" else neutral
+        input = scatter(input, dim, index, neutral)
+    if reduce != "mean":
+        return scatter(input, dim, index, src, reduce=reduce)
+    total = scatter(input, dim, index, src, reduce="add")
+    start = _full_like(input, input, 1)
+    start = start if include_self else scatter(start, dim, index, 0)
+    count = scatter(start, dim, index, ones, reduce="add")
+    count = count.clamp(min=1)
+    return total / count if input.dtype.is_floating_point else total.div(count, rounding_mode="floor")
+
+
+@op("move", node="IndexAddBackward0")
+def index_added(m, input, index, source, *, dim, alpha=1):
+    """`input` with `alpha * source` added to its slices at `index` along `dim`."""
+    at = dim_of(dim, len(input.shape))
+    _bounded(m, index, input.shape[at], at, "index_add")
+    return m.put(input, index, source if alpha == 1 else source * alpha, at, "add")
+
+
+@index_added.vjp("input")
+def _(m, g):
+    return g
+
+
+@index_added.vjp("source")
+def _(m, g, index, dim, alpha):
+    part = m.take(g, index, dim_of(dim, len(g.shape)))
+    return part if alpha == 1 else part * alpha
+
+
+@op("move", node="IndexCopyBackward0")
+def index_copied(m, input, index, source, *, dim):
+    """`input` with its slices at `index` along `dim` replaced by `source`."""
+    at = dim_of(dim, len(input.shape))
+    _bounded(m, index, input.shape[at], at, "index_copy")
+    return m.put(input, index, source, at, "set")
+
+
+@index_copied.vjp("input")
+def _(m, g, index, source_shape, dim):
+    return m.put(g, index, m.full(source_shape, 0, g.dtype), dim_of(dim, len(g.shape)), "set")
+
+
+@index_copied.vjp("source")
+def _(m, g, index, dim):
+    return m.take(g, index, dim_of(dim, len(g.shape)))
+
+
+@composite
+def index_add(input, dim, index, source, *, alpha=1):
+    """`input` with `alpha * source` added to its slices at `index` along `dim`."""
+    index_dim(index, input, dim)
+    if source.dtype is not input.dtype:
+        raise RuntimeError(
+            f"index_add_(): self ({input.dtype.type_name}) and source ({source.dtype.type_name}) must have the same scalar type"
+        )
+    return index_added(input, index, source, dim, alpha)
+
+
+@index_add.samples
+def _(draw):
+    yield (draw(3, 4), 0, draw.ints(5, low=0, high=3), draw(5, 4)), {}
+    yield (draw(3, 4), 1, draw.ints(2, low=0, high=4), draw(3, 2)), {"alpha": 2}
+
+
+@composite
+def index_copy(input, dim, index, source):
+    """`input` with its slices at `index` along `dim` replaced by those of `source`."""
+    index_dim(index, input, dim)
+    return index_copied(input, index, source, dim)
+
+
+@index_copy.samples
+def _(draw):
+    yield (draw(3, 4), 0, draw.distinct(2, below=3), draw(2, 4)), {}
+
+
+@composite
+def index_fill(input, dim, index, value):
+    """`input` with its slices at `index` along `dim` set to one value."""
+    at = index_dim(index, input, dim)
+    shape = tuple(index.numel() if i == at else n for i, n in enumerate(input.shape))
+    if not isinstance(value, TensorBase):
+        value = input.new_full((), value)
+    return index_copied(input, index.reshape((-1,)), value.to(input.dtype).expand(shape), dim)
+
+
+@index_fill.samples
+def _(draw):
+    yield (draw(3, 4), 1, draw.distinct(2, below=4), 1.5), {}
+
+
+@composite
+def take(input, index):
+    """The elements of `input`, read as one row, at `index`; the result has its shape."""
+    return getitem(input.reshape((-1,)), index)
+
+
+@take.samples
+def _(draw):
+    yield (draw(3, 4), draw.ints(2, 3, low=-12, high=12)), {}
+
+
+@composite
+def take_along_dim(input, indices, dim=None):
+    """The elements of `input` at `indices` along `dim`, both broadcast elsewhere."""
+    if dim is None:
+        return gather(input.reshape((-1,)), 0, indices.reshape((-1,)))
+    at = dim_of(dim, len(input.shape))
+    a, b = list(input.shape), list(indices.shape)
+    a[at] = b[at] = 1
+    shape = list(broadcast_shapes([tuple(a), tuple(b)]))
+    shape[at] = indices.shape[at]
+    indices = indices.expand(tuple(shape))
+    shape[at] = input.shape[at]
+    return gather(input.expand(tuple(shape)), at, indices)
+
+
+@take_along_dim.samples
+def _(draw):
+    yield (draw(3, 4), draw.ints(3, 1, low=0, high=4), 1), {}
+    yield (draw(3, 4), draw.ints(5, low=0, high=12)), {}
+
+
+@composite
+def masked_scatter(input, mask, source):
+    """`input` with the places where `mask` holds filled by the elements of `source` in order."""
+    shape = broadcast_shapes([tuple(input.shape), tuple(mask.shape)])
+    input, mask = input.expand(shape), mask.expand(shape)
+    if mask.array.__class__ is not ndarray:
+        raise RuntimeError(mask.array.names.no_value("masked_scatter()"))
+    places = spread(input, [mask])
+    count = places[0].array.shape[0] if places else 1
+    if source.numel() < count:
+        raise RuntimeError(
+            f"masked_scatter: expected self and source to have enough elements: {count} places, {source.numel()} values"
+        )
+    return index_put(input, places, source.reshape((-1,))[:count])
+
+
+@masked_scatter.samples
+def _(draw):
+    yield (draw(3, 4), draw.bools(3, 4), draw(12)), {}
+
+
+@composite
+def put(input, index, source, accumulate=False):
+    """`input`, read as one row, with `source` put (or added) at `index`."""
+    flat = index_put(input.reshape((-1,)), [index.reshape((-1,))], source.reshape((-1,)), accumulate)
+    return flat.reshape(tuple(input.shape))
+
+
+def _take(x: Any, indices: Any, axis: int = 0) -> Any:
+    shape = tuple(indices.shape)
+    if len(shape) == 1:
+        return selected(x, indices, axis)
+    at = axis % len(x.shape)
+    made = selected(x, indices.reshape((-1,)), at)
+    return made.reshape((*x.shape[:at], *shape, *x.shape[at + 1 :]))
+
+
+def _put(x: Any, indices: Any, values: Any, axis: int = 0, mode: str = "set") -> Any:
+    if tuple(values.shape) != (want := (*x.shape[: axis % len(x.shape)], len(indices), *x.shape[axis % len(x.shape) + 1 :])):
+        values = values.expand(want)
+    if mode == "add":
+        return index_added(x, indices, values, axis)
+    if mode == "set":
+        return index_copied(x, indices, values, axis)
+    raise RuntimeError(f"put: mode {mode!r} is not spoken by tensors")
+
+
+def _scatter(x: Any, indices: Any, values: Any, axis: int, mode: str = "set") -> Any:
+    if not isinstance(values, TensorBase) or not values.shape:
+        values = views.helpers["copy"](_full_like(x, indices, 0), values) if isinstance(values, TensorBase) else _full_like(x, indices, values)
+    if mode == "set":
+        return scattered(x, indices, values, axis)
+    return scatter_added(x, indices, values, axis) if mode == "add" else scatter_combined(x, indices, values, axis, mode)
+
+
+def _along(x: Any, indices: Any, axis: int) -> Any:
+    return gathered(x, indices, axis)
+
+
+speak(take=_take, put=_put, scatter=_scatter, take_along_axis=_along)

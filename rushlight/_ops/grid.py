@@ -1,0 +1,166 @@
+"""Sampling an image at places given by a grid, and the grids of affine maps."""
+
+from collections.abc import Iterator
+from itertools import product
+from math import prod
+from typing import Any
+
+from .ranks import ranked
+
+
+def _pixels(x: Any, size: int, align_corners: bool) -> Any:
+    """Coordinates from -1 to 1 as pixels: -1 and 1 are the outer pixels' centres, or their edges."""
+    return (x + 1) * ((size - 1) / 2) if align_corners else ((x + 1) * size - 1) * 0.5
+
+
+def _mirrored(m: Any, x: Any, low: float, high: float) -> Any:
+    """x folded back between two mirrors."""
+    span = high - low
+    if span <= 0:
+        return x * 0
+    distance = m.abs(x - low)
+    turns = m.floor(distance / span)
+    rest = distance - turns * span
+    even = turns - m.floor(turns * 0.5) * 2 == 0
+    return m.where(even, rest, span - rest) + low
+
+
+def _held(m: Any, x: Any, size: int) -> Any:
+    return m.minimum(m.maximum(x, 0), size - 1)
+
+
+def _padded_place(m: Any, x: Any, size: int, padding_mode: str, align_corners: bool) -> Any:
+    """A pixel coordinate, brought into the image as `padding_mode` says."""
+    if padding_mode == "border":
+        return _held(m, x, size)
+    if padding_mode == "reflection":
+        low, high = (0.0, size - 1.0) if align_corners else (-0.5, size - 0.5)
+        return _held(m, _mirrored(m, x, low, high), size)
+    return x
+
+
+def _values(m: Any, flat: Any, places: list, sizes: tuple) -> Any:
+    """Pixels (n, c, count) of an image with flat pixels, 0 outside; places: int64 (n, count) an axis."""
+    inside, where = None, 0
+    for i, (place, size) in enumerate(zip(places, sizes)):
+        here = (place >= 0) & (place < size)
+        inside = here if inside is None else inside & here
+        where = _held(m, place, size) * prod(sizes[i + 1 :]) + where
+    n, c, count = flat.shape[0], flat.shape[1], where.shape[1]
+    index = m.broadcast_to(m.reshape(where, (n, 1, count)), (n, c, count))
+    return m.where(m.reshape(inside, (n, 1, count)), m.take_along_axis(flat, index, 2), 0)
+
+
+def _sample_linear(m: Any, flat: Any, axes: list, sizes: tuple) -> Any:
+    """Means of the corners around each place."""
+    lower = [m.floor(x) for x in axes]
+    total = 0
+    for corner in product((0, 1), repeat=len(axes)):
+        weight, places = 1, []
+        for bit, x, low in zip(corner, axes, lower):
+            weight = (x - low if bit else 1 - (x - low)) * weight
+            places.append(m.astype(low, m.int64) + bit)
+        values = _values(m, flat, places, sizes)
+        total = values * m.reshape(weight, (weight.shape[0], 1, weight.shape[1])) + total
+    return total
+
+
+def _cubic_weights(t: Any) -> list:
+    """Keys' cubic with slope -0.75, for the pixels at -1, 0, 1 and 2 from the one below."""
+    a = -0.75
+    far = lambda t: ((t - 5) * t + 8) * t * a - 4 * a  # noqa: E731
+    near = lambda t: ((a + 2) * t - (a + 3)) * t * t + 1  # noqa: E731
+    return [far(t + 1), near(t), near(1 - t), far(2 - t)]
+
+
+def _sample_cubic(m: Any, flat: Any, axes: list, sizes: tuple, padding_mode: str, align_corners: bool) -> Any:
+    """Cubic means of the 16 pixels around each place; each pixel's place is padded by itself."""
+    lower = [m.floor(x) for x in axes]
+    weights = [_cubic_weights(x - low) for x, low in zip(axes, lower)]
+    total = 0
+    for taps in product(range(4), repeat=2):
+        places, weight = [], 1
+        for tap, low, w, size in zip(taps, lower, weights, sizes):
+            place = _padded_place(m, low + (tap - 1), size, padding_mode, align_corners)
+            places.append(m.astype(place, m.int64))
+            weight = w[tap] * weight
+        values = _values(m, flat, places, sizes)
+        total = values * m.reshape(weight, (weight.shape[0], 1, weight.shape[1])) + total
+    return total
+
+
+@ranked("same", "GridSampler1DBackward0", "GridSampler2DBackward0", "GridSampler3DBackward0")
+def grid_sample_of(
+    m: Any,
+    input: Any,
+    grid: Any,
+    *,
+    mode: str = "bilinear",
+    padding_mode: str = "zeros",
+    align_corners: bool = False,
+    axes: tuple = (),
+) -> Any:
+    """The input (n, c, ...) at the places that `grid` (n, ..., axes) names, from -1 to 1.
+
+    The grid's last axis counts from the input's last axis to its first: x, y (and z).
+    """
+    sizes, out = input.shape[2:], grid.shape[1:-1]
+    n, c = input.shape[:2]
+    flat = m.reshape(input, (n, c, prod(sizes)))
+    places = []
+    for i, size in enumerate(sizes):
+        x = m.reshape(m.index(grid, (..., len(sizes) - 1 - i)), (n, prod(out)))
+        x = _pixels(x, size, align_corners)
+        places.append(x if mode == "bicubic" else _padded_place(m, x, size, padding_mode, align_corners))
+    if mode == "nearest":
+        made = _values(m, flat, [m.astype(m.round(x), m.int64) for x in places], sizes)
+    elif mode == "bicubic":
+        made = _sample_cubic(m, flat, places, sizes, padding_mode, align_corners)
+    else:
+        made = _sample_linear(m, flat, places, sizes)
+    return m.reshape(made, (n, c, *out))
+
+
+@grid_sample_of.samples
+def _(draw: Any) -> Iterator:
+    plane, space = {"axes": (2, 3)}, {"axes": (2, 3, 4)}
+    yield (draw(1, 2, 3, 4), draw(1, 2, 3, 2, low=-0.9, high=0.9)), plane
+    yield (draw(1, 2, 3, 4), draw(1, 2, 3, 2, low=-0.9, high=0.9)), {**plane, "align_corners": True}
+    yield (draw(1, 1, 2, 3, 2), draw(1, 2, 2, 1, 3, low=-0.9, high=0.9)), space
+
+
+def _base(m: Any, sizes: tuple, align_corners: bool, dtype: Any) -> Any:
+    """The places of all output pixels, (count, axes + 1), with a last column of ones."""
+    columns = []
+    for i in reversed(range(len(sizes))):
+        size = sizes[i]
+        x = m.arange(0, size, 1, dtype) * (2 / max(size - 1, 1)) - 1 if size > 1 else m.full((1,), 0, dtype)
+        if not align_corners:
+            x = x * ((size - 1) / size)
+        x = m.reshape(x, tuple(-1 if j == i else 1 for j in range(len(sizes))))
+        columns.append(m.reshape(m.broadcast_to(x, sizes), (-1, 1)))
+    columns.append(m.full((prod(sizes), 1), 1, dtype))
+    return m.concat(columns, axis=1)
+
+
+@ranked(
+    None, "AffineGridGeneratorBackward0", "AffineGridGeneratorBackward0", "AffineGridGeneratorBackward0"
+)
+def affine_places(m: Any, theta: Any, *, sizes: tuple, align_corners: bool = False) -> Any:
+    """For affine maps theta (n, axes, axes + 1), the places (n, *sizes, axes) they take pixels from."""
+    base = _base(m, sizes, align_corners, theta.dtype)
+    made = m.matmul(base, m.permute_dims(theta, (0, 2, 1)))
+    return m.reshape(made, (theta.shape[0], *sizes, len(sizes)))
+
+
+@affine_places.vjp("theta")
+def _(m: Any, g: Any, theta_shape: tuple, sizes: tuple, align_corners: bool) -> Any:
+    base = _base(m, sizes, align_corners, g.dtype)
+    g = m.reshape(g, (theta_shape[0], base.shape[0], len(sizes)))
+    return m.matmul(m.permute_dims(g, (0, 2, 1)), base)
+
+
+@affine_places.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(2, 2, 3),), {"sizes": (2, 3)}
+    yield (draw(1, 3, 4),), {"sizes": (2, 3, 2), "align_corners": True}

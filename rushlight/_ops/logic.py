@@ -1,0 +1,262 @@
+"""Comparison, truth, and the questions that are asked of numbers."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from .._core.kinds import speak
+from .._core.op import composite, op
+from .refusal import COMPLEX, is_complex_array, is_integral_array, refuse
+
+
+@op("pointwise", differentiable=False, reference="numpy.equal")
+def eq(m: Any, input: Any, other: Any) -> Any:
+    """Whether two elements are equal."""
+    return m.equal(input, other)
+
+
+@op("pointwise", differentiable=False, reference="numpy.not_equal")
+def ne(m: Any, input: Any, other: Any) -> Any:
+    """Whether two elements differ."""
+    return m.not_equal(input, other)
+
+
+@op("pointwise", differentiable=False, reference="numpy.less")
+def lt(m: Any, input: Any, other: Any) -> Any:
+    """Whether `input` is less than `other`."""
+    refuse("lt_cpu", input, COMPLEX)
+    return m.less(input, other)
+
+
+@op("pointwise", differentiable=False, reference="numpy.less_equal")
+def le(m: Any, input: Any, other: Any) -> Any:
+    """Whether `input` is less than `other` or equal."""
+    refuse("le_cpu", input, COMPLEX)
+    return m.less_equal(input, other)
+
+
+@op("pointwise", differentiable=False, reference="numpy.greater")
+def gt(m: Any, input: Any, other: Any) -> Any:
+    """Whether `input` is greater than `other`."""
+    refuse("gt_cpu", input, COMPLEX)
+    return m.greater(input, other)
+
+
+@op("pointwise", differentiable=False, reference="numpy.greater_equal")
+def ge(m: Any, input: Any, other: Any) -> Any:
+    """Whether `input` is greater than `other` or equal."""
+    refuse("ge_cpu", input, COMPLEX)
+    return m.greater_equal(input, other)
+
+
+not_equal, less, less_equal, greater, greater_equal = ne, lt, le, gt, ge
+
+
+@op("pointwise", differentiable=False, reference="numpy.logical_and")
+def logical_and(m: Any, input: Any, other: Any) -> Any:
+    """Whether both elements are other than zero."""
+    return m.logical_and(input, other)
+
+
+@op("pointwise", differentiable=False, reference="numpy.logical_or")
+def logical_or(m: Any, input: Any, other: Any) -> Any:
+    """Whether one of the elements or both are other than zero."""
+    return m.logical_or(input, other)
+
+
+@op("pointwise", differentiable=False, reference="numpy.logical_xor")
+def logical_xor(m: Any, input: Any, other: Any) -> Any:
+    """Whether exactly one of the elements is other than zero."""
+    return m.logical_xor(input, other)
+
+
+@op("pointwise", differentiable=False, reference="numpy.logical_not")
+def logical_not(m: Any, input: Any) -> Any:
+    """Whether an element is zero."""
+    return m.logical_not(input)
+
+
+@op("pointwise", differentiable=False, reference="numpy.isnan")
+def isnan(m: Any, input: Any) -> Any:
+    """Whether an element is NaN."""
+    return input != input
+
+
+@op("pointwise", differentiable=False, reference="numpy.isinf")
+def isinf(m: Any, input: Any) -> Any:
+    """Whether an element is infinite."""
+    return m.isinf(input)
+
+
+@op("pointwise", differentiable=False, reference="numpy.isfinite")
+def isfinite(m: Any, input: Any) -> Any:
+    """Whether an element is neither infinite nor NaN."""
+    return m.isfinite(input)
+
+
+@op("pointwise", differentiable=False, reference="numpy.isposinf")
+def isposinf(m: Any, input: Any) -> Any:
+    """Whether an element is plus infinity."""
+    return _infinite("isposinf", m, input) & (input > 0)
+
+
+@op("pointwise", differentiable=False, reference="numpy.isneginf")
+def isneginf(m: Any, input: Any) -> Any:
+    """Whether an element is minus infinity."""
+    return _infinite("isneginf", m, input) & (input < 0)
+
+
+def _infinite(name: str, m: Any, input: Any) -> Any:
+    if is_complex_array(m, input):
+        raise RuntimeError(
+            f"{name} does not support complex inputs. Ask input.real and input.imag apart"
+        )
+    return m.isinf(input)
+
+
+@op("pointwise", differentiable=False, reference="numpy.isreal")
+def isreal(m: Any, input: Any) -> Any:
+    """Whether an element has no imaginary part."""
+    if is_complex_array(m, input):
+        return m.imag(input) == 0
+    return m.full(input.shape, True, m.bool)
+
+
+@op("pointwise", differentiable=False)
+def _close(m: Any, input: Any, other: Any, *, rtol: float, atol: float, equal_nan: bool) -> Any:
+    """isclose for operands of one dtype."""
+    same = input == other
+    if equal_nan:
+        same = same | ((input != input) & (other != other))
+    if not rtol and not atol:
+        return same
+    if is_integral_array(m, input):
+        input, other = m.astype(input, m.float64), m.astype(other, m.float64)
+    gap = m.abs(input - other)
+    return same | (m.isfinite(gap) & (gap <= m.abs(other) * rtol + atol))
+
+
+@composite
+def isclose(
+    input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> Any:
+    """Whether |input - other| <= atol + rtol * |other|, or both are the same."""
+    if not hasattr(other, "dtype"):
+        raise TypeError(
+            f"isclose(): argument 'other' (position 2) must be Tensor, not {type(other).__name__}"
+        )
+    if input.dtype is not other.dtype:
+        raise RuntimeError(
+            f"{_type_name(input)} did not match {_type_name(other)}; convert one of them: "
+            "other.to(input.dtype)"
+        )
+    for name, value in (("rtol", rtol), ("atol", atol)):
+        if value < 0:
+            raise RuntimeError(f"{name} must be greater than or equal to zero, but got {value:g}")
+    return _close(input, other, rtol, atol, equal_nan)
+
+
+def _type_name(x: Any) -> str:
+    return x.dtype.type_name
+
+
+@composite
+def allclose(
+    input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> bool:
+    """Whether all elements are close, as a Python bool."""
+    return bool(isclose(input, other, rtol, atol, equal_nan).all())
+
+
+@composite
+def equal(input: Any, other: Any) -> bool:
+    """Whether two tensors have the same shape and the same elements, as a Python bool."""
+    if not hasattr(other, "dtype"):
+        raise TypeError(
+            f"equal(): argument 'other' (position 2) must be Tensor, not {type(other).__name__}"
+        )
+    return input.shape == other.shape and bool(eq(input, other).all())
+
+
+@eq.samples
+@ne.samples
+@lt.samples
+@le.samples
+@gt.samples
+@ge.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4), draw(4)), {}
+    yield (draw.ints(3, 4, low=0, high=3), draw.ints(4, low=0, high=3)), {}
+    yield (draw.ints(3, 4, low=0, high=3), 1), {}
+    yield (draw.ints(3, 4, low=0, high=3), 1.5), {}
+    yield (draw.bools(3), draw.bools(3)), {}
+
+
+@logical_and.samples
+@logical_or.samples
+@logical_xor.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4), draw.ints(4, low=0, high=2)), {}
+    yield (draw.bools(3, 4), draw.bools(4)), {}
+
+
+@logical_not.samples
+@isnan.samples
+@isinf.samples
+@isfinite.samples
+@isreal.samples
+@isposinf.samples
+@isneginf.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4) / draw.ints(3, 4, low=0, high=2),), {}
+    yield (draw.ints(3, 4, low=0, high=2),), {}
+    yield (draw.bools(3, 4),), {}
+
+
+@isclose.samples
+@allclose.samples
+def _(draw: Any) -> Iterator:
+    x = draw(3, 4)
+    yield (x, x + draw(3, 4) * 1e-5), {}
+    yield (x, x + 0.01), {"atol": 0.02}
+    yield (x, x + 0.01), {"rtol": 0.0, "atol": 0.001}
+    yield (draw.ints(4, low=1, high=9), draw.ints(4, low=1, high=9)), {"rtol": 0.5}
+    broken = draw(3, 4) / draw.ints(3, 4, low=0, high=2)
+    yield (broken, broken), {"equal_nan": True}
+
+
+@equal.samples
+def _(draw: Any) -> Iterator:
+    x = draw(3, 4)
+    yield (x, x), {}
+    yield (x, x + 1), {}
+    yield (x, draw(4)), {}
+
+
+@lt.errors
+@le.errors
+@gt.errors
+@ge.errors
+def _(draw: Any) -> Iterator:
+    yield (
+        (draw(3, dtype="complex"), 1), {}, NotImplementedError,
+        "_cpu\" not implemented for 'ComplexFloat'",
+    )  # fmt: skip
+
+
+@isclose.errors
+@allclose.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(3), draw(3, dtype="float64")), {}, RuntimeError, "Float did not match Double"
+    yield (
+        (draw(3), draw(3)),
+        {"rtol": -1},
+        RuntimeError,
+        "rtol must be greater than or equal to zero, but got -1",
+    )
+
+
+speak(
+    equal=eq, not_equal=ne, less=lt, less_equal=le, greater=gt, greater_equal=ge,
+    logical_and=logical_and, logical_or=logical_or, logical_xor=logical_xor,
+    logical_not=logical_not, isnan=isnan, isinf=isinf, isfinite=isfinite,
+)  # fmt: skip

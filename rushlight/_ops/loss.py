@@ -1,0 +1,207 @@
+"""Losses that compare element by element, reduced to their mean, their sum or not at all."""
+
+from collections.abc import Iterator
+from math import prod
+from typing import Any
+
+from .._core.op import op
+from .activation import logistic, softplus_of
+
+
+def reduced(m: Any, x: Any, reduction: str) -> Any:
+    """The mean or sum of x, or x itself ("none")."""
+    if reduction == "mean":
+        return m.sum(x) / prod(x.shape)
+    if reduction == "sum":
+        return m.sum(x)
+    if reduction == "none":
+        return x
+    raise ValueError(f"{reduction} is not a valid value for reduction; take 'mean', 'sum' or 'none'")
+
+
+def shared(m: Any, g: Any, x: Any, reduction: str) -> Any:
+    """g, the gradient of reduced(x), as it reaches each element of x."""
+    return g / prod(x.shape) if reduction == "mean" else g
+
+
+@op("pointwise")
+def mse_loss(m: Any, input: Any, target: Any, *, reduction: str = "mean") -> Any:
+    """Squares of the differences."""
+    d = input - target
+    return reduced(m, d * d, reduction)
+
+
+@mse_loss.vjp("input")
+def _(m: Any, g: Any, input: Any, target: Any, reduction: str) -> Any:
+    d = input - target
+    return d * (shared(m, g, d, reduction) * 2)
+
+
+@mse_loss.vjp("target")
+def _(m: Any, g: Any, input: Any, target: Any, reduction: str) -> Any:
+    d = target - input
+    return d * (shared(m, g, d, reduction) * 2)
+
+
+def _smooth(m: Any, d: Any, bound: float) -> Any:
+    """d*d/2 near zero, bound * (|d| - bound/2) beyond `bound`: Huber's function."""
+    a = m.abs(d)
+    return m.where(a < bound, d * d * 0.5, (a - 0.5 * bound) * bound)
+
+
+@op("pointwise")
+def smooth_l1_loss(m: Any, input: Any, target: Any, *, reduction: str = "mean", beta: float = 1.0) -> Any:
+    """Half squares over beta where the difference is below `beta`, absolute beyond."""
+    if beta < 0:
+        raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
+    d = input - target
+    each = m.abs(d) if beta == 0 else _smooth(m, d, beta) / beta
+    return reduced(m, each, reduction)
+
+
+def _smooth_l1_slope(m: Any, g: Any, d: Any, reduction: str, beta: float) -> Any:
+    slope = m.sign(d) if beta == 0 else m.maximum(m.minimum(d / beta, 1), -1)
+    return slope * shared(m, g, d, reduction)
+
+
+@smooth_l1_loss.vjp("input")
+def _(m: Any, g: Any, input: Any, target: Any, reduction: str, beta: float) -> Any:
+    return _smooth_l1_slope(m, g, input - target, reduction, beta)
+
+
+@smooth_l1_loss.vjp("target")
+def _(m: Any, g: Any, input: Any, target: Any, reduction: str, beta: float) -> Any:
+    return _smooth_l1_slope(m, g, target - input, reduction, beta)
+
+
+@op("pointwise")
+def huber_loss(m: Any, input: Any, target: Any, *, reduction: str = "mean", delta: float = 1.0) -> Any:
+    """Half squares where the difference is below `delta`, linear beyond."""
+    if delta <= 0:
+        raise RuntimeError("huber_loss does not support non-positive values for delta.")
+    return reduced(m, _smooth(m, input - target, delta), reduction)
+
+
+@huber_loss.vjp("input")
+def _(m: Any, g: Any, input: Any, target: Any, reduction: str, delta: float) -> Any:
+    d = input - target
+    return m.maximum(m.minimum(d, delta), -delta) * shared(m, g, d, reduction)
+
+
+@huber_loss.vjp("target")
+def _(m: Any, g: Any, input: Any, target: Any, reduction: str, delta: float) -> Any:
+    d = target - input
+    return m.maximum(m.minimum(d, delta), -delta) * shared(m, g, d, reduction)
+
+
+@mse_loss.samples
+@smooth_l1_loss.samples
+@huber_loss.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4), draw(3, 4)), {}
+    yield (draw(3, 4), draw(3, 4)), {"reduction": "sum"}
+    yield (draw(3, 4), draw(4)), {"reduction": "none"}
+    yield (draw(), draw()), {}
+
+
+@mse_loss.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(3), draw(3)), {"reduction": "most"}, ValueError, "most is not a valid value for reduction"
+
+
+_LEAST_LOG = -100.0  # PyTorch's bound on log(0), so that a certain wrong answer costs a finite amount
+
+
+@op("pointwise")
+def binary_cross_entropy(
+    m: Any, input: Any, target: Any, weight: Any = None, *, reduction: str = "mean"
+) -> Any:
+    """-(t log p + (1 - t) log(1 - p)), each logarithm at least -100."""
+    m.check(
+        (input >= 0) & (input <= 1),
+        "all elements of input should be between 0 and 1; pass probabilities (after a sigmoid), or "
+        "use binary_cross_entropy_with_logits",
+    )
+    yes, no = m.maximum(m.log(input), _LEAST_LOG), m.maximum(m.log1p(-input), _LEAST_LOG)
+    each = (target - 1) * no - target * yes
+    return reduced(m, each if weight is None else each * weight, reduction)
+
+
+@binary_cross_entropy.vjp("input")
+def _(m: Any, g: Any, input: Any, target: Any, weight: Any, reduction: str) -> Any:
+    # 1e-12 keeps the slope finite at p = 0 and 1, as in PyTorch
+    slope = (input - target) / m.maximum((1 - input) * input, 1e-12)
+    slope = slope if weight is None else slope * weight
+    return slope * shared(m, g, slope, reduction)
+
+
+@binary_cross_entropy.vjp("target")
+def _(m: Any, g: Any, input: Any, target_shape: tuple, weight: Any, reduction: str) -> Any:
+    slope = m.log1p(-input) - m.log(input)
+    slope = slope if weight is None else slope * weight
+    return slope * shared(m, g, slope, reduction)
+
+
+@binary_cross_entropy.samples
+def _(draw: Any) -> Iterator:
+    unit = {"low": 0.1, "high": 0.9}
+    yield (draw(3, 4, **unit), draw(3, 4, **unit)), {}
+    yield (draw(3, 4, **unit), draw(3, 4, **unit)), {"reduction": "none"}
+
+
+@op("pointwise")
+def binary_cross_entropy_with_logits(
+    m: Any, input: Any, target: Any, weight: Any = None, pos_weight: Any = None, *, reduction: str = "mean"
+) -> Any:
+    """Binary cross entropy of sigmoid(input), computed without overflow."""
+    tail = m.log1p(m.exp(-m.abs(input))) + m.maximum(-input, 0)
+    if pos_weight is not None:
+        tail = tail * ((pos_weight - 1) * target + 1)
+    each = (1 - target) * input + tail
+    return reduced(m, each if weight is None else each * weight, reduction)
+
+
+@binary_cross_entropy_with_logits.vjp("input")
+def _(m: Any, g: Any, input: Any, target: Any, weight: Any, pos_weight: Any, reduction: str) -> Any:
+    s = logistic(m, input)
+    if pos_weight is None:
+        slope = s - target
+    else:
+        yes = pos_weight * target
+        slope = (yes + 1 - target) * s - yes
+    slope = slope if weight is None else slope * weight
+    return slope * shared(m, g, slope, reduction)
+
+
+@binary_cross_entropy_with_logits.vjp("target")
+def _(m: Any, g: Any, input: Any, target_shape: tuple, weight: Any, pos_weight: Any, reduction: str) -> Any:
+    if pos_weight is None:
+        slope = -input
+    else:
+        slope = softplus_of(m, -input) * pos_weight - softplus_of(m, input)
+    slope = slope if weight is None else slope * weight
+    return slope * shared(m, g, slope, reduction)
+
+
+@binary_cross_entropy_with_logits.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4), draw(3, 4, low=0, high=1)), {}
+    yield (draw(3, 4), draw(3, 4, low=0, high=1)), {"reduction": "sum"}
+
+
+@op("pointwise")
+def soft_margin_loss(m: Any, input: Any, target: Any, *, reduction: str = "mean") -> Any:
+    """log(1 + exp(-target * input)), for targets of -1 and 1."""
+    return reduced(m, softplus_of(m, -(target * input)), reduction)
+
+
+@soft_margin_loss.vjp("input")
+def _(m: Any, g: Any, input: Any, target: Any, reduction: str) -> Any:
+    slope = -target * logistic(m, -(target * input))
+    return slope * shared(m, g, slope, reduction)
+
+
+@soft_margin_loss.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4), draw(3, 4)), {}
+    yield (draw(3, 4), draw(3, 4)), {"reduction": "none"}

@@ -1,0 +1,221 @@
+"""Size and sign: abs, sign, sgn, copysign, hypot, and numbers taken apart in binary."""
+
+from collections.abc import Iterator
+from math import log
+from typing import Any
+
+from .._core.kinds import speak
+from .._core.op import op
+from .refusal import BOOL, COMPLEX, INTEGER, is_complex_array, refuse
+
+
+def unit(m: Any, x: Any) -> Any:
+    """x / |x| of complex numbers, 0 where x is 0."""
+    size = m.abs(x)
+    return m.where(size == 0, 0, x / m.where(size == 0, 1, size))
+
+
+@op("pointwise", reference="numpy.abs")
+def abs(m: Any, input: Any) -> Any:
+    """The size of each element; of a complex number its distance from 0."""
+    refuse("abs_cpu", input, BOOL)
+    return m.abs(input)
+
+
+@abs.vjp("input")
+def _(m: Any, g: Any, input: Any) -> Any:
+    return g * (unit(m, input) if is_complex_array(m, input) else m.sign(input))
+
+
+absolute = abs
+
+
+@op("pointwise", reference="numpy.sign")
+def sign(m: Any, input: Any) -> Any:
+    """-1, 0 or 1, as each element is negative, zero (or NaN) or positive."""
+    if is_complex_array(m, input):
+        raise NotImplementedError(
+            "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use "
+            "torch.sgn instead."
+        )
+    if m.isdtype(input.dtype, "bool"):
+        return input | input
+    return m.astype(input > 0, input.dtype) - m.astype(input < 0, input.dtype)
+
+
+@op("pointwise")
+def sgn(m: Any, input: Any) -> Any:
+    """x / |x|, and 0 at 0: `sign` for complex numbers too."""
+    if is_complex_array(m, input):
+        return unit(m, input)
+    if m.isdtype(input.dtype, "bool"):
+        return input | input
+    return m.astype(input > 0, input.dtype) - m.astype(input < 0, input.dtype)
+
+
+@sign.vjp("input")
+def _(m: Any, g: Any) -> Any:
+    return m.zeros_like(g)
+
+
+@sgn.vjp("input")
+def _(m: Any, g: Any, input: Any) -> Any:
+    """The part of g across the direction of x, over |x|; nothing for real numbers."""
+    if not is_complex_array(m, input):
+        return m.zeros_like(g)
+    size, way = m.abs(input), unit(m, input)
+    along = m.real(m.conj(way) * g)
+    return m.where(size == 0, 0, (g - way * along) / m.where(size == 0, 1, size))
+
+
+@op("pointwise", differentiable=False)
+def signbit(m: Any, input: Any) -> Any:
+    """Whether the sign bit of each element is set: True for -0.0."""
+    if is_complex_array(m, input):
+        raise NotImplementedError(
+            "signbit is not implemented for complex tensors. Ask input.real and input.imag apart"
+        )
+    return m.signbit(input) if m.isdtype(input.dtype, "real floating") else input < 0
+
+
+@signbit.defined_as
+def _(np: Any, input: Any) -> Any:
+    return np.signbit(input)
+
+
+@op(
+    "pointwise", floats=True, node=lambda n: f"CopysignBackward{len(n)}", reference="numpy.copysign"
+)
+def copysign(m: Any, input: Any, other: Any) -> Any:
+    """The size of `input` with the sign of `other`."""
+    refuse("copysign_cpu", input, COMPLEX)
+    return m.copysign(input, other)
+
+
+@copysign.vjp("input")
+def _(m: Any, g: Any, input: Any, out: Any) -> Any:
+    return m.where(input == 0, 0, g * (out / m.where(input == 0, 1, input)))
+
+
+@copysign.vjp("other")
+def _(m: Any, g: Any) -> Any:
+    return m.zeros_like(g)
+
+
+@op("pointwise", reference="numpy.hypot")
+def hypot(m: Any, input: Any, other: Any) -> Any:
+    """The hypotenuse: sqrt(input**2 + other**2)."""
+    refuse("hypot_cpu", input, BOOL, INTEGER, COMPLEX)
+    return m.hypot(input, other)
+
+
+@hypot.vjp("input")
+def _(m: Any, g: Any, input: Any, out: Any) -> Any:
+    return g * (input / out)
+
+
+@hypot.vjp("other")
+def _(m: Any, g: Any, other: Any, out: Any) -> Any:
+    return g * (other / out)
+
+
+@op("pointwise", reference="numpy.nextafter")
+def nextafter(m: Any, input: Any, other: Any) -> Any:
+    """The next number that the dtype can hold after `input`, towards `other`."""
+    refuse("nextafter_cpu", input, BOOL, INTEGER, COMPLEX)
+    return m.nextafter(input, other)
+
+
+@nextafter.vjp("input")
+def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+    return m.where(input == other, 0, g)
+
+
+@nextafter.vjp("other")
+def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+    return m.where(input == other, g, 0)
+
+
+@op("pointwise", floats=True)
+def ldexp(m: Any, input: Any, other: Any) -> Any:
+    """input * 2**other."""
+    return input * m.exp2(other)
+
+
+@ldexp.vjp("input")
+def _(m: Any, g: Any, other: Any) -> Any:
+    return g * m.conj(m.exp2(other))
+
+
+@ldexp.vjp("other")
+def _(m: Any, g: Any, out: Any) -> Any:
+    return g * m.conj(out) * log(2)
+
+
+@ldexp.defined_as
+def _(np: Any, input: Any, other: Any) -> Any:
+    return input * 2.0**other
+
+
+@op("pointwise", outputs=("mantissa", "exponent"), returns="frexp", differentiable=("mantissa",))
+def frexp(m: Any, input: Any) -> Any:
+    """A mantissa of size 0.5 to 1 and a whole exponent: mantissa * 2**exponent is `input`."""
+    if not m.isdtype(input.dtype, "real floating"):
+        raise RuntimeError(
+            "torch.frexp() only supports floating-point dtypes; convert with input.float()"
+        )
+    return m.frexp(input)
+
+
+@frexp.vjp("input")
+def _(m: Any, g: Any, out: Any) -> Any:
+    return g[0] / m.exp2(m.astype(out[1], g[0].dtype))
+
+
+@sign.samples
+@sgn.samples
+@signbit.samples
+@abs.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {}
+    yield (draw.ints(3, 4, low=-4, high=4),), {}
+
+
+@ldexp.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4), draw(4)), {}
+    yield (draw(3, 4), draw.ints(4, low=-3, high=3)), {}
+    yield (draw.ints(3, low=-4, high=4), draw.ints(3, low=-3, high=3)), {}
+
+
+@hypot.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4), draw(4)), {}
+    yield (draw.ints(3, low=1, high=4), draw(3)), {}
+
+
+@abs.errors
+def _(draw: Any) -> Iterator:
+    yield (draw.bools(3),), {}, NotImplementedError, "\"abs_cpu\" not implemented for 'Bool'"
+
+
+@sign.errors
+def _(draw: Any) -> Iterator:
+    yield (
+        (draw(3, dtype="complex"),), {}, NotImplementedError,
+        "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn",
+    )  # fmt: skip
+
+
+@frexp.errors
+def _(draw: Any) -> Iterator:
+    yield (
+        (draw.ints(3, low=1, high=4),), {}, RuntimeError,
+        "torch.frexp() only supports floating-point dtypes",
+    )  # fmt: skip
+
+
+speak(
+    abs=abs, sign=sgn, copysign=copysign, hypot=hypot, nextafter=nextafter, signbit=signbit,
+    ldexp=ldexp, frexp=frexp,
+)  # fmt: skip

@@ -1,0 +1,298 @@
+"""Matrix products: `x @ w`, and the layer made of it."""
+
+from typing import Any
+
+from .._core.kinds import speak
+from .._core.op import composite, op
+
+
+def _t(m: Any, x: Any) -> Any:
+    """The matrices of x transposed, conjugated where complex."""
+    n = len(x.shape)
+    return m.conj(m.permute_dims(x, (*range(n - 2), n - 1, n - 2)))
+
+
+def _meet(a: Any, b: Any) -> None:
+    if a.shape[-1] != b.shape[0 if len(b.shape) == 1 else -2]:
+        raise RuntimeError(_unmet(tuple(a.shape), tuple(b.shape)))
+
+
+def _unmet(a: tuple, b: tuple) -> str:
+    """PyTorch's sentence for inner sizes that differ, and ours."""
+    inner = 0 if len(b) == 1 else -2
+    ours = (
+        f" matmul: the last size of the first ({a[-1]}) does not meet size {inner} of the second "
+        f"({b[inner]}); the shapes are {list(a)} and {list(b)}."
+    )
+    if len(a) == 1 and len(b) == 1:
+        return f"inconsistent tensor size, expected tensor [{a[0]}] and src [{b[0]}] to have the same number of elements, but got {a[0]} and {b[0]} elements respectively." + ours
+    if len(b) == 1:
+        return f"size mismatch, got input ({a[-2]}), mat ({a[-2]}x{a[-1]}), vec ({b[0]})." + ours
+    if len(a) > 2 and len(b) > 2:
+        return f"Expected size for first two dimensions of batch2 tensor to be: [{a[0]}, {a[-1]}] but got: [{b[0]}, {b[-2]}]." + ours
+    rows = 1
+    for n in a[:-1]:
+        rows *= n
+    return f"mat1 and mat2 shapes cannot be multiplied ({rows}x{a[-1]} and {b[-2]}x{b[-1]})." + ours
+
+
+@op("same", node="MmBackward0", autocast="lower")
+def mm(m, input, mat2):
+    """The product of two matrices, (n, k) and (k, p).
+
+    Raises:
+        RuntimeError: unless both are matrices whose inner sizes meet.
+    """
+    for name, x in (("self", input), ("mat2", mat2)):
+        if len(x.shape) != 2:
+            raise RuntimeError(f"{name} must be a matrix; mm: it has shape {list(x.shape)}")
+    _meet(input, mat2)
+    return m.matmul(input, mat2)
+
+
+@mm.vjp("input")
+def _(m, g, mat2):
+    return m.matmul(g, _t(m, mat2))
+
+
+@mm.vjp("mat2")
+def _(m, g, input):
+    return m.matmul(_t(m, input), g)
+
+
+@mm.samples
+def _(draw):
+    yield (draw(3, 4), draw(4, 2)), {}
+    yield (draw(0, 4), draw(4, 2)), {}
+
+
+@mm.errors
+def _(draw):
+    yield (draw(3, 4), draw(5, 2)), {}, RuntimeError, "mat1 and mat2 shapes cannot be multiplied (3x4 and 5x2)"
+
+
+@op("same", broadcasts=False, autocast="lower")
+def bmm(m, input, mat2):
+    """The products of two batches of matrices, (b, n, k) and (b, k, p).
+
+    Raises:
+        RuntimeError: unless both are batches of matrices whose sizes meet.
+    """
+    for name, x in (("batch1", input), ("batch2", mat2)):
+        if len(x.shape) != 3:
+            raise RuntimeError(f"{name} must be a 3D tensor; bmm: it has shape {list(x.shape)}")
+    if input.shape[0] != mat2.shape[0] or input.shape[2] != mat2.shape[1]:
+        raise RuntimeError(_unmet(tuple(input.shape), tuple(mat2.shape)))
+    return m.matmul(input, mat2)
+
+
+bmm.vjp("input")(mm.op.rules["input"])
+bmm.vjp("mat2")(mm.op.rules["mat2"])
+
+
+@bmm.samples
+def _(draw):
+    yield (draw(2, 3, 4), draw(2, 4, 2)), {}
+
+
+@op("same", node="UnsafeViewBackward0", broadcasts=True, autocast="lower", name="matmul_batched")
+def batched(m, input, other):
+    """Matrix products with broadcast leading dimensions (both have two dimensions or more)."""
+    _meet(input, other)
+    return m.matmul(input, other)
+
+
+@batched.vjp("input")
+def _(m, g, input, other):
+    if len(other.shape) == 2 and len(g.shape) > 2:
+        return m.reshape(m.matmul(m.reshape(g, (-1, g.shape[-1])), _t(m, other)), tuple(input.shape))
+    return m.matmul(g, _t(m, other))
+
+
+@batched.vjp("other")
+def _(m, g, input, other):
+    if len(other.shape) == 2 and len(g.shape) > 2:  # one product over all leading rows
+        rows = m.reshape(input, (-1, input.shape[-1]))
+        return m.matmul(_t(m, rows), m.reshape(g, (-1, g.shape[-1])))
+    return m.matmul(_t(m, input), g)
+
+
+@op("same", node="MvBackward0", autocast="lower")
+def mv(m, input, vec):
+    """The product of a matrix (n, k) and a vector (k)."""
+    if len(input.shape) != 2 or len(vec.shape) != 1:
+        raise RuntimeError(
+            f"vector + matrix @ vector expected, got {len(vec.shape)}, {len(input.shape)}, {len(vec.shape)}"
+        )
+    _meet(input, vec)
+    return m.matmul(input, vec)
+
+
+@mv.vjp("input")
+def _(m, g, vec):
+    return m.reshape(g, (-1, 1)) * m.reshape(m.conj(vec), (1, -1))
+
+
+@mv.vjp("vec")
+def _(m, g, input):
+    return m.matmul(_t(m, input), g)
+
+
+@mv.samples
+def _(draw):
+    yield (draw(3, 4), draw(4)), {}
+
+
+@op("same", node="DotBackward0", autocast="lower")
+def dot(m, input, tensor):
+    """The sum of the products of two vectors."""
+    if len(input.shape) != 1 or len(tensor.shape) != 1:
+        raise RuntimeError(
+            f"1D tensors expected, but got {len(input.shape)}D and {len(tensor.shape)}D tensors"
+        )
+    _meet(input, tensor)
+    return m.matmul(input, tensor)
+
+
+@dot.vjp("input")
+def _(m, g, tensor):
+    return g * m.conj(tensor)
+
+
+@dot.vjp("tensor")
+def _(m, g, input):
+    return g * m.conj(input)
+
+
+@dot.samples
+def _(draw):
+    yield (draw(4), draw(4)), {}
+
+
+@composite
+def matmul(input, other, *, out=None):
+    """The matrix product `input @ other`, by PyTorch's rules for vectors and batches.
+
+    Raises:
+        RuntimeError: where the inner sizes do not meet, or an argument is a scalar.
+    """
+    a, b = len(input.shape), len(other.shape)
+    if a == 2 and b == 2:
+        return mm(input, other, out=out)
+    if a == 0 or b == 0:
+        raise RuntimeError(
+            f"both arguments to matmul need to be at least 1D, but they are {a}D and {b}D"
+        )
+    if a == 1 and b == 1:
+        return dot(input, other, out=out)
+    if a == 2 and b == 1:
+        return mv(input, other, out=out)
+    if a == 3 and b == 3 and input.shape[0] == other.shape[0]:
+        return bmm(input, other, out=out)
+    if a == 1:
+        made = batched(input.reshape((1, -1)), other, out=out)
+        return made.reshape((*made.shape[:-2], made.shape[-1]))
+    if b == 1:
+        made = batched(input, other.reshape((-1, 1)), out=out)
+        return made.reshape(made.shape[:-1])
+    return batched(input, other, out=out)
+
+
+@matmul.samples
+def _(draw):
+    yield (draw(3, 4), draw(4, 2)), {}
+    yield (draw(4), draw(4)), {}
+    yield (draw(3, 4), draw(4)), {}
+    yield (draw(4), draw(4, 2)), {}
+    yield (draw(2, 3, 4), draw(4, 2)), {}
+    yield (draw(2, 1, 3, 4), draw(5, 4, 2)), {}
+    yield (draw(2, 3, 4), draw(4)), {}
+    yield (draw(3, 0), draw(0, 2)), {}
+
+
+@matmul.errors
+def _(draw):
+    yield (draw(3, 4), draw(5)), {}, RuntimeError, "size mismatch"
+    yield (draw(), draw(5)), {}, RuntimeError, "both arguments to matmul need to be at least 1D"
+
+
+def _affine(m: Any, input: Any, weight: Any, bias: Any) -> Any:
+    if input.shape[-1] != weight.shape[-1]:
+        rows = 1
+        for n in input.shape[:-1]:
+            rows *= n
+        raise RuntimeError(
+            f"mat1 and mat2 shapes cannot be multiplied ({rows}x{input.shape[-1]} and "
+            f"{weight.shape[-1]}x{weight.shape[0]}). linear: the input's last size is "
+            f"{input.shape[-1]}, the weight takes {weight.shape[-1]} features; the input has shape "
+            f"{list(input.shape)}, the weight {list(weight.shape)}."
+        )
+    made = m.matmul(input, _t(m, weight))
+    return made if bias is None else made + bias
+
+
+def _linear(name: str, node: str) -> Any:
+    """One body and its rules under the node name that PyTorch gives for the input's dimensions."""
+
+    @op("same", name=name, node=node, autocast="lower")
+    def affine(m, input, weight, bias=None):
+        """`input @ weight.T + bias`."""
+        return _affine(m, input, weight, bias)
+
+    @affine.vjp("input")
+    def _(m, g, weight):
+        return m.matmul(g, m.conj(weight))
+
+    @affine.vjp("weight")
+    def _(m, g, input):
+        if len(g.shape) != 2:
+            g, input = m.reshape(g, (-1, g.shape[-1])), m.reshape(input, (-1, input.shape[-1]))
+        return m.matmul(_t(m, g), m.conj(input))
+
+    @affine.vjp("bias")
+    def _(m, g):
+        return m.sum(g, axis=tuple(range(len(g.shape) - 1))) if len(g.shape) != 2 else m.sum(g, axis=0)
+
+    return affine
+
+
+_with_bias = _linear("linear_with_bias", "AddmmBackward0")
+_without_bias = _linear("linear_without_bias", "MmBackward0")
+_with_bias_batched = _linear("linear_with_bias_batched", "ViewBackward0")
+_without_bias_batched = _linear("linear_without_bias_batched", "UnsafeViewBackward0")
+
+
+@composite
+def linear(input, weight, bias=None):
+    """`input @ weight.T + bias`: the input (..., in), the weight (out, in), the bias (out).
+
+    Raises:
+        RuntimeError: where the input's last size is not the weight's.
+    """
+    if len(input.shape) == 2:
+        return _without_bias(input, weight) if bias is None else _with_bias(input, weight, bias)
+    if len(weight.shape) == 1:
+        made = matmul(input, weight)
+        return made if bias is None else made + bias
+    return _without_bias_batched(input, weight) if bias is None else _with_bias_batched(input, weight, bias)
+
+
+@linear.samples
+def _(draw):
+    yield (draw(3, 4), draw(5, 4), draw(5)), {}
+    yield (draw(3, 4), draw(5, 4)), {}
+    yield (draw(2, 3, 4), draw(5, 4), draw(5)), {}
+    yield (draw(2, 3, 4), draw(5, 4)), {}
+    yield (draw(4), draw(5, 4), draw(5)), {}
+
+
+@linear.errors
+def _(draw):
+    yield (draw(3, 4), draw(5, 6)), {}, RuntimeError, "mat1 and mat2 shapes cannot be multiplied (3x4 and 6x5)"
+
+
+def _word(a: Any, b: Any) -> Any:
+    return matmul(a, b)
+
+
+speak(matmul=_word)

@@ -1,0 +1,258 @@
+"""Normalisation over batches, layers and groups: mean zero and variance one, then scale and shift."""
+
+from collections.abc import Iterator
+from math import prod
+from typing import Any
+
+from .._core.op import op
+
+
+def _along(m: Any, v: Any, ndim: int) -> Any:
+    """Per-channel values laid along axis 1 of an input with `ndim` axes."""
+    return m.reshape(v, (v.shape[0], *(1,) * (ndim - 2)))
+
+
+def _channel_sum(m: Any, x: Any) -> Any:
+    """Sums over everything but axis 1, the inner axes first: NumPy adds those pairwise."""
+    if len(x.shape) > 2:
+        x = m.sum(m.reshape(x, (x.shape[0], x.shape[1], -1)), axis=2)
+    return m.sum(x, axis=0)
+
+
+def _others(x: Any) -> int:
+    """How many elements each channel has."""
+    return x.shape[0] * prod(x.shape[2:])
+
+
+def _affine(m: Any, x: Any, mean: Any, rstd: Any, weight: Any, bias: Any) -> Any:
+    """(x - mean) * rstd * weight + bias as one multiplication and one addition."""
+    scale = rstd if weight is None else rstd * weight
+    shift = -mean * scale if bias is None else bias - mean * scale
+    return x * _along(m, scale, len(x.shape)) + _along(m, shift, len(x.shape))
+
+
+@op("same", outputs=("output", "mean", "var"), node="NativeBatchNormBackward0")
+def batch_norm_training(m: Any, input: Any, weight: Any = None, bias: Any = None, *, eps: float = 1e-5) -> Any:
+    """(output, mean, var): the input normalised per channel by the batch's own moments."""
+    n, ndim = _others(input), len(input.shape)
+    mean = _channel_sum(m, input) / n
+    centred = input - _along(m, mean, ndim)
+    var = _channel_sum(m, centred * centred) / n
+    scale = 1 / m.sqrt(var + eps)
+    scale = scale if weight is None else scale * weight
+    made = centred * _along(m, scale, ndim)
+    return made if bias is None else made + _along(m, bias, ndim), mean, var
+
+
+@batch_norm_training.vjp("input")
+def _(m: Any, g: Any, input: Any, weight: Any, out: Any, eps: float) -> Any:
+    (g, g_mean, g_var), (_, mean, var) = g, out
+    n, ndim = _others(input), len(input.shape)
+    centred = input - _along(m, mean, ndim)
+    g = m.zeros_like(input) if g is None else g
+    scale = 1 / m.sqrt(var + eps)
+    slope = _channel_sum(m, g * centred) / (n * (var + eps))
+    scale = scale if weight is None else scale * weight
+    slope, shift = slope * -scale, _channel_sum(m, g) * (scale / -n)
+    shift = shift if g_mean is None else shift + g_mean / n
+    slope = slope if g_var is None else slope + g_var * (2 / n)
+    made = g * _along(m, scale, ndim) + centred * _along(m, slope, ndim)
+    return made + _along(m, shift, ndim)
+
+
+@batch_norm_training.vjp("weight")
+def _(m: Any, g: Any, input: Any, weight_shape: tuple, out: Any, eps: float) -> Any:
+    if g[0] is None:
+        return m.full(weight_shape, 0, input.dtype)
+    centred = input - _along(m, out[1], len(input.shape))
+    return _channel_sum(m, g[0] * centred) / m.sqrt(out[2] + eps)
+
+
+@batch_norm_training.vjp("bias")
+def _(m: Any, g: Any, bias_shape: tuple, input_dtype: Any) -> Any:
+    return m.full(bias_shape, 0, input_dtype) if g[0] is None else _channel_sum(m, g[0])
+
+
+@batch_norm_training.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(4, 3),), {}
+    yield (draw(4, 3), draw(3), draw(3)), {}
+    yield (draw(2, 3, 4), draw(3), draw(3)), {"eps": 0.1}
+    yield (draw(2, 3, 2, 3), draw(3)), {}
+
+
+@op("same", node="NativeBatchNormBackward0")
+def batch_norm_inference(
+    m: Any, input: Any, running_mean: Any, running_var: Any, weight: Any = None, bias: Any = None, *, eps: float = 1e-5
+) -> Any:
+    """The input normalised per channel by given moments."""
+    return _affine(m, input, running_mean, 1 / m.sqrt(running_var + eps), weight, bias)
+
+
+@batch_norm_inference.vjp("input")
+def _(m: Any, g: Any, running_var: Any, weight: Any, eps: float) -> Any:
+    rstd = 1 / m.sqrt(running_var + eps)
+    return g * _along(m, rstd if weight is None else rstd * weight, len(g.shape))
+
+
+@batch_norm_inference.vjp("weight")
+def _(m: Any, g: Any, input: Any, running_mean: Any, running_var: Any, eps: float) -> Any:
+    centred = input - _along(m, running_mean, len(g.shape))
+    return _channel_sum(m, g * centred) / m.sqrt(running_var + eps)
+
+
+@batch_norm_inference.vjp("bias")
+def _(m: Any, g: Any) -> Any:
+    return _channel_sum(m, g)
+
+
+@batch_norm_inference.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(4, 3), draw(3, requires_grad=False), draw(3, low=0.5, high=2, requires_grad=False)), {}
+    moments = draw(3, requires_grad=False), draw(3, low=0.5, high=2, requires_grad=False)
+    yield (draw(2, 3, 4), *moments, draw(3), draw(3)), {"eps": 0.1}
+
+
+def _tail(input: Any, normalized_shape: tuple) -> tuple:
+    """The axes of the input that `normalized_shape` names."""
+    ndim = len(input.shape)
+    return tuple(range(ndim - len(normalized_shape), ndim))
+
+
+def _lead(x: Any, normalized_shape: tuple) -> tuple:
+    return tuple(range(len(x.shape) - len(normalized_shape)))
+
+
+def check_tail(input: Any, normalized_shape: tuple, weight: Any, bias: Any) -> None:
+    """Refuse an input whose last axes are not `normalized_shape`, in PyTorch's words."""
+    count = len(normalized_shape)
+    for name, given in (("weight", weight), ("bias", bias)):
+        if given is not None and given.shape != normalized_shape:
+            raise RuntimeError(
+                f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape "
+                f"{list(given.shape)} and normalized_shape = {list(normalized_shape)}"
+            )
+    if not count:
+        raise RuntimeError(
+            "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one "
+            "element, but got normalized_shape = []"
+        )
+    if input.shape[-count:] != normalized_shape:
+        sizes = ", ".join(map(str, normalized_shape))
+        raise RuntimeError(
+            f"Given normalized_shape=[{sizes}], expected input with shape [*, {sizes}], but got input "
+            f"of size{list(input.shape)}; the last {count} of its sizes must be normalized_shape"
+        )
+
+
+@op("same", keeps=("mean", "rstd"), node="NativeLayerNormBackward0")
+def layer_norm_native(
+    m: Any, input: Any, weight: Any = None, bias: Any = None, *, normalized_shape: tuple, eps: float = 1e-5
+) -> Any:
+    """The input normalised over its last axes, then scaled and shifted."""
+    check_tail(input, normalized_shape, weight, bias)
+    axes, n = _tail(input, normalized_shape), prod(normalized_shape)
+    mean = m.sum(input, axis=axes, keepdims=True) / n
+    centred = input - mean
+    rstd = 1 / m.sqrt(m.sum(centred * centred, axis=axes, keepdims=True) / n + eps)
+    made = centred * rstd
+    made = made if weight is None else made * weight
+    return made if bias is None else made + bias, mean, rstd
+
+
+@layer_norm_native.residuals
+def _(m: Any, input: Any, normalized_shape: tuple, eps: float) -> Any:
+    axes, n = _tail(input, normalized_shape), prod(normalized_shape)
+    mean = m.sum(input, axis=axes, keepdims=True) / n
+    centred = input - mean
+    return mean, 1 / m.sqrt(m.sum(centred * centred, axis=axes, keepdims=True) / n + eps)
+
+
+@layer_norm_native.vjp("input")
+def _(m: Any, g: Any, input: Any, weight: Any, mean: Any, rstd: Any, normalized_shape: tuple) -> Any:
+    axes, n = _tail(input, normalized_shape), prod(normalized_shape)
+    normal, g = (input - mean) * rstd, g if weight is None else g * weight
+    along = m.sum(g * normal, axis=axes, keepdims=True) / n
+    return (g - m.sum(g, axis=axes, keepdims=True) / n - normal * along) * rstd
+
+
+@layer_norm_native.vjp("weight")
+def _(m: Any, g: Any, input: Any, mean: Any, rstd: Any, normalized_shape: tuple) -> Any:
+    return m.sum(g * ((input - mean) * rstd), axis=_lead(g, normalized_shape))
+
+
+@layer_norm_native.vjp("bias")
+def _(m: Any, g: Any, normalized_shape: tuple) -> Any:
+    return m.sum(g, axis=_lead(g, normalized_shape))
+
+
+@layer_norm_native.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {"normalized_shape": (4,)}
+    yield (draw(3, 4), draw(4), draw(4)), {"normalized_shape": (4,)}
+    yield (draw(2, 3, 4), draw(3, 4)), {"normalized_shape": (3, 4), "eps": 0.1}
+    yield (draw(4), draw(4), draw(4)), {"normalized_shape": (4,)}
+
+
+@layer_norm_native.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 5),), {"normalized_shape": (4,)}, RuntimeError, (
+        "Given normalized_shape=[4], expected input with shape [*, 4], but got input of size[3, 5]"
+    )
+
+
+def _grouped(m: Any, x: Any, num_groups: int) -> Any:
+    """(n, c, ...) -> (n, groups, the rest)."""
+    return m.reshape(x, (x.shape[0], num_groups, -1))
+
+
+def _group_moments(m: Any, x: Any, eps: float) -> tuple:
+    """(mean, rstd) of each group of x (n, groups, rest), with the last axis kept."""
+    n = x.shape[2]
+    mean = m.sum(x, axis=2, keepdims=True) / n
+    centred = x - mean
+    return mean, 1 / m.sqrt(m.sum(centred * centred, axis=2, keepdims=True) / n + eps)
+
+
+@op("same", keeps=("mean", "rstd"), node="NativeGroupNormBackward0")
+def group_norm_native(
+    m: Any, input: Any, weight: Any = None, bias: Any = None, *, num_groups: int, eps: float = 1e-5
+) -> Any:
+    """The input normalised over each group of channels, then scaled and shifted per channel."""
+    x, ndim = _grouped(m, input, num_groups), len(input.shape)
+    mean, rstd = _group_moments(m, x, eps)
+    made = m.reshape((x - mean) * rstd, input.shape)
+    made = made if weight is None else made * _along(m, weight, ndim)
+    return made if bias is None else made + _along(m, bias, ndim), mean, rstd
+
+
+@group_norm_native.residuals
+def _(m: Any, input: Any, num_groups: int, eps: float) -> Any:
+    return _group_moments(m, _grouped(m, input, num_groups), eps)
+
+
+@group_norm_native.vjp("input")
+def _(m: Any, g: Any, input: Any, weight: Any, mean: Any, rstd: Any, num_groups: int) -> Any:
+    g = g if weight is None else g * _along(m, weight, len(g.shape))
+    x, g = _grouped(m, input, num_groups), _grouped(m, g, num_groups)
+    normal, n = (x - mean) * rstd, x.shape[2]
+    along = m.sum(g * normal, axis=2, keepdims=True) / n
+    return m.reshape((g - m.sum(g, axis=2, keepdims=True) / n - normal * along) * rstd, input.shape)
+
+
+@group_norm_native.vjp("weight")
+def _(m: Any, g: Any, input: Any, mean: Any, rstd: Any, num_groups: int) -> Any:
+    normal = (_grouped(m, input, num_groups) - mean) * rstd
+    return _channel_sum(m, g * m.reshape(normal, input.shape))
+
+
+@group_norm_native.vjp("bias")
+def _(m: Any, g: Any) -> Any:
+    return _channel_sum(m, g)
+
+
+@group_norm_native.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(2, 4),), {"num_groups": 2}
+    yield (draw(2, 4, 3), draw(4), draw(4)), {"num_groups": 2}
+    yield (draw(2, 4, 2, 2), draw(4)), {"num_groups": 4, "eps": 0.1}

@@ -1,0 +1,144 @@
+"""Padding: more elements before and after each axis, constant or taken from the axis itself."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from .._core.op import op
+from .ranks import ranked
+
+Widths = tuple[int, ...]
+
+
+def per_axis(pad: Widths, ndim: int) -> list:
+    """PyTorch's flat pad, last axis first, as (before, after) of each axis, first axis first."""
+    pairs = [(pad[i], pad[i + 1]) for i in range(0, len(pad), 2)]
+    return [(0, 0)] * (ndim - len(pairs)) + pairs[::-1]
+
+
+def _within(widths: list, shape: tuple) -> tuple:
+    """The key of what negative widths leave."""
+    return tuple(slice(max(0, -a), n - max(0, -b)) for n, (a, b) in zip(shape, widths))
+
+
+def _resized(m: Any, x: Any, widths: list, value: Any) -> Any:
+    """x padded where widths are positive, cut where they are negative."""
+    if any(a < 0 or b < 0 for a, b in widths):
+        x = m.index(x, _within(widths, x.shape))
+        widths = [(max(a, 0), max(b, 0)) for a, b in widths]
+    return m.pad(x, widths, value)
+
+
+@op("move", node="ConstantPadNdBackward0")
+def constant_pad_nd(m: Any, input: Any, *, pad: Widths, value: float = 0) -> Any:
+    """The input with `value` around it; negative widths cut."""
+    widths = per_axis(pad, len(input.shape))
+    if len(pad) % 2 or len(pad) > 2 * len(input.shape):
+        raise RuntimeError(
+            f"Length of pad should be no more than twice the number of dimensions of the input, and "
+            f"even. Pad length is {len(pad)} while the input has {len(input.shape)} dimensions."
+        )
+    if any(n + a + b < 0 for n, (a, b) in zip(input.shape, widths)):
+        raise RuntimeError(
+            f"The input size {list(input.shape)}, plus negative padding {list(pad)}, resulted in a "
+            "negative output size, which is invalid."
+        )
+    return _resized(m, input, widths, value)
+
+
+@constant_pad_nd.vjp("input")
+def _(m: Any, g: Any, input_shape: tuple, pad: Widths) -> Any:
+    widths = [(-a, -b) for a, b in per_axis(pad, len(input_shape))]
+    return _resized(m, g, widths, 0)
+
+
+@constant_pad_nd.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {"pad": (1, 2)}
+    yield (draw(3, 4),), {"pad": (1, 0, 2, 1), "value": 5.0}
+    yield (draw(3, 4),), {"pad": (-1, 2, 0, -2)}
+
+
+def _slice(m: Any, x: Any, axis: int, start: int, stop: int) -> Any:
+    return m.index(x, (*(slice(None),) * axis, slice(start, stop)))
+
+
+def _edge(m: Any, x: Any, axis: int, start: int, stop: int, count: int) -> Any:
+    part = _slice(m, x, axis, start, stop)
+    return m.broadcast_to(part, (*x.shape[:axis], count, *x.shape[axis + 1 :]))
+
+
+def _mirrored(m: Any, x: Any, axis: int, before: int, after: int) -> Any:
+    n, parts = x.shape[axis], [x]
+    if before:
+        parts.insert(0, m.flip(_slice(m, x, axis, 1, before + 1), axis))
+    if after:
+        parts.append(m.flip(_slice(m, x, axis, n - 1 - after, n - 1), axis))
+    return m.concat(parts, axis=axis)
+
+
+def _repeated(m: Any, x: Any, axis: int, before: int, after: int) -> Any:
+    n, parts = x.shape[axis], [x]
+    if before:
+        parts.insert(0, _edge(m, x, axis, 0, 1, before))
+    if after:
+        parts.append(_edge(m, x, axis, n - 1, n, after))
+    return m.concat(parts, axis=axis)
+
+
+def _wrapped(m: Any, x: Any, axis: int, before: int, after: int) -> Any:
+    n, parts = x.shape[axis], [x]
+    if before:
+        parts.insert(0, _slice(m, x, axis, n - before, n))
+    if after:
+        parts.append(_slice(m, x, axis, 0, after))
+    return m.concat(parts, axis=axis)
+
+
+def _each_axis(m: Any, x: Any, pad: Widths, extend: Any) -> Any:
+    for axis, (before, after) in enumerate(per_axis(pad, len(x.shape))):
+        if before < 0 or after < 0:
+            n = x.shape[axis]
+            x = _slice(m, x, axis, max(0, -before), n - max(0, -after))
+        if before > 0 or after > 0:
+            x = extend(m, x, axis, max(before, 0), max(after, 0))
+    return x
+
+
+def _check_widths(name: str, x: Any, pad: Widths, whole: int) -> None:
+    """Widths that take from the axis itself must be shorter than it (or, whole = 0, no longer)."""
+    for axis, (before, after) in enumerate(per_axis(pad, len(x.shape))):
+        n = x.shape[axis]
+        if max(before, after) > n - whole:
+            what = "Padding size should be less than the corresponding input dimension" if whole else (
+                "Padding value causes wrapping around more than once"
+            )
+            raise RuntimeError(
+                f"{what}, but got: padding ({before}, {after}) at dimension {axis} of input "
+                f"{list(x.shape)}"
+            )
+
+
+@ranked("move", "ReflectionPad1DBackward0", "ReflectionPad2DBackward0", "ReflectionPad3DBackward0")
+def reflection_pad(m: Any, input: Any, *, pad: Widths) -> Any:
+    """The input mirrored at its ends, the end elements not repeated."""
+    _check_widths("reflection_pad", input, pad, 1)
+    return _each_axis(m, input, pad, _mirrored)
+
+
+@ranked("move", "ReplicationPad1DBackward0", "ReplicationPad2DBackward0", "ReplicationPad3DBackward0")
+def replication_pad(m: Any, input: Any, *, pad: Widths) -> Any:
+    """The input with its end elements repeated."""
+    return _each_axis(m, input, pad, _repeated)
+
+
+@op("move", node="CopySlices")
+def circular_pad(m: Any, input: Any, *, pad: Widths) -> Any:
+    """The input as if its ends were joined."""
+    _check_widths("circular_pad", input, pad, 0)
+    return _each_axis(m, input, pad, _wrapped)
+
+
+@circular_pad.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(1, 2, 4),), {"pad": (1, 2)}
+    yield (draw(1, 2, 3, 4),), {"pad": (1, 2, 3, 0)}

@@ -1,0 +1,296 @@
+"""Outer and inner products, and products added to a third tensor: addmv, addr, baddbmm, addbmm."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from .._core import dtypes
+from .._core.op import composite, op
+
+
+def adjoint(m: Any, x: Any) -> Any:
+    """The last two axes swapped, and conjugated where complex."""
+    n = len(x.shape)
+    return m.conj(m.permute_dims(x, (*range(n - 2), n - 1, n - 2)))
+
+
+def _column(m: Any, v: Any) -> Any:
+    return m.reshape(v, (-1, 1))
+
+
+def _row(m: Any, v: Any) -> Any:
+    return m.reshape(v, (1, -1))
+
+
+# -- vectors
+
+
+def _vectors(a: Any, b: Any, name: str) -> None:
+    if len(a.shape) != 1 or len(b.shape) != 1:
+        raise RuntimeError(
+            f"1D tensors expected, but got {len(a.shape)}D and {len(b.shape)}D tensors; {name} takes "
+            "vectors, use matmul for matrices"
+        )
+    if a.dtype != b.dtype:
+        found, other = (dtypes.of(x.dtype).type_name for x in (a, b))
+        raise RuntimeError(
+            f"{name} : expected both vectors to have same dtype, but found {found} and {other}"
+        )
+    if a.shape != b.shape:
+        raise RuntimeError(
+            f"inconsistent tensor size, expected tensor [{a.shape[0]}] and src [{b.shape[0]}] to have the "
+            f"same number of elements, but got {a.shape[0]} and {b.shape[0]} elements respectively"
+        )
+
+
+def _dotted(m: Any, a: Any, b: Any) -> Any:
+    return m.reshape(m.matmul(_row(m, a), _column(m, b)), ())
+
+
+@op("reduce")
+def vdot(m: Any, input: Any, other: Any) -> Any:
+    """Dot product with the first vector conjugated."""
+    _vectors(input, other, "vdot")
+    return _dotted(m, m.conj(input), other)
+
+
+@vdot.vjp("input")
+def _(m: Any, g: Any, other: Any) -> Any:
+    return m.conj(g) * other
+
+
+@vdot.vjp("other")
+def _(m: Any, g: Any, input: Any) -> Any:
+    return g * input
+
+
+@vdot.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(4), draw(4)), {}
+    yield (draw(0), draw(0)), {}
+    yield (draw.ints(4, low=-3, high=4), draw.ints(4, low=-3, high=4)), {}
+
+
+@vdot.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4), draw(4)), {}, RuntimeError, "1D tensors expected, but got 2D and 1D tensors"
+    yield (draw(3), draw(4)), {}, RuntimeError, "inconsistent tensor size, expected tensor [3] and src [4] to have the same number of elements"
+
+
+@composite
+def outer(input: Any, vec2: Any) -> Any:
+    """All products of an element of one vector with an element of another: (n,), (k,) -> (n, k)."""
+    for x, name in ((input, "self"), (vec2, "vec2")):
+        if x.ndim != 1:
+            raise RuntimeError(f"outer: Expected 1-D argument {name}, but got {x.ndim}-D")
+    return input.reshape(-1, 1) * vec2
+
+
+@composite
+def ger(input: Any, vec2: Any) -> Any:
+    """Alias of `outer`."""
+    return outer(input, vec2)
+
+
+@outer.samples
+@ger.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3), draw(4)), {}
+
+
+@outer.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4), draw(4)), {}, RuntimeError, "outer: Expected 1-D argument self, but got 2-D"
+
+
+@composite
+def inner(input: Any, other: Any) -> Any:
+    """Sum of products over the last dimension of both."""
+    if input.ndim == 0 or other.ndim == 0:
+        return input * other
+    if input.shape[-1] != other.shape[-1]:
+        raise RuntimeError(
+            "inner() the last dimension must match on both input tensors but got shapes "
+            f"{list(input.shape)} and {list(other.shape)}"
+        )
+    n = input.shape[-1]
+    made = input.reshape(-1, n) @ other.reshape(-1, n).t()
+    return made.reshape(*input.shape[:-1], *other.shape[:-1])
+
+
+@inner.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3), draw(3)), {}
+    yield (draw(2, 3), draw(4, 3)), {}
+    yield (draw(2, 4, 3), draw(3)), {}
+    yield (draw(), draw(2, 3)), {}
+
+
+@inner.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4), draw(4, 5)), {}, RuntimeError, "inner() the last dimension must match on both input tensors but got shapes [3, 4] and [4, 5]"
+
+
+# -- matrices
+
+
+def _check_mv(a: Any, v: Any) -> None:
+    if len(a.shape) != 2 or len(v.shape) != 1:
+        raise RuntimeError(f"vector + matrix @ vector expected, got 1, {len(a.shape)}, {len(v.shape)}")
+    if a.shape[1] != v.shape[0]:
+        raise RuntimeError(
+            f"size mismatch, got input ({a.shape[0]}), mat ({a.shape[0]}x{a.shape[1]}), vec ({v.shape[0]}); "
+            "the matrix needs as many columns as the vector has elements"
+        )
+
+
+def _check_bmm(a: Any, b: Any, first: str = "batch1", second: str = "batch2") -> None:
+    for x, name in ((a, first), (b, second)):
+        if len(x.shape) != 3:
+            raise RuntimeError(f"{name} must be a 3D tensor, but its shape is {tuple(x.shape)}")
+    expected = [a.shape[0], a.shape[2]]
+    if [*b.shape[:2]] != expected:
+        raise RuntimeError(
+            f"Expected size for first two dimensions of batch2 tensor to be: {expected} but got: "
+            f"{[*b.shape[:2]]}."
+        )
+
+
+# -- beta * input + alpha * product
+
+
+def _plus(m: Any, input: Any, product: Any, beta: Any, alpha: Any) -> Any:
+    """beta * input + alpha * product; with beta 0 the input's NaNs do not count."""
+    shape, target = tuple(input.shape), tuple(product.shape)
+    for i in range(1, len(shape) + 1):
+        want = target[-i] if i <= len(target) else None
+        if want is None or shape[-i] not in (1, want):
+            raise RuntimeError(
+                f"The expanded size of the tensor ({want}) must match the existing size ({shape[-i]}) at "
+                f"non-singleton dimension {len(target) - i}.  Target sizes: {list(target)}.  Tensor sizes: "
+                f"{list(shape)}"
+            )
+    product = product if alpha == 1 else product * alpha
+    if beta == 0:
+        return product
+    return product + (input if beta == 1 else input * beta)
+
+
+def _scaled(g: Any, factor: Any) -> Any:
+    return g if factor == 1 else g * factor
+
+
+def _first(m: Any, g: Any, beta: Any) -> Any:
+    return _scaled(g, beta)
+
+
+@op("same", broadcasts=True, autocast="lower")
+def addmv(m: Any, input: Any, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
+    """beta * input + alpha * (mat @ vec)."""
+    _check_mv(mat, vec)
+    return _plus(m, input, m.reshape(m.matmul(mat, _column(m, vec)), (-1,)), beta, alpha)
+
+
+addmv.vjp("input")(_first)
+
+
+@addmv.vjp("mat")
+def _(m: Any, g: Any, vec: Any, alpha: Any) -> Any:
+    return _column(m, _scaled(g, alpha)) * m.conj(vec)
+
+
+@addmv.vjp("vec")
+def _(m: Any, g: Any, mat: Any, alpha: Any) -> Any:
+    return m.reshape(m.matmul(adjoint(m, mat), _column(m, _scaled(g, alpha))), (-1,))
+
+
+@addmv.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3), draw(3, 4), draw(4)), {}
+    yield (draw(1), draw(3, 4), draw(4)), {"beta": 0.5, "alpha": -2}
+
+
+@addmv.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(3), draw(3, 4), draw(3)), {}, RuntimeError, "size mismatch, got input (3), mat (3x4), vec (3)"
+
+
+@op("same", broadcasts=True)
+def addr(m: Any, input: Any, vec1: Any, vec2: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
+    """beta * input + alpha * outer(vec1, vec2)."""
+    return _plus(m, input, _column(m, vec1) * vec2, beta, alpha)
+
+
+addr.vjp("input")(_first)
+
+
+@addr.vjp("vec1")
+def _(m: Any, g: Any, vec2: Any, alpha: Any) -> Any:
+    return m.reshape(m.matmul(_scaled(g, alpha), _column(m, m.conj(vec2))), (-1,))
+
+
+@addr.vjp("vec2")
+def _(m: Any, g: Any, vec1: Any, alpha: Any) -> Any:
+    return m.reshape(m.matmul(_row(m, m.conj(vec1)), _scaled(g, alpha)), (-1,))
+
+
+@addr.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4), draw(3), draw(4)), {}
+    yield (draw(4), draw(3), draw(4)), {"beta": 2, "alpha": 0.5}
+
+
+@addr.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4), draw(4), draw(3)), {}, RuntimeError, "The expanded size of the tensor (3) must match the existing size (4) at non-singleton dimension 1.  Target sizes: [4, 3].  Tensor sizes: [3, 4]"
+
+
+@op("same", broadcasts=True, autocast="lower")
+def baddbmm(m: Any, input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
+    """beta * input + alpha * bmm(batch1, batch2)."""
+    _check_bmm(batch1, batch2)
+    return _plus(m, input, m.matmul(batch1, batch2), beta, alpha)
+
+
+baddbmm.vjp("input")(_first)
+
+
+@baddbmm.vjp("batch1")
+def _(m: Any, g: Any, batch2: Any, alpha: Any) -> Any:
+    return m.matmul(_scaled(g, alpha), adjoint(m, batch2))
+
+
+@baddbmm.vjp("batch2")
+def _(m: Any, g: Any, batch1: Any, alpha: Any) -> Any:
+    return m.matmul(adjoint(m, batch1), _scaled(g, alpha))
+
+
+@op("same", broadcasts=True, autocast="lower")
+def addbmm(m: Any, input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
+    """beta * input + alpha * the sum over the batch of bmm(batch1, batch2)."""
+    _check_bmm(batch1, batch2)
+    return _plus(m, input, m.sum(m.matmul(batch1, batch2), axis=0), beta, alpha)
+
+
+addbmm.vjp("input")(_first)
+
+
+@addbmm.vjp("batch1")
+def _(m: Any, g: Any, batch2: Any, alpha: Any) -> Any:
+    return m.matmul(_scaled(g, alpha), adjoint(m, batch2))
+
+
+@addbmm.vjp("batch2")
+def _(m: Any, g: Any, batch1: Any, alpha: Any) -> Any:
+    return m.matmul(adjoint(m, batch1), _scaled(g, alpha))
+
+
+@baddbmm.samples
+@addbmm.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 5), draw(2, 3, 4), draw(2, 4, 5)), {}
+    yield (draw(5), draw(2, 3, 4), draw(2, 4, 5)), {"beta": 0.5, "alpha": -2}
+
+
+@baddbmm.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4), draw(2, 3, 4), draw(2, 4, 5)), {}, RuntimeError, "The expanded size of the tensor (5) must match the existing size (4) at non-singleton dimension 2.  Target sizes: [2, 3, 5].  Tensor sizes: [3, 4]"

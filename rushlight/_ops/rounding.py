@@ -1,0 +1,214 @@
+"""Rounding to whole numbers, and division with a whole quotient."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from .._core.kinds import speak
+from .._core.op import op
+from .refusal import BOOL, COMPLEX, INTEGER, is_integral_array, not_implemented, refuse
+
+
+def _rounded(m: Any, kernel: str, word: Any, input: Any) -> Any:
+    """`word(input)`; integers are whole already, and a result is never its argument's memory."""
+    if kernel.startswith("round"):
+        refuse(f"{kernel}_vml_cpu", input, BOOL, COMPLEX)
+    else:
+        refuse(f"{kernel}_vml_cpu", input, BOOL)
+        _refuse_complex(kernel, m, input)
+    return input + 0 if is_integral_array(m, input) else word(input)
+
+
+def _refuse_complex(name: str, m: Any, input: Any) -> None:
+    if m.isdtype(input.dtype, "complex floating"):
+        raise NotImplementedError(
+            f"{name} is not supported for complex inputs; round input.real and input.imag apart"
+        )
+
+
+@op("pointwise", reference="numpy.floor")
+def floor(m: Any, input: Any) -> Any:
+    """The largest whole number not above each element."""
+    return _rounded(m, "floor", m.floor, input)
+
+
+@op("pointwise", reference="numpy.ceil")
+def ceil(m: Any, input: Any) -> Any:
+    """The smallest whole number not below each element."""
+    return _rounded(m, "ceil", m.ceil, input)
+
+
+@op("pointwise", reference="numpy.trunc")
+def trunc(m: Any, input: Any) -> Any:
+    """Each element without its fraction: rounded towards zero."""
+    return _rounded(m, "trunc", m.trunc, input)
+
+
+fix = trunc
+
+
+@op("pointwise")
+def round(m: Any, input: Any, *, decimals: int = 0) -> Any:
+    """The nearest whole number, halves to the even one; or the nearest 10**-decimals."""
+    if decimals == 0:
+        return _rounded(m, "round", m.round, input)
+    refuse("round_vml_cpu", input, BOOL, INTEGER, COMPLEX)
+    scale = 10.0 ** abs(decimals)
+    return m.round(input * scale) / scale if decimals > 0 else m.round(input / scale) * scale
+
+
+@round.defined_as
+def _(np: Any, input: Any, decimals: int = 0) -> Any:
+    return np.round(input, decimals)
+
+
+@floor.vjp("input")
+@ceil.vjp("input")
+@trunc.vjp("input")
+@round.vjp("input")
+def _(m: Any, g: Any) -> Any:
+    return m.zeros_like(g)
+
+
+@op("pointwise")
+def frac(m: Any, input: Any) -> Any:
+    """The fraction of each element, with its sign."""
+    refuse("frac_cpu", input, BOOL, INTEGER, COMPLEX)
+    return input - m.trunc(input)
+
+
+@frac.vjp("input")
+def _(m: Any, g: Any) -> Any:
+    return g
+
+
+@frac.defined_as
+def _(np: Any, input: Any) -> Any:
+    return np.modf(input)[0]
+
+
+def _whole_quotient(m: Any, kernel: str, input: Any, other: Any) -> None:
+    """What division with a whole quotient refuses: masks, complex numbers, integers by zero."""
+    array = other if hasattr(other, "dtype") else input
+    refuse(kernel, array, BOOL, COMPLEX)
+    if is_integral_array(m, array):
+        m.check(other != 0, "ZeroDivisionError: `other` has a zero", RuntimeError)
+
+
+@op("pointwise", node="NotImplemented", reference="numpy.floor_divide")
+def floor_divide(m: Any, input: Any, other: Any) -> Any:
+    """The quotient, rounded down."""
+    _whole_quotient(m, "div_floor_cpu", input, other)
+    return m.floor_divide(input, other)
+
+
+@floor_divide.vjp("input", "other")
+def _(m: Any, g: Any) -> Any:
+    raise not_implemented("floor_divide")
+
+
+@op(
+    "pointwise",
+    node=lambda n: f"RemainderBackward{int('other' not in n)}",
+    reference="numpy.remainder",
+)
+def remainder(m: Any, input: Any, other: Any) -> Any:
+    """What division with the quotient rounded down leaves: it has the sign of `other`."""
+    _whole_quotient(m, "remainder_cpu", input, other)
+    return m.remainder(input, other)
+
+
+@remainder.vjp("input")
+def _(m: Any, g: Any) -> Any:
+    return g
+
+
+@remainder.vjp("other")
+def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+    return -g * m.floor(input / other)
+
+
+@op("pointwise", node=lambda n: f"FmodBackward{int('other' not in n)}", reference="numpy.fmod")
+def fmod(m: Any, input: Any, other: Any) -> Any:
+    """What division with the quotient rounded towards zero leaves: it has the sign of `input`."""
+    _whole_quotient(m, "fmod_cpu", input, other)
+    return m.fmod(input, other)
+
+
+@fmod.vjp("input")
+def _(m: Any, g: Any) -> Any:
+    return g
+
+
+@fmod.vjp("other")
+def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+    return -g * m.trunc(input / other)
+
+
+@floor.samples
+@ceil.samples
+@trunc.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4, low=-5, high=5),), {}
+    yield (draw.ints(3, 4, low=-5, high=5),), {}
+
+
+@round.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4, low=-50, high=50),), {}
+    yield (draw(3, 4),), {"decimals": 1}
+    yield (draw(3, 4, low=-500, high=500),), {"decimals": -2}
+    yield (draw.ints(3, low=-5, high=5),), {}
+
+
+@floor_divide.samples
+@remainder.samples
+@fmod.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4, low=-9, high=9), draw(4, low=1, high=3)), {}
+    yield (draw(3, 4, low=-9, high=9), 2.5), {}
+    yield (draw(3, 4, low=-9, high=9), -2), {}
+    yield (draw.ints(3, 4, low=-9, high=9), draw.ints(4, low=1, high=4)), {}
+    yield (draw.ints(3, 4, low=-9, high=9), -3), {}
+    yield (draw.ints(3, 4, low=-9, high=9), 1.5), {}
+
+
+@floor_divide.errors
+@remainder.errors
+@fmod.errors
+def _(draw: Any) -> Iterator:
+    yield (draw.ints(3, low=1, high=4), 0), {}, RuntimeError, "ZeroDivisionError"
+    yield (
+        (draw.bools(3), draw.bools(3)),
+        {},
+        NotImplementedError,
+        "_cpu\" not implemented for 'Bool'",
+    )
+
+
+@floor.errors
+@ceil.errors
+@trunc.errors
+def _(draw: Any) -> Iterator:
+    yield (draw.bools(3),), {}, NotImplementedError, "_vml_cpu\" not implemented for 'Bool'"
+    yield (
+        (draw(3, dtype="complex"),),
+        {},
+        NotImplementedError,
+        "is not supported for complex inputs",
+    )
+
+
+@frac.errors
+def _(draw: Any) -> Iterator:
+    yield (draw.ints(3, low=1, high=4),), {}, NotImplementedError, "not implemented for 'Long'"
+
+
+speak(
+    floor=floor,
+    ceil=ceil,
+    trunc=trunc,
+    round=round,
+    floor_divide=floor_divide,
+    remainder=remainder,
+    fmod=fmod,
+)

@@ -1,0 +1,179 @@
+"""Running results along one axis: cumsum, cumprod, cummax, cummin, logcumsumexp."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from .._core import dtypes
+from .._core.errors import dim_of
+from .._core.kinds import speak
+from .._core.op import op
+from .dims import part
+from .extrema import refuse_complex, scattered
+
+
+def _reversed(m: Any, word: Any, x: Any, axis: int) -> Any:
+    """A running word from the far end."""
+    return m.flip(word(m.flip(x, axis), axis), axis)
+
+
+def _wide(m: Any, input: Any, dtype: Any) -> Any:
+    """The input in `dtype`; integers in int64 where none is given."""
+    if dtype is not None:
+        return m.astype(input, dtype)
+    floats = m.isdtype(input.dtype, "real floating") or m.isdtype(input.dtype, "complex floating")
+    return input if floats else m.astype(input, m.int64)
+
+
+@op("reduce")
+def cumsum(m: Any, input: Any, *, dim: int, dtype: Any = None) -> Any:
+    """Running sums along `dim`; integers add up in int64."""
+    axis = dim_of(dim, len(input.shape))
+    input = _wide(m, input, dtype)
+    return m.cumulative_sum(input, axis) if input.shape else input + 0
+
+
+@cumsum.vjp("input")
+def _(m: Any, g: Any, dim: int) -> Any:
+    return _reversed(m, m.cumulative_sum, g, dim_of(dim, len(g.shape))) if g.shape else g
+
+
+@op("reduce")
+def cumprod(m: Any, input: Any, *, dim: int, dtype: Any = None) -> Any:
+    """Running products along `dim`; integers multiply in int64."""
+    axis = dim_of(dim, len(input.shape))
+    input = _wide(m, input, dtype)
+    return m.cumulative_prod(input, axis) if input.shape else input + 0
+
+
+def _shifted(m: Any, x: Any, axis: int, steps: int) -> Any:
+    """`x` moved `steps` towards the front of `axis`, zeros entering at the end."""
+    shape = x.shape
+    zeros = m.full((*shape[:axis], steps, *shape[axis + 1 :]), 0, x.dtype)
+    return m.concat([m.index(x, part(axis, steps, None)), zeros], axis=axis)
+
+
+def recurrence_from_end(m: Any, factors: Any, x: Any, axis: int) -> Any:
+    """y with y[k] = x[k] + factors[k] * y[k + 1] along `axis`, in log2(n) doubling steps.
+
+    It only adds and multiplies, so it is right where factors are zero and to any order of derivative.
+    """
+    steps = 1
+    while steps < x.shape[axis]:
+        x = x + factors * _shifted(m, x, axis, steps)
+        factors = factors * _shifted(m, factors, axis, steps)
+        steps *= 2
+    return x
+
+
+@cumprod.vjp("input")
+def _(m: Any, g: Any, input: Any, dim: int) -> Any:
+    if not g.shape or 0 in g.shape:
+        return g
+    axis = dim_of(dim, len(g.shape))
+    x = m.astype(m.conj(input), g.dtype)
+    ones = m.full((*x.shape[:axis], 1, *x.shape[axis + 1 :]), 1, x.dtype)
+    before = m.index(x, part(axis, 0, x.shape[axis] - 1))
+    before = m.cumulative_prod(m.concat([ones, before], axis=axis), axis)
+    return before * recurrence_from_end(m, _shifted(m, x, axis, 1), g, axis)
+
+
+@cumsum.samples
+@cumprod.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {"dim": 1}
+    yield (draw(3, 4),), {"dim": 0}
+    yield (draw(2, 3, 2),), {"dim": -2}
+    yield (draw(),), {"dim": 0}
+    yield (draw(0, 3),), {"dim": 0}
+    yield (draw.ints(3, 4, low=-3, high=4),), {"dim": 1}
+    yield (draw.bools(5),), {"dim": 0}
+
+
+@cumsum.errors
+@cumprod.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {"dim": 2}, IndexError, "Dimension out of range (expected to be in range of [-2, 1], but got 2)"
+
+
+@op("reduce", outputs=("values", "indices"), returns="cummax")
+def cummax(m: Any, input: Any, *, dim: int) -> Any:
+    """Running maximum along `dim`, and the latest index that reached it."""
+    axis = dim_of(dim, len(input.shape))
+    refuse_complex(m, input, "cummax_cpu")
+    return m.cumulative_max(input, axis)
+
+
+@op("reduce", outputs=("values", "indices"), returns="cummin")
+def cummin(m: Any, input: Any, *, dim: int) -> Any:
+    """Running minimum along `dim`, and the latest index that reached it."""
+    axis = dim_of(dim, len(input.shape))
+    refuse_complex(m, input, "cummin_cpu")
+    return m.cumulative_min(input, axis)
+
+
+@cummax.vjp("input")
+@cummin.vjp("input")
+def _(m: Any, g: tuple, out: tuple, input_shape: tuple, dim: int) -> Any:
+    return scattered(m, g[0], out[1], input_shape, dim, True)
+
+
+@cummax.samples
+@cummin.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {"dim": 1}
+    yield (draw(3, 4),), {"dim": 0}
+    yield (draw(),), {"dim": 0}
+    yield (draw(0, 3),), {"dim": 0}
+    yield (draw.ints(3, 4, low=-3, high=4),), {"dim": -1}
+
+
+def _log_add(m: Any, a: Any, b: Any) -> Any:
+    """log(exp(a) + exp(b)); two equal infinities give themselves."""
+    top = m.maximum(a, b)
+    base = m.where(m.isinf(top), 0, top)
+    return base + m.log(m.exp(a - base) + m.exp(b - base))
+
+
+@op("reduce")
+def logcumsumexp(m: Any, input: Any, *, dim: int) -> Any:
+    """Logarithm of the running sum of exponentials along `dim`, without overflow."""
+    axis = dim_of(dim, len(input.shape))
+    if not m.isdtype(input.dtype, "real floating"):
+        raise NotImplementedError(
+            f"\"logcumsumexp_out_cpu\" not implemented for '{dtypes.of(input.dtype).type_name}'; "
+            "it takes real floating point tensors"
+        )
+    steps = 1
+    while input.shape and steps < input.shape[axis]:
+        shape = (*input.shape[:axis], steps, *input.shape[axis + 1 :])
+        first = m.index(input, part(axis, 0, input.shape[axis] - steps))
+        padded = m.concat([m.full(shape, -float("inf"), input.dtype), first], axis=axis)
+        input = _log_add(m, input, padded)
+        steps *= 2
+    return input if steps > 1 else input + 0
+
+
+@logcumsumexp.vjp("input")
+def _(m: Any, g: Any, input: Any, out: Any, dim: int) -> Any:
+    # g_x[k] = sum over i >= k of g[i] exp(x[k] - out[i]); every ratio exp(out[k] - out[k + 1]) is <= 1
+    if not g.shape or 0 in g.shape:
+        return g
+    axis = dim_of(dim, len(g.shape))
+    shape = (*g.shape[:axis], 1, *g.shape[axis + 1 :])
+    later = m.concat([m.index(out, part(axis, 1, None)), m.full(shape, float("inf"), g.dtype)], axis=axis)
+    return recurrence_from_end(m, m.exp(out - later), g, axis) * m.exp(input - out)
+
+
+@logcumsumexp.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {"dim": 1}
+    yield (draw(5, 2),), {"dim": 0}
+    yield (draw(),), {"dim": 0}
+
+
+speak(
+    cumulative_sum=lambda x, axis: cumsum(x, axis),
+    cumulative_prod=lambda x, axis: cumprod(x, axis),
+    cumulative_max=lambda x, axis: tuple(cummax(x, axis)),
+    cumulative_min=lambda x, axis: tuple(cummin(x, axis)),
+)

@@ -1,0 +1,78 @@
+"""Softmax and its logarithm: positive numbers that add up to one along an axis."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from .._core.op import op
+from .activation import floating
+from .dims import one_axis
+
+
+def _axis(input: Any, dim: int) -> int | None:
+    """The axis for reducing words; None (all of nothing) for a zero-dimensional input."""
+    ndim = len(input.shape)
+    return one_axis(dim, ndim) if ndim else one_axis(dim, 0) or None
+
+
+def _prepared(m: Any, input: Any, dtype: Any, kernel: str) -> Any:
+    if dtype is not None:
+        input = m.astype(input, dtype)
+    floating(m, input, kernel)
+    return input
+
+
+def _empty(input: Any) -> bool:
+    return 0 in input.shape
+
+
+@op("reduce")
+def softmax(m: Any, input: Any, *, dim: int, dtype: Any = None) -> Any:
+    """exp(x) divided by its sum along `dim`."""
+    axis = _axis(input, dim)
+    input = _prepared(m, input, dtype, "softmax_lastdim_kernel_impl")
+    if _empty(input):
+        return input * 1
+    e = m.exp(input - m.max(input, axis=axis, keepdims=True))
+    return e / m.sum(e, axis=axis, keepdims=True)
+
+
+@softmax.vjp("input")
+def _(m: Any, g: Any, out: Any, dim: int) -> Any:
+    weighted = g * out
+    return weighted - out * m.sum(weighted, axis=dim if out.shape else None, keepdims=True)
+
+
+@op("reduce")
+def log_softmax(m: Any, input: Any, *, dim: int, dtype: Any = None) -> Any:
+    """The logarithm of softmax, computed without taking one of a tiny number."""
+    axis = _axis(input, dim)
+    input = _prepared(m, input, dtype, "log_softmax_lastdim_kernel_impl")
+    if _empty(input):
+        return input * 1
+    z = input - m.max(input, axis=axis, keepdims=True)
+    return z - m.log(m.sum(m.exp(z), axis=axis, keepdims=True))
+
+
+@log_softmax.vjp("input")
+def _(m: Any, g: Any, out: Any, dim: int) -> Any:
+    return g - m.exp(out) * m.sum(g, axis=dim if out.shape else None, keepdims=True)
+
+
+@softmax.samples
+@log_softmax.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {"dim": 1}
+    yield (draw(3, 4),), {"dim": 0}
+    yield (draw(2, 3, 4),), {"dim": -2}
+    yield (draw(),), {"dim": 0}
+    yield (draw(0, 3),), {"dim": 1}
+    yield (draw(3, 4, low=-1000, high=1000),), {"dim": -1}
+
+
+@softmax.errors
+@log_softmax.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {"dim": 2}, IndexError, (
+        "Dimension out of range (expected to be in range of [-2, 1], but got 2)"
+    )
+    yield (draw.ints(3, low=0, high=5),), {"dim": 0}, RuntimeError, "not implemented for 'Long'"

@@ -1,0 +1,233 @@
+"""Order: sort, argsort, topk, kthvalue, searchsorted, bucketize, isin."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from .._core.errors import dim_of
+from .._core.kinds import DIFFERENTIABLE, speak
+from .._core.op import composite, op
+from .dims import drop, part
+from .extrema import scattered
+
+
+def _orderable(m: Any, x: Any, name: str) -> None:
+    if m.isdtype(x.dtype, "complex floating"):
+        raise RuntimeError(f"{name} does not support complex dtypes on CPU; sort by input.abs() instead")
+
+
+@op("reduce", outputs=("values", "indices"), returns="sort")
+def sort(m: Any, input: Any, *, dim: int = -1, descending: bool = False, stable: bool = True) -> Any:
+    """Sorted values along `dim` and where they stood; equal elements keep their order, NaN is greatest.
+
+    Differs: always stable, whatever `stable` says.
+    """
+    axis = dim_of(dim, len(input.shape))
+    _orderable(m, input, " Sort")
+    if not input.shape:
+        return input + 0, m.full((), 0, m.int64)
+    indices = m.argsort(input, axis, descending, True)
+    return m.take_along_axis(input, indices, axis), indices
+
+
+@sort.vjp("input")
+def _(m: Any, g: tuple, out: tuple, input_shape: tuple, dim: int) -> Any:
+    return scattered(m, g[0], out[1], input_shape, dim, True)
+
+
+@sort.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {}
+    yield (draw(3, 4),), {"dim": 0, "descending": True}
+    yield (draw(),), {}
+    yield (draw(0, 3),), {"dim": 0}
+    yield (draw.ints(3, 6, low=-9, high=9),), {"stable": True}
+
+
+@sort.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(3),), {"dim": 1}, IndexError, "Dimension out of range (expected to be in range of [-1, 0], but got 1)"
+
+
+@op("reduce", differentiable=False)
+def argsort(m: Any, input: Any, *, dim: int = -1, descending: bool = False, stable: bool = True) -> Any:
+    """Indices that sort the input along `dim`."""
+    axis = dim_of(dim, len(input.shape))
+    _orderable(m, input, " Sort")
+    return m.argsort(input, axis, descending, True)
+
+
+@argsort.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {}
+    yield (draw(3, 4),), {"dim": 0, "descending": True}
+
+
+@composite
+def msort(input: Any) -> Any:
+    """The input sorted along its first dimension."""
+    return sort(input, 0)[0]
+
+
+@msort.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {}
+
+
+@op("reduce", outputs=("values", "indices"), returns="topk")
+def topk(m: Any, input: Any, *, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
+    """The `k` largest (or smallest) elements along `dim`, in order, and where they stood."""
+    axis = dim_of(dim, len(input.shape))
+    _orderable(m, input, " topk")
+    if m.isdtype(input.dtype, "bool"):
+        raise RuntimeError("topk does not support bool dtypes on CPU; convert with input.int()")
+    size = input.shape[axis] if input.shape else 1
+    if not 0 <= k <= size:
+        raise RuntimeError(f"selected index k out of range; k is {k} and dimension {dim} has {size} elements")
+    if not input.shape:
+        return input + 0, m.full((), 0, m.int64)
+    indices = m.index(m.argsort(input, axis, largest, True), part(axis, 0, k))
+    return m.take_along_axis(input, indices, axis), indices
+
+
+@topk.vjp("input")
+def _(m: Any, g: tuple, out: tuple, input_shape: tuple, dim: int) -> Any:
+    return scattered(m, g[0], out[1], input_shape, dim, True)
+
+
+@topk.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {"k": 2}
+    yield (draw(3, 4),), {"k": 2, "dim": 0, "largest": False}
+    yield (draw(3, 4),), {"k": 0}
+    yield (draw(),), {"k": 1}
+
+
+@topk.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {"k": 5}, RuntimeError, "selected index k out of range"
+
+
+@op("reduce", outputs=("values", "indices"), returns="kthvalue")
+def kthvalue(m: Any, input: Any, *, k: int, dim: int = -1, keepdim: bool = False) -> Any:
+    """The `k`-th smallest element along `dim` (counted from 1) and where it stood."""
+    axis = dim_of(dim, len(input.shape))
+    _orderable(m, input, "kthvalue")
+    size = input.shape[axis] if input.shape else 1
+    if not 1 <= k <= size:
+        raise RuntimeError(
+            f"kthvalue(): selected number k out of range for dimension {axis}; k is {k} and must be "
+            f"from 1 to {size}"
+        )
+    if not input.shape:
+        return input + 0, m.full((), 0, m.int64)
+    indices = m.index(m.argsort(input, axis, False, True), part(axis, k - 1, k))
+    values = m.take_along_axis(input, indices, axis)
+    return drop(m, values, axis, keepdim), drop(m, indices, axis, keepdim)
+
+
+@kthvalue.vjp("input")
+def _(m: Any, g: tuple, out: tuple, input_shape: tuple, dim: int, keepdim: bool) -> Any:
+    return scattered(m, g[0], out[1], input_shape, dim, keepdim)
+
+
+@kthvalue.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {"k": 2}
+    yield (draw(3, 4),), {"k": 1, "dim": 0, "keepdim": True}
+
+
+@kthvalue.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {"k": 5}, RuntimeError, "kthvalue(): selected number k out of range for dimension 1"
+
+
+def _right_of(right: bool, side: str | None) -> bool:
+    if side not in (None, "left", "right"):
+        raise RuntimeError(f"torch.searchsorted(): side can only be 'left' or 'right' but got {side}")
+    if side == "left" and right:
+        raise RuntimeError(
+            "torch.searchsorted(): side and right can't be set to opposites, got side of left while "
+            "right was True"
+        )
+    return right or side == "right"
+
+
+@op(None, differentiable=False)
+def searchsorted(
+    m: Any,
+    sorted_sequence: Any,
+    input: Any,
+    *,
+    out_int32: bool = False,
+    right: bool = False,
+    side: str | None = None,
+    sorter: Any = None,
+) -> Any:
+    """Where each value of `input` would be inserted into sorted rows (the last axis) to keep them sorted."""
+    right = _right_of(right, side)
+    if sorter is not None:
+        sorted_sequence = m.take_along_axis(sorted_sequence, getattr(sorter, "array", sorter), -1)
+    if not hasattr(input, "shape"):
+        input = m.full((), input, sorted_sequence.dtype)
+    bounds, values = tuple(sorted_sequence.shape), tuple(input.shape)
+    if len(bounds) != 1 and bounds[:-1] != values[:-1]:
+        raise RuntimeError(
+            "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of "
+            "boundaries tensor and input value tensor must match, but we got boundaries tensor "
+            f"{list(bounds)} and input value tensor {list(values)}"
+        )
+    found = m.searchsorted(sorted_sequence, input, right)
+    return m.astype(found, m.int32) if out_int32 else found
+
+
+@searchsorted.samples
+def _(draw: Any) -> Iterator:
+    edges = draw.ints(6, low=0, high=9).sort()[0]
+    yield (edges, draw.ints(2, 3, low=-1, high=11)), {}
+    yield (edges, draw.ints(4, low=-1, high=11)), {"right": True, "out_int32": True}
+    yield (draw.ints(2, 5, low=0, high=9).sort()[0], draw.ints(2, 3, low=0, high=9)), {"side": "right"}
+
+
+@composite
+def bucketize(input: Any, boundaries: Any, *, out_int32: bool = False, right: bool = False) -> Any:
+    """The number of the bucket between sorted `boundaries` that each value falls into."""
+    if boundaries.ndim != 1:
+        raise RuntimeError(f"boundaries tensor must be 1 dimension, but got dim({boundaries.ndim})")
+    return searchsorted(boundaries, input, out_int32=out_int32, right=right)
+
+
+@bucketize.samples
+def _(draw: Any) -> Iterator:
+    yield (draw.ints(2, 3, low=-1, high=11), draw.ints(6, low=0, high=9).sort()[0]), {"right": True}
+
+
+@composite
+def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Any:
+    """Whether each element is among `test_elements`."""
+    if not hasattr(elements, "shape"):
+        if not hasattr(test_elements, "shape"):
+            raise TypeError("isin() received an invalid combination of arguments - got two numbers, but "
+                            "expected at least one Tensor")  # fmt: skip
+        elements = DIFFERENTIABLE.full((), elements, test_elements.dtype)
+    if not hasattr(test_elements, "shape"):
+        return elements != test_elements if invert else elements == test_elements
+    wanted = test_elements.reshape(-1).sort()[0]
+    if not wanted.shape[0]:
+        found = elements != elements
+        return ~found if invert else found & ~found
+    place = searchsorted(wanted, elements).clamp(max=wanted.shape[0] - 1)
+    found = wanted[place] == elements
+    return ~found if invert else found
+
+
+@isin.samples
+def _(draw: Any) -> Iterator:
+    yield (draw.ints(3, 4, low=0, high=6), draw.ints(3, low=0, high=6)), {}
+    yield (draw.ints(3, 4, low=0, high=6), draw.ints(3, low=0, high=6)), {"invert": True}
+
+
+speak(
+    sort=lambda x, axis=-1, descending=False, stable=True: sort(x, axis, descending)[0],
+    argsort=lambda x, axis=-1, descending=False, stable=True: argsort(x, axis, descending),
+    searchsorted=lambda sorted, values, right=False: searchsorted(sorted, values, right=right),
+)

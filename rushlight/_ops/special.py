@@ -1,0 +1,413 @@
+"""Special functions: the gamma family, Bessel functions, entropies."""
+
+import math
+from collections.abc import Callable, Iterator
+from math import log, pi
+from typing import Any
+
+from .._core.kinds import speak
+from .._core.op import composite, op
+from .refusal import BOOL, COMPLEX, INTEGER, refuse
+
+
+@op("pointwise", floats=True, domain=(0.1, 4))
+def lgamma(m: Any, input: Any) -> Any:
+    """log |gamma(x)|."""
+    refuse("lgamma_vml_cpu", input, COMPLEX)
+    return m.lgamma(input)
+
+
+@lgamma.vjp("input")
+def _(m: Any, g: Any, input: Any) -> Any:
+    return g * m.digamma(input)
+
+
+@op("pointwise", floats=True, domain=(0.2, 4))
+def digamma(m: Any, input: Any) -> Any:
+    """The derivative of lgamma."""
+    refuse("digamma", input, COMPLEX)
+    return m.digamma(input)
+
+
+@digamma.vjp("input")
+def _(m: Any, g: Any, input: Any) -> Any:
+    return g * m.polygamma(1, input)
+
+
+@op("pointwise", floats=True, name="polygamma", domain=(0.2, 4))
+def _polygamma(m: Any, input: Any, *, n: int) -> Any:
+    """The derivative of order n of digamma."""
+    refuse("polygamma", input, COMPLEX)
+    return m.polygamma(n, input)
+
+
+@_polygamma.vjp("input")
+def _(m: Any, g: Any, input: Any, n: int) -> Any:
+    return g * m.polygamma(n + 1, input)
+
+
+@composite
+def polygamma(n: int, input: Any) -> Any:
+    """The derivative of order n of digamma."""
+    if hasattr(n, "dtype"):  # as a method the tensor comes first
+        n, input = input, n
+    if n < 0:
+        raise RuntimeError(f"polygamma(n, x) does not support negative n. Got n={n}")
+    return _polygamma(input, n)
+
+
+@op("pointwise", floats=True, domain=(2.2, 5))
+def mvlgamma(m: Any, input: Any, *, p: int) -> Any:
+    """Logarithm of the multivariate gamma function of dimension p."""
+    refuse("mvlgamma", input, COMPLEX)
+    if p < 1:
+        raise RuntimeError(f"p has to be greater than or equal to 1; got p={p}")
+    made = m.lgamma(input)
+    for j in range(1, p):
+        made = made + m.lgamma(input - 0.5 * j)
+    return made + 0.25 * p * (p - 1) * log(pi)
+
+
+@mvlgamma.vjp("input")
+def _(m: Any, g: Any, input: Any, p: int) -> Any:
+    slope = m.digamma(input)
+    for j in range(1, p):
+        slope = slope + m.digamma(input - 0.5 * j)
+    return g * slope
+
+
+@op("pointwise", floats=True)
+def i0(m: Any, input: Any) -> Any:
+    """The modified Bessel function of the first kind, of order 0."""
+    refuse("i0_vml_cpu", input, COMPLEX)
+    return m.i0(input)
+
+
+@i0.vjp("input")
+def _(m: Any, g: Any, input: Any) -> Any:
+    return g * m.i1(input)
+
+
+@op("pointwise", floats=True, node="SpecialI0EBackward0")
+def i0e(m: Any, input: Any) -> Any:
+    """exp(-|x|) I0(x)."""
+    refuse("i0e_cpu", input, COMPLEX)
+    return m.i0e(input)
+
+
+@i0e.vjp("input")
+def _(m: Any, g: Any, input: Any, out: Any) -> Any:
+    return g * (m.i1e(input) - m.sign(input) * out)
+
+
+def _over(m: Any, y: Any, x: Any) -> Any:
+    """y / x, and the limit 1/2 of I1(x) / x at 0."""
+    zero = x == 0
+    return m.where(zero, 0.5, y / m.where(zero, 1, x))
+
+
+@op("pointwise", floats=True, node="SpecialI1Backward0")
+def i1(m: Any, input: Any) -> Any:
+    """The modified Bessel function of the first kind, of order 1."""
+    refuse("i1_cpu", input, COMPLEX)
+    return m.i1(input)
+
+
+@i1.vjp("input")
+def _(m: Any, g: Any, input: Any, out: Any) -> Any:
+    return g * (m.i0(input) - _over(m, out, input))
+
+
+@op("pointwise", floats=True, node="SpecialI1EBackward0")
+def i1e(m: Any, input: Any) -> Any:
+    """exp(-|x|) I1(x)."""
+    refuse("i1e_cpu", input, COMPLEX)
+    return m.i1e(input)
+
+
+@i1e.vjp("input")
+def _(m: Any, g: Any, input: Any, out: Any) -> Any:
+    return g * (m.i0e(input) - m.sign(input) * out - _over(m, out, input))
+
+
+@op("pointwise", floats=True, domain=(0.1, 3), node="SpecialEntrBackward0")
+def entr(m: Any, input: Any) -> Any:
+    """-x log(x): 0 at 0, -inf below."""
+    refuse("entr_cpu", input, COMPLEX)
+    inside = m.where(input > 0, -input * m.log(input), m.where(input == 0, 0, float("-inf")))
+    return m.where(m.isnan(input), input, inside)
+
+
+@entr.vjp("input")
+def _(m: Any, g: Any, input: Any) -> Any:
+    return g * (-1 - m.log(input))
+
+
+def _by_number(name: str) -> Callable[[tuple], str]:
+    """PyTorch numbers the node by the argument that is a number: none 0, `input` 1, `other` 2."""
+    return lambda numbers: f"{name}Backward{1 if 'input' in numbers else 2 * ('other' in numbers)}"
+
+
+@op("pointwise", floats=True, domain=(0.2, 4), node=_by_number("Xlogy"))
+def xlogy(m: Any, input: Any, other: Any) -> Any:
+    """input * log(other), and 0 where input is 0."""
+    _real_pair("xlogy_cpu", input, other)
+    return _times(m, input, m.log(_array(m, other, input)), other)
+
+
+@xlogy.vjp("input")
+def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+    nothing = (input == 0) & (other <= 0)
+    return m.where(nothing, 0, g * m.log(_array(m, other, g)))
+
+
+@xlogy.vjp("other")
+def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+    return g * input / other
+
+
+@op("pointwise", floats=True, domain=(0.2, 4), node=_by_number("SpecialXlog1Py"))
+def xlog1py(m: Any, input: Any, other: Any) -> Any:
+    """input * log(1 + other), and 0 where input is 0."""
+    _real_pair("xlog1py_cpu", input, other)
+    return _times(m, input, m.log1p(_array(m, other, input)), other)
+
+
+@xlog1py.vjp("input")
+def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+    nothing = (input == 0) & (other <= -1)
+    return m.where(nothing, 0, g * m.log1p(_array(m, other, g)))
+
+
+@xlog1py.vjp("other")
+def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+    return g * input / (other + 1)
+
+
+def _real_pair(kernel: str, input: Any, other: Any) -> None:
+    refuse(kernel, input, COMPLEX)
+    refuse(kernel, other, COMPLEX)
+
+
+def _array(m: Any, x: Any, like: Any) -> Any:
+    """A number as an array, where a word on numbers alone would answer in float64."""
+    return x if hasattr(x, "dtype") else m.full((), x, like.dtype)
+
+
+def _times(m: Any, x: Any, y: Any, other: Any) -> Any:
+    """x * y, where a zero x wins over an infinite y, but not over an `other` that is NaN."""
+    return m.where((x == 0) & (other == other), 0, x * y)
+
+
+@op("pointwise", floats=True, name="zeta", domain=(1.5, 4), node=_by_number("SpecialZeta"))
+def zeta(m: Any, input: Any, other: Any) -> Any:
+    """Hurwitz's zeta function: the sum over k >= 0 of (k + other)**-input."""
+    _real_pair("zeta_cpu", input, other)
+    return m.zeta(_array(m, input, other), _array(m, other, input))
+
+
+@zeta.vjp("input")
+def _(m: Any, g: Any) -> Any:
+    raise NotImplementedError(
+        "the derivative for 'zeta' is not implemented. It has one for `other`: detach() `input`"
+    )
+
+
+@zeta.vjp("other")
+def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+    return g * -input * m.zeta(input + 1, _array(m, other, g))
+
+
+@op("pointwise", node="IgammaBackward0", domain=(0.3, 4))
+def gammainc(m: Any, input: Any, other: Any) -> Any:
+    """The regularised lower incomplete gamma function P(input, other)."""
+    refuse("igamma_cpu", input, BOOL, INTEGER, COMPLEX)
+    return m.gammainc(input, other)
+
+
+@op("pointwise", node="IgammacBackward0", domain=(0.3, 4))
+def gammaincc(m: Any, input: Any, other: Any) -> Any:
+    """The regularised upper incomplete gamma function Q(input, other)."""
+    refuse("igammac_cpu", input, BOOL, INTEGER, COMPLEX)
+    return m.gammaincc(input, other)
+
+
+@gammainc.vjp("input")
+def _(m: Any, g: Any) -> Any:
+    raise _no_slope("igamma")
+
+
+@gammaincc.vjp("input")
+def _(m: Any, g: Any) -> Any:
+    raise _no_slope("igammac")
+
+
+def _no_slope(name: str) -> NotImplementedError:
+    return NotImplementedError(
+        f"the derivative for '{name}: input' is not implemented. It has one for `other` only: "
+        "detach() `input`"
+    )
+
+
+def _density(m: Any, a: Any, x: Any) -> Any:
+    """The slope of P in x: x**(a - 1) exp(-x) / gamma(a)."""
+    return m.exp(m.log(x) * (a - 1) - x - m.lgamma(a))
+
+
+@gammainc.vjp("other")
+def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+    return g * _density(m, input, other)
+
+
+@gammaincc.vjp("other")
+def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+    return -g * _density(m, input, other)
+
+
+# PyTorch's other names: torch.special's for what torch has too, and torch's for torch.special's
+psi, gammaln, multigammaln, igamma, igammac = digamma, lgamma, mvlgamma, gammainc, gammaincc
+
+
+# -- the mathematics, for the tests: sums and integrals as the functions are defined
+
+
+def _hurwitz(np: Any, s: Any, q: Any) -> Any:
+    """20,000 terms of the sum, and the integral from the middle before the next."""
+    count = 20_000
+    s, q = np.broadcast_arrays(np.asarray(s, float), np.asarray(q, float))
+    terms = (np.arange(count)[:, None] + q.reshape(1, -1)) ** -s.reshape(1, -1)
+    rest = (q + count - 0.5) ** (1 - s) / (s - 1)
+    return terms.sum(0).reshape(s.shape) + rest
+
+
+def _bessel(np: Any, x: Any, order: int) -> Any:
+    """The integral of exp(x cos t) cos(order t) over a period: exact on equidistant points."""
+    t = 2 * pi * np.arange(256) / 256
+    return (np.exp(x[..., None] * np.cos(t)) * np.cos(order * t)).mean(-1)
+
+
+def _lower_sum(np: Any, a: Any, x: Any) -> Any:
+    """The power series of P(a, x)."""
+    front = np.exp(a * np.log(x) - x - np.vectorize(math.lgamma, otypes=[float])(a + 1))
+    term = total = np.ones(np.broadcast_shapes(a.shape, x.shape))
+    for k in range(1, 200):
+        term = term * x / (a + k)
+        total = total + term
+    return front * total
+
+
+def _psi(np: Any, x: Any) -> Any:
+    """digamma as the derivative of lgamma far out, where a central difference is exact enough."""
+    far = x + 1000
+    value = np.log(far) - 0.5 / far - 1 / (12 * far**2)
+    return value - (1 / (x[..., None] + np.arange(1000))).sum(-1)
+
+
+@lgamma.defined_as
+def _(np: Any, input: Any) -> Any:
+    return np.vectorize(math.lgamma, otypes=[float])(input)
+
+
+@mvlgamma.defined_as
+def _(np: Any, input: Any, p: int) -> Any:
+    terms = [np.vectorize(math.lgamma, otypes=[float])(input - j / 2) for j in range(p)]
+    return sum(terms) + p * (p - 1) / 4 * log(pi)
+
+
+@digamma.defined_as
+def _(np: Any, input: Any) -> Any:
+    return _psi(np, input)
+
+
+@polygamma.defined_as
+def _(np: Any, n: int, input: Any) -> Any:
+    if n == 0:
+        return _psi(np, input)
+    return (-1) ** (n + 1) * math.factorial(n) * _hurwitz(np, n + 1, input)
+
+
+@zeta.defined_as
+def _(np: Any, input: Any, other: Any) -> Any:
+    return _hurwitz(np, input, other)
+
+
+@i0.defined_as
+def _(np: Any, input: Any) -> Any:
+    return _bessel(np, input, 0)
+
+
+@i0e.defined_as
+def _(np: Any, input: Any) -> Any:
+    return np.exp(-np.abs(input)) * _bessel(np, input, 0)
+
+
+@i1.defined_as
+def _(np: Any, input: Any) -> Any:
+    return _bessel(np, input, 1)
+
+
+@i1e.defined_as
+def _(np: Any, input: Any) -> Any:
+    return np.exp(-np.abs(input)) * _bessel(np, input, 1)
+
+
+@entr.defined_as
+def _(np: Any, input: Any) -> Any:
+    return -input * np.log(input)
+
+
+@xlogy.defined_as
+def _(np: Any, input: Any, other: Any) -> Any:
+    return input * np.log(other)
+
+
+@xlog1py.defined_as
+def _(np: Any, input: Any, other: Any) -> Any:
+    return input * np.log1p(other)
+
+
+@gammainc.defined_as
+def _(np: Any, input: Any, other: Any) -> Any:
+    return _lower_sum(np, input, other)
+
+
+@gammaincc.defined_as
+def _(np: Any, input: Any, other: Any) -> Any:
+    return 1 - _lower_sum(np, input, other)
+
+
+@polygamma.samples
+def _(draw: Any) -> Iterator:
+    for n in (0, 1, 2, 3):
+        yield (n, draw(3, 4, low=0.3, high=4)), {}
+
+
+@mvlgamma.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4, low=2.2, high=5),), {"p": 1}
+    yield (draw(3, 4, low=2.2, high=5),), {"p": 4}
+
+
+@polygamma.errors
+def _(draw: Any) -> Iterator:
+    yield (-1, draw(3)), {}, RuntimeError, "polygamma(n, x) does not support negative n."
+
+
+@mvlgamma.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(3), 0), {}, RuntimeError, "p has to be greater than or equal to 1"
+
+
+@gammainc.errors
+@gammaincc.errors
+def _(draw: Any) -> Iterator:
+    yield (
+        (draw.ints(3, low=1, high=3), draw.ints(3, low=1, high=3)), {}, NotImplementedError,
+        "_cpu\" not implemented for 'Long'",
+    )  # fmt: skip
+
+
+speak(
+    lgamma=lgamma, digamma=digamma, polygamma=polygamma, i0=i0, i0e=i0e, i1=i1, i1e=i1e, zeta=zeta,
+    gammainc=gammainc, gammaincc=gammaincc,
+)  # fmt: skip

@@ -1,0 +1,618 @@
+"""Views: tensors that show another's memory in a different shape."""
+
+import math
+from typing import Any
+
+from .._core.errors import dim_of, dims_of
+from .._core.kinds import speak
+from .._core.op import composite, op
+
+
+def _sizes(shape: Any) -> tuple:
+    """A shape given as one sequence or as numbers."""
+    if len(shape) == 1 and not hasattr(shape[0], "__index__"):
+        return tuple(shape[0])
+    if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
+        return tuple(shape[0])
+    return tuple(shape)
+
+
+def filled(shape: tuple, count: int) -> tuple:
+    """`shape` with its -1 worked out for `count` elements.
+
+    Raises:
+        RuntimeError: where the sizes do not fit.
+    """
+    shape = tuple(int(n) for n in shape)
+    if -1 not in shape:
+        if math.prod(shape) != count:
+            raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {count}")
+        return shape
+    if shape.count(-1) > 1:
+        raise RuntimeError("only one dimension can be inferred")
+    rest = math.prod(n for n in shape if n != -1)
+    if any(n < -1 for n in shape):
+        raise RuntimeError(f"invalid shape dimension {min(shape)}")
+    if rest == 0:
+        if count == 0:
+            raise RuntimeError(
+                f"cannot reshape tensor of 0 elements into shape {list(shape)} because the "
+                "unspecified dimension size -1 can be any value and is ambiguous"
+            )
+        raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {count}")
+    if count % rest:
+        raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {count}")
+    return tuple(count // rest if n == -1 else n for n in shape)
+
+
+@op("view", node="ViewBackward0")
+def reshape(m, input, *, shape):
+    """`input` in another shape: a view where its layout allows, else a copy.
+
+    Raises:
+        RuntimeError: where the number of elements differs.
+    """
+    return m.reshape(input, filled(shape, math.prod(input.shape)))
+
+
+@reshape.vjp("input")
+def _(m, g, input_shape):
+    return m.reshape(g, input_shape)
+
+
+@reshape.writes
+def _(m, x, new, shape):
+    return m.reshape(new, tuple(x.shape))
+
+
+@reshape.samples
+def _(draw):
+    yield (draw(3, 4),), {"shape": (2, 6)}
+    yield (draw(3, 4),), {"shape": (-1,)}
+    yield (draw(0, 3),), {"shape": (3, 0)}
+    yield (draw(),), {"shape": (1, 1)}
+
+
+@reshape.errors
+def _(draw):
+    yield (draw(3, 4),), {"shape": (5, 2)}, RuntimeError, "shape '[5, 2]' is invalid for input of size 12"
+
+
+@op("view")
+def permute(m, input, *, dims):
+    """`input` with its dimensions in another order."""
+    if len(dims) != len(input.shape):
+        raise RuntimeError(
+            "permute(sparse_coo): number of dimensions in the tensor input does not match the "
+            f"length of the desired ordering of dimensions i.e. input.dim() = {len(input.shape)} is "
+            f"not equal to len(dims) = {len(dims)}"
+        )
+    return m.permute_dims(input, tuple(dim_of(d, len(input.shape)) for d in dims))
+
+
+def _inverse(dims: tuple) -> tuple:
+    return tuple(sorted(range(len(dims)), key=lambda i: dims[i] % len(dims)))
+
+
+@permute.vjp("input")
+def _(m, g, dims):
+    return m.permute_dims(g, _inverse(dims))
+
+
+@permute.writes
+def _(m, x, new, dims):
+    return m.permute_dims(new, _inverse(dims))
+
+
+@permute.samples
+def _(draw):
+    yield (draw(2, 3, 4),), {"dims": (2, 0, 1)}
+    yield (draw(2, 3, 4),), {"dims": (-1, 0, -2)}
+
+
+@op("view")
+def transpose(m, input, *, dim0, dim1):
+    """`input` with two of its dimensions exchanged."""
+    return m.permute_dims(input, _swapped(len(input.shape), dim0, dim1))
+
+
+def _swapped(ndim: int, dim0: int, dim1: int) -> tuple:
+    a, b = dim_of(dim0, ndim), dim_of(dim1, ndim)
+    order = list(range(ndim))
+    if ndim:
+        order[a], order[b] = order[b], order[a]
+    return tuple(order)
+
+
+@transpose.vjp("input")
+def _(m, g, dim0, dim1):
+    return m.permute_dims(g, _swapped(len(g.shape), dim0, dim1))
+
+
+@transpose.writes
+def _(m, x, new, dim0, dim1):
+    return m.permute_dims(new, _swapped(len(x.shape), dim0, dim1))
+
+
+@transpose.samples
+def _(draw):
+    yield (draw(2, 3, 4),), {"dim0": 0, "dim1": -1}
+
+
+@transpose.errors
+def _(draw):
+    yield (draw(2, 3),), {"dim0": 0, "dim1": 2}, IndexError, "Dimension out of range"
+
+
+@op("view", node="TBackward0")
+def t(m, input):
+    """The transpose of a matrix; a vector or scalar as it is.
+
+    Raises:
+        RuntimeError: for more than two dimensions.
+    """
+    n = len(input.shape)
+    if n > 2:
+        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {n}D")
+    return m.permute_dims(input, tuple(range(n))[::-1])
+
+
+@t.vjp("input")
+def _(m, g):
+    return m.permute_dims(g, tuple(range(len(g.shape)))[::-1])
+
+
+@t.writes
+def _(m, x, new):
+    return m.permute_dims(new, tuple(range(len(x.shape)))[::-1])
+
+
+@t.samples
+def _(draw):
+    yield (draw(2, 3),), {}
+    yield (draw(3),), {}
+
+
+@op("view", node="ExpandBackward0")
+def expand(m, input, *, size):
+    """`input` with its dimensions of size 1 repeated, and new ones in front; -1 keeps a size.
+
+    Raises:
+        RuntimeError: where a size is neither 1 nor the one asked for.
+    """
+    return m.broadcast_to(input, expanded(tuple(input.shape), tuple(size)))
+
+
+def expanded(have: tuple, size: tuple) -> tuple:
+    """The shape that `expand` gives."""
+    extra = len(size) - len(have)
+    if extra < 0:
+        raise RuntimeError(
+            f"expand: the number of sizes provided ({len(size)}) must be greater or equal to the "
+            f"number of dimensions in the tensor ({len(have)}). Target sizes: {list(size)}. "
+            f"Tensor sizes: {list(have)}"
+        )
+    made = []
+    for i, n in enumerate(size):
+        old = have[i - extra] if i >= extra else None
+        if n == -1 and old is None:
+            raise RuntimeError(
+                f"The expanded size of the tensor ({n}) isn't allowed in a leading, non-existing dimension {i}"
+            )
+        if old not in (None, 1, n) and n != -1:
+            raise RuntimeError(
+                f"The expanded size of the tensor ({n}) must match the existing size ({old}) at "
+                f"non-singleton dimension {i}.  Target sizes: {list(size)}.  Tensor sizes: {list(have)}"
+            )
+        made.append(int(n) if n != -1 else old)
+    return tuple(made)
+
+
+@expand.vjp("input")
+def _(m, g, input_shape):
+    return summed_to(m, g, input_shape)
+
+
+def summed_to(m: Any, g: Any, shape: tuple) -> Any:
+    """`g` summed over the axes that were stretched from `shape`."""
+    extra = len(g.shape) - len(shape)
+    axes = tuple(range(extra)) + tuple(
+        i + extra for i, n in enumerate(shape) if n == 1 and g.shape[i + extra] != 1
+    )
+    return m.reshape(m.sum(g, axis=axes, keepdims=True), shape) if axes else g
+
+
+@expand.writes
+def _(m, x, new, size):
+    raise RuntimeError(
+        "unsupported operation: more than one element of the written-to tensor refers to a single "
+        "memory location. Please clone() the tensor before performing the operation."
+    )
+
+
+@expand.samples
+def _(draw):
+    yield (draw(3, 1),), {"size": (2, 3, 4)}
+    yield (draw(3, 1),), {"size": (-1, 4)}
+
+
+@expand.errors
+def _(draw):
+    yield (draw(3, 2),), {"size": (3, 4)}, RuntimeError, "The expanded size of the tensor (4) must match"
+
+
+@op("view")
+def unsqueeze(m, input, *, dim):
+    """`input` with a new dimension of size 1 at `dim`."""
+    return m.reshape(input, _unsqueezed(tuple(input.shape), dim))
+
+
+def _unsqueezed(shape: tuple, dim: int) -> tuple:
+    at = dim_of(dim, len(shape) + 1)
+    return (*shape[:at], 1, *shape[at:])
+
+
+@unsqueeze.vjp("input")
+def _(m, g, input_shape):
+    return m.reshape(g, input_shape)
+
+
+@unsqueeze.writes
+def _(m, x, new, dim):
+    return m.reshape(new, tuple(x.shape))
+
+
+@unsqueeze.samples
+def _(draw):
+    yield (draw(2, 3),), {"dim": 1}
+    yield (draw(2, 3),), {"dim": -1}
+    yield (draw(),), {"dim": 0}
+
+
+@op("view", node="SqueezeBackward1")
+def squeeze_dims(m, input, *, dim):
+    """`input` without those of the dimensions `dim` that have size 1."""
+    n = len(input.shape)
+    gone = dims_of(dim, n) if dim != () and n else (dims_of(dim, n) if n else _scalar_dims(dim))
+    return m.reshape(input, tuple(k for i, k in enumerate(input.shape) if not (i in gone and k == 1)))
+
+
+def _scalar_dims(dim: Any) -> tuple:
+    for d in (dim,) if isinstance(dim, int) else dim:
+        dim_of(d, 0)
+    return ()
+
+
+@squeeze_dims.vjp("input")
+def _(m, g, input_shape):
+    return m.reshape(g, input_shape)
+
+
+@squeeze_dims.writes
+def _(m, x, new, dim):
+    return m.reshape(new, tuple(x.shape))
+
+
+@op("view", node="SqueezeBackward0")
+def squeeze_all(m, input):
+    """`input` without its dimensions of size 1."""
+    return m.reshape(input, tuple(k for k in input.shape if k != 1))
+
+
+@squeeze_all.vjp("input")
+def _(m, g, input_shape):
+    return m.reshape(g, input_shape)
+
+
+@squeeze_all.writes
+def _(m, x, new):
+    return m.reshape(new, tuple(x.shape))
+
+
+@composite
+def squeeze(input, dim=None):
+    """`input` without its dimensions of size 1 (all of them, or only those named by `dim`)."""
+    return squeeze_all(input) if dim is None else squeeze_dims(input, dim)
+
+
+@squeeze.samples
+def _(draw):
+    yield (draw(2, 1, 3, 1),), {}
+    yield (draw(2, 1, 3, 1),), {"dim": 1}
+    yield (draw(2, 1, 3, 1),), {"dim": 0}
+    yield (draw(2, 1, 3, 1),), {"dim": (1, -1)}
+
+
+@op("view", node="SliceBackward0")
+def sliced(m, input, *, key):
+    """`input[key]` for a basic key: whole numbers, slices, None and Ellipsis."""
+    return m.index(input, key)
+
+
+@sliced.vjp("input")
+def _(m, g, input_shape, key):
+    return m.write(m.full(input_shape, 0, g.dtype), g, key)
+
+
+@sliced.writes
+def _(m, x, new, key):
+    return m.write(x, new, key)
+
+
+def _like_sliced(node: str, name: str) -> Any:
+    """The same record under the node name that PyTorch gives for this sort of key."""
+    made = op("view", node=node, name=name)(sliced.op.body)
+    made.op.rules, made.op.put = sliced.op.rules, sliced.op.put
+    return made
+
+
+picked = _like_sliced("SelectBackward0", "picked")
+widened = _like_sliced("UnsqueezeBackward0", "widened")
+aliased = _like_sliced("AliasBackward0", "aliased")
+
+
+@composite
+def select(input, dim, index):
+    """The slice of `input` at `index` along `dim`, without that dimension."""
+    if not input.shape:
+        raise IndexError("select() cannot be applied to a 0-dim tensor.")
+    at = dim_of(dim, len(input.shape))
+    n = input.shape[at]
+    if not -n <= index < n:
+        raise IndexError(
+            f"select(): index {index} out of range for tensor of size {list(input.shape)} at dimension {at}"
+        )
+    return picked(input, (*(slice(None),) * at, int(index)))
+
+
+@select.samples
+def _(draw):
+    yield (draw(3, 4), 1, 2), {}
+    yield (draw(3, 4), -2, -1), {}
+
+
+@composite
+def narrow(input, dim, start, length):
+    """`length` slices of `input` from `start` along `dim`."""
+    at = dim_of(dim, len(input.shape))
+    n, start = input.shape[at], int(start)
+    if not -n <= start <= n:
+        raise IndexError(f"Dimension out of range (expected to be in range of [{-n}, {n}], but got {start})")
+    start = start + n if start < 0 else start
+    if length < 0:
+        raise RuntimeError("narrow(): length must be non-negative.")
+    if start + length > n:
+        raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
+    return sliced(input, (*(slice(None),) * at, slice(start, start + length)))
+
+
+@narrow.samples
+def _(draw):
+    yield (draw(3, 4), 1, 1, 2), {}
+
+
+@op("view", alias=True, differentiable=False)
+def detach(m, input):
+    """The same memory outside the graph."""
+    return m.alias(input)
+
+
+@detach.writes
+def _(m, x, new):
+    return new
+
+
+@op("view")
+def diagonal(m, input, *, offset=0, dim1=0, dim2=1):
+    """The diagonals of `input` over two dimensions, as the last dimension of a view."""
+    n = len(input.shape)
+    a, b = dim_of(dim1, n), dim_of(dim2, n)
+    if a == b:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    return m.diagonal(input, offset, a, b)
+
+
+@diagonal.vjp("input")
+def _(m, g, input_shape, offset, dim1, dim2):
+    return m.set_diagonal(m.full(input_shape, 0, g.dtype), g, offset, dim1, dim2)
+
+
+@diagonal.writes
+def _(m, x, new, offset=0, dim1=0, dim2=1):
+    return m.set_diagonal(x, new, offset, dim1, dim2)
+
+
+@diagonal.samples
+def _(draw):
+    yield (draw(3, 4),), {}
+    yield (draw(3, 4),), {"offset": -1}
+    yield (draw(2, 3, 4),), {"offset": 1, "dim1": 0, "dim2": 2}
+
+
+@op("move")
+def set_diagonal(m, input, src, *, offset=0, dim1=0, dim2=1):
+    """`input` with the diagonal over two dimensions replaced by `src`."""
+    return m.set_diagonal(input, src, offset, dim1, dim2)
+
+
+@set_diagonal.vjp("input")
+def _(m, g, src_shape, offset, dim1, dim2):
+    return m.set_diagonal(g, m.full(src_shape, 0, g.dtype), offset, dim1, dim2)
+
+
+@set_diagonal.vjp("src")
+def _(m, g, offset, dim1, dim2):
+    return m.diagonal(g, offset, dim1, dim2)
+
+
+@op("view")
+def unfold_view(m, input, *, dimension, size, step):
+    """Windows of `size` along `dimension`, `step` apart, as a new last dimension."""
+    n = len(input.shape)
+    at = dim_of(dimension, n)
+    if n == 0:
+        return m.reshape(input, (1,))
+    if size > input.shape[at]:
+        raise RuntimeError(
+            f"maximum size for tensor at dimension {at} is {input.shape[at]} but size is {size}"
+        )
+    order = (*(i for i in range(n) if i != at), at)
+    seen = m.windows(m.permute_dims(input, order), (size,), (step,), (1,))  # (..., windows, size)
+    back = (*range(at), n - 1, *range(at, n - 1), n)
+    return m.permute_dims(seen, back)
+
+
+@unfold_view.vjp("input")
+def _(m, g, input_shape, dimension, size, step):
+    n = len(input_shape)
+    if n == 0:
+        return m.reshape(g, ())
+    at = dim_of(dimension, n)
+    order = (*(i for i in range(n) if i != at), at)
+    seen = m.permute_dims(g, (*(i for i in range(n) if i != at), at, n))
+    summed = m.unwindows(seen, tuple(input_shape[i] for i in order), (step,), (1,))
+    return m.permute_dims(summed, _inverse(order))
+
+
+@unfold_view.samples
+def _(draw):
+    yield (draw(2, 7),), {"dimension": 1, "size": 3, "step": 2}
+    yield (draw(6, 2),), {"dimension": 0, "size": 2, "step": 3}
+
+
+@composite
+def flatten(input, start_dim=0, end_dim=-1):
+    """`input` with the dimensions `start_dim` to `end_dim` made one."""
+    n = len(input.shape)
+    if n == 0:
+        return reshape(input, (1,))
+    a, b = dim_of(start_dim, n), dim_of(end_dim, n)
+    if a > b:
+        raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
+    if a == b:
+        return input
+    shape = tuple(input.shape)
+    return reshape(input, (*shape[:a], math.prod(shape[a : b + 1]), *shape[b + 1 :]))
+
+
+@flatten.samples
+def _(draw):
+    yield (draw(2, 3, 4),), {}
+    yield (draw(2, 3, 4),), {"start_dim": 1}
+    yield (draw(),), {}
+
+
+@composite
+def unflatten(input, dim, sizes):
+    """`input` with the dimension `dim` split into `sizes` (one of them may be -1)."""
+    at = dim_of(dim, len(input.shape))
+    shape = tuple(input.shape)
+    try:
+        sizes = filled(tuple(sizes), shape[at])
+    except RuntimeError:
+        raise RuntimeError(
+            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {at} "
+            f"({shape[at]}) in the input tensor"
+        ) from None
+    return reshape(input, (*shape[:at], *sizes, *shape[at + 1 :]))
+
+
+@composite
+def movedim(input, source, destination):
+    """`input` with dimensions moved to new places, the others in order."""
+    n = len(input.shape)
+    src = dims_of((source,) if isinstance(source, int) else source, n)
+    dst = dims_of((destination,) if isinstance(destination, int) else destination, n)
+    if len(src) != len(dst):
+        raise RuntimeError(
+            "movedim: Invalid source or destination dims: source "
+            f"({list(src)} dims) should contain the same number of dims as destination ({list(dst)} dims)"
+        )
+    rest = iter([i for i in range(n) if i not in src])
+    order = [src[dst.index(i)] if i in dst else next(rest) for i in range(n)]
+    return permute(input, tuple(order))
+
+
+@movedim.samples
+def _(draw):
+    yield (draw(2, 3, 4), 0, -1), {}
+    yield (draw(2, 3, 4), (0, 1), (2, 0)), {}
+
+
+@composite
+def broadcast_to(input, size):
+    """`input` stretched to `size`, as a view."""
+    return expand(input, tuple(size))
+
+
+swapaxes = swapdims = transpose
+moveaxis = movedim
+
+
+@composite
+def ravel(input):
+    """`input` read as one row."""
+    return reshape(input, (-1,))
+
+
+@composite
+def unfold(input, dimension, size, step):
+    """Windows of `size` along `dimension`, `step` apart, as a new last dimension."""
+    return unfold_view(input, dimension, size, step)
+
+
+@composite
+def as_strided(input, size, stride, storage_offset=None):
+    """The memory behind `input` under any sizes and strides (in elements)."""
+    return strided_view(input, tuple(size), tuple(stride), storage_offset)
+
+
+@op("view", node="AsStridedBackward0")
+def strided_view(m, input, *, size, stride, storage_offset=None):
+    """The memory behind `input` under any sizes and strides (in elements)."""
+    return m.as_strided(input, size, stride, storage_offset)
+
+
+@strided_view.vjp("input")
+def _(m, g, input, size, stride, storage_offset):
+    return m.unstrided(g, input, size, stride, storage_offset)
+
+
+@strided_view.writes
+def _(m, x, new, size, stride, storage_offset=None):
+    return m.write_strided(x, new, size, stride, storage_offset)
+
+
+def _index(x: Any, key: Any) -> Any:
+    return sliced(x, key)
+
+
+def _write(x: Any, value: Any, key: Any) -> Any:
+    """x with x[key] replaced, on tensors."""
+    return write(x, value, key)
+
+
+@op("move", node="SliceScatterBackward0")
+def write(m, input, value, *, key):
+    """`input` with `input[key]` replaced by `value`, for a basic key."""
+    return m.write(input, value, key)
+
+
+@write.vjp("input")
+def _(m, g, key):
+    return m.write(g, m.full((), 0, g.dtype), key)
+
+
+@write.vjp("value")
+def _(m, g, value_shape, key):
+    return summed_to(m, m.index(g, key), value_shape)
+
+
+def _broadcast(x: Any, shape: Any) -> Any:
+    return expand(x, tuple(shape))
+
+
+speak(
+    reshape=reshape, permute_dims=permute, broadcast_to=_broadcast, index=_index, write=_write,
+    diagonal=diagonal, set_diagonal=set_diagonal, alias=detach,
+)  # fmt: skip

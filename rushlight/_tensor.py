@@ -1,0 +1,456 @@
+"""Tensor: an array with a place on the tape. Its ops are in the table of _methods.py."""
+
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ._arrays.numpy import NUMPY
+from ._core import dtypes, modes, views
+from ._core.backward import backward as run_backward
+from ._core.devices import CPU, META, device
+from ._core.kinds import known
+from ._core.record import Op
+from ._core.size import Size, contiguous_format, layout, strided
+from ._core.tape import ASK, Handle, Node, Port, TensorBase, extra_of, make, ndarray
+from ._ops import casts, indexing, views as view_ops
+from ._printing import tensor_repr
+
+_array_of = TensorBase.__dict__["array"]
+
+
+class Tensor(TensorBase):
+    """A multi-dimensional array of one dtype on one device, on which gradients can be taken."""
+
+    __slots__ = ()
+    __array_priority__ = 1000
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        return known.legacy(cls, *args, **kwargs)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """A subclass hides `array` from fast paths: they meet AttributeError and ask `general`."""
+        super().__init_subclass__(**kwargs)
+        if not cls.__dict__.get("_plain_subclass", False):
+            cls.array = property(_seen_without_hooks, _array_of.__set__)
+            if not hasattr(cls, "__torch_function__"):
+                cls.__torch_function__ = classmethod(_as_subclass)  # type: ignore[attr-defined]
+
+    # -- facts
+
+    @property
+    def shape(self) -> Size:
+        """The sizes of the dimensions."""
+        return Size(self.array.shape)
+
+    @property
+    def dtype(self) -> dtypes.dtype:
+        """The type of the elements."""
+        return dtypes.of(self.array.dtype)
+
+    ndim = property(lambda self: len(self.array.shape), doc="The number of dimensions.")
+    layout: layout = property(lambda self: strided)  # type: ignore[assignment]
+    itemsize = property(lambda self: self.dtype.itemsize, doc="Bytes of one element.")
+    nbytes = property(lambda self: self.numel() * self.dtype.itemsize, doc="Bytes of all elements.")
+    is_cuda = property(lambda self: self.device.type == "cuda")
+    is_cpu = property(lambda self: self.device.type == "cpu")
+    is_meta = property(lambda self: self.device.type == "meta")
+    is_sparse = is_quantized = is_mps = is_xpu = is_mkldnn = is_nested = property(lambda self: False)
+    names = property(lambda self: (None,) * self.ndim)
+    _version = property(lambda self: self.version[0])
+    output_nr = property(lambda self: self.node.index if self.node.__class__ is Port else 0)
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or one of its sizes."""
+        if dim is None:
+            return Size(self.array.shape)
+        shape = self.array.shape
+        return shape[views_dim(dim, len(shape))]
+
+    def dim(self) -> int:
+        """The number of dimensions."""
+        return len(self.array.shape)
+
+    ndimension = dim
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return self.shape.numel()
+
+    nelement = numel
+
+    def element_size(self) -> int:
+        """Bytes of one element."""
+        return self.dtype.itemsize
+
+    def stride(self, dim: int | None = None) -> Any:
+        """The steps between neighbours along each dimension, in elements."""
+        array = self.array
+        if array.__class__ is ndarray:
+            made = tuple(s // array.itemsize for s in array.strides)
+        else:
+            made = array.strides
+        return made if dim is None else made[views_dim(dim, len(made))]
+
+    def __len__(self) -> int:
+        if not self.array.shape:
+            raise TypeError("len() of a 0-d tensor")
+        return self.array.shape[0]
+
+    # -- the graph
+
+    @property
+    def grad_fn(self) -> Node | None:
+        """The node that made this tensor; None for a leaf."""
+        return views.node_of(self)
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded op made it."""
+        return views.node_of(self) is None
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients are wanted for it."""
+        return views.edge(self) is not None
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        if not wanted and views.node_of(self) is not None:
+            raise RuntimeError(
+                "you can only change requires_grad flags of leaf variables. If you want to use a "
+                "computed variable in a subgraph that doesn't require differentiation use "
+                "var_no_grad = var.detach()."
+            )
+        if wanted and self.dtype.category < 2:
+            raise RuntimeError(
+                "only Tensors of floating point and complex dtype can require gradients; this one "
+                f"is {self.dtype}"
+            )
+        if not (wanted and self.node is not None):
+            self.needs = bool(wanted) or (ASK if self.view is not None and not wanted else False)
+            if wanted and self.view is not None and not self.view[1].alias:
+                self.view = None if views.edge(self.view[0]) is None else self.view
+
+    def requires_grad_(self, requires_grad: bool = True) -> "Tensor":
+        """Switch the wish for gradients, in place."""
+        self.requires_grad = requires_grad
+        return self
+
+    @property
+    def data(self) -> "Tensor":
+        """The same memory as a tensor outside the graph, with versions of its own."""
+        t = view_ops.detach(self)
+        t.version, t.view = [0], None
+        return t
+
+    @data.setter
+    def data(self, new: "Tensor") -> None:
+        array = new.array
+        if self.needs is True and dtypes.of(array.dtype).category < 2:
+            raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
+        self.array, self.view, self.device = array, None, new.device
+
+    @property
+    def _base(self) -> "Tensor | None":
+        t = self
+        while t.view is not None:
+            t = t.view[0]
+        return None if t is self else t
+
+    def _is_view(self) -> bool:
+        return self.view is not None and not self.view[1].alias
+
+    def backward(
+        self,
+        gradient: "Tensor | None" = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Any = None,
+    ) -> None:
+        """Add the gradients of this tensor to the `.grad` of the leaves it was made from."""
+        run_backward([self], [gradient], retain_graph, create_graph, inputs)
+
+    def register_hook(self, hook: Callable) -> Handle:
+        """Call hook(gradient) when this tensor's gradient is known; it may return another."""
+        where = views.edge(self)
+        if where is None:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        if where.__class__ is Port:
+            return Handle(extra_of(where.node).tensors.setdefault(where.index, {}), hook)
+        if where.is_node:
+            return Handle(extra_of(where).tensors.setdefault(0, {}), hook)
+        return Handle(self.__dict__.setdefault("_backward_hooks", {}), hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable) -> Handle:
+        """Call hook(tensor) after a gradient was added to this leaf's `.grad`."""
+        if not self.requires_grad:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        if not self.is_leaf:
+            raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+        return Handle(self.__dict__.setdefault("_post_accumulate_grad_hooks", {}), hook)
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this intermediate result in `.grad`."""
+        where = views.edge(self)
+        if where is None:
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        if where.is_node:
+            node, index = (where.node, where.index) if where.__class__ is Port else (where, 0)
+            extra_of(node).retained[index] = weakref.ref(self)
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether `retain_grad` was asked for."""
+        where = views.edge(self)
+        if where is None or not where.is_node:
+            return False
+        node, index = (where.node, where.index) if where.__class__ is Port else (where, 0)
+        ref = node.extra.retained.get(index) if node.extra is not None else None
+        return ref is not None and ref() is self
+
+    def detach_(self) -> "Tensor":
+        """Take this tensor out of the graph, in place."""
+        if self._is_view():
+            raise RuntimeError(
+                "Can't detach views in-place. Use detach() instead. If you are using "
+                "DistributedDataParallel (DDP) for training, and gradient_as_bucket_view is set as "
+                "True, gradients are views of DDP buckets, and hence detach_() cannot be called."
+            )
+        self.needs, self.node = False, None
+        return self
+
+    # -- values
+
+    def item(self) -> Any:
+        """The value of a tensor of one element, as a Python number."""
+        array = self.array
+        if array.__class__ is not ndarray:
+            raise RuntimeError(array.names.no_value("item()"))
+        if array.size != 1:
+            raise RuntimeError(f"a Tensor with {array.size} elements cannot be converted to Scalar")
+        if array.dtype == dtypes.BFLOAT16:
+            array = dtypes.from_bfloat16(array)
+        return array.item()
+
+    def tolist(self) -> Any:
+        """The values as nested lists of Python numbers."""
+        return self._values("tolist()").tolist()
+
+    def _values(self, asked: str) -> ndarray:
+        """The values as an ndarray that can be looked at (bfloat16 as float32)."""
+        array = self.array
+        if array.__class__ is not ndarray:
+            raise RuntimeError(array.names.no_value(asked))
+        return dtypes.from_bfloat16(array) if array.dtype == dtypes.BFLOAT16 else array
+
+    def numpy(self, *, force: bool = False) -> ndarray:
+        """The values as a NumPy array that shares memory; `force` converts whatever is needed."""
+        if force:
+            return self.detach().cpu().resolve_conj().resolve_neg()._values("numpy()")
+        if self.requires_grad:
+            raise RuntimeError(
+                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+            )
+        if self.device.type == "cuda":
+            raise TypeError(
+                f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy "
+                "the tensor to host memory first."
+            )
+        if self.dtype is dtypes.bfloat16:
+            raise TypeError("Got unsupported ScalarType BFloat16. NumPy has no such type: use x.float().numpy().")
+        return self._values("numpy()")
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> ndarray:
+        array = self.numpy()
+        if dtype is not None and array.dtype != dtype:
+            return array.astype(dtype)
+        return array.copy() if copy else array
+
+    def __array_wrap__(self, array: ndarray, context: Any = None, return_scalar: bool = False) -> Any:
+        if array.dtype == bool:
+            array = array.astype(np.uint8)
+        return make(np.asarray(array))
+
+    def __bool__(self) -> bool:
+        n = self.numel()
+        if n != 1:
+            what = "no values" if n == 0 else "more than one value"
+            raise RuntimeError(f"Boolean value of Tensor with {what} is ambiguous")
+        return bool(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __index__(self) -> int:
+        value = self.item()
+        if not isinstance(value, int):
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(value)
+
+    def __contains__(self, value: Any) -> bool:
+        if not isinstance(value, (TensorBase, *dtypes.NUMBERS)):
+            raise RuntimeError(
+                f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(value)}."
+            )
+        return bool((self == value).any())
+
+    def __format__(self, spec: str) -> str:
+        if not self.array.shape and self.device is not META and self.array.__class__ is ndarray:
+            return format(self.item(), spec)
+        return object.__format__(self, spec) if not spec else format(repr(self), spec)
+
+    def __repr__(self, *, tensor_contents: Any = None) -> str:
+        return tensor_repr(self)
+
+    def __iter__(self) -> Iterator:
+        if not self.array.shape:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter(self.unbind(0))
+
+    def __reversed__(self) -> Any:
+        return self.flip(0) if self.array.shape else self
+
+    __hash__ = object.__hash__
+
+    # -- indexing
+
+    def __getitem__(self, key: Any) -> Any:
+        cls = key.__class__
+        if cls is int:
+            if not self.array.shape:
+                raise IndexError(
+                    "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or "
+                    "`tensor.item<T>()` in C++ to convert a 0-dim tensor to a number"
+                )
+            return view_ops.picked(self, key)
+        if cls is slice and (key.step is None or (key.step.__class__ is int and key.step > 0)):
+            return view_ops.sliced(self, key)
+        return indexing.getitem(self, key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        indexing.setitem(self, key, value)
+
+    def __delitem__(self, key: Any) -> None:
+        raise TypeError("Tensor does not support deleting items")
+
+    # -- copies
+
+    def copy_(self, src: Any, non_blocking: bool = False) -> "Tensor":
+        """Overwrite with the values of `src`, broadcast and converted to this tensor."""
+        return views.copy_(self, src)
+
+    def __deepcopy__(self, memo: dict) -> Any:
+        if id(self) in memo:
+            return memo[id(self)]
+        if not self.is_leaf:
+            raise RuntimeError(
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
+                "protocol at the moment.  If you were attempting to deepcopy a module, this may be "
+                "because of a torch.nn.utils.weight_norm usage, see "
+                "https://github.com/pytorch/pytorch/pull/103001"
+            )
+        with modes.no_grad():
+            t = casts.clone(self)
+        made = object.__new__(type(self))
+        _copy_slots(made, t)
+        made.needs = self.needs is True
+        memo[id(self)] = made
+        if self.grad is not None:
+            made.grad = self.grad.__deepcopy__(memo)
+        for name, value in self.__dict__.items():
+            if not name.startswith("_backward_hooks") and not name.startswith("_post_accumulate"):
+                import copy  # noqa: PLC0415  (only when a tensor carries attributes)
+
+                made.__dict__[name] = copy.deepcopy(value, memo)
+        return made
+
+    def __copy__(self) -> Any:
+        made = object.__new__(type(self))
+        _copy_slots(made, self)
+        made.grad = self.grad
+        made.__dict__.update(self.__dict__)
+        return made
+
+    def __reduce_ex__(self, protocol: Any) -> tuple:
+        if not self.is_leaf:
+            raise RuntimeError(
+                "Cowardly refusing to serialize non-leaf tensor which requires_grad, since autograd "
+                "does not support crossing process boundaries.  If you just want to transfer the "
+                "data, call detach() on the tensor before serializing (e.g., putting it on the queue)."
+            )
+        array = self.array if self.array.__class__ is ndarray else None
+        facts = (tuple(self.shape), self.dtype) if array is None else None
+        state = (array, facts, str(self.device), self.needs is True, dict(self.__dict__))
+        return _rebuild, (type(self), *state)
+
+    def as_subclass(self, cls: type) -> Any:
+        """The same data and place on the tape, as an instance of a subclass."""
+        made = object.__new__(cls)
+        _copy_slots(made, self)
+        return made
+
+
+def views_dim(dim: int, n: int) -> int:
+    """`dim` counted from the front, or PyTorch's error."""
+    if not -(n or 1) <= dim < (n or 1):
+        low, high = (-n, n - 1) if n else (-1, 0)
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{low}, {high}], but got {dim})"
+        )
+    return dim
+
+
+def _copy_slots(made: Any, t: Any) -> None:
+    _array_of.__set__(made, _array_of.__get__(t))
+    made.needs, made.node, made.version = t.needs, t.node, t.version
+    made.view, made.device, made.grad = t.view, t.device, None
+
+
+def _rebuild(cls: type, array: Any, facts: Any, where: str, needs: bool, attributes: dict) -> Any:
+    if array is None:
+        shape, dtype = facts
+        array = known.meta.full(shape, 0, dtype)
+    made = object.__new__(cls)
+    _copy_slots(made, make(np.array(array) if isinstance(array, ndarray) else array, device(where)))
+    made.needs = needs
+    made.__dict__.update(attributes)
+    return made
+
+
+def _seen_without_hooks(self: Any) -> Any:
+    """`array` of a subclass: visible only while subclasses are treated as plain tensors."""
+    if modes.local.subclass_off:
+        return _array_of.__get__(self)
+    raise AttributeError("array")
+
+
+def _as_subclass(cls: type, func: Any, types: Any, args: tuple = (), kwargs: Any = None) -> Any:
+    """What a subclass without its own `__torch_function__` does: results keep the subclass."""
+    with modes.subclass_off():
+        made = func(*args, **(kwargs or {}))
+    return _converted(made, cls)
+
+
+def _converted(made: Any, cls: type) -> Any:
+    if made.__class__ is Tensor:
+        return made.as_subclass(cls)
+    if isinstance(made, (tuple, list)):
+        parts = [_converted(x, cls) for x in made]
+        return type(made)(*parts) if hasattr(made, "_fields") else type(made)(parts)
+    return made
+
+
+Tensor.__module__ = "torch"
+known.tensor = Tensor
+__all__ = ["CPU", "NUMPY", "Op", "Tensor", "contiguous_format"]

@@ -1,0 +1,7 @@
+"""`python -m rushlight.cli` is the command `rushlight`."""
+
+import sys
+
+from . import main
+
+sys.exit(main())

@@ -1,0 +1,109 @@
+"""How much memory tensors hold on a GPU, counted from the tensors that are alive."""
+
+import gc
+import os
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+
+from .._core import devices
+from .._tensor import Tensor
+from ._checks import index_of
+
+_peak: dict[int, int] = {}
+
+
+def memory_allocated(device: Any = None) -> int:
+    """Bytes that tensors on the GPU hold now; memory that several share counts once."""
+    if not devices.virtual_count():
+        return 0
+    index = index_of(device)
+    held = {}
+    for thing in gc.get_objects():
+        if (
+            isinstance(thing, Tensor)
+            and thing.device.type == "cuda"
+            and thing.device.index == index
+        ):
+            owner = _owner(thing.array)
+            held[id(owner)] = owner.nbytes
+    total = sum(held.values())
+    _peak[index] = max(total, _peak.get(index, 0))
+    return total
+
+
+def _owner(array: Any) -> Any:
+    """The array whose memory this one views."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+def max_memory_allocated(device: Any = None) -> int:
+    """The most bytes that any query has seen since the last reset.
+
+    Differs: a virtual GPU counts only when it is asked, so a peak between two queries is not seen.
+    """
+    if not devices.virtual_count():
+        return 0
+    memory_allocated(device)
+    return _peak[index_of(device)]
+
+
+def reset_peak_memory_stats(device: Any = None) -> None:
+    """Starts `max_memory_allocated` anew."""
+    _peak.pop(index_of(device), None)
+
+
+def memory_reserved(device: Any = None) -> int:
+    """Bytes set aside for tensors; a virtual GPU keeps no more than they hold."""
+    return memory_allocated(device)
+
+
+def max_memory_reserved(device: Any = None) -> int:
+    """The most bytes set aside since the last reset."""
+    return max_memory_allocated(device)
+
+
+def reset_max_memory_allocated(device: Any = None) -> None:
+    """Starts `max_memory_allocated` anew."""
+    reset_peak_memory_stats(device)
+
+
+def empty_cache() -> None:
+    """Gives unused memory back; a virtual GPU keeps none."""
+
+
+def mem_get_info(device: Any = None) -> tuple[int, int]:
+    """Free and total bytes of the GPU; for a virtual one, those of the machine."""
+    index_of(device)
+    return host_memory()
+
+
+def memory_stats(device: Any = None) -> OrderedDict[str, int]:
+    """The counts above under PyTorch's keys."""
+    if not devices.virtual_count():
+        return OrderedDict()
+    now, most = memory_allocated(device), max_memory_allocated(device)
+    counts: OrderedDict[str, int] = OrderedDict()
+    for kind in ("active_bytes", "allocated_bytes", "reserved_bytes"):
+        counts[f"{kind}.all.current"], counts[f"{kind}.all.peak"] = now, most
+    return counts
+
+
+def memory_summary(device: Any = None, abbreviated: bool = False) -> str:
+    """The counts above as a small text."""
+    index = index_of(device)
+    lines = [f"memory of cuda:{index} (virtual)"]
+    lines += [f"  {key:<28} {count:>16,}" for key, count in memory_stats(index).items()]
+    return "\n".join(lines)
+
+
+def host_memory() -> tuple[int, int]:
+    """Free and total bytes of this machine's memory; (0, 0) where the system does not tell."""
+    try:
+        page = os.sysconf("SC_PAGE_SIZE")
+        return os.sysconf("SC_AVPHYS_PAGES") * page, os.sysconf("SC_PHYS_PAGES") * page
+    except (AttributeError, ValueError, OSError):
+        return 0, 0

@@ -1,0 +1,195 @@
+"""Activation functions with PyTorch's arguments, `inplace` among them."""
+
+import warnings
+from typing import Any
+
+from ..._core.inplace import in_place
+from ..._ops import activation as ops
+from ..._ops.elementary import tanh
+from ..._ops.softmaxes import log_softmax as _log_softmax
+from ..._ops.softmaxes import softmax as _softmax
+from ..._tensor import Tensor
+
+hardshrink, softshrink, softplus, prelu = ops.hardshrink, ops.softshrink, ops.softplus, ops.prelu
+gelu, logsigmoid = ops.gelu, ops.logsigmoid
+
+relu_ = in_place(ops.relu)
+elu_, selu_, celu_ = in_place(ops.elu), in_place(ops.selu), in_place(ops.celu)
+leaky_relu_, hardtanh_ = in_place(ops.leaky_relu), in_place(ops.hardtanh)
+threshold_ = in_place(ops.threshold)
+_relu6_, _silu_, _mish_ = in_place(ops.relu6), in_place(ops.silu), in_place(ops.mish)
+_hardsigmoid_, _hardswish_ = in_place(ops.hardsigmoid), in_place(ops.hardswish)
+
+
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
+    """max(input, 0), element by element."""
+    return relu_(input) if inplace else ops.relu(input)
+
+
+def relu6(input: Tensor, inplace: bool = False) -> Tensor:
+    """Each element held between 0 and 6."""
+    return _relu6_(input) if inplace else ops.relu6(input)
+
+
+def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """x where it is positive, alpha * (exp(x) - 1) elsewhere."""
+    return elu_(input, alpha=alpha) if inplace else ops.elu(input, alpha)
+
+
+def selu(input: Tensor, inplace: bool = False) -> Tensor:
+    """The exponential linear unit that keeps mean 0 and variance 1."""
+    return selu_(input) if inplace else ops.selu(input)
+
+
+def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """max(0, x) + min(0, alpha * (exp(x / alpha) - 1))."""
+    return celu_(input, alpha=alpha) if inplace else ops.celu(input, alpha)
+
+
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
+    """x, multiplied by `negative_slope` where it is negative."""
+    if inplace:
+        return leaky_relu_(input, negative_slope=negative_slope)
+    return ops.leaky_relu(input, negative_slope)
+
+
+def hardtanh(
+    input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
+) -> Tensor:
+    """Each element held between `min_val` and `max_val`."""
+    if min_val > max_val:
+        raise ValueError("min_val cannot be greater than max_val")
+    if inplace:
+        return hardtanh_(input, min_val=min_val, max_val=max_val)
+    return ops.hardtanh(input, min_val, max_val)
+
+
+def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
+    """x where it is above `threshold`, `value` elsewhere."""
+    if inplace:
+        return threshold_(input, threshold=threshold, value=value)
+    return ops.threshold(input, threshold, value)
+
+
+def silu(input: Tensor, inplace: bool = False) -> Tensor:
+    """x * sigmoid(x)."""
+    return _silu_(input) if inplace else ops.silu(input)
+
+
+def mish(input: Tensor, inplace: bool = False) -> Tensor:
+    """x * tanh(softplus(x))."""
+    return _mish_(input) if inplace else ops.mish(input)
+
+
+def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
+    """(x + 3) / 6 held between 0 and 1."""
+    return _hardsigmoid_(input) if inplace else ops.hardsigmoid(input)
+
+
+def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
+    """x times hardsigmoid(x)."""
+    return _hardswish_(input) if inplace else ops.hardswish(input)
+
+
+def _slopes(input: Tensor, lower: float, upper: float) -> Tensor:
+    """1 where the input is positive, a slope drawn between the bounds elsewhere, in order."""
+    noise = input.detach().new_ones(input.shape)
+    drawn = input.detach() <= 0
+    count = int(drawn.sum())
+    noise[drawn] = noise.new_empty(count).uniform_(lower, upper)
+    return noise
+
+
+def rrelu(
+    input: Tensor,
+    lower: float = 1 / 8,
+    upper: float = 1 / 3,
+    training: bool = False,
+    inplace: bool = False,
+) -> Tensor:
+    """A leaky relu whose slopes are drawn (training) or the mean of the bounds."""
+    if not training:
+        made = ops.rrelu_mean(input, lower, upper)
+    else:
+        made = ops.rrelu_with_noise(input, _slopes(input, lower, upper))
+    return input.copy_(made) if inplace else made
+
+
+def rrelu_(
+    input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False
+) -> Tensor:
+    """In-place form of `rrelu`."""
+    return rrelu(input, lower, upper, training, inplace=True)
+
+
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    """The first half along `dim`, gated by the sigmoid of the second."""
+    return ops.glu(input, dim)
+
+
+def softsign(input: Tensor) -> Tensor:
+    """x / (1 + |x|)."""
+    return input / (input.abs() + 1)
+
+
+def tanhshrink(input: Tensor) -> Tensor:
+    """x - tanh(x)."""
+    return input - tanh(input)
+
+
+def _implicit_dim(name: str, ndim: int, stacklevel: int) -> int:
+    """The dimension that PyTorch chooses where none is given, with its warning."""
+    warnings.warn(
+        f"Implicit dimension choice for {name} has been deprecated. "
+        "Change the call to include dim=X as an argument.",
+        stacklevel=stacklevel + 1,
+    )
+    return 0 if ndim in (0, 1, 3) else 1
+
+
+def softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
+) -> Tensor:
+    """exp(x) over its sum along `dim`."""
+    if dim is None:
+        dim = _implicit_dim("softmax", input.dim(), _stacklevel)
+    return _softmax(input, dim, dtype)
+
+
+def softmin(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
+) -> Tensor:
+    """softmax of -x."""
+    if dim is None:
+        dim = _implicit_dim("softmin", input.dim(), _stacklevel)
+    return _softmax(-input, dim, dtype)
+
+
+def log_softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
+) -> Tensor:
+    """The logarithm of softmax along `dim`."""
+    if dim is None:
+        dim = _implicit_dim("log_softmax", input.dim(), _stacklevel)
+    return _log_softmax(input, dim, dtype)
+
+
+def gumbel_softmax(
+    logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
+) -> Tensor:
+    """A draw from the Gumbel-softmax distribution (Jang, Gu and Poole, 2017).
+
+    Args:
+        tau: temperature: the lower, the nearer to one-hot.
+        hard: one-hot going forward, the soft draw's gradient going back.
+        eps: accepted; it has no effect.
+    """
+    if eps != 1e-10:
+        warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
+    gumbels = -logits.detach().new_empty(logits.shape).exponential_().log()
+    soft = softmax((logits + gumbels) / tau, dim)
+    if not hard:
+        return soft
+    index = soft.detach().argmax(dim, keepdim=True)
+    one_hot = soft.detach().new_zeros(soft.shape).scatter_(dim, index, 1.0)
+    return one_hot - soft.detach() + soft

@@ -1,0 +1,335 @@
+"""Convolutions and image columns with PyTorch's arguments."""
+
+from typing import Any
+
+from ..._ops import conv as ops
+from ..._ops.padding import constant_pad_nd
+from ..._tensor import Tensor
+
+
+def _each(value: Any, axes: int, name: str) -> tuple:
+    """One number for all axes, or one for each."""
+    if value.__class__ is int:
+        return (value,) * axes
+    if not isinstance(value, (tuple, list)):
+        return (value.__index__(),) * axes
+    if len(value) == 1 and axes > 1:
+        return (int(value[0]),) * axes
+    if len(value) != axes:
+        raise RuntimeError(
+            f"expected {name} to be a single integer value or a list of {axes} values to match the "
+            f"convolution dimensions, but got {name}={list(value)}"
+        )
+    return tuple(map(int, value))
+
+
+def _batched(input: Tensor, axes: int, name: str) -> tuple[Tensor, bool]:
+    """The input with a batch axis, and whether it had one."""
+    ndim = input.dim()
+    if ndim == axes + 2:
+        return input, True
+    if ndim == axes + 1:
+        return input.unsqueeze(0), False
+    raise RuntimeError(
+        f"Expected {axes + 1}D (unbatched) or {axes + 2}D (batched) input to {name}, but got input of "
+        f"size: {list(input.shape)}"
+    )
+
+
+def _check(input: Tensor, weight: Tensor, bias: Tensor | None, groups: int, transposed: bool) -> None:
+    """Channels and types that meet, in PyTorch's words."""
+    if groups <= 0:
+        raise RuntimeError("non-positive groups is not supported")
+    if weight.dim() != input.dim():
+        raise RuntimeError(
+            f"Expected {weight.dim()}-dimensional input for {weight.dim()}-dimensional weight "
+            f"{list(weight.shape)}, but got {input.dim()}-dimensional input of size "
+            f"{list(input.shape)} instead"
+        )
+    if input.dtype is not weight.dtype:
+        raise RuntimeError(
+            f"Input type ({_type(input)}) and weight type ({_type(weight)}) should be the same; convert "
+            f"one of them, as in input.to({weight.dtype})"
+        )
+    if bias is not None and input.dtype is not bias.dtype:
+        raise RuntimeError(
+            f"Input type ({_type(input)}) and bias type ({_type(bias)}) should be the same; convert "
+            f"one of them, as in input.to({bias.dtype})"
+        )
+    given, wanted = input.shape[1], weight.shape[0] if transposed else weight.shape[1] * groups
+    if given != wanted:
+        raise RuntimeError(
+            f"Given {'transposed=1' if transposed else f'groups={groups}'}, weight of size "
+            f"{list(weight.shape)}, expected input{list(input.shape)} to have {wanted} channels, but got "
+            f"{given} channels instead"
+        )
+    if weight.shape[0] % groups:
+        raise RuntimeError(
+            f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but "
+            f"got weight of size {list(weight.shape)} instead"
+        )
+    out = weight.shape[1] * groups if transposed else weight.shape[0]
+    if bias is not None and tuple(bias.shape) != (out,):
+        raise RuntimeError(
+            f"Given {'transposed=1' if transposed else f'groups={groups}'}, weight of size "
+            f"{list(weight.shape)}, expected bias to be 1-dimensional with {out} elements, but got bias "
+            f"of size {list(bias.shape)} instead"
+        )
+
+
+_TYPES = {
+    "Float": "float", "Double": "double", "Half": "c10::Half", "BFloat16": "c10::BFloat16",
+    "Long": "long int", "Int": "int", "Bool": "bool", "Byte": "unsigned char",
+}  # fmt: skip
+
+
+def _type(x: Tensor) -> str:
+    name = x.dtype.type_name
+    if x.device.type == "cpu":
+        return _TYPES.get(name, name)
+    return f"torch.{'cuda.' if x.device.type == 'cuda' else ''}{name}Tensor"
+
+
+def _check_sizes(stride: tuple, padding: tuple, dilation: tuple) -> None:
+    for name, values, least in (("stride", stride, 1), ("padding", padding, 0), ("dilation", dilation, 1)):
+        if min(values) < least:
+            what = "negative padding is" if name == "padding" else f"non-positive {name} is"
+            raise RuntimeError(f"{what} not supported; {name} is {list(values)}")
+
+
+def _check_fit(input: Tensor, weight: Tensor, padding: tuple, dilation: tuple) -> None:
+    room = [n + 2 * p for n, p in zip(input.shape[2:], padding)]
+    reach = [d * (k - 1) + 1 for k, d in zip(weight.shape[2:], dilation)]
+    if any(n < r for n, r in zip(room, reach)):
+        raise RuntimeError(
+            f"Calculated padded input size per channel: ({' x '.join(map(str, room))}). Kernel size: "
+            f"({' x '.join(map(str, reach))}). Kernel size can't be greater than actual input size"
+        )
+
+
+def _same_padding(input: Tensor, weight: Tensor, stride: tuple, dilation: tuple) -> tuple[Tensor, tuple]:
+    """(input, padding) so that the output has the input's size; an odd element goes after."""
+    if set(stride) != {1}:
+        raise RuntimeError("padding='same' is not supported for strided convolutions")
+    total = [d * (k - 1) for k, d in zip(weight.shape[2:], dilation)]
+    if any(t % 2 for t in total):
+        from_last = [x for t in reversed(total) for x in (0, t % 2)]
+        input = constant_pad_nd(input, tuple(from_last))
+    return input, tuple(t // 2 for t in total)
+
+
+def _conv(
+    axes: int,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
+) -> Tensor:
+    input, whole = _batched(input, axes, f"conv{axes}d")
+    stride = _each(stride, axes, "stride")
+    dilation = _each(dilation, axes, "dilation")
+    if padding.__class__ is str:
+        if padding not in ("same", "valid"):
+            raise RuntimeError(f"Invalid padding string: '{padding}'; use 'same' or 'valid'")
+        given = padding
+        padding = (0,) * axes
+        if given == "same":
+            input, padding = _same_padding(input, weight, stride, dilation)
+    else:
+        padding = _each(padding, axes, "padding")
+    _check(input, weight, bias, groups, False)
+    _check_sizes(stride, padding, dilation)
+    _check_fit(input, weight, padding, dilation)
+    made = ops.convolve(input, weight, bias, stride, padding, dilation, groups)
+    return made if whole else made.squeeze(0)
+
+
+def conv1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Cross-correlation of sequences (n, c, length) with filters (o, c / groups, k)."""
+    return _conv(1, input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Cross-correlation of images (n, c, h, w) with filters (o, c / groups, kh, kw)."""
+    return _conv(2, input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv3d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Cross-correlation of volumes (n, c, d, h, w) with filters (o, c / groups, kd, kh, kw)."""
+    return _conv(3, input, weight, bias, stride, padding, dilation, groups)
+
+
+def _transposed(
+    axes: int,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Any,
+    padding: Any,
+    output_padding: Any,
+    groups: int,
+    dilation: Any,
+) -> Tensor:
+    input, whole = _batched(input, axes, f"conv_transpose{axes}d")
+    stride, padding = _each(stride, axes, "stride"), _each(padding, axes, "padding")
+    dilation = _each(dilation, axes, "dilation")
+    more = _each(output_padding, axes, "output_padding")
+    _check(input, weight, bias, groups, True)
+    _check_sizes(stride, padding, dilation)
+    for extra, s, d in zip(more, stride, dilation):
+        if extra >= max(s, d):
+            raise RuntimeError(
+                "output padding must be smaller than either stride or dilation, but got "
+                f"output_padding: {list(more)} stride: {list(stride)} dilation: {list(dilation)}"
+            )
+    sizes = [
+        (n - 1) * s - 2 * p + d * (k - 1) + extra + 1
+        for n, s, p, d, k, extra in zip(input.shape[2:], stride, padding, dilation, weight.shape[2:], more)
+    ]
+    if min(sizes) < 1:
+        raise RuntimeError(
+            f"Given input size per channel: ({' x '.join(map(str, input.shape[2:]))}). Calculated output "
+            f"size per channel: ({' x '.join(map(str, sizes))}). Output size is too small"
+        )
+    shape = (input.shape[0], weight.shape[1] * groups, *sizes)
+    made = ops.convolve_transposed(input, weight, bias, shape, stride, padding, dilation, groups)
+    return made if whole else made.squeeze(0)
+
+
+def conv_transpose1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> Tensor:
+    """The transpose of conv1d, with filters (c, o / groups, k)."""
+    return _transposed(1, input, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+def conv_transpose2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> Tensor:
+    """The transpose of conv2d, with filters (c, o / groups, kh, kw)."""
+    return _transposed(2, input, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+def conv_transpose3d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> Tensor:
+    """The transpose of conv3d, with filters (c, o / groups, kd, kh, kw)."""
+    return _transposed(3, input, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+def _pair(value: Any, name: str) -> tuple:
+    return _each(value, 2, name)
+
+
+def unfold(
+    input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
+) -> Tensor:
+    """Images (n, c, h, w) as columns (n, c * kernel, positions) of sliding patches."""
+    if input.dim() not in (3, 4):
+        raise RuntimeError(
+            "Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero "
+            f"dimensions for input, but got: {list(input.shape)}"
+        )
+    whole = input.dim() == 4
+    made = ops.im2col(
+        input if whole else input.unsqueeze(0),
+        _pair(kernel_size, "kernel_size"),
+        _pair(dilation, "dilation"),
+        _pair(padding, "padding"),
+        _pair(stride, "stride"),
+    )
+    return made if whole else made.squeeze(0)
+
+
+def fold(
+    input: Tensor,
+    output_size: Any,
+    kernel_size: Any,
+    dilation: Any = 1,
+    padding: Any = 0,
+    stride: Any = 1,
+) -> Tensor:
+    """Columns (n, c * kernel, positions) put back as images, overlapping patches added."""
+    whole = input.dim() == 3
+    if input.dim() not in (2, 3):
+        raise RuntimeError(
+            "Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero "
+            f"dimensions for input, but got: {list(input.shape)}"
+        )
+    input = input if whole else input.unsqueeze(0)
+    output_size, kernel = _pair(output_size, "output_size"), _pair(kernel_size, "kernel_size")
+    dilation, padding, stride = _pair(dilation, "dilation"), _pair(padding, "padding"), _pair(stride, "stride")
+    _check_fold(input, output_size, kernel, dilation, padding, stride)
+    made = ops.col2im(input, output_size, kernel, dilation, padding, stride)
+    return made if whole else made.squeeze(0)
+
+
+def _check_fold(
+    input: Tensor, output_size: tuple, kernel: tuple, dilation: tuple, padding: tuple, stride: tuple
+) -> None:
+    rows, columns = input.shape[1:]
+    if rows % (kernel[0] * kernel[1]):
+        raise RuntimeError(
+            "Expected size of input's dimension 1 to be divisible by the product of kernel_size, but "
+            f"got input.size(1)={rows} and kernel_size=({kernel[0]}, {kernel[1]})."
+        )
+    blocks = [
+        (n + 2 * p - d * (k - 1) - 1) // s + 1
+        for n, p, d, k, s in zip(output_size, padding, dilation, kernel, stride)
+    ]
+    if columns != blocks[0] * blocks[1]:
+        raise RuntimeError(
+            f"Given output_size=({output_size[0]}, {output_size[1]}), kernel_size=({kernel[0]}, "
+            f"{kernel[1]}), dilation=({dilation[0]}, {dilation[1]}), padding=({padding[0]}, "
+            f"{padding[1]}), stride=({stride[0]}, {stride[1]}), expected size of input's dimension 2 to "
+            f"match the calculated number of sliding blocks {blocks[0]} * {blocks[1]} = "
+            f"{blocks[0] * blocks[1]}, but got input.size(2)={columns}."
+        )

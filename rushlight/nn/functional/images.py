@@ -1,0 +1,213 @@
+"""Resampling and shuffling of images with PyTorch's arguments."""
+
+import math
+import warnings
+from typing import Any
+
+from ..._ops import grid, resample, shuffling
+from ..._tensor import Tensor
+from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
+
+pixel_shuffle, pixel_unshuffle = shuffling.pixel_shuffle, shuffling.pixel_unshuffle
+channel_shuffle = native_channel_shuffle = shuffling.channel_shuffle
+
+_LINEAR = {"linear": 1, "bilinear": 2, "trilinear": 3}
+_ADAPTIVE = (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)
+
+
+def _sizes(
+    input: Tensor, size: Any, scale_factor: Any, recompute_scale_factor: bool | None
+) -> tuple[tuple, tuple]:
+    """(output sizes, scales): scales are None where the sizes say everything."""
+    axes = input.dim() - 2
+    if size is not None and scale_factor is not None:
+        raise ValueError("only one of size or scale_factor should be defined")
+    if size is None and scale_factor is None:
+        raise ValueError("either size or scale_factor should be defined")
+    given, name = (size, "size") if size is not None else (scale_factor, "scale_factor")
+    if isinstance(given, (tuple, list)):
+        if len(given) != axes:
+            raise ValueError(
+                f"Input and {'output' if name == 'size' else 'scale_factor'} must have the same number "
+                f"of spatial dimensions, but got input with spatial dimensions of "
+                f"{list(input.shape[2:])} and {'output size' if name == 'size' else 'scale_factor'} of "
+                f"{list(given)}. Please provide input tensor in (N, C, d1, d2, ...,dK) format and "
+                f"{'output size' if name == 'size' else 'scale_factor'} in "
+                f"{'(o1, o2, ...,oK)' if name == 'size' else '(s1, s2, ...,sK)'} format."
+            )
+        each = list(given)
+    else:
+        each = [given] * axes
+    if name == "size":
+        if recompute_scale_factor:
+            raise ValueError("recompute_scale_factor is not meaningful with an explicit size.")
+        return tuple(int(n) for n in each), (None,) * axes
+    sizes = tuple(math.floor(n * float(s)) for n, s in zip(input.shape[2:], each))
+    return sizes, (None,) * axes if recompute_scale_factor else tuple(map(float, each))
+
+
+def _check_align(mode: str, align_corners: bool | None) -> bool:
+    if mode in ("nearest", "area", "nearest-exact"):
+        if align_corners is not None:
+            raise ValueError(
+                "align_corners option can only be set with the interpolating modes: linear | bilinear | "
+                "bicubic | trilinear"
+            )
+        return False
+    return bool(align_corners)
+
+
+def interpolate(
+    input: Tensor,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+    recompute_scale_factor: bool | None = None,
+    antialias: bool = False,
+) -> Tensor:
+    """The input (n, c, ...) resampled to `size`, or by `scale_factor`.
+
+    Args:
+        mode: "nearest", "nearest-exact", "linear", "bilinear", "bicubic", "trilinear" or "area".
+        align_corners: whether the outer pixels' centres, not their edges, lie on each other.
+        recompute_scale_factor: take the scale from the sizes instead of `scale_factor`.
+        antialias: smooth when shrinking (bilinear and bicubic).
+    """
+    align = _check_align(mode, align_corners)
+    axes = input.dim() - 2
+    sizes, scales = _sizes(input, size, scale_factor, recompute_scale_factor)
+    if antialias and not (mode in ("bilinear", "bicubic") and axes == 2):
+        raise ValueError(
+            "Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor as "
+            "input"
+        )
+    if axes in (1, 2, 3):
+        if mode == "area":
+            return _ADAPTIVE[axes - 1](input, sizes)
+        if mode == "nearest":
+            return resample.resample_nearest[axes](input, sizes, scales)
+        if mode == "nearest-exact":
+            return resample.resample_nearest_exact[axes](input, sizes, scales)
+        if _LINEAR.get(mode) == axes:
+            family = resample.resample_smooth_linear if antialias else resample.resample_linear
+            return family[axes](input, sizes, scales, align)
+        if mode == "bicubic" and axes == 2:
+            family = resample.resample_smooth_cubic if antialias else resample.resample_cubic
+            return family[axes](input, sizes, scales, align)
+    if mode in _LINEAR or mode == "bicubic":
+        raise NotImplementedError(f"Got {input.dim()}D input, but {mode} mode needs {_LINEAR.get(mode, 2) + 2}D input")
+    raise NotImplementedError(
+        "Input Error: Only 3D, 4D and 5D input Tensors supported (got "
+        f"{input.dim()}D) for the modes: nearest | linear | bilinear | bicubic | trilinear | area | "
+        f"nearest-exact (got {mode})"
+    )
+
+
+def upsample(
+    input: Tensor,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+) -> Tensor:
+    """An older name of `interpolate`."""
+    warnings.warn(
+        "`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.", stacklevel=2
+    )
+    return interpolate(input, size, scale_factor, mode, align_corners)
+
+
+def upsample_nearest(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
+    """An older name of `interpolate(mode="nearest")`."""
+    warnings.warn(
+        "`nn.functional.upsample_nearest` is deprecated. Use `nn.functional.interpolate` instead.",
+        stacklevel=2,
+    )
+    return interpolate(input, size, scale_factor, mode="nearest")
+
+
+def upsample_bilinear(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
+    """An older name of `interpolate(mode="bilinear", align_corners=True)`."""
+    warnings.warn(
+        "`nn.functional.upsample_bilinear` is deprecated. Use `nn.functional.interpolate` instead.",
+        stacklevel=2,
+    )
+    return interpolate(input, size, scale_factor, mode="bilinear", align_corners=True)
+
+
+_ALIGN_WARNING = (
+    "Default {name} and affine_grid behavior has changed to align_corners=False since 1.3.0. Please "
+    "specify align_corners=True if the old behavior is desired. See the documentation of {name} for "
+    "details."
+)
+
+
+def grid_sample(
+    input: Tensor,
+    grid: Tensor,
+    mode: str = "bilinear",
+    padding_mode: str = "zeros",
+    align_corners: bool | None = None,
+) -> Tensor:
+    """The input at the places that `grid` (n, ..., axes) names, coordinates from -1 to 1, x first."""
+    if mode not in ("bilinear", "nearest", "bicubic"):
+        raise ValueError(
+            "nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but "
+            f"got: '{mode}'"
+        )
+    if padding_mode not in ("zeros", "border", "reflection"):
+        raise ValueError(
+            "nn.functional.grid_sample(): expected padding_mode to be 'zeros', 'border', or "
+            f"'reflection', but got: '{padding_mode}'"
+        )
+    if align_corners is None:
+        warnings.warn(_ALIGN_WARNING.format(name="grid_sample"), stacklevel=2)
+        align_corners = False
+    _check_grid(input, grid, mode)
+    axes = tuple(range(2, input.dim()))
+    return _sampler[len(axes)](input, grid, mode, padding_mode, align_corners, axes)
+
+
+def _check_grid(input: Tensor, where: Tensor, mode: str) -> None:
+    if input.dim() not in (4, 5) or input.dim() != where.dim():
+        raise RuntimeError(
+            "grid_sampler(): expected 4D or 5D input and grid with same number of dimensions, but got "
+            f"input with sizes {list(input.shape)} and grid with sizes {list(where.shape)}"
+        )
+    if input.shape[0] != where.shape[0]:
+        raise RuntimeError(
+            "grid_sampler(): expected grid and input to have same batch size, but got input with sizes "
+            f"{list(input.shape)} and grid with sizes {list(where.shape)}"
+        )
+    if where.shape[-1] != input.dim() - 2:
+        raise RuntimeError(
+            f"grid_sampler(): expected grid to have size {input.dim() - 2} in last dimension, but got "
+            f"grid with sizes {list(where.shape)}"
+        )
+    if mode == "bicubic" and input.dim() == 5:
+        raise RuntimeError("grid_sampler(): bicubic interpolation only supports 4D input")
+
+
+_sampler = grid.grid_sample_of
+
+
+def affine_grid(theta: Tensor, size: Any, align_corners: bool | None = None) -> Tensor:
+    """The grid (n, ..., axes) by which affine maps theta take an image of `size` (n, c, ...)."""
+    if align_corners is None:
+        warnings.warn(_ALIGN_WARNING.format(name="affine_grid"), stacklevel=2)
+        align_corners = False
+    if not theta.is_floating_point():
+        raise ValueError(f"Expected theta to have floating point type, but got {theta.dtype}")
+    axes = len(size) - 2
+    if axes not in (2, 3):
+        raise NotImplementedError(
+            f"affine_grid only supports 4D and 5D sizes, for 2D and 3D affine transforms, respectively. "
+            f"Got size {tuple(size)}."
+        )
+    if tuple(theta.shape) != (size[0], axes, axes + 1):
+        raise ValueError(
+            f"Expected a batch of {axes}D affine matrices of shape Nx{axes}x{axes + 1} for size "
+            f"{tuple(size)}. Got {theta.shape}."
+        )
+    return grid.affine_places[axes](theta, tuple(map(int, size[2:])), bool(align_corners))

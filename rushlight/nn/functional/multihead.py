@@ -1,0 +1,293 @@
+"""Multi-head attention as a function, and the masks it takes."""
+
+import math
+import warnings
+from typing import Any
+
+from ..._core.dtypes import bool_, dtype
+from ..._creation import zeros, zeros_like
+from ..._ops.joining import cat
+from ..._tensor import Tensor
+
+
+def _canonical_mask(
+    mask: Tensor | None,
+    mask_name: str,
+    other_type: dtype | None,
+    other_name: str,
+    target_type: dtype,
+    check_other: bool = True,
+) -> Tensor | None:
+    """A mask as numbers to add to the scores: a boolean one becomes 0 and minus infinity."""
+    if mask is None:
+        return None
+    if mask.dtype is not bool_ and not mask.is_floating_point():
+        raise AssertionError(f"only bool and floating types of {mask_name} are supported")
+    if check_other and other_type is not None and mask.dtype is not other_type:
+        warnings.warn(
+            f"Support for mismatched {mask_name} and {other_name} is deprecated. "
+            "Use same type for both instead.",
+            stacklevel=3,
+        )
+    if mask.is_floating_point():
+        return mask
+    return zeros_like(mask, dtype=target_type).masked_fill_(mask, float("-inf"))
+
+
+def _none_or_dtype(input: Tensor | None) -> dtype | None:
+    if input is None:
+        return None
+    if isinstance(input, Tensor):
+        return input.dtype
+    raise RuntimeError("input to _none_or_dtype() must be None or torch.Tensor")
+
+
+def _mha_shape_check(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    key_padding_mask: Tensor | None,
+    attn_mask: Tensor | None,
+    num_heads: int,
+) -> bool:
+    """Whether the input is batched, its shapes checked."""
+    if query.dim() not in (2, 3):
+        raise AssertionError(
+            "query should be unbatched 2D or batched 3D tensor but received "
+            f"{query.dim()}-D query tensor"
+        )
+    dims = query.dim()
+    which = f"{'Batched' if dims == 3 else 'Unbatched'} ({dims}-D)".replace("B", "b").replace("U", "u")
+    if key.dim() != dims or value.dim() != dims:
+        raise AssertionError(
+            f"For {which} `query`, expected `key` and `value` to be {dims}-D but found "
+            f"{key.dim()}-D and {value.dim()}-D tensors respectively"
+        )
+    if key_padding_mask is not None and key_padding_mask.dim() != dims - 1:
+        raise AssertionError(
+            f"For {which} `query`, expected `key_padding_mask` to be `None` or {dims - 1}-D but "
+            f"found {key_padding_mask.dim()}-D tensor instead"
+        )
+    if attn_mask is not None and attn_mask.dim() not in (2, 3):
+        raise AssertionError(
+            f"For {which} `query`, expected `attn_mask` to be `None`, 2-D or 3-D but found "
+            f"{attn_mask.dim()}-D tensor instead"
+        )
+    if dims == 2 and attn_mask is not None and attn_mask.dim() == 3:
+        expected = (num_heads, query.shape[0], key.shape[0])
+        if attn_mask.shape != expected:
+            raise AssertionError(
+                f"Expected `attn_mask` shape to be {expected} but got {attn_mask.shape}"
+            )
+    return dims == 3
+
+
+def _in_projection_packed(
+    query: Tensor, key: Tensor, value: Tensor, weight: Tensor, bias: Tensor | None
+) -> list[Tensor]:
+    """Query, key and value through their thirds of one weight; the same tensor through one product."""
+    if key is value and query is key:
+        return list(linear(query, weight, bias).chunk(3, dim=-1))
+    weights = weight.chunk(3)
+    biases = (None,) * 3 if bias is None else bias.chunk(3)
+    return [linear(x, w, b) for x, w, b in zip((query, key, value), weights, biases, strict=True)]
+
+
+def _in_projection(
+    query: Tensor, key: Tensor, value: Tensor, weights: tuple, bias: Tensor | None
+) -> list[Tensor]:
+    """Query, key and value each through a weight of its own."""
+    size = query.shape[-1]
+    biases = (None,) * 3 if bias is None else bias.chunk(3)
+    for name, x, w in zip(("query", "key", "value"), (query, key, value), weights, strict=True):
+        if w is None:
+            raise AssertionError(f"use_separate_proj_weight is True but {name[0]}_proj_weight is None")
+        expected = (size, x.shape[-1])
+        if w.shape != expected:
+            raise AssertionError(
+                f"expecting {name} weights shape of {expected}, but got {w.shape}"
+            )
+    return [linear(x, w, b) for x, w, b in zip((query, key, value), weights, biases, strict=True)]
+
+
+def _checked_mask(mask: Tensor | None, heads: int, target: int, source: int) -> Tensor | None:
+    """The attention mask with three axes: (1 or batch * heads, target, source)."""
+    if mask is None:
+        return None
+    if mask.dim() == 2:
+        if mask.shape != (target, source):
+            raise RuntimeError(
+                f"The shape of the 2D attn_mask is {mask.shape}, but should be {(target, source)}."
+            )
+        return mask.unsqueeze(0)
+    if mask.dim() != 3:
+        raise RuntimeError(f"attn_mask's dimension {mask.dim()} is not supported")
+    if mask.shape != (heads, target, source):
+        raise RuntimeError(
+            f"The shape of the 3D attn_mask is {mask.shape}, but should be "
+            f"{(heads, target, source)}."
+        )
+    return mask
+
+
+def _with_one_more(mask: Tensor | None) -> Tensor | None:
+    """The mask for one key more, which everybody may see."""
+    return None if mask is None else pad(mask, (0, 1))
+
+
+def _by_heads(x: Tensor, static: Tensor | None, name: str, heads: int, size: int) -> Tensor:
+    """(length, batch, features) as (batch * heads, length, size), or the static one, checked."""
+    if static is None:
+        return x.reshape(x.shape[0], heads, size).transpose(0, 1)
+    for axis, expected in ((0, heads), (2, size)):
+        if static.shape[axis] != expected:
+            raise AssertionError(
+                f"expecting {name}.size({axis}) of {expected}, but got {static.shape[axis]}"
+            )
+    return static
+
+
+def _merged(attn_mask: Tensor | None, padding: Tensor | None, heads: int, source: int) -> Any:
+    """Both masks as one to add to scores (batch * heads, target, source)."""
+    if padding is None:
+        return attn_mask
+    batch = padding.shape[0]
+    if padding.shape[1] != source:
+        raise AssertionError(
+            f"Expected key_padded_mask.shape[1] to be {source}, but got {padding.shape[1]}"
+        )
+    spread = padding.reshape(batch, 1, 1, source).expand(-1, heads, -1, -1)
+    spread = spread.reshape(batch * heads, 1, source)
+    return spread if attn_mask is None else attn_mask + spread
+
+
+def multi_head_attention_forward(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    embed_dim_to_check: int,
+    num_heads: int,
+    in_proj_weight: Tensor | None,
+    in_proj_bias: Tensor | None,
+    bias_k: Tensor | None,
+    bias_v: Tensor | None,
+    add_zero_attn: bool,
+    dropout_p: float,
+    out_proj_weight: Tensor,
+    out_proj_bias: Tensor | None,
+    training: bool = True,
+    key_padding_mask: Tensor | None = None,
+    need_weights: bool = True,
+    attn_mask: Tensor | None = None,
+    use_separate_proj_weight: bool = False,
+    q_proj_weight: Tensor | None = None,
+    k_proj_weight: Tensor | None = None,
+    v_proj_weight: Tensor | None = None,
+    static_k: Tensor | None = None,
+    static_v: Tensor | None = None,
+    average_attn_weights: bool = True,
+    is_causal: bool = False,
+) -> tuple[Tensor, Tensor | None]:
+    """Attention of `query` (length, batch, features) to `key` and `value`, in `num_heads` subspaces.
+
+    Returns:
+        the result, and the attention weights where `need_weights`.
+    """
+    batched = _mha_shape_check(query, key, value, key_padding_mask, attn_mask, num_heads)
+    if not batched:
+        query, key, value = query.unsqueeze(1), key.unsqueeze(1), value.unsqueeze(1)
+        key_padding_mask = None if key_padding_mask is None else key_padding_mask.unsqueeze(0)
+    target, batch, size = query.shape
+    heads = batch * num_heads
+    key_padding_mask = _canonical_mask(
+        key_padding_mask, "key_padding_mask", _none_or_dtype(attn_mask), "attn_mask", query.dtype
+    )
+    attn_mask, is_causal = _causal(attn_mask, key_padding_mask, is_causal, need_weights, query)
+    _check_sizes(query, key, value, embed_dim_to_check, num_heads, use_separate_proj_weight)
+    if use_separate_proj_weight:
+        weights = (q_proj_weight, k_proj_weight, v_proj_weight)
+        q, k, v = _in_projection(query, key, value, weights, in_proj_bias)
+    elif in_proj_weight is None:
+        raise AssertionError("use_separate_proj_weight is False but in_proj_weight is None")
+    else:
+        q, k, v = _in_projection_packed(query, key, value, in_proj_weight, in_proj_bias)
+    attn_mask = _checked_mask(attn_mask, heads, target, key.shape[0])
+    if bias_k is not None and bias_v is not None:
+        k, v = cat([k, bias_k.repeat(1, batch, 1)]), cat([v, bias_v.repeat(1, batch, 1)])
+        attn_mask, key_padding_mask = _with_one_more(attn_mask), _with_one_more(key_padding_mask)
+    q = _by_heads(q, None, "q", heads, size // num_heads)
+    k = _by_heads(k, static_k, "static_k", heads, size // num_heads)
+    v = _by_heads(v, static_v, "static_v", heads, size // num_heads)
+    if add_zero_attn:
+        blank = zeros((heads, 1, size // num_heads), dtype=k.dtype, device=k.device)
+        k, v = cat([k, blank], dim=1), cat([v, blank], dim=1)
+        attn_mask, key_padding_mask = _with_one_more(attn_mask), _with_one_more(key_padding_mask)
+    mask = _merged(attn_mask, key_padding_mask, num_heads, k.shape[1])
+    p = dropout_p if training else 0.0
+    attend = _with_weights if need_weights else _without_weights
+    mixed, weights = attend(q, k, v, mask, p, num_heads, is_causal)
+    output = linear(mixed.reshape(target * batch, size), out_proj_weight, out_proj_bias)
+    output = output.reshape(target, batch, output.shape[1])
+    if weights is not None and average_attn_weights:
+        weights = weights.mean(dim=1)
+    if not batched:
+        return output.squeeze(1), None if weights is None else weights.squeeze(0)
+    return output, weights
+
+
+def _causal(
+    mask: Tensor | None, padding: Tensor | None, is_causal: bool, need_weights: bool, query: Tensor
+) -> tuple[Tensor | None, bool]:
+    """The mask, or None where the hint that it is causal says it all."""
+    if is_causal and mask is None:
+        raise RuntimeError(
+            "Need attn_mask if specifying the is_causal hint. You may use the Transformer module "
+            "method `generate_square_subsequent_mask` to create this mask."
+        )
+    if is_causal and padding is None and not need_weights:
+        return None, True
+    return _canonical_mask(mask, "attn_mask", None, "", query.dtype, False), False
+
+
+def _check_sizes(
+    query: Tensor, key: Tensor, value: Tensor, expected: int, num_heads: int, separate: bool
+) -> None:
+    size = query.shape[2]
+    if size != expected:
+        raise AssertionError(
+            f"was expecting embedding dimension of {expected}, but got {size}"
+        )
+    if size % num_heads:
+        raise AssertionError(f"embed_dim {size} not divisible by num_heads {num_heads}")
+    if separate and key.shape[:2] != value.shape[:2]:
+        raise AssertionError(
+            f"key's sequence and batch dims {key.shape[:2]} do not match value's {value.shape[:2]}"
+        )
+    if not separate and key.shape != value.shape:
+        raise AssertionError(f"key shape {key.shape} does not match value shape {value.shape}")
+
+
+def _with_weights(
+    q: Tensor, k: Tensor, v: Tensor, mask: Any, p: float, num_heads: int, is_causal: bool
+) -> tuple[Tensor, Tensor]:
+    """Mixed values (target, batch * heads, size) and the weights they were mixed with."""
+    scaled = q * math.sqrt(1.0 / float(q.shape[-1]))
+    scores = scaled @ k.transpose(-2, -1)
+    if mask is not None:
+        scores = mask + scores
+    weights = softmax(scores, dim=-1)
+    if p > 0.0:
+        weights = dropout(weights, p=p)
+    mixed = (weights @ v).transpose(0, 1)
+    return mixed, weights.reshape(-1, num_heads, *weights.shape[1:])
+
+
+def _without_weights(
+    q: Tensor, k: Tensor, v: Tensor, mask: Any, p: float, num_heads: int, is_causal: bool
+) -> tuple[Tensor, None]:
+    """Mixed values (target, batch, heads, size)."""
+    apart = [x.reshape(-1, num_heads, *x.shape[1:]) for x in (q, k, v)]
+    if mask is not None:
+        mask = mask.unsqueeze(0) if mask.shape[0] == 1 else mask.reshape(-1, num_heads, *mask.shape[1:])
+    mixed = scaled_dot_product_attention(*apart, mask, p, is_causal)
+    return mixed.permute(2, 0, 1, 3), None

@@ -1,0 +1,183 @@
+"""Normalisations with PyTorch's arguments."""
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+from ..._core.dtypes import finfo
+from ..._core.modes import no_grad
+from ..._ops import norm as ops
+from ..._tensor import Tensor
+from .padding import pad
+from .pooling import avg_pool2d, avg_pool3d
+
+
+def _check_batch(size: Sequence) -> None:
+    if size[0] * prod(size[2:]) == 1:
+        raise ValueError(
+            f"Expected more than 1 value per channel when training, got input size "
+            f"torch.Size({list(size)}); the variance of a single value is zero: give a larger batch, or "
+            "call eval() on the model"
+        )
+
+
+def _check_channels(channels: int, **given: Tensor | None) -> None:
+    for name, value in given.items():
+        if value is not None and value.numel() != channels:
+            raise RuntimeError(f"{name} should contain {channels} elements not {value.numel()}")
+
+
+def _follow(running: Tensor | None, new: Tensor, momentum: float) -> None:
+    """Move a running statistic towards the batch's."""
+    if running is not None:
+        running.mul_(1 - momentum).add_(new.to(running.dtype), alpha=momentum)
+
+
+def batch_norm(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """The input normalised per channel: by the batch's moments (training) or the running ones."""
+    if training:
+        _check_batch(input.shape)
+    channels = input.shape[1]
+    _check_channels(channels, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    if not training:
+        if running_mean is None or running_var is None:
+            raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
+        return ops.batch_norm_inference(input, running_mean, running_var, weight, bias, eps)
+    made, mean, var = ops.batch_norm_training(input, weight, bias, eps)
+    if running_mean is not None or running_var is not None:
+        n = input.numel() // channels
+        with no_grad():
+            _follow(running_mean, mean.detach(), momentum)
+            _follow(running_var, var.detach() * (n / (n - 1)), momentum)
+    return made
+
+
+def _as_shape(normalized_shape: Any) -> tuple:
+    if normalized_shape.__class__ is int:
+        return (normalized_shape,)
+    return tuple(normalized_shape)
+
+
+def layer_norm(
+    input: Tensor,
+    normalized_shape: Any,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """The input normalised over its last axes, which have `normalized_shape`."""
+    return ops.layer_norm_native(input, weight, bias, _as_shape(normalized_shape), eps)
+
+
+def group_norm(
+    input: Tensor,
+    num_groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """The input (n, c, ...) normalised over each of `num_groups` groups of channels."""
+    if input.dim() < 2:
+        raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {input.dim()}")
+    _check_batch([input.shape[0] * input.shape[1] // num_groups, num_groups, *input.shape[2:]])
+    channels = input.shape[1]
+    if channels % num_groups:
+        raise RuntimeError(
+            "Expected number of channels in input to be divisible by num_groups, but got input of shape "
+            f"{list(input.shape)} and num_groups={num_groups}"
+        )
+    for name, given in (("weight", weight), ("bias", bias)):
+        if given is not None and tuple(given.shape) != (channels,):
+            raise RuntimeError(
+                f"Expected {name} to be a vector of size equal to the number of channels in input, but "
+                f"got {name} of shape {list(given.shape)} and input of shape {list(input.shape)}"
+            )
+    return ops.group_norm_native(input, weight, bias, num_groups, eps)
+
+
+def _check_spatial(size: Sequence) -> None:
+    if prod(size[2:]) == 1:
+        raise ValueError(
+            "Expected more than 1 spatial element when training, got input size "
+            f"torch.Size({list(size)})"
+        )
+
+
+def instance_norm(
+    input: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Each channel of each element of the batch normalised by itself."""
+    if use_input_stats:
+        _check_spatial(input.shape)
+    n, c = input.shape[:2]
+
+    def each(v: Tensor | None) -> Tensor | None:
+        return None if v is None else v.repeat(n)
+
+    mean, var = each(running_mean), each(running_var)
+    folded = input.reshape(1, n * c, *input.shape[2:])
+    made = batch_norm(folded, mean, var, each(weight), each(bias), use_input_stats, momentum, eps)
+    with no_grad():
+        for running, followed in ((running_mean, mean), (running_var, var)):
+            if running is not None and followed is not None and use_input_stats:
+                running.copy_(followed.view(n, c).mean(0))
+    return made.view(input.shape)
+
+
+def rms_norm(
+    input: Tensor, normalized_shape: Any, weight: Tensor | None = None, eps: float | None = None
+) -> Tensor:
+    """The input over the root mean square of its last axes (Zhang and Sennrich, 2019)."""
+    shape = _as_shape(normalized_shape)
+    ops.check_tail(input, shape, weight, None)
+    if eps is None:
+        eps = finfo(input.dtype).eps
+    wide = input if input.dtype.itemsize > 2 else input.float()
+    scale = (wide.square().mean(tuple(range(-len(shape), 0)), keepdim=True) + eps).rsqrt()
+    made = (wide * scale).to(input.dtype)
+    return made if weight is None else made * weight
+
+
+def local_response_norm(
+    input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Tensor:
+    """Each element over a power of the squares of `size` neighbouring channels."""
+    if input.dim() < 3:
+        raise ValueError(f"Expected 3D or higher dimensionality input (got {input.dim()} dimensions)")
+    if input.numel() == 0:
+        return input
+    squares = input.mul(input)
+    before, after = size // 2, (size - 1) // 2
+    if input.dim() == 3:
+        near = avg_pool2d(pad(squares.unsqueeze(1), (0, 0, before, after)), (size, 1), stride=1).squeeze(1)
+    else:
+        shape = input.shape
+        flat = squares.view(shape[0], 1, shape[1], shape[2], -1)
+        near = avg_pool3d(pad(flat, (0, 0, 0, 0, before, after)), (size, 1, 1), stride=1).squeeze(1)
+        near = near.view(shape)
+    return input / near.mul(alpha).add(k).pow(beta)
+
+
+def normalize(
+    input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Tensor | None = None
+) -> Tensor:
+    """The input over its p-norm along `dim`, which counts as `eps` at least."""
+    norm = input.norm(p, dim, keepdim=True).clamp_min(eps).expand_as(input)
+    made = input / norm
+    return made if out is None else out.copy_(made)

@@ -1,0 +1,223 @@
+"""Recurrent networks as loops over time: plain, LSTM and GRU, padded or packed, and their cells.
+
+Each step costs one matrix product and one op for the gates; the inputs of all steps are projected
+in one product beforehand.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from ..._ops.matmul import linear
+from ..._ops.joining import cat, stack
+from ..._ops.recurrent import gru_step, lstm_step
+from ..._tensor import Tensor
+from .dropouts import dropout
+
+# A cell takes (x, state, w_hh, b_hh) with x the projected input and state a tuple, and gives the
+# next state, whose first member is the output.
+Cell = Callable[[Tensor, tuple, Tensor, Tensor | None], tuple]
+
+
+def _lstm(x: Tensor, state: tuple, weight: Tensor, bias: Tensor | None) -> tuple:
+    hidden, cell = state
+    return lstm_step(x + linear(hidden, weight, bias), cell)
+
+
+def _gru(x: Tensor, state: tuple, weight: Tensor, bias: Tensor | None) -> tuple:
+    return (gru_step(x, linear(state[0], weight, bias), state[0]),)
+
+
+def _tanh(x: Tensor, state: tuple, weight: Tensor, bias: Tensor | None) -> tuple:
+    return ((x + linear(state[0], weight, bias)).tanh(),)
+
+
+def _relu(x: Tensor, state: tuple, weight: Tensor, bias: Tensor | None) -> tuple:
+    return ((x + linear(state[0], weight, bias)).relu(),)
+
+
+# ---- one direction of one layer
+
+
+def _run(cell: Cell, inputs: Tensor, state: tuple, weights: list, backwards: bool) -> tuple:
+    """All steps of padded input (time, batch, features): outputs and last state."""
+    w_ih, w_hh, b_ih, b_hh, w_hr = weights
+    steps = linear(inputs, w_ih, b_ih).unbind(0)  # (batch, gates) each
+    outputs = []
+    for x in reversed(steps) if backwards else steps:
+        state = _projected(cell(x, state, w_hh, b_hh), w_hr)
+        outputs.append(state[0])
+    return stack(outputs[::-1] if backwards else outputs), state
+
+
+def _projected(state: tuple, weight: Tensor | None) -> tuple:
+    return state if weight is None else (linear(state[0], weight), *state[1:])
+
+
+def _run_packed(
+    cell: Cell, data: Tensor, sizes: list[int], state: tuple, weights: list, backwards: bool
+) -> tuple:
+    """All steps of packed input: at step t only the first sizes[t] sequences are still running."""
+    w_ih, w_hh, b_ih, b_hh, w_hr = weights
+    steps = linear(data, w_ih, b_ih).split(sizes)
+    whole, outputs, ended = state, [], []
+    running = sizes[-1] if backwards else sizes[0]
+    state = tuple(s[:running] for s in whole)
+    for x in reversed(steps) if backwards else steps:
+        size = x.shape[0]
+        if size > running:  # backwards: longer sequences first, these begin now
+            state = tuple(cat([s, w[running:size]]) for s, w in zip(state, whole, strict=True))
+        elif size < running:  # forwards: these have ended
+            ended.append(tuple(s[size:] for s in state))
+            state = tuple(s[:size] for s in state)
+        running = size
+        state = _projected(cell(x, state, w_hh, b_hh), w_hr)
+        outputs.append(state[0])
+    parts = [state, *reversed(ended)]
+    last = tuple(cat([p[i] for p in parts]) for i in range(len(state))) if ended else state
+    return cat(outputs[::-1] if backwards else outputs), last
+
+
+# ---- all layers
+
+
+def _network(
+    cell: Cell,
+    input: Tensor,
+    sizes: Tensor | None,
+    states: tuple,
+    params: Any,
+    has_biases: bool,
+    num_layers: int,
+    p: float,
+    train: bool,
+    bidirectional: bool,
+) -> tuple[Tensor, tuple]:
+    """The output of the last layer, and the last state of every layer and direction."""
+    directions = 2 if bidirectional else 1
+    weights = _grouped(params, has_biases, num_layers * directions)
+    counts = None if sizes is None else [int(size) for size in sizes.tolist()]
+    last = []
+    for layer in range(num_layers):
+        outputs = []
+        for direction in range(directions):
+            number = layer * directions + direction
+            state = tuple(s[number] for s in states)
+            if counts is None:
+                made = _run(cell, input, state, weights[number], direction == 1)
+            else:
+                made = _run_packed(cell, input, counts, state, weights[number], direction == 1)
+            outputs.append(made[0])
+            last.append(made[1])
+        input = cat(outputs, -1) if bidirectional else outputs[0]
+        if p and train and layer < num_layers - 1:
+            input = dropout(input, p, True)
+    return input, tuple(stack([s[i] for s in last]) for i in range(len(states)))
+
+
+def _grouped(params: Any, has_biases: bool, count: int) -> list[list]:
+    """[w_ih, w_hh, b_ih, b_hh, w_hr] for each layer and direction; None for what there is not."""
+    each = len(params) // count
+    groups = []
+    for i in range(count):
+        given = list(params[i * each : (i + 1) * each])
+        biases = given[2:4] if has_biases else [None, None]
+        rest = given[4:] if has_biases else given[2:]
+        groups.append([*given[:2], *biases, rest[0] if rest else None])
+    return groups
+
+
+def _call(cell: Cell, input: Tensor, second: Any, third: Any, rest: tuple, kwargs: dict) -> Any:
+    """PyTorch's two signatures: (input, hx, params, ...) and (data, batch_sizes, hx, params, ...)."""
+    packed = isinstance(third, Tensor) or (
+        isinstance(third, (tuple, list)) and isinstance(second, Tensor) and len(third) == 2
+        and bool(rest) and isinstance(rest[0], (tuple, list))
+    )  # fmt: skip
+    names = ["has_biases", "num_layers", "dropout", "train", "bidirectional", "batch_first"]
+    if packed:
+        sizes, hx, params, rest = second, third, rest[0], rest[1:]
+    else:
+        sizes, hx, params = None, second, third
+    options = dict(zip(names, rest, strict=False)) | kwargs
+    batch_first = options.pop("batch_first", False)
+    p = options.pop("dropout")
+    states = (hx,) if isinstance(hx, Tensor) else tuple(hx)
+    if batch_first:
+        input = input.transpose(0, 1)
+    output, last = _network(cell, input, sizes, states, params, p=p, **options)
+    return (output.transpose(0, 1) if batch_first else output), *last
+
+
+def lstm(input: Tensor, hx: Any, params: Any, *args: Any, **kwargs: Any) -> Any:
+    """An LSTM of several layers: (output, hidden, cell).
+
+    `lstm(input, (h, c), params, has_biases, num_layers, dropout, train, bidirectional,
+    batch_first)`, or `lstm(data, batch_sizes, (h, c), params, has_biases, ...)` for packed input.
+    """
+    return _call(_lstm, input, hx, params, args, kwargs)
+
+
+def gru(input: Tensor, hx: Any, params: Any, *args: Any, **kwargs: Any) -> Any:
+    """A GRU of several layers: (output, hidden). Arguments as of `lstm`."""
+    return _call(_gru, input, hx, params, args, kwargs)
+
+
+def rnn_tanh(input: Tensor, hx: Any, params: Any, *args: Any, **kwargs: Any) -> Any:
+    """A plain recurrent network with tanh: (output, hidden). Arguments as of `lstm`."""
+    return _call(_tanh, input, hx, params, args, kwargs)
+
+
+def rnn_relu(input: Tensor, hx: Any, params: Any, *args: Any, **kwargs: Any) -> Any:
+    """A plain recurrent network with relu: (output, hidden). Arguments as of `lstm`."""
+    return _call(_relu, input, hx, params, args, kwargs)
+
+
+# ---- single steps
+
+
+def lstm_cell(
+    input: Tensor,
+    hx: Any,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None = None,
+    b_hh: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """One step of an LSTM: (hidden, cell)."""
+    hidden, cell = _lstm(linear(input, w_ih, b_ih), tuple(hx), w_hh, b_hh)
+    return hidden, cell
+
+
+def gru_cell(
+    input: Tensor,
+    hx: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None = None,
+    b_hh: Tensor | None = None,
+) -> Tensor:
+    """One step of a GRU."""
+    return _gru(linear(input, w_ih, b_ih), (hx,), w_hh, b_hh)[0]
+
+
+def rnn_tanh_cell(
+    input: Tensor,
+    hx: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None = None,
+    b_hh: Tensor | None = None,
+) -> Tensor:
+    """One step of a plain recurrent network with tanh."""
+    return _tanh(linear(input, w_ih, b_ih), (hx,), w_hh, b_hh)[0]
+
+
+def rnn_relu_cell(
+    input: Tensor,
+    hx: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None = None,
+    b_hh: Tensor | None = None,
+) -> Tensor:
+    """One step of a plain recurrent network with relu."""
+    return _relu(linear(input, w_ih, b_ih), (hx,), w_hh, b_hh)[0]

@@ -1,0 +1,164 @@
+"""Multi-head attention as a layer."""
+
+from typing import Any
+
+from ..._creation import empty
+from ..._tensor import Tensor
+from .. import functional as F
+from ..init import constant_, xavier_normal_, xavier_uniform_
+from ..parameter import Parameter
+from .linear import NonDynamicallyQuantizableLinear
+from .module import Module
+
+
+class MultiheadAttention(Module):
+    """Attention in several subspaces at once (Vaswani and others, 2017).
+
+    Args:
+        embed_dim: size of the features of query and result, divided among the heads.
+        num_heads: how many heads.
+        dropout: probability of dropping an attention weight in training.
+        bias: whether the projections have biases.
+        add_bias_kv: whether a learned key and value is added to each sequence.
+        add_zero_attn: whether a zero key and value is added.
+        kdim, vdim: sizes of the features of key and value, where they differ.
+        batch_first: (batch, length, features) instead of (length, batch, features).
+    """
+
+    __constants__ = ["batch_first"]
+
+    def __init__(
+        self,
+        embed_dim: int,
+        num_heads: int,
+        dropout: float = 0.0,
+        bias: bool = True,
+        add_bias_kv: bool = False,
+        add_zero_attn: bool = False,
+        kdim: int | None = None,
+        vdim: int | None = None,
+        batch_first: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        if embed_dim <= 0 or num_heads <= 0:
+            raise ValueError(
+                "embed_dim and num_heads must be greater than 0, "
+                f"got embed_dim={embed_dim} and num_heads={num_heads} instead"
+            )
+        super().__init__()
+        self.embed_dim = embed_dim
+        self.kdim = embed_dim if kdim is None else kdim
+        self.vdim = embed_dim if vdim is None else vdim
+        self._qkv_same_embed_dim = self.kdim == embed_dim and self.vdim == embed_dim
+        self.num_heads = num_heads
+        self.dropout = dropout
+        self.batch_first = batch_first
+        self.head_dim = embed_dim // num_heads
+        if self.head_dim * num_heads != embed_dim:
+            raise AssertionError("embed_dim must be divisible by num_heads")
+        place = {"device": device, "dtype": dtype}
+        self._make_projections(bias, add_bias_kv, place)
+        self.add_zero_attn = add_zero_attn
+        self._reset_parameters()
+
+    def _make_projections(self, bias: bool, add_bias_kv: bool, place: dict) -> None:
+        size, same = self.embed_dim, self._qkv_same_embed_dim
+        shapes = {
+            "q_proj_weight": None if same else (size, size),
+            "k_proj_weight": None if same else (size, self.kdim),
+            "v_proj_weight": None if same else (size, self.vdim),
+            "in_proj_weight": (3 * size, size) if same else None,
+            "in_proj_bias": (3 * size,) if bias else None,
+        }
+        if same:  # PyTorch registers the joint weight first
+            shapes = {"in_proj_weight": shapes.pop("in_proj_weight"), **shapes}
+        for name, shape in shapes.items():
+            made = None if shape is None else Parameter(empty(shape, **place))
+            self.register_parameter(name, made)
+        self.out_proj = NonDynamicallyQuantizableLinear(size, size, bias=bias, **place)
+        if add_bias_kv:
+            self.bias_k = Parameter(empty((1, 1, size), **place))
+            self.bias_v = Parameter(empty((1, 1, size), **place))
+        else:
+            self.bias_k = self.bias_v = None
+
+    def _reset_parameters(self) -> None:
+        if self._qkv_same_embed_dim:
+            xavier_uniform_(self.in_proj_weight)
+        else:
+            xavier_uniform_(self.q_proj_weight)
+            xavier_uniform_(self.k_proj_weight)
+            xavier_uniform_(self.v_proj_weight)
+        if self.in_proj_bias is not None:
+            constant_(self.in_proj_bias, 0.0)
+            constant_(self.out_proj.bias, 0.0)
+        if self.bias_k is not None:
+            xavier_normal_(self.bias_k)
+        if self.bias_v is not None:
+            xavier_normal_(self.bias_v)
+
+    def __setstate__(self, state: dict) -> None:
+        super().__setstate__({"_qkv_same_embed_dim": True, **state})
+
+    def forward(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        key_padding_mask: Tensor | None = None,
+        need_weights: bool = True,
+        attn_mask: Tensor | None = None,
+        average_attn_weights: bool = True,
+        is_causal: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
+        key_padding_mask = F._canonical_mask(
+            mask=key_padding_mask,
+            mask_name="key_padding_mask",
+            other_type=F._none_or_dtype(attn_mask),
+            other_name="attn_mask",
+            target_type=query.dtype,
+        )
+        attn_mask = F._canonical_mask(
+            mask=attn_mask,
+            mask_name="attn_mask",
+            other_type=None,
+            other_name="",
+            target_type=query.dtype,
+            check_other=False,
+        )
+        turned = self.batch_first and query.dim() == 3
+        if turned:
+            query, key, value = _length_first(query, key, value)
+        output, weights = F.multi_head_attention_forward(
+            query,
+            key,
+            value,
+            self.embed_dim,
+            self.num_heads,
+            self.in_proj_weight,
+            self.in_proj_bias,
+            self.bias_k,
+            self.bias_v,
+            self.add_zero_attn,
+            self.dropout,
+            self.out_proj.weight,
+            self.out_proj.bias,
+            training=self.training,
+            key_padding_mask=key_padding_mask,
+            need_weights=need_weights,
+            attn_mask=attn_mask,
+            use_separate_proj_weight=not self._qkv_same_embed_dim,
+            q_proj_weight=self.q_proj_weight,
+            k_proj_weight=self.k_proj_weight,
+            v_proj_weight=self.v_proj_weight,
+            average_attn_weights=average_attn_weights,
+            is_causal=is_causal,
+        )
+        return (output.transpose(1, 0) if turned else output), weights
+
+
+def _length_first(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Batch and length exchanged; what was one tensor stays one, so that it is projected once."""
+    turned = {id(t): t.transpose(1, 0) for t in (query, key, value)}
+    return turned[id(query)], turned[id(key)], turned[id(value)]

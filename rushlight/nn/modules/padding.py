@@ -1,0 +1,156 @@
+"""Padding layers: on each side of each of the last axes, `padding` places."""
+
+from typing import Any
+
+from ..._tensor import Tensor
+from .. import functional as F
+from .module import Module
+from .utils import _ntuple
+
+
+class _PadNd(Module):
+    """Padding of `_axes` axes in the way `_mode`."""
+
+    __constants__ = ["padding"]
+    _axes: int
+    _mode: str
+
+    def __init__(self, padding: Any) -> None:
+        super().__init__()
+        self.padding = _ntuple(2 * self._axes)(padding)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.pad(input, self.padding, self._mode)
+
+    def extra_repr(self) -> str:
+        return f"{self.padding}"
+
+
+class _ConstantPadNd(_PadNd):
+    """Padding with one value."""
+
+    __constants__ = ["padding", "value"]
+
+    def __init__(self, padding: Any, value: float) -> None:
+        super().__init__(padding)
+        self.value = value
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.pad(input, self.padding, "constant", self.value)
+
+    def extra_repr(self) -> str:
+        return f"padding={self.padding}, value={self.value}"
+
+
+class ConstantPad1d(_ConstantPadNd):
+    """Pads sequences with `value`."""
+
+    _axes = 1
+
+
+class ConstantPad2d(_ConstantPadNd):
+    """Pads images with `value`: (left, right, top, bottom)."""
+
+    _axes = 2
+
+
+class ConstantPad3d(_ConstantPadNd):
+    """Pads volumes with `value`."""
+
+    _axes = 3
+
+
+class ZeroPad1d(ConstantPad1d):
+    """Pads sequences with zeros."""
+
+    def __init__(self, padding: Any) -> None:
+        super().__init__(padding, 0.0)
+
+    def extra_repr(self) -> str:
+        return f"{self.padding}"
+
+
+class ZeroPad2d(ConstantPad2d):
+    """Pads images with zeros."""
+
+    def __init__(self, padding: Any) -> None:
+        super().__init__(padding, 0.0)
+
+    def extra_repr(self) -> str:
+        return f"{self.padding}"
+
+
+class ZeroPad3d(ConstantPad3d):
+    """Pads volumes with zeros."""
+
+    def __init__(self, padding: Any) -> None:
+        super().__init__(padding, 0.0)
+
+    def extra_repr(self) -> str:
+        return f"{self.padding}"
+
+
+class ReflectionPad1d(_PadNd):
+    """Pads sequences with their mirror image."""
+
+    _axes, _mode = 1, "reflect"
+
+
+class ReflectionPad2d(_PadNd):
+    """Pads images with their mirror image."""
+
+    _axes, _mode = 2, "reflect"
+
+
+class ReflectionPad3d(_PadNd):
+    """Pads volumes with their mirror image."""
+
+    _axes, _mode = 3, "reflect"
+
+
+class ReplicationPad1d(_PadNd):
+    """Pads sequences with their last value."""
+
+    _axes, _mode = 1, "replicate"
+
+
+class ReplicationPad2d(_PadNd):
+    """Pads images with their border."""
+
+    _axes, _mode = 2, "replicate"
+
+
+class ReplicationPad3d(_PadNd):
+    """Pads volumes with their border."""
+
+    _axes, _mode = 3, "replicate"
+
+
+class _CircularPadNd(_PadNd):
+    """Padding with the other end."""
+
+    _mode = "circular"
+
+    def forward(self, input: Tensor) -> Tensor:
+        low = self._axes + 1
+        if input.dim() not in (low, low + 1):
+            raise ValueError(f"expected {low}D or {low + 1}D input (got {input.dim()}D input)")
+        return super().forward(input)
+
+
+class CircularPad1d(_CircularPadNd):
+    """Pads sequences with their other end."""
+
+    _axes = 1
+
+
+class CircularPad2d(_CircularPadNd):
+    """Pads images with their other side."""
+
+    _axes = 2
+
+
+class CircularPad3d(_CircularPadNd):
+    """Pads volumes with their other side."""
+
+    _axes = 3

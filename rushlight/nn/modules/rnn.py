@@ -1,0 +1,495 @@
+"""Recurrent layers and cells."""
+
+import math
+import numbers
+import warnings
+from typing import Any
+
+from ..._creation import empty, zeros
+from ..._tensor import Tensor
+from .. import init
+from ..functional import recurrent
+from ..parameter import Parameter
+from ..utils.rnn import PackedSequence
+from .module import Module
+
+_GATES = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1, "RNN_RELU": 1}
+_NETWORKS = {
+    "LSTM": recurrent.lstm,
+    "GRU": recurrent.gru,
+    "RNN_TANH": recurrent.rnn_tanh,
+    "RNN_RELU": recurrent.rnn_relu,
+}
+
+
+class RNNBase(Module):
+    """What RNN, LSTM and GRU share: parameters, checks, packed input.
+
+    All parameters start uniform in ±1/sqrt(hidden_size).
+    """
+
+    __constants__ = [
+        "mode", "input_size", "hidden_size", "num_layers", "bias",
+        "batch_first", "dropout", "bidirectional", "proj_size",
+    ]  # fmt: skip
+
+    def __init__(
+        self,
+        mode: str,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        _check_dropout(dropout, num_layers)
+        for name, value, kind in (
+            ("bias", bias, bool),
+            ("batch_first", batch_first, bool),
+            ("input_size", input_size, int),
+            ("hidden_size", hidden_size, int),
+        ):
+            if not isinstance(value, kind):
+                raise TypeError(
+                    f"{name} should be of type {kind.__name__}, got: {type(value).__name__}"
+                )
+        _check_sizes(input_size, hidden_size, num_layers, proj_size)
+        if mode not in _GATES:
+            raise ValueError("Unrecognized RNN mode: " + mode)
+        self.mode = mode
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.bias = bias
+        self.batch_first = batch_first
+        self.dropout = float(dropout)
+        self.bidirectional = bidirectional
+        self.proj_size = proj_size
+        self._all_weights: list[list[str]] = []
+        for layer in range(num_layers):
+            for suffix in ("", "_reverse") if bidirectional else ("",):
+                self._make_weights(layer, suffix, {"device": device, "dtype": dtype})
+        self.reset_parameters()
+
+    def _make_weights(self, layer: int, suffix: str, place: dict) -> None:
+        gates = _GATES[self.mode] * self.hidden_size
+        outputs = self.proj_size or self.hidden_size
+        inputs = outputs * (2 if self.bidirectional else 1) if layer else self.input_size
+        shapes: dict[str, tuple] = {"weight_ih": (gates, inputs), "weight_hh": (gates, outputs)}
+        if self.bias:
+            shapes |= {"bias_ih": (gates,), "bias_hh": (gates,)}
+        if self.proj_size:
+            shapes["weight_hr"] = (self.proj_size, self.hidden_size)
+        self._all_weights.append([f"{kind}_l{layer}{suffix}" for kind in shapes])
+        for name, shape in zip(self._all_weights[-1], shapes.values(), strict=True):
+            setattr(self, name, Parameter(empty(shape, **place)))
+
+    @property
+    def all_weights(self) -> list[list[Parameter]]:
+        """The parameters, grouped by layer and direction."""
+        return [[getattr(self, name) for name in names] for names in self._all_weights]
+
+    @property
+    def _flat_weights(self) -> list[Parameter]:
+        return [getattr(self, name) for names in self._all_weights for name in names]
+
+    @property
+    def _flat_weights_names(self) -> list[str]:
+        return [name for names in self._all_weights for name in names]
+
+    def flatten_parameters(self) -> None:
+        """Nothing: only cuDNN wants the parameters side by side."""
+
+    def reset_parameters(self) -> None:
+        """Draw the parameters anew."""
+        bound = 1.0 / math.sqrt(self.hidden_size)
+        for weight in self.parameters():
+            init.uniform_(weight, -bound, bound)
+
+    def check_input(self, input: Tensor, batch_sizes: Tensor | None) -> None:
+        """Refuse input of another dtype or size."""
+        expected = self._flat_weights[0].dtype
+        if input.dtype is not expected:
+            raise ValueError(
+                f"RNN input dtype ({input.dtype}) does not match weight dtype ({expected}). "
+                f"Convert input: input.to({expected}), or convert model: model.to({input.dtype})"
+            )
+        dims = 2 if batch_sizes is not None else 3
+        if input.dim() != dims:
+            raise RuntimeError(f"input must have {dims} dimensions, got {input.dim()}")
+        if self.input_size != input.shape[-1]:
+            raise RuntimeError(
+                "input.size(-1) must be equal to input_size. "
+                f"Expected {self.input_size}, got {input.shape[-1]}"
+            )
+
+    def _state_size(self, input: Tensor, batch_sizes: Tensor | None, size: int) -> tuple:
+        if batch_sizes is not None:
+            batch = int(batch_sizes[0])
+        else:
+            batch = input.shape[0 if self.batch_first else 1]
+        return self.num_layers * (2 if self.bidirectional else 1), batch, size
+
+    def get_expected_hidden_size(self, input: Tensor, batch_sizes: Tensor | None) -> tuple:
+        """The shape of the hidden state: (layers * directions, batch, features)."""
+        return self._state_size(input, batch_sizes, self.proj_size or self.hidden_size)
+
+    def check_hidden_size(
+        self, hx: Tensor, expected_hidden_size: tuple, msg: str = "Expected hidden size {}, got {}"
+    ) -> None:
+        """Refuse a state of another shape."""
+        if tuple(hx.shape) != tuple(expected_hidden_size):
+            raise RuntimeError(msg.format(tuple(expected_hidden_size), list(hx.shape)))
+
+    def check_forward_args(self, input: Tensor, hidden: Any, batch_sizes: Tensor | None) -> None:
+        """Refuse input or state that do not fit."""
+        self.check_input(input, batch_sizes)
+        self.check_hidden_size(hidden, self.get_expected_hidden_size(input, batch_sizes))
+
+    def permute_hidden(self, hx: Any, permutation: Tensor | None) -> Any:
+        """The state with its sequences in another order."""
+        return hx if permutation is None else hx.index_select(1, permutation)
+
+    def _fresh_state(self, input: Tensor, batch_sizes: Tensor | None) -> Any:
+        shape = self.get_expected_hidden_size(input, batch_sizes)
+        return zeros(shape, dtype=input.dtype, device=input.device)
+
+    def _batched_state(self, hx: Any, batched: bool) -> Any:
+        """The state with its batch axis, which unbatched input lacks."""
+        if hx.dim() != (3 if batched else 2):
+            raise RuntimeError(_state_dims(batched, "hx", f"{hx.dim()}-D tensor"))
+        return hx if batched else hx.unsqueeze(1)
+
+    def _unbatched_state(self, hx: Any) -> Any:
+        return hx.squeeze(1)
+
+    def _name(self) -> str:
+        return self.mode.partition("_")[0]
+
+    def forward(self, input: Any, hx: Any = None) -> Any:
+        if isinstance(input, PackedSequence):
+            return self._forward_packed(input, hx)
+        if input.dim() not in (2, 3):
+            tensor = " tensor" if self._name() == "RNN" else ""
+            raise ValueError(
+                f"{self._name()}: Expected input to be 2D or 3D, got {input.dim()}D{tensor} instead"
+            )
+        batched = input.dim() == 3
+        axis = 0 if self.batch_first else 1
+        if not batched:
+            input = input.unsqueeze(axis)
+        hx = self._fresh_state(input, None) if hx is None else self._batched_state(hx, batched)
+        self.check_forward_args(input, hx, None)
+        output, state = self._run(input, None, hx)
+        if batched:
+            return output, state
+        return output.squeeze(axis), self._unbatched_state(state)
+
+    def _forward_packed(self, packed: PackedSequence, hx: Any) -> Any:
+        data, sizes, order, back = packed
+        hx = self._fresh_state(data, sizes) if hx is None else self.permute_hidden(hx, order)
+        self.check_forward_args(data, hx, sizes)
+        output, state = self._run(data, sizes, hx)
+        return PackedSequence(output, sizes, order, back), self.permute_hidden(state, back)
+
+    def _run(self, input: Tensor, sizes: Tensor | None, hx: Any) -> tuple:
+        where = (input, hx) if sizes is None else (input, sizes, hx)
+        made = _NETWORKS[self.mode](
+            *where,
+            self._flat_weights,
+            has_biases=self.bias,
+            num_layers=self.num_layers,
+            dropout=self.dropout,
+            train=self.training,
+            bidirectional=self.bidirectional,
+            batch_first=self.batch_first and sizes is None,
+        )
+        return made[0], self._state(made[1:])
+
+    def _state(self, last: tuple) -> Any:
+        return last[0]
+
+    def extra_repr(self) -> str:
+        text = f"{self.input_size}, {self.hidden_size}"
+        if self.proj_size != 0:
+            text += f", proj_size={self.proj_size}"
+        if self.num_layers != 1:
+            text += f", num_layers={self.num_layers}"
+        if self.bias is not True:
+            text += f", bias={self.bias}"
+        if self.batch_first is not False:
+            text += f", batch_first={self.batch_first}"
+        if self.dropout != 0:
+            text += f", dropout={self.dropout}"
+        if self.bidirectional is not False:
+            text += f", bidirectional={self.bidirectional}"
+        return text
+
+    def __setstate__(self, state: dict) -> None:
+        known = {"proj_size": 0, **state}
+        for name in ("_flat_weights", "_flat_weights_names", "_flat_weight_refs"):
+            known.pop(name, None)  # PyTorch's pickles carry them; here they are computed
+        super().__setstate__(known)
+
+
+def _state_dims(batched: bool, names: str, found: str) -> str:
+    kind, dims = ("batched", 3) if batched else ("unbatched", 2)
+    return f"For {kind} {dims}-D input, {names} should also be {dims}-D but got {found}"
+
+
+def _check_dropout(dropout: Any, num_layers: int) -> None:
+    if not isinstance(dropout, numbers.Number) or isinstance(dropout, bool) or not 0 <= dropout <= 1:  # type: ignore[operator]
+        raise ValueError(
+            "dropout should be a number in range [0, 1] representing the probability of an element "
+            "being zeroed"
+        )
+    if dropout > 0 and num_layers == 1:  # type: ignore[operator]
+        warnings.warn(
+            "dropout option adds dropout after all but last recurrent layer, so non-zero dropout "
+            f"expects num_layers greater than 1, but got dropout={dropout} and "
+            f"num_layers={num_layers}",
+            stacklevel=4,
+        )
+
+
+def _check_sizes(input_size: int, hidden_size: int, num_layers: int, proj_size: int) -> None:
+    for name, size in (
+        ("input_size", input_size),
+        ("hidden_size", hidden_size),
+        ("num_layers", num_layers),
+    ):
+        if size <= 0:
+            raise ValueError(f"{name} must be greater than zero")
+    if proj_size < 0:
+        raise ValueError("proj_size should be a positive integer or zero to disable projections")
+    if proj_size >= hidden_size:
+        raise ValueError("proj_size has to be smaller than hidden_size")
+
+
+class RNN(RNNBase):
+    """A plain recurrent network: h' = tanh(W_ih x + b_ih + W_hh h + b_hh) in each layer.
+
+    Args:
+        input_size, hidden_size: features of input and state.
+        num_layers: layers, each on the outputs of the one before.
+        nonlinearity: "tanh" or "relu".
+        bias: whether there are biases.
+        batch_first: (batch, time, features) instead of (time, batch, features).
+        dropout: probability between layers, in training.
+        bidirectional: whether a second network reads backwards.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        _refuse_projection(kwargs)
+        if len(args) > 3:
+            nonlinearity, args = args[3], args[:3] + args[4:]
+        else:
+            nonlinearity = kwargs.pop("nonlinearity", "tanh")
+        if nonlinearity not in ("tanh", "relu"):
+            raise ValueError(
+                f"Unknown nonlinearity '{nonlinearity}'. Select from 'tanh' or 'relu'."
+            )
+        super().__init__(f"RNN_{nonlinearity.upper()}", *args, **kwargs)
+        self.nonlinearity = nonlinearity
+
+
+class GRU(RNNBase):
+    """A gated recurrent network (Cho and others, 2014). Arguments as of `RNN`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        _refuse_projection(kwargs)
+        super().__init__("GRU", *args, **kwargs)
+
+
+def _refuse_projection(kwargs: dict) -> None:
+    if "proj_size" in kwargs:
+        raise ValueError("proj_size argument is only supported for LSTM, not RNN or GRU")
+
+
+class LSTM(RNNBase):
+    """Long short-term memory (Hochreiter and Schmidhuber, 1997).
+
+    Args as of `RNN`, and `proj_size`: features to which the state is projected. The state is a
+    pair: hidden and cell.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__("LSTM", *args, **kwargs)
+
+    def get_expected_cell_size(self, input: Tensor, batch_sizes: Tensor | None) -> tuple:
+        """The shape of the cell: (layers * directions, batch, hidden_size)."""
+        return self._state_size(input, batch_sizes, self.hidden_size)
+
+    def check_forward_args(self, input: Tensor, hidden: Any, batch_sizes: Tensor | None) -> None:
+        self.check_input(input, batch_sizes)
+        sizes = (self.get_expected_hidden_size, self.get_expected_cell_size)
+        for i, size in enumerate(sizes):
+            message = f"Expected hidden[{i}] size {{}}, got {{}}"
+            self.check_hidden_size(hidden[i], size(input, batch_sizes), message)
+
+    def permute_hidden(self, hx: Any, permutation: Tensor | None) -> Any:
+        if permutation is None:
+            return hx
+        return tuple(super(LSTM, self).permute_hidden(state, permutation) for state in hx)
+
+    def _fresh_state(self, input: Tensor, batch_sizes: Tensor | None) -> Any:
+        hidden = super()._fresh_state(input, batch_sizes)
+        shape = self.get_expected_cell_size(input, batch_sizes)
+        return hidden, zeros(shape, dtype=input.dtype, device=input.device)
+
+    def _batched_state(self, hx: Any, batched: bool) -> Any:
+        dims = 3 if batched else 2
+        if hx[0].dim() != dims or hx[1].dim() != dims:
+            found = f"({hx[0].dim()}-D, {hx[1].dim()}-D) tensors"
+            raise RuntimeError(_state_dims(batched, "hx and cx", found))
+        return tuple(hx) if batched else tuple(state.unsqueeze(1) for state in hx)
+
+    def _unbatched_state(self, hx: Any) -> Any:
+        return tuple(state.squeeze(1) for state in hx)
+
+    def _state(self, last: tuple) -> Any:
+        return last
+
+
+class RNNCellBase(Module):
+    """What the single steps share."""
+
+    __constants__ = ["input_size", "hidden_size", "bias"]
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool,
+        num_chunks: int,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.bias = bias
+        gates = num_chunks * hidden_size
+        shapes = {
+            "weight_ih": (gates, input_size),
+            "weight_hh": (gates, hidden_size),
+            "bias_ih": (gates,) if bias else None,
+            "bias_hh": (gates,) if bias else None,
+        }
+        for name, shape in shapes.items():
+            made = None if shape is None else Parameter(empty(shape, device=device, dtype=dtype))
+            self.register_parameter(name, made)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the parameters anew."""
+        bound = 1.0 / math.sqrt(self.hidden_size) if self.hidden_size > 0 else 0
+        for weight in self.parameters():
+            init.uniform_(weight, -bound, bound)
+
+    def extra_repr(self) -> str:
+        text = f"{self.input_size}, {self.hidden_size}"
+        if self.bias is not True:
+            text += f", bias={self.bias}"
+        nonlinearity = self.__dict__.get("nonlinearity", "tanh")
+        return text + (f", nonlinearity={nonlinearity}" if nonlinearity != "tanh" else "")
+
+    def _step(self, step: Any, input: Tensor, hx: Tensor | None) -> Tensor:
+        """One step on a batch, or on a single vector."""
+        name = type(self).__name__
+        _check_vector(name, "input", input)
+        if hx is not None:
+            _check_vector(name, "hidden", hx)
+        batched = input.dim() == 2
+        input = input if batched else input.unsqueeze(0)
+        if hx is None:
+            shape = (input.shape[0], self.hidden_size)
+            hx = zeros(shape, dtype=input.dtype, device=input.device)
+        elif not batched:
+            hx = hx.unsqueeze(0)
+        made = step(input, hx, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
+        return made if batched else made.squeeze(0)
+
+
+def _check_vector(name: str, what: str, value: Tensor) -> None:
+    if value.dim() not in (1, 2):
+        raise ValueError(f"{name}: Expected {what} to be 1D or 2D, got {value.dim()}D instead")
+
+
+class RNNCell(RNNCellBase):
+    """One step of a plain recurrent network: h' = tanh(W_ih x + b_ih + W_hh h + b_hh)."""
+
+    __constants__ = ["input_size", "hidden_size", "bias", "nonlinearity"]
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        nonlinearity: str = "tanh",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(input_size, hidden_size, bias, 1, device, dtype)
+        self.nonlinearity = nonlinearity
+
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
+        steps = {"tanh": recurrent.rnn_tanh_cell, "relu": recurrent.rnn_relu_cell}
+        if self.nonlinearity not in steps:
+            raise RuntimeError(f"Unknown nonlinearity: {self.nonlinearity}")
+        return self._step(steps[self.nonlinearity], input, hx)
+
+
+class GRUCell(RNNCellBase):
+    """One step of a GRU."""
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(input_size, hidden_size, bias, 3, device, dtype)
+
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
+        return self._step(recurrent.gru_cell, input, hx)
+
+
+class LSTMCell(RNNCellBase):
+    """One step of an LSTM; the state is a pair: hidden and cell."""
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(input_size, hidden_size, bias, 4, device, dtype)
+
+    def forward(
+        self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        _check_vector("LSTMCell", "input", input)
+        for i, state in enumerate(hx or ()):
+            _check_vector("LSTMCell", f"hx[{i}]", state)
+        batched = input.dim() == 2
+        input = input if batched else input.unsqueeze(0)
+        if hx is None:
+            blank = zeros((input.shape[0], self.hidden_size), dtype=input.dtype, device=input.device)
+            hx = (blank, blank)
+        elif not batched:
+            hx = (hx[0].unsqueeze(0), hx[1].unsqueeze(0))
+        made = recurrent.lstm_cell(
+            input, hx, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
+        )
+        return made if batched else (made[0].squeeze(0), made[1].squeeze(0))

@@ -1,0 +1,172 @@
+"""The optimizers that change each element by a rule of its own: all but LBFGS."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy import ndarray
+
+from .._core import dtypes, modes
+from .._core.views import written
+from .._creation import tensor, zeros_like
+from .._tensor import Tensor
+from ._update import run
+from .optimizer import Optimizer
+
+
+def check(holds: Any, text: str) -> None:
+    """Refuse an option that has no meaning."""
+    if not holds:
+        raise ValueError(text)
+
+
+def check_lr(lr: Any) -> None:
+    """Refuse a learning rate that is negative or has several elements."""
+    check(not isinstance(lr, Tensor) or lr.numel() == 1, "Tensor lr must be 1-element")
+    check(lr >= 0.0, f"Invalid learning rate: {lr}")
+
+
+def check_flags(fused: Any, foreach: Any, differentiable: Any) -> None:
+    """Refuse flags that exclude one another."""
+    if fused and differentiable:
+        raise RuntimeError("`fused` does not support `differentiable`")
+    if fused and foreach:
+        raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
+
+
+def scalar(value: float) -> Tensor:
+    """A count or product kept beside a parameter, in PyTorch's dtype for these."""
+    default = dtypes.get_default_dtype()
+    return tensor(float(value), dtype=default if default == dtypes.float64 else dtypes.float32)
+
+
+def number(value: Any) -> Any:
+    """A Python float; a tensor stays one only where gradients flow to it."""
+    if value.__class__ is float or value.__class__ is int:
+        return value
+    if isinstance(value, Tensor):
+        if value.requires_grad:
+            return value.squeeze()
+        return value.item()
+    return float(value)
+
+
+def tick(step: Tensor) -> float:
+    """Count one more step and say how many there are."""
+    array = step.array
+    if array.__class__ is ndarray and not modes.special:
+        np.add(array, 1, array)
+        written(step)
+        return float(array)
+    step.add_(1)
+    return step.item()
+
+
+def store(kept: Tensor, value: float) -> None:
+    """Let a 0-dimensional tensor hold `value`."""
+    array = kept.array
+    if array.__class__ is ndarray and not modes.special:
+        array[...] = value
+        written(kept)
+    else:
+        kept.fill_(value)
+
+
+def penalty(group: dict[str, Any]) -> Any:
+    """The weight of the L2 penalty, or None for none."""
+    value = number(group["weight_decay"])
+    return None if value.__class__ in (int, float) and value == 0 else value
+
+
+def decayed(grad: Any, param: Any, weight_decay: Any) -> Any:
+    """The gradient with that of the L2 penalty."""
+    return grad.add(param, alpha=weight_decay) if weight_decay is not None else grad
+
+
+class Elementwise(Optimizer):
+    """An optimizer whose update is one rule for a parameter, its gradient and their state.
+
+    A subclass gives `start` (the state before the first step), `numbers` (what is the same for
+    all elements) and `rule` (what happens to the elements), and says in `filled` which options
+    older checkpoints lack.
+    """
+
+    filled: ClassVar[dict[str, Any]] = {}
+    scalars: ClassVar[tuple[str, ...]] = ("step",)  # entries of the state with one element
+
+    def start(self, param: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """Fill the empty state of a parameter."""
+
+    def numbers(
+        self, param: Tensor, state: dict[str, Any], group: dict[str, Any]
+    ) -> dict[str, Any]:
+        """The rule's keyword arguments for this step; counts the step."""
+        raise NotImplementedError
+
+    rule: Callable
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Change every parameter that has a gradient.
+
+        Args:
+            closure: evaluates the model again and returns the loss, which `step` returns.
+        """
+        loss = self._evaluate(closure)
+        with self._grad_mode(), np.errstate(all="ignore"):
+            for group in self.param_groups:
+                self._update(group)
+        return loss
+
+    def _update(self, group: dict[str, Any]) -> None:
+        maximize, differentiable = group["maximize"], group["differentiable"]
+        for param in group["params"]:
+            grad = param.grad
+            if grad is None:
+                continue
+            if group.get("capturable"):
+                _check_capturable(param)
+            state = self.state.get(param)
+            if not state:
+                state = {}
+                self.start(param, state, group)
+            numbers = self.numbers(param, state, group)
+            if state:
+                self.state[param] = state
+            moments = {
+                name: kept
+                for name, kept in state.items()
+                if name not in self.scalars and kept is not None
+            }
+            changed = run(
+                self.rule, param, grad, moments, numbers,
+                maximize=maximize, differentiable=differentiable,
+            )
+            if differentiable:
+                state.update(changed)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        for group in self.param_groups:
+            for name, value in self.filled.items():
+                group.setdefault(name, value)
+            for param in group["params"]:
+                kept = self.state.get(param, {})
+                for name in self.scalars:
+                    if name in kept and not isinstance(kept[name], Tensor):
+                        kept[name] = scalar(kept[name])
+
+
+_CAPTURABLE = ["cuda", "xpu", "hpu", "privateuseone", "xla"]
+
+
+def _check_capturable(param: Tensor) -> None:
+    if param.device.type not in _CAPTURABLE:
+        raise AssertionError(
+            "If capturable=True, params and state_steps must be on supported devices: "
+            f"{_CAPTURABLE}. This parameter is on {param.device}: leave capturable=False"
+        )
+
+
+def moments(param: Tensor, *names: str) -> dict[str, Tensor]:
+    """Zeros like the parameter, under each name."""
+    return {name: zeros_like(param) for name in names}

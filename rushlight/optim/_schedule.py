@@ -1,0 +1,229 @@
+"""What all learning-rate schedules share."""
+
+import types
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from .._tensor import Tensor
+from .optimizer import Optimizer
+
+EPOCH_DEPRECATION_WARNING = (
+    "The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where "
+    "possible. Please use `scheduler.step()` to step the scheduler. During the deprecation, if "
+    "epoch is different from None, the closed form is used instead of the new chainable form, "
+    "where available."
+)
+_SEE = (
+    "See more details at https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate"
+)
+
+
+def copied(value: Any) -> Any:
+    """The value; a tensor is cloned, so that nobody else's changes reach it."""
+    return value.clone() if isinstance(value, Tensor) else value
+
+
+def current(optimizer: Optimizer, key: str) -> list[Any]:
+    """The option `key` of each group."""
+    return [copied(group[key]) for group in optimizer.param_groups]
+
+
+def set_option(group: dict[str, Any], key: str, value: Any) -> None:
+    """Set an option; where it is a tensor, fill that, so that its other holders see it."""
+    if isinstance(group[key], Tensor):
+        group[key].fill_(value)
+    else:
+        group[key] = value
+
+
+def per_group(name: str, optimizer: Optimizer, value: Any) -> list[Any]:
+    """One value for each group, from one for all or a list of them."""
+    groups = len(optimizer.param_groups)
+    if not isinstance(value, list | tuple):
+        value = [value] * groups
+    elif len(value) != groups:
+        raise ValueError(
+            f"{name} must have the same length as optimizer.param_groups. {name} has "
+            f"{len(value)} values, param_groups has {groups}."
+        )
+    return [copied(item) for item in value]
+
+
+def check_optimizer(optimizer: Any) -> None:
+    """Refuse what is not an optimizer."""
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")
+
+
+class LRScheduler:
+    """Sets the learning rate of each group as the epochs go by; subclasses give `get_lr`.
+
+    Args:
+        optimizer: whose groups are changed.
+        last_epoch: -1 to start; otherwise the epoch after which training goes on.
+    """
+
+    _get_lr_called_within_step = False
+    _is_initial = False
+
+    def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
+        check_optimizer(optimizer)
+        self.optimizer = optimizer
+        for index, group in enumerate(optimizer.param_groups):
+            if last_epoch == -1:
+                group.setdefault("initial_lr", copied(group["lr"]))
+            elif "initial_lr" not in group:
+                raise KeyError(
+                    f"param 'initial_lr' is not specified in param_groups[{index}] when resuming "
+                    "scheduler with last_epoch >= 0.\nThis typically happens when:\n"
+                    "1. You're trying to resume training from a checkpoint but haven't properly "
+                    "loaded the optimizer state\n"
+                    "2. You're using last_epoch >= 0 for a fresh training run (not recommended)"
+                )
+        self.base_lrs: list[Any] = current(optimizer, "initial_lr")
+        self.last_epoch = last_epoch
+        if optimizer._opt_called is None:
+            optimizer._opt_called = False  # from now on its steps are noted
+        optimizer._step_when_scheduled = optimizer.__dict__.get("step")
+        self._initial_step()
+
+    def _initial_step(self) -> None:
+        self._step_count = 0
+        self._is_initial = True
+        try:
+            self.step()
+        finally:
+            self._is_initial = False
+
+    def state_dict(self) -> dict[str, Any]:
+        """All attributes but the optimizer."""
+        return {key: value for key, value in self.__dict__.items() if key != "optimizer"}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what `state_dict` gave."""
+        self.__dict__.update(state_dict)
+
+    def get_last_lr(self) -> list[Any]:
+        """The learning rates that were set last, one a group."""
+        return self._last_lr
+
+    def get_lr(self) -> list[Any]:
+        """The learning rates of this epoch. To be given by each schedule."""
+        raise NotImplementedError
+
+    def step(self, epoch: int | None = None) -> None:
+        """Go on by one epoch (or to `epoch`) and set the learning rates."""
+        if self._step_count == 1:
+            self._warn_of_order()
+        self._step_count += 1
+        if epoch is not None:
+            warnings.warn(EPOCH_DEPRECATION_WARNING, UserWarning, stacklevel=2)
+        self._update_lr(epoch)
+
+    def _warn_of_order(self) -> None:
+        optimizer = self.optimizer
+        if optimizer.__dict__.get("step") is not getattr(optimizer, "_step_when_scheduled", None):
+            warnings.warn(
+                "Seems like `optimizer.step()` has been overridden after learning rate scheduler "
+                "initialization. Please, make sure to call `optimizer.step()` before "
+                f"`lr_scheduler.step()`. {_SEE}",
+                UserWarning,
+                stacklevel=3,
+            )
+        elif not optimizer._opt_called:
+            warnings.warn(
+                "Detected call of `lr_scheduler.step()` before `optimizer.step()`. In PyTorch "
+                "1.1.0 and later, you should call them in the opposite order: `optimizer.step()` "
+                "before `lr_scheduler.step()`.  Failure to do this will result in PyTorch "
+                f"skipping the first value of the learning rate schedule. {_SEE}",
+                UserWarning,
+                stacklevel=3,
+            )
+
+    def _update_lr(self, epoch: int | None = None) -> None:
+        with asked_by_step(self):
+            if epoch is None:
+                self.last_epoch += 1
+                values = self.get_lr()
+            else:
+                self.last_epoch = epoch
+                values = getattr(self, "_get_closed_form_lr", self.get_lr)()
+        self._set_lr(values)
+
+    def _set_lr(self, values: list[Any]) -> None:
+        for group, value in zip(self.optimizer.param_groups, values, strict=True):
+            set_option(group, "lr", value)
+        self._last_lr: list[Any] = current(self.optimizer, "lr")
+
+    def _scaled(self, factor: float) -> list[Any]:
+        return [group["lr"] * factor for group in self.optimizer.param_groups]
+
+
+_LRScheduler = LRScheduler  # the name that older programs inherit from
+
+
+@contextmanager
+def asked_by_step(scheduler: LRScheduler) -> Iterator[None]:
+    """While the step itself asks for `get_lr`, which warns others who do."""
+    scheduler._get_lr_called_within_step = True
+    try:
+        yield
+    finally:
+        scheduler._get_lr_called_within_step = False
+
+
+def warn_unless_in_step(scheduler: LRScheduler) -> None:
+    """Point whoever calls `get_lr` to `get_last_lr`."""
+    if not scheduler._get_lr_called_within_step:
+        warnings.warn(
+            "To get the last learning rate computed by the scheduler, please use "
+            "`get_last_lr()`.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def check_same_optimizer(owner: Any, schedulers: Any, optimizer: Optimizer, refused: type) -> None:
+    """Refuse schedules of another optimizer, and the kind whose step needs a measurement."""
+    name = type(owner).__name__
+    for index, scheduler in enumerate(schedulers):
+        if not hasattr(scheduler, "optimizer"):
+            raise TypeError(f"{name} at index {index} should have `optimizer` as its attribute.")
+        if isinstance(scheduler, refused):
+            raise ValueError(
+                f"{name} does not support `{refused.__name__}` scheduler as it requires "
+                "additional kwargs to be specified when calling `step`, but got one at index "
+                f"{index} in the given schedulers sequence."
+            )
+        if optimizer is not scheduler.optimizer:
+            raise ValueError(
+                f"{name} expects all schedulers to belong to the same optimizer, but got "
+                f"scheduler {type(scheduler).__name__} at index {index} has "
+                f"{scheduler.optimizer}, which is different from {type(optimizer).__name__}."
+            )
+
+
+def saved_callable(function: Any) -> dict[str, Any] | None:
+    """The attributes of a callable object; None for a function, which is not saved."""
+    return None if isinstance(function, types.FunctionType) else function.__dict__.copy()
+
+
+class Composite(LRScheduler):
+    """A schedule made of others, whose states are saved in a list."""
+
+    _schedulers: Any
+
+    def state_dict(self) -> dict[str, Any]:
+        """All attributes but the optimizer, each schedule as its own dict."""
+        state = {k: v for k, v in self.__dict__.items() if k not in ("optimizer", "_schedulers")}
+        state["_schedulers"] = [scheduler.state_dict() for scheduler in self._schedulers]
+        return state
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what `state_dict` gave."""
+        rest = {key: value for key, value in state_dict.items() if key != "_schedulers"}
+        self.__dict__.update(rest)
+        for scheduler, state in zip(self._schedulers, state_dict["_schedulers"], strict=True):
+            scheduler.load_state_dict(state)

@@ -1,0 +1,30 @@
+"""Saving and loading: PyTorch's files and others, read without running anything that they hold."""
+
+from .._files.records import Checkpoint, Limits, Opaque, Storage, TensorRecord
+from .guard import (
+    add_safe_globals,
+    clear_safe_globals,
+    get_safe_globals,
+    get_unsafe_globals_in_checkpoint,
+    safe_globals,
+)
+from .loading import Report, load
+from .saving import get_crc32_options, save, set_crc32_options
+
+__all__ = [
+    "save",
+    "load",
+    "Report",
+    "Limits",
+    "Opaque",
+    "Checkpoint",
+    "Storage",
+    "TensorRecord",
+    "add_safe_globals",
+    "clear_safe_globals",
+    "get_safe_globals",
+    "get_unsafe_globals_in_checkpoint",
+    "safe_globals",
+    "get_crc32_options",
+    "set_crc32_options",
+]

@@ -1,0 +1,347 @@
+"""load: any known format into live tensors and objects, without running anything from the file."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .._core import dtypes
+from .._core.devices import CPU, META, concrete, device
+from .._core.kinds import known
+from .._core.size import Size, sparse_coo, sparse_csr, strided
+from .._core.tape import make
+from .._files.formats import open_checkpoint
+from .._files.progress import Progress
+from .._files.records import DTYPES, Checkpoint, Limits, Storage, TensorRecord
+from .._files.revive import Reviver
+from .._files.source import read_storages
+from .._files.standard import unknown
+from ..nn.parameter import Parameter
+from .guard import refuse_unknown, user_allowed
+
+_TRUE = ("1", "y", "yes", "true")
+
+
+@dataclass
+class Report:
+    """What `load` noticed.
+
+    kind: the file's format.
+    opaque: name -> why it stayed a plain record.
+    moved: devices that do not exist here, whose tensors were put on the CPU.
+    metadata: what the format says about itself.
+    """
+
+    kind: str
+    opaque: dict[str, str] = field(default_factory=dict)
+    moved: list[str] = field(default_factory=list)
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+def load(
+    f: Any,
+    map_location: Any = None,
+    pickle_module: Any = None,
+    *,
+    weights_only: bool | None = None,
+    mmap: bool | None = None,
+    opaque: bool = False,
+    report: bool = False,
+    limits: Limits | None = None,
+    **pickle_load_args: Any,
+) -> Any:
+    """Reads what `save`, PyTorch, safetensors or NumPy wrote; the format is told by the content.
+
+    Nothing in the file is ever imported or called. `weights_only=True` (the default) refuses a file
+    that names anything but plain data; `weights_only=False` also rebuilds instances of classes that
+    the running program has already imported, without running their code.
+
+    Args:
+        f: a path (of a file, or of a folder of shards), or a file object that can seek.
+        map_location: a device, a dict of device names, or a function of (storage, location).
+        mmap: map the file instead of reading it; tensors then read what they touch.
+        opaque: keep objects that cannot be rebuilt as plain `Opaque` records.
+        report: return (object, Report).
+        limits: how far a file may grow in memory.
+
+    Raises:
+        pickle.UnpicklingError: for a damaged or deceiving file, or a name that is not allowed.
+
+        state = torch.load("model.pt")
+    """
+    guarded = _guarded(weights_only, pickle_module)
+    encoding = pickle_load_args.pop("encoding", "utf-8")
+    if pickle_load_args and guarded:
+        warnings.warn("pickle_load_args only works if `weights_only=False`.", stacklevel=2)
+    if mmap and not isinstance(f, (str, os.PathLike)):
+        raise ValueError("f must be a file path in order to use the mmap argument")
+    limits = limits or Limits()
+    found = open_checkpoint(f, mapped=bool(mmap), limits=limits, encoding=encoding)
+    if mmap and found.kind in ("torch legacy", "torch tar"):
+        raise RuntimeError(
+            "mmap can only be used with files saved with `torch.save(_use_new_zipfile_serialization=True)`, "
+            "please torch.save your checkpoint with this option in order to use mmap."
+        )
+    _check_script(found, guarded)
+    if guarded and not opaque:
+        refuse_unknown(found.names, found.where)
+    placer = Placer(map_location)
+    reviver = Reviver(
+        found.where,
+        tensor=placer.tensor,
+        storage=placer.storage,
+        dtype=_dtype,
+        special=_SPECIAL,
+        classes=user_allowed(),
+        search=not guarded,
+        opaque=opaque,
+        limits=limits,
+    )
+    _read_all(found, placer)
+    root = reviver.revive(found.root)
+    made = Report(found.kind, reviver.left, sorted(placer.missing), found.metadata)
+    _tell(found.where, made)
+    return (root, made) if report else root
+
+
+def _guarded(weights_only: bool | None, pickle_module: Any) -> bool:
+    """Whether only plain data may come, by the argument and PyTorch's environment variables."""
+    force = os.environ.get("TORCH_FORCE_WEIGHTS_ONLY_LOAD", "0").lower() in _TRUE
+    free = os.environ.get("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "0").lower() in _TRUE
+    if force and free:
+        raise RuntimeError(
+            "Only one of `TORCH_FORCE_WEIGHTS_ONLY_LOAD` or `TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD` should "
+            "be set, but both were set."
+        )
+    guarded = weights_only if weights_only is not None else pickle_module is None and not free
+    guarded = bool(guarded or force)
+    if guarded and pickle_module is not None:
+        raise RuntimeError("Can not safely load weights when explicit pickle_module is specified")
+    return guarded
+
+
+def _check_script(found: Checkpoint, guarded: bool) -> None:
+    if found.kind != "torchscript":
+        return
+    if guarded:
+        raise RuntimeError(
+            "Cannot use ``weights_only=True`` with TorchScript archives passed to ``torch.load``. "
+            f"{found.where} is one: pass weights_only=False to get its weights by name (its code is not run)."
+        )
+    found.names.clear()
+    warnings.warn(
+        "'torch.load' received a zip file that looks like a TorchScript archive: its weights are "
+        "returned by name, and its code is left alone",
+        stacklevel=3,
+    )
+
+
+def _read_all(found: Checkpoint, placer: Placer) -> None:
+    """Reads the storages' bytes, unless they are mapped or not wanted."""
+    sources = found.source if isinstance(found.source, list) else [found.source]
+    storages = [s for s in found.storages.values() if placer.device(s) is not META]
+    if any(source is not None and source.mapped for source in sources):
+        return
+    with Progress("loading", sum(s.nbytes for s in storages if not s.loaded)) as progress:
+        read_storages(sources[0], storages, progress)
+
+
+def _tell(where: str, made: Report) -> None:
+    """The single warning about what is not as it was saved."""
+    parts = []
+    if made.moved:
+        parts.append(
+            f"tensors saved on {', '.join(made.moved)} were loaded on the CPU, because there is no such "
+            "device here (map_location='cpu' says that you want this)"
+        )
+    if made.opaque:
+        shown = ", ".join(f"{name} ({why})" for name, why in list(made.opaque.items())[:5])
+        more = f" and {len(made.opaque) - 5} more" if len(made.opaque) > 5 else ""
+        parts.append(f"these stayed plain records: {shown}{more}")
+    if parts:
+        warnings.warn(f"load: in {where}, {'; '.join(parts)}", stacklevel=3)
+
+
+# -- where tensors go ----------------------------------------------------------------------
+
+
+class Loaded:
+    """What a `map_location` function gets and returns: a storage and the device it shall be on."""
+
+    def __init__(self, storage: Storage, where: device) -> None:
+        self.stored, self.device = storage, where
+
+    def cpu(self) -> Loaded:
+        """The storage in host memory."""
+        return Loaded(self.stored, CPU)
+
+    def cuda(self, device: Any = None, non_blocking: bool = False) -> Loaded:
+        """The storage on a GPU."""
+        return Loaded(self.stored, concrete("cuda" if device is None else _cuda(device)))
+
+    def to(self, device: Any) -> Loaded:
+        """The storage on a device."""
+        return Loaded(self.stored, concrete(device))
+
+    def nbytes(self) -> int:
+        """How many bytes it has."""
+        return self.stored.nbytes
+
+    def size(self) -> int:
+        """How many bytes it has."""
+        return self.stored.nbytes
+
+    __len__ = size
+
+
+def _cuda(given: Any) -> Any:
+    return f"cuda:{given}" if isinstance(given, int) else given
+
+
+class Placer:
+    """Decides for each storage where it goes, and makes tensors that share its memory there."""
+
+    def __init__(self, map_location: Any) -> None:
+        self.choose = _chooser(map_location)
+        self.places: dict[int, device] = {}
+        self.cells: dict[int, list] = {}
+        self.missing: set[str] = set()
+
+    def device(self, storage: Storage) -> device:
+        """The device of a storage, chosen once."""
+        found = self.places.get(id(storage))
+        if found is None:
+            found = self.places[id(storage)] = self.choose(storage) or self._saved_on(storage.location)
+        return found
+
+    def _saved_on(self, location: str) -> device:
+        """The device named in the file, or the CPU where there is none such."""
+        try:
+            return concrete(location)
+        except (AssertionError, RuntimeError):
+            self.missing.add(location[:40])
+            return CPU
+
+    def tensor(self, record: TensorRecord) -> Any:
+        """A tensor on the storage's memory (the record itself, where no tensor has its dtype)."""
+        kind = _dtype(record.dtype)
+        if record.storage is None or (kind and self.device(record.storage) is META):
+            made = make(known.meta.full(record.shape, 0, kind), META) if kind else record
+        elif kind is None:
+            record.storage.bits  # noqa: B018 (reads it)
+            return record
+        else:
+            made = self._shown(record, kind)
+        if made is record:
+            return record
+        if record.parameter:
+            cell = made.version
+            made = Parameter(made, record.requires_grad)
+            made.version = cell
+        elif record.requires_grad:
+            made.needs = True
+        return made
+
+    def _shown(self, record: TensorRecord, kind: dtypes.dtype) -> Any:
+        storage: Any = record.storage
+        array = _array(record, storage.bits, kind)
+        if not array.flags.aligned or not array.flags.writeable:
+            storage.bits = storage.bits.copy()
+            array = _array(record, storage.bits, kind)
+        if record.flags.get("conj"):
+            array = array.conj()
+        if record.flags.get("neg"):
+            array = -array
+        made = make(array, self.device(storage))
+        made.version = self.cells.setdefault(id(storage), made.version)
+        return made
+
+    def storage(self, storage: Storage) -> Any:
+        """A bare storage: a tensor of its elements."""
+        unit = DTYPES[storage.dtype][0]
+        return self.tensor(TensorRecord(storage, storage.dtype, 0, (storage.nbytes // unit,), (1,)))
+
+
+def _array(record: TensorRecord, bits: np.ndarray, kind: dtypes.dtype) -> np.ndarray:
+    unit = kind.itemsize
+    if not record.count:
+        return np.empty(record.shape, kind.numpy)
+    strides = tuple(step * unit for step in record.stride)
+    return np.ndarray(record.shape, kind.numpy, bits, record.offset * unit, strides)
+
+
+def _dtype(name: str) -> dtypes.dtype | None:
+    """The dtype of a name, None where tensors cannot have it."""
+    try:
+        return dtypes.by_name(name)
+    except KeyError:
+        return None
+
+
+def _chooser(given: Any) -> Callable[[Storage], device | None]:
+    """map_location in its four forms as one function."""
+    if given is None:
+        return lambda storage: None
+    if isinstance(given, dict):
+        table = {str(key): value for key, value in given.items()}
+        return lambda storage: _explicit(table[storage.location]) if storage.location in table else None
+    if isinstance(given, (str, bytes, device)):
+        where = _explicit(given.decode() if isinstance(given, bytes) else given)
+        return lambda storage: where
+
+    def ask(storage: Storage) -> device | None:
+        answer = given(Loaded(storage, CPU), storage.location)
+        if answer is None or isinstance(answer, Loaded):
+            return None if answer is None else answer.device
+        raise TypeError(
+            f"load: map_location returned a {type(answer).__name__}; it must return the storage it got, "
+            "what its .cpu(), .cuda() or .to() gave, or None"
+        )
+
+    return ask
+
+
+def _explicit(given: Any) -> device:
+    """A device that the user has asked for, which must exist."""
+    try:
+        return concrete(given)
+    except AssertionError as error:
+        raise RuntimeError(
+            "Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False. If "
+            "you are running on a CPU-only machine, please use torch.load with "
+            f"map_location=torch.device('cpu') to map your storages to the CPU. ({error})"
+        ) from None
+
+
+# -- our own classes under torch's names ---------------------------------------------------
+
+
+def _size(args: tuple, state: Any) -> Any:
+    plain = len(args) == 1 and isinstance(args[0], (tuple, list)) and all(type(n) is int for n in args[0])
+    return Size(args[0]) if plain else unknown
+
+
+def _place(args: tuple, state: Any) -> Any:
+    if len(args) not in (1, 2) or type(args[0]) is not str or not all(type(n) is int for n in args[1:]):
+        return unknown
+    try:
+        return device(*args)
+    except (RuntimeError, ValueError):
+        return unknown
+
+
+def _layout(args: tuple, state: Any) -> Any:
+    table = {repr(x): x for x in (strided, sparse_coo, sparse_csr)}
+    return table.get(args[0], unknown) if len(args) == 1 and type(args[0]) is str else unknown
+
+
+_SPECIAL: dict[str, Callable[..., Any]] = {
+    "torch.Size": _size,
+    "torch.device": _place,
+    "torch.serialization._get_layout": _layout,
+}

@@ -1,0 +1,4 @@
+"""Helpers beside the networks: data loading, checkpointing, hook handles."""
+
+from . import data as data
+from . import hooks as hooks

@@ -1,0 +1,156 @@
+"""Samples into batches: tensors stacked, containers kept."""
+
+import collections.abc
+import copy
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..._core.dtypes import float64
+from ..._creation import as_tensor, tensor
+from ..._ops.joining import stack
+from ..._tensor import Tensor
+
+_text_or_objects = re.compile(r"[SaUO]")
+_MESSAGE = (
+    "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {}"
+)
+
+CollateMap = dict[type | tuple[type, ...], Callable]
+
+
+def default_convert(data: Any) -> Any:
+    """The same nest of containers with its NumPy arrays and scalars as tensors."""
+    if isinstance(data, Tensor):
+        return data
+    if isinstance(data, np.ndarray | np.generic):
+        return data if _text_or_objects.search(data.dtype.str) else as_tensor(data)
+    if isinstance(data, Mapping):
+        return _like_mapping(data, {key: default_convert(data[key]) for key in data})
+    if isinstance(data, tuple) and hasattr(data, "_fields"):
+        return type(data)(*(default_convert(item) for item in data))
+    if isinstance(data, tuple):
+        return [default_convert(item) for item in data]
+    if isinstance(data, collections.abc.Sequence) and not isinstance(data, str | bytes):
+        return _like_sequence(data, [default_convert(item) for item in data])
+    return data
+
+
+def collate(batch: Any, *, collate_fn_map: CollateMap | None = None) -> Any:
+    """A batch from samples; types in `collate_fn_map` go to their functions.
+
+    Args:
+        batch: samples of one structure.
+        collate_fn_map: function of (batch, *, collate_fn_map) by type; a subclass matches too.
+
+    Raises:
+        TypeError: a type that is neither in the map nor a container.
+        RuntimeError: sequences of different lengths.
+    """
+    first = batch[0]
+    function = _function_for(first, collate_fn_map or {})
+    if function is not None:
+        return function(batch, collate_fn_map=collate_fn_map)
+
+    def columns(samples: Any) -> Any:
+        return collate(samples, collate_fn_map=collate_fn_map)
+
+    if isinstance(first, Mapping):
+        return _like_mapping(first, {key: columns([d[key] for d in batch]) for key in first})
+    if isinstance(first, tuple) and hasattr(first, "_fields"):
+        return type(first)(*(columns(samples) for samples in zip(*batch, strict=False)))
+    if isinstance(first, collections.abc.Sequence):
+        if any(len(sample) != len(first) for sample in batch):
+            sizes = sorted({len(sample) for sample in batch})
+            raise RuntimeError(
+                f"each element in list of batch should be of equal size; there are sizes {sizes}"
+            )
+        together = [columns(samples) for samples in zip(*batch, strict=True)]
+        return together if isinstance(first, tuple) else _like_sequence(first, together)
+    raise TypeError(_MESSAGE.format(type(first)))
+
+
+def _function_for(sample: Any, functions: CollateMap) -> Callable | None:
+    exact = functions.get(type(sample))
+    if exact is not None:
+        return exact
+    return next((f for kind, f in functions.items() if isinstance(sample, kind)), None)
+
+
+def _like_mapping(model: Any, items: dict) -> Any:
+    """`items` in a mapping of the model's type with its other attributes, or a dict."""
+    try:
+        if not isinstance(model, collections.abc.MutableMapping):
+            return type(model)(items)
+        made = copy.copy(model)  # a plain constructor may want other arguments
+        made.update(items)
+    except TypeError:
+        return items
+    return made
+
+
+def _like_sequence(model: Any, items: list) -> Any:
+    """`items` in a sequence of the model's type, or a list."""
+    try:
+        if not isinstance(model, collections.abc.MutableSequence):
+            return type(model)(items)
+        made = copy.copy(model)
+        for i, item in enumerate(items):
+            made[i] = item
+    except TypeError:
+        return items
+    return made
+
+
+def collate_tensor_fn(batch: Any, *, collate_fn_map: CollateMap | None = None) -> Tensor:
+    """The tensors stacked along a new first axis."""
+    return stack(list(batch), 0)
+
+
+def collate_numpy_array_fn(batch: Any, *, collate_fn_map: CollateMap | None = None) -> Tensor:
+    """The arrays as one tensor."""
+    if _text_or_objects.search(batch[0].dtype.str):
+        raise TypeError(_MESSAGE.format(batch[0].dtype))
+    return collate([as_tensor(array) for array in batch], collate_fn_map=collate_fn_map)
+
+
+def collate_numpy_scalar_fn(batch: Any, *, collate_fn_map: CollateMap | None = None) -> Tensor:
+    """The NumPy scalars in one row, in their dtype."""
+    return as_tensor(batch)
+
+
+def collate_float_fn(batch: Any, *, collate_fn_map: CollateMap | None = None) -> Tensor:
+    """The Python floats in one row, in float64."""
+    return tensor(batch, dtype=float64)
+
+
+def collate_int_fn(batch: Any, *, collate_fn_map: CollateMap | None = None) -> Tensor:
+    """The Python integers (or booleans) in one row."""
+    return tensor(batch)
+
+
+def collate_str_fn(batch: Any, *, collate_fn_map: CollateMap | None = None) -> Any:
+    """The strings as they are."""
+    return batch
+
+
+default_collate_fn_map: CollateMap = {
+    Tensor: collate_tensor_fn,
+    np.ndarray: collate_numpy_array_fn,
+    (np.bool_, np.number, np.object_): collate_numpy_scalar_fn,
+    float: collate_float_fn,
+    int: collate_int_fn,
+    str: collate_str_fn,
+    bytes: collate_str_fn,
+}
+
+
+def default_collate(batch: Any) -> Any:
+    """A batch from samples: tensors, arrays and numbers become tensors, containers stay.
+
+    Args:
+        batch: samples of one structure.
+    """
+    return collate(batch, collate_fn_map=default_collate_fn_map)

@@ -1,0 +1,160 @@
+"""What the walk over all ops draws, and how it lays the drawn tensors out."""
+
+import importlib
+import math
+import pkgutil
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+from zlib import crc32
+
+import numpy as np
+
+import rushlight
+from rushlight import _ops
+from rushlight._core import dtypes
+from rushlight._core.op import Op, records
+from rushlight._core.tape import make
+
+for _found in pkgutil.iter_modules(_ops.__path__):
+    importlib.import_module(f"{_ops.__name__}.{_found.name}")
+RECORDS: list[Op] = list(records())
+
+
+def name_of(record: Op) -> str:
+    """A name for test ids: the op's own, with its family where two share it."""
+    twins = [r for r in RECORDS if r.name == record.name]
+    family = record.function.__module__.rpartition(".")[2]
+    return record.name if len(twins) == 1 else f"{family}.{record.name}.{twins.index(record)}"
+
+
+class Draw:
+    """Draws tensors: `draw(3, 4, low=0, high=1)`, `draw.ints`, `draw.bools`, `draw.float64`."""
+
+    def __init__(self, seed: str) -> None:
+        self.random = np.random.default_rng(crc32(seed.encode()))
+
+    def __call__(
+        self, *shape: int, dtype: str = "float32", low: float = -2, high: float = 2, **_: Any
+    ) -> Any:
+        name = {"float": "float32", "complex": "complex64"}.get(dtype, dtype)
+        values = self.random.uniform(low, high, shape)
+        if name.startswith("complex"):
+            values = values + 1j * self.random.uniform(low, high, shape)
+        return tensor(dtypes.cast(np.asarray(values), dtypes.by_name(name)))
+
+    def ints(self, *shape: int, low: int = 0, high: int = 10, dtype: str = "int64") -> Any:
+        """Whole numbers from `low` up to, not including, `high`."""
+        return tensor(np.asarray(self.random.integers(low, high, shape), dtype))
+
+    def bools(self, *shape: int) -> Any:
+        """Masks."""
+        return tensor(np.asarray(self.random.integers(0, 2, shape), bool))
+
+    def __getattr__(self, name: str) -> Any:
+        return dtypes.by_name(name)
+
+
+def tensor(array: np.ndarray, grad: bool = False) -> Any:
+    """A tensor around an array, without a copy."""
+    made = make(array)
+    if grad:
+        made.requires_grad_(True)
+    return made
+
+
+class Sample(NamedTuple):
+    """One call of an op."""
+
+    label: str
+    args: tuple
+    kwargs: dict[str, Any]
+
+
+def mapped(value: Any, change: Callable[[Any], Any]) -> Any:
+    """`value` with `change` applied to each tensor in it."""
+    if isinstance(value, rushlight.Tensor):
+        return change(value)
+    if isinstance(value, (tuple, list)) and not isinstance(value, rushlight.Size):
+        return type(value)(mapped(v, change) for v in value)
+    if isinstance(value, dict):
+        return {k: mapped(v, change) for k, v in value.items()}
+    return value
+
+
+def arranged(sample: Sample, label: str, change: Callable[[np.ndarray], np.ndarray]) -> Sample:
+    """The sample with each tensor's array changed."""
+
+    def each(t: Any) -> Any:
+        return tensor(change(t.array))
+
+    return Sample(label, mapped(sample.args, each), mapped(sample.kwargs, each))
+
+
+def _double(a: np.ndarray) -> np.ndarray:
+    to = {"float32": "float64", "complex64": "complex128"}.get(a.dtype.name)
+    return a.astype(to) if to else a
+
+
+def _strided(a: np.ndarray) -> np.ndarray:
+    """The same values laid out with gaps, last axis outermost."""
+    wide = np.zeros((*a.shape[::-1], 2), a.dtype)
+    wide[..., 0] = a.T
+    return wide[..., 0].T
+
+
+def samples(record: Op) -> list[Sample]:
+    """All calls of a record, with floats in float64."""
+    made = [arranged(s, s.label, _double) for s in _drawn(record)]
+    if record.put is None:  # a view's record may refuse strides that it cannot follow
+        made += [arranged(s, f"strided {s.label}", _strided) for s in made if _tensors(s)]
+    if record.kind == "pointwise" and made:
+        first = made[0]
+        made.append(arranged(first, "0-dim", lambda a: a.reshape(-1)[:1].reshape(())))
+        made.append(arranged(first, "empty", lambda a: np.zeros((0, 3), a.dtype)))
+    return made
+
+
+def _tensors(sample: Sample) -> list:
+    found: list = []
+    mapped((sample.args, sample.kwargs), found.append)
+    return found
+
+
+def _drawn(record: Op) -> Iterator[Sample]:
+    draw = Draw(record.name)
+    if record.samples_fn is not None:
+        for i, (args, kwargs) in enumerate(record.samples_fn(draw)):
+            yield Sample(f"sample {i}", args, kwargs)
+    if record.kind != "pointwise" or any(p not in record.defaults for p in record.params):
+        return
+    if record.samples_fn is None or record.domain is not None:
+        yield from _pointwise(record, draw)
+
+
+def _pointwise(record: Op, draw: Draw) -> Iterator[Sample]:
+    low, high = record.domain or (-2, 2)
+    many = len(record.arrays)
+    same = tuple(draw(3, 4, low=low, high=high) for _ in record.arrays)
+    yield Sample("same shape", same, {})
+    if many > 1:
+        shapes = [(3, 4), (4,), (2, 1, 1)][:many]
+        yield Sample("broadcast", tuple(draw(*s, low=low, high=high) for s in shapes), {})
+        zero = (
+            draw(3, 4, low=low, high=high),
+            *(draw(low=low, high=high) for _ in range(many - 1)),
+        )
+        yield Sample("with 0-dim", zero, {})
+
+
+def reference(record: Op) -> Callable | None:
+    """The mathematics of a record, as a function of NumPy arrays."""
+    if record.reference_fn is not None:
+        written = record.reference_fn
+        return lambda *args, **kwargs: written(np, *args, **kwargs)
+    if record.reference is None:
+        return None
+    module, _, name = record.reference.rpartition(".")
+    found = getattr({"numpy": np, "math": math}[module], name)
+    if module == "math":
+        found = np.vectorize(found, otypes=[float])
+    return lambda *args, **kwargs: None if kwargs else found(*args)

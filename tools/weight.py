@@ -1,0 +1,27 @@
+"""Says how much room an installation takes, and fails where it is more than promised.
+
+python tools/weight.py FOLDER       # a folder made by `pip install --target`
+"""
+
+import sys
+from pathlib import Path
+
+# What issue 3 promises for the core alone: Rushlight itself, and with NumPy.
+MOST_OURS, MOST_ALL = 3_000_000, 65_000_000
+
+
+def size(folder: Path) -> int:
+    """Bytes of all files below, caches of compiled Python left out."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return sum(path.stat().st_size for path in files if "__pycache__" not in path.parts)
+
+
+def main() -> int:
+    folder = Path(sys.argv[1])
+    ours, everything = size(folder / "rushlight"), size(folder)
+    print(f"rushlight {ours / 1e6:.2f} MB, with NumPy {everything / 1e6:.1f} MB")
+    return int(ours > MOST_OURS or everything > MOST_ALL)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
