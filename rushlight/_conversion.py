@@ -182,7 +182,7 @@ def view(self: Any, *shape: Any, dtype: Any = None) -> Any:
     if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
         shape = tuple(shape[0])
     made = view_ops.reshape(self, shape)
-    if made.view is None and self.array.__class__ is ndarray and self.array.size:
+    if made.origin is None and self.array.__class__ is ndarray and self.array.size:
         raise RuntimeError(
             "view size is not compatible with input tensor's size and stride (at least one dimension "
             "spans across two contiguous subspaces). Use .reshape(...) instead."
@@ -263,7 +263,7 @@ def _reshaped(function: Any) -> Any:
     def change(self: Any, *args: Any, **kwargs: Any) -> Any:
         made = function(self, *args, **kwargs)
         self.array, self.node, self.needs = made.array, made.node, made.needs
-        if self.view is None and made.view is not None:
+        if self.origin is None and made.origin is not None:
             self.needs = self.needs if self.needs is True else False
         return self
 
@@ -299,7 +299,7 @@ def resize_(self: Any, *size: Any, memory_format: Any = None) -> Any:
     new = np.zeros(size, self.array.dtype)
     n = min(old.size, new.size)
     new.reshape(-1)[:n] = old[:n]
-    self.array, self.view = new, None
+    self.array, self.origin = new, None
     return self
 
 

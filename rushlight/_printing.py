@@ -166,9 +166,10 @@ def _nested(values: np.ndarray, indent: int, summarize: bool, column: Any) -> st
     edge, size = _options.edgeitems, len(values)
     rows: list[str] = []
     if summarize and size > 2 * edge:
-        rows += [_nested(values[i], indent + 1, summarize, column) for i in range(edge)]
+        first, last = values[:edge], values[size - edge :]
+        rows += [_nested(row, indent + 1, summarize, column) for row in first]
         rows.append("...")
-        rows += [_nested(values[i], indent + 1, summarize, column) for i in range(size - edge, size)]
+        rows += [_nested(row, indent + 1, summarize, column) for row in last]
     else:
         rows = [_nested(row, indent + 1, summarize, column) for row in values]
     between = "," + "\n" * (values.ndim - 1) + " " * (indent + 1)

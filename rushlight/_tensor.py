@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ._arrays.meta import META_WORDS
 from ._arrays.numpy import NUMPY
 from ._core import dtypes, modes, views
 from ._core.backward import backward as run_backward
@@ -33,12 +34,24 @@ class Tensor(TensorBase):
         pass
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """A subclass hides `array` from fast paths: they meet AttributeError and ask `general`."""
+        """A subclass hides `array` from fast paths: they meet AttributeError and ask `general`.
+
+        A subclass that says `_plain_subclass = True` (Parameter) is treated as a plain tensor, and
+        so are its own subclasses unless they define `__torch_function__`.
+        """
         super().__init_subclass__(**kwargs)
-        if not cls.__dict__.get("_plain_subclass", False):
+        own = cls.__dict__
+        if "_plain_subclass" not in own and ("__torch_function__" in own or cls.__base__ is Tensor):
+            cls._plain_subclass = False
+        if not cls._plain_subclass and "array" not in own:
             cls.array = property(_seen_without_hooks, _array_of.__set__)
-            if not hasattr(cls, "__torch_function__"):
-                cls.__torch_function__ = classmethod(_as_subclass)  # type: ignore[attr-defined]
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: tuple = (), kwargs: Any = None) -> Any:
+        """What a subclass does that defines nothing else: results keep the subclass."""
+        with modes.subclass_off():
+            made = func(*args, **(kwargs or {}))
+        return _converted(made, cls)
 
     # -- facts
 
@@ -132,9 +145,9 @@ class Tensor(TensorBase):
                 f"is {self.dtype}"
             )
         if not (wanted and self.node is not None):
-            self.needs = bool(wanted) or (ASK if self.view is not None and not wanted else False)
-            if wanted and self.view is not None and not self.view[1].alias:
-                self.view = None if views.edge(self.view[0]) is None else self.view
+            self.needs = bool(wanted) or (ASK if self.origin is not None and not wanted else False)
+            if wanted and self.origin is not None and not self.origin[1].alias:
+                self.origin = None if views.edge(self.origin[0]) is None else self.origin
 
     def requires_grad_(self, requires_grad: bool = True) -> "Tensor":
         """Switch the wish for gradients, in place."""
@@ -145,7 +158,7 @@ class Tensor(TensorBase):
     def data(self) -> "Tensor":
         """The same memory as a tensor outside the graph, with versions of its own."""
         t = view_ops.detach(self)
-        t.version, t.view = [0], None
+        t.version, t.origin = [0], None
         return t
 
     @data.setter
@@ -153,17 +166,17 @@ class Tensor(TensorBase):
         array = new.array
         if self.needs is True and dtypes.of(array.dtype).category < 2:
             raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
-        self.array, self.view, self.device = array, None, new.device
+        self.array, self.origin, self.device = array, None, new.device
 
     @property
     def _base(self) -> "Tensor | None":
         t = self
-        while t.view is not None:
-            t = t.view[0]
+        while t.origin is not None:
+            t = t.origin[0]
         return None if t is self else t
 
     def _is_view(self) -> bool:
-        return self.view is not None and not self.view[1].alias
+        return self.origin is not None and not self.origin[1].alias
 
     def backward(
         self,
@@ -414,7 +427,7 @@ def views_dim(dim: int, n: int) -> int:
 def _copy_slots(made: Any, t: Any) -> None:
     _array_of.__set__(made, _array_of.__get__(t))
     made.needs, made.node, made.version = t.needs, t.node, t.version
-    made.view, made.device, made.grad = t.view, t.device, None
+    made.origin, made.device, made.grad = t.origin, t.device, None
 
 
 def _rebuild(cls: type, array: Any, facts: Any, where: str, needs: bool, attributes: dict) -> Any:
@@ -435,13 +448,6 @@ def _seen_without_hooks(self: Any) -> Any:
     raise AttributeError("array")
 
 
-def _as_subclass(cls: type, func: Any, types: Any, args: tuple = (), kwargs: Any = None) -> Any:
-    """What a subclass without its own `__torch_function__` does: results keep the subclass."""
-    with modes.subclass_off():
-        made = func(*args, **(kwargs or {}))
-    return _converted(made, cls)
-
-
 def _converted(made: Any, cls: type) -> Any:
     if made.__class__ is Tensor:
         return made.as_subclass(cls)
@@ -453,4 +459,4 @@ def _converted(made: Any, cls: type) -> Any:
 
 Tensor.__module__ = "torch"
 known.tensor = Tensor
-__all__ = ["CPU", "NUMPY", "Op", "Tensor", "contiguous_format"]
+__all__ = ["CPU", "META_WORDS", "NUMPY", "Op", "Tensor", "contiguous_format"]

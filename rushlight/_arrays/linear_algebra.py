@@ -59,14 +59,15 @@ def inv(x: Array) -> tuple[Array, Array]:
 
 def solve(a: Array, b: Array) -> tuple[Array, Array]:
     """X of a X = b for matrices b, and info."""
+    info = np.zeros(a.shape[:-2], I32)
     if not b.shape[-1]:
         shape = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-        return np.zeros((*shape, *b.shape[-2:]), b.dtype), np.zeros(shape, I32)
+        return np.zeros((*shape, *b.shape[-2:]), b.dtype), info
     try:
-        return np.linalg.solve(a, b), np.zeros(np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), I32)
+        return np.linalg.solve(a, b), info
     except np.linalg.LinAlgError:
         inverse, info = inv(a)
-        return np.matmul(inverse, b), np.array(np.broadcast_to(info, np.matmul(inverse, b).shape[:-2]))
+        return np.matmul(inverse, b), info
 
 
 det, slogdet = np.linalg.det, np.linalg.slogdet

@@ -88,7 +88,7 @@ class Writer:
         params = "".join(f"{p!r}: {p}, " for p in op.params)
         arrays = "".join(f"{n}, " for n in op.arrays)
         self.slow = f"return general(({arrays}), {{{params}}}, out)"
-        self.fixed = [f"({p} is not D{p} and {p} != D{p})" for p in op.params]
+        self.fixed = [f"({p} is not D{p} and {p} != D{p})" for p in op.params if p in op.defaults]
 
     def function(self) -> Callable:
         """The compiled public function."""
@@ -120,7 +120,7 @@ class Writer:
         return [
             f"{pad}if z.__class__ is not ndarray: z = asarray(z)",
             f"{pad}t = new(Tensor); t.array = z; t.version = [0]; t.device = {first}.device; "
-            f"t.grad = None; t.view = {view}",
+            f"t.grad = None; t.origin = {view}",
         ]
 
     def _call(self, arguments: list[str]) -> str:
@@ -211,7 +211,7 @@ class Writer:
                 f"({first}, op, {{{params}}}, {first}.version[0]) if z is {first}_a or z.base is {first}_a "
                 f"or (z.base is not None and z.base is {first}_a.base) or shares(z, {first}_a) else None"
             )
-            lines.append(f"    if t.view is not None: t.version = {first}.version")
+            lines.append(f"    if t.origin is not None: t.version = {first}.version")
         else:
             lines += self._create()
         if not op.rules and op.differentiable:
@@ -231,14 +231,14 @@ class Writer:
         """Lines that make the node for whichever of `given` want gradients, and return t."""
         op = self.op
         given = [n for n in given if n in op.rules] if op.differentiable else []
-        idle = "ASK if t.view is not None else False" if op.kind == "view" else "False"
+        idle = "ASK if t.origin is not None else False" if op.kind == "view" else "False"
         plain = [f"t.needs = {idle}; t.node = None", "return t"]
         if not given:
             return ["    " + line for line in plain]
         wants = [f"({n} is not None and {n}.needs)" if n in op.optional else f"{n}.needs" for n in given]
         lines = [f"    if ({' or '.join(wants)}) and (not modes.no_grad_threads or local.grad):"]
         for n, test in zip(given, wants):
-            lines.append(f"        e_{n} = (({n}.node or {n}) if {n}.view is None else edge({n})) if {test} else None")
+            lines.append(f"        e_{n} = (({n}.node or {n}) if {n}.origin is None else edge({n})) if {test} else None")
         bits = {n: 1 << op.arrays.index(n) for n in given}
         edges = "".join(f"e_{n}, " if n in bits else "None, " for n in op.arrays)
         if len(given) == 1:

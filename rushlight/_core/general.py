@@ -32,7 +32,7 @@ def general(op: Op, args: tuple, params: dict, out: Any = None) -> Any:
                 modes.local.trace.capture(a)
     flat = prepare(op, flat, params)
     for t in flat:
-        if isinstance(t, TensorBase) and t.view is not None:
+        if isinstance(t, TensorBase) and t.origin is not None:
             refresh(t)
     made = run(op, flat, params)
     return made if out is None else into(op, out, made, flat)
@@ -66,13 +66,10 @@ def nested(op: Op, flat: list) -> list:
 
 def subclass_call(op: Op, flat: list, args: tuple, params: dict, out: Any) -> Any:
     """Give the call to a tensor subclass with a `__torch_function__`, if there is one."""
-    plain = known.tensor, known.parameter
     types = []
     for a in flat:
-        cls = a.__class__
-        if cls in plain or not hasattr(cls, "__torch_function__") or cls in types:
-            continue
-        if getattr(cls, "_plain_subclass", False):
+        cls: Any = a.__class__
+        if getattr(cls, "_plain_subclass", not hasattr(cls, "__torch_function__")) or cls in types:
             continue
         types.append(cls)
     if not types:

@@ -20,12 +20,12 @@ def in_place(call: Any) -> Callable:
     binary = record is not None and len(record.arrays) == 2 and record.kind == "pointwise"
 
     def slowly(x: Any, *rest: Any, **params: Any) -> Any:
-        if not modes.local.subclass_off and hasattr(x, "__torch_function__"):
+        if not modes.local.subclass_off and not x._plain_subclass:
             return x.__torch_function__(write, (type(x),), (x, *rest), params)
         refuse_write(x)
         if modes.local.trace is not None:
             modes.local.trace.capture(x)
-        if x.view is not None:
+        if x.origin is not None:
             refresh(x)
         return assign(x, call(snapshot(x) if keeps_old and modes.records() else x, *rest, **params))
 
@@ -90,8 +90,8 @@ def _binary(call: Any, slowly: Callable) -> Callable:
                 except Exception:  # the slow path says what was wrong
                     return slowly(x, other)
                 x.version[0] += 1
-                if x.view is not None:
-                    x.view = (*x.view[:3], x.view[0].version[0])
+                if x.origin is not None:
+                    x.origin = (*x.origin[:3], x.origin[0].version[0])
                 return x
         return slowly(x, other)
 
@@ -118,8 +118,8 @@ def _unary(call: Any, slowly: Callable) -> Callable:
         ):
             ufunc(a, a)
             x.version[0] += 1
-            if x.view is not None:
-                x.view = (*x.view[:3], x.view[0].version[0])
+            if x.origin is not None:
+                x.origin = (*x.origin[:3], x.origin[0].version[0])
             return x
         return slowly(x)
 

@@ -1,4 +1,4 @@
-"""The order in which elements lie in memory: what a memory format asks for, and how to allocate it."""
+"""The order in which elements lie in memory: what a memory format asks for, and its allocation."""
 
 from typing import Any
 
@@ -72,7 +72,7 @@ def order_for(shape: tuple, wanted: Any, like: Any = None) -> tuple[int, ...] | 
 
 
 def laid_out(flat_maker: Any, shape: tuple, order: tuple[int, ...] | None) -> np.ndarray:
-    """An array of `shape` whose axes lie in memory in `order`; `flat_maker(shape)` makes a plain one."""
+    """An array of `shape` whose axes lie in memory in `order`; `flat_maker` makes plain ones."""
     if order is None:
         return flat_maker(shape)
     made = flat_maker(tuple(shape[i] for i in order))

@@ -1,4 +1,4 @@
-"""From Python's data to arrays: what `torch.tensor([...])` makes of numbers, lists and NumPy's things.
+"""From Python's data to arrays: what `torch.tensor` makes of numbers, lists and NumPy's things.
 
 A Python float stands for the default dtype, an int for int64; NumPy's scalars and tensors keep
 their own dtype; a list takes the dtype to which its elements promote.
@@ -16,6 +16,7 @@ from .tape import TensorBase
 _PLAIN = (int, float, bool, complex)
 _NATIVE = {dtypes.I64, dtypes.BOOL}
 _TEXT = (str, bytes)
+_CARRIERS = {d.numpy for d in dtypes.ALL}
 
 
 def array_of(data: Any, kind: Any = None) -> np.ndarray:
@@ -81,12 +82,13 @@ def check_array(array: np.ndarray) -> None:
     if not array.dtype.isnative and array.dtype.names is None:
         raise ValueError(
             "given numpy array has byte order different from the native byte order. Conversion "
-            "between byte orders is currently not supported. Use array.astype(array.dtype.newbyteorder('='))."
+            "between byte orders is currently not supported. Use "
+            "array.astype(array.dtype.newbyteorder('='))."
         )
-    if array.dtype not in dtypes._BY_NUMPY:
+    if array.dtype not in _CARRIERS:
         raise TypeError(
-            f"can't convert np.ndarray of type numpy.{array.dtype.type.__name__}. The only supported "
-            "types are: float64, float32, float16, complex64, complex128, int64, int32, int16, "
+            f"can't convert np.ndarray of type numpy.{array.dtype.type.__name__}. The only "
+            "supported types are: float64, float32, float16, complex64, complex128, int64, int32, int16, "
             "int8, uint64, uint32, uint16, uint8, and bool."
         )
     if any(s < 0 for s in array.strides):
@@ -209,8 +211,8 @@ def _inferred(data: Any) -> Any:
     if hasattr(data, "__float__"):
         return dtypes.get_default_dtype()
     raise RuntimeError(
-        f"Could not infer dtype of {type(data).__name__}. A tensor is made of numbers: bools, ints, "
-        "floats, complex numbers, NumPy scalars or arrays, or nested lists of them."
+        f"Could not infer dtype of {type(data).__name__}. A tensor is made of numbers: bools, "
+        "ints, floats, complex numbers, NumPy scalars or arrays, or nested lists of them."
     )
 
 

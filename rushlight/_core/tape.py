@@ -24,20 +24,21 @@ class TensorBase:
     needs: whether a gradient is wanted (True, False, or ASK for a view that must look at its base).
     node: the node or port that made it, None for a leaf.
     version: a one-element list, shared by all views of one memory.
-    view: None, or (base, op, params, version at which `node` was made).
+    origin: of a view, (base, op, params, version at which `node` was made); else None.
     """
 
     __slots__ = (
-        "array", "needs", "node", "version", "view", "device", "grad", "__dict__", "__weakref__",
+        "array", "needs", "node", "version", "origin", "device", "grad", "__dict__", "__weakref__",
     )  # fmt: skip
     array: Any
     needs: Any
     node: "Node | Port | None"
     version: list
-    view: Any
+    origin: Any
     device: device
     grad: Any
     is_node = False
+    _plain_subclass = True  # False where a subclass wants to see calls (`__torch_function__`)
 
 
 class Node:
@@ -174,7 +175,7 @@ def make(array: Any, where: device = CPU, needs: bool = False) -> Any:
     """A plain tensor around an array (NumPy scalars become 0-dim arrays)."""
     t = object.__new__(known.tensor)
     t.array = array if not isinstance(array, np.generic) else np.asarray(array)
-    t.version, t.view, t.device, t.grad, t.needs, t.node = [0], None, where, None, needs, None
+    t.version, t.origin, t.device, t.grad, t.needs, t.node = [0], None, where, None, needs, None
     return t
 
 

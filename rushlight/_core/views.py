@@ -15,20 +15,20 @@ helpers: dict[str, Any] = {}  # "put": base with a view's part replaced; "copy":
 
 def edge(t: TensorBase) -> Any:
     """Where the gradient of `t` goes: its node or port, itself if a leaf, None if it wants none."""
-    if t.view is not None:
+    if t.origin is not None:
         refresh(t)
     return None if not t.needs or t.needs is ASK else (t.node or t)
 
 
 def refresh(t: TensorBase) -> None:
     """Bring a view up to date after its base was written through another name."""
-    base, record, params, seen = t.view
-    if base.view is not None:
+    base, record, params, seen = t.origin
+    if base.origin is not None:
         refresh(base)
     if seen == base.version[0]:
         return
     if record.alias and t.array.__class__ is ndarray:
-        t.view = (base, record, params, base.version[0])
+        t.origin = (base, record, params, base.version[0])
         return
     with modes.enable_grad(), modes.subclass_off():
         again = record.function(base, **params)
@@ -36,7 +36,7 @@ def refresh(t: TensorBase) -> None:
         t.array = again.array
     if not record.alias:  # a detached name has a tape of its own, whatever its base goes through
         t.needs, t.node = again.needs, again.node
-    t.view = (base, record, params, base.version[0])
+    t.origin = (base, record, params, base.version[0])
 
 
 def refuse_write(x: TensorBase) -> None:
@@ -46,14 +46,14 @@ def refuse_write(x: TensorBase) -> None:
     if not x.needs or not modes.records():
         return
     owner, name = x, "a leaf Variable"
-    while owner.view is not None and not owner.view[1].alias:
-        owner, name = owner.view[0], "a view of a leaf Variable"
+    while owner.origin is not None and not owner.origin[1].alias:
+        owner, name = owner.origin[0], "a view of a leaf Variable"
     if owner.needs is True and owner.node is None:
         raise RuntimeError(
             f"{name} that requires grad is being used in an in-place operation. "
             "Wrap the change in torch.no_grad() if it is not to be recorded, or work on x.clone()."
         )
-    if x.view is not None and x.node.__class__ is Port and x.needs is True:
+    if x.origin is not None and x.node.__class__ is Port and x.needs is True:
         port: Any = x.node
         raise RuntimeError(
             f"Output {port.index} of {type(port.node).__name__} is a view and is being modified "
@@ -74,8 +74,8 @@ def _refuse_overlap(array: ndarray) -> None:
 def written(x: TensorBase) -> None:
     """Note that x's memory was changed outside the tape."""
     x.version[0] += 1
-    if x.view is not None:
-        x.view = (*x.view[:3], x.view[0].version[0])
+    if x.origin is not None:
+        x.origin = (*x.origin[:3], x.origin[0].version[0])
 
 
 def snapshot(x: TensorBase) -> TensorBase:
@@ -130,16 +130,16 @@ def _keep_written(x: TensorBase, new: TensorBase, memory: bool) -> None:
 
 def install(x: TensorBase, new: TensorBase, memory: bool) -> None:
     """Give x the tape (and, where arrays are values, the array) of `new`; then its base."""
-    if x.view is not None:
-        base, record, params, _ = x.view
+    if x.origin is not None:
+        base, record, params, _ = x.origin
         taped = not record.alias and modes.records() and not (edge(new) is None and _wants_none(base))
         if taped or not memory:
             with modes.enable_grad() if taped else modes.no_grad():
-                if base.view is not None:
-                    base.view = (*base.view[:3], base.view[0].version[0])
+                if base.origin is not None:
+                    base.origin = (*base.origin[:3], base.origin[0].version[0])
                 put = helpers["put"](base, new, through=record, params=params)
                 install(base, put, memory)
-        x.view = (base, record, params, base.version[0] - taped)
+        x.origin = (base, record, params, base.version[0] - taped)
         if taped:
             refresh(x)
             return
@@ -147,7 +147,7 @@ def install(x: TensorBase, new: TensorBase, memory: bool) -> None:
         x.array = new.array
     if modes.records():  # also when `new` wants no gradient: the old value's tape must go
         wants = edge(new) is not None
-        x.needs = wants or (ASK if x.view is not None else False)
+        x.needs = wants or (ASK if x.origin is not None else False)
         x.node = new.node if wants else None
 
 
@@ -175,7 +175,7 @@ def copy_(x: Any, source: Any) -> Any:
     dtype = dtypes.of(a.dtype)
     if dtypes.of(b.dtype) is not dtype:
         source = helpers["cast"](source, dtype)
-    if x.view is not None:
+    if x.origin is not None:
         refresh(x)
     return assign(x, helpers["copy"](x, source))
 
@@ -205,7 +205,7 @@ def shares(a: Any, b: Any) -> bool:
 def note_view(t: TensorBase, base: TensorBase, record: Any, params: dict) -> None:
     """Make `t` a view of `base` where they share memory."""
     if shares(t.array, base.array):
-        t.view, t.version = (base, record, params, base.version[0]), base.version
+        t.origin, t.version = (base, record, params, base.version[0]), base.version
         t.needs = t.needs or ASK
 
 

@@ -124,10 +124,9 @@ def from_numpy(ndarray: Any) -> Any:
         ValueError: for negative strides or foreign byte order.
     """
     if not isinstance(ndarray, np.ndarray):
-        raise TypeError(
-            f"expected np.ndarray (got {type(ndarray).__module__ + '.' if isinstance(ndarray, np.generic) else ''}"
-            f"{type(ndarray).__name__})"
-        )
+        kind = type(ndarray)
+        home = "numpy." if isinstance(ndarray, np.generic) else ""
+        raise TypeError(f"expected np.ndarray (got {home}{kind.__name__})")
     check_array(ndarray)
     if any(s % ndarray.itemsize for s in ndarray.strides):
         raise ValueError(
@@ -196,7 +195,7 @@ def asarray(
     """A tensor of tensors, arrays, buffers, scalars or sequences, sharing memory where it can.
 
     Args:
-        copy: True always copies, False never does (an error where it would have to), None as needed.
+        copy: True always copies, False never does (or it is an error), None as needed.
     """
     kind = None if dtype is None else dtype_of("asarray", dtype)
     made, shares = _lent(obj, kind)
@@ -242,7 +241,8 @@ def _refuse_copy(obj: Any, made: Any, shares: bool, wanted: Any, where: Any) -> 
         raise ValueError(f"can't alias tensor from device '{made.device}' to '{where}'.")
     if made.dtype is not wanted:
         raise ValueError(
-            f"can't alias tensor with dtype '{made.dtype.type_name}' into dtype '{wanted.type_name}'."
+            f"can't alias tensor with dtype '{made.dtype.type_name}' into dtype "
+            f"'{wanted.type_name}'."
         )
 
 
@@ -259,13 +259,22 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
     return made.clone() if copy else made
 
 
-def dlpack(self: Any, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None) -> Any:
+def dlpack(
+    self: Any,
+    *,
+    stream: Any = None,
+    max_version: Any = None,
+    dl_device: Any = None,
+    copy: Any = None,
+) -> Any:
     """The DLPack capsule of this tensor's memory (`Tensor.__dlpack__`)."""
     if self.requires_grad:
         raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
     if self.device is not CPU:
         raise BufferError(f"Can't export a tensor on {self.device}: use tensor.cpu()")
-    return _readable(self).__dlpack__(**({} if max_version is None else {"max_version": max_version}))
+    return _readable(self).__dlpack__(
+        **({} if max_version is None else {"max_version": max_version})
+    )
 
 
 def _readable(t: Any) -> np.ndarray:

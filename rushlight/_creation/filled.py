@@ -1,4 +1,4 @@
-"""Tensors filled with one value: zeros, ones, full, empty, eye, and their `_like` and `new_` forms."""
+"""Tensors of one value: zeros, ones, full, empty, eye, and their `_like` and `new_` forms."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,10 +12,24 @@ from .._core.op import op
 from .._core.size import preserve_format
 from .._core.tape import TensorBase, make
 from .making import (
-    check_grad, check_options, dtype_of, into, number, place, size_tuple, sizes_of, whole,
-)  # fmt: skip
+    check_grad,
+    check_options,
+    dtype_of,
+    into,
+    number,
+    place,
+    size_tuple,
+    sizes_of,
+    whole,
+)
 
-_C_NAMES = {"uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int", "int64": "int64_t"}
+_C_NAMES = {
+    "uint8": "uint8_t",
+    "int8": "int8_t",
+    "int16": "int16_t",
+    "int32": "int",
+    "int64": "int64_t",
+}
 
 
 def _ones(shape: tuple, carrier: Any) -> np.ndarray:
@@ -54,7 +68,9 @@ def zeros(
         tensor([[0., 0., 0.],
                 [0., 0., 0.]])
     """
-    return _sized("zeros", size, named, out, dtype, layout, device, pin_memory, requires_grad, np.zeros)
+    return _sized(
+        "zeros", size, named, out, dtype, layout, device, pin_memory, requires_grad, np.zeros
+    )
 
 
 def ones(
@@ -147,12 +163,13 @@ def empty_strided(
     check_options(layout, pin_memory)
     if len(shape) != len(steps):
         raise RuntimeError(
-            f"dimensionality of sizes ({len(shape)}) must match dimensionality of strides ({len(steps)})"
+            f"dimensionality of sizes ({len(shape)}) must match dimensionality of strides "
+            f"({len(steps)})"
         )
     if any(s < 0 for s in steps):
         raise RuntimeError(
-            f"Storage size calculation overflowed with sizes={list(shape)} and strides={list(steps)}. "
-            "Strides must not be negative."
+            f"Storage size calculation overflowed with sizes={list(shape)} and "
+            f"strides={list(steps)}. Strides must not be negative."
         )
     kind = dtype_of("empty_strided", dtype)
 
@@ -240,7 +257,18 @@ def zeros_like(
     memory_format: Any = None,
 ) -> Any:
     """Zeros in the shape, dtype, device and memory order of `input`."""
-    return like("zeros_like", input, np.zeros, 0, dtype, layout, device, requires_grad, pin_memory, memory_format)
+    return like(
+        "zeros_like",
+        input,
+        np.zeros,
+        0,
+        dtype,
+        layout,
+        device,
+        requires_grad,
+        pin_memory,
+        memory_format,
+    )
 
 
 def ones_like(
@@ -254,7 +282,18 @@ def ones_like(
     memory_format: Any = None,
 ) -> Any:
     """Ones in the shape, dtype, device and memory order of `input`."""
-    return like("ones_like", input, _ones, 1, dtype, layout, device, requires_grad, pin_memory, memory_format)
+    return like(
+        "ones_like",
+        input,
+        _ones,
+        1,
+        dtype,
+        layout,
+        device,
+        requires_grad,
+        pin_memory,
+        memory_format,
+    )
 
 
 def empty_like(
@@ -268,7 +307,18 @@ def empty_like(
     memory_format: Any = None,
 ) -> Any:
     """An uninitialised tensor like `input`."""
-    return like("empty_like", input, np.empty, 0, dtype, layout, device, requires_grad, pin_memory, memory_format)
+    return like(
+        "empty_like",
+        input,
+        np.empty,
+        0,
+        dtype,
+        layout,
+        device,
+        requires_grad,
+        pin_memory,
+        memory_format,
+    )
 
 
 def full_like(
@@ -284,9 +334,24 @@ def full_like(
 ) -> Any:
     """One number in the shape, dtype, device and memory order of `input`."""
     value = number("full_like", "fill_value", 2, fill_value)
-    kind = dtype_of("full_like", dtype, input.dtype) if isinstance(input, TensorBase) else dtypes.float32
+    kind = (
+        dtype_of("full_like", dtype, input.dtype)
+        if isinstance(input, TensorBase)
+        else dtypes.float32
+    )
     fill = filling(value, kind)
-    return like("full_like", input, fill, value, dtype, layout, device, requires_grad, pin_memory, memory_format)
+    return like(
+        "full_like",
+        input,
+        fill,
+        value,
+        dtype,
+        layout,
+        device,
+        requires_grad,
+        pin_memory,
+        memory_format,
+    )
 
 
 def _new(
@@ -304,7 +369,9 @@ def new_zeros(
     layout: Any = None, pin_memory: bool = False, **named: Any,
 ) -> Any:  # fmt: skip
     """Zeros of another shape, in this tensor's dtype and on its device."""
-    return _new("new_zeros", self, size, named, np.zeros, dtype, device, requires_grad, layout, pin_memory)
+    return _new(
+        "new_zeros", self, size, named, np.zeros, dtype, device, requires_grad, layout, pin_memory
+    )
 
 
 def new_ones(
@@ -312,7 +379,9 @@ def new_ones(
     layout: Any = None, pin_memory: bool = False, **named: Any,
 ) -> Any:  # fmt: skip
     """Ones of another shape, in this tensor's dtype and on its device."""
-    return _new("new_ones", self, size, named, _ones, dtype, device, requires_grad, layout, pin_memory)
+    return _new(
+        "new_ones", self, size, named, _ones, dtype, device, requires_grad, layout, pin_memory
+    )
 
 
 def new_empty(
@@ -320,7 +389,9 @@ def new_empty(
     layout: Any = None, pin_memory: bool = False, **named: Any,
 ) -> Any:  # fmt: skip
     """An uninitialised tensor of another shape, in this tensor's dtype and on its device."""
-    return _new("new_empty", self, size, named, np.empty, dtype, device, requires_grad, layout, pin_memory)
+    return _new(
+        "new_empty", self, size, named, np.empty, dtype, device, requires_grad, layout, pin_memory
+    )
 
 
 def new_full(

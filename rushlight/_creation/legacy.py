@@ -1,4 +1,4 @@
-"""The old constructors: `torch.Tensor(...)` and the classes `torch.FloatTensor`, `torch.LongTensor` ..."""
+"""The old constructors: `torch.Tensor(...)`, and classes such as `torch.FloatTensor`."""
 
 from typing import Any
 
@@ -33,8 +33,8 @@ def _made(args: tuple, kind: Any, where: Any, strict: bool) -> Any:
     if isinstance(first, TensorBase):
         if strict and first.dtype is not kind:
             raise TypeError(
-                f"expected {kind} (got {first.dtype}). The old constructors do not convert tensors: "
-                f"use tensor.to({kind})."
+                f"expected {kind} (got {first.dtype}). The old constructors convert no "
+                f"tensors: use tensor.to({kind})."
             )
         with modes.no_grad():
             return first.detach()

@@ -119,7 +119,7 @@ def check_grad(kind: Any, requires_grad: bool) -> None:
 def place(
     shape: tuple, kind: Any, device: Any, requires_grad: bool, fill: Callable[[tuple, Any], Any]
 ) -> Any:
-    """A tensor of `shape` on a device; `fill(shape, carrier)` makes the array where there is memory."""
+    """A tensor of `shape` on a device; `fill(shape, carrier)` makes the array, where it has one."""
     where = concrete(device)
     if requires_grad:
         check_grad(kind, requires_grad)

@@ -97,7 +97,11 @@ def clamp(m: Any, input: Any, min: Any = None, max: Any = None) -> Any:
         raise NotImplementedError(
             "clamp is not supported for complex types; clamp input.real and input.imag apart"
         )
-    refuse("clamp_cpu", input, BOOL)
+    if hasattr(min, "dtype") or hasattr(max, "dtype"):
+        if min is not None and max is not None:
+            refuse("clamp_cpu", input, BOOL)
+    else:
+        refuse("clamp_scalar_cpu", input, BOOL)
     made = input if min is None else m.maximum(input, min)
     return made if max is None else m.minimum(made, max)
 
@@ -280,7 +284,7 @@ def _(draw: Any) -> Iterator:
         RuntimeError,
         "torch.clamp: At least one of 'min' or 'max' must not be None",
     )
-    yield (draw.bools(3), 0), {}, NotImplementedError, '"clamp_cpu" not implemented for'
+    yield (draw.bools(3), False), {}, NotImplementedError, "_cpu\" not implemented for 'Bool'"
     yield (
         (draw(3, dtype="complex"), 0), {}, NotImplementedError,
         "clamp is not supported for complex types",

@@ -120,10 +120,11 @@ def _lerp_node(numbers: tuple) -> str:
 @op("pointwise", node=_lerp_node, domain=(-0.5, 1.5))
 def lerp(m: Any, input: Any, end: Any, weight: Any) -> Any:
     """The point at `weight` between `input` (0) and `end` (1)."""
-    refuse("lerp_kernel_scalar", input, BOOL, INTEGER)
+    tensors = hasattr(weight, "dtype")
+    refuse(f"lerp_kernel_{'tensor' if tensors else 'scalar'}", input, BOOL, INTEGER)
     way = end - input
     near, far = input + way * weight, end - way * (1 - weight)
-    if hasattr(weight, "dtype"):
+    if tensors:
         return m.where(m.abs(weight) < 0.5, near, far)
     return near if abs(weight) < 0.5 else far
 

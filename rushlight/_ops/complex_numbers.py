@@ -191,8 +191,8 @@ def _(m: Any, g: Any, input: Any) -> Any:
     return m.complex(-im * rate, re * rate)
 
 
-@op(None, name="complex", broadcasts=True)
-def complex_of(m: Any, real: Any, imag: Any) -> Any:
+@op(None, broadcasts=True)
+def complex(m: Any, real: Any, imag: Any) -> Any:
     """Complex numbers made of real and imaginary parts."""
     names = [dtypes.of(x.dtype) for x in (real, imag)]
     if any(d not in (dtypes.float32, dtypes.float64) for d in names):
@@ -208,12 +208,12 @@ def complex_of(m: Any, real: Any, imag: Any) -> Any:
     return m.complex(real, imag)
 
 
-@complex_of.vjp("real")
+@complex.vjp("real")
 def _(m: Any, g: Any) -> Any:
     return m.real(g)
 
 
-@complex_of.vjp("imag")
+@complex.vjp("imag")
 def _(m: Any, g: Any) -> Any:
     return m.imag(g)
 
@@ -280,7 +280,7 @@ def _(draw: Any) -> Iterator:
     yield (draw(2),), {}
 
 
-@complex_of.samples
+@complex.samples
 def _(draw: Any) -> Iterator:
     yield (draw(3, 4), draw(3, 4)), {}
     yield (draw(3, 1), draw(4)), {}
@@ -312,5 +312,5 @@ def _(draw: Any) -> Iterator:
 
 
 speak(
-    real=real, imag=imaginary_part, conj=conj, angle=angle, complex=complex_of,
+    real=real, imag=imaginary_part, conj=conj, angle=angle, complex=complex,
 )  # fmt: skip

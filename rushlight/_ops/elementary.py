@@ -11,7 +11,7 @@ from typing import Any
 
 from .._core.kinds import speak
 from .._core.op import op
-from .refusal import COMPLEX, is_complex_array, refuse
+from .refusal import BOOL, COMPLEX, INTEGER, is_complex_array, refuse
 
 
 @op("pointwise", floats=True, reference="numpy.exp")
@@ -89,6 +89,48 @@ def log1p(m: Any, input: Any) -> Any:
 @log1p.vjp("input")
 def _(m: Any, g: Any, input: Any) -> Any:
     return g / (m.conj(input) + 1)
+
+
+@op("pointwise", reference="numpy.logaddexp")
+def logaddexp(m: Any, input: Any, other: Any) -> Any:
+    """log(exp(input) + exp(other)), without overflow."""
+    refuse("logaddexp_cpu", input, BOOL, INTEGER)
+    if is_complex_array(m, input):
+        return m.log(m.exp(input) + m.exp(other))
+    return _sum_of_powers(m, input, other, 1.0)
+
+
+@op("pointwise", reference="numpy.logaddexp2")
+def logaddexp2(m: Any, input: Any, other: Any) -> Any:
+    """Logarithm to base 2 of 2**input + 2**other, without overflow."""
+    refuse("logaddexp2_cpu", input, BOOL, INTEGER, COMPLEX)
+    return _sum_of_powers(m, input, other, _log(2))
+
+
+def _sum_of_powers(m: Any, x: Any, y: Any, base: float) -> Any:
+    """The larger exponent and what the smaller adds; equal infinities have no difference."""
+    gap = m.where(x == y, 0, m.abs(x - y))
+    return m.maximum(x, y) + m.log1p(m.exp(gap * -base)) / base
+
+
+@logaddexp.vjp("input")
+def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+    return g / (m.exp(m.conj(other - input)) + 1)
+
+
+@logaddexp.vjp("other")
+def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+    return g / (m.exp(m.conj(input - other)) + 1)
+
+
+@logaddexp2.vjp("input")
+def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+    return g / (m.exp2(other - input) + 1)
+
+
+@logaddexp2.vjp("other")
+def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+    return g / (m.exp2(input - other) + 1)
 
 
 @op("pointwise", floats=True, domain=(0.1, 4), reference="numpy.sqrt")

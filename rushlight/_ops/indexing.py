@@ -88,7 +88,7 @@ def _view_of(x: Any, parts: list) -> Any:
 
 def getitem(x: Any, key: Any) -> Any:
     """`x[key]` for any key of PyTorch's."""
-    if not isinstance(x, known.tensor) or (hasattr(x, "__torch_function__") and not _plain(x)):
+    if not _plain(x):
         return x.__torch_function__(getitem, (type(x),), (x, key), {})
     if not x.array.shape and isinstance(key, int) and not isinstance(key, bool):
         raise IndexError(
@@ -103,7 +103,7 @@ def getitem(x: Any, key: Any) -> Any:
 
 
 def _plain(x: Any) -> bool:
-    return bool(modes.local.subclass_off) or getattr(type(x), "_plain_subclass", False)
+    return bool(modes.local.subclass_off) or x._plain_subclass
 
 
 def _split(x: Any, parts: list) -> tuple[Any, list]:
@@ -155,7 +155,7 @@ def spread(base: Any, indices: Any) -> list:
 
 def setitem(x: Any, key: Any, value: Any) -> None:
     """`x[key] = value` for any key of PyTorch's."""
-    if hasattr(x, "__torch_function__") and not _plain(x):
+    if not _plain(x):
         x.__torch_function__(setitem, (type(x),), (x, key, value), {})
         return
     parts = _normal(x, key)

@@ -132,8 +132,8 @@ def _(m: Any, g: Any, input: Any, other: Any) -> Any:
 
 
 @nextafter.vjp("other")
-def _(m: Any, g: Any, input: Any, other: Any) -> Any:
-    return m.where(input == other, g, 0)
+def _(m: Any, g: Any) -> Any:
+    return m.zeros_like(g)
 
 
 @op("pointwise", floats=True)

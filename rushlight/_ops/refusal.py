@@ -15,9 +15,11 @@ _INSTEAD = {
 
 def refuse(kernel: str, x: Any, *categories: int) -> None:
     """Raise if `x` is of one of the categories; `kernel` is the name in PyTorch's sentence."""
-    given = getattr(x, "dtype", None)
-    if given is None or ((given is dtypes.F32 or given is dtypes.F64) and FLOAT not in categories):
-        return  # a Python number; or the two types of nearly all calls, let through first
+    if x.__class__ in dtypes.NUMBERS:
+        return
+    given = x.dtype
+    if (given is dtypes.F32 or given is dtypes.F64) and FLOAT not in categories:
+        return  # nearly all calls
     found = dtypes.of(given)
     if found.category in categories:
         raise NotImplementedError(

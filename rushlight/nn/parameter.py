@@ -14,7 +14,7 @@ def _adopt(kind: type, data: Tensor, requires_grad: bool) -> Any:
         raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
     made = object.__new__(kind)
     made.array, made.device = data.array, data.device
-    made.needs, made.node, made.view, made.grad = requires_grad, None, None, None
+    made.needs, made.node, made.origin, made.grad = requires_grad, None, None, None
     made.version = [0]
     return made
 

@@ -168,16 +168,23 @@ def test_lbfgs_on_rosenbrock(search, history):
         np.testing.assert_allclose(mine, theirs_, rtol=1e-6, atol=1e-9)
 
 
+# With these PyTorch itself refuses to go back through a second step ("modified by an inplace
+# operation"); test_optimizers.py checks ours by finite differences.
+ONE_STEP = "amsgrad", "centered"
+
+
 @pytest.mark.parametrize(
     ("name", "options"),
     [c for c in CASES if not c[1].get("foreach") and c[0] not in ("ASGD", "Rprop")],
 )
 def test_a_differentiable_step_has_pytorchs_gradients(name, options):
+    once = name == "Adamax" or any(option in options for option in ONE_STEP)
+
     def gradient(module):
         weight = module.tensor([1.0, -2.0, 3.0], dtype=module.float64, requires_grad=True)
         x = weight * 1.5
         optimizer = getattr(module.optim, name)([x], **options, differentiable=True)
-        for factor in (1.0, -0.5, 2.0):
+        for factor in (1.0,) if once else (1.0, -0.5, 2.0):
             x.grad = weight * factor + 0.1
             optimizer.step()
         (x**2).sum().backward()
@@ -192,9 +199,8 @@ def test_a_learning_rate_with_gradient():
         lr = module.tensor(0.1, dtype=module.float64, requires_grad=True)
         x = module.tensor([1.0, -2.0], dtype=module.float64, requires_grad=True) * 1
         optimizer = module.optim.SGD([x], lr=lr, momentum=0.9, differentiable=True)
-        for _ in range(3):
-            x.grad = (2 * x).detach()
-            optimizer.step()
+        x.grad = (2 * x).detach()
+        optimizer.step()
         (x**2).sum().backward()
         return lr.grad.numpy()
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..._core.inplace import in_place
 from ..._ops import activation as ops
-from ..._ops.elementary import tanh
+from ..._ops.elementary import sigmoid, tanh
 from ..._ops.softmaxes import log_softmax as _log_softmax
 from ..._ops.softmaxes import softmax as _softmax
 from ..._tensor import Tensor

@@ -7,7 +7,12 @@ from typing import Any
 from ..._core.dtypes import bool_, dtype
 from ..._creation import zeros, zeros_like
 from ..._ops.joining import cat
+from ..._ops.matmul import linear
+from ..._ops.softmaxes import softmax
 from ..._tensor import Tensor
+from .attending import scaled_dot_product_attention
+from .dropouts import dropout
+from .padding import pad
 
 
 def _canonical_mask(

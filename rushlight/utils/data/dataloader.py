@@ -3,6 +3,7 @@
 import math
 import queue
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from itertools import cycle
@@ -18,6 +19,7 @@ from .worker import End, Failure, Recipe, Worker, work
 T_co = TypeVar("T_co", covariant=True)
 
 _START_METHODS = "fork", "spawn", "forkserver"
+_SLICE = 0.2  # seconds that Ctrl-C may have to wait
 _FIXED = "batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers"
 
 
@@ -430,7 +432,15 @@ class _Threads:
         self.tasks[worker].put(task)
 
     def result(self, timeout: float | None) -> tuple:
-        return self.results.get(timeout=timeout)
+        """The next result. Waits in slices: a signal that another thread got is seen between."""
+        end = math.inf if timeout is None else time.monotonic() + timeout
+        while True:
+            left = end - time.monotonic()
+            try:
+                return self.results.get(timeout=min(_SLICE, max(left, 0.0)))
+            except queue.Empty:
+                if left <= _SLICE:
+                    raise
 
     def close(self) -> None:
         """Let the workers end after what they are doing now."""

@@ -1,0 +1,134 @@
+"""Connectionist temporal classification: the loss over all alignments of labels with time.
+
+Graves, Fernandez, Gomez and Schmidhuber, 2006. Labels are laid out with blanks between and around
+them; alpha[s] is the log-probability of all paths that have reached place s, beta[s] of all paths
+from there to the end.
+"""
+
+from typing import Any
+
+from .._core.op import op
+
+_NEVER = -float("inf")
+
+
+def _laid_out(m: Any, targets: Any, blank: int) -> Any:
+    """(n, 2 * labels + 1): blank, label, blank, label ... blank."""
+    n, longest = targets.shape
+    blanks = m.full((n, longest, 1), blank, m.int64)
+    pairs = m.concat([blanks, m.reshape(targets, (n, longest, 1))], axis=2)
+    return m.concat([m.reshape(pairs, (n, 2 * longest)), m.full((n, 1), blank, m.int64)], axis=1)
+
+
+def _column(m: Any, lengths: tuple, scale: int = 1) -> Any:
+    """A tuple of lengths as an array (n, 1)."""
+    return m.concat([m.full((1, 1), scale * k, m.int64) for k in lengths], axis=0)
+
+
+def _shifted(m: Any, x: Any, by: int) -> Any:
+    """x moved `by` places to the right (left, if negative), impossible places before it."""
+    n, width = x.shape
+    if by > 0:
+        return m.pad(m.index(x, (slice(None), slice(0, max(width - by, 0)))), [(0, 0), (min(by, width), 0)], _NEVER)
+    return m.pad(m.index(x, (slice(None), slice(min(-by, width), None))), [(0, 0), (0, min(-by, width))], _NEVER)
+
+
+def _log_sum(m: Any, *terms: Any) -> Any:
+    """log(exp(a) + exp(b) ...) where all may be minus infinity."""
+    peak = terms[0]
+    for t in terms[1:]:
+        peak = m.maximum(peak, t)
+    safe = m.where(peak == _NEVER, 0, peak)
+    total = 0
+    for t in terms:
+        total = m.exp(t - safe) + total
+    return m.log(total) + safe
+
+
+class _Lattice:
+    """The places of all label rows, and which moves between them are allowed."""
+
+    def __init__(self, m: Any, log_probs: Any, targets: Any, steps: tuple, labels: tuple, blank: int) -> None:
+        self.m, self.time = m, log_probs.shape[0]
+        self.laid = _laid_out(m, targets, blank)  # (n, places)
+        width = self.laid.shape[1]
+        self.place = m.reshape(m.arange(0, width, 1, m.int64), (1, width))
+        self.steps, self.last = _column(m, steps), _column(m, labels, 2)
+        before = m.pad(m.index(self.laid, (slice(None), slice(0, max(width - 2, 0)))), [(0, 0), (min(2, width), 0)], blank)
+        self.skip_in = (self.laid != blank) & (self.laid != before)  # a label may follow another at once
+        self.emit = [
+            m.take_along_axis(m.index(log_probs, t), self.laid, 1) for t in range(self.time)
+        ]  # (n, places) for each time
+
+    def alphas(self) -> list:
+        """For each time, the log-probability of having reached each place; frozen at a row's end."""
+        m = self.m
+        alpha = m.where(self.place < 2, self.emit[0], _NEVER)
+        made = [alpha]
+        for t in range(1, self.time):
+            skip = m.where(self.skip_in, _shifted(m, alpha, 2), _NEVER)
+            moved = _log_sum(m, alpha, _shifted(m, alpha, 1), skip) + self.emit[t]
+            alpha = m.where(self.steps > t, moved, alpha)
+            made.append(alpha)
+        return made
+
+    def losses(self, alpha: Any) -> Any:
+        """(n,): minus the log-probability of ending at the last label or the blank after it."""
+        m = self.m
+        end = (self.place == self.last) | (self.place == self.last - 1)
+        final = m.where(end, alpha, _NEVER)
+        peak = m.max(final, axis=1, keepdims=True)
+        safe = m.where(peak == _NEVER, 0, peak)
+        total = m.sum(m.exp(final - safe), axis=1)
+        return -(m.log(total) + m.reshape(safe, (-1,)))
+
+    def betas(self) -> list:
+        """For each time, the log-probability of all that comes from each place on, this time's included."""
+        m = self.m
+        end = (self.place == self.last) | (self.place == self.last - 1)
+        skip_out = _shifted(m, m.where(self.skip_in, 0.0, _NEVER), -2) == 0
+        beta, made = m.full(self.laid.shape, _NEVER, self.emit[0].dtype), []
+        for t in reversed(range(self.time)):
+            skip = m.where(skip_out, _shifted(m, beta, -2), _NEVER)
+            moved = _log_sum(m, beta, _shifted(m, beta, -1), skip) + self.emit[t]
+            begun = m.where(self.steps == t + 1, m.where(end, self.emit[t], _NEVER), moved)
+            beta = m.where(self.steps > t, begun, _NEVER)
+            made.append(beta)
+        return made[::-1]
+
+
+@op(None, node="CtcLossBackward0")
+def ctc(
+    m: Any, log_probs: Any, targets: Any, *, steps: tuple, labels: tuple, blank: int = 0, zero_infinity: bool = False
+) -> Any:
+    """(n,): the loss of each row of log_probs (time, n, classes) against labels (n, longest).
+
+    Differs: nothing; as in PyTorch the gradient is right only behind a log_softmax, whose own
+    gradient cancels the softmax that it contains.
+    """
+    lattice = _Lattice(m, log_probs, targets, steps, labels, blank)
+    if not lattice.time:
+        return m.full((len(steps),), 0, log_probs.dtype)
+    loss = lattice.losses(lattice.alphas()[-1])
+    return m.where(loss == -_NEVER, 0, loss) if zero_infinity else loss
+
+
+@ctc.vjp("log_probs")
+def _(
+    m: Any, g: Any, log_probs: Any, targets: Any, steps: tuple, labels: tuple, blank: int, zero_infinity: bool
+) -> Any:
+    lattice = _Lattice(m, log_probs, targets, steps, labels, blank)
+    alphas, betas = lattice.alphas(), lattice.betas()
+    loss = lattice.losses(alphas[-1])
+    possible = loss != -_NEVER
+    loss, g = m.reshape(loss, (-1, 1)), m.reshape(g, (-1, 1))
+    if zero_infinity:
+        g, loss = m.where(m.reshape(possible, (-1, 1)), g, 0), m.where(m.reshape(possible, (-1, 1)), loss, 0)
+    n, classes = log_probs.shape[1:]
+    made = []
+    for t in range(lattice.time):
+        share = m.exp(alphas[t] + betas[t] - lattice.emit[t] + loss)
+        used = m.scatter(m.full((n, classes), 0, log_probs.dtype), lattice.laid, share, 1, "add")
+        slope = (m.exp(m.index(log_probs, t)) - used) * g
+        made.append(m.reshape(m.where(lattice.steps > t, slope, 0), (1, n, classes)))
+    return m.concat(made, axis=0)

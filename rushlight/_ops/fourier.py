@@ -1,0 +1,134 @@
+"""Fourier transforms as linear maps: complex to complex, real to complex, complex to real."""
+
+from collections.abc import Iterator
+from math import sqrt
+from typing import Any
+
+from .._core.kinds import speak
+from .._core.op import op
+
+Axes = tuple[int, ...]
+
+
+def scale_of(count: int, norm: str | None, forward: bool) -> float:
+    """The factor that a normalisation mode puts on a transform over `count` points."""
+    if norm == "ortho":
+        return 1 / sqrt(count)
+    if norm not in (None, "backward", "forward"):
+        raise RuntimeError(
+            f'Invalid normalization mode: "{norm}"; expected "backward", "ortho" or "forward"'
+        )
+    return 1 / count if (norm == "forward") == forward else 1.0
+
+
+def _count(shape: tuple, axes: Axes) -> int:
+    made = 1
+    for axis in axes:
+        made *= shape[axis]
+    return made
+
+
+def _scaled(x: Any, factor: float) -> Any:
+    return x if factor == 1 else x * factor
+
+
+def _turned(m: Any, x: Any, axes: Axes, forward: bool) -> Any:
+    """The sums over e^(-+ 2 pi i jk / n), not scaled."""
+    for axis in axes:
+        n = x.shape[axis]
+        x = m.fft(x, n, axis) if forward else m.ifft(x, n, axis) * n
+    return x
+
+
+@op("reduce")
+def fft_c2c(m: Any, input: Any, *, dim: Axes, scale: float, forward: bool) -> Any:
+    """The transform of complex numbers over the axes `dim`, times `scale`."""
+    return _scaled(_turned(m, input, dim, forward), scale)
+
+
+@fft_c2c.vjp("input")
+def _(m: Any, g: Any, dim: Axes, scale: float, forward: bool) -> Any:
+    return _scaled(_turned(m, g, dim, not forward), scale)
+
+
+@op("reduce")
+def fft_r2c(m: Any, input: Any, *, dim: Axes, scale: float, onesided: bool) -> Any:
+    """The forward transform of real numbers; `onesided` leaves out what mirrors in the last axis."""
+    last = dim[-1]
+    n = input.shape[last]
+    made = m.rfft(input, n, last) if onesided else m.fft(input, n, last)
+    return _scaled(_turned(m, made, dim[:-1], True), scale)
+
+
+@fft_r2c.vjp("input")
+def _(m: Any, g: Any, input_shape: tuple, dim: Axes, scale: float, onesided: bool) -> Any:
+    if not onesided:
+        return m.real(_scaled(_turned(m, g, dim, False), scale))
+    last = dim[-1]
+    n = input_shape[last]
+    g = _mirrored(m, _turned(m, g, dim[:-1], False), last, n, 0.5)
+    return _scaled(m.irfft(g, n, last), scale * n)
+
+
+def _mirrored(m: Any, x: Any, axis: int, n: int, factor: float) -> Any:
+    """A half spectrum with the frequencies that stand for two of the whole one multiplied."""
+    count = x.shape[axis]
+    place = m.reshape(
+        m.arange(0, count, 1, m.int64), tuple(-1 if i == axis else 1 for i in range(len(x.shape)))
+    )
+    single = place == 0
+    if n % 2 == 0:
+        single = single | (place == count - 1)
+    return m.where(single, x, x * factor)
+
+
+@op("reduce")
+def fft_c2r(m: Any, input: Any, *, dim: Axes, scale: float, size: int) -> Any:
+    """The real numbers, `size` in the last axis, whose half spectrum is given (inverse, times scale)."""
+    last = dim[-1]
+    made = m.irfft(_turned(m, input, dim[:-1], False), size, last)
+    return _scaled(made, scale * size)
+
+
+@fft_c2r.vjp("input")
+def _(m: Any, g: Any, dim: Axes, scale: float, size: int) -> Any:
+    last = dim[-1]
+    half = _mirrored(m, m.rfft(g, size, last), last, size, 2.0)
+    return _scaled(_turned(m, half, dim[:-1], True), scale)
+
+
+@fft_c2c.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 5, dtype="complex"),), {"dim": (1,), "scale": 1.0, "forward": True}
+    yield (draw(3, 4, dtype="complex"),), {"dim": (0, 1), "scale": 0.25, "forward": False}
+
+
+@fft_r2c.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 5),), {"dim": (1,), "scale": 1.0, "onesided": True}
+    yield (draw(4, 3),), {"dim": (1, 0), "scale": 0.5, "onesided": True}
+    yield (draw(3, 4),), {"dim": (1,), "scale": 1.0, "onesided": False}
+
+
+@fft_c2r.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 3, dtype="complex"),), {"dim": (1,), "scale": 0.2, "size": 5}
+    yield (draw(3, 3, dtype="complex"),), {"dim": (0, 1), "scale": 0.2, "size": 4}
+
+
+def _spoken(x: Any, n: int | None, axis: int, forward: bool) -> Any:
+    axis %= len(x.shape)
+    n = x.shape[axis] if n is None else n
+    if n != x.shape[axis]:
+        raise RuntimeError("the word fft does not change sizes on tensors: pad or cut first")
+    if not x.is_complex():
+        return fft_r2c(x, (axis,), 1.0, False)
+    return fft_c2c(x, (axis,), 1.0 if forward else 1 / n, forward)
+
+
+speak(
+    fft=lambda x, n=None, axis=-1: _spoken(x, n, axis, True),
+    ifft=lambda x, n=None, axis=-1: _spoken(x, n, axis, False),
+    rfft=lambda x, n=None, axis=-1: fft_r2c(x, (axis % len(x.shape),), 1.0, True),
+    irfft=lambda x, n, axis=-1: fft_c2r(x, (axis % len(x.shape),), 1 / n, n),
+)

@@ -1,0 +1,348 @@
+"""Norms of vectors and matrices, condition numbers, distances between rows."""
+
+from collections.abc import Iterator
+from math import inf
+from typing import Any
+
+from .._core import dtypes
+from .._core.errors import dim_of
+from .._arrays.numpy import NUMPY
+from .._core.op import composite, op
+from .dims import Dims, axes_of, keep, reduced_count
+from .linalg import inv
+from .magnitude import unit
+from .spectra import svdvals
+from .triangles import check_matrices
+
+Order = float | int | str | None
+
+
+def _needs_identity(input: Any, ord: float, dim: Any) -> None:
+    if (ord == inf or ord < 0) and 0 in input.shape and not reduced_count(input.shape, dim):
+        raise RuntimeError(
+            f"linalg.vector_norm cannot compute the {ord:g} norm on an empty tensor because the operation "
+            f"does not have an identity; the input has shape {tuple(input.shape)}"
+        )
+
+
+@op("reduce")
+def linalg_vector_norm(
+    m: Any, x: Any, *, ord: float = 2, dim: Dims = None, keepdim: bool = False, dtype: Any = None
+) -> Any:
+    """(sum of |x|^ord)^(1/ord) over all elements, or along `dim`; the largest for inf, how many for 0."""
+    floats = m.isdtype(x.dtype, "real floating") or m.isdtype(x.dtype, "complex floating")
+    if not floats:
+        raise RuntimeError(
+            "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
+            f"{dtypes.of(x.dtype).type_name}; convert with .float()"
+        )
+    if dtype is not None:
+        x = m.astype(x, dtype)
+    _needs_identity(x, ord, dim)
+    axes = axes_of(dim, len(x.shape))
+    size = m.abs(x)
+    if ord == inf:
+        return m.max(size, axis=axes, keepdims=keepdim)
+    if ord == -inf:
+        return m.min(size, axis=axes, keepdims=keepdim)
+    if ord == 0:
+        return m.sum(m.astype(size != 0, size.dtype), axis=axes, keepdims=keepdim)
+    if ord == 1:
+        return m.sum(size, axis=axes, keepdims=keepdim)
+    if ord == 2:
+        return m.sqrt(m.sum(size * size, axis=axes, keepdims=keepdim))
+    return m.sum(size**ord, axis=axes, keepdims=keepdim) ** (1 / ord)
+
+
+@linalg_vector_norm.vjp("x")
+def _(m: Any, g: Any, x: Any, out: Any, ord: float, dim: Any, keepdim: bool) -> Any:
+    shape = x.shape
+    g, out = keep(m, g, shape, dim, keepdim), keep(m, out, shape, dim, keepdim)
+    if ord == 0:
+        return m.zeros_like(x)
+    if ord == 1:
+        return unit(m, x) * g
+    if ord == 2:  # where all is zero, so is the gradient
+        flat = out == 0
+        return x * m.where(flat, 0, g / m.where(flat, 1, out))
+    size = m.abs(x)
+    if ord in (inf, -inf):
+        hit = m.astype(size == out, g.dtype)
+        return unit(m, x) * (hit * (g / m.sum(hit, axis=axes_of(dim, len(shape)), keepdims=True)))
+    none = (size == 0) | (out == 0)
+    slope = m.where(none, 0, m.where(none, 1, size) ** (ord - 1))
+    return unit(m, x) * (slope * g * m.where(out == 0, 1, out) ** (1 - ord))
+
+
+@linalg_vector_norm.samples
+def _(draw: Any) -> Iterator:
+    for ord in (2, 1, 3, 0.5, inf, -inf, 0):
+        yield (draw(3, 4),), {"ord": ord, "dim": 1}
+    yield (draw(3, 4),), {}
+    yield (draw(3, 4),), {"dim": (0, 1), "keepdim": True}
+    yield (draw(),), {}
+
+
+@linalg_vector_norm.errors
+def _(draw: Any) -> Iterator:
+    yield (draw.ints(3, low=0, high=4),), {}, RuntimeError, (
+        "linalg.vector_norm: Expected a floating point or complex tensor as input. Got Long"
+    )
+    yield (draw(0),), {"ord": inf}, RuntimeError, (
+        "linalg.vector_norm cannot compute the inf norm on an empty tensor"
+    )
+
+
+def _two_axes(A: Any, dim: Any) -> tuple[int, int]:
+    if len(dim) != 2:
+        raise RuntimeError(f"linalg.matrix_norm: dim must be a 2-tuple. Got {tuple(dim)}")
+    row, col = dim_of(dim[0], A.ndim), dim_of(dim[1], A.ndim)
+    if row == col:
+        raise RuntimeError(f"linalg.matrix_norm: dims must be different. Got ({dim[0]}, {dim[1]})")
+    return row, col
+
+
+@composite
+def matrix_norm(
+    A: Any, ord: Order = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None
+) -> Any:
+    """Norms of matrices: "fro", "nuc", or the induced 1, inf and 2 norm (negative: the smallest)."""
+    check_matrices(NUMPY, A, "linalg.matrix_norm", square=False)
+    row, col = _two_axes(A, dim)
+    if dtype is not None:
+        A = A.to(dtype)
+    if ord == "fro":
+        return linalg_vector_norm(A, 2, (row, col), keepdim)
+    if ord in (1, -1, inf, -inf):
+        summed, over = (row, col) if abs(ord) == 1 else (col, row)
+        sums = linalg_vector_norm(A, 1, summed, True)
+        made = sums.amax((over,), True) if ord > 0 else sums.amin((over,), True)
+    elif ord in (2, -2, "nuc"):
+        S = svdvals(A.movedim((row, col), (-2, -1)))
+        made = S.sum(-1) if ord == "nuc" else (S.amax(-1) if ord == 2 else S.amin(-1))
+        if not keepdim:
+            return made
+        for axis in sorted((row, col)):
+            made = made.unsqueeze(axis)
+        return made
+    else:
+        raise RuntimeError(f"linalg.matrix_norm: Order {ord} not supported.")
+    return made if keepdim else made.squeeze((row, col))
+
+
+@matrix_norm.samples
+def _(draw: Any) -> Iterator:
+    for ord in ("fro", "nuc", 1, -1, 2, -2, inf, -inf):
+        yield (draw(3, 4), ord), {}
+    yield (draw(2, 3, 4), 1), {"dim": (0, 2), "keepdim": True}
+    yield (draw(2, 3, 4), 2), {"dim": (0, 2)}
+
+
+@matrix_norm.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(3),), {}, RuntimeError, (
+        "linalg.matrix_norm: The input tensor A must have at least 2 dimensions."
+    )
+    yield (draw(3, 4), 3), {}, RuntimeError, "linalg.matrix_norm: Order 3 not supported."
+
+
+@composite
+def linalg_norm(
+    A: Any, ord: Order = None, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None
+) -> Any:
+    """Norm of a vector, or of matrices where two dimensions are meant."""
+    if ord is None:
+        return linalg_vector_norm(A, 2, dim, keepdim, dtype)
+    axes = (dim,) if isinstance(dim, int) else dim
+    if axes is None and A.ndim not in (1, 2):
+        raise RuntimeError(
+            "linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got "
+            f"{A.ndim}D."
+        )
+    if isinstance(ord, str) or len(axes if axes is not None else A.shape) == 2:
+        return matrix_norm(A, ord, (-2, -1) if axes is None else axes, keepdim, dtype=dtype)
+    return linalg_vector_norm(A, ord, dim, keepdim, dtype)
+
+
+@linalg_norm.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {}
+    yield (draw(4), 3), {}
+    yield (draw(3, 4), "nuc"), {}
+    yield (draw(2, 3, 4),), {"ord": 1, "dim": (1, 2)}
+    yield (draw(3, 4),), {"ord": inf, "dim": 1}
+
+
+@linalg_norm.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(2, 3, 4), 2), {}, RuntimeError, (
+        "linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got 3D."
+    )
+
+
+@composite
+def norm(
+    input: Any, p: Order = "fro", dim: Dims = None, keepdim: bool = False, dtype: Any = None
+) -> Any:
+    """Norm of all elements, or along `dim`; "nuc" sums the singular values of matrices."""
+    if p == "nuc":
+        return matrix_norm(input, "nuc", (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
+    order = 2.0 if p in ("fro", None) else p
+    if isinstance(order, str):
+        raise RuntimeError(f"only valid strings are 'fro' and 'nuc', found {p}")
+    return linalg_vector_norm(input, order, dim, keepdim, dtype)
+
+
+@norm.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {}
+    yield (draw(3, 4),), {"p": 1, "dim": 0}
+    yield (draw(3, 4),), {"p": "nuc"}
+    yield (draw(3, 4), 2, 1), {"keepdim": True}
+
+
+@composite
+def cond(A: Any, p: Order = None) -> Any:
+    """Condition numbers: the largest singular value over the smallest, or norm(A, p) norm(A^-1, p)."""
+    if p is None or p in (2, -2):
+        check_matrices(NUMPY, A, "linalg.cond", square=False)
+        S = svdvals(A)
+        first, end = S.select(-1, 0), S.select(-1, -1)
+        return end / first if p == -2 else first / end
+    check_matrices(NUMPY, A, "linalg.cond")
+    try:
+        inverse = inv(A)
+    except RuntimeError:
+        return matrix_norm(A, p) * inf
+    return matrix_norm(A, p) * matrix_norm(inverse, p)
+
+
+# -- distances between rows
+
+
+def _pairs_meet(x1: Any, x2: Any) -> None:
+    for name, x in (("X1", x1), ("X2", x2)):
+        if len(x.shape) < 2:
+            raise RuntimeError(f"cdist only supports at least 2D tensors, {name} got: {len(x.shape)}D")
+    if x1.shape[-1] != x2.shape[-1]:
+        raise RuntimeError(
+            f"X1 and X2 must have the same number of columns. X1: {x1.shape[-1]} X2: {x2.shape[-1]}"
+        )
+
+
+def _differences(m: Any, x1: Any, x2: Any) -> Any:
+    """(..., rows1, rows2, columns)."""
+    left = m.reshape(x1, (*x1.shape[:-1], 1, x1.shape[-1]))
+    return left - m.reshape(x2, (*x2.shape[:-2], 1, *x2.shape[-2:]))
+
+
+def _use_product(x1: Any, x2: Any, p: float, mode: str | None) -> bool:
+    """Whether |a|^2 + |b|^2 - 2ab is the way, as PyTorch chooses."""
+    if p != 2 or mode == "donot_use_mm_for_euclid_dist":
+        return False
+    return mode == "use_mm_for_euclid_dist" or x1.shape[-2] > 25 or x2.shape[-2] > 25
+
+
+@op("same", broadcasts=True, autocast="float32")
+def cdist(m: Any, x1: Any, x2: Any, *, p: float = 2.0, compute_mode: str | None = None) -> Any:
+    """The p-norm distance between every row of x1 and every row of x2: (..., rows1, rows2)."""
+    _pairs_meet(x1, x2)
+    if p < 0:
+        raise RuntimeError(f"cdist only supports non-negative p values; p is {p}")
+    if _use_product(x1, x2, p, compute_mode):
+        a, b = m.sum(x1 * x1, axis=-1), m.sum(x2 * x2, axis=-1)
+        n = len(x2.shape)
+        cross = m.matmul(x1, m.permute_dims(x2, (*range(n - 2), n - 1, n - 2)))
+        square = m.reshape(a, (*a.shape, 1)) + m.reshape(b, (*b.shape[:-1], 1, b.shape[-1])) - 2 * cross
+        return m.sqrt(m.maximum(square, 0))
+    size = m.abs(_differences(m, x1, x2))
+    if p == 0:
+        return m.sum(m.astype(size != 0, x1.dtype), axis=-1)
+    if p == 1:
+        return m.sum(size, axis=-1)
+    if p == 2:
+        return m.sqrt(m.sum(size * size, axis=-1))
+    if p == inf:
+        return m.max(size, axis=-1) if size.shape[-1] else m.sum(size, axis=-1)
+    return m.sum(size**p, axis=-1) ** (1 / p)
+
+
+def _pulls(m: Any, g: Any, x1: Any, x2: Any, out: Any, p: float) -> Any:
+    """The gradient of every difference: (..., rows1, rows2, columns)."""
+    away = _differences(m, x1, x2)
+    last = lambda x: m.reshape(x, (*x.shape, 1))
+    if p == 0:
+        return away * 0
+    if p == 1:
+        return m.sign(away) * last(g)
+    size = m.abs(away)
+    if p == inf:
+        return m.sign(away) * m.astype(size == last(out), g.dtype) * last(g)
+    none = (size == 0) | (last(out) == 0)
+    slope = m.where(none, 0, m.where(none, 1, size) ** (p - 1))
+    return m.sign(away) * slope * last(g * m.where(out == 0, 1, out) ** (1 - p))
+
+
+def _nearness(m: Any, g: Any, out: Any) -> Any:
+    """g / out, and nothing where rows coincide."""
+    flat = out == 0
+    return m.where(flat, 0, g / m.where(flat, 1, out))
+
+
+@cdist.vjp("x1")
+def _(m: Any, g: Any, x1: Any, x2: Any, out: Any, p: float) -> Any:
+    if p == 2:
+        near = _nearness(m, g, out)
+        return x1 * m.sum(near, axis=-1, keepdims=True) - m.matmul(near, x2)
+    return m.sum(_pulls(m, g, x1, x2, out, p), axis=-2)
+
+
+@cdist.vjp("x2")
+def _(m: Any, g: Any, x1: Any, x2: Any, out: Any, p: float) -> Any:
+    if p == 2:
+        n = len(out.shape)
+        near = m.permute_dims(_nearness(m, g, out), (*range(n - 2), n - 1, n - 2))
+        return x2 * m.sum(near, axis=-1, keepdims=True) - m.matmul(near, x1)
+    return -m.sum(_pulls(m, g, x1, x2, out, p), axis=-3)
+
+
+@cdist.samples
+def _(draw: Any) -> Iterator:
+    for p in (2.0, 1.0, 3.0, inf):
+        yield (draw(3, 4), draw(2, 4)), {"p": p}
+    yield (draw(2, 3, 4), draw(5, 4)), {}
+    yield (draw(27, 3), draw(4, 3)), {}
+
+
+@cdist.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4), draw(2, 5)), {}, RuntimeError, (
+        "X1 and X2 must have the same number of columns. X1: 4 X2: 5"
+    )
+    yield (draw(4), draw(2, 4)), {}, RuntimeError, "cdist only supports at least 2D tensors, X1 got: 1D"
+
+
+@op("reduce")
+def renorm(m: Any, input: Any, *, p: float, dim: int, maxnorm: float) -> Any:
+    """The input with each slice along `dim` whose p-norm is above `maxnorm` scaled down to it."""
+    axis = dim_of(dim, len(input.shape))
+    if len(input.shape) < 2:
+        raise RuntimeError(
+            f"renorm: input needs at least 2 dimensions, got {len(input.shape)} dimensions"
+        )
+    axes = tuple(i for i in range(len(input.shape)) if i != axis)
+    size = m.sum(m.abs(input) ** p, axis=axes, keepdims=True) ** (1 / p)
+    large = size > maxnorm
+    return input * m.where(large, maxnorm / (m.where(large, size, 1) + 1e-7), 1)
+
+
+@renorm.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {"p": 2, "dim": 0, "maxnorm": 1.0}
+
+
+@renorm.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {"p": 2, "dim": 5, "maxnorm": 1.0}, IndexError, (
+        "Dimension out of range (expected to be in range of [-2, 1], but got 5)"
+    )

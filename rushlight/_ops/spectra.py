@@ -1,0 +1,429 @@
+"""Singular values and eigenvalues, and what is built from them: pinv, rank, condition, exponential."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from .._core.kinds import DIFFERENTIABLE, speak
+from .._core.op import composite, op
+from .._core.record import named_result
+from .linalg import definite, inv, linalg_solve_ex, regular
+from .products import adjoint
+from .triangles import check_matrices, diagonal_of, eye_like, is_complex, on_diagonal, rows
+
+
+def _gaps(m: Any, v: Any) -> Any:
+    """v[j] - v[i] off the diagonal, 1 on it."""
+    gap = rows(m, v) - m.reshape(v, (*v.shape, 1))
+    return gap + eye_like(m, gap)
+
+
+def _off_diagonal(m: Any, x: Any) -> Any:
+    return x - eye_like(m, x) * x
+
+
+# -- singular values
+
+
+@op("reduce", outputs=("U", "S", "Vh"), returns="linalg_svd")
+def linalg_svd(m: Any, A: Any, *, full_matrices: bool = True, driver: str | None = None) -> Any:
+    """U, singular values S (descending) and Vh with A = U diag(S) Vh.
+
+    Args:
+        A: (..., rows, cols).
+        full_matrices: square U and Vh; else only as many vectors as there are singular values.
+        driver: accepted for PyTorch's sake; it chooses a method on CUDA.
+    """
+    check_matrices(m, A, "linalg.svd", square=False)
+    return tuple(m.svd(A, full_matrices))
+
+
+def _first(m: Any, x: Any, count: int, axis: int) -> Any:
+    if x is None or x.shape[axis] == count:
+        return x
+    return m.index(x, (..., slice(0, count)) if axis == -1 else (..., slice(0, count), slice(None)))
+
+
+@linalg_svd.vjp("A")
+def _(m: Any, g: tuple, out: tuple) -> Any:
+    # Townsend, Differentiating the singular value decomposition (2016), complex case as PyTorch has it
+    S = out[1]
+    k = S.shape[-1]
+    U, Vh = _first(m, out[0], k, -1), _first(m, out[2], k, -2)
+    gu, gs, gvh = _first(m, g[0], k, -1), g[1], _first(m, g[2], k, -2)
+    if gu is None and gvh is None:
+        return m.matmul(U * rows(m, m.astype(gs, U.dtype)), Vh)
+    column = m.reshape(S, (*S.shape, 1))
+    gap = _gaps(m, S * S)
+    inner = m.astype(on_diagonal(m, gs), U.dtype) if gs is not None else m.zeros_like(m.matmul(Vh, adjoint(m, Vh)))
+    if gu is not None:
+        turn = m.matmul(adjoint(m, U), gu)
+        turn = turn - adjoint(m, turn)
+        inner = inner + _off_diagonal(m, turn) / gap * rows(m, S)
+        if is_complex(m, U):
+            inner = inner + eye_like(m, turn) * turn / (2 * column)
+    if gvh is not None:
+        turn = m.matmul(Vh, adjoint(m, gvh))
+        turn = turn - adjoint(m, turn)
+        inner = inner + column * (_off_diagonal(m, turn) / gap)
+    made = m.matmul(m.matmul(U, inner), Vh)
+    if gu is not None and U.shape[-2] > k:
+        scaled = gu / rows(m, S)
+        made = made + m.matmul(scaled - m.matmul(U, m.matmul(adjoint(m, U), scaled)), Vh)
+    if gvh is not None and Vh.shape[-1] > k:
+        scaled = gvh / column
+        made = made + m.matmul(U, scaled - m.matmul(m.matmul(scaled, adjoint(m, Vh)), Vh))
+    return made
+
+
+@linalg_svd.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(3),), {}, RuntimeError, (
+        "linalg.svd: The input tensor A must have at least 2 dimensions."
+    )
+
+
+@composite
+def svdvals(A: Any, *, driver: str | None = None) -> Any:
+    """Singular values of matrices, descending."""
+    return linalg_svd(A, False)[1]
+
+
+@svdvals.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {}
+    yield (draw(2, 4, 3),), {}
+
+
+SVD = named_result("svd", ("U", "S", "V"))
+
+
+@composite
+def svd(input: Any, some: bool = True, compute_uv: bool = True) -> tuple:
+    """U, S and V (not its adjoint) with input = U diag(S) V^H; `some=False` gives square U and V."""
+    U, S, Vh = linalg_svd(input, not some)
+    if not compute_uv:
+        return SVD(U.detach() * 0, S, Vh.mH.detach() * 0)
+    return SVD(U, S, Vh.mH)
+
+
+# -- eigenvalues
+
+
+@op("reduce", outputs=("eigenvalues", "eigenvectors"), returns="linalg_eigh")
+def linalg_eigh(m: Any, A: Any, *, UPLO: str = "L") -> Any:
+    """Real eigenvalues (ascending) and orthonormal eigenvectors of Hermitian matrices.
+
+    Only one triangle counts: the lower, or with UPLO="U" the upper.
+    """
+    if UPLO.upper() not in ("L", "U"):
+        raise RuntimeError(f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
+    check_matrices(m, A, "linalg.eigh")
+    values, vectors = m.eigh(adjoint(m, A) if UPLO.upper() == "U" else A)
+    return values, vectors
+
+
+@linalg_eigh.vjp("A")
+def _(m: Any, g: tuple, out: tuple) -> Any:
+    values, V = out
+    gv, gl = g[1], g[0]
+    inner = None if gl is None else m.astype(on_diagonal(m, gl), V.dtype)
+    if gv is not None:
+        turn = m.matmul(adjoint(m, V), gv)
+        turn = _off_diagonal(m, turn - adjoint(m, turn)) / (2 * _gaps(m, values))
+        inner = turn if inner is None else inner + turn
+    return m.matmul(m.matmul(V, inner), adjoint(m, V))
+
+
+@linalg_eigh.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {}, RuntimeError, (
+        "linalg.eigh: A must be batches of square matrices, but they are 3 by 4 matrices"
+    )
+    yield (draw(3, 3),), {"UPLO": "X"}, RuntimeError, "Expected UPLO argument to be 'L' or 'U', but got X"
+
+
+@composite
+def eigvalsh(A: Any, UPLO: str = "L") -> Any:
+    """Eigenvalues of Hermitian matrices, ascending."""
+    return linalg_eigh(A, UPLO)[0]
+
+
+@eigvalsh.samples
+def _(draw: Any) -> Iterator:
+    yield (definite(draw, 3),), {}
+    yield (definite(draw, 2, 3),), {"UPLO": "U"}
+
+
+@op("reduce", outputs=("eigenvalues", "eigenvectors"), returns="linalg_eig")
+def linalg_eig(m: Any, A: Any) -> Any:
+    """Complex eigenvalues and eigenvectors of square matrices, in no particular order."""
+    check_matrices(m, A, "linalg.eig")
+    values, vectors = m.eig(A)
+    wide = A.dtype in (m.float64, m.complex128)
+    kind = m.complex128 if wide else m.complex64
+    return m.astype(values, kind), m.astype(vectors, kind)
+
+
+@linalg_eig.vjp("A")
+def _(m: Any, g: tuple, out: tuple, A_dtype: Any) -> Any:
+    # Boeddeker et al., On the computation of complex-valued gradients (2017); eigenvectors have norm 1
+    values, V = out
+    gl, gv = g
+    Vh = adjoint(m, V)
+    inner = None if gl is None else on_diagonal(m, gl)
+    if gv is not None:
+        turn = m.matmul(Vh, gv)
+        fixed = m.real(diagonal_of(m, turn))
+        turn = turn - m.matmul(Vh, V * rows(m, m.astype(fixed, V.dtype)))
+        turn = _off_diagonal(m, turn / m.conj(_gaps(m, values)))
+        inner = turn if inner is None else inner + turn
+    made = m.solve(Vh, m.matmul(inner, Vh))[0]
+    return made if m.isdtype(A_dtype, "complex floating") else m.real(made)
+
+
+@linalg_eig.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {}, RuntimeError, (
+        "linalg.eig: A must be batches of square matrices, but they are 3 by 4 matrices"
+    )
+
+
+@composite
+def eigvals(A: Any) -> Any:
+    """Complex eigenvalues of square matrices."""
+    return linalg_eig(A)[0]
+
+
+@eigvals.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 3),), {}
+
+
+# -- pseudoinverse, rank, condition
+
+
+def _cutoff(m: Any, largest: Any, shape: tuple, dtype: Any, atol: Any, rtol: Any) -> Any:
+    """Below what a singular value counts as zero."""
+    if rtol is None:
+        rtol = 0.0 if atol is not None else max(shape[-2:]) * m.finfo(dtype).eps
+    cut = largest * rtol
+    return cut if atol is None else m.maximum(cut, m.full((), float(atol), largest.dtype))
+
+
+@op("reduce")
+def linalg_pinv(m: Any, A: Any, *, atol: Any = None, rtol: Any = None, hermitian: bool = False) -> Any:
+    """Pseudoinverses: the least squares solution of A X = 1, least in norm.
+
+    Args:
+        A: (..., rows, cols).
+        atol, rtol: singular values up to max(atol, rtol * the largest) count as zero.
+        hermitian: accepted for PyTorch's sake.
+    """
+    check_matrices(m, A, "linalg.pinv", square=False)
+    if 0 in A.shape:
+        return m.full((*A.shape[:-2], A.shape[-1], A.shape[-2]), 0, A.dtype)
+    U, S, Vh = m.svd(A, False)
+    large = S > _cutoff(m, m.max(S, axis=-1, keepdims=True), A.shape, A.dtype, atol, rtol)
+    inverse = m.where(large, 1 / m.where(large, S, 1), 0)
+    return m.matmul(adjoint(m, Vh) * rows(m, m.astype(inverse, A.dtype)), adjoint(m, U))
+
+
+@linalg_pinv.vjp("A")
+def _(m: Any, g: Any, A: Any, out: Any) -> Any:
+    # Golub and Pereyra (1973)
+    gh, outh = adjoint(m, g), adjoint(m, out)
+    k = m.matmul(gh, out)
+    kh = m.matmul(k, outh)
+    made = kh - adjoint(m, m.matmul(out, k)) - m.matmul(m.matmul(A, out), kh)
+    return made + m.matmul(m.matmul(outh, out), gh - m.matmul(k, A))
+
+
+@linalg_pinv.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {}
+    yield (draw(2, 4, 3),), {}
+    yield (draw(0, 3),), {}
+
+
+@composite
+def pinverse(input: Any, rcond: float = 1e-15) -> Any:
+    """Pseudoinverses; singular values up to `rcond` times the largest count as zero."""
+    return linalg_pinv(input, None, rcond)
+
+
+@pinverse.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {}
+
+
+@composite
+def matrix_rank(
+    A: Any, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
+) -> Any:
+    """How many singular values are above max(atol, rtol * the largest)."""
+    check_matrices(DIFFERENTIABLE, A, "linalg.matrix_rank", square=False)
+    S = linalg_svd(A.detach(), False)[1]
+    if not S.shape[-1]:
+        return (S > 0).sum(-1)
+    if tol is not None:
+        atol, rtol = tol, 0.0
+    cut = _cutoff(DIFFERENTIABLE, S.amax(-1, keepdim=True), A.shape, S.array.dtype, atol, rtol)
+    return (S > cut).sum(-1)
+
+
+@matrix_rank.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {}
+    yield (draw(3, 1) @ draw(1, 4),), {}
+
+
+@composite
+def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = None) -> tuple:
+    """Least squares solutions X of A X = B, with residuals, rank and singular values.
+
+    Residuals are given where A has more rows than columns and full rank; singular values with
+    driver="gelsd" or "gelss".
+    """
+    vector = B.ndim == 1 or tuple(B.shape) == tuple(A.shape[:-1])
+    b = B.unsqueeze(-1) if vector else B
+    solution = linalg_pinv(A, None, rcond) @ b
+    rank = matrix_rank(A, rtol=rcond)
+    S = svdvals(A.detach()) if driver in ("gelsd", "gelss") else A.detach().reshape(-1)[:0]
+    rows, cols = A.shape[-2:]
+    away = A @ solution - b
+    residuals = A.detach().reshape(-1)[:0]
+    if rows > cols and bool((rank == cols).all()):
+        residuals = (away * away.conj()).real.sum(-2)
+    return Solved(solution.squeeze(-1) if vector else solution, residuals, rank, S)
+
+
+Solved = named_result("linalg_lstsq", ("solution", "residuals", "rank", "singular_values"))
+
+
+# -- powers and exponentials
+
+
+@op("reduce")
+def linalg_matrix_exp(m: Any, A: Any) -> Any:
+    """Exponentials of square matrices: 1 + A + A^2/2! + ..."""
+    check_matrices(m, A, "linalg.matrix_exp")
+    return m.matrix_exp(A)
+
+
+@linalg_matrix_exp.vjp("A")
+def _(m: Any, g: Any, A: Any) -> Any:
+    # exp of [[A^H, G], [0, A^H]] holds the derivative in its corner (Mathias 1996)
+    n = A.shape[-1]
+    ah = adjoint(m, A)
+    top, bottom = m.concat([ah, g], axis=-1), m.concat([m.zeros_like(ah), ah], axis=-1)
+    whole = m.matrix_exp(m.concat([top, bottom], axis=-2))
+    return m.index(whole, (..., slice(0, n), slice(n, None)))
+
+
+@linalg_matrix_exp.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 3),), {}
+    yield (draw(2, 3, 3),), {}
+
+
+@composite
+def matrix_power(A: Any, n: int) -> Any:
+    """The n-th power of square matrices; negative n takes the inverse."""
+    check_matrices(DIFFERENTIABLE, A, "linalg.matrix_power")
+    if n == 0:
+        return A * 0 + eye_like(DIFFERENTIABLE, A)
+    if n < 0:
+        A, n = inv(A), -n
+    made = None
+    while n:
+        if n & 1:
+            made = A if made is None else made @ A
+        n >>= 1
+        A = A @ A if n else A
+    return made
+
+
+@matrix_power.samples
+def _(draw: Any) -> Iterator:
+    yield (regular(draw, 3), 3), {}
+    yield (regular(draw, 2, 3), -2), {}
+
+
+@matrix_power.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4), 2), {}, RuntimeError, (
+        "linalg.matrix_power: A must be batches of square matrices, but they are 3 by 4 matrices"
+    )
+
+
+@op("reduce")
+def linalg_householder_product(m: Any, A: Any, tau: Any) -> Any:
+    """The first columns of the product of Householder reflections 1 - tau v v^H, v in A's columns."""
+    check_matrices(m, A, "torch.linalg.householder_product", square=False)
+    size, cols = A.shape[-2:]
+    full = m.broadcast_to(m.index(A, (..., slice(0, 1))), (*A.shape[:-1], size))
+    made = m.broadcast_to(eye_like(m, full), full.shape)
+    for k in range(tau.shape[-1] - 1, -1, -1):
+        below = m.index(A, (..., slice(k + 1, None), slice(k, k + 1)))
+        head = m.full((*A.shape[:-2], k, 1), 0, A.dtype)
+        one = m.full((*A.shape[:-2], 1, 1), 1, A.dtype)
+        v = m.concat([head, one, below], axis=-2)
+        scale = m.reshape(m.index(tau, (..., k)), (*A.shape[:-2], 1, 1))
+        made = made - scale * m.matmul(v, m.matmul(adjoint(m, v), made))
+    return m.index(made, (..., slice(0, cols)))
+
+
+@linalg_householder_product.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(4, 3), draw(3)), {}
+    yield (draw(2, 3, 3), draw(2, 2)), {}
+
+
+@composite
+def tensorinv(A: Any, ind: int = 2) -> Any:
+    """The inverse of A as a map between its first `ind` dimensions and the others."""
+    if ind <= 0:
+        raise RuntimeError(f"Expected a strictly positive integer for 'ind', got {ind}")
+    left, right = tuple(A.shape[:ind]), tuple(A.shape[ind:])
+    p, q = _count(left), _count(right)
+    if p != q:
+        raise RuntimeError(
+            "Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), "
+            f"but got {q} != {p}"
+        )
+    return inv(A.reshape(p, q)).reshape(right + left)
+
+
+@tensorinv.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(6, 2, 3),), {"ind": 1}
+
+
+@composite
+def tensorsolve(A: Any, B: Any, dims: Any = None) -> Any:
+    """X with tensordot(A, X, X.ndim) = B."""
+    if dims is not None:
+        A = A.movedim(tuple(dims), tuple(range(A.ndim - len(dims), A.ndim)))
+    rest = tuple(A.shape[B.ndim :])
+    n = _count(rest)
+    return linalg_solve_ex(A.reshape(-1, n), B.reshape(-1), True, "torch.linalg.solve")[0].reshape(rest)
+
+
+@tensorsolve.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(2, 3, 6), draw(2, 3)), {}
+
+
+def _count(sizes: tuple) -> int:
+    made = 1
+    for n in sizes:
+        made *= n
+    return made
+
+
+speak(
+    svd=lambda x, full_matrices=False: tuple(linalg_svd(x, full_matrices)),
+    eigh=lambda x: tuple(linalg_eigh(x)),
+    eig=lambda x: tuple(linalg_eig(x)),
+    matrix_exp=linalg_matrix_exp,
+)

@@ -1,0 +1,473 @@
+"""The public Fourier transforms: one, two and n dimensions, and short-time."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from .._core import dtypes
+from .._core.errors import dim_of
+from .._core.kinds import DIFFERENTIABLE
+from .._core.op import composite
+from .fourier import fft_c2c, fft_c2r, fft_r2c, scale_of
+from .padding import circular_pad, constant_pad_nd, reflection_pad, replication_pad
+
+Sizes = Sequence[int] | None
+
+
+def _floats(input: Any, wants_complex: bool) -> Any:
+    """The input as floats, complex where a transform starts from complex numbers."""
+    if input.dtype.category < 2:
+        input = input.to(dtypes.get_default_dtype())
+    return input.to(input.dtype.to_complex()) if wants_complex and not input.is_complex() else input
+
+
+def _real(input: Any, name: str) -> Any:
+    if input.is_complex():
+        raise RuntimeError(f"{name} expects a real input tensor, but got {input.dtype.type_name}")
+    return _floats(input, False)
+
+
+def _fit(x: Any, sizes: list, axes: list) -> Any:
+    """`x` cut or filled up with zeros to `sizes` (-1: as it is) along `axes`."""
+    widths = [0] * (2 * x.ndim)
+    for n, axis in zip(sizes, axes, strict=True):
+        if n == -1:
+            continue
+        if n < 1:
+            raise RuntimeError(f"Invalid number of data points ({n}) specified")
+        more = n - x.shape[axis]
+        if more < 0:
+            x = x.narrow(axis, 0, n)
+        else:
+            widths[2 * (x.ndim - 1 - axis) + 1] = more
+    return constant_pad_nd(x, tuple(widths)) if any(widths) else x
+
+
+def _axes(input: Any, s: Sizes, dim: Any) -> tuple[list, list]:
+    """Sizes (-1: as it is) and axes that the arguments of an n-dimensional transform mean."""
+    if dim is not None:
+        dims = [dim] if isinstance(dim, int) else list(dim)
+        axes = [dim_of(d, input.ndim) for d in dims]
+        if len(set(axes)) != len(axes):
+            raise RuntimeError(f"FFT dims must be unique; they are {tuple(dims)}")
+        if s is not None and len(s) != len(axes):
+            raise RuntimeError("When given, dim and shape arguments must have the same length; they are "
+                               f"{tuple(dims)} and {tuple(s)}")  # fmt: skip
+    elif s is not None:
+        if len(s) > input.ndim:
+            raise RuntimeError(
+                f"Got shape with {len(s)} values but input tensor only has {input.ndim} dimensions."
+            )
+        axes = list(range(input.ndim - len(s), input.ndim))
+    else:
+        axes = list(range(input.ndim))
+    return ([-1] * len(axes) if s is None else list(s)), axes
+
+
+def _points(x: Any, axes: list) -> int:
+    made = 1
+    for axis in axes:
+        made *= x.shape[axis]
+    if made < 1:
+        raise RuntimeError(f"Invalid number of data points ({made}) specified")
+    return made
+
+
+def _complex(input: Any, sizes: list, axes: list, norm: str | None, forward: bool) -> Any:
+    real = not input.is_complex()
+    x = _fit(_floats(input, not forward), sizes, axes)
+    if not axes:
+        return x
+    scale = scale_of(_points(x, axes), norm, forward)
+    if real and forward:
+        return fft_r2c(x, tuple(axes), scale, False)
+    return fft_c2c(x, tuple(axes), scale, forward)
+
+
+def _half(input: Any, sizes: list, axes: list, norm: str | None, name: str) -> Any:
+    x = _fit(_real(input, name), sizes, axes)
+    if not axes:
+        raise RuntimeError(f"{name} must transform at least one axis")
+    return fft_r2c(x, tuple(axes), scale_of(_points(x, axes), norm, True), True)
+
+
+def _whole(input: Any, sizes: list, axes: list, norm: str | None, name: str) -> Any:
+    x = _floats(input, True)
+    if not axes:
+        raise RuntimeError(f"{name} must transform at least one axis")
+    last = sizes[-1] if sizes[-1] != -1 else 2 * (x.shape[axes[-1]] - 1)
+    if last < 1:
+        raise RuntimeError(f"Invalid number of data points ({last}) specified")
+    x = _fit(x, [*sizes[:-1], last // 2 + 1], axes)
+    count = last * (_points(x, axes[:-1]) if len(axes) > 1 else 1)
+    return fft_c2r(x, tuple(axes), scale_of(count, norm, False), last)
+
+
+def _one(n: int | None, dim: int, input: Any) -> tuple[list, list]:
+    return [-1 if n is None else n], [dim_of(dim, input.ndim)]
+
+
+@composite
+def fft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
+    """Discrete Fourier transform along `dim`.
+
+    Args:
+        input: real or complex, any shape.
+        n: length to cut or fill up with zeros to.
+        dim: the dimension transformed.
+        norm: "backward" (no factor, the default), "ortho" (1/sqrt(n)) or "forward" (1/n).
+    """
+    return _complex(input, *_one(n, dim, input), norm, True)
+
+
+@composite
+def ifft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
+    """Inverse of `fft`."""
+    return _complex(input, *_one(n, dim, input), norm, False)
+
+
+@composite
+def rfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
+    """The half of `fft` that says all about real numbers: n // 2 + 1 frequencies."""
+    return _half(input, *_one(n, dim, input), norm, "rfft")
+
+
+@composite
+def irfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
+    """Inverse of `rfft`; `n` real numbers, by default an even count."""
+    return _whole(input, *_one(n, dim, input), norm, "irfft")
+
+
+@composite
+def fftn(input: Any, s: Sizes = None, dim: Any = None, norm: str | None = None) -> Any:
+    """Discrete Fourier transform over several dimensions, all by default."""
+    return _complex(input, *_axes(input, s, dim), norm, True)
+
+
+@composite
+def ifftn(input: Any, s: Sizes = None, dim: Any = None, norm: str | None = None) -> Any:
+    """Inverse of `fftn`."""
+    return _complex(input, *_axes(input, s, dim), norm, False)
+
+
+@composite
+def rfftn(input: Any, s: Sizes = None, dim: Any = None, norm: str | None = None) -> Any:
+    """`fftn` of real numbers, half of it along the last dimension."""
+    return _half(input, *_axes(input, s, dim), norm, "rfftn")
+
+
+@composite
+def irfftn(input: Any, s: Sizes = None, dim: Any = None, norm: str | None = None) -> Any:
+    """Inverse of `rfftn`."""
+    return _whole(input, *_axes(input, s, dim), norm, "irfftn")
+
+
+@composite
+def fft2(input: Any, s: Sizes = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
+    """Discrete Fourier transform over two dimensions."""
+    return _complex(input, *_axes(input, s, dim), norm, True)
+
+
+@composite
+def ifft2(input: Any, s: Sizes = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
+    """Inverse of `fft2`."""
+    return _complex(input, *_axes(input, s, dim), norm, False)
+
+
+@composite
+def rfft2(input: Any, s: Sizes = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
+    """`fft2` of real numbers, half of it along the last dimension."""
+    return _half(input, *_axes(input, s, dim), norm, "rfft2")
+
+
+@composite
+def irfft2(input: Any, s: Sizes = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
+    """Inverse of `rfft2`."""
+    return _whole(input, *_axes(input, s, dim), norm, "irfft2")
+
+
+_OTHER = {None: "forward", "backward": "forward", "forward": "backward", "ortho": "ortho"}
+
+
+def _opposite(norm: str | None) -> str:
+    """The mode in which the inverse transform has the factor of the forward one."""
+    if norm not in _OTHER:
+        scale_of(1, norm, True)
+    return _OTHER[norm]
+
+
+@composite
+def hfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
+    """Forward transform, real, of a signal given by its half (the other half is its conjugate)."""
+    x = _floats(input, True).conj()
+    return _whole(x, *_one(n, dim, input), _opposite(norm), "hfft")
+
+
+@composite
+def ihfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
+    """Inverse of `hfft`."""
+    return _half(input, *_one(n, dim, input), _opposite(norm), "ihfft").conj()
+
+
+@composite
+def hfftn(input: Any, s: Sizes = None, dim: Any = None, norm: str | None = None) -> Any:
+    """`hfft` over the last of several dimensions, after `fftn` over the others."""
+    sizes, axes = _axes(input, s, dim)
+    x = _floats(input, True).conj()
+    return _whole(x, sizes, axes, _opposite(norm), "hfftn")
+
+
+@composite
+def ihfftn(input: Any, s: Sizes = None, dim: Any = None, norm: str | None = None) -> Any:
+    """Inverse of `hfftn`."""
+    return _half(input, *_axes(input, s, dim), _opposite(norm), "ihfftn").conj()
+
+
+@composite
+def hfft2(input: Any, s: Sizes = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
+    """`hfftn` over two dimensions."""
+    return hfftn(input, s, dim, norm)
+
+
+@composite
+def ihfft2(input: Any, s: Sizes = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
+    """Inverse of `hfft2`."""
+    return ihfftn(input, s, dim, norm)
+
+
+@fft.samples
+@ifft.samples
+@hfft.samples
+@irfft.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 5, dtype="complex"),), {}
+    yield (draw(3, 5, dtype="complex"),), {"n": 4, "dim": 0, "norm": "ortho"}
+    yield (draw(3, 5, dtype="complex"), 8), {"norm": "forward"}
+    yield (draw(4),), {}
+
+
+@rfft.samples
+@ihfft.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 5),), {}
+    yield (draw(3, 5),), {"n": 4, "dim": 0, "norm": "ortho"}
+    yield (draw(3, 5), 8), {"norm": "forward"}
+
+
+@fftn.samples
+@ifftn.samples
+@irfftn.samples
+@hfftn.samples
+@fft2.samples
+@ifft2.samples
+@irfft2.samples
+@hfft2.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4, dtype="complex"),), {}
+    yield (draw(2, 3, 4, dtype="complex"),), {"s": (4, 3), "dim": (0, 2), "norm": "ortho"}
+
+
+@rfftn.samples
+@ihfftn.samples
+@rfft2.samples
+@ihfft2.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {}
+    yield (draw(2, 3, 4),), {"s": (4, 3), "dim": (0, 2), "norm": "ortho"}
+
+
+@fft.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(3),), {"n": 0}, RuntimeError, "Invalid number of data points (0) specified"
+    yield (draw(3),), {"norm": "foo"}, RuntimeError, 'Invalid normalization mode: "foo"'
+    yield (draw(3),), {"dim": 1}, IndexError, "Dimension out of range"
+
+
+@rfft.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(3, dtype="complex"),), {}, RuntimeError, (
+        "rfft expects a real input tensor, but got ComplexFloat"
+    )
+
+
+@composite
+def fftshift(input: Any, dim: Any = None) -> Any:
+    """The zero frequency moved to the middle."""
+    axes = list(range(input.ndim)) if dim is None else [dim] if isinstance(dim, int) else list(dim)
+    return input.roll([input.shape[a] // 2 for a in axes], axes)
+
+
+@composite
+def ifftshift(input: Any, dim: Any = None) -> Any:
+    """Inverse of `fftshift`."""
+    axes = list(range(input.ndim)) if dim is None else [dim] if isinstance(dim, int) else list(dim)
+    return input.roll([(input.shape[a] + 1) // 2 for a in axes], axes)
+
+
+@fftshift.samples
+@ifftshift.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {}
+    yield (draw(3, 5),), {"dim": 1}
+
+
+# -- short-time transforms
+
+_PADS = {"reflect": reflection_pad, "replicate": replication_pad, "circular": circular_pad,
+         "constant": constant_pad_nd}  # fmt: skip
+
+
+def _window(window: Any, length: int, n_fft: int, like: Any) -> Any:
+    """The window (ones where none is given), in the middle of n_fft places."""
+    if window is None:
+        window = DIFFERENTIABLE.full((length,), 1, like.array.dtype)
+    before = (n_fft - length) // 2
+    return constant_pad_nd(window, (before, n_fft - length - before)) if n_fft != length else window
+
+
+def _check_lengths(name: str, n_fft: int, hop: int, length: int, window: Any) -> None:
+    if n_fft <= 0:
+        raise RuntimeError(f"{name}: expected n_fft > 0, but got n_fft={n_fft}")
+    if hop <= 0:
+        raise RuntimeError(f"{name}: expected hop_length > 0, but got hop_length={hop}")
+    if not 0 < length <= n_fft:
+        raise RuntimeError(f"{name}: expected 0 < win_length <= n_fft, but got win_length={length}")
+    if window is not None and (window.ndim != 1 or window.shape[0] != length):
+        raise RuntimeError(
+            f"{name}: expected a 1D window tensor of size equal to win_length={length}, but got window "
+            f"with size {list(window.shape)}"
+        )
+
+
+@composite
+def stft(
+    input: Any, n_fft: int, hop_length: int | None = None, win_length: int | None = None,
+    window: Any = None, center: bool = True, pad_mode: str = "reflect", normalized: bool = False,
+    onesided: bool | None = None, return_complex: bool | None = None, align_to_window: bool | None = None,
+) -> Any:  # fmt: skip
+    """Short-time Fourier transform: (..., time) -> (..., frequencies, frames).
+
+    Args:
+        input: (time) or (batch, time).
+        n_fft: length of each transform.
+        hop_length: steps between frames, n_fft // 4 by default.
+        win_length, window: the window, in the middle of n_fft places.
+        center: frames are centred on their time; the ends are padded by `pad_mode`.
+        normalized: divide by sqrt(n_fft).
+        onesided: only frequencies up to n_fft // 2 (the default for real input).
+        return_complex: complex result; False gives real and imaginary parts in a last dimension.
+    """
+    hop, length = hop_length or n_fft // 4, win_length or n_fft
+    whole_complex = input.is_complex() or (window is not None and window.is_complex())
+    if return_complex is None:
+        if not whole_complex:
+            raise RuntimeError(
+                "stft requires the return_complex parameter be given for real inputs, and will further "
+                "require that return_complex=True in a future PyTorch release."
+            )
+        return_complex = True
+    onesided = not whole_complex if onesided is None else onesided
+    if input.ndim not in (1, 2):
+        raise RuntimeError(f"stft: expected a 1D or 2D tensor, but got {input.ndim}D")
+    _check_lengths("stft", n_fft, hop, length, window)
+    x = input if input.ndim == 2 else input.unsqueeze(0)
+    if center:
+        half = n_fft // 2
+        x = _PADS[pad_mode](x.unsqueeze(0), (half, half)).squeeze(0)
+    if x.shape[-1] < n_fft:
+        raise RuntimeError(
+            f"stft: expected 0 < n_fft <= {x.shape[-1]}, but got n_fft={n_fft}: the signal is shorter"
+        )
+    frames = x.unfold(-1, n_fft, hop)  # (batch, frames, n_fft)
+    if window is not None or length < n_fft:
+        frames = frames * _window(window, length, n_fft, x)
+    norm = "ortho" if normalized else None
+    made = (rfft if onesided else fft)(frames, norm=norm).transpose(1, 2)
+    made = made if input.ndim == 2 else made.squeeze(0)
+    return made if return_complex else _parts(made)
+
+
+def _parts(x: Any) -> Any:
+    """Real and imaginary parts, side by side in a last dimension."""
+    return DIFFERENTIABLE.stack([x.real, x.imag], -1)
+
+
+@stft.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(40), 16), {"return_complex": True}
+    yield (draw(2, 40), 12, 5, 8), {"window": draw(8), "return_complex": True, "normalized": True}
+    yield (draw(2, 40), 12), {"center": False, "onesided": False, "return_complex": True}
+    yield (draw(40), 16), {"return_complex": False, "pad_mode": "constant"}
+
+
+@stft.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(40), 16), {}, RuntimeError, (
+        "stft requires the return_complex parameter be given for real inputs"
+    )
+
+
+@composite
+def istft(
+    input: Any, n_fft: int, hop_length: int | None = None, win_length: int | None = None,
+    window: Any = None, center: bool = True, normalized: bool = False, onesided: bool | None = None,
+    length: int | None = None, return_complex: bool = False,
+) -> Any:  # fmt: skip
+    """Inverse of `stft`: (..., frequencies, frames) -> (..., time), by overlap and add (Griffin and Lim).
+
+    Args:
+        input: complex (frequencies, frames) or (batch, frequencies, frames).
+        length: how much of the signal to give; the rest is cut or zero.
+    """
+    hop, size = hop_length or n_fft // 4, win_length or n_fft
+    if not input.is_complex():
+        raise RuntimeError(
+            "istft requires a complex-valued input tensor matching the output from stft with "
+            "return_complex=True."
+        )
+    if onesided is None:
+        onesided = input.shape[-2] != n_fft
+    _check_lengths("istft", n_fft, hop, size, window)
+    x = input if input.ndim == 3 else input.unsqueeze(0)
+    wanted = n_fft // 2 + 1 if onesided else n_fft
+    if x.shape[1] != wanted:
+        raise RuntimeError(
+            f"istft: expected the frequency dimension (3rd to the last) of the input tensor to match "
+            f"n_fft / 2 + 1 when onesided=True (n_fft otherwise), but got {x.shape[1]}"
+        )
+    norm = "ortho" if normalized else None
+    x = x.transpose(1, 2)  # (batch, frames, frequencies)
+    if return_complex:
+        frames = ifft(x, norm=norm)
+    else:
+        frames = irfft(x if onesided else x[..., : n_fft // 2 + 1], n_fft, norm=norm)
+    taper = _window(window, size, n_fft, frames if not return_complex else frames.real)
+    signal = _overlapped(frames * taper, hop)
+    weight = _overlapped((taper * taper).expand(1, frames.shape[1], n_fft), hop)
+    start = n_fft // 2 if center else 0
+    total = signal.shape[-1]
+    end = min(start + length, total) if length is not None else (total - start if center else total)
+    signal, weight = signal[:, start:end], weight[:, start:end]
+    if weight.shape[-1]:
+        DIFFERENTIABLE.check(
+            weight.abs() > 1e-11, "istft: window overlap add min: 1; some time is in no window"
+        )
+    made = signal / weight
+    if length is not None and made.shape[-1] < length:
+        made = constant_pad_nd(made, (0, length - made.shape[-1]))
+    return made if input.ndim == 3 else made.squeeze(0)
+
+
+def _overlapped(frames: Any, hop: int) -> Any:
+    """Frames (batch, frames, size) added where they lie in time: (batch, time)."""
+    batch, count, size = frames.shape
+    place = DIFFERENTIABLE.arange(0, size, 1, DIFFERENTIABLE.int64)
+    start = DIFFERENTIABLE.arange(0, count, 1, DIFFERENTIABLE.int64).reshape(-1, 1) * hop
+    index = (start + place).reshape(-1)
+    zeros = DIFFERENTIABLE.full((batch, (count - 1) * hop + size), 0, frames.array.dtype)
+    return zeros.index_add(1, index, frames.reshape(batch, -1))
+
+
+@istft.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(9, 7, dtype="complex"), 16), {}
+    yield (draw(2, 9, 7, dtype="complex"), 16), {"length": 30, "hop_length": 4, "center": True}

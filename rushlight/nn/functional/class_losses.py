@@ -1,0 +1,372 @@
+"""Losses over classes, sequences of labels and distances, with PyTorch's arguments."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..._ops import class_loss as ops
+from ..._ops import ctc
+from ..._ops.softmaxes import log_softmax
+from ..._tensor import Tensor
+from .distances import pairwise_distance
+from .losses import reduced, reduction_of
+
+
+def _class_error(input: Tensor, target: Tensor) -> Exception | None:
+    """What does not fit between scores (n, classes, ...) and class indices (n, ...)."""
+    n = input.dim()
+    if n < 2:
+        if n == 0:
+            return ValueError(f"Expected 1 or more dimensions (got {n})")
+        if target.dim() == 1 and target.shape[0] != 1:
+            return ValueError(
+                f"For 1D input, 1D target must have size 1, but got target size: {target.shape[0]}"
+            )
+        return RuntimeError("0D or 1D target tensor expected, multi-target not supported") if target.dim() > 1 else None
+    if target.dim() == 0 or input.shape[0] != target.shape[0]:
+        got = target.shape[0] if target.dim() else 1
+        return ValueError(
+            f"Expected input batch_size ({input.shape[0]}) to match target batch_size ({got}). The input "
+            f"has shape {list(input.shape)}, the target {list(target.shape)}"
+        )
+    if n == 2 and target.dim() != 1:
+        return RuntimeError(
+            "0D or 1D target tensor expected, multi-target not supported; targets are class indices, one "
+            f"for each row, but the target has shape {list(target.shape)}"
+        )
+    if n > 2 and tuple(target.shape[1:]) != tuple(input.shape[2:]):
+        return RuntimeError(
+            f"size mismatch (got input: {list(input.shape)} , target: {list(target.shape)}; expected "
+            f"target {[input.shape[0], *input.shape[2:]]})"
+        )
+    return None
+
+
+def nll_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """Minus each target's log-probability; a mean is over the targets' weights.
+
+    Args:
+        input: log-probabilities (n, classes), (classes,) or (n, classes, ...).
+        target: class indices (n,), () or (n, ...).
+        ignore_index: a target that counts for nothing.
+    """
+    reduction = reduction_of(size_average, reduce, reduction)
+    return _nll(input, target, weight, reduction, ignore_index)
+
+
+def _nll(input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, ignore_index: int) -> Tensor:
+    shape, places = input.array.shape, target.array.shape
+    if len(shape) == 2 and len(places) == 1 and shape[0] == places[0]:
+        return ops.nll_loss(input, target, weight, reduction, ignore_index)
+    error = _class_error(input, target)
+    if error is not None:
+        raise error
+    if len(shape) == 1:
+        made = ops.nll_loss(input.unsqueeze(0), target.reshape(1), weight, reduction, ignore_index)
+        return made.reshape(target.shape) if reduction == "none" else made
+    if len(shape) == 4:
+        return ops.nll_loss2d(input, target, weight, reduction, ignore_index)
+    n, c = shape[:2]
+    flat = input.reshape(n, c, 1, -1), target.reshape(n, 1, -1)
+    made = ops.nll_loss2d(*flat, weight, reduction, ignore_index)
+    return made.view(target.shape) if reduction == "none" else made
+
+
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """Cross entropy between logits and class indices, or class probabilities.
+
+    Args:
+        input: logits (n, classes), (classes,) or (n, classes, ...).
+        target: class indices (n,), () or (n, ...); or probabilities shaped like the input.
+        weight: what each class counts.
+        ignore_index: a target that counts for nothing.
+        label_smoothing: the part of the target spread evenly over all classes.
+    """
+    reduction = reduction_of(size_average, reduce, reduction)
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}")
+    dim = 0 if len(input.array.shape) == 1 else 1
+    if input.array.shape == target.array.shape:
+        return _with_probabilities(input, target, weight, reduction, ignore_index, label_smoothing, dim)
+    log_p = log_softmax(input, dim)
+    if label_smoothing:
+        return _smoothed(log_p, target, weight, reduction, ignore_index, label_smoothing, dim)
+    return _nll(log_p, target, weight, reduction, ignore_index)
+
+
+def _across(weight: Tensor, input: Tensor, dim: int) -> Tensor:
+    """Class weights laid along the class axis."""
+    return weight.view([-1 if i == dim else 1 for i in range(input.dim())])
+
+
+def _with_probabilities(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    reduction: str,
+    ignore_index: int,
+    label_smoothing: float,
+    dim: int,
+) -> Tensor:
+    if not target.is_floating_point():
+        raise RuntimeError(
+            "Expected floating point type for target with class probabilities, got "
+            f"{target.dtype.type_name}; for class indices the target has no class axis: expected shape "
+            f"{[*input.shape[:dim], *input.shape[dim + 1 :]]}"
+        )
+    if ignore_index >= 0:
+        raise RuntimeError("ignore_index is not supported for floating point target")
+    log_p, classes = log_softmax(input, dim), input.shape[dim]
+    if label_smoothing:
+        target = target * (1 - label_smoothing) + label_smoothing / classes
+    each = log_p * target
+    if weight is not None:
+        each = each * _across(weight, input, dim)
+    if reduction == "mean":
+        return -each.sum() / (input.numel() // classes)
+    return reduced(-each.sum(dim), reduction)
+
+
+def _smoothed(
+    log_p: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    reduction: str,
+    ignore_index: int,
+    label_smoothing: float,
+    dim: int,
+) -> Tensor:
+    """Part of the loss at the target, the rest at the mean of all classes."""
+    at_target = _nll(log_p, target, weight, reduction, ignore_index)
+    spread = log_p if weight is None else log_p * _across(weight, log_p, dim)
+    everywhere = -spread.sum(dim)
+    valid = target != ignore_index
+    everywhere = everywhere.masked_fill(~valid, 0.0)
+    if reduction == "mean":
+        if weight is None:
+            count = valid.sum()
+        else:
+            count = weight[target.masked_fill(~valid, 0)].masked_fill(~valid, 0.0).sum()
+        everywhere = everywhere.sum() / count
+    elif reduction == "sum":
+        everywhere = everywhere.sum()
+    classes = log_p.shape[dim]
+    return (1 - label_smoothing) * at_target + everywhere * (label_smoothing / classes)
+
+
+def multi_margin_loss(
+    input: Tensor,
+    target: Tensor,
+    p: int = 1,
+    margin: float = 1.0,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """Sum over wrong classes of max(0, margin - x[right] + x[wrong]) ** p, over the class count."""
+    reduction = reduction_of(size_average, reduce, reduction)
+    if p not in (1, 2):
+        raise ValueError("only p == 1 and p == 2 supported")
+    if weight is not None and weight.dim() != 1:
+        raise ValueError("weight must be one-dimensional")
+    rows = input.shape[0] if input.dim() == 2 else 1
+    if target.dim() > 1 or target.numel() != rows:
+        raise RuntimeError(
+            "multi_margin_loss: target tensor should be 1-D with size equal to the number of input "
+            f"samples (batch size). Expected target size [{rows}], but got {list(target.shape)}. Input "
+            f"has shape {list(input.shape)}."
+        )
+    return ops.multi_margin_loss(input, target, weight, p, margin, reduction)
+
+
+def multilabel_margin_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """Sum over labels and other classes of max(0, 1 - (x[label] - x[other])), over the class count."""
+    if target.shape != input.shape:
+        raise RuntimeError(
+            f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}"
+        )
+    return ops.multilabel_margin_loss(input, target, reduction_of(size_average, reduce, reduction))
+
+
+def cosine_embedding_loss(
+    input1: Tensor,
+    input2: Tensor,
+    target: Tensor,
+    margin: float = 0,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """1 - cos where the target is 1, max(0, cos - margin) where it is -1."""
+    reduction = reduction_of(size_average, reduce, reduction)
+    if target.dim() > 1:
+        raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
+    if target.dim() + 1 != input1.dim() or target.dim() + 1 != input2.dim():
+        raise RuntimeError(
+            f"{target.dim()}D target tensor expects {target.dim() + 1}D input tensors, but found inputs "
+            f"with sizes {list(input1.shape)} and {list(input2.shape)}."
+        )
+    eps = 1e-12  # PyTorch's, which keeps zero vectors finite
+    dim = target.dim()
+    product = (input1 * input2).sum(dim)
+    lengths = ((input1 * input1).sum(dim) + eps) * ((input2 * input2).sum(dim) + eps)
+    cos = product / lengths.sqrt()
+    zeros = cos.new_zeros(())
+    near = (1 - cos).where(target == 1, zeros)
+    far = (cos - margin).clamp_min(0).where(target == -1, zeros)
+    return reduced(near + far, reduction)
+
+
+def triplet_margin_loss(
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    margin: float = 1.0,
+    p: float = 2,
+    eps: float = 1e-6,
+    swap: bool = False,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """max(0, |anchor - positive| - |anchor - negative| + margin)."""
+    reduction = reduction_of(size_average, reduce, reduction)
+    if margin <= 0:
+        raise ValueError(f"margin must be greater than 0, got {margin}")
+    _check_triplet(anchor, positive, negative)
+
+    def distance(a: Tensor, b: Tensor) -> Tensor:
+        return pairwise_distance(a, b, p, eps)
+
+    return _triplet(anchor, positive, negative, distance, margin, swap, reduction)
+
+
+def _check_triplet(anchor: Tensor, positive: Tensor, negative: Tensor) -> None:
+    a, b, c = anchor.dim(), positive.dim(), negative.dim()
+    if not a == b == c:
+        raise RuntimeError(
+            "The anchor, positive, and negative tensors are expected to have the same number of "
+            f"dimensions, but got: anchor {a}D, positive {b}D, and negative {c}D inputs"
+        )
+
+
+def _triplet(
+    anchor: Tensor, positive: Tensor, negative: Tensor, distance: Callable, margin: float, swap: bool, reduction: str
+) -> Tensor:
+    near, far = distance(anchor, positive), distance(anchor, negative)
+    if swap:
+        far = far.minimum(distance(positive, negative))
+    return reduced((margin + near - far).clamp_min(0), reduction)
+
+
+def triplet_margin_with_distance_loss(
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    *,
+    distance_function: Callable[[Tensor, Tensor], Tensor] | None = None,
+    margin: float = 1.0,
+    swap: bool = False,
+    reduction: str = "mean",
+) -> Tensor:
+    """The triplet loss with a distance of one's own (by default the Euclidean one)."""
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"{reduction} is not a valid value for reduction")
+    if margin <= 0:
+        raise ValueError(f"margin must be greater than 0, got {margin}")
+    _check_triplet(anchor, positive, negative)
+    distance = distance_function or pairwise_distance
+    return _triplet(anchor, positive, negative, distance, margin, swap, reduction)
+
+
+def _lengths(given: Any, name: str) -> tuple[int, ...]:
+    if isinstance(given, Tensor):
+        if given.is_floating_point():
+            raise RuntimeError(f"{name} must be integral")
+        given = given.tolist()
+    return (int(given),) if isinstance(given, int) else tuple(int(n) for n in given)
+
+
+def _label_rows(targets: Tensor, lengths: Sequence[int]) -> Tensor:
+    """Labels one after another as rows (n, longest), padded with zeros."""
+    rows = targets.new_zeros((len(lengths), max(lengths, default=0)))
+    start = 0
+    for i, n in enumerate(lengths):
+        rows[i, :n] = targets[start : start + n]
+        start += n
+    return rows
+
+
+def ctc_loss(
+    log_probs: Tensor,
+    targets: Tensor,
+    input_lengths: Any,
+    target_lengths: Any,
+    blank: int = 0,
+    reduction: str = "mean",
+    zero_infinity: bool = False,
+) -> Tensor:
+    """Connectionist temporal classification (Graves et al., 2006).
+
+    Args:
+        log_probs: (time, n, classes) or (time, classes), after log_softmax.
+        targets: labels (n, longest), or all labels one after another.
+        input_lengths, target_lengths: how much of each row counts.
+        zero_infinity: impossible alignments cost nothing instead of infinity.
+    """
+    whole = log_probs.dim() == 3
+    steps, labels = _lengths(input_lengths, "input_lengths"), _lengths(target_lengths, "target_lengths")
+    if not whole:
+        log_probs = log_probs.unsqueeze(1)
+        targets = targets.unsqueeze(0) if targets.dim() == 1 else targets
+    _check_ctc(log_probs, targets, steps, labels, blank)
+    if targets.dim() == 1:
+        targets = _label_rows(targets, labels)
+    each = ctc.ctc(log_probs, targets.long(), steps, labels, blank, zero_infinity)
+    if reduction == "mean":
+        return (each / each.new_tensor([max(n, 1) for n in labels])).mean()
+    return reduced(each if whole else each.squeeze(0), reduction)
+
+
+def _check_ctc(log_probs: Tensor, targets: Tensor, steps: tuple, labels: tuple, blank: int) -> None:
+    time, n, classes = log_probs.shape
+    if not 0 <= blank < classes:
+        raise RuntimeError(f"blank must be in label range; it is {blank}, and there are {classes} classes")
+    for name, lengths in (("input_lengths", steps), ("target_lengths", labels)):
+        if len(lengths) != n:
+            raise RuntimeError(f"{name} must be of size batch_size; it has {len(lengths)} values, the batch {n}")
+    if max(steps, default=0) > time:
+        raise RuntimeError(
+            f"Expected input_lengths to have value at most {time}, but got value {max(steps)} (while "
+            "checking arguments for ctc_loss_allocate_outputs)"
+        )
+    longest = max(labels, default=0)
+    if targets.dim() == 2 and targets.shape[1] < longest:
+        raise RuntimeError(
+            f"Expected tensor to have size at least {longest} at dimension 1, but got size "
+            f"{targets.shape[1]} for argument #2 'targets' (while checking arguments for "
+            "ctc_loss_allocate_outputs)"
+        )

@@ -1,0 +1,127 @@
+"""Loads the hostile corpus under an audit hook, in a process of its own; prints what happened as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import tempfile
+import time
+import warnings
+from collections import Counter
+from pickle import UnpicklingError
+
+import hostile
+
+warnings.simplefilter("ignore")
+from rushlight.cli import scan as scan_command  # noqa: E402
+from rushlight.serialization import load  # noqa: E402
+
+REFUSALS = (UnpicklingError, ValueError, EOFError, RuntimeError, OSError, AttributeError, TypeError)
+MODES = ({}, {"opaque": True}, {"weights_only": False}, {"weights_only": False, "opaque": True})
+FORBIDDEN = (
+    "import", "compile", "exec", "marshal", "pickle", "code", "os.", "subprocess", "socket", "ctypes",
+    "shutil", "tempfile", "urllib", "http", "ftplib", "smtplib", "webbrowser", "sys.set", "syslog",
+    "builtins.input", "glob", "pty", "sqlite3", "fcntl", "cpython.run", "function.__new__",
+)  # fmt: skip
+QUIET = {"os.listdir", "os.scandir", "sys._getframe", "object.__getattr__", "pickle.find_class.none"}
+watching, events = False, Counter()
+
+
+def hook(event: str, args: tuple) -> None:
+    """Counts what a reader of plain data never does."""
+    if not watching or event in QUIET:
+        return
+    if event == "open":
+        mode, flags = args[1], args[2]
+        writes = (flags or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
+        if writes or not str(args[0]).startswith(FOLDER):
+            events[f"open {args[0]!r} {mode} {flags}"] += 1
+    elif event.startswith(FORBIDDEN):
+        events[f"{event} {str(args)[:200]}"] += 1
+
+
+def attempt(path: str, **mode: object) -> str:
+    """How one load ends."""
+    try:
+        load(path, **mode)
+        return "loaded"
+    except REFUSALS as error:
+        return type(error).__name__
+
+
+def visit(path: str, name: str, report: dict) -> None:
+    """All modes on one file, with time and memory."""
+    global watching
+    began = time.process_time()
+    ends = []
+    watching = True
+    try:
+        for mode in MODES:
+            ends.append(attempt(path, **mode))
+        scan_command.look(path)
+    except REFUSALS:
+        pass
+    except BaseException as error:
+        report["crashes"].append([name, repr(error)[:300]])
+    watching = False
+    spent = (time.process_time() - began) / (len(MODES) + 1)
+    report["ends"].update([name.partition("/")[0] + ": " + ", ".join(ends)])
+    report["files"] += 1
+    if spent > report["slowest"][0]:
+        report["slowest"] = [round(spent, 3), name]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    if peak > report["peak"][0]:
+        report["peak"] = [peak, name]
+    for event, count in events.items():
+        report["events"].append([name, event, count])
+    events.clear()
+
+
+def warm_up() -> None:
+    """Whatever our own code imports at first use, it imports here."""
+    path = os.path.join(FOLDER, "warm")
+    for _, data in hostile.good_files():
+        with open(path, "wb") as file:
+            file.write(data)
+        for mode in MODES:
+            attempt(path, **mode)
+    for data in (b"\x80\x02X\x03\x00\x00\x00\xff\xfe\xfd.", b"V\\u12\n.", b"S'\\xff'\n."):
+        with open(path, "wb") as file:
+            file.write(data)
+        attempt(path)
+    try:
+        scan_command.look(path)
+    except REFUSALS:
+        pass
+
+
+def main() -> None:
+    """Runs a share of the corpus: arguments are the share's number and how many there are."""
+    share, shares = int(sys.argv[1]), int(sys.argv[2])
+    report = {"files": 0, "crashes": [], "events": [], "ends": Counter(), "slowest": [0, ""], "peak": [0, ""]}
+    sys.addaudithook(hook)
+    warm_up()
+    path = os.path.join(FOLDER, "file")
+    for number, (name, data) in enumerate(hostile.corpus()):
+        if number % shares == share:
+            with open(path, "wb") as file:
+                file.write(data)
+            del data
+            visit(path, name, report)
+    for number, (name, files) in enumerate(hostile.folders()):
+        folder = os.path.join(FOLDER, f"folder{number}")
+        os.mkdir(folder)
+        for file_name, data in files.items():
+            with open(os.path.join(folder, file_name), "wb") as file:
+                file.write(data)
+        visit(folder, f"folder/{name}", report)
+    report["left"] = os.path.exists(hostile.MARK)
+    print(json.dumps(report))
+
+
+with tempfile.TemporaryDirectory() as FOLDER:
+    os.chdir(FOLDER)
+    main()
+    os.chdir("/")
