@@ -84,6 +84,15 @@ from ._ops.bounds import (
     minimum,
     nan_to_num,
 )
+from ._ops.calculus import (
+    corrcoef,
+    cov,
+    cumulative_trapezoid,
+    diff,
+    gradient,
+    trapezoid,
+    trapz,
+)
 from ._ops.casts import clone, put
 from ._ops.combined import (
     addcdiv,
@@ -97,6 +106,7 @@ from ._ops.combined import (
 )
 from ._ops.complex_numbers import (
     angle,
+    complex,
     conj,
     conj_physical,
     imag,
@@ -121,6 +131,7 @@ from ._ops.counting import (
     unique,
     unique_consecutive,
 )
+from ._ops.dropout import alpha_dropout, dropout, feature_alpha_dropout, feature_dropout
 from ._ops.elementary import (
     acos,
     acosh,
@@ -146,6 +157,8 @@ from ._ops.elementary import (
     log10,
     log1p,
     log2,
+    logaddexp,
+    logaddexp2,
     logit,
     rad2deg,
     reciprocal,
@@ -232,7 +245,7 @@ from ._ops.joining import (
     vsplit,
     vstack,
 )
-from ._ops.linalg import logdet, solve
+from ._ops.linalg import det, inverse, logdet, slogdet
 from ._ops.logic import (
     allclose,
     eq,
@@ -279,16 +292,19 @@ from ._ops.matmul import (
     mm,
     mv,
 )
+from ._ops.norms import cdist, norm, renorm
 from ._ops.padding import constant_pad_nd
 from ._ops.products import (
     addbmm,
     addmv,
     addr,
-    adjoint,
     baddbmm,
+    block_diag,
     ger,
     inner,
     outer,
+    trace,
+    vander,
     vdot,
 )
 from ._ops.rearranging import (
@@ -359,6 +375,13 @@ from ._ops.special import (
     polygamma,
     xlogy,
 )
+from ._ops.spectra import (
+    matrix_exp,
+    matrix_power,
+    orgqr,
+    pinverse,
+    svd,
+)
 from ._ops.statistics import (
     median,
     mode,
@@ -370,7 +393,7 @@ from ._ops.statistics import (
     var,
     var_mean,
 )
-from ._ops.triangles import is_complex
+from ._ops.transforms import fft, istft, stft
 from ._ops.views import (
     as_strided,
     broadcast_to,
@@ -391,6 +414,63 @@ from ._ops.views import (
     transpose,
     unflatten,
     unsqueeze,
+)
+from ._creation import (
+    arange,
+    as_tensor,
+    asarray,
+    bartlett_window,
+    bernoulli,
+    blackman_window,
+    cartesian_prod,
+    combinations,
+    empty,
+    empty_like,
+    empty_strided,
+    eye,
+    from_dlpack,
+    from_numpy,
+    frombuffer,
+    full,
+    full_like,
+    hamming_window,
+    hann_window,
+    kaiser_window,
+    linspace,
+    logspace,
+    meshgrid,
+    multinomial,
+    normal,
+    ones,
+    ones_like,
+    poisson,
+    polar,
+    rand,
+    rand_like,
+    randint,
+    randint_like,
+    randn,
+    randn_like,
+    randperm,
+    range,
+    scalar_tensor,
+    set_default_tensor_type,
+    tensor,
+    tril_indices,
+    triu_indices,
+    vander,
+    zeros,
+    zeros_like,
+)
+from ._printing import set_printoptions
+from .random import (
+    Generator,
+    default_generator,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    seed,
+    set_rng_state,
 )
 from ._tensor import Tensor
 

@@ -3,12 +3,15 @@
 from typing import Any
 
 from . import _conversion as conversion
+from . import _creation as creation
 from ._core.inplace import in_place
+from ._core.kinds import known
 from ._core.tape import TensorBase
 from ._ops import (
     activation,
     arithmetic,
     bounds,
+    calculus,
     casts,
     combined,
     complex_numbers,
@@ -26,16 +29,20 @@ from ._ops import (
     logic,
     magnitude,
     matmul,
+    norms,
     products,
     rearranging,
     reduction,
     rounding,
+    sampling,
     scan,
     separable,
     softmaxes,
     sorting,
     special,
+    spectra,
     statistics,
+    transforms,
     views,
 )
 from ._tensor import Tensor
@@ -53,6 +60,10 @@ METHODS: dict[Any, tuple[str, str]] = {
     bounds: (
         "maximum minimum fmax fmin clamp clip clamp_min clamp_max nan_to_num heaviside",
         "clamp clip clamp_min clamp_max nan_to_num heaviside",
+    ),
+    calculus: (
+        "diff cov corrcoef",
+        "",
     ),
     casts: (
         "put",
@@ -79,9 +90,9 @@ METHODS: dict[Any, tuple[str, str]] = {
     ),
     elementary: (
         (
-            "exp exp2 expm1 log log2 log10 log1p sqrt rsqrt reciprocal sin cos tan asin acos "
-            "atan atan2 sinh cosh tanh asinh acosh atanh arcsin arccos arctan arctan2 arcsinh "
-            "arccosh arctanh sigmoid logit sinc deg2rad rad2deg "
+            "exp exp2 expm1 log log2 log10 log1p logaddexp logaddexp2 sqrt rsqrt reciprocal "
+            "sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh arcsin arccos "
+            "arctan arctan2 arcsinh arccosh arctanh sigmoid logit sinc deg2rad rad2deg "
         ),
         (
             "exp exp2 expm1 log log2 log10 log1p sqrt rsqrt reciprocal sin cos tan asin acos "
@@ -130,7 +141,7 @@ METHODS: dict[Any, tuple[str, str]] = {
         "",
     ),
     linalg: (
-        "solve logdet",
+        "inverse logdet det slogdet",
         "",
     ),
     logic: (
@@ -152,8 +163,12 @@ METHODS: dict[Any, tuple[str, str]] = {
         "mm bmm mv dot matmul",
         "",
     ),
+    norms: (
+        "norm renorm",
+        "renorm",
+    ),
     products: (
-        "adjoint vdot outer ger inner addmv addr baddbmm addbmm",
+        "vdot outer ger inner addmv addr baddbmm addbmm trace",
         "addmv addr baddbmm addbmm",
     ),
     rearranging: (
@@ -170,6 +185,10 @@ METHODS: dict[Any, tuple[str, str]] = {
     rounding: (
         "floor ceil trunc fix round frac floor_divide remainder fmod",
         "floor ceil trunc fix round frac floor_divide remainder fmod",
+    ),
+    sampling: (
+        "uniform_ normal_ exponential_ cauchy_ log_normal_ geometric_ bernoulli_ random_",
+        "",
     ),
     scan: (
         "cumsum cumprod cummax cummin logcumsumexp",
@@ -191,8 +210,16 @@ METHODS: dict[Any, tuple[str, str]] = {
         "lgamma digamma polygamma mvlgamma i0 xlogy igamma igammac",
         "lgamma digamma polygamma mvlgamma i0 xlogy igamma igammac",
     ),
+    spectra: (
+        "svd pinverse matrix_power matrix_exp orgqr",
+        "",
+    ),
     statistics: (
         "var std median nanmedian mode quantile nanquantile",
+        "",
+    ),
+    transforms: (
+        "stft istft",
         "",
     ),
     views: (
@@ -220,6 +247,9 @@ OTHERS: dict[str, Any] = {
     "T": property(conversion.transposed), "mT": property(conversion.matrix_transposed),
     "H": property(lambda self: conversion.transposed(self).conj()),
     "mH": property(lambda self: conversion.matrix_transposed(self).conj()),
+    "new": creation.new, "new_tensor": creation.new_tensor, "new_empty": creation.new_empty,
+    "new_empty_strided": creation.new_empty_strided, "new_full": creation.new_full,
+    "new_ones": creation.new_ones, "new_zeros": creation.new_zeros,
     "swapaxes_": conversion.RESHAPED["transpose_"], "swapdims_": conversion.RESHAPED["transpose_"],
     "multiply_": in_place(arithmetic.mul), "subtract_": in_place(arithmetic.sub),
     "divide_": in_place(arithmetic.div), "true_divide_": in_place(arithmetic.div),
@@ -257,7 +287,8 @@ _BINARY: dict[str, Any] = {
 
 
 def _announce() -> None:
-    """Put the table on the class."""
+    """Put the table on the class, and the constructors where the ground can find them."""
+    known.legacy, known.tensor_from = creation.legacy, creation.as_tensor
     for family, (plain, in_place_too) in METHODS.items():
         for name in plain.split():
             setattr(Tensor, name, getattr(family, name))

@@ -15,7 +15,7 @@ from ._core.kinds import known
 from ._core.record import Op
 from ._core.size import Size, contiguous_format, layout, strided
 from ._core.tape import ASK, Handle, Node, Port, TensorBase, extra_of, make, ndarray
-from ._ops import casts, indexing, views as view_ops
+from ._ops import casts, indexing, words as _words, views as view_ops
 from ._printing import tensor_repr
 
 _array_of = TensorBase.__dict__["array"]
@@ -459,4 +459,4 @@ def _converted(made: Any, cls: type) -> Any:
 
 Tensor.__module__ = "torch"
 known.tensor = Tensor
-__all__ = ["CPU", "META_WORDS", "NUMPY", "Op", "Tensor", "contiguous_format"]
+__all__ = ["CPU", "_words", "META_WORDS", "NUMPY", "Op", "Tensor", "contiguous_format"]

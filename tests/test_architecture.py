@@ -36,7 +36,7 @@ LAYERS = {
     "_ops/": 4,
     "_tensor.py": 5,
     "_printing.py": 5,
-    "_creation.py": 6,
+    "_creation/": 6,
     "_engine/": 6,
     "_files/": 6,
     "autograd/": 6,

@@ -230,6 +230,11 @@ def _cast(x: Any, dtype: Any) -> tuple:
     return x.shape, dtypes.carrier(dtype)
 
 
+def _factored(x: Any) -> tuple:
+    """A decomposition as large as its matrices, and what it says about each of them."""
+    return (x.shape, x.dtype), (x.shape[:-2], np.dtype("int32"))
+
+
 def _unstrided(g: Any, x: Any, *_: Any) -> tuple:
     return x.shape, g.dtype
 
@@ -245,7 +250,7 @@ MADE: dict[str, Callable] = dict(
     write_strided=_same, cumulative_sum=_scan, cumulative_prod=_scan, cumulative_max=_pair,
     cumulative_min=_pair, concat=_concat, pad=_pad, take=_take, conv=_conv, conv_input=_shaped,
     conv_weight=_shaped, unwindows=_unwindows, full=_full, arange=_arange, bits=_bits,
-    astype=_cast, unstrided=_unstrided, cholesky=_same, inv=_same,
+    astype=_cast, unstrided=_unstrided, cholesky=_factored, inv=_factored,
     argsort=lambda x, *_, **__: (x.shape, dtypes.I64),
     take_along_axis=lambda x, indices, axis: (indices.shape, x.dtype),
     bitcast=lambda x, dtype: (x.shape, dtypes.carrier(dtype)),

@@ -12,8 +12,8 @@ import numpy as np
 
 from . import dtypes
 from .box_muller import fill as normal_blocks
-from .rng import Generator
 from .fused import fused32, fused64, rounded
+from .rng import Generator
 
 _BITS24, _BITS53 = np.uint32(2**24 - 1), np.uint64(2**53 - 1)
 _LONG = 1000  # from here on a permutation is shuffled without a loop

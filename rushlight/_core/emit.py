@@ -70,6 +70,9 @@ def single_word(op: Op) -> Any:
     return None
 
 
+_LOCALS = {"z", "t", "c", "a", "d", "k", "node", "plan", "needed", "out"}  # of the written function
+
+
 class Writer:
     """Writes one op's function: lines of source, and the names they refer to."""
 
@@ -85,6 +88,9 @@ class Writer:
             "number": number, "n32": _tables[dtypes.F32].get, "n64": _tables[dtypes.F64].get,
             "i64": _tables[dtypes.I64].get,
         }  # fmt: skip
+        taken = _LOCALS | set(self.scope)
+        if clash := taken & {*op.arrays, *op.params}:
+            raise TypeError(f"op {op.name}: arguments may not be called {sorted(clash)}")
         params = "".join(f"{p!r}: {p}, " for p in op.params)
         arrays = "".join(f"{n}, " for n in op.arrays)
         self.slow = f"return general(({arrays}), {{{params}}}, out)"
@@ -206,7 +212,10 @@ class Writer:
         lines += self._unless(tests)
         lines += self._try(self._call([f"{n}_a" for n in op.arrays]))
         if op.kind == "view":
-            params = "".join(f"{p!r}: {p}, " for p in op.params)
+            taken = _LOCALS | set(self.scope)
+        if clash := taken & {*op.arrays, *op.params}:
+            raise TypeError(f"op {op.name}: arguments may not be called {sorted(clash)}")
+        params = "".join(f"{p!r}: {p}, " for p in op.params)
             lines += self._create(
                 f"({first}, op, {{{params}}}, {first}.version[0]) if z is {first}_a or z.base is {first}_a "
                 f"or (z.base is not None and z.base is {first}_a.base) or shares(z, {first}_a) else None"

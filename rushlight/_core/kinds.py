@@ -13,6 +13,7 @@ class Known:
     """What the layers above have announced."""
 
     numpy: Any = None  # the namespace of ndarrays
+    differentiable: Any = None  # the namespace of tensors, defined below
     meta: Any = None  # the namespace of arrays without values
     tensor: Any = None  # the Tensor class
     parameter: Any = None  # the Parameter class
@@ -37,6 +38,7 @@ class Differentiable:
 
 
 DIFFERENTIABLE = Differentiable()
+known.differentiable = DIFFERENTIABLE
 
 
 def speak(**words: Any) -> None:

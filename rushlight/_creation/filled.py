@@ -42,7 +42,7 @@ def filling(value: Any, kind: Any) -> Callable[[tuple, Any], np.ndarray]:
     """fill(shape, carrier) for a number, converted as PyTorch converts scalars."""
     cell = np.asarray(value)
     if kind.category == 1:
-        check_range(cell, kind, _C_NAMES.get(kind.name, kind.name))
+        check_range(cell, kind, str(_C_NAMES.get(kind.name, kind.name)))
     elif kind.category < 3 and cell.dtype.kind == "c" and cell.imag != 0:
         raise RuntimeError(f"value cannot be converted to type {kind.name} without overflow")
     if kind in dtypes.HALVES and cell.dtype.kind in "fiu":
@@ -229,7 +229,7 @@ def like(
             f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
         )
     check_options(layout, pin_memory)
-    array = getattr(input, "array", None)
+    array: Any = getattr(input, "array", None)
     asked = None if dtype is None else dtype_of(name, dtype)
     if array.__class__ is not np.ndarray and device is None:
         made = filled_like(input, value=value, dtype=asked)

@@ -49,7 +49,11 @@ def arange(
 
 def _bounds(name: str, given: tuple, named: dict) -> tuple:
     """(start, end, step) from the forms f(end), f(start, end), f(start, end, step)."""
-    names = ("end",) if len(given) == 1 and not {"end", "start"} & set(named) else ("start", "end", "step")
+    names = (
+        ("end",)
+        if len(given) == 1 and not {"end", "start"} & set(named)
+        else ("start", "end", "step")
+    )
     if not given and "start" not in named:
         names = ("end", "step")
     found = {"start": 0, "step": 1, **dict(zip(names, given)), **named}
@@ -90,7 +94,7 @@ def _short(value: Any) -> str:
 def _sequence(start: Any, step: Any, count: int, kind: Any) -> np.ndarray:
     if kind.category == 1:
         first, gap = int(start), int(step)
-        made = np.arange(first, first + gap * count, gap, np.int64) if gap else np.full(count, first)
+        made = first + gap * np.arange(count, dtype=np.int64)
         return dtypes.cast(made, kind)
     return steps(float(start), float(step), count, kind)
 
@@ -108,9 +112,9 @@ def range(
 ) -> Any:
     """Like `arange` with the end included; deprecated in favour of `arange`."""
     warnings.warn(
-        "torch.range is deprecated and will be removed in a future release because its behavior is "
-        "inconsistent with Python's range builtin. Instead, use torch.arange, which produces values "
-        "in [start, end).",
+        "torch.range is deprecated and will be removed in a future release because its behavior "
+        "is inconsistent with Python's range builtin. Instead, use torch.arange, which produces "
+        "values in [start, end).",
         UserWarning,
         stacklevel=2,
     )
@@ -171,7 +175,9 @@ def logspace(
 
 def _powers(base: Any, first: Any, last: Any, count: int, kind: Any) -> np.ndarray:
     if kind.category == 3:
-        return dtypes.cast(np.power(complex(base), spaced(first, last, count, dtypes.complex128)), kind)
+        return dtypes.cast(
+            np.power(complex(base), spaced(first, last, count, dtypes.complex128)), kind
+        )
     inner = dtypes.float32 if kind is dtypes.float32 else dtypes.float64
     exponents = dtypes.cast(spaced(first, last, count, inner), dtypes.float64)
     with np.errstate(all="ignore"):

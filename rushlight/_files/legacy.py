@@ -141,7 +141,7 @@ def read_tar(source: Source, limits: Limits | None = None, encoding: str = "utf-
     found = Checkpoint(None, "torch tar", source.where, source=source)
     members = {
         name: _Reader(data, f"{source.where}, member {name}", found, limits or Limits(), encoding)
-        for name, data in _members(source).items()
+        for name, data in members(source).items()
     }
     objects = _tar_storages(members["storages"], found)
     _tar_tensors(members["tensors"], objects)
@@ -158,7 +158,7 @@ def read_tar(source: Source, limits: Limits | None = None, encoding: str = "utf-
     return found
 
 
-def _members(source: Source) -> dict[str, memoryview]:
+def members(source: Source) -> dict[str, memoryview]:
     """The three members; nothing is unpacked to disk."""
     data = source.all()
     found: dict[str, memoryview] = {}

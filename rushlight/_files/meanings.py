@@ -244,8 +244,11 @@ def _blank(dtype: str) -> Meaning:
 
 def _pairs(u: Any, args: tuple, make: Callable[[], Any], what: str) -> Any:
     """A dict from nothing, from a dict, or from a list of pairs (Python 2)."""
-    _arity(args, 0, 1, what)
     made = make()
+    u.charge(200)
+    if not args:
+        return made
+    _arity(args, 0, 1, what)
     items: list = []
     for source in args:
         if isinstance(source, dict):
@@ -256,7 +259,7 @@ def _pairs(u: Any, args: tuple, make: Callable[[], Any], what: str) -> Any:
             items += [part for pair in source for part in pair]
         else:
             raise Refused(f"{what} is made from a {type(source).__name__}")
-    u.charge(200 + 16 * len(items))
+    u.charge(16 * len(items))
     u.set_items(made, items)
     return made
 

@@ -65,11 +65,10 @@ class Limits:
         ratio: how many times larger than the file its compressed records may become.
         inflated: bytes of inflated records that are always allowed.
         directory: bytes of a zip directory or a safetensors header.
-        stand_ins: bytes that may be allocated for views whose elements repeat.
     """
 
-    objects: int = 128 << 20
-    growth: int = 24
+    objects: int = 96 << 20
+    growth: int = 20
     depth: int = 1000
     ratio: int = 100
     inflated: int = 64 << 20

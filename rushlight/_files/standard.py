@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .records import Opaque
+from .meanings import MEANINGS, allowed
+from .records import Global, Opaque
 
 unknown = object()  # what a function here returns when the arguments are not what it expects
 _CODE = re.compile(r"(b1|[iu][1248]|f[248]|c(8|16)|S\d{1,6}|U\d{1,6})")
@@ -129,3 +130,15 @@ for _home in ("numpy.core", "numpy._core"):
     STANDARD[f"{_home}.multiarray._reconstruct"] = _ndarray
     STANDARD[f"{_home}.multiarray.scalar"] = _scalar
     STANDARD[f"{_home}.numeric._frombuffer"] = _frombuffer
+
+_INERT = {"numpy.ndarray", "builtins.object"}
+_RECORDS = ("torch.nn.modules.", "torch.distributed.checkpoint.metadata.", "torch.distributed.checkpoint.filesystem.")
+
+
+def harmless(name: Global, how: str = "import") -> bool:
+    """Whether Python's own pickle would make only plain data or PyTorch's own records of a name."""
+    path = name.path
+    if allowed(name) or path in MEANINGS or path in STANDARD or path in _INERT:
+        return True
+    plain = path.replace("_", "").replace(".", "").isalnum()
+    return path.startswith(_RECORDS) and plain and (how != "call" or path.endswith("._MEM_FORMAT_ENCODING"))

@@ -38,6 +38,8 @@ class Unpickler:
         persistent: gives the object of a persistent id, from plain data.
         where: the file and record, for messages.
         encoding: of the 8-bit strings that Python 2 wrote ("bytes" keeps them).
+        names, called: where to note names that are mentioned, and asked to be called.
+        meanings: the calls that mean plain data; any other becomes `Opaque`.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Unpickler:
         start: int = 0,
         names: dict[str, Global] | None = None,
         called: dict[str, str] | None = None,
+        meanings: dict[str, Any] = MEANINGS,
     ) -> None:
         self.data, self.pos, self.end = data, start, len(data)
         self.persistent, self.where, self.encoding = persistent, where, encoding
@@ -58,7 +61,7 @@ class Unpickler:
         self.stack: list = []
         self.marks: list[list] = []
         self.memo: dict[int, Any] = {}
-        self.protocol = 0
+        self.protocol, self.meanings = 0, meanings
         self.names: dict[str, Global] = {} if names is None else names
         self.called: dict[str, str] = {} if called is None else called
         self.budget = self.limits.objects + self.limits.growth * (self.end - start)
@@ -211,7 +214,7 @@ class Unpickler:
             raise Refused(f"arguments are a {type(args).__name__}, not a tuple")
         if isinstance(function, Global):
             self.called.setdefault(function.path, how)
-            meaning = MEANINGS.get(function.path)
+            meaning = self.meanings.get(function.path)
             if meaning is not None and not kwargs:
                 return meaning(self, args)
             made = Opaque(function.path, args, made=how)

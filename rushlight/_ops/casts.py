@@ -83,9 +83,9 @@ def _(m, g, source_shape):
 
 
 @op("move", node="CopySlices")
-def put(m, base, new, *, through, params):
-    """`base` with the part that the view `through(base, **params)` shows replaced by `new`."""
-    return through.put(m, base, new, **params)
+def put(m, base, value, *, through, params):
+    """`base` with the part that the view `through(base, **params)` shows replaced by `value`."""
+    return through.put(m, base, value, **params)
 
 
 @put.vjp("base")
@@ -93,7 +93,7 @@ def _(m, g, through, params):
     return through.put(m, g, m.zeros_like(through.body(m, g, **params)), **params)
 
 
-@put.vjp("new")
+@put.vjp("value")
 def _(m, g, through, params):
     return through.body(m, g, **params)
 

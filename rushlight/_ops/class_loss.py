@@ -47,10 +47,10 @@ def _weights(m: Any, valid: Any, index: Any, weight: Any, dtype: Any) -> Any:
 
 
 def _check_nll(m: Any, input: Any, target: Any, weight: Any) -> None:
-    if m.isdtype(target.dtype, "real floating") or target.dtype not in (m.int64, m.uint8):
+    if target.dtype != m.int64 and target.dtype != m.uint8:
         kind = dtypes.of(target.dtype).type_name
         raise RuntimeError(
-            f"expected scalar type Long but found {kind}; targets are class indices: convert them "
+            f"expected target dtype to be Long or Byte, but got {kind}; targets are class indices: convert them "
             "with target.long()"
         )
     if weight is not None and weight.shape != (input.shape[1],):
@@ -62,6 +62,10 @@ def _check_nll(m: Any, input: Any, target: Any, weight: Any) -> None:
 
 
 def _nll(m: Any, input: Any, target: Any, weight: Any, reduction: str, ignore_index: int) -> Any:
+    if len(input.shape) == 1:
+        row = m.reshape(input, (1, -1)), m.reshape(target, (1,))
+        made = _nll(m, *row, weight, reduction, ignore_index)
+        return m.reshape(made, target.shape if reduction == "none" else ())
     _check_nll(m, input, target, weight)
     valid, index = _chosen(m, target, input.shape[1], ignore_index)
     picked = -_flat(m, m.take_along_axis(input, _column(m, index), 1))
@@ -75,6 +79,10 @@ def _nll(m: Any, input: Any, target: Any, weight: Any, reduction: str, ignore_in
 def _nll_slope(
     m: Any, g: Any, shape: tuple, target: Any, weight: Any, reduction: str, ignore_index: int
 ) -> Any:
+    if len(shape) == 1:
+        g = m.reshape(g, (1,)) if reduction == "none" else g
+        row = _nll_slope(m, g, (1, *shape), m.reshape(target, (1,)), weight, reduction, ignore_index)
+        return m.reshape(row, shape)
     valid = target != ignore_index
     index = m.where(valid, target, 0)
     scale = _weights(m, valid, index, weight, g.dtype)
@@ -122,6 +130,17 @@ def _(draw: Any) -> Iterator:
 @nll_loss.errors
 def _(draw: Any) -> Iterator:
     yield (draw(4, 3), draw.ints(4, low=3, high=4)), {}, IndexError, "Target 3 is out of bounds."
+
+
+@op("pointwise", node="DivBackward1")
+def per_item(m: Any, input: Any, *, count: int = 1) -> Any:
+    """The input over a count that is not a tensor."""
+    return input / count
+
+
+@per_item.vjp("input")
+def _(m: Any, g: Any, count: int) -> Any:
+    return g / count
 
 
 def _rows(m: Any, x: Any) -> Any:

@@ -11,7 +11,15 @@ Sizes = tuple[int, ...]
 
 @op("same", node="ConvolutionBackward0", autocast="lower")
 def convolve(
-    m: Any, input: Any, weight: Any, bias: Any = None, *, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int = 1
+    m: Any,
+    input: Any,
+    weight: Any,
+    bias: Any = None,
+    *,
+    stride: Sizes = (1, 1),
+    padding: Sizes = (0, 0),
+    dilation: Sizes = (1, 1),
+    groups: int = 1,
 ) -> Any:
     """Cross-correlation of a batch (n, c, ...) with filters (o, c / groups, ...), plus a bias."""
     made = m.conv(input, weight, stride, padding, dilation, groups)
@@ -58,10 +66,10 @@ def convolve_transposed(
     weight: Any,
     bias: Any = None,
     *,
-    shape: Sizes,
-    stride: Sizes,
-    padding: Sizes,
-    dilation: Sizes,
+    shape: Sizes = (),
+    stride: Sizes = (1, 1),
+    padding: Sizes = (0, 0),
+    dilation: Sizes = (1, 1),
     groups: int = 1,
 ) -> Any:
     """The transpose of a convolution that takes `shape` to the input's: filters (c, o / groups, ...)."""
@@ -194,26 +202,29 @@ def _inner(padding: Sizes, sizes: Any) -> tuple:
 
 @op(None, node="Im2ColBackward0")
 def im2col(m: Any, input: Any, *, kernel_size: Sizes, dilation: Sizes, padding: Sizes, stride: Sizes) -> Any:
-    """(n, c, h, w) as (n, c * kernel, positions): the patches under a sliding kernel, as columns."""
-    n, c = input.shape[:2]
-    x = m.pad(input, _ends(4, padding), 0) if any(padding) else input
-    w = m.windows(x, kernel_size, stride, dilation)  # (n, c, rows, columns, kh, kw)
-    columns = m.permute_dims(w, (0, 1, 4, 5, 2, 3))
-    return m.reshape(columns, (n, c * kernel_size[0] * kernel_size[1], w.shape[2] * w.shape[3]))
+    """(..., c, h, w) as (..., c * kernel, positions): the patches under a sliding kernel, as columns."""
+    ndim = len(input.shape)
+    x = m.pad(input, _ends(ndim, padding), 0) if any(padding) else input
+    w = m.windows(x, kernel_size, stride, dilation)  # (..., c, rows, columns, kh, kw)
+    columns = m.permute_dims(w, (*range(ndim - 2), ndim, ndim + 1, ndim - 2, ndim - 1))
+    rows = input.shape[-3] * kernel_size[0] * kernel_size[1]
+    return m.reshape(columns, (*input.shape[:-3], rows, w.shape[-4] * w.shape[-3]))
 
 
 @op(None, node="Col2ImBackward0")
 def col2im(
     m: Any, input: Any, *, output_size: Sizes, kernel_size: Sizes, dilation: Sizes, padding: Sizes, stride: Sizes
 ) -> Any:
-    """(n, c * kernel, positions) as (n, c, *output_size): patches put back, overlaps added."""
-    n, c = input.shape[0], input.shape[1] // (kernel_size[0] * kernel_size[1])
+    """(..., c * kernel, positions) as (..., c, *output_size): patches put back, overlaps added."""
+    lead = (*input.shape[:-2], input.shape[-2] // (kernel_size[0] * kernel_size[1]))
     padded = tuple(s + 2 * p for s, p in zip(output_size, padding))
     out = tuple(
         (s - d * (k - 1) - 1) // t + 1 for s, k, t, d in zip(padded, kernel_size, stride, dilation)
     )
-    w = m.permute_dims(m.reshape(input, (n, c, *kernel_size, *out)), (0, 1, 4, 5, 2, 3))
-    made = m.unwindows(w, (n, c, *padded), stride, dilation)
+    n = len(lead)
+    w = m.reshape(input, (*lead, *kernel_size, *out))
+    w = m.permute_dims(w, (*range(n), n + 2, n + 3, n, n + 1))  # (..., c, rows, columns, kh, kw)
+    made = m.unwindows(w, (*lead, *padded), stride, dilation)
     return m.index(made, _inner(padding, output_size)) if any(padding) else made
 
 
@@ -222,7 +233,7 @@ def _(
     m: Any, g: Any, input_shape: tuple, kernel_size: Any, dilation: Any, padding: Any, stride: Any
 ) -> Any:
     return col2im.op.body(
-        m, g, output_size=input_shape[2:], kernel_size=kernel_size, dilation=dilation, padding=padding, stride=stride
+        m, g, output_size=input_shape[-2:], kernel_size=kernel_size, dilation=dilation, padding=padding, stride=stride
     )
 
 

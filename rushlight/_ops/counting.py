@@ -35,7 +35,7 @@ def bincount(m: Any, input: Any, weights: Any = None, *, minlength: int = 0) -> 
 @bincount.samples
 def _(draw: Any) -> Iterator:
     yield (draw.ints(20, low=0, high=6),), {}
-    yield (draw.ints(20, low=0, high=6), draw(20)), {"minlength": 9}
+    yield (draw.ints(20, low=0, high=6), draw.ints(20, low=0, high=9)), {"minlength": 9}
 
 
 @bincount.errors
@@ -210,7 +210,7 @@ def _(draw: Any) -> Iterator:
     yield (draw.ints(9, low=0, high=4),), {"return_inverse": True, "return_counts": True}
     yield (draw.ints(5, 2, low=0, high=2),), {"return_inverse": True, "return_counts": True, "dim": 0}
     yield (draw.ints(2, 5, low=0, high=2),), {"return_counts": True, "dim": 1}
-    yield (draw(0),), {}
+    yield (draw.ints(0),), {}
 
 
 @unique.errors

@@ -109,7 +109,7 @@ def embedding_bag_sum(
     offsets: Any,
     per_sample_weights: Any = None,
     *,
-    bags: int,
+    bags: int = 1,
     mean: bool = False,
     scale_grad_by_freq: bool = False,
     padding_idx: int = -1,

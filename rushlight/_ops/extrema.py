@@ -7,7 +7,7 @@ from .._core import dtypes
 from .._core.errors import dim_of
 from .._core.kinds import DIFFERENTIABLE, speak
 from .._core.op import composite, op
-from .dims import Dims, axes_of, drop, keep, spread
+from .dims import Dims, axes_of, drop, keep
 
 
 def refuse_complex(m: Any, x: Any, kernel: str) -> None:

@@ -8,7 +8,7 @@ from .._core.kinds import DIFFERENTIABLE, speak
 from .._core.op import composite, op
 from .._core.record import named_result
 from .linalg import definite, linalg_solve_triangular, refuse_failed
-from .products import adjoint
+from .products import adjoint_of
 from .triangles import (
     check_matrices,
     columns,
@@ -30,26 +30,26 @@ def linalg_cholesky_ex(m: Any, A: Any, *, upper: bool = False, check_errors: Any
     """Lower triangular L with A = L L^H (or the upper L^H), and per matrix 0 or the bad minor's order."""
     name = check_errors if isinstance(check_errors, str) else "linalg.cholesky_ex"
     check_matrices(m, A, name)
-    factor, info = m.cholesky(adjoint(m, A) if upper else A)
+    factor, info = m.cholesky(adjoint_of(m, A) if upper else A)
     if check_errors:
         sentence = (
             "The factorization could not be completed because the input is not positive-definite (the "
             "leading minor of order {k} is not positive-definite)."
         )
         refuse_failed(m, info, name, sentence)
-    return (adjoint(m, factor) if upper else factor), info
+    return (adjoint_of(m, factor) if upper else factor), info
 
 
 @linalg_cholesky_ex.vjp("A")
 def _(m: Any, g: tuple, out: tuple, upper: bool) -> Any:
-    factor, gl = (adjoint(m, out[0]), adjoint(m, g[0])) if upper else (out[0], g[0])
-    inner = lower(m, m.matmul(adjoint(m, factor), gl))
-    inner = (inner + adjoint(m, lower(m, inner, -1))) / 2
-    return over_triangle(m, m.triangular_solve(adjoint(m, factor), inner, True), factor, False)
+    factor, gl = (adjoint_of(m, out[0]), adjoint_of(m, g[0])) if upper else (out[0], g[0])
+    inner = lower(m, m.matmul(adjoint_of(m, factor), gl))
+    inner = (inner + adjoint_of(m, lower(m, inner, -1))) / 2
+    return over_triangle(m, m.triangular_solve(adjoint_of(m, factor), inner, True), factor, False)
 
 
 @composite
-def cholesky(A: Any, *, upper: bool = False) -> Any:
+def linalg_cholesky(A: Any, *, upper: bool = False) -> Any:
     """Lower triangular L with A = L L^H, for positive-definite A; with upper=True its adjoint.
 
     Raises:
@@ -58,19 +58,30 @@ def cholesky(A: Any, *, upper: bool = False) -> Any:
     return linalg_cholesky_ex(A, upper, "linalg.cholesky")[0]
 
 
-@cholesky.samples
+@linalg_cholesky.samples
 @linalg_cholesky_ex.samples
 def _(draw: Any) -> Iterator:
     yield (definite(draw, 3),), {}
     yield (definite(draw, 2, 3),), {"upper": True}
 
 
-@cholesky.errors
+@linalg_cholesky.errors
 def _(draw: Any) -> Iterator:
     yield (draw(2, 2) * 0,), {}, LinAlgError, (
         "linalg.cholesky: The factorization could not be completed because the input is not "
         "positive-definite (the leading minor of order 1 is not positive-definite)."
     )
+
+
+@composite
+def cholesky(input: Any, upper: bool = False) -> Any:
+    """The older name of `torch.linalg.cholesky`."""
+    return linalg_cholesky(input, upper=upper)
+
+
+@cholesky.samples
+def _(draw: Any) -> Iterator:
+    yield (definite(draw, 3),), {}
 
 
 @composite
@@ -82,8 +93,8 @@ def cholesky_solve(input: Any, L: Any, upper: bool = False) -> Any:
 
 @cholesky_solve.samples
 def _(draw: Any) -> Iterator:
-    yield (draw(3, 2), cholesky(definite(draw, 3))), {}
-    yield (draw(3, 2), cholesky(definite(draw, 3), upper=True)), {"upper": True}
+    yield (draw(3, 2), linalg_cholesky(definite(draw, 3))), {}
+    yield (draw(3, 2), linalg_cholesky(definite(draw, 3), upper=True)), {"upper": True}
 
 
 @composite
@@ -95,7 +106,7 @@ def cholesky_inverse(L: Any, upper: bool = False) -> Any:
 
 @cholesky_inverse.samples
 def _(draw: Any) -> Iterator:
-    yield (cholesky(definite(draw, 3)),), {}
+    yield (linalg_cholesky(definite(draw, 3)),), {}
 
 
 # -- LU
@@ -133,15 +144,15 @@ def _(m: Any, g: tuple, out: tuple, order: Any) -> Any:
     rest = None
     if cols > n:  # U = [U1 U2] and P A = L [U1 U2]
         key = (..., slice(None), slice(n, None))
-        rest = m.triangular_solve(adjoint(m, L), m.index(g, key), True, True)
-        gl = gl - lower(m, m.matmul(rest, adjoint(m, m.index(packed, key))), -1)
+        rest = m.triangular_solve(adjoint_of(m, L), m.index(g, key), True, True)
+        gl = gl - lower(m, m.matmul(rest, adjoint_of(m, m.index(packed, key))), -1)
     if rows > n:  # L = [L1; L2] and P A = [L1; L2] U
         key = (..., slice(n, None), slice(None))
         low = m.index(packed, key)
-        rest = over_triangle(m, m.index(g, key), adjoint(m, U), False)
-        gu = gu - upper(m, m.matmul(adjoint(m, low), rest))
-    inner = lower(m, m.matmul(adjoint(m, L), gl), -1) + upper(m, m.matmul(gu, adjoint(m, U)))
-    made = over_triangle(m, m.triangular_solve(adjoint(m, L), inner, True, True), adjoint(m, U), False)
+        rest = over_triangle(m, m.index(g, key), adjoint_of(m, U), False)
+        gu = gu - upper(m, m.matmul(adjoint_of(m, low), rest))
+    inner = lower(m, m.matmul(adjoint_of(m, L), gl), -1) + upper(m, m.matmul(gu, adjoint_of(m, U)))
+    made = over_triangle(m, m.triangular_solve(adjoint_of(m, L), inner, True, True), adjoint_of(m, U), False)
     if rest is not None:
         made = m.concat([made, rest], axis=-1 if cols > n else -2)
     return _unordered(m, made, order)
@@ -160,7 +171,7 @@ Unpacked = named_result("lu_unpack", ("P", "L", "U"))
 
 
 @composite
-def lu_factor(A: Any, *, pivot: bool = True) -> Any:
+def linalg_lu_factor(A: Any, *, pivot: bool = True) -> Any:
     """L and U packed in one matrix, and the row swapped with each row (counted from 1)."""
     packed, pivots, info = linalg_lu_factor_ex(A, pivot)
 
@@ -176,13 +187,13 @@ def lu_factor(A: Any, *, pivot: bool = True) -> Any:
     return LUFactor(packed, pivots)
 
 
-@lu_factor.samples
+@linalg_lu_factor.samples
 def _(draw: Any) -> Iterator:
     yield (draw(3, 3),), {}
     yield (draw(2, 4, 3),), {}
 
 
-@lu_factor.errors
+@linalg_lu_factor.errors
 def _(draw: Any) -> Iterator:
     yield (draw(2, 2) * 0,), {}, RuntimeError, "torch.linalg.lu_factor: U[1,1] is zero"
 
@@ -205,16 +216,29 @@ def _parts(packed: Any, pivots: Any) -> tuple[Any, Any, Any]:
 
 
 @composite
-def lu(A: Any, *, pivot: bool = True) -> Any:
+def linalg_lu(A: Any, *, pivot: bool = True) -> Any:
     """P, L, U with A = P L U, P a permutation."""
     packed, pivots, _ = linalg_lu_factor_ex(A, pivot)
     return LU(*_parts(packed, pivots))
 
 
-@lu.samples
+@linalg_lu.samples
 def _(draw: Any) -> Iterator:
     yield (draw(3, 3),), {}
     yield (draw(2, 3, 4),), {}
+
+
+@composite
+def lu(A: Any, pivot: bool = True, get_infos: bool = False) -> tuple:
+    """The older name of `torch.linalg.lu_factor`: packed L and U, pivots and, if asked for, infos."""
+    packed, pivots, info = linalg_lu_factor_ex(A, pivot)
+    return (packed, pivots, info) if get_infos else (packed, pivots)
+
+
+@lu.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 3),), {}
+    yield (draw(2, 4, 3),), {"get_infos": True}
 
 
 @composite
@@ -227,7 +251,7 @@ def lu_unpack(LU_data: Any, LU_pivots: Any, unpack_data: bool = True, unpack_piv
 
 @lu_unpack.samples
 def _(draw: Any) -> Iterator:
-    yield tuple(lu_factor(draw(3, 3))), {}
+    yield tuple(linalg_lu_factor(draw(3, 3))), {}
 
 
 @composite
@@ -245,9 +269,9 @@ def linalg_lu_solve(LU: Any, pivots: Any, B: Any, *, left: bool = True, adjoint:
 
 @linalg_lu_solve.samples
 def _(draw: Any) -> Iterator:
-    yield (*lu_factor(draw(3, 3)), draw(3, 2)), {}
-    yield (*lu_factor(draw(3, 3)), draw(3, 2)), {"adjoint": True}
-    yield (*lu_factor(draw(3, 3)), draw(2, 3)), {"left": False}
+    yield (*linalg_lu_factor(draw(3, 3)), draw(3, 2)), {}
+    yield (*linalg_lu_factor(draw(3, 3)), draw(3, 2)), {"adjoint": True}
+    yield (*linalg_lu_factor(draw(3, 3)), draw(2, 3)), {"left": False}
 
 
 @composite
@@ -258,7 +282,7 @@ def lu_solve(input: Any, LU_data: Any, LU_pivots: Any) -> Any:
 
 @lu_solve.samples
 def _(draw: Any) -> Iterator:
-    yield (draw(3, 2), *lu_factor(draw(3, 3))), {}
+    yield (draw(3, 2), *linalg_lu_factor(draw(3, 3))), {}
 
 
 # -- QR
@@ -306,23 +330,23 @@ def _(m: Any, g: tuple, out: tuple, mode: str) -> Any:
         return m.concat([_qr_gradient(m, gq, None, Q, m.index(R, first)),
                          m.zeros_like(m.index(R, second))], axis=-1)  # fmt: skip
     rest = m.matmul(Q, m.index(gr, second))
-    gq = gq + m.matmul(m.matmul(Q, m.index(R, second)), adjoint(m, m.index(gr, second)))
+    gq = gq + m.matmul(m.matmul(Q, m.index(R, second)), adjoint_of(m, m.index(gr, second)))
     made = _qr_gradient(m, gq, m.index(gr, first), Q, m.index(R, first))
     return m.concat([made, rest], axis=-1)
 
 
 def _qr_gradient(m: Any, gq: Any, gr: Any, Q: Any, R: Any) -> Any:
     """For R square: [gQ + Q copyltu(gR R^H - Q^H gQ)] R^-H (Walter and Lehmann 2018)."""
-    inner = None if gr is None else m.matmul(gr, adjoint(m, R))
+    inner = None if gr is None else m.matmul(gr, adjoint_of(m, R))
     if gq is not None:
-        turned = m.matmul(adjoint(m, Q), gq)
+        turned = m.matmul(adjoint_of(m, Q), gq)
         inner = -turned if inner is None else inner - turned
     inner = upper(m, inner)
     strict = upper(m, inner, 1)
     diagonal = inner - strict
-    inner = strict + adjoint(m, strict) + (diagonal + adjoint(m, diagonal)) / 2
+    inner = strict + adjoint_of(m, strict) + (diagonal + adjoint_of(m, diagonal)) / 2
     made = m.matmul(Q, inner)
-    return over_triangle(m, made if gq is None else gq + made, adjoint(m, R), False)
+    return over_triangle(m, made if gq is None else gq + made, adjoint_of(m, R), False)
 
 
 @linalg_qr.samples

@@ -6,8 +6,8 @@ from typing import Any
 from .._core.errors import LinAlgError
 from .._core.kinds import DIFFERENTIABLE, speak
 from .._core.op import composite, op
-from .products import adjoint
-from .triangles import check_matrices, columns, eye_like, is_complex, lower, over_triangle, upper
+from .products import adjoint_of
+from .triangles import check_matrices, columns, eye_like, holds_complex, lower, over_triangle, upper
 
 
 def refuse_failed(m: Any, info: Any, name: str, sentence: str) -> None:
@@ -47,12 +47,12 @@ def linalg_inv_ex(m: Any, A: Any, *, check_errors: Any = False) -> Any:
 
 @linalg_inv_ex.vjp("A")
 def _(m: Any, g: tuple, out: tuple) -> Any:
-    inverse = adjoint(m, out[0])
+    inverse = adjoint_of(m, out[0])
     return -m.matmul(m.matmul(inverse, g[0]), inverse)
 
 
 @composite
-def inv(A: Any) -> Any:
+def linalg_inv(A: Any) -> Any:
     """Inverses of square matrices.
 
     Raises:
@@ -61,14 +61,21 @@ def inv(A: Any) -> Any:
     return linalg_inv_ex(A, "linalg.inv")[0]
 
 
-@inv.samples
+@composite
+def inverse(input: Any) -> Any:
+    """Alias of `torch.linalg.inv`."""
+    return linalg_inv(input)
+
+
+@linalg_inv.samples
+@inverse.samples
 @linalg_inv_ex.samples
 def _(draw: Any) -> Iterator:
     yield (regular(draw, 3),), {}
     yield (regular(draw, 2, 3),), {}
 
 
-@inv.errors
+@linalg_inv.errors
 def _(draw: Any) -> Iterator:
     yield (draw(3, 4),), {}, RuntimeError, (
         "linalg.inv: A must be batches of square matrices, but they are 3 by 4 matrices"
@@ -147,7 +154,7 @@ def linalg_solve_ex(m: Any, A: Any, B: Any, *, left: bool = True, check_errors: 
 @linalg_solve_ex.vjp("B")
 def _(m: Any, g: tuple, A: Any, B_shape: tuple, left: bool) -> Any:
     vector = left and _is_vector(A, B_shape)
-    made = _solved(m, adjoint(m, A), columns(m, g[0]) if vector else g[0], left)[0]
+    made = _solved(m, adjoint_of(m, A), columns(m, g[0]) if vector else g[0], left)[0]
     return m.reshape(made, made.shape[:-1]) if vector else made
 
 
@@ -155,12 +162,12 @@ def _(m: Any, g: tuple, A: Any, B_shape: tuple, left: bool) -> Any:
 def _(m: Any, g: tuple, A: Any, B_shape: tuple, out: tuple, left: bool) -> Any:
     vector = left and _is_vector(A, B_shape)
     gb, x = (columns(m, g[0]), columns(m, out[0])) if vector else (g[0], out[0])
-    made = _solved(m, adjoint(m, A), gb, left)[0]
-    return -(m.matmul(made, adjoint(m, x)) if left else m.matmul(adjoint(m, x), made))
+    made = _solved(m, adjoint_of(m, A), gb, left)[0]
+    return -(m.matmul(made, adjoint_of(m, x)) if left else m.matmul(adjoint_of(m, x), made))
 
 
 @composite
-def solve(A: Any, B: Any, *, left: bool = True) -> Any:
+def linalg_solve(A: Any, B: Any, *, left: bool = True) -> Any:
     """X of A X = B for square A, or of X A = B with left=False.
 
     Raises:
@@ -169,7 +176,7 @@ def solve(A: Any, B: Any, *, left: bool = True) -> Any:
     return linalg_solve_ex(A, B, left, "torch.linalg.solve")[0]
 
 
-@solve.samples
+@linalg_solve.samples
 def _(draw: Any) -> Iterator:
     yield (regular(draw, 3), draw(3)), {}
     yield (regular(draw, 3), draw(3, 2)), {}
@@ -178,7 +185,7 @@ def _(draw: Any) -> Iterator:
     yield (regular(draw, 3), draw(2, 3)), {"left": False}
 
 
-@solve.errors
+@linalg_solve.errors
 def _(draw: Any) -> Iterator:
     yield (draw(2, 2) * 0, draw(2)), {}, LinAlgError, (
         "torch.linalg.solve: The solver failed because the input matrix is singular."
@@ -208,7 +215,7 @@ def _substituted(m: Any, a: Any, b: Any, is_upper: bool, left: bool, unit: bool)
 
 @linalg_solve_triangular.vjp("B")
 def _(m: Any, g: Any, A: Any, upper: bool, left: bool, unitriangular: bool) -> Any:
-    return _substituted(m, adjoint(m, A), g, not upper, left, unitriangular)
+    return _substituted(m, adjoint_of(m, A), g, not upper, left, unitriangular)
 
 
 _upper = upper
@@ -216,8 +223,8 @@ _upper = upper
 
 @linalg_solve_triangular.vjp("A")
 def _(m: Any, g: Any, A: Any, out: Any, upper: bool, left: bool, unitriangular: bool) -> Any:
-    made = _substituted(m, adjoint(m, A), g, not upper, left, unitriangular)
-    full = -(m.matmul(made, adjoint(m, out)) if left else m.matmul(adjoint(m, out), made))
+    made = _substituted(m, adjoint_of(m, A), g, not upper, left, unitriangular)
+    full = -(m.matmul(made, adjoint_of(m, out)) if left else m.matmul(adjoint_of(m, out), made))
     skip = 1 if unitriangular else 0
     return _upper(m, full, skip) if upper else lower(m, full, -skip)
 
@@ -260,7 +267,7 @@ def cofactors(m: Any, A: Any) -> Any:
 
 @cofactors.vjp("A")
 def _(m: Any, g: Any, A: Any, out: Any) -> Any:
-    # C = det(A) W with W = A^-T, so dC = <W, dA> C - C dA^T W; the adjoint of that map, conjugated
+    # C = det(A) W with W = A^-T, so dC = <W, dA> C - C dA^T W; the adjoint_of of that map, conjugated
     w = _flipped(m, m.inv(A)[0])
     g = m.conj(g)
     whole = m.sum(g * out, axis=(-2, -1), keepdims=True)
@@ -290,13 +297,13 @@ def linalg_slogdet(m: Any, A: Any) -> Any:
 @linalg_slogdet.vjp("A")
 def _(m: Any, g: tuple, A: Any, out: tuple) -> Any:
     factor = g[1]
-    if is_complex(m, A):
+    if holds_complex(m, A):
         zero = m.full(A.shape[:-2], 0, m.real(A).dtype)
         turn = zero if g[0] is None else m.imag(m.conj(g[0]) * out[0])
         factor = m.complex(zero if factor is None else factor, -turn)
     if factor is None:  # the sign of a real determinant does not move
         return m.zeros_like(A)
-    return m.reshape(factor, (*factor.shape, 1, 1)) * adjoint(m, m.inv(A)[0])
+    return m.reshape(factor, (*factor.shape, 1, 1)) * adjoint_of(m, m.inv(A)[0])
 
 
 @linalg_slogdet.samples
@@ -315,6 +322,9 @@ def logdet(input: Any) -> Any:
 @logdet.samples
 def _(draw: Any) -> Iterator:
     yield (definite(draw, 3),), {}
+
+
+det, slogdet = linalg_det, linalg_slogdet  # torch.det, torch.slogdet
 
 
 speak(

@@ -147,7 +147,7 @@ def check_tail(input: Any, normalized_shape: tuple, weight: Any, bias: Any) -> N
 
 @op("same", keeps=("mean", "rstd"), node="NativeLayerNormBackward0")
 def layer_norm_native(
-    m: Any, input: Any, weight: Any = None, bias: Any = None, *, normalized_shape: tuple, eps: float = 1e-5
+    m: Any, input: Any, weight: Any = None, bias: Any = None, *, normalized_shape: tuple = (), eps: float = 1e-5
 ) -> Any:
     """The input normalised over its last axes, then scaled and shifted."""
     check_tail(input, normalized_shape, weight, bias)
@@ -216,7 +216,7 @@ def _group_moments(m: Any, x: Any, eps: float) -> tuple:
 
 @op("same", keeps=("mean", "rstd"), node="NativeGroupNormBackward0")
 def group_norm_native(
-    m: Any, input: Any, weight: Any = None, bias: Any = None, *, num_groups: int, eps: float = 1e-5
+    m: Any, input: Any, weight: Any = None, bias: Any = None, *, num_groups: int = 1, eps: float = 1e-5
 ) -> Any:
     """The input normalised over each group of channels, then scaled and shifted per channel."""
     x, ndim = _grouped(m, input, num_groups), len(input.shape)

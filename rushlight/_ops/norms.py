@@ -6,12 +6,12 @@ from typing import Any
 
 from .._core import dtypes
 from .._core.errors import dim_of
-from .._arrays.numpy import NUMPY
+from .._core.kinds import DIFFERENTIABLE
 from .._core.op import composite, op
 from .dims import Dims, axes_of, keep, reduced_count
-from .linalg import inv
+from .linalg import linalg_inv_ex, regular
 from .magnitude import unit
-from .spectra import svdvals
+from .spectra import linalg_svdvals
 from .triangles import check_matrices
 
 Order = float | int | str | None
@@ -103,11 +103,11 @@ def _two_axes(A: Any, dim: Any) -> tuple[int, int]:
 
 
 @composite
-def matrix_norm(
+def linalg_matrix_norm(
     A: Any, ord: Order = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None
 ) -> Any:
     """Norms of matrices: "fro", "nuc", or the induced 1, inf and 2 norm (negative: the smallest)."""
-    check_matrices(NUMPY, A, "linalg.matrix_norm", square=False)
+    check_matrices(DIFFERENTIABLE, A, "linalg.matrix_norm", square=False)
     row, col = _two_axes(A, dim)
     if dtype is not None:
         A = A.to(dtype)
@@ -118,7 +118,7 @@ def matrix_norm(
         sums = linalg_vector_norm(A, 1, summed, True)
         made = sums.amax((over,), True) if ord > 0 else sums.amin((over,), True)
     elif ord in (2, -2, "nuc"):
-        S = svdvals(A.movedim((row, col), (-2, -1)))
+        S = linalg_svdvals(A.movedim((row, col), (-2, -1)))
         made = S.sum(-1) if ord == "nuc" else (S.amax(-1) if ord == 2 else S.amin(-1))
         if not keepdim:
             return made
@@ -130,7 +130,7 @@ def matrix_norm(
     return made if keepdim else made.squeeze((row, col))
 
 
-@matrix_norm.samples
+@linalg_matrix_norm.samples
 def _(draw: Any) -> Iterator:
     for ord in ("fro", "nuc", 1, -1, 2, -2, inf, -inf):
         yield (draw(3, 4), ord), {}
@@ -138,7 +138,7 @@ def _(draw: Any) -> Iterator:
     yield (draw(2, 3, 4), 2), {"dim": (0, 2)}
 
 
-@matrix_norm.errors
+@linalg_matrix_norm.errors
 def _(draw: Any) -> Iterator:
     yield (draw(3),), {}, RuntimeError, (
         "linalg.matrix_norm: The input tensor A must have at least 2 dimensions."
@@ -160,7 +160,7 @@ def linalg_norm(
             f"{A.ndim}D."
         )
     if isinstance(ord, str) or len(axes if axes is not None else A.shape) == 2:
-        return matrix_norm(A, ord, (-2, -1) if axes is None else axes, keepdim, dtype=dtype)
+        return linalg_matrix_norm(A, ord, (-2, -1) if axes is None else axes, keepdim, dtype=dtype)
     return linalg_vector_norm(A, ord, dim, keepdim, dtype)
 
 
@@ -186,7 +186,7 @@ def norm(
 ) -> Any:
     """Norm of all elements, or along `dim`; "nuc" sums the singular values of matrices."""
     if p == "nuc":
-        return matrix_norm(input, "nuc", (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
+        return linalg_matrix_norm(input, "nuc", (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
     order = 2.0 if p in ("fro", None) else p
     if isinstance(order, str):
         raise RuntimeError(f"only valid strings are 'fro' and 'nuc', found {p}")
@@ -202,19 +202,24 @@ def _(draw: Any) -> Iterator:
 
 
 @composite
-def cond(A: Any, p: Order = None) -> Any:
+def linalg_cond(A: Any, p: Order = None) -> Any:
     """Condition numbers: the largest singular value over the smallest, or norm(A, p) norm(A^-1, p)."""
     if p is None or p in (2, -2):
-        check_matrices(NUMPY, A, "linalg.cond", square=False)
-        S = svdvals(A)
+        check_matrices(DIFFERENTIABLE, A, "linalg.cond", square=False)
+        S = linalg_svdvals(A)
         first, end = S.select(-1, 0), S.select(-1, -1)
         return end / first if p == -2 else first / end
-    check_matrices(NUMPY, A, "linalg.cond")
-    try:
-        inverse = inv(A)
-    except RuntimeError:
-        return matrix_norm(A, p) * inf
-    return matrix_norm(A, p) * matrix_norm(inverse, p)
+    check_matrices(DIFFERENTIABLE, A, "linalg.cond")
+    inverse, info = linalg_inv_ex(A)
+    product = linalg_matrix_norm(A, p) * linalg_matrix_norm(inverse, p)
+    return DIFFERENTIABLE.where(info != 0, inf, product)
+
+
+@linalg_cond.samples
+def _(draw: Any) -> Iterator:
+    yield (regular(draw, 3),), {}
+    yield (regular(draw, 2, 3), 1), {}
+    yield (draw(2, 2) * 0, "fro"), {}
 
 
 # -- distances between rows

@@ -6,9 +6,9 @@ from typing import Any
 from .._core.kinds import DIFFERENTIABLE, speak
 from .._core.op import composite, op
 from .._core.record import named_result
-from .linalg import definite, inv, linalg_solve_ex, regular
-from .products import adjoint
-from .triangles import check_matrices, diagonal_of, eye_like, is_complex, on_diagonal, rows
+from .linalg import definite, linalg_inv, linalg_solve_ex, regular
+from .products import adjoint_of
+from .triangles import check_matrices, diagonal_of, eye_like, holds_complex, on_diagonal, rows
 
 
 def _gaps(m: Any, v: Any) -> Any:
@@ -54,24 +54,24 @@ def _(m: Any, g: tuple, out: tuple) -> Any:
         return m.matmul(U * rows(m, m.astype(gs, U.dtype)), Vh)
     column = m.reshape(S, (*S.shape, 1))
     gap = _gaps(m, S * S)
-    inner = m.astype(on_diagonal(m, gs), U.dtype) if gs is not None else m.zeros_like(m.matmul(Vh, adjoint(m, Vh)))
+    inner = m.astype(on_diagonal(m, gs), U.dtype) if gs is not None else m.zeros_like(m.matmul(Vh, adjoint_of(m, Vh)))
     if gu is not None:
-        turn = m.matmul(adjoint(m, U), gu)
-        turn = turn - adjoint(m, turn)
+        turn = m.matmul(adjoint_of(m, U), gu)
+        turn = turn - adjoint_of(m, turn)
         inner = inner + _off_diagonal(m, turn) / gap * rows(m, S)
-        if is_complex(m, U):
+        if holds_complex(m, U):
             inner = inner + eye_like(m, turn) * turn / (2 * column)
     if gvh is not None:
-        turn = m.matmul(Vh, adjoint(m, gvh))
-        turn = turn - adjoint(m, turn)
+        turn = m.matmul(Vh, adjoint_of(m, gvh))
+        turn = turn - adjoint_of(m, turn)
         inner = inner + column * (_off_diagonal(m, turn) / gap)
     made = m.matmul(m.matmul(U, inner), Vh)
     if gu is not None and U.shape[-2] > k:
         scaled = gu / rows(m, S)
-        made = made + m.matmul(scaled - m.matmul(U, m.matmul(adjoint(m, U), scaled)), Vh)
+        made = made + m.matmul(scaled - m.matmul(U, m.matmul(adjoint_of(m, U), scaled)), Vh)
     if gvh is not None and Vh.shape[-1] > k:
         scaled = gvh / column
-        made = made + m.matmul(U, scaled - m.matmul(m.matmul(scaled, adjoint(m, Vh)), Vh))
+        made = made + m.matmul(U, scaled - m.matmul(m.matmul(scaled, adjoint_of(m, Vh)), Vh))
     return made
 
 
@@ -83,12 +83,12 @@ def _(draw: Any) -> Iterator:
 
 
 @composite
-def svdvals(A: Any, *, driver: str | None = None) -> Any:
+def linalg_svdvals(A: Any, *, driver: str | None = None) -> Any:
     """Singular values of matrices, descending."""
     return linalg_svd(A, False)[1]
 
 
-@svdvals.samples
+@linalg_svdvals.samples
 def _(draw: Any) -> Iterator:
     yield (draw(3, 4),), {}
     yield (draw(2, 4, 3),), {}
@@ -99,7 +99,7 @@ SVD = named_result("svd", ("U", "S", "V"))
 
 @composite
 def svd(input: Any, some: bool = True, compute_uv: bool = True) -> tuple:
-    """U, S and V (not its adjoint) with input = U diag(S) V^H; `some=False` gives square U and V."""
+    """U, S and V (not its adjoint_of) with input = U diag(S) V^H; `some=False` gives square U and V."""
     U, S, Vh = linalg_svd(input, not some)
     if not compute_uv:
         return SVD(U.detach() * 0, S, Vh.mH.detach() * 0)
@@ -118,7 +118,7 @@ def linalg_eigh(m: Any, A: Any, *, UPLO: str = "L") -> Any:
     if UPLO.upper() not in ("L", "U"):
         raise RuntimeError(f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
     check_matrices(m, A, "linalg.eigh")
-    values, vectors = m.eigh(adjoint(m, A) if UPLO.upper() == "U" else A)
+    values, vectors = m.eigh(adjoint_of(m, A) if UPLO.upper() == "U" else A)
     return values, vectors
 
 
@@ -128,10 +128,10 @@ def _(m: Any, g: tuple, out: tuple) -> Any:
     gv, gl = g[1], g[0]
     inner = None if gl is None else m.astype(on_diagonal(m, gl), V.dtype)
     if gv is not None:
-        turn = m.matmul(adjoint(m, V), gv)
-        turn = _off_diagonal(m, turn - adjoint(m, turn)) / (2 * _gaps(m, values))
+        turn = m.matmul(adjoint_of(m, V), gv)
+        turn = _off_diagonal(m, turn - adjoint_of(m, turn)) / (2 * _gaps(m, values))
         inner = turn if inner is None else inner + turn
-    return m.matmul(m.matmul(V, inner), adjoint(m, V))
+    return m.matmul(m.matmul(V, inner), adjoint_of(m, V))
 
 
 @linalg_eigh.errors
@@ -143,12 +143,12 @@ def _(draw: Any) -> Iterator:
 
 
 @composite
-def eigvalsh(A: Any, UPLO: str = "L") -> Any:
+def linalg_eigvalsh(A: Any, UPLO: str = "L") -> Any:
     """Eigenvalues of Hermitian matrices, ascending."""
     return linalg_eigh(A, UPLO)[0]
 
 
-@eigvalsh.samples
+@linalg_eigvalsh.samples
 def _(draw: Any) -> Iterator:
     yield (definite(draw, 3),), {}
     yield (definite(draw, 2, 3),), {"UPLO": "U"}
@@ -169,7 +169,7 @@ def _(m: Any, g: tuple, out: tuple, A_dtype: Any) -> Any:
     # Boeddeker et al., On the computation of complex-valued gradients (2017); eigenvectors have norm 1
     values, V = out
     gl, gv = g
-    Vh = adjoint(m, V)
+    Vh = adjoint_of(m, V)
     inner = None if gl is None else on_diagonal(m, gl)
     if gv is not None:
         turn = m.matmul(Vh, gv)
@@ -189,12 +189,12 @@ def _(draw: Any) -> Iterator:
 
 
 @composite
-def eigvals(A: Any) -> Any:
+def linalg_eigvals(A: Any) -> Any:
     """Complex eigenvalues of square matrices."""
     return linalg_eig(A)[0]
 
 
-@eigvals.samples
+@linalg_eigvals.samples
 def _(draw: Any) -> Iterator:
     yield (draw(3, 3),), {}
 
@@ -225,16 +225,16 @@ def linalg_pinv(m: Any, A: Any, *, atol: Any = None, rtol: Any = None, hermitian
     U, S, Vh = m.svd(A, False)
     large = S > _cutoff(m, m.max(S, axis=-1, keepdims=True), A.shape, A.dtype, atol, rtol)
     inverse = m.where(large, 1 / m.where(large, S, 1), 0)
-    return m.matmul(adjoint(m, Vh) * rows(m, m.astype(inverse, A.dtype)), adjoint(m, U))
+    return m.matmul(adjoint_of(m, Vh) * rows(m, m.astype(inverse, A.dtype)), adjoint_of(m, U))
 
 
 @linalg_pinv.vjp("A")
 def _(m: Any, g: Any, A: Any, out: Any) -> Any:
     # Golub and Pereyra (1973)
-    gh, outh = adjoint(m, g), adjoint(m, out)
+    gh, outh = adjoint_of(m, g), adjoint_of(m, out)
     k = m.matmul(gh, out)
     kh = m.matmul(k, outh)
-    made = kh - adjoint(m, m.matmul(out, k)) - m.matmul(m.matmul(A, out), kh)
+    made = kh - adjoint_of(m, m.matmul(out, k)) - m.matmul(m.matmul(A, out), kh)
     return made + m.matmul(m.matmul(outh, out), gh - m.matmul(k, A))
 
 
@@ -257,7 +257,7 @@ def _(draw: Any) -> Iterator:
 
 
 @composite
-def matrix_rank(
+def linalg_matrix_rank(
     A: Any, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
 ) -> Any:
     """How many singular values are above max(atol, rtol * the largest)."""
@@ -271,14 +271,14 @@ def matrix_rank(
     return (S > cut).sum(-1)
 
 
-@matrix_rank.samples
+@linalg_matrix_rank.samples
 def _(draw: Any) -> Iterator:
     yield (draw(3, 4),), {}
     yield (draw(3, 1) @ draw(1, 4),), {}
 
 
 @composite
-def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = None) -> tuple:
+def linalg_lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = None) -> tuple:
     """Least squares solutions X of A X = B, with residuals, rank and singular values.
 
     Residuals are given where A has more rows than columns and full rank; singular values with
@@ -287,8 +287,8 @@ def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = No
     vector = B.ndim == 1 or tuple(B.shape) == tuple(A.shape[:-1])
     b = B.unsqueeze(-1) if vector else B
     solution = linalg_pinv(A, None, rcond) @ b
-    rank = matrix_rank(A, rtol=rcond)
-    S = svdvals(A.detach()) if driver in ("gelsd", "gelss") else A.detach().reshape(-1)[:0]
+    rank = linalg_matrix_rank(A, rtol=rcond)
+    S = linalg_svdvals(A.detach()) if driver in ("gelsd", "gelss") else A.detach().reshape(-1)[:0]
     rows, cols = A.shape[-2:]
     away = A @ solution - b
     residuals = A.detach().reshape(-1)[:0]
@@ -314,7 +314,7 @@ def linalg_matrix_exp(m: Any, A: Any) -> Any:
 def _(m: Any, g: Any, A: Any) -> Any:
     # exp of [[A^H, G], [0, A^H]] holds the derivative in its corner (Mathias 1996)
     n = A.shape[-1]
-    ah = adjoint(m, A)
+    ah = adjoint_of(m, A)
     top, bottom = m.concat([ah, g], axis=-1), m.concat([m.zeros_like(ah), ah], axis=-1)
     whole = m.matrix_exp(m.concat([top, bottom], axis=-2))
     return m.index(whole, (..., slice(0, n), slice(n, None)))
@@ -333,7 +333,7 @@ def matrix_power(A: Any, n: int) -> Any:
     if n == 0:
         return A * 0 + eye_like(DIFFERENTIABLE, A)
     if n < 0:
-        A, n = inv(A), -n
+        A, n = linalg_inv(A), -n
     made = None
     while n:
         if n & 1:
@@ -369,7 +369,7 @@ def linalg_householder_product(m: Any, A: Any, tau: Any) -> Any:
         one = m.full((*A.shape[:-2], 1, 1), 1, A.dtype)
         v = m.concat([head, one, below], axis=-2)
         scale = m.reshape(m.index(tau, (..., k)), (*A.shape[:-2], 1, 1))
-        made = made - scale * m.matmul(v, m.matmul(adjoint(m, v), made))
+        made = made - scale * m.matmul(v, m.matmul(adjoint_of(m, v), made))
     return m.index(made, (..., slice(0, cols)))
 
 
@@ -380,7 +380,7 @@ def _(draw: Any) -> Iterator:
 
 
 @composite
-def tensorinv(A: Any, ind: int = 2) -> Any:
+def linalg_tensorinv(A: Any, ind: int = 2) -> Any:
     """The inverse of A as a map between its first `ind` dimensions and the others."""
     if ind <= 0:
         raise RuntimeError(f"Expected a strictly positive integer for 'ind', got {ind}")
@@ -391,16 +391,16 @@ def tensorinv(A: Any, ind: int = 2) -> Any:
             "Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), "
             f"but got {q} != {p}"
         )
-    return inv(A.reshape(p, q)).reshape(right + left)
+    return linalg_inv(A.reshape(p, q)).reshape(right + left)
 
 
-@tensorinv.samples
+@linalg_tensorinv.samples
 def _(draw: Any) -> Iterator:
     yield (draw(6, 2, 3),), {"ind": 1}
 
 
 @composite
-def tensorsolve(A: Any, B: Any, dims: Any = None) -> Any:
+def linalg_tensorsolve(A: Any, B: Any, dims: Any = None) -> Any:
     """X with tensordot(A, X, X.ndim) = B."""
     if dims is not None:
         A = A.movedim(tuple(dims), tuple(range(A.ndim - len(dims), A.ndim)))
@@ -409,7 +409,7 @@ def tensorsolve(A: Any, B: Any, dims: Any = None) -> Any:
     return linalg_solve_ex(A.reshape(-1, n), B.reshape(-1), True, "torch.linalg.solve")[0].reshape(rest)
 
 
-@tensorsolve.samples
+@linalg_tensorsolve.samples
 def _(draw: Any) -> Iterator:
     yield (draw(2, 3, 6), draw(2, 3)), {}
 
@@ -419,6 +419,10 @@ def _count(sizes: tuple) -> int:
     for n in sizes:
         made *= n
     return made
+
+
+matrix_exp = linalg_matrix_exp  # torch.matrix_exp
+orgqr = linalg_householder_product  # torch.orgqr
 
 
 speak(

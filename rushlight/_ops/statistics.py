@@ -404,7 +404,7 @@ def _as_quantile(name: str, input: Any, q: Any) -> Any:
     return DIFFERENTIABLE.full((), q, input.dtype)
 
 
-@op(None, name="quantile")
+@op(None, name="quantile", node="SqueezeBackward4")
 def quantiles(
     m: Any, input: Any, q: Any, *, dim: int | None = None, keepdim: bool = False, interpolation: str = "linear"
 ) -> Any:
@@ -413,7 +413,7 @@ def quantiles(
     return _quantiles(m, input, q, dim, keepdim, interpolation, False)
 
 
-@op(None, name="nanquantile")
+@op(None, name="nanquantile", node="SqueezeBackward4")
 def nanquantiles(
     m: Any, input: Any, q: Any, *, dim: int | None = None, keepdim: bool = False, interpolation: str = "linear"
 ) -> Any:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from .._core import dtypes
-from .products import adjoint
+from .products import adjoint_of
 
 
 def _places(m: Any, x: Any) -> tuple[Any, Any]:
@@ -53,10 +53,10 @@ def rows(m: Any, v: Any) -> Any:
 
 def over_triangle(m: Any, x: Any, t: Any, upper: bool, unit: bool = False) -> Any:
     """x t^-1 for triangular `t`."""
-    return adjoint(m, m.triangular_solve(adjoint(m, t), adjoint(m, x), not upper, unit))
+    return adjoint_of(m, m.triangular_solve(adjoint_of(m, t), adjoint_of(m, x), not upper, unit))
 
 
-def is_complex(m: Any, x: Any) -> bool:
+def holds_complex(m: Any, x: Any) -> bool:
     """Whether an array holds complex numbers."""
     return m.isdtype(x.dtype, "complex floating")
 
@@ -72,7 +72,7 @@ def check_matrices(m: Any, x: Any, name: str, square: bool = True, letter: str =
             f"{name}: {letter} must be batches of square matrices, but they are {x.shape[-2]} by "
             f"{x.shape[-1]} matrices"
         )
-    if not m.isdtype(x.dtype, "real floating") and not is_complex(m, x):
+    if not m.isdtype(x.dtype, "real floating") and not holds_complex(m, x):
         raise RuntimeError(
             f"{name}: Expected a floating point or complex tensor as input. Got "
             f"{dtypes.of(x.dtype).type_name}; convert with .float()"

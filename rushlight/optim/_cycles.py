@@ -6,7 +6,12 @@ from functools import partial
 from typing import Any
 
 from ._schedule import (
-    LRScheduler, asked_by_step, check_optimizer, per_group, saved_callable, set_option,
+    LRScheduler,
+    asked_by_step,
+    check_optimizer,
+    per_group,
+    saved_callable,
+    set_option,
     warn_unless_in_step,
 )
 from .optimizer import Optimizer
@@ -59,11 +64,20 @@ class CyclicLR(_WithMomentum):
     """
 
     def __init__(
-        self, optimizer: Optimizer, base_lr: float | list[float], max_lr: float | list[float],
-        step_size_up: int = 2000, step_size_down: int | None = None, mode: str = "triangular",
-        gamma: float = 1.0, scale_fn: Callable[[float], float] | None = None,
-        scale_mode: str = "cycle", cycle_momentum: bool = True, base_momentum: float = 0.8,
-        max_momentum: float = 0.9, last_epoch: int = -1,
+        self,
+        optimizer: Optimizer,
+        base_lr: float | list[float],
+        max_lr: float | list[float],
+        step_size_up: int = 2000,
+        step_size_down: int | None = None,
+        mode: str = "triangular",
+        gamma: float = 1.0,
+        scale_fn: Callable[[float], float] | None = None,
+        scale_mode: str = "cycle",
+        cycle_momentum: bool = True,
+        base_momentum: float = 0.8,
+        max_momentum: float = 0.9,
+        last_epoch: int = -1,
     ) -> None:
         check_optimizer(optimizer)
         self.optimizer = optimizer
@@ -97,7 +111,8 @@ class CyclicLR(_WithMomentum):
             return
         self.scale_mode = "iterations" if self.mode == "exp_range" else "cycle"
         self._scale_fn_ref: Callable[[float], float] = {
-            "triangular": _full_height, "triangular2": _halved_height,
+            "triangular": _full_height,
+            "triangular2": _halved_height,
             "exp_range": partial(_fading_height, self.gamma),
         }[self.mode]
 
@@ -165,7 +180,11 @@ class CosineAnnealingWarmRestarts(LRScheduler):
     """
 
     def __init__(
-        self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0,
+        self,
+        optimizer: Optimizer,
+        T_0: int,
+        T_mult: int = 1,
+        eta_min: float = 0.0,
         last_epoch: int = -1,
     ) -> None:
         if T_0 <= 0 or not isinstance(T_0, int):
@@ -239,11 +258,20 @@ class OneCycleLR(_WithMomentum):
     """
 
     def __init__(
-        self, optimizer: Optimizer, max_lr: float | list[float], total_steps: int | None = None,
-        epochs: int | None = None, steps_per_epoch: int | None = None, pct_start: float = 0.3,
-        anneal_strategy: str = "cos", cycle_momentum: bool = True,
-        base_momentum: float | list[float] = 0.85, max_momentum: float | list[float] = 0.95,
-        div_factor: float = 25.0, final_div_factor: float = 1e4, three_phase: bool = False,
+        self,
+        optimizer: Optimizer,
+        max_lr: float | list[float],
+        total_steps: int | None = None,
+        epochs: int | None = None,
+        steps_per_epoch: int | None = None,
+        pct_start: float = 0.3,
+        anneal_strategy: str = "cos",
+        cycle_momentum: bool = True,
+        base_momentum: float | list[float] = 0.85,
+        max_momentum: float | list[float] = 0.95,
+        div_factor: float = 25.0,
+        final_div_factor: float = 1e4,
+        three_phase: bool = False,
         last_epoch: int = -1,
     ) -> None:
         check_optimizer(optimizer)
@@ -251,8 +279,9 @@ class OneCycleLR(_WithMomentum):
         self.total_steps = _total_steps(total_steps, epochs, steps_per_epoch)
         if pct_start < 0 or pct_start > 1 or not isinstance(pct_start, float):
             raise ValueError(f"Expected float between 0 and 1 pct_start, but got {pct_start}")
-        self._schedule_phases = _phases(float(pct_start * self.total_steps), self.total_steps,
-                                        three_phase)
+        self._schedule_phases = _phases(
+            float(pct_start * self.total_steps), self.total_steps, three_phase
+        )
         if anneal_strategy not in ("cos", "linear"):
             raise ValueError(
                 f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}"

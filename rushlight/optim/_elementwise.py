@@ -8,7 +8,8 @@ from numpy import ndarray
 
 from .._core import dtypes, modes
 from .._core.views import written
-from .._creation import tensor, zeros_like
+from .._creation.data import tensor
+from .._creation.filled import zeros_like
 from .._tensor import Tensor
 from ._update import run
 from .optimizer import Optimizer
@@ -138,8 +139,13 @@ class Elementwise(Optimizer):
                 if name not in self.scalars and kept is not None
             }
             changed = run(
-                self.rule, param, grad, moments, numbers,
-                maximize=maximize, differentiable=differentiable,
+                self.rule,
+                param,
+                grad,
+                moments,
+                numbers,
+                maximize=maximize,
+                differentiable=differentiable,
             )
             if differentiable:
                 state.update(changed)

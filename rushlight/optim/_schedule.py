@@ -15,9 +15,7 @@ EPOCH_DEPRECATION_WARNING = (
     "epoch is different from None, the closed form is used instead of the new chainable form, "
     "where available."
 )
-_SEE = (
-    "See more details at https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate"
-)
+_SEE = "See more details at https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate"
 
 
 def copied(value: Any) -> Any:
@@ -178,52 +176,12 @@ def warn_unless_in_step(scheduler: LRScheduler) -> None:
     """Point whoever calls `get_lr` to `get_last_lr`."""
     if not scheduler._get_lr_called_within_step:
         warnings.warn(
-            "To get the last learning rate computed by the scheduler, please use "
-            "`get_last_lr()`.",
+            "To get the last learning rate computed by the scheduler, please use `get_last_lr()`.",
             UserWarning,
             stacklevel=3,
         )
 
 
-def check_same_optimizer(owner: Any, schedulers: Any, optimizer: Optimizer, refused: type) -> None:
-    """Refuse schedules of another optimizer, and the kind whose step needs a measurement."""
-    name = type(owner).__name__
-    for index, scheduler in enumerate(schedulers):
-        if not hasattr(scheduler, "optimizer"):
-            raise TypeError(f"{name} at index {index} should have `optimizer` as its attribute.")
-        if isinstance(scheduler, refused):
-            raise ValueError(
-                f"{name} does not support `{refused.__name__}` scheduler as it requires "
-                "additional kwargs to be specified when calling `step`, but got one at index "
-                f"{index} in the given schedulers sequence."
-            )
-        if optimizer is not scheduler.optimizer:
-            raise ValueError(
-                f"{name} expects all schedulers to belong to the same optimizer, but got "
-                f"scheduler {type(scheduler).__name__} at index {index} has "
-                f"{scheduler.optimizer}, which is different from {type(optimizer).__name__}."
-            )
-
-
 def saved_callable(function: Any) -> dict[str, Any] | None:
     """The attributes of a callable object; None for a function, which is not saved."""
     return None if isinstance(function, types.FunctionType) else function.__dict__.copy()
-
-
-class Composite(LRScheduler):
-    """A schedule made of others, whose states are saved in a list."""
-
-    _schedulers: Any
-
-    def state_dict(self) -> dict[str, Any]:
-        """All attributes but the optimizer, each schedule as its own dict."""
-        state = {k: v for k, v in self.__dict__.items() if k not in ("optimizer", "_schedulers")}
-        state["_schedulers"] = [scheduler.state_dict() for scheduler in self._schedulers]
-        return state
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what `state_dict` gave."""
-        rest = {key: value for key, value in state_dict.items() if key != "_schedulers"}
-        self.__dict__.update(rest)
-        for scheduler, state in zip(self._schedulers, state_dict["_schedulers"], strict=True):
-            scheduler.load_state_dict(state)

@@ -227,8 +227,14 @@ def _raw(x: Any) -> Any:
 
 
 def run(
-    rule: Callable, param: Tensor, grad: Tensor, state: dict[str, Tensor], numbers: dict[str, Any],
-    *, maximize: bool, differentiable: bool,
+    rule: Callable,
+    param: Tensor,
+    grad: Tensor,
+    state: dict[str, Tensor],
+    numbers: dict[str, Any],
+    *,
+    maximize: bool,
+    differentiable: bool,
 ) -> dict[str, Tensor]:
     """Carry out `rule` on a parameter and its state.
 
@@ -274,8 +280,13 @@ def _run_in_place(
 
 
 def _run_on_values(
-    rule: Callable, param: Tensor, grad: Tensor, state: dict[str, Tensor], numbers: dict,
-    maximize: bool, differentiable: bool,
+    rule: Callable,
+    param: Tensor,
+    grad: Tensor,
+    state: dict[str, Tensor],
+    numbers: dict,
+    maximize: bool,
+    differentiable: bool,
 ) -> dict[str, Tensor]:
     target, kept = param, state
     is_complex = param.is_complex()

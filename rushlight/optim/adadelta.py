@@ -4,7 +4,15 @@ from typing import Any
 
 from .._tensor import Tensor
 from ._elementwise import (
-    Elementwise, check, check_lr, decayed, moments, number, penalty, scalar, tick,
+    Elementwise,
+    check,
+    check_lr,
+    decayed,
+    moments,
+    number,
+    penalty,
+    scalar,
+    tick,
 )
 from .optimizer import ParamsT
 
@@ -29,17 +37,31 @@ class Adadelta(Elementwise):
     filled = {"foreach": None, "maximize": False, "differentiable": False, "capturable": False}
 
     def __init__(
-        self, params: ParamsT, lr: float | Tensor = 1.0, rho: float = 0.9, eps: float = 1e-6,
-        weight_decay: float = 0, foreach: bool | None = None, *, capturable: bool = False,
-        maximize: bool = False, differentiable: bool = False,
+        self,
+        params: ParamsT,
+        lr: float | Tensor = 1.0,
+        rho: float = 0.9,
+        eps: float = 1e-6,
+        weight_decay: float = 0,
+        foreach: bool | None = None,
+        *,
+        capturable: bool = False,
+        maximize: bool = False,
+        differentiable: bool = False,
     ) -> None:
         check_lr(lr)
         check(0.0 <= rho <= 1.0, f"Invalid rho value: {rho}")
         check(eps >= 0.0, f"Invalid epsilon value: {eps}")
         check(weight_decay >= 0.0, f"Invalid weight_decay value: {weight_decay}")
         defaults = {
-            "lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay, "maximize": maximize,
-            "capturable": capturable, "foreach": foreach, "differentiable": differentiable,
+            "lr": lr,
+            "rho": rho,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "maximize": maximize,
+            "capturable": capturable,
+            "foreach": foreach,
+            "differentiable": differentiable,
         }
         super().__init__(params, defaults)
 
@@ -52,13 +74,21 @@ class Adadelta(Elementwise):
     ) -> dict[str, Any]:
         tick(state["step"])
         return {
-            "lr": number(group["lr"]), "rho": number(group["rho"]), "eps": group["eps"],
+            "lr": number(group["lr"]),
+            "rho": number(group["rho"]),
+            "eps": group["eps"],
             "weight_decay": penalty(group),
         }
 
     @staticmethod
     def rule(
-        param: Any, grad: Any, state: dict[str, Any], *, lr: Any, rho: float, eps: float,
+        param: Any,
+        grad: Any,
+        state: dict[str, Any],
+        *,
+        lr: Any,
+        rho: float,
+        eps: float,
         weight_decay: Any,
     ) -> None:
         """Both means move, that of the steps after the step was found."""

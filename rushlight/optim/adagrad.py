@@ -2,10 +2,18 @@
 
 from typing import Any
 
-from .._creation import full_like
+from .._creation.filled import full_like
 from .._tensor import Tensor
 from ._elementwise import (
-    Elementwise, check, check_flags, check_lr, decayed, number, penalty, scalar, tick,
+    Elementwise,
+    check,
+    check_flags,
+    check_lr,
+    decayed,
+    number,
+    penalty,
+    scalar,
+    tick,
 )
 from .optimizer import ParamsT
 
@@ -30,9 +38,17 @@ class Adagrad(Elementwise):
     filled = {"foreach": None, "maximize": False, "differentiable": False, "fused": None}
 
     def __init__(
-        self, params: ParamsT, lr: float | Tensor = 1e-2, lr_decay: float = 0,
-        weight_decay: float = 0, initial_accumulator_value: float = 0, eps: float = 1e-10,
-        foreach: bool | None = None, *, maximize: bool = False, differentiable: bool = False,
+        self,
+        params: ParamsT,
+        lr: float | Tensor = 1e-2,
+        lr_decay: float = 0,
+        weight_decay: float = 0,
+        initial_accumulator_value: float = 0,
+        eps: float = 1e-10,
+        foreach: bool | None = None,
+        *,
+        maximize: bool = False,
+        differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
         check_lr(lr)
@@ -44,9 +60,15 @@ class Adagrad(Elementwise):
         )
         check(eps >= 0.0, f"Invalid epsilon value: {eps}")
         defaults = {
-            "lr": lr, "lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay,
-            "initial_accumulator_value": initial_accumulator_value, "foreach": foreach,
-            "maximize": maximize, "differentiable": differentiable, "fused": fused,
+            "lr": lr,
+            "lr_decay": lr_decay,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "initial_accumulator_value": initial_accumulator_value,
+            "foreach": foreach,
+            "maximize": maximize,
+            "differentiable": differentiable,
+            "fused": fused,
         }
         super().__init__(params, defaults)
         check_flags(fused, foreach, differentiable)
@@ -68,7 +90,8 @@ class Adagrad(Elementwise):
         step = tick(state["step"])
         return {
             "lr": number(group["lr"]) / (1 + (step - 1) * group["lr_decay"]),
-            "eps": group["eps"], "weight_decay": penalty(group),
+            "eps": group["eps"],
+            "weight_decay": penalty(group),
         }
 
     @staticmethod

@@ -4,7 +4,16 @@ from typing import Any
 
 from .._tensor import Tensor
 from ._elementwise import (
-    Elementwise, check, check_flags, check_lr, decayed, moments, number, penalty, scalar, tick,
+    Elementwise,
+    check,
+    check_flags,
+    check_lr,
+    decayed,
+    moments,
+    number,
+    penalty,
+    scalar,
+    tick,
 )
 from .optimizer import ParamsT
 
@@ -32,16 +41,30 @@ class Adam(Elementwise):
     """
 
     filled = {
-        "amsgrad": False, "maximize": False, "foreach": None, "capturable": False,
-        "differentiable": False, "decoupled_weight_decay": False, "fused": None,
+        "amsgrad": False,
+        "maximize": False,
+        "foreach": None,
+        "capturable": False,
+        "differentiable": False,
+        "decoupled_weight_decay": False,
+        "fused": None,
     }
 
     def __init__(
-        self, params: ParamsT, lr: float | Tensor = 1e-3,
-        betas: tuple[float | Tensor, float | Tensor] = (0.9, 0.999), eps: float = 1e-8,
-        weight_decay: float = 0, amsgrad: bool = False, *, foreach: bool | None = None,
-        maximize: bool = False, capturable: bool = False, differentiable: bool = False,
-        fused: bool | None = None, decoupled_weight_decay: bool = False,
+        self,
+        params: ParamsT,
+        lr: float | Tensor = 1e-3,
+        betas: tuple[float | Tensor, float | Tensor] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        amsgrad: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
     ) -> None:
         check_tensor("lr", lr, foreach, capturable)
         check_lr(lr)
@@ -54,9 +77,16 @@ class Adam(Elementwise):
         for index, beta in enumerate(betas):
             check_tensor(f"betas[{index}]", beta, foreach, capturable)
         defaults = {
-            "lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay,
-            "amsgrad": amsgrad, "maximize": maximize, "foreach": foreach,
-            "capturable": capturable, "differentiable": differentiable, "fused": fused,
+            "lr": lr,
+            "betas": tuple(betas),
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "amsgrad": amsgrad,
+            "maximize": maximize,
+            "foreach": foreach,
+            "capturable": capturable,
+            "differentiable": differentiable,
+            "fused": fused,
             "decoupled_weight_decay": decoupled_weight_decay,
         }
         super().__init__(params, defaults)
@@ -76,15 +106,28 @@ class Adam(Elementwise):
         decoupled = group["decoupled_weight_decay"] and decay is not None
         root = (1 - beta2**step) ** 0.5
         return {
-            "beta1": beta1, "beta2": beta2, "size": lr / (1 - beta1**step) * root,
-            "eps": group["eps"] * root, "weight_decay": None if decoupled else decay,
-            "shrink": 1 - lr * decay if decoupled else None, "amsgrad": group["amsgrad"],
+            "beta1": beta1,
+            "beta2": beta2,
+            "size": lr / (1 - beta1**step) * root,
+            "eps": group["eps"] * root,
+            "weight_decay": None if decoupled else decay,
+            "shrink": 1 - lr * decay if decoupled else None,
+            "amsgrad": group["amsgrad"],
         }
 
     @staticmethod
     def rule(
-        param: Any, grad: Any, state: dict[str, Any], *, beta1: Any, beta2: Any, size: Any,
-        eps: Any, weight_decay: Any, shrink: Any, amsgrad: bool,
+        param: Any,
+        grad: Any,
+        state: dict[str, Any],
+        *,
+        beta1: Any,
+        beta2: Any,
+        size: Any,
+        eps: Any,
+        weight_decay: Any,
+        shrink: Any,
+        amsgrad: bool,
     ) -> None:
         """Both means move; the step is their quotient (`size`, `eps` hold the corrections)."""
         if shrink is not None:

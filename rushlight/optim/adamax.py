@@ -4,7 +4,15 @@ from typing import Any
 
 from .._tensor import Tensor
 from ._elementwise import (
-    Elementwise, check, check_lr, decayed, moments, number, penalty, scalar, tick,
+    Elementwise,
+    check,
+    check_lr,
+    decayed,
+    moments,
+    number,
+    penalty,
+    scalar,
+    tick,
 )
 from .adam import check_betas
 from .optimizer import ParamsT
@@ -30,9 +38,16 @@ class Adamax(Elementwise):
     filled = {"foreach": None, "maximize": False, "differentiable": False, "capturable": False}
 
     def __init__(
-        self, params: ParamsT, lr: float | Tensor = 2e-3,
-        betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0,
-        foreach: bool | None = None, *, maximize: bool = False, differentiable: bool = False,
+        self,
+        params: ParamsT,
+        lr: float | Tensor = 2e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        foreach: bool | None = None,
+        *,
+        maximize: bool = False,
+        differentiable: bool = False,
         capturable: bool = False,
     ) -> None:
         check_lr(lr)
@@ -40,8 +55,13 @@ class Adamax(Elementwise):
         check_betas(betas)
         check(weight_decay >= 0.0, f"Invalid weight_decay value: {weight_decay}")
         defaults = {
-            "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
-            "foreach": foreach, "maximize": maximize, "differentiable": differentiable,
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "foreach": foreach,
+            "maximize": maximize,
+            "differentiable": differentiable,
             "capturable": capturable,
         }
         super().__init__(params, defaults)
@@ -56,14 +76,24 @@ class Adamax(Elementwise):
         step = tick(state["step"])
         beta1, beta2 = map(number, group["betas"])
         return {
-            "beta1": beta1, "beta2": beta2, "size": number(group["lr"]) / (1 - beta1**step),
-            "eps": group["eps"], "weight_decay": penalty(group),
+            "beta1": beta1,
+            "beta2": beta2,
+            "size": number(group["lr"]) / (1 - beta1**step),
+            "eps": group["eps"],
+            "weight_decay": penalty(group),
         }
 
     @staticmethod
     def rule(
-        param: Any, grad: Any, state: dict[str, Any], *, beta1: float, beta2: float, size: Any,
-        eps: float, weight_decay: Any,
+        param: Any,
+        grad: Any,
+        state: dict[str, Any],
+        *,
+        beta1: float,
+        beta2: float,
+        size: Any,
+        eps: float,
+        weight_decay: Any,
     ) -> None:
         """The mean moves, the largest fades or is replaced; the step is their quotient."""
         grad = decayed(grad, param, weight_decay)

@@ -4,7 +4,15 @@ from typing import Any
 
 from .._tensor import Tensor
 from ._elementwise import (
-    Elementwise, check, check_lr, decayed, moments, number, penalty, scalar, store, tick,
+    Elementwise,
+    check,
+    check_lr,
+    decayed,
+    moments,
+    penalty,
+    scalar,
+    store,
+    tick,
 )
 from .optimizer import ParamsT
 
@@ -31,16 +39,29 @@ class ASGD(Elementwise):
     scalars = ("step", "eta", "mu")
 
     def __init__(
-        self, params: ParamsT, lr: float | Tensor = 1e-2, lambd: float = 1e-4,
-        alpha: float = 0.75, t0: float = 1e6, weight_decay: float = 0,
-        foreach: bool | None = None, maximize: bool = False, differentiable: bool = False,
+        self,
+        params: ParamsT,
+        lr: float | Tensor = 1e-2,
+        lambd: float = 1e-4,
+        alpha: float = 0.75,
+        t0: float = 1e6,
+        weight_decay: float = 0,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        differentiable: bool = False,
         capturable: bool = False,
     ) -> None:
         check_lr(lr)
         check(weight_decay >= 0.0, f"Invalid weight_decay value: {weight_decay}")
         defaults = {
-            "lr": lr, "lambd": lambd, "alpha": alpha, "t0": t0, "weight_decay": weight_decay,
-            "foreach": foreach, "maximize": maximize, "differentiable": differentiable,
+            "lr": lr,
+            "lambd": lambd,
+            "alpha": alpha,
+            "t0": t0,
+            "weight_decay": weight_decay,
+            "foreach": foreach,
+            "maximize": maximize,
+            "differentiable": differentiable,
             "capturable": capturable,
         }
         super().__init__(params, defaults)
@@ -57,13 +78,17 @@ class ASGD(Elementwise):
         eta, mu = state["eta"].item(), state["mu"].item()
         store(state["eta"], lr / (1 + lambd * lr * step) ** group["alpha"])
         store(state["mu"], 1 / max(1, step - group["t0"]))
-        return {
-            "eta": eta, "mu": mu, "shrink": 1 - lambd * eta, "weight_decay": penalty(group)
-        }
+        return {"eta": eta, "mu": mu, "shrink": 1 - lambd * eta, "weight_decay": penalty(group)}
 
     @staticmethod
     def rule(
-        param: Any, grad: Any, state: dict[str, Any], *, eta: float, mu: float, shrink: float,
+        param: Any,
+        grad: Any,
+        state: dict[str, Any],
+        *,
+        eta: float,
+        mu: float,
+        shrink: float,
         weight_decay: Any,
     ) -> None:
         """The parameter shrinks and steps; its average follows."""

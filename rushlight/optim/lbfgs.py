@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from .._core.modes import enable_grad, no_grad
-from .._ops.joining import cat
 from .._ops.complex_numbers import view_as_real
+from .._ops.joining import cat
 from .._tensor import Tensor
 from ._elementwise import check_lr
 from .optimizer import Optimizer, ParamsT
@@ -40,18 +40,27 @@ class LBFGS(Optimizer):
     """
 
     def __init__(
-        self, params: ParamsT, lr: float | Tensor = 1, max_iter: int = 20,
-        max_eval: int | None = None, tolerance_grad: float = 1e-7,
-        tolerance_change: float = 1e-9, history_size: int = 100,
+        self,
+        params: ParamsT,
+        lr: float | Tensor = 1,
+        max_iter: int = 20,
+        max_eval: int | None = None,
+        tolerance_grad: float = 1e-7,
+        tolerance_change: float = 1e-9,
+        history_size: int = 100,
         line_search_fn: str | None = None,
     ) -> None:
         check_lr(lr)
         if max_eval is None:
             max_eval = max_iter * 5 // 4
         defaults = {
-            "lr": lr, "max_iter": max_iter, "max_eval": max_eval,
-            "tolerance_grad": tolerance_grad, "tolerance_change": tolerance_change,
-            "history_size": history_size, "line_search_fn": line_search_fn,
+            "lr": lr,
+            "max_iter": max_iter,
+            "max_eval": max_eval,
+            "tolerance_grad": tolerance_grad,
+            "tolerance_change": tolerance_change,
+            "history_size": history_size,
+            "line_search_fn": line_search_fn,
         }
         super().__init__(params, defaults)
         if len(self.param_groups) != 1:
@@ -90,8 +99,10 @@ class LBFGS(Optimizer):
             loss, grad, cost = self._advance(closure, start, state, group, evaluations, last)
             evaluations += cost
             state["func_evals"] += cost
-            if last or evaluations >= group["max_eval"] or _settled(
-                grad, state, loss - previous, group
+            if (
+                last
+                or evaluations >= group["max_eval"]
+                or _settled(grad, state, loss - previous, group)
             ):
                 break
         return first_loss
@@ -203,8 +214,13 @@ _FALL, _FLATTEN = 1e-4, 0.9
 
 
 def _strong_wolfe(
-    evaluate: Callable[[Any], _Point], start: _Point, step: Any, size: Any, *,
-    limit: int, tolerance: float = 1e-9,
+    evaluate: Callable[[Any], _Point],
+    start: _Point,
+    step: Any,
+    size: Any,
+    *,
+    limit: int,
+    tolerance: float = 1e-9,
 ) -> tuple[_Point, int]:
     """A point on the line that meets the strong Wolfe conditions, and its evaluations.
 
@@ -236,8 +252,13 @@ def _flat(point: _Point, start: _Point) -> bool:
 
 
 def _zoom(
-    evaluate: Callable[[Any], _Point], start: _Point, bracket: list[_Point], size: Any,
-    tries: int, limit: int, tolerance: float,
+    evaluate: Callable[[Any], _Point],
+    start: _Point,
+    bracket: list[_Point],
+    size: Any,
+    tries: int,
+    limit: int,
+    tolerance: float,
 ) -> tuple[_Point, int]:
     """Narrow a bracket until a point in it meets both conditions."""
     low = _lower(bracket)

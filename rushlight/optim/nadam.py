@@ -4,7 +4,15 @@ from typing import Any
 
 from .._tensor import Tensor
 from ._elementwise import (
-    Elementwise, check, check_lr, decayed, moments, number, penalty, scalar, tick,
+    Elementwise,
+    check,
+    check_lr,
+    decayed,
+    moments,
+    number,
+    penalty,
+    scalar,
+    tick,
 )
 from .adam import check_betas
 from .optimizer import ParamsT
@@ -30,16 +38,27 @@ class NAdam(Elementwise):
     """
 
     filled = {
-        "maximize": False, "foreach": None, "capturable": False, "differentiable": False,
+        "maximize": False,
+        "foreach": None,
+        "capturable": False,
+        "differentiable": False,
         "decoupled_weight_decay": False,
     }
     scalars = ("step", "mu_product")
 
     def __init__(
-        self, params: ParamsT, lr: float | Tensor = 2e-3,
-        betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0,
-        momentum_decay: float = 4e-3, decoupled_weight_decay: bool = False, *,
-        foreach: bool | None = None, maximize: bool = False, capturable: bool = False,
+        self,
+        params: ParamsT,
+        lr: float | Tensor = 2e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        momentum_decay: float = 4e-3,
+        decoupled_weight_decay: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
         differentiable: bool = False,
     ) -> None:
         check_lr(lr)
@@ -48,9 +67,15 @@ class NAdam(Elementwise):
         check(weight_decay >= 0.0, f"Invalid weight_decay value: {weight_decay}")
         check(momentum_decay >= 0.0, f"Invalid momentum_decay value: {momentum_decay}")
         defaults = {
-            "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
-            "momentum_decay": momentum_decay, "decoupled_weight_decay": decoupled_weight_decay,
-            "maximize": maximize, "foreach": foreach, "capturable": capturable,
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "momentum_decay": momentum_decay,
+            "decoupled_weight_decay": decoupled_weight_decay,
+            "maximize": maximize,
+            "foreach": foreach,
+            "capturable": capturable,
             "differentiable": differentiable,
         }
         super().__init__(params, defaults)
@@ -73,7 +98,10 @@ class NAdam(Elementwise):
         product = state["mu_product"].item()
         decoupled = group["decoupled_weight_decay"] and decay is not None
         return {
-            "beta1": beta1, "beta2": beta2, "correction": 1 - beta2**step, "eps": group["eps"],
+            "beta1": beta1,
+            "beta2": beta2,
+            "correction": 1 - beta2**step,
+            "eps": group["eps"],
             "of_grad": lr * (1.0 - mu) / (1.0 - product),
             "of_mean": lr * following / (1.0 - product * following),
             "weight_decay": None if decoupled else decay,
@@ -82,8 +110,18 @@ class NAdam(Elementwise):
 
     @staticmethod
     def rule(
-        param: Any, grad: Any, state: dict[str, Any], *, beta1: float, beta2: float,
-        correction: float, eps: float, of_grad: Any, of_mean: Any, weight_decay: Any, shrink: Any,
+        param: Any,
+        grad: Any,
+        state: dict[str, Any],
+        *,
+        beta1: float,
+        beta2: float,
+        correction: float,
+        eps: float,
+        of_grad: Any,
+        of_mean: Any,
+        weight_decay: Any,
+        shrink: Any,
     ) -> None:
         """Both means move; the step takes a part of the gradient and a part of its mean."""
         if shrink is not None:

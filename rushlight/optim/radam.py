@@ -4,7 +4,15 @@ from typing import Any
 
 from .._tensor import Tensor
 from ._elementwise import (
-    Elementwise, check, check_lr, decayed, moments, number, penalty, scalar, tick,
+    Elementwise,
+    check,
+    check_lr,
+    decayed,
+    moments,
+    number,
+    penalty,
+    scalar,
+    tick,
 )
 from .adam import check_betas
 from .optimizer import ParamsT
@@ -29,24 +37,41 @@ class RAdam(Elementwise):
     """
 
     filled = {
-        "foreach": None, "maximize": False, "differentiable": False,
-        "decoupled_weight_decay": False, "capturable": False,
+        "foreach": None,
+        "maximize": False,
+        "differentiable": False,
+        "decoupled_weight_decay": False,
+        "capturable": False,
     }
 
     def __init__(
-        self, params: ParamsT, lr: float | Tensor = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0,
-        decoupled_weight_decay: bool = False, *, foreach: bool | None = None,
-        maximize: bool = False, capturable: bool = False, differentiable: bool = False,
+        self,
+        params: ParamsT,
+        lr: float | Tensor = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        decoupled_weight_decay: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
     ) -> None:
         check_lr(lr)
         check(eps >= 0.0, f"Invalid epsilon value: {eps}")
         check_betas(betas)
         check(weight_decay >= 0.0, f"Invalid weight_decay value: {weight_decay}")
         defaults = {
-            "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
-            "maximize": maximize, "foreach": foreach, "capturable": capturable,
-            "decoupled_weight_decay": decoupled_weight_decay, "differentiable": differentiable,
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "maximize": maximize,
+            "foreach": foreach,
+            "capturable": capturable,
+            "decoupled_weight_decay": decoupled_weight_decay,
+            "differentiable": differentiable,
         }
         super().__init__(params, defaults)
 
@@ -62,7 +87,10 @@ class RAdam(Elementwise):
         decoupled = group["decoupled_weight_decay"] and decay is not None
         trust = rectification(step, beta2)
         return {
-            "beta1": beta1, "beta2": beta2, "eps": group["eps"], "adaptive": trust is not None,
+            "beta1": beta1,
+            "beta2": beta2,
+            "eps": group["eps"],
+            "adaptive": trust is not None,
             "size": lr / (1 - beta1**step) * (1 if trust is None else trust),
             "weight_decay": None if decoupled else decay,
             "shrink": 1 - lr * decay if decoupled else None,
@@ -70,8 +98,17 @@ class RAdam(Elementwise):
 
     @staticmethod
     def rule(
-        param: Any, grad: Any, state: dict[str, Any], *, beta1: float, beta2: float, eps: float,
-        adaptive: bool, size: Any, weight_decay: Any, shrink: Any,
+        param: Any,
+        grad: Any,
+        state: dict[str, Any],
+        *,
+        beta1: float,
+        beta2: float,
+        eps: float,
+        adaptive: bool,
+        size: Any,
+        weight_decay: Any,
+        shrink: Any,
     ) -> None:
         """Both means move; the step is the mean, over the root of the square once adaptive."""
         if shrink is not None:

@@ -4,7 +4,15 @@ from typing import Any
 
 from .._tensor import Tensor
 from ._elementwise import (
-    Elementwise, check, check_lr, decayed, moments, number, penalty, scalar, tick,
+    Elementwise,
+    check,
+    check_lr,
+    decayed,
+    moments,
+    number,
+    penalty,
+    scalar,
+    tick,
 )
 from .optimizer import ParamsT
 
@@ -29,14 +37,26 @@ class RMSprop(Elementwise):
     """
 
     filled = {
-        "momentum": 0, "centered": False, "foreach": None, "maximize": False,
-        "differentiable": False, "capturable": False,
+        "momentum": 0,
+        "centered": False,
+        "foreach": None,
+        "maximize": False,
+        "differentiable": False,
+        "capturable": False,
     }
 
     def __init__(
-        self, params: ParamsT, lr: float | Tensor = 1e-2, alpha: float = 0.99, eps: float = 1e-8,
-        weight_decay: float = 0, momentum: float = 0, centered: bool = False,
-        capturable: bool = False, foreach: bool | None = None, maximize: bool = False,
+        self,
+        params: ParamsT,
+        lr: float | Tensor = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        momentum: float = 0,
+        centered: bool = False,
+        capturable: bool = False,
+        foreach: bool | None = None,
+        maximize: bool = False,
         differentiable: bool = False,
     ) -> None:
         check_lr(lr)
@@ -45,9 +65,16 @@ class RMSprop(Elementwise):
         check(weight_decay >= 0.0, f"Invalid weight_decay value: {weight_decay}")
         check(alpha >= 0.0, f"Invalid alpha value: {alpha}")
         defaults = {
-            "lr": lr, "momentum": momentum, "alpha": alpha, "eps": eps, "centered": centered,
-            "weight_decay": weight_decay, "capturable": capturable, "foreach": foreach,
-            "maximize": maximize, "differentiable": differentiable,
+            "lr": lr,
+            "momentum": momentum,
+            "alpha": alpha,
+            "eps": eps,
+            "centered": centered,
+            "weight_decay": weight_decay,
+            "capturable": capturable,
+            "foreach": foreach,
+            "maximize": maximize,
+            "differentiable": differentiable,
         }
         super().__init__(params, defaults)
 
@@ -64,15 +91,26 @@ class RMSprop(Elementwise):
     ) -> dict[str, Any]:
         tick(state["step"])
         return {
-            "lr": number(group["lr"]), "alpha": number(group["alpha"]), "eps": group["eps"],
-            "momentum": number(group["momentum"]), "centered": group["centered"],
+            "lr": number(group["lr"]),
+            "alpha": number(group["alpha"]),
+            "eps": group["eps"],
+            "momentum": number(group["momentum"]),
+            "centered": group["centered"],
             "weight_decay": penalty(group),
         }
 
     @staticmethod
     def rule(
-        param: Any, grad: Any, state: dict[str, Any], *, lr: Any, alpha: float, eps: float,
-        momentum: float, centered: bool, weight_decay: Any,
+        param: Any,
+        grad: Any,
+        state: dict[str, Any],
+        *,
+        lr: Any,
+        alpha: float,
+        eps: float,
+        momentum: float,
+        centered: bool,
+        weight_decay: Any,
     ) -> None:
         """The mean square moves; the step is the gradient over its root."""
         grad = decayed(grad, param, weight_decay)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .._creation import full_like
+from .._creation.filled import full_like
 from .._tensor import Tensor
 from ._elementwise import Elementwise, check, check_lr, moments, number, scalar, tick
 from .optimizer import ParamsT
@@ -27,15 +27,27 @@ class Rprop(Elementwise):
     filled = {"foreach": None, "maximize": False, "differentiable": False, "capturable": False}
 
     def __init__(
-        self, params: ParamsT, lr: float | Tensor = 1e-2, etas: tuple[float, float] = (0.5, 1.2),
-        step_sizes: tuple[float, float] = (1e-6, 50), *, capturable: bool = False,
-        foreach: bool | None = None, maximize: bool = False, differentiable: bool = False,
+        self,
+        params: ParamsT,
+        lr: float | Tensor = 1e-2,
+        etas: tuple[float, float] = (0.5, 1.2),
+        step_sizes: tuple[float, float] = (1e-6, 50),
+        *,
+        capturable: bool = False,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        differentiable: bool = False,
     ) -> None:
         check_lr(lr)
         check(0.0 < etas[0] < 1.0 < etas[1], f"Invalid eta values: {etas[0]}, {etas[1]}")
         defaults = {
-            "lr": lr, "etas": etas, "step_sizes": step_sizes, "foreach": foreach,
-            "maximize": maximize, "differentiable": differentiable, "capturable": capturable,
+            "lr": lr,
+            "etas": etas,
+            "step_sizes": step_sizes,
+            "foreach": foreach,
+            "maximize": maximize,
+            "differentiable": differentiable,
+            "capturable": capturable,
         }
         super().__init__(params, defaults)
 
@@ -55,8 +67,14 @@ class Rprop(Elementwise):
 
     @staticmethod
     def rule(
-        param: Any, grad: Any, state: dict[str, Any], *, shrink: float, grow: float,
-        shortest: float, longest: float,
+        param: Any,
+        grad: Any,
+        state: dict[str, Any],
+        *,
+        shrink: float,
+        grow: float,
+        shortest: float,
+        longest: float,
     ) -> None:
         """Sizes grow or shrink by the sign; where it changed, this step is left out."""
         change = grad.mul(state["prev"]).sign()

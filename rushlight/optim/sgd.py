@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .._creation import zeros_like
+from .._creation.filled import zeros_like
 from .._tensor import Tensor
 from ._elementwise import Elementwise, check, check_flags, check_lr, decayed, number, penalty
 from .optimizer import ParamsT
@@ -28,15 +28,26 @@ class SGD(Elementwise):
     """
 
     filled = {
-        "nesterov": False, "maximize": False, "foreach": None, "differentiable": False,
+        "nesterov": False,
+        "maximize": False,
+        "foreach": None,
+        "differentiable": False,
         "fused": False,
     }
     scalars = ()
 
     def __init__(
-        self, params: ParamsT, lr: float | Tensor = 1e-3, momentum: float = 0,
-        dampening: float = 0, weight_decay: float | Tensor = 0, nesterov: bool = False, *,
-        maximize: bool = False, foreach: bool | None = None, differentiable: bool = False,
+        self,
+        params: ParamsT,
+        lr: float | Tensor = 1e-3,
+        momentum: float = 0,
+        dampening: float = 0,
+        weight_decay: float | Tensor = 0,
+        nesterov: bool = False,
+        *,
+        maximize: bool = False,
+        foreach: bool | None = None,
+        differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
         check_lr(lr)
@@ -47,9 +58,15 @@ class SGD(Elementwise):
             "Nesterov momentum requires a momentum and zero dampening",
         )
         defaults = {
-            "lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay,
-            "nesterov": nesterov, "maximize": maximize, "foreach": foreach,
-            "differentiable": differentiable, "fused": fused,
+            "lr": lr,
+            "momentum": momentum,
+            "dampening": dampening,
+            "weight_decay": weight_decay,
+            "nesterov": nesterov,
+            "maximize": maximize,
+            "foreach": foreach,
+            "differentiable": differentiable,
+            "fused": fused,
         }
         super().__init__(params, defaults)
         check_flags(fused, foreach, differentiable)
@@ -61,15 +78,26 @@ class SGD(Elementwise):
         if first:
             state["momentum_buffer"] = zeros_like(param)
         return {
-            "lr": number(group["lr"]), "momentum": number(group["momentum"]), "first": first,
-            "taken": 1 - number(group["dampening"]), "weight_decay": penalty(group),
+            "lr": number(group["lr"]),
+            "momentum": number(group["momentum"]),
+            "first": first,
+            "taken": 1 - number(group["dampening"]),
+            "weight_decay": penalty(group),
             "nesterov": group["nesterov"],
         }
 
     @staticmethod
     def rule(
-        param: Any, grad: Any, state: dict[str, Any], *, lr: Any, momentum: float, first: bool,
-        taken: float, weight_decay: Any, nesterov: bool,
+        param: Any,
+        grad: Any,
+        state: dict[str, Any],
+        *,
+        lr: Any,
+        momentum: float,
+        first: bool,
+        taken: float,
+        weight_decay: Any,
+        nesterov: bool,
     ) -> None:
         """buffer = momentum * buffer + taken * grad; param -= lr * buffer."""
         grad = decayed(grad, param, weight_decay)

@@ -7,7 +7,7 @@ from copy import deepcopy
 from typing import Any
 
 from .._core.modes import no_grad
-from .._creation import tensor
+from .._creation.data import tensor
 from .._tensor import Tensor
 from ..nn.modules.batchnorm import _BatchNorm
 from ..nn.modules.module import Module
@@ -15,8 +15,13 @@ from ._schedule import LRScheduler, per_group, warn_unless_in_step
 from .optimizer import Optimizer
 
 __all__ = [
-    "SWALR", "AveragedModel", "get_ema_avg_fn", "get_ema_multi_avg_fn", "get_swa_avg_fn",
-    "get_swa_multi_avg_fn", "update_bn",
+    "SWALR",
+    "AveragedModel",
+    "get_ema_avg_fn",
+    "get_ema_multi_avg_fn",
+    "get_swa_avg_fn",
+    "get_swa_multi_avg_fn",
+    "update_bn",
 ]
 
 
@@ -85,8 +90,12 @@ class AveragedModel(Module):
     n_averaged: Tensor
 
     def __init__(
-        self, model: Module, device: Any = None, avg_fn: Callable[..., Tensor] | None = None,
-        multi_avg_fn: Callable[..., None] | None = None, use_buffers: bool = False,
+        self,
+        model: Module,
+        device: Any = None,
+        avg_fn: Callable[..., Tensor] | None = None,
+        multi_avg_fn: Callable[..., None] | None = None,
+        use_buffers: bool = False,
     ) -> None:
         super().__init__()
         if avg_fn is not None and multi_avg_fn is not None:
@@ -164,8 +173,12 @@ class SWALR(LRScheduler):
     """
 
     def __init__(
-        self, optimizer: Optimizer, swa_lr: float, anneal_epochs: int = 10,
-        anneal_strategy: str = "cos", last_epoch: int = -1,
+        self,
+        optimizer: Optimizer,
+        swa_lr: float,
+        anneal_epochs: int = 10,
+        anneal_strategy: str = "cos",
+        last_epoch: int = -1,
     ) -> None:
         for rate, group in zip(
             per_group("swa_lr", optimizer, swa_lr), optimizer.param_groups, strict=True
@@ -177,9 +190,7 @@ class SWALR(LRScheduler):
             )
         self._anneal_strategy = anneal_strategy
         if not isinstance(anneal_epochs, int) or anneal_epochs < 0:
-            raise ValueError(
-                f"anneal_epochs must be equal or greater than 0, got {anneal_epochs}"
-            )
+            raise ValueError(f"anneal_epochs must be equal or greater than 0, got {anneal_epochs}")
         self.anneal_epochs = anneal_epochs
         super().__init__(optimizer, last_epoch)
 

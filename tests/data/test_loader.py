@@ -11,9 +11,13 @@ import pytest
 
 import rushlight as rl
 from rushlight.utils.data import (
-    DataLoader, Dataset, IterableDataset, TensorDataset, get_worker_info,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    TensorDataset,
+    crew,
+    get_worker_info,
 )
-from rushlight.utils.data import dataloader
 
 
 class Squares(Dataset):
@@ -56,9 +60,7 @@ def test_order(workers):
 def test_a_seed_fixes_the_order(workers):
     def run():
         generator = rl.Generator().manual_seed(3)
-        loader = DataLoader(
-            Squares(), 4, shuffle=True, num_workers=workers, generator=generator
-        )
+        loader = DataLoader(Squares(), 4, shuffle=True, num_workers=workers, generator=generator)
         return [flat(loader) for _ in range(2)]
 
     first, second = run(), run()
@@ -108,10 +110,12 @@ def test_streams_are_read_to_the_end(workers):
 def test_unequal_streams_come_in_turn():
     class Unequal(IterableDataset):
         def __iter__(self):
-            return iter([get_worker_info().id * 100 + i for i in range(2 + 3 * get_worker_info().id)])
+            return iter(
+                [get_worker_info().id * 100 + i for i in range(2 + 3 * get_worker_info().id)]
+            )
 
     loader = DataLoader(Unequal(), batch_size=None, num_workers=3)
-    seen = [value for value in loader]
+    seen = list(loader)
     assert sorted(seen) == [0, 1, 100, 101, 102, 103, 104, *range(200, 208)]
     assert seen == list(loader)
     assert seen[:6] == [0, 100, 200, 1, 101, 201]
@@ -166,10 +170,15 @@ class Odd(Exception):
         super().__init__(first, second)
 
 
-@pytest.mark.parametrize(("error", "kind"), [
-    (ValueError("five"), ValueError), (KeyError("five"), KeyError), (Odd(1, 2), RuntimeError),
-    (SystemExit(3), RuntimeError),
-])
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (ValueError("five"), ValueError),
+        (KeyError("five"), KeyError),
+        (Odd(1, 2), RuntimeError),
+        (SystemExit(3), RuntimeError),
+    ],
+)
 def test_an_exception_reaches_the_user(error, kind):
     loader = iter(DataLoader(Fails(error), 2, num_workers=2))
     assert next(loader).tolist() == [0, 1]
@@ -194,7 +203,7 @@ def test_an_exception_at_the_start_of_a_worker():
 
 
 def test_without_workers_the_exception_is_the_original():
-    with pytest.raises(ValueError, match="^five$"):
+    with pytest.raises(ValueError, match=r"^five$"):
         list(DataLoader(Fails(ValueError("five")), 2))
 
 
@@ -302,7 +311,7 @@ def test_without_threads_batches_are_the_same(monkeypatch):
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    monkeypatch.setattr(dataloader, "_noticed", False)
+    monkeypatch.setattr(crew, "_noticed", False)
     with pytest.warns(UserWarning, match="threads cannot start here") as notices:
         assert run() == expected
     assert len(notices) == 1

@@ -100,7 +100,10 @@ def test_shuffled_batches(workers, own):
         module.manual_seed(11)
         generator = module.Generator().manual_seed(7) if own else None
         loader = data.DataLoader(
-            data.TensorDataset(x, module.arange(37)), 5, shuffle=True, num_workers=workers,
+            data.TensorDataset(x, module.arange(37)),
+            5,
+            shuffle=True,
+            num_workers=workers,
             generator=generator,
         )
         return [list(loader), list(loader), module.rand(3)]
@@ -225,8 +228,14 @@ def test_datasets():
         joined = data.ConcatDataset([tensors, tensors]) + data.Subset(tensors, [4, 2])
         stacked = data.StackDataset(a=tensors, b=list(range(6)))
         return [
-            tensors[2], joined[7], joined[-1], len(joined), stacked[3], len(stacked),
-            stacked.__getitems__([1, 2]), data.Subset(joined, [0, 13])[1],
+            tensors[2],
+            joined[7],
+            joined[-1],
+            len(joined),
+            stacked[3],
+            len(stacked),
+            stacked.__getitems__([1, 2]),
+            data.Subset(joined, [0, 13])[1],
             data.Subset(list(range(9)), [3, 4]).__getitems__([1]),
             data.StackDataset([1, 2], "ab")[1],
         ]

@@ -10,7 +10,16 @@ import rushlight as rl
 from rushlight import optim
 
 NAMES = [
-    "SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax", "NAdam", "RAdam", "ASGD",
+    "SGD",
+    "Adam",
+    "AdamW",
+    "RMSprop",
+    "Adagrad",
+    "Adadelta",
+    "Adamax",
+    "NAdam",
+    "RAdam",
+    "ASGD",
     "Rprop",
 ]
 
@@ -176,7 +185,7 @@ def test_names_are_kept_in_the_state_dict():
 def test_hooks_run_in_order():
     x = rl.ones(1, requires_grad=True)
     optimizer, seen = optim.SGD([x], lr=0.1), []
-    note = lambda name: lambda *args: seen.append(name)  # noqa: E731
+    note = lambda name: lambda *args: seen.append(name)
     optimizer.register_step_pre_hook(note("pre"))
     optimizer.register_step_post_hook(note("post"))
     everywhere = optim.optimizer.register_optimizer_step_pre_hook(note("any"))

@@ -149,7 +149,10 @@ def test_lbfgs_on_rosenbrock(search, history):
     def minimise(module):
         x = module.tensor([-1.2, 1.0, 0.7], dtype=module.float64, requires_grad=True)
         optimizer = module.optim.LBFGS(
-            [x], lr=0.5 if search is None else 1, max_iter=8, line_search_fn=search,
+            [x],
+            lr=0.5 if search is None else 1,
+            max_iter=8,
+            line_search_fn=search,
             history_size=history,
         )
         losses = []

@@ -25,9 +25,7 @@ def rates(schedule, epochs):
 
 def test_step_and_multistep():
     assert rates(lambda o: lr_scheduler.StepLR(o, 2, 0.5), 5) == [1, 1, 0.5, 0.5, 0.25]
-    assert rates(lambda o: lr_scheduler.MultiStepLR(o, [1, 3], 0.5), 5) == [
-        1, 0.5, 0.5, 0.25, 0.25
-    ]
+    assert rates(lambda o: lr_scheduler.MultiStepLR(o, [1, 3], 0.5), 5) == [1, 0.5, 0.5, 0.25, 0.25]
 
 
 def test_cosine_is_a_cosine():

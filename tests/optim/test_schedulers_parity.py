@@ -26,7 +26,12 @@ SCHEDULES = {
     "cyclic halving": lambda s, o: s.CyclicLR(o, 0.01, [0.1, 0.2], 3, mode="triangular2"),
     "cyclic fading": lambda s, o: s.CyclicLR(o, 0.01, 0.1, 3, mode="exp_range", gamma=0.9),
     "cyclic own": lambda s, o: s.CyclicLR(
-        o, 0.01, 0.1, 3, scale_fn=lambda x: 0.5 + 0.5 * math.sin(x), scale_mode="iterations",
+        o,
+        0.01,
+        0.1,
+        3,
+        scale_fn=lambda x: 0.5 + 0.5 * math.sin(x),
+        scale_mode="iterations",
         cycle_momentum=False,
     ),
     "one cycle": lambda s, o: s.OneCycleLR(o, 0.5, total_steps=20),
@@ -37,10 +42,12 @@ SCHEDULES = {
         o, [s.ConstantLR(o, 0.1, 3), s.LinearLR(o, 0.5, 1, 4), s.ExponentialLR(o, 0.9)], [3, 9]
     ),
     "chained": lambda s, o: s.ChainedScheduler([s.ConstantLR(o, 0.1, 3), s.ExponentialLR(o, 0.9)]),
-    "nested": lambda s, o: s.ChainedScheduler([
-        s.SequentialLR(o, [s.LinearLR(o, 0.1, 1, 4), s.CosineAnnealingLR(o, 10)], [4]),
-        s.StepLR(o, 2, 0.5),
-    ]),
+    "nested": lambda s, o: s.ChainedScheduler(
+        [
+            s.SequentialLR(o, [s.LinearLR(o, 0.1, 1, 4), s.CosineAnnealingLR(o, 10)], [4]),
+            s.StepLR(o, 2, 0.5),
+        ]
+    ),
 }
 
 
@@ -94,10 +101,17 @@ def equal(a, b):
     return a == b
 
 
-@pytest.mark.parametrize("options", [
-    {}, {"mode": "max"}, {"threshold_mode": "abs", "threshold": 0.3}, {"cooldown": 2},
-    {"min_lr": [0.01, 0.03]}, {"mode": "max", "threshold_mode": "abs", "threshold": 0.2},
-])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"mode": "max"},
+        {"threshold_mode": "abs", "threshold": 0.3},
+        {"cooldown": 2},
+        {"min_lr": [0.01, 0.03]},
+        {"mode": "max", "threshold_mode": "abs", "threshold": 0.2},
+    ],
+)
 def test_plateau(options):
     def rates(module):
         optimizer = optimizer_of(module)

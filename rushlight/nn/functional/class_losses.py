@@ -69,8 +69,7 @@ def _nll(input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, i
     if error is not None:
         raise error
     if len(shape) == 1:
-        made = ops.nll_loss(input.unsqueeze(0), target.reshape(1), weight, reduction, ignore_index)
-        return made.reshape(target.shape) if reduction == "none" else made
+        return ops.nll_loss(input, target, weight, reduction, ignore_index)
     if len(shape) == 4:
         return ops.nll_loss2d(input, target, weight, reduction, ignore_index)
     n, c = shape[:2]
@@ -139,8 +138,8 @@ def _with_probabilities(
     if weight is not None:
         each = each * _across(weight, input, dim)
     if reduction == "mean":
-        return -each.sum() / (input.numel() // classes)
-    return reduced(-each.sum(dim), reduction)
+        return ops.per_item(-each.sum(), input.numel() // classes)
+    return reduced(-each.sum(dim), reduction) if reduction != "sum" else -each.sum()
 
 
 def _smoothed(

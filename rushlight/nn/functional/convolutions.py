@@ -46,15 +46,15 @@ def _check(input: Tensor, weight: Tensor, bias: Tensor | None, groups: int, tran
             f"{list(weight.shape)}, but got {input.dim()}-dimensional input of size "
             f"{list(input.shape)} instead"
         )
-    if input.dtype is not weight.dtype:
-        raise RuntimeError(
-            f"Input type ({_type(input)}) and weight type ({_type(weight)}) should be the same; convert "
-            f"one of them, as in input.to({weight.dtype})"
-        )
     if bias is not None and input.dtype is not bias.dtype:
         raise RuntimeError(
             f"Input type ({_type(input)}) and bias type ({_type(bias)}) should be the same; convert "
             f"one of them, as in input.to({bias.dtype})"
+        )
+    if input.dtype is not weight.dtype:
+        raise RuntimeError(
+            f"expected scalar type {input.dtype.type_name} but found {weight.dtype.type_name}; input and "
+            f"weight must have one type: convert one of them, as in input.to({weight.dtype})"
         )
     given, wanted = input.shape[1], weight.shape[0] if transposed else weight.shape[1] * groups
     if given != wanted:
@@ -66,14 +66,13 @@ def _check(input: Tensor, weight: Tensor, bias: Tensor | None, groups: int, tran
     if weight.shape[0] % groups:
         raise RuntimeError(
             f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but "
-            f"got weight of size {list(weight.shape)} instead"
+            f"got weight of size [{list(weight.shape)}] instead"
         )
     out = weight.shape[1] * groups if transposed else weight.shape[0]
     if bias is not None and tuple(bias.shape) != (out,):
         raise RuntimeError(
-            f"Given {'transposed=1' if transposed else f'groups={groups}'}, weight of size "
-            f"{list(weight.shape)}, expected bias to be 1-dimensional with {out} elements, but got bias "
-            f"of size {list(bias.shape)} instead"
+            f"Given {'transposed=1, ' if transposed else ''}weight of size {list(weight.shape)}, expected "
+            f"bias to be 1-dimensional with {out} elements, but got bias of size {list(bias.shape)} instead"
         )
 
 
@@ -278,15 +277,13 @@ def unfold(
             "Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero "
             f"dimensions for input, but got: {list(input.shape)}"
         )
-    whole = input.dim() == 4
-    made = ops.im2col(
-        input if whole else input.unsqueeze(0),
+    return ops.im2col(
+        input,
         _pair(kernel_size, "kernel_size"),
         _pair(dilation, "dilation"),
         _pair(padding, "padding"),
         _pair(stride, "stride"),
     )
-    return made if whole else made.squeeze(0)
 
 
 def fold(
@@ -298,24 +295,21 @@ def fold(
     stride: Any = 1,
 ) -> Tensor:
     """Columns (n, c * kernel, positions) put back as images, overlapping patches added."""
-    whole = input.dim() == 3
     if input.dim() not in (2, 3):
         raise RuntimeError(
             "Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero "
             f"dimensions for input, but got: {list(input.shape)}"
         )
-    input = input if whole else input.unsqueeze(0)
     output_size, kernel = _pair(output_size, "output_size"), _pair(kernel_size, "kernel_size")
     dilation, padding, stride = _pair(dilation, "dilation"), _pair(padding, "padding"), _pair(stride, "stride")
     _check_fold(input, output_size, kernel, dilation, padding, stride)
-    made = ops.col2im(input, output_size, kernel, dilation, padding, stride)
-    return made if whole else made.squeeze(0)
+    return ops.col2im(input, output_size, kernel, dilation, padding, stride)
 
 
 def _check_fold(
     input: Tensor, output_size: tuple, kernel: tuple, dilation: tuple, padding: tuple, stride: tuple
 ) -> None:
-    rows, columns = input.shape[1:]
+    rows, columns = input.shape[-2:]
     if rows % (kernel[0] * kernel[1]):
         raise RuntimeError(
             "Expected size of input's dimension 1 to be divisible by the product of kernel_size, but "

@@ -39,10 +39,17 @@ def _warn_of_broadcast(input: Tensor, target: Tensor) -> None:
         )
 
 
+def _check_weight(weight: Tensor, input: Tensor) -> None:
+    if weight.shape != input.shape:
+        raise ValueError(
+            f"Weights and input must have the same size. The weight has shape {tuple(weight.shape)}, the "
+            f"input {tuple(input.shape)}"
+        )
+
+
 def _weighted(each: Tensor, weight: Tensor, reduction: str) -> Tensor:
     """A weighted loss: its mean is over the weights."""
-    if weight.shape != each.shape:
-        raise ValueError(f"Weights and input must have the same size; weight is {weight.shape}, input {each.shape}")
+    _check_weight(weight, each)
     each = each * weight
     return each.sum() / weight.sum() if reduction == "mean" else reduced(each, reduction)
 
@@ -87,8 +94,11 @@ def smooth_l1_loss(
     beta: float = 1.0,
 ) -> Tensor:
     """Half squares over `beta` where the difference is below it, absolute differences beyond."""
+    reduction = reduction_of(size_average, reduce, reduction)
+    if beta == 0.0:
+        return l1_loss(input, target, reduction=reduction)
     _warn_of_broadcast(input, target)
-    return ops.smooth_l1_loss(input, target, reduction_of(size_average, reduce, reduction), beta)
+    return ops.smooth_l1_loss(input, target, reduction, beta)
 
 
 def huber_loss(
@@ -101,7 +111,8 @@ def huber_loss(
     """Half squares where the difference is below `delta`, linear beyond."""
     _warn_of_broadcast(input, target)
     if weight is not None:
-        return _weighted(ops.huber_loss(input, target, "none", delta), weight, reduction)
+        _check_weight(weight, input)
+        return reduced(ops.huber_loss(input, target, "none", delta) * weight, reduction)
     return ops.huber_loss(input, target, reduction, delta)
 
 
@@ -253,7 +264,8 @@ def multilabel_soft_margin_loss(
     each = -(target * logsigmoid(input) + (1 - target) * logsigmoid(-input))
     if weight is not None:
         each = each * weight
-    return reduced(each.mean(input.dim() - 1), reduction)
+    axis = input.dim() - 1
+    return reduced(each.sum(axis) / input.shape[axis], reduction)
 
 
 def hinge_embedding_loss(

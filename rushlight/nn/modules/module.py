@@ -10,6 +10,20 @@ from ..parameter import Buffer, Parameter
 from . import conversion, hooks, mistakes, paths
 from . import state_dict as states
 from .hooks import everywhere
+from .hooks import register_module_backward_hook as register_module_backward_hook
+from .hooks import (
+    register_module_buffer_registration_hook as register_module_buffer_registration_hook,
+)
+from .hooks import register_module_forward_hook as register_module_forward_hook
+from .hooks import register_module_forward_pre_hook as register_module_forward_pre_hook
+from .hooks import register_module_full_backward_hook as register_module_full_backward_hook
+from .hooks import register_module_full_backward_pre_hook as register_module_full_backward_pre_hook
+from .hooks import (
+    register_module_module_registration_hook as register_module_module_registration_hook,
+)
+from .hooks import (
+    register_module_parameter_registration_hook as register_module_parameter_registration_hook,
+)
 from .mistakes import PLAIN, typename
 
 _set = object.__setattr__

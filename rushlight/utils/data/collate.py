@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..._core.dtypes import float64
-from ..._creation import as_tensor, tensor
+from ..._creation.data import as_tensor, tensor
 from ..._ops.joining import stack
 from ..._tensor import Tensor
 

@@ -2,24 +2,22 @@
 
 import math
 import queue
-import threading
-import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from itertools import cycle
 from typing import Any, Generic, TypeVar
 
+from ..._core.rng import Generator
 from ...cuda import is_available as accelerator_is_available
-from ...random import Generator
 from .collate import default_collate, default_convert
+from .crew import crew_of
 from .dataset import Dataset, IterableDataset
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, draw_seed
-from .worker import End, Failure, Recipe, Worker, work
+from .worker import End, Failure, Recipe, Worker
 
 T_co = TypeVar("T_co", covariant=True)
 
 _START_METHODS = "fork", "spawn", "forkserver"
-_SLICE = 0.2  # seconds that Ctrl-C may have to wait
 _FIXED = "batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers"
 
 
@@ -68,14 +66,25 @@ class DataLoader(Generic[T_co]):
     __initialized = False
 
     def __init__(
-        self, dataset: Dataset[T_co], batch_size: int | None = 1, shuffle: bool | None = None,
+        self,
+        dataset: Dataset[T_co],
+        batch_size: int | None = 1,
+        shuffle: bool | None = None,
         sampler: Sampler | Iterable | None = None,
-        batch_sampler: Sampler[list] | Iterable[list] | None = None, num_workers: int = 0,
-        collate_fn: Callable[[list], Any] | None = None, pin_memory: bool = False,
-        drop_last: bool = False, timeout: float = 0,
-        worker_init_fn: Callable[[int], None] | None = None, multiprocessing_context: Any = None,
-        generator: Generator | None = None, *, prefetch_factor: int | None = None,
-        persistent_workers: bool = False, pin_memory_device: str = "", in_order: bool = True,
+        batch_sampler: Sampler[list] | Iterable[list] | None = None,
+        num_workers: int = 0,
+        collate_fn: Callable[[list], Any] | None = None,
+        pin_memory: bool = False,
+        drop_last: bool = False,
+        timeout: float = 0,
+        worker_init_fn: Callable[[int], None] | None = None,
+        multiprocessing_context: Any = None,
+        generator: Generator | None = None,
+        *,
+        prefetch_factor: int | None = None,
+        persistent_workers: bool = False,
+        pin_memory_device: str = "",
+        in_order: bool = True,
     ) -> None:
         _check_numbers(num_workers, timeout, prefetch_factor, persistent_workers)
         self.dataset = dataset
@@ -204,9 +213,7 @@ def _check_numbers(
 
 
 def _check_stream_options(shuffle: Any, sampler: Any, batch_sampler: Any) -> None:
-    refused = {
-        "shuffle": shuffle or None, "sampler": sampler, "batch_sampler": batch_sampler
-    }
+    refused = {"shuffle": shuffle or None, "sampler": sampler, "batch_sampler": batch_sampler}
     for name, value in refused.items():
         if value is not None:
             raise ValueError(
@@ -228,8 +235,7 @@ def _check_exclusive(
             )
     elif batch_size is None and drop_last:
         raise ValueError(
-            "batch_size=None option disables auto-batching and is mutually exclusive with "
-            "drop_last"
+            "batch_size=None option disables auto-batching and is mutually exclusive with drop_last"
         )
 
 
@@ -249,10 +255,14 @@ class _LoaderIterator:
         self._timeout = loader.timeout
         self._sampler_iter = iter(self._index_sampler)
         self._recipe = Recipe(
-            dataset=loader.dataset, streams=loader._dataset_kind == _DatasetKind.Iterable,
-            batches=loader._auto_collation, collate=loader.collate_fn,
-            drop_last=loader.drop_last, init=loader.worker_init_fn,
-            base_seed=draw_seed(loader.generator), count=loader.num_workers,
+            dataset=loader.dataset,
+            streams=loader._dataset_kind == _DatasetKind.Iterable,
+            batches=loader._auto_collation,
+            collate=loader.collate_fn,
+            drop_last=loader.drop_last,
+            init=loader.worker_init_fn,
+            base_seed=draw_seed(loader.generator),
+            count=loader.num_workers,
         )
         self._expected = loader._IterableDataset_len_called
         self._num_yielded = 0
@@ -266,9 +276,9 @@ class _LoaderIterator:
     def __next__(self) -> Any:
         data = self._next_data()
         self._num_yielded += 1
-        if self._expected is not None and self._recipe.streams:
-            if self._num_yielded > self._expected:
-                self._warn_of_length()
+        expected = self._expected if self._recipe.streams else None
+        if expected is not None and self._num_yielded > expected:
+            self._warn_of_length()
         return data
 
     def _warn_of_length(self) -> None:
@@ -325,7 +335,7 @@ class _WithWorkers(_LoaderIterator):
         self._ahead = (loader.prefetch_factor or 0) * self._num_workers
         if self._ahead <= 0:
             raise AssertionError("prefetch_factor must be greater than 0 with workers")
-        self._crew = _crew([Worker(i, self._recipe) for i in range(self._num_workers)])
+        self._crew = crew_of([Worker(i, self._recipe) for i in range(self._num_workers)])
         self._epoch = -1
         self._reset(loader)
 
@@ -408,81 +418,3 @@ class _WithWorkers(_LoaderIterator):
     def __del__(self) -> None:
         if hasattr(self, "_crew"):
             self._crew.close()
-
-
-class _Threads:
-    """Workers in threads of their own."""
-
-    def __init__(self, workers: list[Worker]) -> None:
-        self.tasks: list[queue.SimpleQueue] = [queue.SimpleQueue() for _ in workers]
-        self.results: queue.SimpleQueue = queue.SimpleQueue()
-        self.done = threading.Event()
-        try:
-            for worker, tasks in zip(workers, self.tasks, strict=True):
-                # Daemons: a program that ends in the middle of a pass need not wait for them.
-                threading.Thread(
-                    target=work, args=(worker, tasks, self.results, self.done), daemon=True,
-                    name=f"rushlight_data_worker_{worker.number}",
-                ).start()
-        except RuntimeError:
-            self.close()
-            raise
-
-    def ask(self, worker: int, task: tuple) -> None:
-        self.tasks[worker].put(task)
-
-    def result(self, timeout: float | None) -> tuple:
-        """The next result. Waits in slices: a signal that another thread got is seen between."""
-        end = math.inf if timeout is None else time.monotonic() + timeout
-        while True:
-            left = end - time.monotonic()
-            try:
-                return self.results.get(timeout=min(_SLICE, max(left, 0.0)))
-            except queue.Empty:
-                if left <= _SLICE:
-                    raise
-
-    def close(self) -> None:
-        """Let the workers end after what they are doing now."""
-        self.done.set()
-        for tasks in self.tasks:
-            tasks.put(None)
-
-
-class _OneByOne:
-    """Workers without threads: each task is done when its result is wanted, the oldest first."""
-
-    def __init__(self, workers: list[Worker]) -> None:
-        self.workers = workers
-        self.tasks: list[tuple[int, tuple]] = []
-
-    def ask(self, worker: int, task: tuple) -> None:
-        self.tasks.append((worker, task))
-
-    def result(self, timeout: float | None) -> tuple:
-        number, (epoch, task, index) = self.tasks.pop(0)
-        worker = self.workers[number]
-        with worker.at_work():
-            return epoch, task, worker.fetch(epoch, index)
-
-    def close(self) -> None:
-        self.tasks.clear()
-
-
-_noticed = False
-
-
-def _crew(workers: list[Worker]) -> _Threads | _OneByOne:
-    """The workers in threads; where these cannot start (WebAssembly), one by one."""
-    global _noticed
-    try:
-        return _Threads(workers)
-    except RuntimeError as error:
-        if not _noticed:
-            _noticed = True
-            warnings.warn(
-                f"DataLoader: threads cannot start here ({error}); the batches of num_workers="
-                f"{len(workers)} are the same, but they are fetched one by one.",
-                stacklevel=6,
-            )
-        return _OneByOne(workers)

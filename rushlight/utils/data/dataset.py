@@ -7,8 +7,9 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
+from ..._core.rng import Generator, default_generator
+from ..._creation.randoms import randperm
 from ..._tensor import Tensor
-from ...random import Generator, default_generator, randperm
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -105,8 +106,7 @@ def _fetch(dataset: Any, indices: list) -> list:
     items = dataset.__getitems__(indices)
     if len(items) != len(indices):
         raise ValueError(
-            "Nested dataset's output size mismatch. "
-            f"Expected {len(indices)}, got {len(items)}"
+            f"Nested dataset's output size mismatch. Expected {len(indices)}, got {len(items)}"
         )
     return items
 
@@ -188,10 +188,7 @@ class Subset(Dataset[T_co]):
         self.dataset = dataset
         self.indices = indices
         kind = type(self)
-        if (
-            kind.__getitem__ is not Subset.__getitem__
-            and kind.__getitems__ is Subset.__getitems__
-        ):
+        if kind.__getitem__ is not Subset.__getitem__ and kind.__getitems__ is Subset.__getitems__:
             raise NotImplementedError(
                 f"{kind.__name__} overrides __getitem__ but not __getitems__. When subclassing "
                 "Subset and overriding __getitem__, you must also override __getitems__ to "
@@ -216,7 +213,9 @@ class Subset(Dataset[T_co]):
 
 
 def random_split(
-    dataset: Dataset, lengths: Sequence[int | float], generator: Generator | None = default_generator
+    dataset: Dataset,
+    lengths: Sequence[int | float],
+    generator: Generator | None = default_generator,
 ) -> list[Subset]:
     """Parts of a dataset, drawn without replacement.
 

@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from ...random import Generator, randperm
+from ..._core.rng import Generator
+from ..._creation.randoms import randperm
 from .sampler import Sampler
 
 
@@ -21,8 +22,13 @@ class DistributedSampler(Sampler[Any]):
     """
 
     def __init__(
-        self, dataset: Any, num_replicas: int | None = None, rank: int | None = None,
-        shuffle: bool = True, seed: int = 0, drop_last: bool = False,
+        self,
+        dataset: Any,
+        num_replicas: int | None = None,
+        rank: int | None = None,
+        shuffle: bool = True,
+        seed: int = 0,
+        drop_last: bool = False,
     ) -> None:
         if num_replicas is None or rank is None:
             raise RuntimeError(

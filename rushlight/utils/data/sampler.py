@@ -4,9 +4,10 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any, Generic, TypeVar
 
-from ..._creation import as_tensor, empty
 from ..._core.dtypes import float64, int64
-from ...random import Generator, multinomial, randint, randperm
+from ..._core.rng import Generator, default
+from ..._creation.data import as_tensor
+from ..._creation.randoms import multinomial, randint, randperm
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -33,7 +34,7 @@ class SequentialSampler(Sampler[int]):
 
 def draw_seed(generator: Generator | None = None) -> int:
     """One 63-bit number, drawn as PyTorch draws the seeds of its loaders."""
-    return int(empty((), dtype=int64).random_(generator=generator).item())
+    return (generator or default()).word64() & 0x7FFF_FFFF_FFFF_FFFF
 
 
 class RandomSampler(Sampler[int]):
@@ -47,7 +48,10 @@ class RandomSampler(Sampler[int]):
     """
 
     def __init__(
-        self, data_source: Sized, replacement: bool = False, num_samples: int | None = None,
+        self,
+        data_source: Sized,
+        replacement: bool = False,
+        num_samples: int | None = None,
         generator: Generator | None = None,
     ) -> None:
         self.data_source = data_source
@@ -120,13 +124,15 @@ class WeightedRandomSampler(Sampler[int]):
     """
 
     def __init__(
-        self, weights: Sequence[float], num_samples: int, replacement: bool = True,
+        self,
+        weights: Sequence[float],
+        num_samples: int,
+        replacement: bool = True,
         generator: Generator | None = None,
     ) -> None:
         if not _is_count(num_samples):
             raise ValueError(
-                "num_samples should be a positive integer value, but got "
-                f"num_samples={num_samples}"
+                f"num_samples should be a positive integer value, but got num_samples={num_samples}"
             )
         if not isinstance(replacement, bool):
             raise ValueError(
@@ -173,9 +179,7 @@ class BatchSampler(Sampler[list[int]]):
                 f"batch_size should be a positive integer value, but got batch_size={batch_size}"
             )
         if not isinstance(drop_last, bool):
-            raise ValueError(
-                f"drop_last should be a boolean value, but got drop_last={drop_last}"
-            )
+            raise ValueError(f"drop_last should be a boolean value, but got drop_last={drop_last}")
         self.sampler = sampler
         self.batch_size = batch_size
         self.drop_last = drop_last

@@ -1,0 +1,180 @@
+"""Two frameworks timed in turns: a process each, one working while the other sleeps.
+
+A row is a function of the module (`torch` or `rushlight`) that prepares its data and returns what
+is to be timed. The processes are told over pipes which row to run how often; rounds alternate, so
+that a busy machine is equally unkind to both, and medians are compared.
+"""
+
+import importlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+THREADS = 2
+SLICE = 0.03  # seconds that one timing should last: long against the clock and the pipe
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    name: str
+    prepare: Callable[[Any], Callable[[], Any]]
+    target: float | None = None  # time of PyTorch over ours; None: only reported
+    rounds: int = 15
+
+
+class Peer:
+    """A process with one of the frameworks."""
+
+    def __init__(self, module: str, rows: str) -> None:
+        threads = {f"{library}_NUM_THREADS": str(THREADS) for library in ("OMP", "OPENBLAS", "MKL")}
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, module, rows],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env={
+                **os.environ,
+                **threads,
+                "PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
+            },
+        )
+
+    def ask(self, **question: Any) -> dict[str, Any]:
+        """Send a question, wait for the answer."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(question) + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise RuntimeError(f"the peer ended with status {self.process.wait()}")
+        return json.loads(answer)
+
+    def close(self) -> None:
+        """Let the process end."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def answer_questions(module_name: str, rows_name: str) -> None:
+    """The life of a peer."""
+    module = importlib.import_module(module_name)
+    if hasattr(module, "set_num_threads"):
+        module.set_num_threads(THREADS)
+    rows = {row.name: row for row in importlib.import_module(rows_name).ROWS}
+    work: Callable[[], Any] = lambda: None
+    for line in sys.stdin:
+        question = json.loads(line)
+        try:
+            if "row" in question:
+                work = rows[question["row"]].prepare(module)
+                work()
+                answer: dict[str, Any] = {"number": _number(work)}
+            else:
+                answer = {"seconds": _timed(work, question["number"])}
+        except Exception as error:
+            answer = {"missing": f"{type(error).__name__}: {error}".splitlines()[0]}
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+def _timed(work: Callable[[], Any], number: int) -> float:
+    repeats = range(number)
+    start = time.perf_counter()
+    for _ in repeats:
+        work()
+    return (time.perf_counter() - start) / number
+
+
+def _number(work: Callable[[], Any]) -> int:
+    """How many calls last about a slice."""
+    number = 1
+    while (once := _timed(work, number) * number) < SLICE / 4:
+        number *= 4
+    return max(1, round(number * SLICE / once))
+
+
+@dataclass
+class Result:
+    """What a row gave: medians in seconds, or why there are none."""
+
+    row: Row
+    ours: float = 0.0
+    theirs: float = 0.0
+    missing: str = ""
+
+    @property
+    def ratio(self) -> float:
+        """Time of PyTorch over ours."""
+        return self.theirs / self.ours
+
+    def line(self) -> str:
+        """The row as a line of the table."""
+        goal = "-" if self.row.target is None else f"{self.row.target:.2f}"
+        if self.missing:
+            return f"| {self.row.name} | - | - | skipped: {self.missing} | {goal} |"
+        met = self.row.target is None or self.ratio >= self.row.target
+        mark = "" if met else " (below)"
+        return (
+            f"| {self.row.name} | {_time(self.theirs)} | {_time(self.ours)} | "
+            f"{self.ratio:.2f}{mark} | {goal} |"
+        )
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds * 1e6:.2f} us" if seconds < 1e-3 else f"{seconds * 1e3:.1f} ms"
+
+
+HEAD = "| work | PyTorch | Rushlight | PyTorch / Rushlight | target |\n|---|---|---|---|---|"
+
+
+def compare(row: Row, ours: Peer, theirs: Peer) -> Result:
+    """Both on one row, in turns."""
+    numbers = []
+    for peer in (ours, theirs):
+        answer = peer.ask(row=row.name)
+        if "missing" in answer:
+            name = "Rushlight" if peer is ours else "PyTorch"
+            return Result(row, missing=f"{name}: {answer['missing']}")
+        numbers.append(answer["number"])
+    times: tuple[list[float], list[float]] = [], []
+    for _ in range(row.rounds):
+        for peer, number, seen in zip((ours, theirs), numbers, times, strict=True):
+            answer = peer.ask(number=number)
+            if "missing" in answer:
+                return Result(row, missing=answer["missing"])
+            seen.append(answer["seconds"])
+    return Result(row, *(statistics.median(seen) for seen in times))
+
+
+def import_times(rounds: int = 7) -> dict[str, float]:
+    """Seconds that importing takes in a fresh process, NumPy's own included and alone."""
+    seen: dict[str, list[float]] = {"numpy": [], "rushlight": [], "torch": []}
+    for _ in range(rounds):
+        for name, times in seen.items():
+            code = (
+                "import time; start = time.perf_counter(); "
+                f"import {name}; print(time.perf_counter() - start)"
+            )
+            out = subprocess.run(
+                [sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True, check=False
+            )
+            if out.returncode == 0:
+                times.append(float(out.stdout))
+    return {name: statistics.median(times) for name, times in seen.items() if times}
+
+
+if __name__ == "__main__":
+    answer_questions(*sys.argv[1:3])

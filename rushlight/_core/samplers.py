@@ -1,0 +1,166 @@
+"""What a draw is refused for, and how its numbers are laid out: samplers for each distribution.
+
+A sampler is `sample(count, contiguous)`: a flat array of draws in the tensor's dtype.
+"""
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import draws, dtypes, rng
+from .fused import rounded
+from .layouts import laid_out
+from .literals import values_of
+
+_C_NAMES = {
+    "bool": "bool", "uint8": "unsigned char", "int8": "signed char", "int16": "short",
+    "int32": "int", "int64": "long", "float16": "c10::Half", "bfloat16": "c10::BFloat16",
+    "float32": "float", "float64": "double",
+}  # fmt: skip
+_DIGITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
+
+
+def stream_of(name: str, generator: Any, device: Any) -> rng.Generator:
+    """The generator given, or the default one for a device.
+
+    Raises:
+        TypeError: for anything but a generator.
+        RuntimeError: for a generator of another device.
+    """
+    if generator is None:
+        return rng.default(device)
+    if not isinstance(generator, rng.Generator):
+        raise TypeError(
+            f"{name}(): argument 'generator' must be torch.Generator, not "
+            f"{type(generator).__name__}"
+        )
+    if generator.device.type != device.type and device.type != "meta":
+        raise RuntimeError(
+            f"Expected a '{device.type}' device type for generator but found "
+            f"'{generator.device.type}'"
+        )
+    return generator
+
+
+def arranged(sample: Callable, shape: tuple, order: tuple | None) -> np.ndarray:
+    """`sample(count, contiguous)` in an array of `shape` that lies in memory in `order`."""
+    plain = order is None
+    return laid_out(lambda s: sample(math.prod(s), plain).reshape(s), shape, order)
+
+
+def paired(kind: Any, sample: Callable) -> Callable:
+    """Draw complex numbers as twice as many real ones, real and imaginary parts in turn."""
+    if kind.category != 3:
+        return sample
+    return lambda n, contiguous: sample(2 * n, contiguous).view(kind.numpy)
+
+
+def uniform_sampler(kind: Any, low: float, high: float, stream: rng.Generator) -> Callable:
+    """sample(count, contiguous) for [low, high), refusing what PyTorch refuses."""
+    if kind.category < 2:
+        raise NotImplementedError(
+            f"\"check_uniform_bounds\" not implemented for '{kind.type_name}'"
+        )
+    part = kind.to_real()
+    limit = dtypes.finfo(part).max
+    for label, value in (("from", low), ("to", high)):
+        if not -limit <= value <= limit:
+            raise RuntimeError(f"{label} is out of bounds for {_C_NAMES[part.name]}")
+    if low > high:
+        raise RuntimeError(
+            f"uniform_ expects to return a [from, to) range, but found from={low:g} > to={high:g}"
+        )
+    return paired(kind, lambda n, _: draws.uniform(stream, n, part, low, high))
+
+
+def normal_sampler(kind: Any, mean: float, std: float, stream: rng.Generator) -> Callable:
+    """sample(count, contiguous) for a normal distribution, refusing what PyTorch refuses."""
+    if not std >= 0:
+        raise RuntimeError(f"normal expects std >= 0.0, but found std {std:g}")
+    if kind.category < 2:
+        raise NotImplementedError(f"\"normal_kernel_cpu\" not implemented for '{kind.type_name}'")
+    if kind.category == 3:
+        std = std / math.sqrt(2)  # the two parts share the variance
+        if mean:
+            raise RuntimeError("normal_ of complex tensors takes mean 0 here; add the mean after")
+    part = kind.to_real()
+    return paired(kind, lambda n, plain: draws.normal(stream, n, part, mean, std, plain))
+
+
+def chances_of(p: Any) -> np.ndarray:
+    """The values of a tensor of probabilities, checked."""
+    if p.dtype.category != 2:
+        raise NotImplementedError(
+            f"\"bernoulli_tensor_cpu_p_\" not implemented for '{p.dtype.type_name}'"
+        )
+    chances = values_of(p)
+    chances = dtypes.from_bfloat16(chances) if p.dtype is dtypes.bfloat16 else chances
+    if not ((chances >= 0) & (chances <= 1)).all():
+        raise RuntimeError(
+            "Expected p_in >= 0 && p_in <= 1 to be true, but got false. Probabilities lie between "
+            "0 and 1 and are not nan."
+        )
+    return chances
+
+
+def chances_for(p: Any, shape: tuple, order: Any) -> np.ndarray:
+    """Probabilities spread over `shape`, flat, in the order in which they are used."""
+    chances = chances_of(p)
+    try:
+        wide = np.broadcast_to(chances, shape)
+    except ValueError:
+        p.expand(shape)  # says which sizes do not meet
+        raise
+    return (wide if order is None else wide.transpose(order)).reshape(-1)
+
+
+def end_of(kind: Any) -> int:
+    """One more than the largest number that `random_(from, None)` gives."""
+    if kind.category == 2:
+        return 2 ** _DIGITS[kind.name] + 1
+    return 2 if kind is dtypes.bool_ else int(np.iinfo(kind.numpy).max) + 1
+
+
+def integer_sampler(kind: Any, low: int, high: int, stream: rng.Generator) -> Callable:
+    """sample(count, contiguous) for whole numbers of [low, high), refusing what does not fit."""
+    if low >= high:
+        raise RuntimeError(
+            f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}"
+        )
+    _check_bounds(kind, low, high)
+    if high - low >= 2**64:
+        return lambda n, _: stream.words64(n).view(np.int64)
+    return lambda n, _: rounded(draws.integers(stream, n, low, high), kind)
+
+
+def _check_bounds(kind: Any, low: int, high: int) -> None:
+    if kind.category == 3:
+        raise RuntimeError(
+            "check_random_bounds handles only integral, floating-point and boolean types"
+        )
+    name = _C_NAMES.get(kind.name, kind.name)
+    if kind.category == 2:
+        digits = _DIGITS[kind.name]
+        for label, value in (("from", low), ("to - 1", high - 1)):
+            if abs(value) > 2**digits:
+                warnings.warn(
+                    f"{label} is out of bounds [-(2^{digits}), 2^{digits}]. Due to precision "
+                    f"limitations {name} can support discrete uniform distribution only within "
+                    "this range. This warning will become an error in version 1.7 release, please "
+                    "fix the code in advance",
+                    UserWarning,
+                    stacklevel=4,
+                )
+        return
+    smallest, largest = (0, 1) if kind is dtypes.bool_ else _limits(kind)
+    for label, value in (("from", low), ("to - 1", high - 1)):
+        if not smallest <= value <= largest:
+            raise RuntimeError(f"{label} is out of bounds for {name}")
+
+
+def _limits(kind: Any) -> tuple[int, int]:
+    info = np.iinfo(kind.numpy)
+    return int(info.min), int(info.max)

@@ -1,0 +1,184 @@
+"""Tensors overwritten with random numbers: uniform_, normal_, bernoulli_ and their like.
+
+The numbers are PyTorch's on the CPU for the same seed, and lie in memory in PyTorch's order.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from .._core import draws, dtypes, modes
+from .._core.fused import rounded
+from .._core.layouts import memory_order
+from .._core.op import op
+from .._core.samplers import (
+    arranged,
+    chances_for,
+    end_of,
+    integer_sampler,
+    normal_sampler,
+    stream_of,
+    uniform_sampler,
+)
+from .._core.tape import TensorBase, ndarray
+from .._core.views import assign, edge, refuse_write, snapshot, written
+
+
+def _overwrite(x: Any, record: Any, sample: Callable) -> Any:
+    """x filled with drawn numbers, in place; `sample(count, contiguous)` draws them flat."""
+    if not modes.local.subclass_off and hasattr(x, "__torch_function__"):
+        with modes.subclass_off():
+            return _overwrite(x, record, sample)
+    refuse_write(x)
+    array = x.array
+    if array.__class__ is not ndarray:
+        return _overwrite_abstract(x, array)
+    order = None if array.flags.c_contiguous else memory_order(array)
+    values = arranged(sample, array.shape, order)
+    if modes.records() and edge(x) is not None:
+        return assign(x, record(snapshot(x), values=values))
+    array[...] = values
+    written(x)
+    return x
+
+
+def _overwrite_abstract(x: Any, array: Any) -> Any:
+    if getattr(array.names, "level", 0) > 0:
+        raise RuntimeError(
+            "vmap: called random operation while in randomness error mode. Please either use the "
+            "'same' or 'different' randomness flags on vmap or perform the randomness operation "
+            "out of vmap"
+        )
+    written(x)
+    return x
+
+
+def _redrawn(name: str, node: str) -> Any:
+    """The record of an overwrite: nothing of the old value remains, so its gradient is zero."""
+
+    @op("move", name=name, node=node)
+    def drawn(m: Any, input: Any, *, values: Any) -> Any:
+        return values
+
+    @drawn.vjp("input")
+    def _(m: Any, g: Any) -> Any:
+        return m.zeros_like(g)
+
+    @drawn.samples
+    def _(draw: Any) -> Any:
+        yield (draw(3, 4),), {"values": draw(3, 4).array}
+
+    return drawn
+
+
+_UNIFORM = _redrawn("uniform", "UniformBackward0")
+_NORMAL = _redrawn("normal", "NormalBackward0")
+_EXPONENTIAL = _redrawn("exponential", "ExponentialBackward0")
+_CAUCHY = _redrawn("cauchy", "CauchyBackward0")
+_LOG_NORMAL = _redrawn("log_normal", "LogNormalBackward0")
+_GEOMETRIC = _redrawn("geometric", "GeometricBackward0")
+_BERNOULLI = [_redrawn("bernoulli", f"BernoulliBackward{i}") for i in (1, 2)]
+_RANDOM = [_redrawn("random", f"RandomBackward{i}") for i in range(3)]
+
+
+def uniform_(
+    self: Any, from_: float = 0, to: float = 1, *, generator: Any = None, **named: Any
+) -> Any:
+    """Overwritten with draws uniform in [from, to)."""
+    low = named.pop("from", from_)
+    stream = stream_of("uniform_", generator, self.device)
+    sample = uniform_sampler(self.dtype, float(low), float(to), stream)
+    return _overwrite(self, _UNIFORM, sample)
+
+
+def normal_(self: Any, mean: float = 0, std: float = 1, *, generator: Any = None) -> Any:
+    """Overwritten with draws from a normal distribution."""
+    stream = stream_of("normal_", generator, self.device)
+    return _overwrite(self, _NORMAL, normal_sampler(self.dtype, float(mean), float(std), stream))
+
+
+def exponential_(self: Any, lambd: float = 1, *, generator: Any = None) -> Any:
+    """Overwritten with waiting times of rate `lambd`."""
+    kind = self.dtype
+    if not lambd > 0:
+        raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd:g}")
+    if kind.category != 2:
+        raise RuntimeError(
+            "Exponential distribution is a continuous probability distribution. dtype must be a "
+            f"floating point but you specified {kind.type_name}"
+        )
+    stream = stream_of("exponential_", generator, self.device)
+    sample = lambda n, _: rounded(draws.exponential(stream, n, float(lambd)), kind)
+    return _overwrite(self, _EXPONENTIAL, sample)
+
+
+def cauchy_(self: Any, median: float = 0, sigma: float = 1, *, generator: Any = None) -> Any:
+    """Overwritten with draws from the Cauchy distribution."""
+    kind = self.dtype
+    if not sigma > 0:
+        raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma:g}")
+    if kind.category != 2:
+        raise RuntimeError(
+            "Cauchy distribution is a continuous probability distribution. dtype must be a "
+            f"floating point but you specified {kind.type_name}"
+        )
+    stream = stream_of("cauchy_", generator, self.device)
+    sample = lambda n, _: rounded(draws.cauchy(stream, n, float(median), float(sigma)), kind)
+    return _overwrite(self, _CAUCHY, sample)
+
+
+def log_normal_(self: Any, mean: float = 1, std: float = 2, *, generator: Any = None) -> Any:
+    """Overwritten with numbers whose logarithms are normal with this mean and std."""
+    kind = self.dtype
+    if not std > 0:
+        raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std:g}")
+    if kind.category != 2:
+        raise NotImplementedError(f"\"log_normal_cpu\" not implemented for '{kind.type_name}'")
+    stream = stream_of("log_normal_", generator, self.device)
+    sample = lambda n, _: rounded(draws.log_normal(stream, n, float(mean), float(std)), kind)
+    return _overwrite(self, _LOG_NORMAL, sample)
+
+
+def geometric_(self: Any, p: float, *, generator: Any = None) -> Any:
+    """Overwritten with numbers of trials up to the first success of probability `p`."""
+    kind = self.dtype
+    if not 0 < p < 1:
+        raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p:g}")
+    if kind.category in (0, 3):
+        raise NotImplementedError(f"\"geometric_cpu\" not implemented for '{kind.type_name}'")
+    stream = stream_of("geometric_", generator, self.device)
+    return _overwrite(
+        self, _GEOMETRIC, lambda n, _: rounded(draws.geometric(stream, n, float(p)), kind)
+    )
+
+
+def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
+    """Overwritten with ones of probability `p` (a number, or a tensor of them), else zeros."""
+    stream = stream_of("bernoulli_", generator, self.device)
+    kind = self.dtype
+    if not isinstance(p, TensorBase):
+        if not 0 <= p <= 1:
+            raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p:g}")
+        sample = lambda n, _: dtypes.cast(draws.bernoulli(stream, n, float(p)), kind)
+        return _overwrite(self, _BERNOULLI[1], sample)
+    order = None if self.array.__class__ is not ndarray else memory_order(self.array)
+    flat = chances_for(p, tuple(self.shape), order)
+    sample = lambda n, _: dtypes.cast(draws.bernoulli_each(stream, flat), kind)
+    return _overwrite(self, _BERNOULLI[0], sample)
+
+
+def random_(self: Any, *bounds: Any, generator: Any = None, **named: Any) -> Any:
+    """Overwritten with whole numbers: of [0, to), of [from, to), or of all that the dtype holds."""
+    stream = stream_of("random_", generator, self.device)
+    kind = self.dtype
+    if not bounds and not named:
+        if kind.category == 3:
+            raise NotImplementedError(
+                f"\"random_kernel_cpu\" not implemented for '{kind.type_name}'"
+            )
+        return _overwrite(self, _RANDOM[2], lambda n, _: draws.any_integers(stream, n, kind))
+    low, high = (0, bounds[0]) if len(bounds) == 1 and not named else (*bounds, None, None)[:2]
+    low, high = named.get("from", low or 0), named.get("to", high)
+    if high is None:
+        high = end_of(kind)
+    sample = integer_sampler(kind, int(low), int(high), stream)
+    return _overwrite(self, _RANDOM[1 if len(bounds) == 1 else 0], sample)

@@ -1,0 +1,92 @@
+"""Vocabulary words that tensors speak and that are no public op: dtypes, creation, padding, strides."""
+
+from typing import Any
+
+from .._core import dtypes
+from .._core.kinds import known, speak
+from .._core.op import op
+from .._core.tape import TensorBase, make
+from .views import strided_view
+
+
+def _full(shape: Any, value: Any, dtype: Any) -> Any:
+    if isinstance(value, TensorBase):
+        return value.to(dtypes.of(dtype)).expand(tuple(shape))
+    return make(known.numpy.full(tuple(shape), value, dtype))
+
+
+def _arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = dtypes.I64) -> Any:
+    return make(known.numpy.arange(start, stop, step, dtype))
+
+
+def _zeros_like(x: Any) -> Any:
+    """Zeros of x's kind, shape and dtype."""
+    array = x.array
+    names = getattr(array, "names", None) or known.numpy
+    return make(names.zeros_like(array), x.device)
+
+
+def _bits(shape: Any, width: int, stream: Any) -> Any:
+    return make(known.numpy.bits(shape, width, stream))
+
+
+def _check(condition: Any, message: str, error: Any = RuntimeError) -> None:
+    """Values were checked when the op first ran; its gradients need no second look."""
+
+
+@op("move", differentiable=False, name="bitcast")
+def bitcast(m, input, *, dtype):
+    """The bits of each element read as another dtype of the same size."""
+    return m.bitcast(input, dtype)
+
+
+@op("move", node="ConstantPadNdBackward0", name="pad_word")
+def padded(m, input, *, widths, value=0):
+    """`input` with (before, after) elements of `value` added on each axis."""
+    return m.pad(input, widths, value)
+
+
+@padded.vjp("input")
+def _(m, g, input_shape, widths):
+    return m.index(g, tuple(slice(a, a + n) for n, (a, _) in zip(input_shape, widths)))
+
+
+@op("move", node="AsStridedBackward1", name="unstrided")
+def unstrided(m, g, input, *, size, stride, offset):
+    """The adjoint of `as_strided`: what arrives at each element of `input`."""
+    return m.unstrided(g, input, size, stride, offset)
+
+
+@unstrided.vjp("g")
+def _(m, g, input, size, stride, offset):
+    return m.as_strided(m.contiguous(g), size, stride, offset)
+
+
+@op("move", name="write_strided")
+def write_strided(m, input, new, *, size, stride, offset):
+    """`input` with the part that a strided view shows replaced by `new`."""
+    return m.write_strided(input, new, size, stride, offset)
+
+
+@write_strided.vjp("input")
+def _(m, g, new_shape, size, stride, offset):
+    return m.write_strided(g, m.full(new_shape, 0, g.dtype), size, stride, offset)
+
+
+@write_strided.vjp("new")
+def _(m, g, size, stride, offset):
+    return m.as_strided(m.contiguous(g), size, stride, offset)
+
+
+def _as_dtypes() -> dict:
+    words = ("int64", "int32", "int16", "int8", "uint8", "float32", "float64", "complex64", "complex128")
+    return {w: dtypes.by_name(w) for w in words} | {"bool": dtypes.bool_}
+
+
+speak(
+    full=_full, arange=_arange, zeros_like=_zeros_like, bits=_bits, check=_check, bitcast=bitcast,
+    pad=padded, as_strided=strided_view, unstrided=unstrided, write_strided=write_strided,
+    isdtype=known.numpy.isdtype, finfo=known.numpy.finfo, square=lambda x: x * x,
+)  # fmt: skip
+for _name, _dtype in _as_dtypes().items():
+    setattr(known.differentiable, _name, _dtype)

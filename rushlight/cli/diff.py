@@ -1,0 +1,97 @@
+"""`rushlight diff A B`: names, shapes, dtypes and values in which two checkpoints differ."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+import numpy as np
+
+from .._files.formats import open_checkpoint
+from .._files.records import TensorRecord
+from .._files.values import decode
+from .._files.walk import tensors
+from .inspect import can_map, complain, paint
+
+
+def register(commands: Any) -> None:
+    """Adds `diff` and its arguments to the command line."""
+    parser = commands.add_parser("diff", help="compare two checkpoints", description=__doc__)
+    parser.add_argument("first", metavar="A")
+    parser.add_argument("second", metavar="B")
+    parser.add_argument("--rtol", type=float, default=0.0, help="allowed difference relative to B (default 0)")
+    parser.add_argument("--atol", type=float, default=0.0, help="allowed absolute difference (default 0)")
+    parser.add_argument("--names", action="store_true", help="compare names, shapes and dtypes only")
+    parser.add_argument("--json", action="store_true", help="for machines")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Status 0 if they are equal, 1 if they differ, 2 if one cannot be read."""
+    try:
+        first, second = (tensors(open_checkpoint(path, mapped=can_map()).root) for path in (args.first, args.second))
+        found = compare(first, second, args.rtol, args.atol, values=not args.names)
+    except (ValueError, OSError, EOFError, RuntimeError) as error:
+        return complain("diff", error)
+    if args.json:
+        print(json.dumps(found, indent=1))
+    else:
+        _print(found, args)
+    return 0 if found["equal"] else 1
+
+
+def compare(
+    first: dict[str, TensorRecord], second: dict[str, TensorRecord], rtol: float, atol: float, *, values: bool = True
+) -> dict[str, Any]:
+    """All differences, as plain data."""
+    changed: dict[str, dict[str, Any]] = {}
+    for name in first:
+        if name in second:
+            what = _difference(first[name], second[name], rtol, atol, values)
+            if what:
+                changed[name] = what
+    only = [name for name in first if name not in second], [name for name in second if name not in first]
+    return {
+        "equal": not (changed or only[0] or only[1]),
+        "only_first": only[0],
+        "only_second": only[1],
+        "changed": changed,
+        "common": len(first) - len(only[0]),
+    }
+
+
+def _difference(a: TensorRecord, b: TensorRecord, rtol: float, atol: float, values: bool) -> dict[str, Any]:
+    if a.shape != b.shape:
+        return {"shape": [list(a.shape), list(b.shape)]}
+    found: dict[str, Any] = {} if a.dtype == b.dtype else {"dtype": [a.dtype, b.dtype]}
+    if not values or a.storage is None or b.storage is None or not a.count:
+        return found
+    if a.dtype == b.dtype and not a.flags and not b.flags and np.array_equal(a.array(), b.array()):
+        return found
+    x, y = decode(a), decode(b)
+    kind = np.complex128 if "c" in (x.dtype.kind, y.dtype.kind) else np.float64
+    x, y = x.astype(kind), y.astype(kind)
+    with np.errstate(all="ignore"):
+        gap = np.abs(x - y)
+        equal = (x == y) | (np.isnan(x) & np.isnan(y)) | (gap <= atol + rtol * np.abs(y))
+    if not equal.all():
+        at = np.unravel_index(int(np.argmax(np.where(equal, -1, np.nan_to_num(gap, nan=np.inf)))), gap.shape)
+        found.update(count=int((~equal).sum()), of=int(equal.size), largest=float(gap[at]), at=[int(i) for i in at])
+    return found
+
+
+def _print(found: dict[str, Any], args: argparse.Namespace) -> None:
+    for name in found["only_first"]:
+        print(paint(f"- {name}", "bad") + f" (only in {args.first})")
+    for name in found["only_second"]:
+        print(paint(f"+ {name}", "good") + f" (only in {args.second})")
+    for name, what in found["changed"].items():
+        parts = []
+        for key in ("shape", "dtype"):
+            if key in what:
+                parts.append(f"{key} {what[key][0]} -> {what[key][1]}")
+        if "count" in what:
+            parts.append(f"{what['count']} of {what['of']} values differ, by up to {what['largest']:.4g} at {what['at']}")
+        print(f"{paint('~ ' + name, 'warn')}: {'; '.join(parts)}")
+    same = found["common"] - len(found["changed"])
+    print(f"{same} of {found['common']} common tensors are equal")

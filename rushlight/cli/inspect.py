@@ -1,0 +1,217 @@
+"""`rushlight inspect FILE`: what a checkpoint holds, without loading or running any of it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+from typing import Any
+
+import numpy as np
+
+from .._files.formats import open_checkpoint
+from .._files.records import Checkpoint, Global, Opaque, Storage, TensorRecord
+from .._files.standard import harmless
+from .._files.values import decode
+from .._files.walk import dotted, tensors, ties, walk
+
+_PIECE = 1 << 22  # elements looked at in one go for --stats
+COLOURS = {"name": "36", "type": "33", "quiet": "2", "warn": "35", "bad": "1;31", "good": "32"}
+
+
+def register(commands: Any) -> None:
+    """Adds `inspect` and its arguments to the command line."""
+    parser = commands.add_parser("inspect", help="show what a checkpoint holds", description=__doc__)
+    parser.add_argument("file", help="a checkpoint of any known format, or a folder of shards")
+    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.add_argument("--stats", action="store_true", help="mean, deviation, extremes, norm, NaN counts")
+    parser.add_argument("--all", action="store_true", help="also every plain value, not only tensors")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Prints the file; status 2 if it cannot be read."""
+    try:
+        found = open_checkpoint(args.file, mapped=can_map())
+        facts = describe(found, args.stats)
+    except (ValueError, OSError, EOFError, RuntimeError) as error:
+        return complain("inspect", error)
+    if args.json:
+        print(json.dumps(facts, indent=1, default=str))
+    else:
+        _print(facts, found, args.all)
+    return 0
+
+
+def can_map() -> bool:
+    """Whether files can be mapped here (not in a browser)."""
+    try:
+        import mmap  # noqa: F401 (optional: not on every platform)
+    except ImportError:
+        return False
+    return True
+
+
+def complain(command: str, error: Exception) -> int:
+    """Says what is wrong with a file; the exit status."""
+    text = error if str(error) else type(error).__name__
+    print(f"rushlight {command}: {text}", file=sys.stderr)
+    return 2
+
+
+def describe(found: Checkpoint, stats: bool = False) -> dict[str, Any]:
+    """All facts about a checkpoint, as plain data."""
+    named = tensors(found.root)
+    exact, loose = ties(named)
+    ways = {path: found.called.get(path, "import") for path in found.names}
+    runs = {path: how for path, how in ways.items() if not harmless(found.names[path], how)}
+    return {
+        "file": found.where,
+        "format": found.kind,
+        "bytes": _size(found.where),
+        "tensors": {name: _tensor(record, stats) for name, record in named.items()},
+        "elements": sum(record.count for record in named.values()),
+        "ties": exact,
+        "overlaps": loose,
+        "opaque": _opaque(found.root),
+        "would_run": runs if found.kind not in ("torchscript", "safetensors") else {},
+        "metadata": found.metadata,
+    }
+
+
+def _size(path: str) -> int:
+    if not os.path.isdir(path):
+        return os.path.getsize(path) if os.path.exists(path) else 0
+    return sum(os.path.getsize(os.path.join(path, name)) for name in os.listdir(path))
+
+
+def _opaque(root: Any) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for _, value in walk(root):
+        if isinstance(value, Opaque):
+            counts[value.name[:200]] = counts.get(value.name[:200], 0) + 1
+    return counts
+
+
+def _tensor(record: TensorRecord, stats: bool) -> dict[str, Any]:
+    facts: dict[str, Any] = {"dtype": record.dtype, "shape": list(record.shape), "bytes": record.nbytes}
+    if record.device != "cpu":
+        facts["device"] = record.device
+    if record.parameter:
+        facts["parameter"] = True
+    if stats and record.storage is not None:
+        facts.update(statistics(record))
+    return facts
+
+
+def statistics(record: TensorRecord) -> dict[str, Any]:
+    """Mean, deviation, extremes, norm and counts of NaN and infinity, in bounded memory."""
+    storage = record.storage
+    if record.count > 4 * max(storage.nbytes if storage else 0, 1):
+        return {"note": "a view that repeats its elements: not counted"}
+    total = square = 0.0
+    low, high, nans, infinite, seen = math.inf, -math.inf, 0, 0, 0
+    try:
+        flat = decode(record).reshape(-1)
+    except TypeError as error:
+        return {"note": str(error)}
+    for at in range(0, flat.size, _PIECE):
+        piece = np.abs(flat[at : at + _PIECE]) if flat.dtype.kind == "c" else flat[at : at + _PIECE]
+        piece = piece.astype(np.float64)
+        whole = np.isfinite(piece)
+        nans += int(np.isnan(piece).sum())
+        infinite += int(np.isinf(piece).sum())
+        piece = piece[whole]
+        if piece.size:
+            total, square, seen = total + float(piece.sum()), square + float(piece @ piece), seen + piece.size
+            low, high = min(low, float(piece.min())), max(high, float(piece.max()))
+    if not seen:
+        return {"nan": nans, "inf": infinite}
+    mean = total / seen
+    deviation = math.sqrt(max(square / seen - mean * mean, 0.0))
+    return {"mean": mean, "std": deviation, "min": low, "max": high, "norm": math.sqrt(square), "nan": nans, "inf": infinite}
+
+
+# -- printing ------------------------------------------------------------------------------
+
+
+def paint(text: str, colour: str) -> str:
+    """The text in colour, where the terminal shows colours and NO_COLOR is not set."""
+    if not sys.stdout.isatty() or "NO_COLOR" in os.environ:
+        return text
+    return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m"
+
+
+def amount(count: float) -> str:
+    """A number of bytes for people."""
+    for unit in ("B", "KB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.2f} TB"
+
+
+def _print(facts: dict[str, Any], found: Checkpoint, everything: bool) -> None:
+    count = len(facts["tensors"])
+    print(
+        f"{paint(facts['file'], 'name')}: {facts['format']}, {amount(facts['bytes'])}, "
+        f"{count} tensor{'s' * (count != 1)}, {facts['elements']:,} elements"
+    )
+    for key, value in facts["metadata"].items():
+        print(paint(f"  {key}: {str(value)[:200]}", "quiet"))
+    if everything:
+        _print_values(found.root, facts["tensors"])
+    else:
+        _print_tensors(facts["tensors"])
+    for names in facts["ties"]:
+        print(paint("tied: ", "good") + " = ".join(names))
+    for names in facts["overlaps"]:
+        print(paint("share memory: ", "good") + ", ".join(names))
+    for name, times in facts["opaque"].items():
+        print(paint("opaque: ", "warn") + name + (f" ({times} times)" if times > 1 else ""))
+    for name, how in facts["would_run"].items():
+        word = {"call": "would call", "new": "would make", "import": "would import"}[how]
+        print(paint(f"unpickling {word}: ", "bad") + name)
+
+
+def _print_tensors(table: dict[str, dict]) -> None:
+    """One line a tensor, indented by the shared beginning of its name."""
+    before: list[str] = []
+    width = min(max((len(name.split(".")[-1]) + 2 * name.count(".") for name in table), default=0), 60)
+    for name, facts in table.items():
+        *folders, last = name.split(".")
+        for depth, folder in enumerate(folders):
+            if before[: depth + 1] != folders[: depth + 1]:
+                print("  " * (depth + 1) + folder)
+                before = folders[: depth + 1]
+        before = folders
+        indent = "  " * (len(folders) + 1)
+        print(f"{indent}{paint(last.ljust(width - len(indent) + 4), 'name')} {line(facts)}")
+
+
+def line(facts: dict) -> str:
+    """A tensor's facts in one line."""
+    shape = "x".join(map(str, facts["shape"])) or "scalar"
+    text = f"{paint(facts['dtype'].ljust(9), 'type')} {shape:<16} {amount(facts['bytes']):>9}"
+    if "device" in facts:
+        text += f"  {facts['device']}"
+    if "mean" in facts:
+        numbers = ", ".join(f"{key} {facts[key]:.4g}" for key in ("mean", "std", "min", "max", "norm"))
+        text += f"  {numbers}"
+    for key in ("nan", "inf"):
+        if facts.get(key):
+            text += "  " + paint(f"{facts[key]} {key}", "bad")
+    return text + (f"  ({facts['note']})" if "note" in facts else "")
+
+
+def _print_values(root: Any, table: dict[str, dict]) -> None:
+    for path, value in walk(root):
+        name = dotted(path) or "(root)"
+        if isinstance(value, TensorRecord):
+            text = line(table.get(name, _tensor(value, False)))
+        elif isinstance(value, (Opaque, Global, Storage)):
+            text = paint(repr(value), "warn")
+        else:
+            text = repr(value) if not isinstance(value, int) or value.bit_length() < 4096 else "a huge number"
+        print(f"  {paint(name, 'name')} = {text[:160]}")

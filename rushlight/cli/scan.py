@@ -1,0 +1,207 @@
+"""`rushlight scan PATH...`: which files would run code when unpickled, and what they would run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import pickle
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from .._files import arrays, legacy
+from .._files.archive import Archive
+from .._files.formats import open_checkpoint, sniff
+from .._files.records import Global, Opaque, UnpicklingError
+from .._files.source import Source
+from .._files.standard import harmless
+from .._files.unpickler import Unpickler
+from .inspect import can_map, paint
+
+ENDINGS = (
+    ".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".p", ".joblib", ".npy", ".npz", ".tar", ".t7",
+    ".safetensors", ".model", ".dat", ".distcp", ".metadata", ".zip", ".mar", ".pt2", ".ptl",
+)  # fmt: skip
+RUNS, DAMAGED, PLAIN, OTHER = "runs code", "damaged", "plain data", "not a checkpoint"
+
+
+@dataclass
+class Finding:
+    """What one file would do: names that it would call, classes it would make, what is wrong."""
+
+    file: str
+    verdict: str = PLAIN
+    calls: dict[str, str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+def register(commands: Any) -> None:
+    """Adds `scan` and its arguments to the command line."""
+    parser = commands.add_parser("scan", help="find files that would run code", description=__doc__)
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="files, or folders with all they contain")
+    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.add_argument("--quiet", action="store_true", help="show only what is not plain data")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Status 1 if a file would run code, 2 if one is damaged or unreadable, else 0."""
+    found = [finding for path in args.paths for finding in look_through(path)]
+    if args.json:
+        print(json.dumps([asdict(finding) for finding in found], indent=1))
+    else:
+        for finding in found:
+            _print(finding, args.quiet)
+    verdicts = {finding.verdict for finding in found}
+    return 1 if RUNS in verdicts else 2 if DAMAGED in verdicts else 0
+
+
+def look_through(path: str) -> Iterator[Finding]:
+    """A finding for a file, or for each file of a folder that could be a checkpoint."""
+    if not os.path.isdir(path):
+        yield look(path)
+        return
+    for folder, folders, files in os.walk(path):
+        folders.sort()
+        for name in sorted(files):
+            full = os.path.join(folder, name)
+            if not os.path.isfile(full):
+                continue
+            finding = look(full)
+            if finding.verdict != OTHER or name.lower().endswith(ENDINGS):
+                yield finding
+
+
+def look(path: str) -> Finding:
+    """What one file would do if it were unpickled."""
+    finding = Finding(path)
+    if os.path.isdir(path):
+        return _merged(finding, look_through(path))
+    try:
+        source = Source(path, can_map())
+        kind = sniff(source)
+        if kind in ("zip", "npy", "legacy", "tar", "pickle"):
+            _LOOKS[kind](source, finding)
+            if kind == "pickle" and finding.problems and not finding.calls and not path.endswith(ENDINGS):
+                finding.problems, finding.verdict = [], OTHER  # some other file that begins like one
+        elif kind == "unknown":
+            finding.verdict = OTHER
+        elif kind == "safetensors":
+            open_checkpoint(path)
+    except (ValueError, OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+        finding.problems.append(str(error)[:500] or type(error).__name__)
+    if finding.calls:
+        finding.verdict = RUNS
+    elif finding.problems:
+        finding.verdict = DAMAGED
+    return finding
+
+
+def _merged(finding: Finding, inner: Iterator[Finding]) -> Finding:
+    for one in inner:
+        finding.calls.update(one.calls)
+        finding.problems += one.problems
+    finding.verdict = RUNS if finding.calls else DAMAGED if finding.problems else PLAIN
+    return finding
+
+
+def _pickles(data: Any, where: str, finding: Finding, start: int = 0) -> None:
+    """All pickles one behind the other, as far as they can be read."""
+    names: dict[str, Global] = {}
+    called: dict[str, str] = {}
+    at, end = start, len(data)
+    while at < end:
+        reader = Unpickler(
+            data, lambda parts: Opaque("storage"), where, start=at, names=names, called=called, meanings={}
+        )
+        try:
+            reader.load()
+        except UnpicklingError as error:
+            # What was asked for before the damage would have run.
+            if at == start or called:
+                finding.problems.append(str(error)[:500])
+            break
+        at = reader.pos
+    for path, name in names.items():
+        if not harmless(name, called.get(path, "import")):
+            finding.calls[path] = called.get(path, "import")
+    for path in called:
+        if path.endswith("(...)"):
+            finding.calls[path] = "call"
+
+
+def _look_zip(source: Source, finding: Finding) -> None:
+    for part in _archives(source):
+        _look_archive(part, finding)
+
+
+def _archives(source: Source) -> list[Source]:
+    """The archives of a distributed checkpoint's data file lie one behind the other."""
+    if not source.where.endswith(".distcp"):
+        return [source]
+    data, parts, at = bytes(source.all()), [], 0
+    while (end := data.find(b"PK\5\6", at)) >= 0:
+        parts.append(source.part(at, min(end + 22, len(data)) - at, f"archive at {at}"))
+        at = end + 22
+    return parts
+
+
+def _look_archive(source: Source, finding: Finding) -> None:
+    archive = Archive(source)
+    for name in archive.entries:
+        where = f"{source.where}, record {name!r:.200}"
+        data = memoryview(archive.array(archive.entries[name])) if _may_hold_pickle(name) else b""
+        if name.endswith(".npy"):
+            _array(data, where, finding)
+        elif data and (name.endswith((".pkl", ".pickle")) or bytes(data[:1]) == b"\x80"):
+            if f"{name.removesuffix('data.pkl')}constants.pkl" not in archive.entries:
+                _pickles(data, where, finding)
+
+
+def _may_hold_pickle(name: str) -> bool:
+    return "/data/" not in name and "/constants/" not in name
+
+
+def _array(data: Any, where: str, finding: Finding) -> None:
+    """An array of objects is a pickle behind a header."""
+    head = bytes(data[:4096])
+    if head[:6] == arrays.MAGIC and b"O" in head[:200].partition(b"descr")[2].partition(b",")[0]:
+        start = (10 if head[6] == 1 else 12) + int.from_bytes(head[8:10] if head[6] == 1 else head[8:12], "little")
+        _pickles(data, where, finding, min(start, len(data)))
+
+
+def _look_npy(source: Source, finding: Finding) -> None:
+    _array(source.all(), source.where, finding)
+
+
+def _look_tar(source: Source, finding: Finding) -> None:
+    for name, data in legacy.members(source).items():
+        _pickles(data, f"{source.where}, member {name}", finding)
+
+
+def _look_pickle(source: Source, finding: Finding) -> None:
+    _pickles(source.all(), source.where, finding)
+
+
+def _look_legacy(source: Source, finding: Finding) -> None:
+    """Five pickles; raw numbers follow, which are no pickles."""
+    inner = Finding(source.where)
+    _pickles(source.all(), source.where, inner)
+    finding.calls = inner.calls
+    if not inner.calls:
+        legacy.read(source)
+
+
+_LOOKS = {"zip": _look_zip, "npy": _look_npy, "tar": _look_tar, "pickle": _look_pickle, "legacy": _look_legacy}
+
+
+def _print(finding: Finding, quiet: bool) -> None:
+    if quiet and finding.verdict in (PLAIN, OTHER):
+        return
+    colour = {RUNS: "bad", DAMAGED: "warn"}.get(finding.verdict, "good")
+    print(f"{paint(finding.verdict, colour):<10} {finding.file}")
+    for name, how in finding.calls.items():
+        word = {"call": "calls", "new": "makes", "import": "imports"}[how]
+        print(f"    {word} {name[:200]}")
+    for problem in finding.problems:
+        print(f"    {problem}")

@@ -1,0 +1,94 @@
+"""vmap: a function of one example made a function of many at once."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from .._arrays.batched import Batched, BatchedArray
+from .._core.tape import make
+from .._ops.joining import cat
+from .._ops.views import movedim
+from .levels import level
+from .trees import flatten, is_tensor, spread, unflatten
+
+
+def vmap(
+    func: Callable, in_dims: Any = 0, out_dims: Any = 0, randomness: str = "error", *,
+    chunk_size: int | None = None,
+) -> Callable:  # fmt: skip
+    """`func` mapped over an axis of its inputs.
+
+    Args:
+        in_dims: the axis to map of each input (None: the same for all), a number or a tree of them.
+        out_dims: where the mapped axis goes in each output.
+        randomness: what random ops do: "error", "same" or "different" for each example.
+        chunk_size: how many examples to run at once.
+    """
+    if randomness not in ("error", "same", "different"):
+        raise RuntimeError(f"Only allowed values for randomness are 'error', 'different', or 'same'. Got {randomness}")
+
+    @functools.wraps(func)
+    def mapped(*args: Any, **kwargs: Any) -> Any:
+        leaves, spec = flatten(args)
+        axes = spread(in_dims if not isinstance(in_dims, list) else tuple(in_dims), args)
+        named, named_spec = flatten(kwargs)
+        size = _size([*leaves, *named], [*axes, *[0 if is_tensor(x) else None for x in named]])
+        moved = [movedim(x, a, 0) if a is not None and x.dim() > 1 else x for x, a in zip(leaves, axes)]
+        step = chunk_size or size
+        parts = []
+        for start in range(0, size, step):
+            cut = slice(start, min(start + step, size))
+            count = cut.stop - cut.start
+            rows = [x[cut] if a is not None and count != size else x for x, a in zip(moved, axes)]
+            given = [x[cut] if is_tensor(x) and count != size else x for x in named]
+            parts.append(_run(func, rows, axes, spec, given, named_spec, count, randomness))
+        return _joined(parts, out_dims)
+
+    return mapped
+
+
+def _size(leaves: list, axes: list) -> int:
+    sizes = []
+    for x, a in zip(leaves, axes):
+        if a is None:
+            continue
+        if not is_tensor(x):
+            raise ValueError(f"vmap: Got in_dim={a} for an input but the input is of type {type(x).__name__}. We cannot vmap over non-Tensor arguments, please use None as the respective in_dim")
+        if not -x.dim() <= a < x.dim():
+            raise ValueError(f"vmap: Got in_dim={a} for some input, but that input is a Tensor of dimensionality {x.dim()} so expected in_dim to satisfy -{x.dim()} <= in_dim < {x.dim()}.")
+        sizes.append(x.shape[a])
+    if not sizes:
+        raise ValueError("vmap: at least one input must be mapped: all in_dims are None or there is no tensor")
+    if len(set(sizes)) > 1:
+        raise ValueError(f"vmap: Expected all tensors to have the same size in the mapped dimension, got sizes {sizes} for the mapped dimension")
+    return sizes[0]
+
+
+def _run(func: Callable, rows: list, axes: list, spec: Any, named: list, named_spec: Any, size: int, randomness: str) -> tuple:
+    with level() as depth:
+        names = Batched(depth, size, randomness)
+        inside = [_entered(names, x) if a is not None else x for x, a in zip(rows, axes)]
+        given = [_entered(names, x) if is_tensor(x) else x for x in named]
+        made = func(*unflatten(inside, spec), **unflatten(given, named_spec))
+    leaves, shape = flatten(made)
+    outs = []
+    for x in leaves:
+        if not is_tensor(x):
+            raise ValueError(f"vmap: the mapped function must only return Tensors, got type {type(x).__name__}. Did you mean to return a Tensor?")
+        array = names.enter(x)
+        outs.append(names._full(array))
+    return outs, shape
+
+
+def _entered(names: Batched, x: Any) -> Any:
+    return make(BatchedArray(names, x), x.device)
+
+
+def _joined(parts: list, out_dims: Any) -> Any:
+    outs, spec = parts[0]
+    if len(parts) > 1:
+        outs = [cat([p[0][i] for p in parts], 0) for i in range(len(outs))]
+    tree = unflatten(outs, spec)
+    axes = spread(out_dims if not isinstance(out_dims, list) else tuple(out_dims), tree)
+    outs = [x if a in (0, None) else movedim(x, 0, a) for x, a in zip(outs, axes)]
+    return unflatten(outs, spec)

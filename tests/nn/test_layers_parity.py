@@ -1,0 +1,78 @@
+"""Every layer beside PyTorch: printed form, initial parameters, outputs, gradients, buffers."""
+
+import numpy as np
+import pytest
+from conftest import drawn, flat
+from layer_table import LAYERS, label
+
+import rushlight as rl
+
+torch = pytest.importorskip("torch")
+
+
+def _made(t, entry):
+    name, args, kwargs, _ = entry
+    t.manual_seed(3)
+    return getattr(t.nn, name)(*args, **kwargs)
+
+
+def _inputs(t, entry):
+    made = []
+    for i, (array, shape) in enumerate(zip(drawn(entry[3]), entry[3], strict=True)):
+        x = t.tensor(array.tolist(), dtype=t.float32 if array.dtype == np.float32 else t.int64)
+        target = i > 0 and isinstance(shape[0], str)
+        made.append(x.requires_grad_() if x.is_floating_point() and not target else x)
+    return made
+
+
+def _close(mine, theirs, what):
+    mine, theirs = mine.detach().numpy(), theirs.detach().numpy()
+    assert mine.shape == theirs.shape, what
+    assert mine.dtype == theirs.dtype, what
+    np.testing.assert_allclose(mine, theirs, rtol=2e-4, atol=2e-5, err_msg=what)
+
+
+def _called(t, layer, entry):
+    """Outputs of one call in the present mode, and the gradients of a weighted sum of them."""
+    inputs = _inputs(t, entry)
+    t.manual_seed(9)
+    outputs = flat(layer(*inputs))
+    floating = [y for y in outputs if y.is_floating_point()]
+    total = sum((y * (i + 1)).cos().sum() for i, y in enumerate(floating))
+    for p in layer.parameters():
+        p.grad = None
+    if getattr(total, "requires_grad", False):
+        total.backward()
+    grads = [x.grad for x in inputs] + [p.grad for p in layer.parameters()]
+    return outputs, grads
+
+
+@pytest.mark.parametrize("entry", LAYERS, ids=label)
+def test_layer_is_pytorchs(entry):
+    mine, theirs = _made(rl, entry), _made(torch, entry)
+    assert repr(mine) == repr(theirs)
+    for training in (True, False):
+        mine.train(training), theirs.train(training)
+        outputs = _called(rl, mine, entry), _called(torch, theirs, entry)
+        if training:
+            assert repr(mine) == repr(theirs)
+            states = mine.state_dict(), theirs.state_dict()
+            assert list(states[0]) == list(states[1])
+            for key, value in states[0].items():
+                _close(value, states[1][key], f"state {key}")
+        for what, ours, others in zip(("output", "gradient"), *outputs, strict=True):
+            assert len(ours) == len(others)
+            for i, (a, b) in enumerate(zip(ours, others, strict=True)):
+                assert (a is None) == (b is None), f"{what} {i} training={training}"
+                if a is not None:
+                    _close(a, b, f"{what} {i} training={training}")
+
+
+def test_every_layer_of_pytorch_is_there():
+    missing = {
+        name
+        for name in dir(torch.nn)
+        if isinstance(getattr(torch.nn, name), type) and not hasattr(rl.nn, name)
+    }
+    # two very new classes for a fused loss, which no program in the survey uses
+    assert missing <= {"LinearCrossEntropyLoss", "LinearCrossEntropyOptions"}
