@@ -16,7 +16,9 @@ def _stack(x: Array) -> Array:
     return x.reshape(-1, *x.shape[-2:])
 
 
-def _each(x: Array, work: Callable[[Array], Array], where: Callable[[Array], int]) -> tuple[Array, Array]:
+def _each(
+    x: Array, work: Callable[[Array], Array], where: Callable[[Array], int]
+) -> tuple[Array, Array]:
     """`work` on a whole batch; where LAPACK refuses, matrix by matrix, to find out which and why."""
     batch = x.shape[:-2]
     try:
@@ -142,7 +144,9 @@ def cofactors(x: Array) -> Array:
     n = s.shape[-1]
     others = np.where(np.eye(n, dtype=bool), 1, s[..., None, :]).prod(-1)
     sign = np.linalg.det(u) * np.linalg.det(vh)
-    return np.matmul(np.conj(u) * (sign[..., None] * others)[..., None, :], np.conj(vh)).astype(x.dtype)
+    return np.matmul(np.conj(u) * (sign[..., None] * others)[..., None, :], np.conj(vh)).astype(
+        x.dtype
+    )
 
 
 def matrix_exp(x: Array) -> Array:

@@ -137,6 +137,15 @@ class Numpy:
         if not np.all(condition):
             raise error(message() if callable(message) else message)
 
+    @staticmethod
+    def within(x: Any, low: Any, high: Any) -> Any:
+        """Whether all elements are known to be at least `low` and below `high`.
+
+        Kinds that know no values say no: a body may only use it to leave out words that would change
+        nothing.
+        """
+        return not x.size or bool(x.min() >= low and x.max() < high)
+
     # -- reductions and scans
     @staticmethod
     def sum(x: Any, axis: Any = None, keepdims: Any = False, dtype: Any = None) -> Any:

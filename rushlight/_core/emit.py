@@ -70,7 +70,7 @@ def single_word(op: Op) -> Any:
     return None
 
 
-_LOCALS = {"z", "t", "c", "a", "d", "k", "node", "plan", "needed", "out"}  # of the written function
+_LOCALS = {"z", "t", "c", "a", "d", "node", "needed", "out"}  # of the written function
 
 
 class Writer:
@@ -81,7 +81,7 @@ class Writer:
         self.ufunc = single_word(op)
         self.scope: dict[str, Any] = {
             "modes": modes, "local": modes.local, "ndarray": ndarray, "tick": ticks.__next__,
-            "new": object.__new__, "Tensor": known.tensor, "edge": edge, "m": known.numpy,
+            "new_": object.__new__, "Tensor": known.tensor, "edge": edge, "m": known.numpy,
             "F32": dtypes.F32, "F64": dtypes.F64, "I64": dtypes.I64, "op": op, "plan_of": plan_of,
             "general": functools.partial(general, op), "asarray": np.asarray, "shares": shares,
             "ASK": ASK, "kernel": self.ufunc or functools.partial(op.body, known.numpy),
@@ -125,7 +125,7 @@ class Writer:
         pad, first = " " * depth, self.op.arrays[0]
         return [
             f"{pad}if z.__class__ is not ndarray: z = asarray(z)",
-            f"{pad}t = new(Tensor); t.array = z; t.version = [0]; t.device = {first}.device; "
+            f"{pad}t = new_(Tensor); t.array = z; t.version = [0]; t.device = {first}.device; "
             f"t.grad = None; t.origin = {view}",
         ]
 
@@ -169,21 +169,21 @@ class Writer:
         given = second
         lines += self._unless(["a.__class__ is not ndarray", *self.fixed], 8)
         if self.ufunc is not None:
-            given = "k"
+            given = "k_"
             lines += [
                 "        if d is F32:",
-                f"            k = n32({second})",
-                f"            if k is None: k = number({second}, F32)",
+                f"            k_ = n32({second})",
+                f"            if k_ is None: k_ = number({second}, F32)",
                 "        elif d is F64:",
-                f"            k = n64({second})",
-                f"            if k is None: k = number({second}, F64)",
+                f"            k_ = n64({second})",
+                f"            if k_ is None: k_ = number({second}, F64)",
             ]
             if not op.floats:
                 lines += [
                     "        elif d is I64 and c is int:",
-                    f"            k = i64({second})",
-                    "            if k is None:",
-                    *self._try(f"k = number({second}, I64)", 16, "OverflowError"),
+                    f"            k_ = i64({second})",
+                    "            if k_ is None:",
+                    *self._try(f"k_ = number({second}, I64)", 16, "OverflowError"),
                 ]
             lines += ["        else:", f"            {self.slow}"]
         else:
@@ -212,10 +212,7 @@ class Writer:
         lines += self._unless(tests)
         lines += self._try(self._call([f"{n}_a" for n in op.arrays]))
         if op.kind == "view":
-            taken = _LOCALS | set(self.scope)
-        if clash := taken & {*op.arrays, *op.params}:
-            raise TypeError(f"op {op.name}: arguments may not be called {sorted(clash)}")
-        params = "".join(f"{p!r}: {p}, " for p in op.params)
+            params = "".join(f"{p!r}: {p}, " for p in op.params)
             lines += self._create(
                 f"({first}, op, {{{params}}}, {first}.version[0]) if z is {first}_a or z.base is {first}_a "
                 f"or (z.base is not None and z.base is {first}_a.base) or shares(z, {first}_a) else None"
@@ -266,9 +263,9 @@ class Writer:
             lines += [
                 f"        needed = {mask}",
                 "        if needed:",
-                "            plan = plan_of(op, needed); node = new(plan.node_class)",
+                "            plan_ = plan_of(op, needed); node = new_(plan_.node_class)",
                 f"            node.tick = tick(); node.extra = None; node.shapes = None; node.edges = ({edges})",
-                f"            node.saved = plan.save({names}z, t)",
+                f"            node.saved = plan_.save({names}z, t)",
                 *([f"            {shapes}"] if shapes else []),
                 "            t.needs = True; t.node = node",
                 "            return t",
@@ -281,7 +278,7 @@ class Writer:
         self.scope[f"N{name}"] = plan.node_class
         return [
             f"        if {test}:",
-            f"            node = new(N{name}); node.tick = tick(); node.extra = None; "
+            f"            node = new_(N{name}); node.tick = tick(); node.extra = None; "
             f"node.shapes = None; node.edges = ({edges}); node.saved = {plan.keep}",
             *([f"            {shapes}"] if shapes else []),
             "            t.needs = True; t.node = node",

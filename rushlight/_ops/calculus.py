@@ -11,9 +11,7 @@ from .scan import cumsum
 
 
 @composite
-def diff(
-    input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None
-) -> Any:
+def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
     """The n-th differences of neighbours along `dim`."""
     if input.ndim < 1:
         raise RuntimeError("diff expects input to be at least one-dimensional")
@@ -111,7 +109,10 @@ def _slope(y: Any, place: Any, axis: int, edge_order: int) -> Any:
     left, centre, right = part(0, n - 2), part(1, n - 2), part(2, n - 2)
     middle = (right * h * h + centre * (k * k - h * h) - left * k * k) / (h * k * (h + k))
     ends = [steps[0], steps[min(1, n - 2)], steps[-1], steps[max(n - 3, 0)]]
-    return cat([*_edges(part, n, ends, edge_order)[:1], middle, *_edges(part, n, ends, edge_order)[1:]], axis)
+    return cat(
+        [*_edges(part, n, ends, edge_order)[:1], middle, *_edges(part, n, ends, edge_order)[1:]],
+        axis,
+    )
 
 
 def _edges(part: Any, n: int, steps: list, order: int) -> tuple[Any, Any]:
@@ -127,9 +128,7 @@ def _edges(part: Any, n: int, steps: list, order: int) -> tuple[Any, Any]:
 
 
 @composite
-def gradient(
-    input: Any, *, spacing: Any = 1, dim: Any = None, edge_order: int = 1
-) -> tuple:
+def gradient(input: Any, *, spacing: Any = 1, dim: Any = None, edge_order: int = 1) -> tuple:
     """Derivatives of a sampled function by central differences, one tensor for each of `dim`.
 
     Args:
@@ -174,9 +173,7 @@ def _check_weights(name: str, w: Any, input: Any) -> None:
 
 
 @composite
-def cov(
-    input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any = None
-) -> Any:
+def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any = None) -> Any:
     """Covariance of variables (rows) over observations (columns).
 
     Args:
@@ -239,8 +236,11 @@ def _(draw: Any) -> Iterator:
 
 @cov.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(2, 3, 4),), {}, RuntimeError, (
-        "cov(): expected input to have two or fewer dimensions but got an input with 3 dimensions"
+    yield (
+        (draw(2, 3, 4),),
+        {},
+        RuntimeError,
+        (
+            "cov(): expected input to have two or fewer dimensions but got an input with 3 dimensions"
+        ),
     )
-
-

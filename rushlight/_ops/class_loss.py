@@ -1,6 +1,7 @@
 """Losses over classes: negative log likelihood and the margin losses."""
 
 from collections.abc import Iterator
+from math import prod
 from typing import Any
 
 from .._core import dtypes
@@ -61,12 +62,22 @@ def _check_nll(m: Any, input: Any, target: Any, weight: Any) -> None:
         )
 
 
+def _all_count(m: Any, target: Any, classes: int, ignore_index: int) -> bool:
+    """Whether every target is known to be a class that counts: then there is nothing to mask."""
+    return not 0 <= ignore_index < classes and m.within(target, 0, classes)
+
+
 def _nll(m: Any, input: Any, target: Any, weight: Any, reduction: str, ignore_index: int) -> Any:
     if len(input.shape) == 1:
         row = m.reshape(input, (1, -1)), m.reshape(target, (1,))
         made = _nll(m, *row, weight, reduction, ignore_index)
         return m.reshape(made, target.shape if reduction == "none" else ())
     _check_nll(m, input, target, weight)
+    if weight is None and _all_count(m, target, input.shape[1], ignore_index):
+        picked = m.take_along_axis(input, _column(m, target), 1)
+        if reduction == "mean":
+            return m.sum(picked) / -prod(target.shape)
+        return reduced(m, -_flat(m, picked), reduction)
     valid, index = _chosen(m, target, input.shape[1], ignore_index)
     picked = -_flat(m, m.take_along_axis(input, _column(m, index), 1))
     scale = _weights(m, valid, index, weight, input.dtype)
@@ -83,6 +94,11 @@ def _nll_slope(
         g = m.reshape(g, (1,)) if reduction == "none" else g
         row = _nll_slope(m, g, (1, *shape), m.reshape(target, (1,)), weight, reduction, ignore_index)
         return m.reshape(row, shape)
+    if weight is None and _all_count(m, target, shape[1], ignore_index):
+        each = -g if reduction != "mean" else g / -prod(target.shape)
+        column = _column(m, target)
+        each = _column(m, each) if reduction == "none" else m.broadcast_to(each, column.shape)
+        return m.scatter(m.full(shape, 0, g.dtype), column, each, 1)
     valid = target != ignore_index
     index = m.where(valid, target, 0)
     scale = _weights(m, valid, index, weight, g.dtype)

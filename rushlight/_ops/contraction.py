@@ -56,7 +56,11 @@ def _read_lists(args: Sequence[Any]) -> tuple[list, list[list], list | None]:
 
     pairs = len(args) // 2
     output = letters(args[-1]) if len(args) % 2 else None
-    return [args[2 * i] for i in range(pairs)], [letters(args[2 * i + 1]) for i in range(pairs)], output
+    return (
+        [args[2 * i] for i in range(pairs)],
+        [letters(args[2 * i + 1]) for i in range(pairs)],
+        output,
+    )
 
 
 def _check_counts(sides: list[list], operands: list) -> None:
@@ -78,7 +82,10 @@ def _check_counts(sides: list[list], operands: list) -> None:
 
 def _expand(sides: list[list], output: list | None, operands: list) -> tuple[list[list], list]:
     """Labels with each ellipsis spelt out as numbers, and the output's labels."""
-    hidden = [x.ndim - len(side) + 1 if ... in side else 0 for side, x in zip(sides, operands, strict=True)]
+    hidden = [
+        x.ndim - len(side) + 1 if ... in side else 0
+        for side, x in zip(sides, operands, strict=True)
+    ]
     most = max(hidden)
 
     def spelt(labels: list, count: int) -> list:
@@ -94,7 +101,9 @@ def _expand(sides: list[list], output: list | None, operands: list) -> tuple[lis
         return full, [*range(most), *once]
     for k in output:
         if k is not ... and output.count(k) > 1:
-            raise RuntimeError(f"einsum(): output subscript {k} appears more than once in the output")
+            raise RuntimeError(
+                f"einsum(): output subscript {k} appears more than once in the output"
+            )
         if k is not ... and not any(k in side for side in full):
             raise RuntimeError(
                 f"einsum(): output subscript {k} does not appear in the equation for any input operand"
@@ -163,7 +172,7 @@ def _paired(a: Any, left: list, b: Any, right: list, wanted: set, sizes: dict) -
     inner = [k for k in both if k not in wanted]
     rows, cols = [k for k in left if k not in right], [k for k in right if k not in left]
     a, b = _arranged(a, left, batch + rows + inner), _arranged(b, right, batch + inner + cols)
-    size = lambda labels: _product([sizes[k] for k in labels])  # noqa: E731
+    size = lambda labels: _product([sizes[k] for k in labels])
     a = a.reshape(size(batch), size(rows), size(inner))
     b = b.reshape(size(batch), size(inner), size(cols))
     if not inner:
@@ -188,7 +197,11 @@ def einsum(equation: Any, *operands: Any) -> Any:
     """
     output: list | None
     if isinstance(equation, str):
-        given = list(operands[0]) if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else [*operands]
+        given = (
+            list(operands[0])
+            if len(operands) == 1 and isinstance(operands[0], (list, tuple))
+            else [*operands]
+        )
         sides, output = _read(equation)
     else:
         given, sides, output = _read_lists((equation, *operands))
@@ -223,12 +236,42 @@ def _(draw: Any) -> Iterator:
 
 @einsum.errors
 def _(draw: Any) -> Iterator:
-    yield ("ij,jk->ik", draw(3, 4), draw(3, 4)), {}, RuntimeError, "einsum(): subscript j has size 3 for operand 1 which does not broadcast with previously seen size 4"
-    yield ("ij->ijk", draw(3, 4)), {}, RuntimeError, "einsum(): output subscript k does not appear in the equation for any input operand"
-    yield ("ij,jk", draw(3, 4)), {}, RuntimeError, "einsum(): fewer operands were provided than specified in the equation"
-    yield ("i", draw(3, 4)), {}, RuntimeError, "einsum(): the number of subscripts in the equation (1) does not match the number of dimensions (2) for operand 0 and no ellipsis was given"
-    yield ("ij->jj", draw(3, 4)), {}, RuntimeError, "einsum(): output subscript j appears more than once in the output"
-    yield ("i1->i", draw(3, 4)), {}, RuntimeError, "einsum(): invalid subscript given at index 1 in the equation string, subscripts must be in [a-zA-Z]"
+    yield (
+        ("ij,jk->ik", draw(3, 4), draw(3, 4)),
+        {},
+        RuntimeError,
+        "einsum(): subscript j has size 3 for operand 1 which does not broadcast with previously seen size 4",
+    )
+    yield (
+        ("ij->ijk", draw(3, 4)),
+        {},
+        RuntimeError,
+        "einsum(): output subscript k does not appear in the equation for any input operand",
+    )
+    yield (
+        ("ij,jk", draw(3, 4)),
+        {},
+        RuntimeError,
+        "einsum(): fewer operands were provided than specified in the equation",
+    )
+    yield (
+        ("i", draw(3, 4)),
+        {},
+        RuntimeError,
+        "einsum(): the number of subscripts in the equation (1) does not match the number of dimensions (2) for operand 0 and no ellipsis was given",
+    )
+    yield (
+        ("ij->jj", draw(3, 4)),
+        {},
+        RuntimeError,
+        "einsum(): output subscript j appears more than once in the output",
+    )
+    yield (
+        ("i1->i", draw(3, 4)),
+        {},
+        RuntimeError,
+        "einsum(): invalid subscript given at index 1 in the equation string, subscripts must be in [a-zA-Z]",
+    )
 
 
 def _axes(dims: Any, ndim: int, first: bool) -> list[int]:
@@ -245,7 +288,9 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
     if hasattr(dims, "tolist"):
         dims = dims.tolist()
     if isinstance(dims, int) and (dims < 0 or dims > min(a.ndim, b.ndim)):
-        raise RuntimeError(f"tensordot expects dims >= 0 and within both tensors, but got dims={dims}")
+        raise RuntimeError(
+            f"tensordot expects dims >= 0 and within both tensors, but got dims={dims}"
+        )
     left, right = _axes(dims, a.ndim, True), _axes(dims, b.ndim, False)
     if len(left) != len(right):
         raise RuntimeError("both dimension lists should have same length; they are "
@@ -275,7 +320,12 @@ def _(draw: Any) -> Iterator:
 
 @tensordot.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(3, 4), draw(4, 5), 2), {}, RuntimeError, "contracted dimensions need to match, but first has size 3 in dim -2 and second has size 4 in dim 0"
+    yield (
+        (draw(3, 4), draw(4, 5), 2),
+        {},
+        RuntimeError,
+        "contracted dimensions need to match, but first has size 3 in dim -2 and second has size 4 in dim 0",
+    )
 
 
 @op("pointwise", node="UnsafeViewBackward0", broadcasts=False)
@@ -303,7 +353,10 @@ def _chain_order(sizes: list[int]) -> list[list[int]]:
     for length in range(1, n):
         for i in range(n - length):
             j = i + length
-            found = [(cost[i][k] + cost[k + 1][j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k) for k in range(i, j)]
+            found = [
+                (cost[i][k] + cost[k + 1][j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k)
+                for k in range(i, j)
+            ]
             cost[i][j], split[i][j] = min(found)
     return split
 
@@ -322,7 +375,9 @@ def linalg_multi_dot(tensors: Any) -> Any:
             raise RuntimeError(f"multi_dot(): tensor {i} must be 2D but got {x.ndim}D")
         if i and given[i - 1].shape[1] != x.shape[0]:
             shapes = f"{list(given[i - 1].shape)} and {list(x.shape)}"
-            raise RuntimeError(f"multi_dot(): tensors {i - 1} and {i} with shapes {shapes} cannot be multiplied")
+            raise RuntimeError(
+                f"multi_dot(): tensors {i - 1} and {i} with shapes {shapes} cannot be multiplied"
+            )
     split = _chain_order([given[0].shape[0], *[x.shape[1] for x in given]])
 
     def stretch(i: int, j: int) -> Any:
@@ -342,11 +397,20 @@ def _(draw: Any) -> Iterator:
 @linalg_multi_dot.errors
 def _(draw: Any) -> Iterator:
     yield ([draw(3, 4)],), {}, RuntimeError, "multi_dot(): expected at least 2 tensors but got 1"
-    yield ([draw(3, 4), draw(3, 4)],), {}, RuntimeError, "multi_dot(): tensors 0 and 1 with shapes [3, 4] and [3, 4] cannot be multiplied"
+    yield (
+        ([draw(3, 4), draw(3, 4)],),
+        {},
+        RuntimeError,
+        "multi_dot(): tensors 0 and 1 with shapes [3, 4] and [3, 4] cannot be multiplied",
+    )
 
 
 @composite
 def chain_matmul(*matrices: Any) -> Any:
     """Product of the matrices given, in the order that multiplies least."""
-    given = list(matrices[0]) if len(matrices) == 1 and isinstance(matrices[0], (list, tuple)) else list(matrices)
+    given = (
+        list(matrices[0])
+        if len(matrices) == 1 and isinstance(matrices[0], (list, tuple))
+        else list(matrices)
+    )
     return given[0] if len(given) == 1 else linalg_multi_dot(given)

@@ -40,9 +40,24 @@ def _(draw: Any) -> Iterator:
 
 @bincount.errors
 def _(draw: Any) -> Iterator:
-    yield (draw.ints(3, 4, low=0, high=6),), {}, RuntimeError, "bincount only supports 1-d non-negative integral inputs."
-    yield (draw.ints(4, low=-3, high=-1),), {}, RuntimeError, "bincount only supports 1-d non-negative integral inputs."
-    yield (draw.ints(3, low=0, high=6), draw(4)), {}, RuntimeError, "weights should be 1-d and have the same length as input"
+    yield (
+        (draw.ints(3, 4, low=0, high=6),),
+        {},
+        RuntimeError,
+        "bincount only supports 1-d non-negative integral inputs.",
+    )
+    yield (
+        (draw.ints(4, low=-3, high=-1),),
+        {},
+        RuntimeError,
+        "bincount only supports 1-d non-negative integral inputs.",
+    )
+    yield (
+        (draw.ints(3, low=0, high=6), draw(4)),
+        {},
+        RuntimeError,
+        "weights should be 1-d and have the same length as input",
+    )
 
 
 def _counted_floats(m: Any, input: Any, kernel: str) -> None:
@@ -100,8 +115,18 @@ def _(draw: Any) -> Iterator:
 
 @histc.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(5),), {"bins": 0}, RuntimeError, "torch.histogram(): bins must be > 0, but got 0 for dimension 0"
-    yield (draw(5),), {"bins": 4, "min": 5, "max": 1}, RuntimeError, "torch.histc: max must be larger than min"
+    yield (
+        (draw(5),),
+        {"bins": 0},
+        RuntimeError,
+        "torch.histogram(): bins must be > 0, but got 0 for dimension 0",
+    )
+    yield (
+        (draw(5),),
+        {"bins": 4, "min": 5, "max": 1},
+        RuntimeError,
+        "torch.histc: max must be larger than min",
+    )
 
 
 @op(None, differentiable=False, outputs=("hist", "bin_edges"), returns="histogram")
@@ -208,11 +233,19 @@ def unique_consecutive(
 def _(draw: Any) -> Iterator:
     yield (draw.ints(4, 5, low=0, high=4),), {}
     yield (draw.ints(9, low=0, high=4),), {"return_inverse": True, "return_counts": True}
-    yield (draw.ints(5, 2, low=0, high=2),), {"return_inverse": True, "return_counts": True, "dim": 0}
+    yield (
+        (draw.ints(5, 2, low=0, high=2),),
+        {"return_inverse": True, "return_counts": True, "dim": 0},
+    )
     yield (draw.ints(2, 5, low=0, high=2),), {"return_counts": True, "dim": 1}
     yield (draw.ints(0),), {}
 
 
 @unique.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(2, 3),), {"dim": 2}, IndexError, "Dimension out of range (expected to be in range of [-2, 1], but got 2)"
+    yield (
+        (draw(2, 3),),
+        {"dim": 2},
+        IndexError,
+        "Dimension out of range (expected to be in range of [-2, 1], but got 2)",
+    )

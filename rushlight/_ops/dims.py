@@ -22,7 +22,9 @@ def axes_of(dim: Any, ndim: int) -> Any:
     axes = tuple([dim_of(d, ndim) for d in dim])
     for axis in axes:
         if axes.count(axis) > 1:
-            raise RuntimeError(f"dim {axis} appears multiple times in the list of dims: {tuple(dim)}")
+            raise RuntimeError(
+                f"dim {axis} appears multiple times in the list of dims: {tuple(dim)}"
+            )
     return axes if axes and ndim else None
 
 

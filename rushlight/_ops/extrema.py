@@ -40,7 +40,10 @@ def needs_elements(name: str, shape: tuple, dim: Any) -> None:
 def shared_evenly(m: Any, g: Any, input: Any, out: Any, dim: Any, keepdim: bool) -> Any:
     """The gradient of an extreme value, in equal parts to all elements that reach it."""
     hit = m.astype(input == keep(m, out, input.shape, dim, keepdim), g.dtype)
-    return hit * (keep(m, g, input.shape, dim, keepdim) / m.sum(hit, axis=axes_of(dim, len(input.shape)), keepdims=True))
+    return hit * (
+        keep(m, g, input.shape, dim, keepdim)
+        / m.sum(hit, axis=axes_of(dim, len(input.shape)), keepdims=True)
+    )
 
 
 def _extreme(m: Any, input: Any, dim: Any, keepdim: bool, most: bool) -> Any:
@@ -82,9 +85,24 @@ def _(draw: Any) -> Iterator:
 
 @amax.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(0, 3),), {}, RuntimeError, "amax(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument"
-    yield (draw(0, 3),), {"dim": 0}, IndexError, "amax(): Expected reduction dim 0 to have non-zero size."
-    yield (draw(3),), {"dim": 1}, IndexError, "Dimension out of range (expected to be in range of [-1, 0], but got 1)"
+    yield (
+        (draw(0, 3),),
+        {},
+        RuntimeError,
+        "amax(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument",
+    )
+    yield (
+        (draw(0, 3),),
+        {"dim": 0},
+        IndexError,
+        "amax(): Expected reduction dim 0 to have non-zero size.",
+    )
+    yield (
+        (draw(3),),
+        {"dim": 1},
+        IndexError,
+        "Dimension out of range (expected to be in range of [-1, 0], but got 1)",
+    )
 
 
 @op("reduce", outputs=("min", "max"), returns="aminmax")
@@ -102,7 +120,11 @@ def aminmax(m: Any, input: Any, *, dim: int | None = None, keepdim: bool = False
 
 @aminmax.vjp("input")
 def _(m: Any, g: tuple, input: Any, out: tuple, dim: Any, keepdim: bool) -> Any:
-    parts = [shared_evenly(m, gk, input, ok, dim, keepdim) for gk, ok in zip(g, out, strict=True) if gk is not None]
+    parts = [
+        shared_evenly(m, gk, input, ok, dim, keepdim)
+        for gk, ok in zip(g, out, strict=True)
+        if gk is not None
+    ]
     return parts[0] if len(parts) == 1 else parts[0] + parts[1]
 
 
@@ -154,8 +176,18 @@ def _(draw: Any) -> Iterator:
 
 @argmax.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(0, 3),), {}, IndexError, "argmax(): Expected reduction dim to be specified for input.numel() == 0."
-    yield (draw(0, 3),), {"dim": 0}, IndexError, "argmax(): Expected reduction dim 0 to have non-zero size."
+    yield (
+        (draw(0, 3),),
+        {},
+        IndexError,
+        "argmax(): Expected reduction dim to be specified for input.numel() == 0.",
+    )
+    yield (
+        (draw(0, 3),),
+        {"dim": 0},
+        IndexError,
+        "argmax(): Expected reduction dim 0 to have non-zero size.",
+    )
     yield (draw.bools(3),), {}, RuntimeError, "argmax(): does not support bool input"
 
 
@@ -191,7 +223,9 @@ def _along(m: Any, input: Any, dim: int, keepdim: bool, most: bool) -> tuple:
     name = "max" if most else "min"
     axis = dim_of(dim, len(input.shape))
     if m.isdtype(input.dtype, "complex floating"):
-        raise RuntimeError(f"{name}(): does not support complex input; compare input.abs() or input.real")
+        raise RuntimeError(
+            f"{name}(): does not support complex input; compare input.abs() or input.real"
+        )
     if not input.shape:
         return input + 0, m.full((), 0, m.int64)
     needs_elements(name, input.shape, dim)
@@ -239,11 +273,23 @@ def _(draw: Any) -> Iterator:
 
 @max_along.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(0, 3),), {"dim": 0}, IndexError, "max(): Expected reduction dim 0 to have non-zero size."
-    yield (draw(3),), {"dim": 1}, IndexError, "Dimension out of range (expected to be in range of [-1, 0], but got 1)"
+    yield (
+        (draw(0, 3),),
+        {"dim": 0},
+        IndexError,
+        "max(): Expected reduction dim 0 to have non-zero size.",
+    )
+    yield (
+        (draw(3),),
+        {"dim": 1},
+        IndexError,
+        "Dimension out of range (expected to be in range of [-1, 0], but got 1)",
+    )
 
 
-def _chosen(of_all: Any, along: Any, pairwise: str, input: Any, dim: Any, keepdim: bool, other: Any) -> Any:
+def _chosen(
+    of_all: Any, along: Any, pairwise: str, input: Any, dim: Any, keepdim: bool, other: Any
+) -> Any:
     """Which of the three forms of max or min was meant."""
     if other is None and dim is None:
         return of_all(input)
@@ -284,8 +330,18 @@ def _(draw: Any) -> Iterator:
 
 @max.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(0, 3),), {}, RuntimeError, "max(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument"
-    yield (draw(2, 3),), {"dim": (0, 1)}, TypeError, "max() received an invalid combination of arguments"
+    yield (
+        (draw(0, 3),),
+        {},
+        RuntimeError,
+        "max(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument",
+    )
+    yield (
+        (draw(2, 3),),
+        {"dim": (0, 1)},
+        TypeError,
+        "max() received an invalid combination of arguments",
+    )
 
 
 speak(

@@ -67,9 +67,14 @@ def _(draw: Any) -> Iterator:
 
 @linalg_cholesky.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(2, 2) * 0,), {}, LinAlgError, (
-        "linalg.cholesky: The factorization could not be completed because the input is not "
-        "positive-definite (the leading minor of order 1 is not positive-definite)."
+    yield (
+        (draw(2, 2) * 0,),
+        {},
+        LinAlgError,
+        (
+            "linalg.cholesky: The factorization could not be completed because the input is not "
+            "positive-definite (the leading minor of order 1 is not positive-definite)."
+        ),
     )
 
 
@@ -121,7 +126,11 @@ def linalg_lu_factor_ex(m: Any, A: Any, *, pivot: bool = True, check_errors: Any
         raise RuntimeError("linalg.lu_factor: LU without pivoting is not implemented on the CPU")
     packed, pivots, order = m.lu(A)
     zero = diagonal_of(m, packed) == 0
-    place = m.argmax(m.astype(zero, m.int32), axis=-1) + 1 if zero.shape[-1] else m.full(A.shape[:-2], 0, m.int64)
+    place = (
+        m.argmax(m.astype(zero, m.int32), axis=-1) + 1
+        if zero.shape[-1]
+        else m.full(A.shape[:-2], 0, m.int64)
+    )
     info = m.astype(m.where(m.any(zero, axis=-1), place, 0), m.int32)
     return (packed, m.astype(pivots + 1, m.int32), info), order
 
@@ -152,7 +161,9 @@ def _(m: Any, g: tuple, out: tuple, order: Any) -> Any:
         rest = over_triangle(m, m.index(g, key), adjoint_of(m, U), False)
         gu = gu - upper(m, m.matmul(adjoint_of(m, low), rest))
     inner = lower(m, m.matmul(adjoint_of(m, L), gl), -1) + upper(m, m.matmul(gu, adjoint_of(m, U)))
-    made = over_triangle(m, m.triangular_solve(adjoint_of(m, L), inner, True, True), adjoint_of(m, U), False)
+    made = over_triangle(
+        m, m.triangular_solve(adjoint_of(m, L), inner, True, True), adjoint_of(m, U), False
+    )
     if rest is not None:
         made = m.concat([made, rest], axis=-1 if cols > n else -2)
     return _unordered(m, made, order)
@@ -242,7 +253,9 @@ def _(draw: Any) -> Iterator:
 
 
 @composite
-def lu_unpack(LU_data: Any, LU_pivots: Any, unpack_data: bool = True, unpack_pivots: bool = True) -> Any:
+def lu_unpack(
+    LU_data: Any, LU_pivots: Any, unpack_data: bool = True, unpack_pivots: bool = True
+) -> Any:
     """P, L, U from the packed result of `lu_factor`."""
     P, L, U = _parts(LU_data, LU_pivots)
     empty = LU_data[..., :0, :0]
@@ -255,7 +268,9 @@ def _(draw: Any) -> Iterator:
 
 
 @composite
-def linalg_lu_solve(LU: Any, pivots: Any, B: Any, *, left: bool = True, adjoint: bool = False) -> Any:
+def linalg_lu_solve(
+    LU: Any, pivots: Any, B: Any, *, left: bool = True, adjoint: bool = False
+) -> Any:
     """X of A X = B (or X A = B; A^H X = B) from the result of `lu_factor`."""
     if not left:
         return linalg_lu_solve(LU, pivots, B.mH, adjoint=not adjoint).mH

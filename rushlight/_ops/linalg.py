@@ -77,12 +77,20 @@ def _(draw: Any) -> Iterator:
 
 @linalg_inv.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {}, RuntimeError, (
-        "linalg.inv: A must be batches of square matrices, but they are 3 by 4 matrices"
+    yield (
+        (draw(3, 4),),
+        {},
+        RuntimeError,
+        ("linalg.inv: A must be batches of square matrices, but they are 3 by 4 matrices"),
     )
-    yield (draw(2, 2) * 0,), {}, LinAlgError, (
-        "linalg.inv: The diagonal element 1 is zero, the inversion could not be completed because "
-        "the input matrix is singular."
+    yield (
+        (draw(2, 2) * 0,),
+        {},
+        LinAlgError,
+        (
+            "linalg.inv: The diagonal element 1 is zero, the inversion could not be completed because "
+            "the input matrix is singular."
+        ),
     )
 
 
@@ -187,11 +195,17 @@ def _(draw: Any) -> Iterator:
 
 @linalg_solve.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(2, 2) * 0, draw(2)), {}, LinAlgError, (
-        "torch.linalg.solve: The solver failed because the input matrix is singular."
+    yield (
+        (draw(2, 2) * 0, draw(2)),
+        {},
+        LinAlgError,
+        ("torch.linalg.solve: The solver failed because the input matrix is singular."),
     )
-    yield (draw(3, 3), draw(4)), {}, RuntimeError, (
-        "linalg.solve: Incompatible shapes of A and B for the equation AX = B (3x3 and 4x1)"
+    yield (
+        (draw(3, 3), draw(4)),
+        {},
+        RuntimeError,
+        ("linalg.solve: Incompatible shapes of A and B for the equation AX = B (3x3 and 4x1)"),
     )
 
 
@@ -239,8 +253,13 @@ def _(draw: Any) -> Iterator:
 
 @linalg_solve_triangular.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(3, 3), draw(4, 5)), {"upper": True}, RuntimeError, (
-        "linalg.solve_triangular: Incompatible shapes of A and B for the equation AX = B (3x3 and 4x5)"
+    yield (
+        (draw(3, 3), draw(4, 5)),
+        {"upper": True},
+        RuntimeError,
+        (
+            "linalg.solve_triangular: Incompatible shapes of A and B for the equation AX = B (3x3 and 4x5)"
+        ),
     )
 
 
@@ -282,8 +301,11 @@ def _(draw: Any) -> Iterator:
 
 @linalg_det.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {}, RuntimeError, (
-        "linalg.det: A must be batches of square matrices, but they are 3 by 4 matrices"
+    yield (
+        (draw(3, 4),),
+        {},
+        RuntimeError,
+        ("linalg.det: A must be batches of square matrices, but they are 3 by 4 matrices"),
     )
 
 

@@ -85,11 +85,17 @@ def _(draw: Any) -> Iterator:
 
 @linalg_vector_norm.errors
 def _(draw: Any) -> Iterator:
-    yield (draw.ints(3, low=0, high=4),), {}, RuntimeError, (
-        "linalg.vector_norm: Expected a floating point or complex tensor as input. Got Long"
+    yield (
+        (draw.ints(3, low=0, high=4),),
+        {},
+        RuntimeError,
+        ("linalg.vector_norm: Expected a floating point or complex tensor as input. Got Long"),
     )
-    yield (draw(0),), {"ord": inf}, RuntimeError, (
-        "linalg.vector_norm cannot compute the inf norm on an empty tensor"
+    yield (
+        (draw(0),),
+        {"ord": inf},
+        RuntimeError,
+        ("linalg.vector_norm cannot compute the inf norm on an empty tensor"),
     )
 
 
@@ -140,8 +146,11 @@ def _(draw: Any) -> Iterator:
 
 @linalg_matrix_norm.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(3),), {}, RuntimeError, (
-        "linalg.matrix_norm: The input tensor A must have at least 2 dimensions."
+    yield (
+        (draw(3),),
+        {},
+        RuntimeError,
+        ("linalg.matrix_norm: The input tensor A must have at least 2 dimensions."),
     )
     yield (draw(3, 4), 3), {}, RuntimeError, "linalg.matrix_norm: Order 3 not supported."
 
@@ -175,8 +184,11 @@ def _(draw: Any) -> Iterator:
 
 @linalg_norm.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(2, 3, 4), 2), {}, RuntimeError, (
-        "linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got 3D."
+    yield (
+        (draw(2, 3, 4), 2),
+        {},
+        RuntimeError,
+        ("linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got 3D."),
     )
 
 
@@ -186,7 +198,9 @@ def norm(
 ) -> Any:
     """Norm of all elements, or along `dim`; "nuc" sums the singular values of matrices."""
     if p == "nuc":
-        return linalg_matrix_norm(input, "nuc", (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
+        return linalg_matrix_norm(
+            input, "nuc", (-2, -1) if dim is None else dim, keepdim, dtype=dtype
+        )
     order = 2.0 if p in ("fro", None) else p
     if isinstance(order, str):
         raise RuntimeError(f"only valid strings are 'fro' and 'nuc', found {p}")
@@ -228,7 +242,9 @@ def _(draw: Any) -> Iterator:
 def _pairs_meet(x1: Any, x2: Any) -> None:
     for name, x in (("X1", x1), ("X2", x2)):
         if len(x.shape) < 2:
-            raise RuntimeError(f"cdist only supports at least 2D tensors, {name} got: {len(x.shape)}D")
+            raise RuntimeError(
+                f"cdist only supports at least 2D tensors, {name} got: {len(x.shape)}D"
+            )
     if x1.shape[-1] != x2.shape[-1]:
         raise RuntimeError(
             f"X1 and X2 must have the same number of columns. X1: {x1.shape[-1]} X2: {x2.shape[-1]}"
@@ -258,7 +274,9 @@ def cdist(m: Any, x1: Any, x2: Any, *, p: float = 2.0, compute_mode: str | None 
         a, b = m.sum(x1 * x1, axis=-1), m.sum(x2 * x2, axis=-1)
         n = len(x2.shape)
         cross = m.matmul(x1, m.permute_dims(x2, (*range(n - 2), n - 1, n - 2)))
-        square = m.reshape(a, (*a.shape, 1)) + m.reshape(b, (*b.shape[:-1], 1, b.shape[-1])) - 2 * cross
+        square = (
+            m.reshape(a, (*a.shape, 1)) + m.reshape(b, (*b.shape[:-1], 1, b.shape[-1])) - 2 * cross
+        )
         return m.sqrt(m.maximum(square, 0))
     size = m.abs(_differences(m, x1, x2))
     if p == 0:
@@ -321,10 +339,18 @@ def _(draw: Any) -> Iterator:
 
 @cdist.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(3, 4), draw(2, 5)), {}, RuntimeError, (
-        "X1 and X2 must have the same number of columns. X1: 4 X2: 5"
+    yield (
+        (draw(3, 4), draw(2, 5)),
+        {},
+        RuntimeError,
+        ("X1 and X2 must have the same number of columns. X1: 4 X2: 5"),
     )
-    yield (draw(4), draw(2, 4)), {}, RuntimeError, "cdist only supports at least 2D tensors, X1 got: 1D"
+    yield (
+        (draw(4), draw(2, 4)),
+        {},
+        RuntimeError,
+        "cdist only supports at least 2D tensors, X1 got: 1D",
+    )
 
 
 @op("reduce")
@@ -348,6 +374,9 @@ def _(draw: Any) -> Iterator:
 
 @renorm.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {"p": 2, "dim": 5, "maxnorm": 1.0}, IndexError, (
-        "Dimension out of range (expected to be in range of [-2, 1], but got 5)"
+    yield (
+        (draw(3, 4),),
+        {"p": 2, "dim": 5, "maxnorm": 1.0},
+        IndexError,
+        ("Dimension out of range (expected to be in range of [-2, 1], but got 5)"),
     )

@@ -74,7 +74,12 @@ def _(draw: Any) -> Iterator:
 @vdot.errors
 def _(draw: Any) -> Iterator:
     yield (draw(3, 4), draw(4)), {}, RuntimeError, "1D tensors expected, but got 2D and 1D tensors"
-    yield (draw(3), draw(4)), {}, RuntimeError, "inconsistent tensor size, expected tensor [3] and src [4] to have the same number of elements"
+    yield (
+        (draw(3), draw(4)),
+        {},
+        RuntimeError,
+        "inconsistent tensor size, expected tensor [3] and src [4] to have the same number of elements",
+    )
 
 
 @composite
@@ -128,7 +133,12 @@ def _(draw: Any) -> Iterator:
 
 @inner.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(3, 4), draw(4, 5)), {}, RuntimeError, "inner() the last dimension must match on both input tensors but got shapes [3, 4] and [4, 5]"
+    yield (
+        (draw(3, 4), draw(4, 5)),
+        {},
+        RuntimeError,
+        "inner() the last dimension must match on both input tensors but got shapes [3, 4] and [4, 5]",
+    )
 
 
 # -- matrices
@@ -136,7 +146,9 @@ def _(draw: Any) -> Iterator:
 
 def _check_mv(a: Any, v: Any) -> None:
     if len(a.shape) != 2 or len(v.shape) != 1:
-        raise RuntimeError(f"vector + matrix @ vector expected, got 1, {len(a.shape)}, {len(v.shape)}")
+        raise RuntimeError(
+            f"vector + matrix @ vector expected, got 1, {len(a.shape)}, {len(v.shape)}"
+        )
     if a.shape[1] != v.shape[0]:
         raise RuntimeError(
             f"size mismatch, got input ({a.shape[0]}), mat ({a.shape[0]}x{a.shape[1]}), vec ({v.shape[0]}); "
@@ -212,7 +224,12 @@ def _(draw: Any) -> Iterator:
 
 @addmv.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(3), draw(3, 4), draw(3)), {}, RuntimeError, "size mismatch, got input (3), mat (3x4), vec (3)"
+    yield (
+        (draw(3), draw(3, 4), draw(3)),
+        {},
+        RuntimeError,
+        "size mismatch, got input (3), mat (3x4), vec (3)",
+    )
 
 
 @op("same", broadcasts=True)
@@ -242,7 +259,12 @@ def _(draw: Any) -> Iterator:
 
 @addr.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(3, 4), draw(4), draw(3)), {}, RuntimeError, "The expanded size of the tensor (3) must match the existing size (4) at non-singleton dimension 1.  Target sizes: [4, 3].  Tensor sizes: [3, 4]"
+    yield (
+        (draw(3, 4), draw(4), draw(3)),
+        {},
+        RuntimeError,
+        "The expanded size of the tensor (3) must match the existing size (4) at non-singleton dimension 1.  Target sizes: [4, 3].  Tensor sizes: [3, 4]",
+    )
 
 
 @op("same", broadcasts=True, autocast="lower")
@@ -294,7 +316,12 @@ def _(draw: Any) -> Iterator:
 
 @baddbmm.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(3, 4), draw(2, 3, 4), draw(2, 4, 5)), {}, RuntimeError, "The expanded size of the tensor (5) must match the existing size (4) at non-singleton dimension 2.  Target sizes: [2, 3, 5].  Tensor sizes: [3, 4]"
+    yield (
+        (draw(3, 4), draw(2, 3, 4), draw(2, 4, 5)),
+        {},
+        RuntimeError,
+        "The expanded size of the tensor (5) must match the existing size (4) at non-singleton dimension 2.  Target sizes: [2, 3, 5].  Tensor sizes: [3, 4]",
+    )
 
 
 # -- whole matrices
@@ -305,7 +332,9 @@ def trace(m: Any, input: Any) -> Any:
     """Sum of a matrix's diagonal; integers add up in int64."""
     if len(input.shape) != 2:
         raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {len(input.shape)}")
-    whole = not (m.isdtype(input.dtype, "real floating") or m.isdtype(input.dtype, "complex floating"))
+    whole = not (
+        m.isdtype(input.dtype, "real floating") or m.isdtype(input.dtype, "complex floating")
+    )
     return m.sum(m.diagonal(input, 0, 0, 1), dtype=m.int64 if whole else None)
 
 
@@ -382,8 +411,13 @@ def _(draw: Any) -> Iterator:
 
 @block_diag.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(2, 3, 4),), {}, RuntimeError, (
-        "torch.block_diag: Input tensors must have 2 or fewer dimensions. Input 0 has 3 dimensions"
+    yield (
+        (draw(2, 3, 4),),
+        {},
+        RuntimeError,
+        (
+            "torch.block_diag: Input tensors must have 2 or fewer dimensions. Input 0 has 3 dimensions"
+        ),
     )
 
 

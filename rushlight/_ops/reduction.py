@@ -13,7 +13,9 @@ from .dims import Dims, axes_of, keep, part, reduced_count, spread
 def _summed(m: Any, input: Any, dim: Any, keepdim: bool, dtype: Any) -> Any:
     if dtype is not None:
         input = m.astype(input, dtype)
-    elif not m.isdtype(input.dtype, "real floating") and not m.isdtype(input.dtype, "complex floating"):
+    elif not m.isdtype(input.dtype, "real floating") and not m.isdtype(
+        input.dtype, "complex floating"
+    ):
         return m.sum(input, axis=axes_of(dim, len(input.shape)), keepdims=keepdim, dtype=m.int64)
     return m.sum(input, axis=axes_of(dim, len(input.shape)), keepdims=keepdim)
 
@@ -62,8 +64,18 @@ def _(draw: Any) -> Iterator:
 
 @sum.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {"dim": 2}, IndexError, "Dimension out of range (expected to be in range of [-2, 1], but got 2)"
-    yield (draw(3, 4),), {"dim": (0, 0)}, RuntimeError, "dim 0 appears multiple times in the list of dims"
+    yield (
+        (draw(3, 4),),
+        {"dim": 2},
+        IndexError,
+        "Dimension out of range (expected to be in range of [-2, 1], but got 2)",
+    )
+    yield (
+        (draw(3, 4),),
+        {"dim": (0, 0)},
+        RuntimeError,
+        "dim 0 appears multiple times in the list of dims",
+    )
 
 
 def needs_floats(m: Any, input: Any, name: str) -> None:
@@ -125,12 +137,24 @@ def _(draw: Any) -> Iterator:
 
 @mean.errors
 def _(draw: Any) -> Iterator:
-    yield (draw.ints(3, low=0, high=5),), {}, RuntimeError, "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: Long"
-    yield (draw(3),), {"dim": -2}, IndexError, "Dimension out of range (expected to be in range of [-1, 0], but got -2)"
+    yield (
+        (draw.ints(3, low=0, high=5),),
+        {},
+        RuntimeError,
+        "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: Long",
+    )
+    yield (
+        (draw(3),),
+        {"dim": -2},
+        IndexError,
+        "Dimension out of range (expected to be in range of [-1, 0], but got -2)",
+    )
 
 
 @op("reduce")
-def nansum(m: Any, input: Any, *, dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> Any:
+def nansum(
+    m: Any, input: Any, *, dim: Dims = None, keepdim: bool = False, dtype: Any = None
+) -> Any:
     """Sum that counts NaN as zero."""
     if m.isdtype(input.dtype, "complex floating"):
         raise RuntimeError("nansum on CPU does not support complex inputs")
@@ -186,7 +210,9 @@ def products_of_others(m: Any, x: Any, axis: int) -> Any:
 def _multiplied(m: Any, input: Any, dim: int | None, keepdim: bool, dtype: Any) -> Any:
     if dtype is not None:
         input = m.astype(input, dtype)
-    elif not m.isdtype(input.dtype, "real floating") and not m.isdtype(input.dtype, "complex floating"):
+    elif not m.isdtype(input.dtype, "real floating") and not m.isdtype(
+        input.dtype, "complex floating"
+    ):
         input = m.astype(input, m.int64)
     return m.prod(input, axis=axes_of(dim, len(input.shape)), keepdims=keepdim)
 
@@ -237,7 +263,12 @@ def _(draw: Any) -> Iterator:
 
 @prod.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {"dim": 5}, IndexError, "Dimension out of range (expected to be in range of [-2, 1], but got 5)"
+    yield (
+        (draw(3, 4),),
+        {"dim": 5},
+        IndexError,
+        "Dimension out of range (expected to be in range of [-2, 1], but got 5)",
+    )
 
 
 def finite_peak(m: Any, x: Any, axes: Any) -> Any:
@@ -279,7 +310,12 @@ def _(draw: Any) -> Iterator:
 
 @logsumexp.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {"dim": 3}, IndexError, "Dimension out of range (expected to be in range of [-2, 1], but got 3)"
+    yield (
+        (draw(3, 4),),
+        {"dim": 3},
+        IndexError,
+        "Dimension out of range (expected to be in range of [-2, 1], but got 3)",
+    )
 
 
 @op("reduce", differentiable=False)

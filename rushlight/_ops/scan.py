@@ -92,7 +92,12 @@ def _(draw: Any) -> Iterator:
 @cumsum.errors
 @cumprod.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {"dim": 2}, IndexError, "Dimension out of range (expected to be in range of [-2, 1], but got 2)"
+    yield (
+        (draw(3, 4),),
+        {"dim": 2},
+        IndexError,
+        "Dimension out of range (expected to be in range of [-2, 1], but got 2)",
+    )
 
 
 @op("reduce", outputs=("values", "indices"), returns="cummax")
@@ -160,7 +165,9 @@ def _(m: Any, g: Any, input: Any, out: Any, dim: int) -> Any:
         return g
     axis = dim_of(dim, len(g.shape))
     shape = (*g.shape[:axis], 1, *g.shape[axis + 1 :])
-    later = m.concat([m.index(out, part(axis, 1, None)), m.full(shape, float("inf"), g.dtype)], axis=axis)
+    later = m.concat(
+        [m.index(out, part(axis, 1, None)), m.full(shape, float("inf"), g.dtype)], axis=axis
+    )
     return recurrence_from_end(m, m.exp(out - later), g, axis) * m.exp(input - out)
 
 

@@ -12,11 +12,15 @@ from .extrema import scattered
 
 def _orderable(m: Any, x: Any, name: str) -> None:
     if m.isdtype(x.dtype, "complex floating"):
-        raise RuntimeError(f"{name} does not support complex dtypes on CPU; sort by input.abs() instead")
+        raise RuntimeError(
+            f"{name} does not support complex dtypes on CPU; sort by input.abs() instead"
+        )
 
 
 @op("reduce", outputs=("values", "indices"), returns="sort")
-def sort(m: Any, input: Any, *, dim: int = -1, descending: bool = False, stable: bool = True) -> Any:
+def sort(
+    m: Any, input: Any, *, dim: int = -1, descending: bool = False, stable: bool = True
+) -> Any:
     """Sorted values along `dim` and where they stood; equal elements keep their order, NaN is greatest.
 
     Differs: always stable, whatever `stable` says.
@@ -45,11 +49,18 @@ def _(draw: Any) -> Iterator:
 
 @sort.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(3),), {"dim": 1}, IndexError, "Dimension out of range (expected to be in range of [-1, 0], but got 1)"
+    yield (
+        (draw(3),),
+        {"dim": 1},
+        IndexError,
+        "Dimension out of range (expected to be in range of [-1, 0], but got 1)",
+    )
 
 
 @op("reduce", differentiable=False)
-def argsort(m: Any, input: Any, *, dim: int = -1, descending: bool = False, stable: bool = True) -> Any:
+def argsort(
+    m: Any, input: Any, *, dim: int = -1, descending: bool = False, stable: bool = True
+) -> Any:
     """Indices that sort the input along `dim`."""
     axis = dim_of(dim, len(input.shape))
     _orderable(m, input, " Sort")
@@ -74,7 +85,9 @@ def _(draw: Any) -> Iterator:
 
 
 @op("reduce", outputs=("values", "indices"), returns="topk")
-def topk(m: Any, input: Any, *, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
+def topk(
+    m: Any, input: Any, *, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
+) -> Any:
     """The `k` largest (or smallest) elements along `dim`, in order, and where they stood."""
     axis = dim_of(dim, len(input.shape))
     _orderable(m, input, " topk")
@@ -82,7 +95,9 @@ def topk(m: Any, input: Any, *, k: int, dim: int = -1, largest: bool = True, sor
         raise RuntimeError("topk does not support bool dtypes on CPU; convert with input.int()")
     size = input.shape[axis] if input.shape else 1
     if not 0 <= k <= size:
-        raise RuntimeError(f"selected index k out of range; k is {k} and dimension {dim} has {size} elements")
+        raise RuntimeError(
+            f"selected index k out of range; k is {k} and dimension {dim} has {size} elements"
+        )
     if not input.shape:
         return input + 0, m.full((), 0, m.int64)
     indices = m.index(m.argsort(input, axis, largest, True), part(axis, 0, k))
@@ -138,12 +153,19 @@ def _(draw: Any) -> Iterator:
 
 @kthvalue.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {"k": 5}, RuntimeError, "kthvalue(): selected number k out of range for dimension 1"
+    yield (
+        (draw(3, 4),),
+        {"k": 5},
+        RuntimeError,
+        "kthvalue(): selected number k out of range for dimension 1",
+    )
 
 
 def _right_of(right: bool, side: str | None) -> bool:
     if side not in (None, "left", "right"):
-        raise RuntimeError(f"torch.searchsorted(): side can only be 'left' or 'right' but got {side}")
+        raise RuntimeError(
+            f"torch.searchsorted(): side can only be 'left' or 'right' but got {side}"
+        )
     if side == "left" and right:
         raise RuntimeError(
             "torch.searchsorted(): side and right can't be set to opposites, got side of left while "
@@ -185,7 +207,10 @@ def _(draw: Any) -> Iterator:
     edges = draw.ints(6, low=0, high=9).sort()[0]
     yield (edges, draw.ints(2, 3, low=-1, high=11)), {}
     yield (edges, draw.ints(4, low=-1, high=11)), {"right": True, "out_int32": True}
-    yield (draw.ints(2, 5, low=0, high=9).sort()[0], draw.ints(2, 3, low=0, high=9)), {"side": "right"}
+    yield (
+        (draw.ints(2, 5, low=0, high=9).sort()[0], draw.ints(2, 3, low=0, high=9)),
+        {"side": "right"},
+    )
 
 
 @composite
@@ -202,7 +227,9 @@ def _(draw: Any) -> Iterator:
 
 
 @composite
-def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Any:
+def isin(
+    elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False
+) -> Any:
     """Whether each element is among `test_elements`."""
     if not hasattr(elements, "shape"):
         if not hasattr(test_elements, "shape"):

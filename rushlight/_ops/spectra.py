@@ -54,7 +54,11 @@ def _(m: Any, g: tuple, out: tuple) -> Any:
         return m.matmul(U * rows(m, m.astype(gs, U.dtype)), Vh)
     column = m.reshape(S, (*S.shape, 1))
     gap = _gaps(m, S * S)
-    inner = m.astype(on_diagonal(m, gs), U.dtype) if gs is not None else m.zeros_like(m.matmul(Vh, adjoint_of(m, Vh)))
+    inner = (
+        m.astype(on_diagonal(m, gs), U.dtype)
+        if gs is not None
+        else m.zeros_like(m.matmul(Vh, adjoint_of(m, Vh)))
+    )
     if gu is not None:
         turn = m.matmul(adjoint_of(m, U), gu)
         turn = turn - adjoint_of(m, turn)
@@ -77,8 +81,11 @@ def _(m: Any, g: tuple, out: tuple) -> Any:
 
 @linalg_svd.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(3),), {}, RuntimeError, (
-        "linalg.svd: The input tensor A must have at least 2 dimensions."
+    yield (
+        (draw(3),),
+        {},
+        RuntimeError,
+        ("linalg.svd: The input tensor A must have at least 2 dimensions."),
     )
 
 
@@ -136,10 +143,18 @@ def _(m: Any, g: tuple, out: tuple) -> Any:
 
 @linalg_eigh.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {}, RuntimeError, (
-        "linalg.eigh: A must be batches of square matrices, but they are 3 by 4 matrices"
+    yield (
+        (draw(3, 4),),
+        {},
+        RuntimeError,
+        ("linalg.eigh: A must be batches of square matrices, but they are 3 by 4 matrices"),
     )
-    yield (draw(3, 3),), {"UPLO": "X"}, RuntimeError, "Expected UPLO argument to be 'L' or 'U', but got X"
+    yield (
+        (draw(3, 3),),
+        {"UPLO": "X"},
+        RuntimeError,
+        "Expected UPLO argument to be 'L' or 'U', but got X",
+    )
 
 
 @composite
@@ -183,8 +198,11 @@ def _(m: Any, g: tuple, out: tuple, A_dtype: Any) -> Any:
 
 @linalg_eig.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {}, RuntimeError, (
-        "linalg.eig: A must be batches of square matrices, but they are 3 by 4 matrices"
+    yield (
+        (draw(3, 4),),
+        {},
+        RuntimeError,
+        ("linalg.eig: A must be batches of square matrices, but they are 3 by 4 matrices"),
     )
 
 
@@ -211,7 +229,9 @@ def _cutoff(m: Any, largest: Any, shape: tuple, dtype: Any, atol: Any, rtol: Any
 
 
 @op("reduce")
-def linalg_pinv(m: Any, A: Any, *, atol: Any = None, rtol: Any = None, hermitian: bool = False) -> Any:
+def linalg_pinv(
+    m: Any, A: Any, *, atol: Any = None, rtol: Any = None, hermitian: bool = False
+) -> Any:
     """Pseudoinverses: the least squares solution of A X = 1, least in norm.
 
     Args:
@@ -223,7 +243,7 @@ def linalg_pinv(m: Any, A: Any, *, atol: Any = None, rtol: Any = None, hermitian
     if 0 in A.shape:
         return m.full((*A.shape[:-2], A.shape[-1], A.shape[-2]), 0, A.dtype)
     U, S, Vh = m.svd(A, False)
-    large = S > _cutoff(m, m.max(S, axis=-1, keepdims=True), A.shape, A.dtype, atol, rtol)
+    large = _cutoff(m, m.max(S, axis=-1, keepdims=True), A.shape, A.dtype, atol, rtol) < S
     inverse = m.where(large, 1 / m.where(large, S, 1), 0)
     return m.matmul(adjoint_of(m, Vh) * rows(m, m.astype(inverse, A.dtype)), adjoint_of(m, U))
 
@@ -268,7 +288,7 @@ def linalg_matrix_rank(
     if tol is not None:
         atol, rtol = tol, 0.0
     cut = _cutoff(DIFFERENTIABLE, S.amax(-1, keepdim=True), A.shape, S.array.dtype, atol, rtol)
-    return (S > cut).sum(-1)
+    return (cut < S).sum(-1)
 
 
 @linalg_matrix_rank.samples
@@ -351,8 +371,11 @@ def _(draw: Any) -> Iterator:
 
 @matrix_power.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(3, 4), 2), {}, RuntimeError, (
-        "linalg.matrix_power: A must be batches of square matrices, but they are 3 by 4 matrices"
+    yield (
+        (draw(3, 4), 2),
+        {},
+        RuntimeError,
+        ("linalg.matrix_power: A must be batches of square matrices, but they are 3 by 4 matrices"),
     )
 
 
@@ -406,7 +429,9 @@ def linalg_tensorsolve(A: Any, B: Any, dims: Any = None) -> Any:
         A = A.movedim(tuple(dims), tuple(range(A.ndim - len(dims), A.ndim)))
     rest = tuple(A.shape[B.ndim :])
     n = _count(rest)
-    return linalg_solve_ex(A.reshape(-1, n), B.reshape(-1), True, "torch.linalg.solve")[0].reshape(rest)
+    return linalg_solve_ex(A.reshape(-1, n), B.reshape(-1), True, "torch.linalg.solve")[0].reshape(
+        rest
+    )
 
 
 @linalg_tensorsolve.samples

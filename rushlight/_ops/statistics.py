@@ -15,9 +15,13 @@ Correction = int | float | None
 
 
 def _refuse_integers(m: Any, input: Any, name: str) -> None:
-    if not m.isdtype(input.dtype, "real floating") and not m.isdtype(input.dtype, "complex floating"):
+    if not m.isdtype(input.dtype, "real floating") and not m.isdtype(
+        input.dtype, "complex floating"
+    ):
         who = "std and var" if name in ("std", "var") else name
-        raise RuntimeError(f"{who} only support floating point and complex dtypes; convert with input.float()")
+        raise RuntimeError(
+            f"{who} only support floating point and complex dtypes; convert with input.float()"
+        )
 
 
 def _deviations(m: Any, input: Any, dim: Any) -> tuple[Any, Any]:
@@ -35,7 +39,9 @@ def _ratio(number: float, shape: tuple, dim: Any, correction: Correction) -> flo
     return inf if number else nan
 
 
-def _variance(m: Any, input: Any, dim: Any, correction: Correction, keepdim: bool) -> tuple[Any, Any]:
+def _variance(
+    m: Any, input: Any, dim: Any, correction: Correction, keepdim: bool
+) -> tuple[Any, Any]:
     """Variance and mean along `dim`."""
     mean, away = _deviations(m, input, dim)
     if m.isdtype(input.dtype, "complex floating"):
@@ -48,7 +54,9 @@ def _variance(m: Any, input: Any, dim: Any, correction: Correction, keepdim: boo
     return m.divide(total, max(free, 0)), mean if keepdim else m.reshape(mean, total.shape)
 
 
-def _variance_gradient(m: Any, g: Any, input: Any, dim: Any, correction: Correction, keepdim: bool) -> Any:
+def _variance_gradient(
+    m: Any, g: Any, input: Any, dim: Any, correction: Correction, keepdim: bool
+) -> Any:
     _, away = _deviations(m, input, dim)
     return keep(m, g, input.shape, dim, keepdim) * _ratio(2.0, input.shape, dim, correction) * away
 
@@ -106,13 +114,17 @@ def deviation_and_mean(
     return m.sqrt(square), mean
 
 
-def _with_mean(m: Any, first: Any, second: Any, input: Any, dim: Any, correction: Any, keepdim: bool) -> Any:
+def _with_mean(
+    m: Any, first: Any, second: Any, input: Any, dim: Any, correction: Any, keepdim: bool
+) -> Any:
     """The gradient of (variance, mean)."""
     parts = []
     if first is not None:
         parts.append(_variance_gradient(m, first, input, dim, correction, keepdim))
     if second is not None:
-        share = keep(m, m.divide(second, reduced_count(input.shape, dim)), input.shape, dim, keepdim)
+        share = keep(
+            m, m.divide(second, reduced_count(input.shape, dim)), input.shape, dim, keepdim
+        )
         parts.append(m.broadcast_to(share, input.shape))
     return parts[0] if len(parts) == 1 else parts[0] + parts[1]
 
@@ -196,8 +208,18 @@ def _(draw: Any) -> Iterator:
 @var.errors
 @std.errors
 def _(draw: Any) -> Iterator:
-    yield (draw.ints(3, low=0, high=5),), {}, RuntimeError, "std and var only support floating point and complex dtypes"
-    yield (draw(3), 1), {}, IndexError, "Dimension out of range (expected to be in range of [-1, 0], but got 1)"
+    yield (
+        (draw.ints(3, low=0, high=5),),
+        {},
+        RuntimeError,
+        "std and var only support floating point and complex dtypes",
+    )
+    yield (
+        (draw(3), 1),
+        {},
+        IndexError,
+        "Dimension out of range (expected to be in range of [-1, 0], but got 1)",
+    )
 
 
 # -- order statistics
@@ -240,7 +262,11 @@ def _median_of_all(m: Any, input: Any, skip_nan: bool) -> Any:
     _refuse_unordered(m, input, "median_cpu")
     flat = m.reshape(input, (-1,))
     if not flat.shape[0]:
-        empty = nan if m.isdtype(input.dtype, "real floating") else dtypes.iinfo(dtypes.of(input.dtype)).min
+        empty = (
+            nan
+            if m.isdtype(input.dtype, "real floating")
+            else dtypes.iinfo(dtypes.of(input.dtype)).min
+        )
         return m.full((), empty, input.dtype)
     return m.reshape(m.take_along_axis(flat, _middle(m, flat, 0, skip_nan), 0), ())
 
@@ -261,13 +287,21 @@ median_of_all.vjp("input")(max_of_all.op.rules["input"])
 nanmedian_of_all.vjp("input")(max_of_all.op.rules["input"])
 
 
-@op("reduce", name="median", node="MedianBackward1", outputs=("values", "indices"), returns="median")
+@op(
+    "reduce", name="median", node="MedianBackward1", outputs=("values", "indices"), returns="median"
+)
 def median_along(m: Any, input: Any, *, dim: int, keepdim: bool = False) -> Any:
     """Lower medians along `dim` and where they stood."""
     return _median_along(m, input, dim, keepdim, False)
 
 
-@op("reduce", name="nanmedian", node="NanmedianBackward1", outputs=("values", "indices"), returns="nanmedian")
+@op(
+    "reduce",
+    name="nanmedian",
+    node="NanmedianBackward1",
+    outputs=("values", "indices"),
+    returns="nanmedian",
+)
 def nanmedian_along(m: Any, input: Any, *, dim: int, keepdim: bool = False) -> Any:
     """Lower medians along `dim` of what is not NaN, and where they stood."""
     return _median_along(m, input, dim, keepdim, True)
@@ -302,7 +336,12 @@ def _(draw: Any) -> Iterator:
 
 @median.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(0, 3), 0), {}, IndexError, "median(): Expected reduction dim 0 to have non-zero size."
+    yield (
+        (draw(0, 3), 0),
+        {},
+        IndexError,
+        "median(): Expected reduction dim 0 to have non-zero size.",
+    )
 
 
 @op("reduce", outputs=("values", "indices"), returns="mode")
@@ -348,13 +387,21 @@ _BETWEEN = ("linear", "lower", "higher", "midpoint", "nearest")
 
 def _check_quantile(m: Any, name: str, input: Any, q: Any, interpolation: str) -> None:
     if input.dtype not in (m.float32, m.float64):
-        raise RuntimeError(f"{name}() input tensor must be either float or double dtype, not {dtypes.of(input.dtype)}")
+        raise RuntimeError(
+            f"{name}() input tensor must be either float or double dtype, not {dtypes.of(input.dtype)}"
+        )
     if 0 in input.shape:
-        raise RuntimeError(f"{name}() input tensor must be non-empty; its shape is {tuple(input.shape)}")
+        raise RuntimeError(
+            f"{name}() input tensor must be non-empty; its shape is {tuple(input.shape)}"
+        )
     if len(q.shape) > 1:
-        raise RuntimeError(f"{name}() q must be a scalar or 1D tensor; its shape is {tuple(q.shape)}")
+        raise RuntimeError(
+            f"{name}() q must be a scalar or 1D tensor; its shape is {tuple(q.shape)}"
+        )
     if q.dtype != input.dtype:
-        raise RuntimeError(f"{name}() q tensor must be same dtype as the input tensor; it is {dtypes.of(q.dtype)}")
+        raise RuntimeError(
+            f"{name}() q tensor must be same dtype as the input tensor; it is {dtypes.of(q.dtype)}"
+        )
     if interpolation not in _BETWEEN:
         raise RuntimeError(
             f"{name}() interpolation must be one of linear, lower, higher, midpoint or nearest, but got "
@@ -370,10 +417,14 @@ def _between(m: Any, rank: Any, interpolation: str) -> tuple[Any, Any]:
         return m.astype(rank, m.int64), None
     below = m.floor(rank)
     weight = rank - below
-    return m.astype(below, m.int64), m.where(weight > 0, 0.5, 0.0) if interpolation == "midpoint" else weight
+    return m.astype(below, m.int64), m.where(
+        weight > 0, 0.5, 0.0
+    ) if interpolation == "midpoint" else weight
 
 
-def _quantiles(m: Any, input: Any, q: Any, dim: Any, keepdim: bool, interpolation: str, skip_nan: bool) -> Any:
+def _quantiles(
+    m: Any, input: Any, q: Any, dim: Any, keepdim: bool, interpolation: str, skip_nan: bool
+) -> Any:
     shape = tuple(input.shape)
     axis = 0 if dim is None or not shape else dim_of(dim, len(shape))
     x = input if dim is not None and shape else m.reshape(input, (-1,))
@@ -390,7 +441,9 @@ def _quantiles(m: Any, input: Any, q: Any, dim: Any, keepdim: bool, interpolatio
         found = found + m.where(weight > 0, weight * (above - found), 0)
     if not skip_nan:
         found = m.where(missing > 0, m.index(x, (..., slice(-1, None))), found)
-    kept = tuple([1] * len(shape) if dim is None else [1 if i == axis else n for i, n in enumerate(shape)])
+    kept = tuple(
+        [1] * len(shape) if dim is None else [1 if i == axis else n for i, n in enumerate(shape)]
+    )
     rest = kept if keepdim else (() if dim is None else (*shape[:axis], *shape[axis + 1 :]))
     n = len(found.shape)
     return m.reshape(m.permute_dims(found, (n - 1, *range(n - 1))), (*q.shape, *rest))
@@ -406,7 +459,13 @@ def _as_quantile(name: str, input: Any, q: Any) -> Any:
 
 @op(None, name="quantile", node="SqueezeBackward4")
 def quantiles(
-    m: Any, input: Any, q: Any, *, dim: int | None = None, keepdim: bool = False, interpolation: str = "linear"
+    m: Any,
+    input: Any,
+    q: Any,
+    *,
+    dim: int | None = None,
+    keepdim: bool = False,
+    interpolation: str = "linear",
 ) -> Any:
     """Values below which the fractions `q` of the elements lie."""
     _check_quantile(m, "quantile", input, q, interpolation)
@@ -415,7 +474,13 @@ def quantiles(
 
 @op(None, name="nanquantile", node="SqueezeBackward4")
 def nanquantiles(
-    m: Any, input: Any, q: Any, *, dim: int | None = None, keepdim: bool = False, interpolation: str = "linear"
+    m: Any,
+    input: Any,
+    q: Any,
+    *,
+    dim: int | None = None,
+    keepdim: bool = False,
+    interpolation: str = "linear",
 ) -> Any:
     """Values below which the fractions `q` of what is not NaN lie."""
     _check_quantile(m, "nanquantile", input, q, interpolation)
@@ -424,7 +489,12 @@ def nanquantiles(
 
 @composite
 def quantile(
-    input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
+    input: Any,
+    q: Any,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
+    interpolation: str = "linear",
 ) -> Any:
     """Values below which the fractions `q` of the elements lie; a 1-D `q` adds a first dimension."""
     return quantiles(input, _as_quantile("quantile", input, q), dim, keepdim, interpolation)
@@ -432,7 +502,12 @@ def quantile(
 
 @composite
 def nanquantile(
-    input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
+    input: Any,
+    q: Any,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
+    interpolation: str = "linear",
 ) -> Any:
     """Like `quantile`, without the elements that are NaN."""
     return nanquantiles(input, _as_quantile("nanquantile", input, q), dim, keepdim, interpolation)
@@ -450,4 +525,9 @@ def _(draw: Any) -> Iterator:
 @quantile.errors
 def _(draw: Any) -> Iterator:
     yield (draw(3), 1.5), {}, RuntimeError, "quantile() q must be in the range [0, 1] but got 1.5"
-    yield (draw.ints(3, low=0, high=5), 0.5), {}, RuntimeError, "quantile() input tensor must be either float or double dtype"
+    yield (
+        (draw.ints(3, low=0, high=5), 0.5),
+        {},
+        RuntimeError,
+        "quantile() input tensor must be either float or double dtype",
+    )

@@ -284,8 +284,11 @@ def _(draw: Any) -> Iterator:
 
 @rfft.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(3, dtype="complex"),), {}, RuntimeError, (
-        "rfft expects a real input tensor, but got ComplexFloat"
+    yield (
+        (draw(3, dtype="complex"),),
+        {},
+        RuntimeError,
+        ("rfft expects a real input tensor, but got ComplexFloat"),
     )
 
 
@@ -401,8 +404,11 @@ def _(draw: Any) -> Iterator:
 
 @stft.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(40), 16), {}, RuntimeError, (
-        "stft requires the return_complex parameter be given for real inputs"
+    yield (
+        (draw(40), 16),
+        {},
+        RuntimeError,
+        ("stft requires the return_complex parameter be given for real inputs"),
     )
 
 

@@ -212,6 +212,7 @@ def workers_alive():
 
 
 def gone(deadline=10.0):
+    gc.collect()  # a traceback may hold an iterator in a circle
     end = time.monotonic() + deadline
     while workers_alive() and time.monotonic() < end:
         for thread in workers_alive():
