@@ -38,6 +38,7 @@ from ._core.modes import (
     no_grad,
     set_grad_enabled,
 )
+from ._core.names import lazily
 from ._core.size import (
     Size,
     channels_last,
@@ -396,6 +397,8 @@ from ._ops.statistics import (
 from ._ops.transforms import fft, istft, stft
 from ._ops.views import (
     as_strided,
+    broadcast_shapes,
+    broadcast_tensors,
     broadcast_to,
     detach,
     diagonal,
@@ -462,7 +465,48 @@ from ._creation import (
     zeros,
     zeros_like,
 )
+from ._creation.legacy import (
+    BFloat16Tensor,
+    BoolTensor,
+    ByteTensor,
+    CharTensor,
+    DoubleTensor,
+    FloatTensor,
+    HalfTensor,
+    IntTensor,
+    LongTensor,
+    ShortTensor,
+)
 from ._printing import set_printoptions
+from ._settings import (
+    are_deterministic_algorithms_enabled,
+    e,
+    get_default_device,
+    get_float32_matmul_precision,
+    get_num_interop_threads,
+    get_num_threads,
+    inf,
+    is_tensor,
+    is_warn_always_enabled,
+    nan,
+    newaxis,
+    numel,
+    pi,
+    result_type,
+    set_default_device,
+    set_float32_matmul_precision,
+    set_flush_denormal,
+    set_num_interop_threads,
+    set_num_threads,
+    set_warn_always,
+    typename,
+    use_deterministic_algorithms,
+)
+from .amp import GradScaler, autocast, get_autocast_dtype, is_autocast_enabled, set_autocast_enabled
+from .compiler import compile
+from .func import vmap
+from .serialization import load, save
+from .version import __version__
 from .random import (
     Generator,
     default_generator,
@@ -478,3 +522,5 @@ from ._tensor import Tensor
 half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64
 cfloat, cdouble = complex64, complex128
+
+__getattr__ = lazily(__name__)

@@ -405,7 +405,8 @@ class Tensor(TensorBase):
         array = self.array if self.array.__class__ is ndarray else None
         facts = (tuple(self.shape), self.dtype) if array is None else None
         state = (array, facts, str(self.device), self.needs is True, dict(self.__dict__))
-        return _rebuild, (type(self), *state)
+        kind = None if type(self) is Tensor else type(self)  # not by its name, which is torch.Tensor
+        return _rebuild, (kind, *state)
 
     def as_subclass(self, cls: type) -> Any:
         """The same data and place on the tape, as an instance of a subclass."""
@@ -430,11 +431,11 @@ def _copy_slots(made: Any, t: Any) -> None:
     made.origin, made.device, made.grad = t.origin, t.device, None
 
 
-def _rebuild(cls: type, array: Any, facts: Any, where: str, needs: bool, attributes: dict) -> Any:
+def _rebuild(cls: type | None, array: Any, facts: Any, where: str, needs: bool, attributes: dict) -> Any:
     if array is None:
         shape, dtype = facts
         array = known.meta.full(shape, 0, dtype)
-    made = object.__new__(cls)
+    made = object.__new__(cls or Tensor)
     _copy_slots(made, make(np.array(array) if isinstance(array, ndarray) else array, device(where)))
     made.needs = needs
     made.__dict__.update(attributes)

@@ -22,6 +22,9 @@ def _along(shape: tuple, indices: Any, axis: int) -> tuple:
     """The key that np.take_along_axis builds, at a third of its price."""
     axis %= len(shape)
     n = len(shape)
+    if n == 2:  # the case of class indices, and half the time
+        others = np.arange(indices.shape[1 - axis])
+        return (others.reshape(-1, 1), indices) if axis else (indices, others)
     rows: list = [
         np.arange(k).reshape((1,) * i + (-1,) + (1,) * (n - i - 1))
         for i, k in enumerate(indices.shape)
@@ -44,6 +47,7 @@ def _blocked_sum(x: np.ndarray, axis: int, keepdims: bool) -> np.ndarray:
     return np.add.reduce(parts, axis, dtypes.F64, keepdims=keepdims, out=OUT).astype(x.dtype)
 
 
+_U64 = np.dtype("uint64")
 _MODES = {"add": np.add, "mul": np.multiply, "max": np.maximum, "min": np.minimum}
 
 
@@ -144,6 +148,8 @@ class Numpy:
         Kinds that know no values say no: a body may only use it to leave out words that would change
         nothing.
         """
+        if not low and x.dtype is dtypes.I64:  # as unsigned numbers, negative ones are huge
+            return bool(x.view(_U64).max(initial=0) < high)
         return not x.size or bool(x.min() >= low and x.max() < high)
 
     # -- reductions and scans

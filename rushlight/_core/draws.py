@@ -49,14 +49,15 @@ def uniform(
         u = fused64(u, high - low, low)
     else:
         u = uniform32(stream, n)
+        if low == 0.0 and high == 1.0 and kind is dtypes.float32:
+            return u
         if low != 0.0 or high != 1.0:
             a, b = np.float32(low), np.float32(high)
             u = fused32(u, b - a, a)
         if kind is not dtypes.float32:
             u = dtypes.cast(u, kind)
-            return _below(
-                u, dtypes.cast(np.float32(high), kind), dtypes.cast(np.float32(low), kind)
-            )
+            edges = dtypes.cast(np.array([low, high], np.float32), kind)
+            return _below(u, edges[1], edges[0])
     return _below(u, u.dtype.type(high), u.dtype.type(low))
 
 
@@ -118,10 +119,11 @@ def _polar_blocks(u: np.ndarray, mean: float, std: float) -> np.ndarray:
 
 def normal_pairs(stream: Generator, n: int, mean: float = 0.0, std: float = 1.0) -> np.ndarray:
     """`n` normal numbers in float64, pair by pair; an odd one is kept for the next draw."""
+    if n < 16:
+        made = np.array([_next_normal(stream) for _ in range(n)], np.float64)
+        return made if std == 1.0 and mean == 0.0 else fused64(made, std, mean)
     kept = [] if stream.spare is None else [stream.spare]
     missing = n - len(kept)
-    if n <= 0 or missing < 0:
-        return np.empty(0)
     stream.spare = None
     u = uniform64(stream, missing + missing % 2)
     radius = np.sqrt(-2.0 * np.log1p(-u[1::2]))
@@ -130,6 +132,17 @@ def normal_pairs(stream: Generator, n: int, mean: float = 0.0, std: float = 1.0)
     if missing % 2:
         stream.spare = float(pairs[-1])
     return fused64(np.concatenate([kept, pairs[:missing]]), std, mean)
+
+
+def _next_normal(stream: Generator) -> float:
+    """One normal number; its twin is kept for the next call."""
+    if stream.spare is not None:
+        made, stream.spare = stream.spare, None
+        return made
+    angle = 2.0 * math.pi * _next(stream)
+    radius = math.sqrt(-2.0 * math.log1p(-_next(stream)))
+    stream.spare = radius * math.sin(angle)
+    return radius * math.cos(angle)
 
 
 def integers(stream: Generator, n: int, low: int, high: int) -> np.ndarray:

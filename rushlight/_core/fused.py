@@ -9,10 +9,10 @@ from . import dtypes
 
 def rounded(values: np.ndarray, kind: Any) -> np.ndarray:
     """Values of float64 as `kind`; float16 and bfloat16 by way of float32, as PyTorch converts."""
-    with np.errstate(over="ignore"):
-        if kind in dtypes.HALVES:
+    if kind in dtypes.HALVES:
+        with np.errstate(over="ignore"):
             values = values.astype(np.float32)
-        return dtypes.cast(values, kind)
+    return dtypes.cast(values, kind)
 
 
 def fused32(x: np.ndarray, scale: Any, shift: Any) -> np.ndarray:

@@ -13,9 +13,6 @@ from .views import assign, refresh, refuse_write, snapshot
 def in_place(call: Any) -> Callable:
     """The in-place form of a public op (or of a function made of ops): `add_` of `add`."""
     record = getattr(call, "op", None)
-    rules = record.rules if record is not None else {}
-    first = record.arrays[0] if rules else None
-    keeps_old = any(first in argument_names(rule)[2:] for rule in rules.values())
     unary = record is not None and len(record.arrays) == 1 and not record.params
     binary = record is not None and len(record.arrays) == 2 and record.kind == "pointwise"
 
@@ -27,7 +24,7 @@ def in_place(call: Any) -> Callable:
             modes.local.trace.capture(x)
         if x.origin is not None:
             refresh(x)
-        return assign(x, call(snapshot(x) if keeps_old and modes.records() else x, *rest, **params))
+        return assign(x, call(snapshot(x) if modes.records() and keeps_old(record) else x, *rest, **params))
 
     def write(x: Any, *rest: Any, **params: Any) -> Any:
         return slowly(x, *rest, **params)
@@ -39,6 +36,14 @@ def in_place(call: Any) -> Callable:
     write.__name__ = write.__qualname__ = call.__name__ + "_"
     write.__doc__ = f"In-place form of `{call.__name__}`."
     return write
+
+
+def keeps_old(record: Any) -> bool:
+    """Whether a rule of the op names its own first argument, which is about to be overwritten."""
+    if record is None or not record.rules:
+        return False
+    first = record.arrays[0]
+    return any(first in argument_names(rule)[2:] for rule in record.rules.values())
 
 
 class _Once:

@@ -14,8 +14,11 @@ from . import dtypes
 from .tape import TensorBase
 
 _PLAIN = (int, float, bool, complex)
+_PYTHON = set(_PLAIN)
 _NATIVE = {dtypes.I64, dtypes.BOOL}
+_FROM_PYTHON = {dtypes.I64, dtypes.BOOL, dtypes.F64, dtypes.complex128.numpy}
 _TEXT = (str, bytes)
+_SAFE = 1e38  # below float32's limit: what is smaller converts without overflow
 _CARRIERS = {d.numpy for d in dtypes.ALL}
 
 
@@ -31,7 +34,11 @@ def array_of(data: Any, kind: Any = None) -> np.ndarray:
         made = _regular(data)
         if made is None:
             return _nested(data, kind)
+        if made.dtype is dtypes.F64 and made.ndim == 1 and _goes_into_float32(data, kind):
+            return made.astype(dtypes.F32)
     elif cls in _PLAIN:
+        if cls is float and -_SAFE < data < _SAFE and kind is None and _single():
+            return np.array(data, dtypes.F32)
         if cls is int and not -(2**63) <= data < 2**63:
             return _nested(data, kind)
         made = np.asarray(data)
@@ -42,6 +49,17 @@ def array_of(data: Any, kind: Any = None) -> np.ndarray:
     else:
         return _other(data, kind)
     return converted(made, kind)
+
+
+def _single() -> bool:
+    return dtypes.get_default_dtype() is dtypes.float32
+
+
+def _goes_into_float32(data: Any, kind: Any) -> bool:
+    """Whether a short list of floats surely fits, so that no warning has to be silenced (3 us)."""
+    if not (kind is dtypes.float32 or (kind is None and _single())) or len(data) > 64:
+        return False
+    return min(data) > -_SAFE and max(data) < _SAFE
 
 
 def converted(made: np.ndarray, kind: Any) -> np.ndarray:
@@ -112,8 +130,11 @@ def _regular(data: Any) -> np.ndarray | None:
         made = np.array(data)
     except Exception:  # ragged, or with tensors inside that NumPy may not read
         return None
-    plain = made.dtype in (dtypes.I64, dtypes.BOOL, dtypes.F64, np.complex128)
-    return made if plain else None
+    if made.dtype not in _FROM_PYTHON:
+        return None
+    if made.ndim == 1 and made.dtype is dtypes.F64 and not set(map(type, data)) <= _PYTHON:
+        return None  # a NumPy scalar among floats: its dtype counts
+    return made
 
 
 def _other(data: Any, kind: Any) -> np.ndarray:

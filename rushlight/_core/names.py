@@ -86,22 +86,23 @@ def missing_attribute(kind: str, name: str, known: Iterable[str]) -> str:
 
 
 def _advice(module: str, name: str) -> str:
+    """Where to go instead; without a full stop, since a traceback may add a guess of its own."""
     if module == _ROOT and name in _ABSENT:
         return f"Rushlight has no torch.{name}. {_ABSENT[name]}"
     start = f"Rushlight has no {torch_name(module)}.{name}"
     elsewhere = [place for place in _loaded() if name in _public(place)]
     if elsewhere:
-        return f"{start}; there is {torch_name(elsewhere[0].__name__)}.{name}."
+        return f"{start}; there is {torch_name(elsewhere[0].__name__)}.{name}"
     home = sys.modules.get(module)
     here = _public(home) | _children(home) if home else set()
-    near = difflib.get_close_matches(name, here, 1, 0.6)
+    near = difflib.get_close_matches(name, here, 1, 0.72)
     if near:
-        return f"{start}; the nearest name there is {torch_name(module)}.{near[0]}."
+        return f"{start}; the nearest name there is {torch_name(module)}.{near[0]}"
     for place in _loaded():
         near = difflib.get_close_matches(name, _public(place), 1, 0.8)
         if near:
-            return f"{start}; the nearest name is {torch_name(place.__name__)}.{near[0]}."
-    return f"{start}, nor anything of a like name."
+            return f"{start}; the nearest name is {torch_name(place.__name__)}.{near[0]}"
+    return f"{start}, nor anything of a like name"
 
 
 def _loaded() -> list[ModuleType]:

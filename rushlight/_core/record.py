@@ -1,6 +1,5 @@
 """The op record: all there is to know about one operation."""
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -55,12 +54,17 @@ class Op:
         RECORDS.append(self)
 
     def _read_signature(self) -> None:
-        parameters = list(inspect.signature(self.body).parameters.values())[1:]
-        self.arrays = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
-        self.params = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
-        self.lists = [p.name for p in parameters if p.annotation is list]
-        self.optional = [p.name for p in parameters if p.default is None and p.name in self.arrays]
-        self.defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+        """The arguments by sort, read off the code object: `inspect` would cost start-up time."""
+        code: Any = self.body.__code__
+        given, count = code.co_varnames, code.co_argcount
+        self.arrays = list(given[1:count])
+        self.params = list(given[count : count + code.co_kwonlyargcount])
+        values = self.body.__defaults__ or ()
+        self.defaults = dict(zip(given[count - len(values) : count], values))
+        self.optional = [n for n in self.arrays if n in self.defaults and self.defaults[n] is None]
+        self.defaults |= self.body.__kwdefaults__ or {}
+        notes = self.body.__annotations__
+        self.lists = [n for n in self.arrays if notes.get(n) in (list, "list")]
 
     def vjp(self, *names: str) -> Callable[[Rule], Rule]:
         """Decorator: the gradient rule `rule(m, g, names...)` for the arguments named."""

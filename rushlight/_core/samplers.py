@@ -20,6 +20,7 @@ _C_NAMES = {
     "int32": "int", "int64": "long", "float16": "c10::Half", "bfloat16": "c10::BFloat16",
     "float32": "float", "float64": "double",
 }  # fmt: skip
+_LARGEST = {d.name: dtypes.finfo(d).max for d in dtypes.ALL if d.is_floating_point}
 _DIGITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
 
 
@@ -65,7 +66,7 @@ def uniform_sampler(kind: Any, low: float, high: float, stream: rng.Generator) -
             f"\"check_uniform_bounds\" not implemented for '{kind.type_name}'"
         )
     part = kind.to_real()
-    limit = dtypes.finfo(part).max
+    limit = _LARGEST[part.name]
     for label, value in (("from", low), ("to", high)):
         if not -limit <= value <= limit:
             raise RuntimeError(f"{label} is out of bounds for {_C_NAMES[part.name]}")

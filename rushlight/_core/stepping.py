@@ -17,6 +17,10 @@ def steps(start: float, step: float, count: int, kind: Any) -> np.ndarray:
     """start, start + step, ... as `arange` makes them in a floating dtype."""
     lanes = 32 // kind.itemsize
     index = np.arange(count, dtype=np.float64)
+    if start.is_integer() and step.is_integer() and _exact(start, step, count, kind):
+        index *= step
+        index += start
+        return index.astype(kind.numpy)
     alone = _multiple(index, step, start, kind)
     whole = count // (2 * lanes) * 2 * lanes
     if not whole:
@@ -26,6 +30,11 @@ def steps(start: float, step: float, count: int, kind: Any) -> np.ndarray:
     base = dtypes.cast(np.repeat(first, lanes), dtypes.float64)
     alone[:whole] = _multiple(offsets, step, base, kind)
     return alone
+
+
+def _exact(start: float, step: float, count: int, kind: Any) -> bool:
+    """Whether every number is a whole one that the dtype holds exactly."""
+    return kind not in dtypes.HALVES and abs(start) + abs(step) * count < 2.0**24
 
 
 def _multiple(index: np.ndarray, step: Any, start: Any, kind: Any) -> np.ndarray:

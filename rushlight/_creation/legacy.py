@@ -104,3 +104,8 @@ def new(self: Any, *args: Any, device: Any = None) -> Any:
 
 
 known.legacy = legacy
+
+(
+    FloatTensor, DoubleTensor, HalfTensor, BFloat16Tensor, LongTensor, IntTensor, ShortTensor,
+    CharTensor, ByteTensor, BoolTensor,
+) = typed_classes().values()  # fmt: skip

@@ -31,16 +31,21 @@ def sizes_of(name: str, given: tuple, size: Any = None) -> tuple[int, ...]:
             )
         given = (size,)
     first = given[0]
-    if len(given) == 1 and (isinstance(first, (tuple, list)) or _is_row(first)):
-        given = tuple(first)
+    if first.__class__ is not int and len(given) == 1:
+        if isinstance(first, (tuple, list)) or _is_row(first):
+            given = tuple(first)
     for n in given:
-        if n.__class__ is not int:
-            given = tuple(_whole(name, i, n, len(given)) for i, n in enumerate(given))
-            break
-    for n in given:
-        if n < 0:
-            raise RuntimeError(_negative(name, n, given))
+        if n.__class__ is not int or n < 0:
+            return _checked_sizes(name, given)
     return given
+
+
+def _checked_sizes(name: str, given: tuple) -> tuple[int, ...]:
+    sizes = tuple(_whole(name, i, n, len(given)) for i, n in enumerate(given))
+    for n in sizes:
+        if n < 0:
+            raise RuntimeError(_negative(name, n, sizes))
+    return sizes
 
 
 def _is_row(value: Any) -> bool:

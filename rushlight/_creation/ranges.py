@@ -31,12 +31,16 @@ def arange(
         >>> arange(1, 10, 3)
         tensor([1, 4, 7])
     """
-    start, end, step = _bounds("arange", bounds, named)
-    check_options(layout, pin_memory)
+    if named or len(bounds) > 3 or any(b.__class__ is not int for b in bounds):
+        start, end, step = _bounds("arange", bounds, named)
+    else:
+        start, end, step = _FORMS[len(bounds)](*bounds)
+    if layout is not None or pin_memory:
+        check_options(layout, pin_memory)
     if dtype is not None or out is not None:
         kind = dtype_of("arange", dtype, out.dtype if out is not None else None)
     else:
-        plain = all(isinstance(v, int) for v in (start, end, step))
+        plain = isinstance(start, int) and isinstance(end, int) and isinstance(step, int)
         kind = dtypes.int64 if plain else dtypes.get_default_dtype()
     if kind is dtypes.bool_ or kind.category == 3:
         raise NotImplementedError(f"\"arange_cpu\" not implemented for '{kind.type_name}'")
@@ -45,6 +49,14 @@ def arange(
     if out is not None:
         return into(out, fill(), None if dtype is None else kind)
     return place((count,), kind, device, requires_grad, fill)
+
+
+_FORMS = (
+    lambda: _bounds("arange", (), {}),
+    lambda end: (0, end, 1),
+    lambda start, end: (start, end, 1),
+    lambda start, end, step: (start, end, step),
+)
 
 
 def _bounds(name: str, given: tuple, named: dict) -> tuple:
@@ -94,7 +106,8 @@ def _short(value: Any) -> str:
 def _sequence(start: Any, step: Any, count: int, kind: Any) -> np.ndarray:
     if kind.category == 1:
         first, gap = int(start), int(step)
-        made = first + gap * np.arange(count, dtype=np.int64)
+        made = np.arange(count, dtype=np.int64)
+        made = made if first == 0 and gap == 1 else first + gap * made
         return dtypes.cast(made, kind)
     return steps(float(start), float(step), count, kind)
 

@@ -139,12 +139,12 @@ def _part(u: Any, root: Storage, parts: Any, found: Checkpoint) -> Storage:
 def read_tar(source: Source, limits: Limits | None = None, encoding: str = "utf-8") -> Checkpoint:
     """A checkpoint of PyTorch 0.1: a tar of `storages`, `tensors` and `pickle`."""
     found = Checkpoint(None, "torch tar", source.where, source=source)
-    members = {
+    readers = {
         name: _Reader(data, f"{source.where}, member {name}", found, limits or Limits(), encoding)
         for name, data in members(source).items()
     }
-    objects = _tar_storages(members["storages"], found)
-    _tar_tensors(members["tensors"], objects)
+    objects = _tar_storages(readers["storages"], found)
+    _tar_tensors(readers["tensors"], objects)
 
     def persistent(u: Any, parts: Any) -> Any:
         if type(parts) is tuple:
@@ -154,7 +154,7 @@ def read_tar(source: Source, limits: Limits | None = None, encoding: str = "utf-
             raise Refused(f"tensor {key} is not announced")
         return objects[key]
 
-    found.root = members["pickle"].pickle(persistent)
+    found.root = readers["pickle"].pickle(persistent)
     return found
 
 

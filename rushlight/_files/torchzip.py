@@ -45,6 +45,7 @@ def read(source: Source, limits: Limits | None = None, encoding: str = "utf-8") 
         limits=archive.limits,
         names=found.names,
         called=found.called,
+        stored=source.size,
     )
     unpickler.persistent = lambda parts: storages.get(*storage_id(unpickler, parts))
     found.root = unpickler.load()

@@ -39,6 +39,7 @@ class Unpickler:
         where: the file and record, for messages.
         encoding: of the 8-bit strings that Python 2 wrote ("bytes" keeps them).
         names, called: where to note names that are mentioned, and asked to be called.
+        stored: bytes that the pickle takes in the file, if it is compressed there.
         meanings: the calls that mean plain data; any other becomes `Opaque`.
     """
 
@@ -54,6 +55,7 @@ class Unpickler:
         names: dict[str, Global] | None = None,
         called: dict[str, str] | None = None,
         meanings: dict[str, Any] = MEANINGS,
+        stored: int | None = None,
     ) -> None:
         self.data, self.pos, self.end = data, start, len(data)
         self.persistent, self.where, self.encoding = persistent, where, encoding
@@ -64,7 +66,7 @@ class Unpickler:
         self.protocol, self.meanings = 0, meanings
         self.names: dict[str, Global] = {} if names is None else names
         self.called: dict[str, str] = {} if called is None else called
-        self.budget = self.limits.objects + self.limits.growth * (self.end - start)
+        self.budget = self.limits.objects + self.limits.growth * min(self.end - start, stored or self.end)
         self.hashes: Counter = Counter()
 
     def load(self) -> Any:

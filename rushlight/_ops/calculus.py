@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from .._core import dtypes
 from .._core.errors import dim_of
-from .._core.kinds import DIFFERENTIABLE
 from .._core.op import composite
 from .joining import cat
 from .scan import cumsum
@@ -25,7 +25,7 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
         size = max(input.shape[axis] - 1, 0)
         later = input.narrow(axis, input.shape[axis] - size, size)
         earlier = input.narrow(axis, 0, size)
-        input = later ^ earlier if input.array.dtype == DIFFERENTIABLE.bool else later - earlier
+        input = later ^ earlier if input.dtype is dtypes.bool_ else later - earlier
     return input
 
 
@@ -208,7 +208,7 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
     spread = away.conj() if weight is None else (away * weight).conj()
     free = max(free, 0) if isinstance(free, int) else free.clamp(min=0)
     made = (away @ spread.mT) / free
-    return made.squeeze() if input.ndim < 2 or x.shape[0] == 1 else made
+    return made.squeeze()
 
 
 @composite

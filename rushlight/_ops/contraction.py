@@ -218,7 +218,7 @@ def einsum(equation: Any, *operands: Any) -> Any:
     x, labels = _summed(x, labels, set(out))
     for k in [k for k in out if k not in labels]:  # every operand had size 1 there
         x, labels = x.unsqueeze(-1), [*labels, k]
-    return _arranged(x, labels, out)
+    return x.permute([labels.index(k) for k in out]) if len(given) == 1 and out else _arranged(x, labels, out)
 
 
 @einsum.samples
@@ -337,6 +337,29 @@ def kron(m: Any, input: Any, other: Any) -> Any:
     x = m.reshape(input, tuple(k for size in a for k in (size, 1)))
     y = m.reshape(other, tuple(k for size in b for k in (1, size)))
     return m.reshape(x * y, tuple(p * q for p, q in zip(a, b)))
+
+
+def _blockwise(m: Any, g: Any, x: Any, other: Any, axis: int) -> Any:
+    """The gradient of one factor of a Kronecker product: the other's elements summed out."""
+    n = len(g.shape)
+    a = (1,) * (n - len(x.shape)) + tuple(x.shape)
+    b = (1,) * (n - len(other.shape)) + tuple(other.shape)
+    pairs = zip(a, b) if axis == 0 else zip(b, a)
+    g = m.reshape(g, tuple(k for pair in pairs for k in pair))
+    ones = zip(b, (1,) * n) if axis == 1 else zip((1,) * n, b)
+    y = m.reshape(other, tuple(k for pair in ones for k in pair))
+    summed = m.sum(g * m.conj(y), axis=tuple(2 * i + 1 - axis for i in range(n)))
+    return m.reshape(summed, tuple(x.shape))
+
+
+@kron.vjp("input")
+def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+    return _blockwise(m, g, input, other, 0) if g.shape else g * m.conj(other)
+
+
+@kron.vjp("other")
+def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+    return _blockwise(m, g, other, input, 1) if g.shape else g * m.conj(input)
 
 
 @kron.samples

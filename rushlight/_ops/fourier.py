@@ -40,7 +40,7 @@ def _turned(m: Any, x: Any, axes: Axes, forward: bool) -> Any:
     return x
 
 
-@op("reduce")
+@op("reduce", node="FftC2CBackward0")
 def fft_c2c(m: Any, input: Any, *, dim: Axes, scale: float, forward: bool) -> Any:
     """The transform of complex numbers over the axes `dim`, times `scale`."""
     return _scaled(_turned(m, input, dim, forward), scale)
@@ -51,7 +51,7 @@ def _(m: Any, g: Any, dim: Axes, scale: float, forward: bool) -> Any:
     return _scaled(_turned(m, g, dim, not forward), scale)
 
 
-@op("reduce")
+@op("reduce", node="FftR2CBackward0")
 def fft_r2c(m: Any, input: Any, *, dim: Axes, scale: float, onesided: bool) -> Any:
     """The forward transform of real numbers; `onesided` leaves out what mirrors in the last axis."""
     last = dim[-1]
@@ -82,7 +82,7 @@ def _mirrored(m: Any, x: Any, axis: int, n: int, factor: float) -> Any:
     return m.where(single, x, x * factor)
 
 
-@op("reduce")
+@op("reduce", node="FftC2RBackward0")
 def fft_c2r(m: Any, input: Any, *, dim: Axes, scale: float, size: int) -> Any:
     """The real numbers, `size` in the last axis, whose half spectrum is given (inverse, times scale)."""
     last = dim[-1]

@@ -108,10 +108,10 @@ _MAX = "SqueezeBackward1", "MaxPool2DWithIndicesBackward0", "MaxPool3DWithIndice
 
 @ranked(None, *_MAX)
 def pool_max(
-    m: Any, input: Any, *, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, ceil_mode: bool = False
+    m: Any, input: Any, *, window: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, ceil_mode: bool = False
 ) -> Any:
     """The greatest element of each window over the last axes."""
-    plan = _Plan(input.shape, kernel, stride, padding, dilation, ceil_mode)
+    plan = _Plan(input.shape, window, stride, padding, dilation, ceil_mode)
     best, *rest = plan.taps(m, input, _lowest(m, input.dtype))
     for part in rest or [best]:
         best = m.maximum(best, part)
@@ -120,10 +120,10 @@ def pool_max(
 
 @pool_max.vjp("input")
 def _(
-    m: Any, g: Any, input: Any, out: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
+    m: Any, g: Any, input: Any, out: Any, window: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
 ) -> Any:
     """To the first place of each window that holds its greatest element."""
-    plan = _Plan(input.shape, kernel, stride, padding, dilation, ceil_mode)
+    plan = _Plan(input.shape, window, stride, padding, dilation, ceil_mode)
     parts, open_, slopes = plan.taps(m, input, _lowest(m, input.dtype)), None, []
     for part in parts[:-1]:
         hit = part == out
@@ -132,21 +132,21 @@ def _(
         slopes.append(m.where(hit, g, 0))
     slopes.append(g if open_ is None else m.where(open_, g, 0))
     stacked = m.concat([m.reshape(s, (1, *s.shape)) for s in slopes], axis=0)
-    axes, ndim = len(kernel), len(g.shape)
-    stacked = m.reshape(stacked, (*kernel, *g.shape))
+    axes, ndim = len(window), len(g.shape)
+    stacked = m.reshape(stacked, (*window, *g.shape))
     order = (*range(axes, axes + ndim), *range(axes))
     return plan.untaps(m, m.permute_dims(stacked, order))
 
 
 @ranked(None, *_MAX, outputs=("output", "indices"), differentiable=("output",))
 def pool_max_places(
-    m: Any, input: Any, *, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, ceil_mode: bool = False
+    m: Any, input: Any, *, window: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, ceil_mode: bool = False
 ) -> Any:
     """pool_max, and where each greatest element is: a flat place in the pooled axes.
 
     Of equal elements the first counts; a NaN is greater than everything.
     """
-    plan = _Plan(input.shape, kernel, stride, padding, dilation, ceil_mode)
+    plan = _Plan(input.shape, window, stride, padding, dilation, ceil_mode)
     best, *rest = plan.taps(m, input, _lowest(m, input.dtype))
     where = m.broadcast_to(plan.first_places(m), best.shape)
     for part, tap in zip(rest, list(plan.places())[1:]):
@@ -157,12 +157,12 @@ def pool_max_places(
 
 
 @pool_max_places.vjp("input")
-def _(m: Any, g: Any, input_shape: tuple, out: Any, kernel: Any) -> Any:
-    return unpooled(m, g[0], out[1], input_shape, len(kernel), "add")
+def _(m: Any, g: Any, input_shape: tuple, out: Any, window: Any) -> Any:
+    return unpooled(m, g[0], out[1], input_shape, len(window), "add")
 
 
-_ONE = {"kernel": (2,), "stride": (2,), "padding": (0,), "dilation": (1,)}
-_TWO = {"kernel": (2, 3), "stride": (1, 2), "padding": (1, 1), "dilation": (1, 2)}
+_ONE = {"window": (2,), "stride": (2,), "padding": (0,), "dilation": (1,)}
+_TWO = {"window": (2, 3), "stride": (1, 2), "padding": (1, 1), "dilation": (1, 2)}
 
 
 @pool_max.samples
@@ -171,7 +171,7 @@ def _(draw: Any) -> Iterator:
     yield (draw(2, 5),), _ONE
     yield (draw(2, 5),), {**_ONE, "ceil_mode": True}
     yield (draw(1, 2, 4, 6),), _TWO
-    yield (draw(1, 3, 3, 4),), {"kernel": (2, 2, 2), "stride": (1, 1, 2), "padding": (0, 0, 1), "dilation": (1, 1, 1)}
+    yield (draw(1, 3, 3, 4),), {"window": (2, 2, 2), "stride": (1, 1, 2), "padding": (0, 0, 1), "dilation": (1, 1, 1)}
 
 
 def _divisor(m: Any, plan: _Plan, count_include_pad: bool, dtype: Any) -> Any:
@@ -195,7 +195,7 @@ def pool_avg(
     m: Any,
     input: Any,
     *,
-    kernel: Sizes,
+    window: Sizes,
     stride: Sizes,
     padding: Sizes,
     ceil_mode: bool = False,
@@ -203,7 +203,7 @@ def pool_avg(
     divisor_override: int | None = None,
 ) -> Any:
     """The mean of each window over the last axes."""
-    plan = _Plan(input.shape, kernel, stride, padding, (1,) * len(kernel), ceil_mode)
+    plan = _Plan(input.shape, window, stride, padding, (1,) * len(window), ceil_mode)
     total, *rest = plan.taps(m, input, 0)
     for part in rest:
         total = total + part
@@ -215,27 +215,27 @@ def _(
     m: Any,
     g: Any,
     input_shape: tuple,
-    kernel: Any,
+    window: Any,
     stride: Any,
     padding: Any,
     ceil_mode: bool,
     count_include_pad: bool,
     divisor_override: Any,
 ) -> Any:
-    plan = _Plan(input_shape, kernel, stride, padding, (1,) * len(kernel), ceil_mode)
+    plan = _Plan(input.shape, window, stride, padding, (1,) * len(window), ceil_mode)
     g = g / (divisor_override or _divisor(m, plan, count_include_pad, g.dtype))
-    windows = m.broadcast_to(m.reshape(g, (*g.shape, *(1,) * len(kernel))), (*g.shape, *kernel))
+    windows = m.broadcast_to(m.reshape(g, (*g.shape, *(1,) * len(window))), (*g.shape, *window))
     return plan.untaps(m, windows)
 
 
 @pool_avg.samples
 def _(draw: Any) -> Iterator:
-    yield (draw(2, 5),), {"kernel": (2,), "stride": (2,), "padding": (0,)}
-    yield (draw(2, 5),), {"kernel": (2,), "stride": (2,), "padding": (1,), "ceil_mode": True}
-    two = {"kernel": (2, 3), "stride": (1, 2), "padding": (1, 1)}
+    yield (draw(2, 5),), {"window": (2,), "stride": (2,), "padding": (0,)}
+    yield (draw(2, 5),), {"window": (2,), "stride": (2,), "padding": (1,), "ceil_mode": True}
+    two = {"window": (2, 3), "stride": (1, 2), "padding": (1, 1)}
     yield (draw(1, 2, 4, 6),), {**two, "count_include_pad": False}
     yield (draw(1, 2, 4, 6),), {**two, "divisor_override": 5}
-    yield (draw(1, 3, 3, 4),), {"kernel": (2, 2, 2), "stride": (1, 1, 2), "padding": (0, 0, 1)}
+    yield (draw(1, 3, 3, 4),), {"window": (2, 2, 2), "stride": (1, 1, 2), "padding": (0, 0, 1)}
 
 
 @ranked(None, "SqueezeBackward1", "MaxUnpool2DBackward0", "MaxUnpool3DBackward0")

@@ -21,16 +21,12 @@ def _prepared(m: Any, input: Any, dtype: Any, kernel: str) -> Any:
     return input
 
 
-def _empty(input: Any) -> bool:
-    return 0 in input.shape
-
-
 @op("reduce")
 def softmax(m: Any, input: Any, *, dim: int, dtype: Any = None) -> Any:
     """exp(x) divided by its sum along `dim`."""
     axis = _axis(input, dim)
     input = _prepared(m, input, dtype, "softmax_lastdim_kernel_impl")
-    if _empty(input):
+    if 0 in input.shape:
         return input * 1
     e = m.exp(input - m.max(input, axis=axis, keepdims=True))
     return e / m.sum(e, axis=axis, keepdims=True)
@@ -47,7 +43,7 @@ def log_softmax(m: Any, input: Any, *, dim: int, dtype: Any = None) -> Any:
     """The logarithm of softmax, computed without taking one of a tiny number."""
     axis = _axis(input, dim)
     input = _prepared(m, input, dtype, "log_softmax_lastdim_kernel_impl")
-    if _empty(input):
+    if 0 in input.shape:
         return input * 1
     z = input - m.max(input, axis=axis, keepdims=True)
     return z - m.log(m.sum(m.exp(z), axis=axis, keepdims=True))

@@ -219,7 +219,16 @@ def hfftn(input: Any, s: Sizes = None, dim: Any = None, norm: str | None = None)
 @composite
 def ihfftn(input: Any, s: Sizes = None, dim: Any = None, norm: str | None = None) -> Any:
     """Inverse of `hfftn`."""
-    return _half(input, *_axes(input, s, dim), _opposite(norm), "ihfftn").conj()
+    return _conjugate_half(input, *_axes(input, s, dim), _opposite(norm))
+
+
+def _conjugate_half(input: Any, sizes: list, axes: list, norm: str) -> Any:
+    """The conjugate of the half spectrum over the last axis, inverse over the others."""
+    x = _fit(_real(input, "ihfftn"), sizes, axes)
+    if not axes:
+        raise RuntimeError("ihfftn must transform at least one axis")
+    half = fft_r2c(x, (axes[-1],), scale_of(_points(x, axes), norm, True), True).conj()
+    return fft_c2c(half, tuple(axes[:-1]), 1.0, False) if len(axes) > 1 else half
 
 
 @composite
@@ -315,14 +324,18 @@ def _(draw: Any) -> Iterator:
 
 # -- short-time transforms
 
-_PADS = {"reflect": reflection_pad, "replicate": replication_pad, "circular": circular_pad,
-         "constant": constant_pad_nd}  # fmt: skip
+_PADS: dict[str, Any] = {
+    "reflect": reflection_pad[1],
+    "replicate": replication_pad[1],
+    "circular": circular_pad,
+    "constant": constant_pad_nd,
+}
 
 
 def _window(window: Any, length: int, n_fft: int, like: Any) -> Any:
     """The window (ones where none is given), in the middle of n_fft places."""
     if window is None:
-        window = DIFFERENTIABLE.full((length,), 1, like.array.dtype)
+        window = like.new_ones((length,))
     before = (n_fft - length) // 2
     return constant_pad_nd(window, (before, n_fft - length - before)) if n_fft != length else window
 
@@ -396,10 +409,13 @@ def _parts(x: Any) -> Any:
 
 @stft.samples
 def _(draw: Any) -> Iterator:
-    yield (draw(40), 16), {"return_complex": True}
+    yield (draw(40), 16), {"window": draw(16), "return_complex": True}
     yield (draw(2, 40), 12, 5, 8), {"window": draw(8), "return_complex": True, "normalized": True}
-    yield (draw(2, 40), 12), {"center": False, "onesided": False, "return_complex": True}
-    yield (draw(40), 16), {"return_complex": False, "pad_mode": "constant"}
+    yield (
+        (draw(2, 40), 12),
+        {"window": draw(12), "center": False, "onesided": False, "return_complex": True},
+    )
+    yield (draw(40), 16), {"window": draw(16), "return_complex": False, "pad_mode": "constant"}
 
 
 @stft.errors
@@ -466,14 +482,11 @@ def istft(
 def _overlapped(frames: Any, hop: int) -> Any:
     """Frames (batch, frames, size) added where they lie in time: (batch, time)."""
     batch, count, size = frames.shape
-    place = DIFFERENTIABLE.arange(0, size, 1, DIFFERENTIABLE.int64)
-    start = DIFFERENTIABLE.arange(0, count, 1, DIFFERENTIABLE.int64).reshape(-1, 1) * hop
-    index = (start + place).reshape(-1)
-    zeros = DIFFERENTIABLE.full((batch, (count - 1) * hop + size), 0, frames.array.dtype)
-    return zeros.index_add(1, index, frames.reshape(batch, -1))
+    return DIFFERENTIABLE.unwindows(frames, (batch, (count - 1) * hop + size), (hop,), (1,))
 
 
 @istft.samples
 def _(draw: Any) -> Iterator:
-    yield (draw(9, 7, dtype="complex"), 16), {}
-    yield (draw(2, 9, 7, dtype="complex"), 16), {"length": 30, "hop_length": 4, "center": True}
+    window = draw(16, low=1, high=2)
+    yield (draw(9, 7, dtype="complex"), 16), {"window": window}
+    yield (draw(2, 9, 7, dtype="complex"), 16), {"window": window, "length": 30, "hop_length": 4}

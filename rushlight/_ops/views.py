@@ -6,6 +6,7 @@ from typing import Any
 from .._core.errors import dim_of, dims_of
 from .._core.kinds import speak
 from .._core.op import composite, op
+from .._core.size import Size
 
 
 def _sizes(shape: Any) -> tuple:
@@ -543,6 +544,33 @@ def _(draw):
 def broadcast_to(input, size):
     """`input` stretched to `size`, as a view."""
     return expand(input, tuple(size))
+
+
+@composite
+def broadcast_tensors(*tensors):
+    """All tensors stretched to the shape they broadcast to, as views."""
+    tensors = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else tensors
+    shape = broadcast_shapes(*[tuple(t.shape) for t in tensors])
+    return tuple(expand(t, tuple(shape)) for t in tensors)
+
+
+def broadcast_shapes(*shapes: Any) -> Size:
+    """The shape that shapes broadcast to.
+
+    Raises:
+        RuntimeError: where they do not.
+    """
+    sized = [(s,) if isinstance(s, int) else tuple(s) for s in shapes]
+    made = [1] * max((len(s) for s in sized), default=0)
+    for shape in sized:
+        for i, n in enumerate(reversed(shape), 1):
+            if n != 1 and made[-i] not in (1, n):
+                raise RuntimeError(
+                    "Shape mismatch: objects cannot be broadcast to a single shape: "
+                    f"{', '.join(str(list(s)) for s in sized)}"
+                )
+            made[-i] = n if n != 1 else made[-i]
+    return Size(made)
 
 
 swapaxes = swapdims = transpose

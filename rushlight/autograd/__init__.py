@@ -1,6 +1,7 @@
 """Automatic differentiation: `backward`, `grad`, and operations with gradients of one's own."""
 
 from .._core.backward import backward, grad
+from .._core.names import lazily
 from .._core.modes import (
     enable_grad,
     inference_mode,
@@ -15,6 +16,7 @@ from .function import Function, once_differentiable
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 
 set_grad_mode = set_grad_enabled
+__getattr__ = lazily(__name__)
 
 __all__ = [
     "Function",

@@ -3,9 +3,13 @@
 from collections import OrderedDict
 from typing import Any
 
-from .._core.modes import no_grad
+from .._core.dtypes import of
+from .._core.kinds import known
+from .._core.tape import TensorBase, make
 from .._creation import empty
 from .._tensor import Tensor
+
+_array: Any = TensorBase.__dict__["array"]
 
 
 def _adopt(kind: type, data: Tensor, requires_grad: bool) -> Any:
@@ -40,6 +44,7 @@ class Parameter(Tensor, metaclass=_Marked):
     """
 
     __slots__ = ()
+    _plain_subclass = True
     _marks_others = True
 
     def __new__(cls, data: Any = None, requires_grad: bool = True) -> Any:
@@ -93,6 +98,7 @@ class Buffer(Tensor, metaclass=_MarkedBuffer):
     """
 
     __slots__ = ()
+    _plain_subclass = True
     _marks_others = True
 
     def __new__(cls, data: Any = None, *, persistent: bool = True) -> Any:
@@ -103,52 +109,76 @@ class Buffer(Tensor, metaclass=_MarkedBuffer):
         return made
 
 
+def _no_shape(self: Any) -> Any:
+    raise RuntimeError(
+        "Can't access the shape of an uninitialized parameter or buffer. This error usually happens "
+        "in `load_state_dict` when trying to load an uninitialized parameter into an initialized "
+        "one. Call `forward` to initialize the parameters before accessing their attributes."
+    )
+
+
+def _no_array(self: Any) -> Any:
+    raise ValueError(
+        "Attempted to use an uninitialized parameter in a tensor function. This error happens when "
+        "you are using a `LazyModule` or explicitly manipulating "
+        f"`torch.nn.parameter.{type(self).__name__}` objects. When using LazyModules Call `forward` "
+        "with a dummy batch to initialize the parameters before calling torch functions"
+    )
+
+
+def _converted(name: str) -> Any:
+    """A conversion, which changes only what `materialize` will make."""
+
+    def convert(self: Any, *args: Any, **kwargs: Any) -> Tensor:
+        return getattr(self.data, name)(*args, **kwargs)
+
+    return convert
+
+
 class UninitializedTensorMixin:
-    """A tensor without a shape: `materialize(shape)` gives it one and makes it an ordinary one."""
+    """A tensor without a shape: `materialize(shape)` gives it one and makes it an ordinary one.
+
+    Its array is empty and hidden, so that every op on it is refused.
+    """
 
     __slots__ = ()
     cls_to_become: type
-    _allowed = frozenset(
-        ("__dict__", "__class__", "array", "data", "device", "dtype", "grad", "grad_fn", "is_cuda")
-        + ("is_leaf", "is_meta", "materialize", "needs", "node", "persistent", "requires_grad")
-        + ("requires_grad_", "version", "view", "is_floating_point", "is_complex", "cls_to_become")
-        + ("_is_buffer", "_is_param", "to", "type", "float", "double", "half", "bfloat16", "cpu")
-        + ("cuda", "layout", "copy_")
-    )
+
+    shape = property(_no_shape)
+    array = property(_no_array, _array.__set__)
+    dtype = property(lambda self: of(_array.__get__(self).dtype))
+    to, type, float, double = map(_converted, ("to", "type", "float", "double"))
+    half, bfloat16, cpu, cuda = map(_converted, ("half", "bfloat16", "cpu", "cuda"))
+
+    @property
+    def data(self: Any) -> Any:
+        return make(_array.__get__(self), self.device)
+
+    @data.setter
+    def data(self: Any, new: Tensor) -> None:
+        _array.__set__(self, new.array)
+        self.device = new.device
+
+    def is_floating_point(self) -> bool:
+        return self.dtype.is_floating_point
+
+    def is_complex(self) -> bool:
+        return self.dtype.is_complex
 
     def materialize(self: Any, shape: Any, device: Any = None, dtype: Any = None) -> None:
         """Take a shape (the values are uninitialised), a device and a dtype."""
-        old = self.data
-        with no_grad():
-            made = empty(
-                tuple(shape), device=device or old.device, dtype=old.dtype if dtype is None else dtype
-            )
-        object.__setattr__(self, "__class__", self.cls_to_become)
-        self.data = made
-
-    def __getattribute__(self, name: str) -> Any:
-        if name.startswith("__") or name in UninitializedTensorMixin._allowed:
-            return object.__getattribute__(self, name)
-        kind = type(self).__name__
-        if name == "shape":
-            raise RuntimeError(
-                "Can't access the shape of an uninitialized parameter or buffer. This error usually "
-                "happens in `load_state_dict` when trying to load an uninitialized parameter into an "
-                "initialized one. Call `forward` to initialize the parameters before accessing their "
-                "attributes."
-            )
-        raise ValueError(
-            f"Attempted to use an uninitialized parameter in {name}. This error happens when you are "
-            f"using a `LazyModule` or explicitly manipulating `torch.nn.parameter.{kind}` objects. "
-            "When using LazyModules Call `forward` with a dummy batch to initialize the parameters "
-            "before calling torch functions"
+        self.data = empty(
+            tuple(shape),
+            device=self.device if device is None else device,
+            dtype=self.dtype if dtype is None else dtype,
         )
+        self.__class__ = self.cls_to_become
 
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}>"
+    def __repr__(self, *, tensor_contents: Any = None) -> str:
+        return f"<{self.__class__.__name__}>"
 
     def __reduce_ex__(self: Any, proto: Any) -> tuple:
-        return type(self), (self.requires_grad,)
+        return self.__class__, (self.requires_grad,)
 
 
 def is_lazy(param: Any) -> bool:
@@ -170,8 +200,7 @@ class UninitializedParameter(UninitializedTensorMixin, Parameter):
 
     def __deepcopy__(self, memo: dict) -> Any:
         if id(self) not in memo:
-            data = self.data
-            memo[id(self)] = type(self)(self.requires_grad, data.device, data.dtype)
+            memo[id(self)] = type(self)(self.requires_grad, self.device, self.dtype)
         return memo[id(self)]
 
 
@@ -179,6 +208,7 @@ class UninitializedBuffer(UninitializedTensorMixin, Tensor):
     """A buffer whose shape is not known yet."""
 
     __slots__ = ()
+    _plain_subclass = True
     cls_to_become = Tensor
 
     def __new__(
@@ -204,8 +234,11 @@ class UninitializedBuffer(UninitializedTensorMixin, Tensor):
 
     def __deepcopy__(self, memo: dict) -> Any:
         if id(self) not in memo:
-            data = self.data
             memo[id(self)] = type(self)(
-                self.requires_grad, data.device, data.dtype, self.persistent
+                self.requires_grad, self.device, self.dtype, self.persistent
             )
         return memo[id(self)]
+
+
+Parameter.__module__ = Buffer.__module__ = "torch.nn.parameter"  # as its printed form says
+known.parameter = Parameter

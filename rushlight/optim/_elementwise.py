@@ -11,8 +11,9 @@ from .._core.views import written
 from .._creation.data import tensor
 from .._creation.filled import zeros_like
 from .._tensor import Tensor
-from ._update import run
-from .optimizer import Optimizer
+from ._update import Plan, plan_of
+from ._values import run_on_values
+from .optimizer import Optimizer, ParamsT
 
 
 def check(holds: Any, text: str) -> None:
@@ -106,6 +107,10 @@ class Elementwise(Optimizer):
 
     rule: Callable
 
+    def __init__(self, params: ParamsT, defaults: dict[str, Any]) -> None:
+        super().__init__(params, defaults)
+        self._plans: dict[int, Plan] = {}  # by the parameter's id
+
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change every parameter that has a gradient.
 
@@ -113,13 +118,12 @@ class Elementwise(Optimizer):
             closure: evaluates the model again and returns the loss, which `step` returns.
         """
         loss = self._evaluate(closure)
-        with self._grad_mode(), np.errstate(all="ignore"):
+        with np.errstate(all="ignore"):
             for group in self.param_groups:
                 self._update(group)
         return loss
 
     def _update(self, group: dict[str, Any]) -> None:
-        maximize, differentiable = group["maximize"], group["differentiable"]
         for param in group["params"]:
             grad = param.grad
             if grad is None:
@@ -133,25 +137,48 @@ class Elementwise(Optimizer):
             numbers = self.numbers(param, state, group)
             if state:
                 self.state[param] = state
-            moments = {
-                name: kept
-                for name, kept in state.items()
-                if name not in self.scalars and kept is not None
-            }
-            changed = run(
-                self.rule,
-                param,
-                grad,
-                moments,
-                numbers,
-                maximize=maximize,
-                differentiable=differentiable,
+            # A trace must see tensors, not memory.
+            in_place = not (modes.special or group["differentiable"])
+            plan = self._plan(param, state) if in_place else None
+            if plan is None or not plan.run(self.rule, grad.array, numbers, group["maximize"]):
+                self._update_values(param, grad, state, numbers, group)
+
+    def _plan(self, param: Tensor, state: dict[str, Any]) -> Plan | None:
+        """The parameter's plan, made anew if its memory or its state is another."""
+        plan = self._plans.get(id(param))
+        if plan is None or not plan.fits(param, state):
+            plan = plan_of(param, self._moments(state))
+            if plan is not None:
+                self._plans[id(param)] = plan
+        return plan
+
+    def _moments(self, state: dict[str, Any]) -> dict[str, Tensor]:
+        """The entries of the state that are like the parameter."""
+        return {
+            name: kept
+            for name, kept in state.items()
+            if name not in self.scalars and kept is not None
+        }
+
+    def _update_values(
+        self,
+        param: Tensor,
+        grad: Tensor,
+        state: dict[str, Any],
+        numbers: dict[str, Any],
+        group: dict[str, Any],
+    ) -> None:
+        kept, differentiable = self._moments(state), group["differentiable"]
+        with self._grad_mode():
+            changed = run_on_values(
+                self.rule, param, grad, kept, numbers, group["maximize"], differentiable
             )
-            if differentiable:
-                state.update(changed)
+        if differentiable:
+            state.update(changed)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
+        self._plans = {}
         for group in self.param_groups:
             for name, value in self.filled.items():
                 group.setdefault(name, value)

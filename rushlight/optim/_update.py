@@ -1,8 +1,7 @@
-"""One update rule, run on plain NumPy memory in place or on any tensor as values.
+"""One update rule run on plain NumPy memory, in place and in blocks that stay in the cache.
 
-A rule such as Adam's is written once, with the in-place words of the two carriers below. `Flat`
-carries it out on blocks of memory that stay in the cache; `Value` on tensors of any dtype, device
-or kind, without writing over anything, so that it can be differentiated and traced.
+A rule such as Adam's is written once, in the in-place words of `Flat`. `_values.py` has the same
+words for tensors that are not plain memory.
 """
 
 import threading
@@ -12,9 +11,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from .._core import modes
 from .._core.views import written
-from .._ops.complex_numbers import view_as_complex, view_as_real
 from .._tensor import Tensor
 
 # An update makes several passes. 65,536 elements of float32 are 256 KiB: four such blocks fit the
@@ -22,12 +19,14 @@ from .._tensor import Tensor
 BLOCK = 1 << 16
 WHOLE = 1 << 18  # up to here one block: the third-level cache holds it, and calls are saved
 
+add, subtract, multiply, divide = np.add, np.subtract, np.multiply, np.divide
+
 
 class _Scratch(threading.local):
     """Buffers of this thread for what a rule computes on the way; reused from block to block."""
 
     def __init__(self) -> None:
-        self.buffers: dict[tuple[Any, int], ndarray] = {}
+        self.buffers: dict[tuple[int, int], ndarray] = {}
         self.used = 0
 
     def like(self, array: ndarray) -> ndarray:
@@ -35,8 +34,8 @@ class _Scratch(threading.local):
         size = array.size
         if array.ndim != 1 or size > WHOLE:
             return np.empty_like(array)
-        key = array.dtype, self.used
-        self.used += 1
+        self.used = used = self.used + 1
+        key = used, array.itemsize
         buffer = self.buffers.get(key)
         if buffer is None or buffer.size < size:
             buffer = self.buffers[key] = np.empty(size, array.dtype)
@@ -47,16 +46,12 @@ _scratch = _Scratch()
 
 
 class Flat:
-    """NumPy memory that a rule changes in place; results go to scratch buffers."""
+    """NumPy memory that a rule changes in place; other results go to scratch buffers."""
 
     __slots__ = ("array",)
 
     def __init__(self, array: ndarray) -> None:
         self.array = array
-
-    def _apply(self, word: Callable, *others: Any) -> "Flat":
-        word(self.array, *others, out=self.array)
-        return self
 
     def _fresh(self, word: Callable, *others: Any) -> "Flat":
         made = _scratch.like(self.array)
@@ -64,60 +59,76 @@ class Flat:
         return Flat(made)
 
     def mul_(self, other: Any) -> "Flat":
-        return self._apply(np.multiply, _plain(other))
+        array = self.array
+        multiply(array, _plain(other), array)
+        return self
 
     def div_(self, other: Any) -> "Flat":
-        return self._apply(np.divide, _plain(other))
+        array = self.array
+        divide(array, _plain(other), array)
+        return self
 
     def maximum_(self, other: Any) -> "Flat":
-        return self._apply(np.maximum, _plain(other))
-
-    def add_(self, other: Any, alpha: float = 1) -> "Flat":
-        other = _plain(other)
-        if alpha == 1:
-            return self._apply(np.add, other)
-        scaled = _scratch.like(self.array)
-        np.multiply(other, alpha, scaled)
-        return self._apply(np.add, scaled)
-
-    def addcmul_(self, first: "Flat", second: "Flat", value: float = 1) -> "Flat":
-        return self._add_scaled(np.multiply, first, second, value)
-
-    def addcdiv_(self, first: "Flat", second: "Flat", value: float = 1) -> "Flat":
-        return self._add_scaled(np.divide, first, second, value)
-
-    def _add_scaled(self, word: Callable, first: "Flat", second: "Flat", value: float) -> "Flat":
-        term = _scratch.like(self.array)
-        word(first.array, second.array, term)
-        if value != 1:
-            np.multiply(term, value, term)
-        return self._apply(np.add, term)
-
-    def lerp_(self, end: "Flat", weight: float) -> "Flat":
-        step = _scratch.like(self.array)
-        np.subtract(end.array, self.array, step)
-        np.multiply(step, weight, step)
-        return self._apply(np.add, step)
+        array = self.array
+        np.maximum(array, _plain(other), out=array)
+        return self
 
     def clamp_(self, low: float, high: float) -> "Flat":
-        self._apply(np.maximum, low)
-        return self._apply(np.minimum, high)
+        array = self.array
+        np.maximum(array, low, out=array)
+        np.minimum(array, high, out=array)
+        return self
 
     def copy_(self, other: "Flat") -> "Flat":
         self.array[...] = other.array
         return self
 
+    def add_(self, other: Any, alpha: float = 1) -> "Flat":
+        array, other = self.array, _plain(other)
+        if alpha != 1:
+            scaled = _scratch.like(array)
+            multiply(other, alpha, scaled)
+            other = scaled
+        add(array, other, array)
+        return self
+
+    def addcmul_(self, first: "Flat", second: "Flat", value: float = 1) -> "Flat":
+        array = self.array
+        term = _scratch.like(array)
+        multiply(first.array, second.array, term)
+        if value != 1:
+            multiply(term, value, term)
+        add(array, term, array)
+        return self
+
+    def addcdiv_(self, first: "Flat", second: "Flat", value: float = 1) -> "Flat":
+        array = self.array
+        term = _scratch.like(array)
+        divide(first.array, second.array, term)
+        if value != 1:
+            multiply(term, value, term)
+        add(array, term, array)
+        return self
+
+    def lerp_(self, end: "Flat", weight: float) -> "Flat":
+        array = self.array
+        way = _scratch.like(array)
+        subtract(end.array, array, way)
+        multiply(way, weight, way)
+        add(array, way, array)
+        return self
+
     def add(self, other: Any, alpha: float = 1) -> "Flat":
         other = _plain(other)
         if alpha == 1:
-            return self._fresh(np.add, other)
+            return self._fresh(add, other)
         scaled = _scratch.like(self.array)
-        np.multiply(other, alpha, scaled)
-        np.add(self.array, scaled, scaled)
+        multiply(other, alpha, scaled)
+        add(self.array, scaled, scaled)
         return Flat(scaled)
 
     def mul(self, other: Any) -> "Flat":
-        return self._fresh(np.multiply, _plain(other))
+        return self._fresh(multiply, _plain(other))
 
     def sqrt(self) -> "Flat":
         return self._fresh(np.sqrt)
@@ -128,11 +139,11 @@ class Flat:
     def sign(self) -> "Flat":
         return self._fresh(np.sign)
 
-    def detach(self) -> "Flat":
-        return self
-
     def neg(self) -> "Flat":
         return self._fresh(np.negative)
+
+    def detach(self) -> "Flat":
+        return self
 
     def by_sign(self, positive: Any, zero: Any, negative: Any) -> "Flat":
         """One of three, element by element; not-a-number stays as it is."""
@@ -141,169 +152,71 @@ class Flat:
         return Flat(np.where(x > 0, _plain(positive), other).astype(x.dtype, copy=False))
 
 
-class Value:
-    """A tensor that a rule replaces step by step; nothing is written over until the end."""
-
-    __slots__ = ("tensor",)
-
-    def __init__(self, tensor: Tensor) -> None:
-        self.tensor = tensor
-
-    def _become(self, tensor: Tensor) -> "Value":
-        self.tensor = tensor
-        return self
-
-    def mul_(self, other: Any) -> "Value":
-        return self._become(self.tensor * _raw(other))
-
-    def div_(self, other: Any) -> "Value":
-        return self._become(self.tensor / _raw(other))
-
-    def maximum_(self, other: "Value") -> "Value":
-        return self._become(self.tensor.maximum(other.tensor))
-
-    def add_(self, other: Any, alpha: Any = 1) -> "Value":
-        return self._become(self.add(other, alpha).tensor)
-
-    def addcmul_(self, first: "Value", second: "Value", value: Any = 1) -> "Value":
-        return self._become(self.tensor + first.tensor * second.tensor * value)
-
-    def addcdiv_(self, first: "Value", second: "Value", value: Any = 1) -> "Value":
-        return self._become(self.tensor + first.tensor / second.tensor * value)
-
-    def lerp_(self, end: "Value", weight: Any) -> "Value":
-        return self._become(self.tensor + (end.tensor - self.tensor) * weight)
-
-    def clamp_(self, low: float, high: float) -> "Value":
-        return self._become(self.tensor.clamp(low, high))
-
-    def copy_(self, other: "Value") -> "Value":
-        return self._become(other.tensor)
-
-    def add(self, other: Any, alpha: Any = 1) -> "Value":
-        other = _raw(other)
-        return Value(self.tensor + (other if _is_one(alpha) else other * alpha))
-
-    def mul(self, other: Any) -> "Value":
-        return Value(self.tensor * _raw(other))
-
-    def sqrt(self) -> "Value":
-        return Value(self.tensor.sqrt())
-
-    def abs(self) -> "Value":
-        return Value(self.tensor.abs())
-
-    def sign(self) -> "Value":
-        return Value(self.tensor.sign())
-
-    def detach(self) -> "Value":
-        return Value(self.tensor.detach())
-
-    def neg(self) -> "Value":
-        return Value(-self.tensor)
-
-    def by_sign(self, positive: Any, zero: Any, negative: Any) -> "Value":
-        """One of three, element by element; not-a-number stays as it is."""
-        x = self.tensor
-        chosen = x.clone()
-        for where, value in ((x > 0, positive), (x == 0, zero), (x < 0, negative)):
-            value = _raw(value)
-            if not isinstance(value, Tensor):
-                value = x.new_full((), value)
-            chosen = value.where(where, chosen)
-        return Value(chosen)
-
-
 def _plain(x: Any) -> Any:
     return x.array if x.__class__ is Flat else x
 
 
-def _is_one(x: Any) -> bool:
-    return x.__class__ is int and x == 1
+class Plan:
+    """A parameter's memory and that of its state, looked at and cut up once.
 
-
-def _raw(x: Any) -> Any:
-    return x.tensor if x.__class__ is Value else x
-
-
-def run(
-    rule: Callable,
-    param: Tensor,
-    grad: Tensor,
-    state: dict[str, Tensor],
-    numbers: dict[str, Any],
-    *,
-    maximize: bool,
-    differentiable: bool,
-) -> dict[str, Tensor]:
-    """Carry out `rule` on a parameter and its state.
-
-    Returns the state's tensors: the same ones, changed, or new ones in differentiable mode.
+    It holds as long as `fits` says that the tensors still have the same arrays.
     """
-    if not differentiable and not modes.special:  # a trace must see tensors, not memory
-        arrays = [param.array, grad.array, *[tensor.array for tensor in state.values()]]
-        if _all_plain(arrays):
-            _run_in_place(rule, arrays, state, numbers, maximize)
-            written(param)
-            for tensor in state.values():
-                written(tensor)
-            return state
-    return _run_on_values(rule, param, grad, state, numbers, maximize, differentiable)
+
+    __slots__ = ("array", "blocks", "flat", "kept", "param", "size")
+
+    def __init__(self, param: Tensor, state: dict[str, Tensor]) -> None:
+        self.param, self.array = param, param.array
+        self.kept = [(name, tensor, tensor.array) for name, tensor in state.items()]
+        arrays = [self.array, *(array for _, _, array in self.kept)]
+        self.flat = all(array.flags.c_contiguous for array in arrays)
+        if self.flat:
+            arrays = [array.reshape(-1) for array in arrays]
+        size = self.array.size
+        # An odd layout is one block with scratch of its own, whatever its size.
+        self.size = BLOCK if self.flat and size > WHOLE else size
+        starts = range(0, size, self.size) if size else ()
+        names = [name for name, _, _ in self.kept]
+        self.blocks = []
+        for start in starts:
+            parts = arrays if self.size == size else [a[start : start + self.size] for a in arrays]
+            first, *rest = map(Flat, parts)
+            self.blocks.append((start, first, dict(zip(names, rest, strict=True))))
+
+    def fits(self, param: Tensor, state: dict[str, Any]) -> bool:
+        """Whether the tensors are where they were."""
+        if self.param is not param or self.array is not param.array:
+            return False
+        for name, tensor, array in self.kept:
+            if state.get(name) is not tensor or tensor.array is not array:
+                return False
+        return True
+
+    def run(self, rule: Callable, grad: Any, numbers: dict[str, Any], maximize: bool) -> bool:
+        """Carry out `rule` on every block; False if the gradient is no memory of this kind."""
+        array = self.array
+        if grad.__class__ is not ndarray or grad.dtype != array.dtype or grad.shape != array.shape:
+            return False
+        if self.flat and grad.ndim != 1:
+            grad = grad.reshape(-1)
+        for start, param, state in self.blocks:
+            _scratch.used = 0
+            whole = self.size == grad.size or not self.flat
+            part = Flat(grad if whole else grad[start : start + self.size])
+            rule(param, part.neg() if maximize else part, state, **numbers)
+        written(self.param)
+        for _, tensor, _ in self.kept:
+            written(tensor)
+        return True
 
 
-def _all_plain(arrays: list[Any]) -> bool:
-    """Whether all are NumPy memory of the parameter's shape, all float32 or all float64."""
-    first = arrays[0]
-    dtype, shape = first.dtype, first.shape
-    if first.__class__ is not ndarray or dtype.char not in "fd":
-        return False
-    return all(a.__class__ is ndarray and a.dtype == dtype and a.shape == shape for a in arrays)
-
-
-def _run_in_place(
-    rule: Callable, arrays: list[ndarray], state: dict[str, Tensor], numbers: dict, maximize: bool
-) -> None:
-    param, grad, *kept = arrays
-    size = param.size
-    if param.flags.c_contiguous and all(array.flags.c_contiguous for array in kept):
-        arrays = [array.reshape(-1) for array in (param, np.ascontiguousarray(grad), *kept)]
-    elif size > WHOLE:
-        size = WHOLE  # an odd layout: one block of the whole, with scratch of its own
-    step = size if size <= WHOLE else BLOCK
-    for start in range(0, size, step or 1):
-        _scratch.used = 0
-        parts = arrays if step >= size else [a[start : start + step] for a in arrays]
-        param_part, grad_part, *kept_parts = map(Flat, parts)
-        if maximize:
-            grad_part = grad_part.neg()
-        rule(param_part, grad_part, dict(zip(state, kept_parts, strict=True)), **numbers)
-
-
-def _run_on_values(
-    rule: Callable,
-    param: Tensor,
-    grad: Tensor,
-    state: dict[str, Tensor],
-    numbers: dict,
-    maximize: bool,
-    differentiable: bool,
-) -> dict[str, Tensor]:
-    target, kept = param, state
-    is_complex = param.is_complex()
-    if is_complex:  # a complex number is two independent real ones
-        target, grad = view_as_real(param), view_as_real(grad)
-        kept = {name: view_as_real(tensor) for name, tensor in state.items()}
-    values = {name: Value(tensor) for name, tensor in kept.items()}
-    result = Value(target.clone() if differentiable else target)
-    rule(result, Value(-grad if maximize else grad), values, **numbers)
-    target.copy_(result.tensor)
-    if differentiable:
-        return {
-            name: view_as_complex(value.tensor) if is_complex else value.tensor
-            for name, value in values.items()
-        }
-    with modes.no_grad():
-        for name, value in values.items():
-            if value.tensor is not kept[name]:
-                kept[name].copy_(value.tensor)
-    return state
+def plan_of(param: Tensor, state: dict[str, Tensor]) -> Plan | None:
+    """A plan, if all is writable NumPy memory of one shape, in float32 or float64."""
+    array = param.array
+    if array.__class__ is not ndarray or array.dtype.char not in "fd":
+        return None
+    for kept in (array, *(tensor.array for tensor in state.values())):
+        if kept.__class__ is not ndarray or kept.dtype != array.dtype or kept.shape != array.shape:
+            return None
+        if 0 in kept.strides and kept.size > 1 and not kept.flags.c_contiguous:
+            return None  # elements that share memory: the tensor's own writing refuses them
+    return Plan(param, state)

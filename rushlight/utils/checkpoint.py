@@ -317,8 +317,9 @@ class _Again:
         ways = [edge(places[way]) if isinstance(way, int) else way for way in self.outside]
         roots = [(edge(outs[i]), g) for i, g in zip(self.places, grads, strict=True)]
         roots = [(root, g) for root, g in roots if root is not None and g is not None]
-        given = [g.array if create else g for _, g in roots]
-        walk = walk_for(given, create, create, outs[self.places[0]].device)
+        kinds = [outs[i].array for i in self.places]
+        kinds += [g for _, g in roots if not create and hasattr(g, "names")]
+        walk = walk_for(kinds, create, create, outs[self.places[0]].device)
         walk.ask(ways, [root for root, _ in roots])
         with modes.enable_grad() if create else modes.no_grad():
             leaves = walk.run(roots)

@@ -1,12 +1,14 @@
 """torch.nn.functional: layers and losses as functions, under PyTorch's names."""
 
 from ..._core.names import lazily
+from .affine import bilinear, linear
 from .activations import (
     celu, celu_, elu, elu_, gelu, glu, gumbel_softmax, hardshrink, hardsigmoid, hardswish, hardtanh,
     hardtanh_, leaky_relu, leaky_relu_, log_softmax, logsigmoid, mish, prelu, relu, relu6, relu_, rrelu,
     rrelu_, selu, selu_, sigmoid, silu, softmax, softmin, softplus, softshrink, softsign, tanh,
     tanhshrink, threshold, threshold_,
 )  # fmt: skip
+from .attending import scaled_dot_product_attention
 from .class_losses import (
     cosine_embedding_loss, cross_entropy, ctc_loss, multi_margin_loss, multilabel_margin_loss, nll_loss,
     triplet_margin_loss, triplet_margin_with_distance_loss,
@@ -15,15 +17,20 @@ from .convolutions import (
     conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d, fold, unfold,
 )  # fmt: skip
 from .distances import cosine_similarity, pairwise_distance, pdist
+from .dropouts import (
+    alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout,
+)  # fmt: skip
 from .images import (
     affine_grid, channel_shuffle, grid_sample, interpolate, native_channel_shuffle, pixel_shuffle,
     pixel_unshuffle, upsample, upsample_bilinear, upsample_nearest,
 )  # fmt: skip
+from .linears import bilinear, linear
 from .losses import (
     binary_cross_entropy, binary_cross_entropy_with_logits, gaussian_nll_loss, hinge_embedding_loss,
     huber_loss, kl_div, l1_loss, margin_ranking_loss, mse_loss, multilabel_soft_margin_loss,
     poisson_nll_loss, smooth_l1_loss, soft_margin_loss,
 )  # fmt: skip
+from .multihead import multi_head_attention_forward
 from .normalization import (
     batch_norm, group_norm, instance_norm, layer_norm, local_response_norm, normalize, rms_norm,
 )  # fmt: skip

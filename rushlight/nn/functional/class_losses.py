@@ -233,9 +233,8 @@ def cosine_embedding_loss(
     product = (input1 * input2).sum(dim)
     lengths = ((input1 * input1).sum(dim) + eps) * ((input2 * input2).sum(dim) + eps)
     cos = product / lengths.sqrt()
-    zeros = cos.new_zeros(())
-    near = (1 - cos).where(target == 1, zeros)
-    far = (cos - margin).clamp_min(0).where(target == -1, zeros)
+    near = (1 - cos).masked_fill(target != 1, 0.0)
+    far = (cos - margin).clamp_min(0).masked_fill(target != -1, 0.0)
     return reduced(near + far, reduction)
 
 

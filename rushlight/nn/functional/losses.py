@@ -278,9 +278,8 @@ def hinge_embedding_loss(
 ) -> Tensor:
     """The input where the target is 1, max(0, margin - input) where it is -1."""
     reduction = reduction_of(size_average, reduce, reduction)
-    zeros: Any = input.new_zeros(())
-    far = (margin - input).clamp_min(0).where(target != 1, zeros)
-    near = input.where(target != -1, zeros)
+    far = (margin - input).clamp_min(0).masked_fill(target == 1, 0.0)
+    near = input.masked_fill(target == -1, 0.0)
     return reduced(far + near, reduction)
 
 

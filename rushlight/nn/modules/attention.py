@@ -4,7 +4,11 @@ from typing import Any
 
 from ..._creation import empty
 from ..._tensor import Tensor
-from .. import functional as F
+from ..functional.multihead import (
+    _canonical_mask,
+    _none_or_dtype,
+    multi_head_attention_forward,
+)
 from ..init import constant_, xavier_normal_, xavier_uniform_
 from ..parameter import Parameter
 from .linear import NonDynamicallyQuantizableLinear
@@ -112,14 +116,14 @@ class MultiheadAttention(Module):
         average_attn_weights: bool = True,
         is_causal: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
-        key_padding_mask = F._canonical_mask(
+        key_padding_mask = _canonical_mask(
             mask=key_padding_mask,
             mask_name="key_padding_mask",
-            other_type=F._none_or_dtype(attn_mask),
+            other_type=_none_or_dtype(attn_mask),
             other_name="attn_mask",
             target_type=query.dtype,
         )
-        attn_mask = F._canonical_mask(
+        attn_mask = _canonical_mask(
             mask=attn_mask,
             mask_name="attn_mask",
             other_type=None,
@@ -130,7 +134,7 @@ class MultiheadAttention(Module):
         turned = self.batch_first and query.dim() == 3
         if turned:
             query, key, value = _length_first(query, key, value)
-        output, weights = F.multi_head_attention_forward(
+        output, weights = multi_head_attention_forward(
             query,
             key,
             value,

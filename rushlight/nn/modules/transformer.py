@@ -7,6 +7,7 @@ from typing import Any
 from ..._creation import full
 from ..._tensor import Tensor
 from .. import functional as F
+from ..functional.multihead import _canonical_mask, _none_or_dtype
 from ..init import xavier_uniform_
 from .activation import GELU, ReLU
 from .attention import MultiheadAttention
@@ -48,14 +49,14 @@ def _length(tokens: Tensor, batch_first: bool) -> int:
 
 def _masks(mask: Tensor | None, padding: Tensor | None, dtype: Any, name: str) -> tuple:
     """Both masks as numbers to add, checked against each other."""
-    padding = F._canonical_mask(
+    padding = _canonical_mask(
         mask=padding,
         mask_name="src_key_padding_mask",
-        other_type=F._none_or_dtype(mask),
+        other_type=_none_or_dtype(mask),
         other_name=name,
         target_type=dtype,
     )
-    mask = F._canonical_mask(
+    mask = _canonical_mask(
         mask=mask,
         mask_name=name,
         other_type=None,
