@@ -38,7 +38,7 @@ from ._core.modes import (
     no_grad,
     set_grad_enabled,
 )
-from ._core.names import lazily
+from ._core.names import lazily as _lazily
 from ._core.size import (
     Size,
     channels_last,
@@ -187,9 +187,6 @@ from ._ops.factors import (
     cholesky,
     cholesky_inverse,
     cholesky_solve,
-    lu,
-    lu_solve,
-    lu_unpack,
     qr,
 )
 from ._ops.gathering import (
@@ -295,6 +292,7 @@ from ._ops.matmul import (
 )
 from ._ops.norms import cdist, norm, renorm
 from ._ops.padding import constant_pad_nd
+from ._ops.pivoting import lu, lu_solve, lu_unpack
 from ._ops.products import (
     addbmm,
     addmv,
@@ -394,7 +392,7 @@ from ._ops.statistics import (
     var,
     var_mean,
 )
-from ._ops.transforms import fft, istft, stft
+from ._ops.transforms import istft, stft
 from ._ops.views import (
     as_strided,
     broadcast_shapes,
@@ -523,4 +521,4 @@ half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64
 cfloat, cdouble = complex64, complex128
 
-__getattr__ = lazily(__name__)
+__getattr__ = _lazily(__name__)

@@ -30,6 +30,7 @@ from ._ops import (
     magnitude,
     matmul,
     norms,
+    pivoting,
     products,
     rearranging,
     reduction,
@@ -75,7 +76,7 @@ METHODS: dict[Any, tuple[str, str]] = {
     ),
     complex_numbers: (
         (
-            "real imag conj conj_physical resolve_conj resolve_neg angle is_complex "
+            "conj conj_physical resolve_conj resolve_neg angle is_complex "
             "is_floating_point is_signed is_conj is_neg is_nonzero "
         ),
         "conj_physical",
@@ -109,7 +110,7 @@ METHODS: dict[Any, tuple[str, str]] = {
         "",
     ),
     factors: (
-        "cholesky cholesky_solve cholesky_inverse lu lu_solve qr",
+        "cholesky cholesky_solve cholesky_inverse qr",
         "",
     ),
     gathering: (
@@ -123,7 +124,7 @@ METHODS: dict[Any, tuple[str, str]] = {
         ),
     ),
     indexing: (
-        "index_put where masked_fill masked_select nonzero",
+        "index_put masked_fill masked_select nonzero",
         "index_put masked_fill",
     ),
     integers: (
@@ -166,6 +167,10 @@ METHODS: dict[Any, tuple[str, str]] = {
     norms: (
         "norm renorm",
         "renorm",
+    ),
+    pivoting: (
+        "lu lu_solve",
+        "",
     ),
     products: (
         "vdot outer ger inner addmv addr baddbmm addbmm trace",
@@ -247,10 +252,13 @@ OTHERS: dict[str, Any] = {
     "T": property(conversion.transposed), "mT": property(conversion.matrix_transposed),
     "H": property(lambda self: conversion.transposed(self).conj()),
     "mH": property(lambda self: conversion.matrix_transposed(self).conj()),
+    "real": property(complex_numbers.real, lambda x, value: complex_numbers.real(x).copy_(value)),
+    "imag": property(complex_numbers.imag, lambda x, value: complex_numbers.imag(x).copy_(value)),
     "new": creation.new, "new_tensor": creation.new_tensor, "new_empty": creation.new_empty,
     "new_empty_strided": creation.new_empty_strided, "new_full": creation.new_full,
     "new_ones": creation.new_ones, "new_zeros": creation.new_zeros,
     "swapaxes_": conversion.RESHAPED["transpose_"], "swapdims_": conversion.RESHAPED["transpose_"],
+    "where": lambda self, condition, other: indexing.where(condition, self, other),
     "multiply_": in_place(arithmetic.mul), "subtract_": in_place(arithmetic.sub),
     "divide_": in_place(arithmetic.div), "true_divide_": in_place(arithmetic.div),
     "negative_": in_place(arithmetic.neg),

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ._core import dtypes
+from ._core import dtypes, modes
 from ._core.kinds import known
 
 
@@ -194,12 +194,17 @@ def tensor_repr(t: Any, contents: str | None = None) -> str:
         contents: stands in place of the numbers, where given.
     """
     plain = type(t) is known.tensor or type(t) is known.parameter
-    prefix = "tensor(" if plain else f"{type(t).__name__}("
+    if plain:
+        return _written(t, "tensor(", contents)
+    with modes.subclass_off():
+        made = _written(t, f"{type(t).__name__}(", contents)
+    known_parameter = known.parameter is not None and isinstance(t, known.parameter)
+    return f"Parameter({made})" if known_parameter else made
+
+
+def _written(t: Any, prefix: str, contents: str | None) -> str:
     text = _contents(t, len(prefix)) if contents is None else contents
-    made = _with_suffixes(prefix + text, _suffixes(t), len(prefix))
-    if not plain and known.parameter is not None and isinstance(t, known.parameter):
-        return f"Parameter({made})"
-    return made
+    return _with_suffixes(prefix + text, _suffixes(t), len(prefix))
 
 
 def _contents(t: Any, indent: int) -> str:

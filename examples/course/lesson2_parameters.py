@@ -115,7 +115,7 @@ for name, parameter in net.named_parameters():
 try:
     net[0].weight *= 2  # no_grad 之外不许 / not outside no_grad
 except RuntimeError as error:
-    print("RuntimeError:", str(error).splitlines()[0].split(". ")[0])
+    print("RuntimeError:", str(error).splitlines()[0].split(". ")[0].rstrip("."))
 
 torch.manual_seed(12)
 for layer in (nn.Linear(3, 2), nn.Conv2d(1, 2, 2), nn.Embedding(3, 2), nn.BatchNorm1d(2)):

@@ -17,7 +17,7 @@ def heading(chinese, english):
 
 
 def first_sentence(error):
-    text = str(error).splitlines()[0].split(". ")[0].split("! ")[0].split(" (when")[0]
+    text = str(error).splitlines()[0].split(". ")[0].split("! ")[0].split(" (when")[0].rstrip(".")
     return f"{type(error).__name__}: {text}"
 
 

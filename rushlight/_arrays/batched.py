@@ -73,9 +73,9 @@ class Batched(Namespace):
 
     def no_value(self, asked: str) -> str:
         return (
-            f"vmap: It looks like you're calling {asked} on a Tensor inside vmap: it has one value for "
-            "each example. We don't support vmap over calling .item() on a Tensor, please try to "
-            "rewrite what you're doing with other operations."
+            f"vmap: It looks like you're calling .{asked} on a Tensor. We don't support vmap over "
+            "calling .item() on a Tensor, please try to rewrite what you're doing with other "
+            "operations. (Inside vmap a tensor has one value for each example.)"
         )
 
     def apply(self, word: str, args: tuple, params: dict) -> Any:

@@ -91,6 +91,11 @@ def _inside(shape: tuple, plan: Geometry) -> tuple:
     return (slice(None), slice(None), *(slice(p, p + n) for p, n in zip(plan.padding, shape[2:])))
 
 
+def _overlaid(x: np.ndarray, shape: tuple, strides: tuple) -> np.ndarray:
+    """A view of contiguous memory with other strides: as_strided at a tenth of its price."""
+    return np.ndarray(shape, x.dtype, x, 0, strides)
+
+
 def _columns(x: np.ndarray, plan: Geometry, out: np.ndarray) -> None:
     """Fill `out` (channels * kernel, images * run) from padded images (images, channels, ...)."""
     images, channels = x.shape[:2]
@@ -100,7 +105,7 @@ def _columns(x: np.ndarray, plan: Geometry, out: np.ndarray) -> None:
         shape, moves = plan.out, [s * t for s, t in zip(steps, plan.stride)]
     else:
         shape, moves = (plan.run,), [x.itemsize]
-    view = as_strided(x, (channels, *plan.kernel, images, *shape), (c, *taps, n, *moves))
+    view = _overlaid(x, (channels, *plan.kernel, images, *shape), (c, *taps, n, *moves))
     np.copyto(out.reshape(view.shape), view)
 
 
@@ -121,7 +126,7 @@ def _as_laid(flat: np.ndarray, images: int, channels: int, plan: Geometry) -> np
     """(channels, images * run) seen as (images, channels, *out), between-row positions left out."""
     step, inner = flat.itemsize, [prod(plan.laid[i + 1 :]) for i in range(len(plan.out))]
     strides = (plan.run * step, images * plan.run * step, *(n * step for n in inner))
-    return as_strided(flat, (images, channels, *plan.out), strides)
+    return _overlaid(flat, (images, channels, *plan.out), strides)
 
 
 def _blocks(images: int, each: int) -> Any:

@@ -56,6 +56,14 @@ def _reshape(x: Any, shape: Any) -> tuple:
     return (shape, x.dtype, strides, x.offset) if strides is not None else (shape, x.dtype)
 
 
+def _bitcast(x: Any, dtype: Any) -> tuple:
+    """A dtype of another size stretches or shrinks the last axis."""
+    to = dtypes.carrier(dtype)
+    if to.itemsize == x.dtype.itemsize:
+        return x.shape, to
+    return (*x.shape[:-1], x.shape[-1] * x.dtype.itemsize // to.itemsize), to
+
+
 def _permute(x: Any, axes: Any) -> tuple:
     axes = [a % len(x.shape) for a in axes]
     return tuple(x.shape[a] for a in axes), x.dtype, tuple(x.strides[a] for a in axes), x.offset
@@ -253,7 +261,7 @@ MADE: dict[str, Callable] = dict(
     astype=_cast, unstrided=_unstrided, cholesky=_factored, inv=_factored,
     argsort=lambda x, *_, **__: (x.shape, dtypes.I64),
     take_along_axis=lambda x, indices, axis: (indices.shape, x.dtype),
-    bitcast=lambda x, dtype: (x.shape, dtypes.carrier(dtype)),
+    bitcast=_bitcast,
     nonzero=None, unique=None,
 )  # fmt: skip
 _ELEMENTWISE = set(

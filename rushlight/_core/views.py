@@ -6,6 +6,7 @@ import numpy as np
 
 from . import dtypes, modes
 from .kinds import known
+from .spec import contiguous_strides, reshaped_strides
 from .tape import ASK, Node, Port, TensorBase, make, ndarray
 
 # Two helper ops that the family of views announces: they need records, which lie above this file.
@@ -196,9 +197,18 @@ def raise_unmet(a: Any, b: Any, error: Exception) -> None:
 
 
 def shares(a: Any, b: Any) -> bool:
-    """Whether two arrays are views of one memory (values, such as meta arrays, always are)."""
+    """Whether `a`, made from `b` by a view op, shows the same memory.
+
+    Arrays that are values carry the strides that memory would have: a reshape is a view of them
+    where PyTorch's rule says so, and their other views always are.
+    """
     if a.__class__ is not ndarray or b.__class__ is not ndarray:
-        return True
+        if a.size != b.size or not hasattr(b, "strides"):
+            return True
+        return (
+            a.strides != contiguous_strides(a.shape)
+            or reshaped_strides(b.shape, b.strides, a.shape) is not None
+        )
     return a is b or a.base is b or (a.base is not None and a.base is b.base) or np.may_share_memory(a, b)
 
 

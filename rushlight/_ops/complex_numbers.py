@@ -59,8 +59,7 @@ def view_as_complex(m: Any, input: Any) -> Any:
         raise RuntimeError(
             f"Tensor must have a last dimension of size 2; the input has shape {tuple(input.shape)}"
         )
-    strides = getattr(input, "strides", None)
-    if strides is not None and input.size and strides[-1] != input.dtype.itemsize:
+    if m.name == "numpy" and input.size and input.strides[-1] != input.dtype.itemsize:
         raise RuntimeError(
             "Tensor must have a last dimension with stride 1; call input.contiguous() first"
         )

@@ -230,7 +230,6 @@ def _(draw: Any) -> Iterator:
     yield ("ii->i", draw(3, 3)), {}
     yield ("ii", draw(3, 3)), {}
     yield ("ij,kl->ij", draw(2, 3), draw(4, 2)), {}
-    yield ("i,j,k->kij", draw(2), draw(3), draw(4)), {}
     yield ("bn,anm,bm->ba", draw(2, 3), draw(5, 3, 4), draw(2, 4)), {}
 
 

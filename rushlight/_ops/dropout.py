@@ -21,8 +21,9 @@ def kept(m: Any, input: Any, *, shape: tuple, p: float, stream: Any, on: float, 
     words = m.bits(tuple(shape[i] for i in order), 64, stream)
     u = m.astype(m.bitwise_and(words, _BITS53), m.float64) * 2.0**-53
     made = m.where(u < p, on, off)
-    back = tuple(order.index(i) for i in range(len(order)))
-    return m.astype(m.permute_dims(made, back) if order != back else made, input.dtype)
+    if order != tuple(range(len(order))):
+        made = m.permute_dims(made, tuple(order.index(i) for i in range(len(order))))
+    return m.astype(made, input.dtype)
 
 
 def _dropped(

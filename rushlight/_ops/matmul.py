@@ -251,7 +251,8 @@ def _linear(name: str, node: str) -> Any:
 
     @affine.vjp("bias")
     def _(m, g):
-        return m.sum(g, axis=tuple(range(len(g.shape) - 1))) if len(g.shape) != 2 else m.sum(g, axis=0)
+        lead = len(g.shape) - 1
+        return m.sum(g, axis=tuple(range(lead))) if lead > 1 else m.sum(g, axis=0) if lead else g
 
     return affine
 

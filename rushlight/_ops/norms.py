@@ -221,9 +221,9 @@ def linalg_cond(A: Any, p: Order = None) -> Any:
         first, end = S.narrow(-1, 0, 1), S.narrow(-1, -1, 1)
         return (end / first if p == -2 else first / end).squeeze(-1)
     check_matrices(DIFFERENTIABLE, A, "linalg.cond")
-    inverse, info = linalg_inv_ex(A)
+    inverse = linalg_inv_ex(A)[0]  # NaN where A is singular
     product = linalg_matrix_norm(A, p) * linalg_matrix_norm(inverse, p)
-    return DIFFERENTIABLE.where(info != 0, inf, product)
+    return product.nan_to_num(inf, inf, -inf)
 
 
 @linalg_cond.samples

@@ -222,7 +222,7 @@ def _(
     count_include_pad: bool,
     divisor_override: Any,
 ) -> Any:
-    plan = _Plan(input.shape, window, stride, padding, (1,) * len(window), ceil_mode)
+    plan = _Plan(input_shape, window, stride, padding, (1,) * len(window), ceil_mode)
     g = g / (divisor_override or _divisor(m, plan, count_include_pad, g.dtype))
     windows = m.broadcast_to(m.reshape(g, (*g.shape, *(1,) * len(window))), (*g.shape, *window))
     return plan.untaps(m, windows)

@@ -38,7 +38,8 @@ def on_diagonal(m: Any, v: Any) -> Any:
 
 def diagonal_of(m: Any, x: Any) -> Any:
     """The diagonals of matrices, as vectors."""
-    return m.diagonal(x, 0, -2, -1)
+    n = len(x.shape)
+    return m.diagonal(x, 0, n - 2, n - 1)
 
 
 def columns(m: Any, v: Any) -> Any:

@@ -72,6 +72,7 @@ def _without_our_frames(show: Hook) -> Hook:
             if step.tb_frame.f_code.co_filename == __file__:
                 last = step
             step = step.tb_next
-        show(kind, error, last.tb_next if last is not None else trace)
+        ours = last.tb_next if last is not None else trace
+        show(kind, error.with_traceback(ours), ours)
 
     return hook

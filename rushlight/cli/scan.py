@@ -105,14 +105,15 @@ def _merged(finding: Finding, inner: Iterator[Finding]) -> Finding:
     return finding
 
 
-def _pickles(data: Any, where: str, finding: Finding, start: int = 0) -> None:
+def _pickles(data: Any, where: str, finding: Finding, start: int = 0, stored: int | None = None) -> None:
     """All pickles one behind the other, as far as they can be read."""
     names: dict[str, Global] = {}
     called: dict[str, str] = {}
     at, end = start, len(data)
     while at < end:
         reader = Unpickler(
-            data, lambda parts: Opaque("storage"), where, start=at, names=names, called=called, meanings={}
+            data, lambda parts: Opaque("storage"), where, start=at, names=names, called=called, meanings={},
+            stored=stored,
         )
         try:
             reader.load()
@@ -155,7 +156,7 @@ def _look_archive(source: Source, finding: Finding) -> None:
             _array(data, where, finding)
         elif data and (name.endswith((".pkl", ".pickle")) or bytes(data[:1]) == b"\x80"):
             if f"{name.removesuffix('data.pkl')}constants.pkl" not in archive.entries:
-                _pickles(data, where, finding)
+                _pickles(data, where, finding, stored=source.size)
 
 
 def _may_hold_pickle(name: str) -> bool:

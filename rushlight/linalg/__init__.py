@@ -8,10 +8,6 @@ from .._ops.combined import linalg_cross as cross
 from .._ops.contraction import linalg_multi_dot as multi_dot
 from .._ops.factors import linalg_cholesky as cholesky
 from .._ops.factors import linalg_cholesky_ex as cholesky_ex
-from .._ops.factors import linalg_lu as lu
-from .._ops.factors import linalg_lu_factor as lu_factor
-from .._ops.factors import linalg_lu_factor_ex as lu_factor_ex
-from .._ops.factors import linalg_lu_solve as lu_solve
 from .._ops.factors import linalg_qr as qr
 from .._ops.linalg import linalg_det as det
 from .._ops.linalg import linalg_inv as inv
@@ -25,6 +21,10 @@ from .._ops.norms import linalg_cond as cond
 from .._ops.norms import linalg_matrix_norm as matrix_norm
 from .._ops.norms import linalg_norm as norm
 from .._ops.norms import linalg_vector_norm as vector_norm
+from .._ops.pivoting import linalg_lu as lu
+from .._ops.pivoting import linalg_lu_factor as lu_factor
+from .._ops.pivoting import linalg_lu_factor_ex as lu_factor_ex
+from .._ops.pivoting import linalg_lu_solve as lu_solve
 from .._ops.products import linalg_vander as vander
 from .._ops.products import linalg_vecdot as vecdot
 from .._ops.spectra import linalg_eig as eig

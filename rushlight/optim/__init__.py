@@ -1,7 +1,7 @@
 """Optimizers and schedules for them, under PyTorch's names."""
 
+from .._core.names import lazily
 from . import lr_scheduler as lr_scheduler
-
 from .adadelta import Adadelta
 from .adagrad import Adagrad
 from .adam import Adam
@@ -15,6 +15,8 @@ from .radam import RAdam
 from .rmsprop import RMSprop
 from .rprop import Rprop
 from .sgd import SGD
+
+__getattr__ = lazily(__name__)
 
 __all__ = [
     "ASGD",

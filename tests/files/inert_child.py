@@ -6,7 +6,6 @@ import json
 import os
 import resource
 import sys
-import tempfile
 import time
 import warnings
 from collections import Counter
@@ -98,30 +97,20 @@ def warm_up() -> None:
 
 
 def main() -> None:
-    """Runs a share of the corpus: arguments are the share's number and how many there are."""
-    share, shares = int(sys.argv[1]), int(sys.argv[2])
+    """Reads the list of names from the folder that the parent has filled."""
     report = {"files": 0, "crashes": [], "events": [], "ends": Counter(), "slowest": [0, ""], "peak": [0, ""]}
     sys.addaudithook(hook)
     warm_up()
-    path = os.path.join(FOLDER, "file")
-    for number, (name, data) in enumerate(hostile.corpus()):
-        if number % shares == share:
-            with open(path, "wb") as file:
-                file.write(data)
-            del data
-            visit(path, name, report)
-    for number, (name, files) in enumerate(hostile.folders()):
-        folder = os.path.join(FOLDER, f"folder{number}")
-        os.mkdir(folder)
-        for file_name, data in files.items():
-            with open(os.path.join(folder, file_name), "wb") as file:
-                file.write(data)
-        visit(folder, f"folder/{name}", report)
+    report["peak"][0] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    report["start"] = report["peak"][0]
+    with open(os.path.join(FOLDER, "names.json"), encoding="utf-8") as file:
+        names = json.load(file)
+    for number, name in names:
+        visit(os.path.join(FOLDER, str(number)), name, report)
     report["left"] = os.path.exists(hostile.MARK)
     print(json.dumps(report))
 
 
-with tempfile.TemporaryDirectory() as FOLDER:
-    os.chdir(FOLDER)
-    main()
-    os.chdir("/")
+FOLDER = sys.argv[1]
+os.chdir(FOLDER)
+main()

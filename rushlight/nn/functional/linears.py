@@ -28,5 +28,5 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     first, second = input1.reshape(-1, a), input2.reshape(-1, 1, b)
     through = first.matmul(weight.permute(1, 0, 2).reshape(a, outputs * b))
     made = (through.view(-1, outputs, b) * second).sum(-1)  # (n, outputs)
-    made = made if bias is None else made + bias
-    return made.view(*input1.shape[:-1], outputs)
+    made = made.view(*input1.shape[:-1], outputs)
+    return made if bias is None else made + bias

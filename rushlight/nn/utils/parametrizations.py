@@ -72,7 +72,8 @@ class _Orthogonal(Module):
         for i in reversed(range(columns)):
             v = vectors[..., i].unsqueeze(-1)
             q = q - scale[..., i, None, None] * (v @ (v.mT @ q))
-        return q * x.diagonal(dim1=-2, dim2=-1).int().unsqueeze(-2)
+        signs = x.detach().diagonal(dim1=-2, dim2=-1).int()
+        return q * signs.unsqueeze(-2)
 
     @no_grad()
     def right_inverse(self, Q: Tensor) -> Tensor:

@@ -119,8 +119,8 @@ def _with_tied(module: Module, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _require_same_names(module: Module, tensors: dict[str, Tensor]) -> None:
     own = _named(module)
-    unexpected = [name for name in tensors if name not in own]
-    missing = [name for name in own if name not in tensors]
+    unexpected = sorted(name for name in tensors if name not in own)
+    missing = sorted(name for name in own if name not in tensors)
     problems = []
     if unexpected:
         problems.append(f"Unexpected key(s): {', '.join(map(repr, unexpected))}.")

@@ -1,5 +1,6 @@
 """Datasets, samplers and the loader that makes batches of them."""
 
+from ..._core.names import lazily
 from .collate import default_collate, default_convert
 from .dataloader import DataLoader
 from .dataset import (
@@ -22,6 +23,8 @@ from .sampler import (
     WeightedRandomSampler,
 )
 from .worker import WorkerInfo, get_worker_info
+
+__getattr__ = lazily(__name__)
 
 __all__ = [
     "BatchSampler",
