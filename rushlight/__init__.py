@@ -124,7 +124,6 @@ from ._ops.complex_numbers import (
     view_as_real,
 )
 from ._ops.contraction import chain_matmul, einsum, kron, tensordot
-from ._ops.conv import windows
 from ._ops.counting import (
     bincount,
     histc,
@@ -270,7 +269,6 @@ from ._ops.logic import (
     ne,
     not_equal,
 )
-from ._ops.loss import binary_cross_entropy_with_logits
 from ._ops.magnitude import (
     abs,
     absolute,

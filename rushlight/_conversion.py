@@ -177,10 +177,10 @@ def view(self: Any, *shape: Any, dtype: Any = None) -> Any:
     Raises:
         RuntimeError: where the layout does not allow it without a copy.
     """
-    if dtype is not None or (len(shape) == 1 and isinstance(shape[0], dtypes.dtype)):
-        return _as_dtype(self, dtype or shape[0])
-    if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
-        shape = tuple(shape[0])
+    if (len(shape) == 1 and shape[0].__class__ is not int) or dtype is not None:
+        if dtype is not None or shape[0].__class__ is dtypes.dtype:
+            return _as_dtype(self, dtype or shape[0])
+        shape = _sizes(shape)
     made = view_ops.reshape(self, shape)
     if made.origin is None and self.array.__class__ is ndarray and self.array.size:
         raise RuntimeError(
@@ -209,7 +209,9 @@ def _sizes(shape: tuple) -> tuple:
 
 def reshape(self: Any, *shape: Any) -> Any:
     """The tensor in another shape: a view where its layout allows, else a copy."""
-    return view_ops.reshape(self, _sizes(shape))
+    if len(shape) == 1 and shape[0].__class__ is not int:
+        shape = _sizes(shape)
+    return view_ops.reshape(self, shape)
 
 
 def permute(self: Any, *dims: Any) -> Any:

@@ -90,6 +90,10 @@ class Tensor(TensorBase):
 
     ndimension = dim
 
+    def get_device(self) -> int:
+        """The number of the tensor's GPU; -1 on the CPU."""
+        return -1 if self.device.index is None else self.device.index
+
     def numel(self) -> int:
         """The number of elements."""
         return self.shape.numel()
@@ -158,7 +162,7 @@ class Tensor(TensorBase):
     def data(self) -> "Tensor":
         """The same memory as a tensor outside the graph, with versions of its own."""
         t = view_ops.detach(self)
-        t.version, t.origin = [0], None
+        t.version, t.origin, t.needs = [0], None, False
         return t
 
     @data.setter

@@ -37,7 +37,17 @@ Case = tuple[str, tuple, dict[str, Any]]
 def cases() -> list[Case]:
     """All calls; arrays of floats are differentiated unless they are Fixed."""
     made: list[Case] = []
-    for family in (_activations, _losses, _class_losses, _norms, _convolutions, _pools, _images, _tables, _others):
+    for family in (
+        _activations,
+        _losses,
+        _class_losses,
+        _norms,
+        _convolutions,
+        _pools,
+        _images,
+        _tables,
+        _others,
+    ):
         made += family(Draw(sum(map(ord, family.__name__))))
     return made
 
@@ -160,7 +170,11 @@ def _norms(d: Draw) -> list[Case]:
         ("group_norm", (d(2, 4, 3, 2), 2, d(4), d(4)), {"eps": 0.1}),
         ("instance_norm", (d(2, 3, 5),), {}),
         ("instance_norm", (d(2, 3, 4, 2), Fixed(d(3)), Fixed(d(3, low=0.5)), d(3), d(3)), {}),
-        ("instance_norm", (d(2, 3, 4), Fixed(d(3)), Fixed(d(3, low=0.5))), {"use_input_stats": False}),
+        (
+            "instance_norm",
+            (d(2, 3, 4), Fixed(d(3)), Fixed(d(3, low=0.5))),
+            {"use_input_stats": False},
+        ),
         ("rms_norm", (d(3, 4), (4,)), {}),
         ("rms_norm", (d(2, 3, 4), (3, 4), d(3, 4)), {"eps": 0.1}),
         ("local_response_norm", (d(2, 5, 3), 3), {"alpha": 0.3}),
@@ -186,7 +200,11 @@ def _convolutions(d: Draw) -> list[Case]:
         ("conv3d", (d(1, 2, 4, 3, 5), d(2, 2, 2, 2, 3), d(2)), {}),
         ("conv3d", (d(1, 2, 4, 3, 5), d(2, 1, 2, 2, 3)), {"stride": 2, "padding": 1, "groups": 2}),
         ("conv_transpose1d", (d(2, 3, 4), d(3, 2, 3), d(2)), {}),
-        ("conv_transpose1d", (d(3, 4), d(3, 2, 3)), {"stride": 2, "padding": 1, "output_padding": 1}),
+        (
+            "conv_transpose1d",
+            (d(3, 4), d(3, 2, 3)),
+            {"stride": 2, "padding": 1, "output_padding": 1},
+        ),
         ("conv_transpose2d", (d(2, 3, 4, 3), d(3, 2, 3, 2), d(2)), {}),
         (
             "conv_transpose2d",
@@ -216,8 +234,16 @@ def _pools(d: Draw) -> list[Case]:
         made += [
             (f"max_pool{axes}d", (d(*shape), 2), {"dilation": 2, "stride": 1}),
             (f"max_pool{axes}d", (d(*shape), 3), {"padding": 1, "return_indices": True}),
-            (f"max_pool{axes}d", (d(*shape), 2), {"ceil_mode": True, "stride": 3, "return_indices": True}),
-            (f"avg_pool{axes}d", (d(*shape), 3), {"stride": 2, "padding": 1, "count_include_pad": False}),
+            (
+                f"max_pool{axes}d",
+                (d(*shape), 2),
+                {"ceil_mode": True, "stride": 3, "return_indices": True},
+            ),
+            (
+                f"avg_pool{axes}d",
+                (d(*shape), 3),
+                {"stride": 2, "padding": 1, "count_include_pad": False},
+            ),
             (f"lp_pool{axes}d", (d(*shape, low=0.5), 3.0, 2), {}),
         ]
         for size in (1, 2, 3):
@@ -228,12 +254,20 @@ def _pools(d: Draw) -> list[Case]:
             ]
     return made + [
         ("avg_pool2d", (d(2, 3, 7, 8), (2, 3)), {"divisor_override": 5}),
-        ("avg_pool2d", (d(2, 3, 7, 8), 3), {"padding": 1, "ceil_mode": True, "count_include_pad": False}),
+        (
+            "avg_pool2d",
+            (d(2, 3, 7, 8), 3),
+            {"padding": 1, "ceil_mode": True, "count_include_pad": False},
+        ),
         ("adaptive_avg_pool2d", (d(2, 3, 7, 8), (None, 3)), {}),
         ("max_pool2d", (np.zeros((1, 1, 4, 4)), 2), {"return_indices": True}),
         ("max_unpool1d", (d(1, 2, 3), np.array([[[0, 3, 5], [1, 2, 4]]]), 2), {}),
         ("max_unpool2d", (d(1, 1, 2, 2), np.array([[[[0, 3], [10, 15]]]]), 2), {}),
-        ("max_unpool2d", (d(1, 1, 2, 2), np.array([[[[0, 3], [11, 19]]]]), 2), {"output_size": (4, 5)}),
+        (
+            "max_unpool2d",
+            (d(1, 1, 2, 2), np.array([[[[0, 3], [11, 19]]]]), 2),
+            {"output_size": (4, 5)},
+        ),
         ("max_unpool3d", (d(1, 1, 1, 1, 2), np.array([[[[[0, 10]]]]]), 2), {}),
     ]
 
@@ -256,12 +290,18 @@ def _images(d: Draw) -> list[Case]:
                 made += [
                     ("interpolate", (d(*shape),), {"size": size, **a}),
                     ("interpolate", (d(*shape),), {"scale_factor": 1.7, **a}),
-                    ("interpolate", (d(*shape),), {"scale_factor": 0.6, "recompute_scale_factor": True, **a}),
+                    (
+                        "interpolate",
+                        (d(*shape),),
+                        {"scale_factor": 0.6, "recompute_scale_factor": True, **a},
+                    ),
                     ("interpolate", (d(*shape),), {"size": 1, **a}),
                 ]
     for mode in ("bilinear", "bicubic"):
         for size in ((3, 2), (8, 6), (2, 6)):
-            made.append(("interpolate", (d(*image),), {"size": size, "mode": mode, "antialias": True}))
+            made.append(
+                ("interpolate", (d(*image),), {"size": size, "mode": mode, "antialias": True})
+            )
     for align in (False, True):
         for padding in ("zeros", "border", "reflection"):
             g = {"padding_mode": padding, "align_corners": align}
@@ -302,8 +342,16 @@ def _tables(d: Draw) -> list[Case]:
         ("embedding_bag", (bag, d(6, 3), np.array([0, 4])), {"mode": "sum"}),
         ("embedding_bag", (bag, d(6, 3), np.array([0, 4, 4])), {"mode": "mean", "padding_idx": 4}),
         ("embedding_bag", (bag, d(6, 3), np.array([0, 3])), {"mode": "max"}),
-        ("embedding_bag", (bag, d(6, 3), np.array([0, 3, 6])), {"mode": "sum", "include_last_offset": True}),
-        ("embedding_bag", (bag, d(6, 3), np.array([0, 2])), {"mode": "sum", "per_sample_weights": d(6)}),
+        (
+            "embedding_bag",
+            (bag, d(6, 3), np.array([0, 3, 6])),
+            {"mode": "sum", "include_last_offset": True},
+        ),
+        (
+            "embedding_bag",
+            (bag, d(6, 3), np.array([0, 2])),
+            {"mode": "sum", "per_sample_weights": d(6)},
+        ),
         ("one_hot", (np.array([[0, 2], [1, 0]]),), {}),
         ("one_hot", (np.array([0, 2, 1]), 5), {}),
     ]

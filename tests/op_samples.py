@@ -1,4 +1,4 @@
-"""What the walk over all ops draws, and how it lays the drawn tensors out."""
+"""What the walk over all ops draws, how the drawn tensors are laid out, and how results compare."""
 
 import importlib
 import math
@@ -68,6 +68,38 @@ class Sample(NamedTuple):
     label: str
     args: tuple
     kwargs: dict[str, Any]
+
+
+def told(sample: Sample) -> str:
+    """A sample in words, for failures."""
+    shown = mapped((sample.args, sample.kwargs), lambda t: f"{t.dtype}{tuple(t.shape)}")
+    return f"{sample.label}: {shown[0]} {shown[1]}"
+
+
+class each_sample:
+    """Runs a block for a sample; a failure says which one it was."""
+
+    def __init__(self, sample: Sample) -> None:
+        self.sample = sample
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if error is not None:
+            error.add_note(told(self.sample))
+
+
+def outputs(made: Any) -> list:
+    """All tensors of a result."""
+    if isinstance(made, rushlight.Tensor):
+        return [made]
+    return [t for part in made for t in outputs(part)] if isinstance(made, (tuple, list)) else []
+
+
+def close(found: Any, wanted: Any, rtol: float = 1e-7, atol: float = 1e-9) -> None:
+    """Compare arrays or Python values, NaN equal to NaN."""
+    np.testing.assert_allclose(np.asarray(found), np.asarray(wanted), rtol=rtol, atol=atol)
 
 
 def mapped(value: Any, change: Callable[[Any], Any]) -> Any:
@@ -158,3 +190,22 @@ def reference(record: Op) -> Callable | None:
     if module == "math":
         found = np.vectorize(found, otypes=[float])
     return lambda *args, **kwargs: None if kwargs else found(*args)
+
+
+def is_op(value: Any, record: Op) -> bool:
+    """Whether a public thing is this op's function."""
+    return getattr(value, "op", None) is record
+
+
+def asking(record: Op, sample: Sample) -> tuple[tuple, dict[str, Any]]:
+    """Copies of the arguments of a call; floating ones with a derivative ask for gradients."""
+
+    def each(t: Any, wanted: bool = True) -> Any:
+        return tensor(t.array.copy(order="K"), wanted and t.array.dtype.kind in "fc")
+
+    given = dict(zip(record.arrays, sample.args))
+    args = tuple(
+        mapped(a, lambda t, n=name: each(t, not record.rules or n in record.rules))
+        for name, a in zip([*given, *[""] * len(sample.args)], sample.args)
+    )
+    return args, mapped(sample.kwargs, each)

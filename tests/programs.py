@@ -12,7 +12,9 @@ def program(seed: int) -> list[tuple]:
     shapes: list[tuple] = [(3, 4)]
     for _ in range(r.randint(3, 9)):
         i = r.randrange(len(shapes))
-        what = r.choice("view view view in_place in_place in_place in_place new detach write".split())
+        what = r.choice(
+            "view view view in_place in_place in_place in_place new detach write".split()
+        )
         step, new = _step(r, what, i, shapes)
         steps.append(step)
         if new is not None:

@@ -46,7 +46,9 @@ def test_second_backward_needs_retain_graph():
 
 
 def test_scalar_is_needed_without_gradient():
-    with pytest.raises(RuntimeError, match="grad can be implicitly created only for scalar outputs"):
+    with pytest.raises(
+        RuntimeError, match="grad can be implicitly created only for scalar outputs"
+    ):
         leaf(1.0, 2.0).exp().backward()
     with pytest.raises(RuntimeError, match="element 0 of tensors does not require grad"):
         rl.ones(1).sum().backward()
@@ -101,7 +103,7 @@ def test_node_names_are_pytorchs():
 def test_following_next_functions_ends_at_leaves():
     x = leaf(1.0)
     node = (x * 2).exp().grad_fn
-    (inner, _), = node.next_functions
+    ((inner, _),) = node.next_functions
     (end, _), other = inner.next_functions
     assert end.variable is x and other == (None, 0)
 
@@ -198,7 +200,9 @@ def test_deep_graph_in_a_small_stack(run):
 
 def test_leaf_may_not_be_changed_while_recording():
     x = leaf(1.0, 2.0)
-    with pytest.raises(RuntimeError, match="a leaf Variable that requires grad is being used in an in-place"):
+    with pytest.raises(
+        RuntimeError, match="a leaf Variable that requires grad is being used in an in-place"
+    ):
         x.add_(1)
     with pytest.raises(RuntimeError, match="a view of a leaf Variable that requires grad"):
         x[0].zero_()
@@ -213,7 +217,9 @@ def test_overwritten_value_is_noticed():
     x = leaf(1.0, 2.0)
     y = x.exp()
     y.add_(1)
-    with pytest.raises(RuntimeError, match=r"modified by an inplace operation: \[torch.FloatTensor \[2\]\]"):
+    with pytest.raises(
+        RuntimeError, match=r"modified by an inplace operation: \[torch.FloatTensor \[2\]\]"
+    ):
         y.sum().backward()
 
 
@@ -239,15 +245,21 @@ def test_view_follows_its_base():
 def test_outputs_of_split_refuse_writes():
     x = rl.ones(4, requires_grad=True) * 1
     a, _ = x.split(2)
-    with pytest.raises(RuntimeError, match="Output 0 of SplitBackward0 is a view and is being modified"):
+    with pytest.raises(
+        RuntimeError, match="Output 0 of SplitBackward0 is a view and is being modified"
+    ):
         a.add_(1)
 
 
 def test_in_place_refusals():
     x = rl.ones(3)
-    with pytest.raises(RuntimeError, match=r"output with shape \[3\] doesn't match the broadcast shape \[2, 3\]"):
+    with pytest.raises(
+        RuntimeError, match=r"output with shape \[3\] doesn't match the broadcast shape \[2, 3\]"
+    ):
         x.add_(rl.ones(2, 3))
-    with pytest.raises(RuntimeError, match="result type Float can't be cast to the desired output type Long"):
+    with pytest.raises(
+        RuntimeError, match="result type Float can't be cast to the desired output type Long"
+    ):
         rl.ones(3, dtype=rl.int64).add_(1.5)
     with pytest.raises(RuntimeError, match="more than one element of the written-to tensor"):
         rl.ones(1).expand(3).add_(1)
@@ -366,7 +378,9 @@ def test_function_with_wrong_number_of_gradients():
         def backward(ctx, g):
             return g
 
-    with pytest.raises(RuntimeError, match=r"returned an incorrect number of gradients \(expected 2, got 1\)"):
+    with pytest.raises(
+        RuntimeError, match=r"returned an incorrect number of gradients \(expected 2, got 1\)"
+    ):
         Wrong.apply(leaf(1.0), leaf(2.0)).backward(rl.ones(1))
 
 
@@ -387,7 +401,12 @@ def test_copies_and_pickles_are_leaves_of_their_own():
     x = leaf(1.0, 2.0)
     x.grad = rl.ones(2)
     for y in (copy.deepcopy(x), pickle.loads(pickle.dumps(x))):
-        assert y.requires_grad and y.is_leaf and y.tolist() == x.tolist() and y.data_ptr() != x.data_ptr()
+        assert (
+            y.requires_grad
+            and y.is_leaf
+            and y.tolist() == x.tolist()
+            and y.data_ptr() != x.data_ptr()
+        )
     assert copy.deepcopy(x).grad.tolist() == [1.0, 1.0]
     with pytest.raises(RuntimeError, match="Only Tensors created explicitly by the user"):
         copy.deepcopy(x * 2)

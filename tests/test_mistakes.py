@@ -245,7 +245,7 @@ def backward_of_a_constant(torch):
 @mistake(
     RuntimeError,
     "one of the variables needed for gradient computation has been modified by an inplace "
-    "operation: [torch.FloatTensor [2]], which is output 0 of Exp",
+    "operation: [torch.FloatTensor [2]], which is output 0 of Exp, is at version 1; expected",
 )
 def in_place_on_a_needed_value(torch):
     x = torch.ones(2, requires_grad=True)

@@ -21,7 +21,13 @@ def outcome(run):
         return run()
     except RuntimeError as error:
         text = str(error)
-        return "version" if "modified by an inplace" in text else "overlap" if "single memory" in text else text[:60]
+        return (
+            "version"
+            if "modified by an inplace" in text
+            else "overlap"
+            if "single memory" in text
+            else text[:60]
+        )
 
 
 def ours(seed):
@@ -70,7 +76,9 @@ def test_values_are_the_same_recorded_or_not():
 def test_vmap_of_a_program_is_the_loop():
     for seed in range(200):
         batch = np.random.default_rng(seed).standard_normal((2, 3, 4))
-        mapped = outcome(lambda: func.vmap(lambda x: play(program(seed), x))(rl.tensor(batch)).numpy())
+        mapped = outcome(
+            lambda: func.vmap(lambda x: play(program(seed), x))(rl.tensor(batch)).numpy()
+        )
         rows = outcome(lambda: np.stack([play(program(seed), rl.tensor(b)).numpy() for b in batch]))
         if isinstance(rows, str) or isinstance(mapped, str):
             assert mapped == rows, f"program {seed}"
@@ -94,8 +102,12 @@ def test_against_pytorch():
         if isinstance(a, str) or isinstance(b, str):
             same = a == b
         else:
-            same = np.allclose(a[0], b[0], rtol=1e-9, equal_nan=True) and np.allclose(a[1], b[1], rtol=1e-6, atol=1e-8, equal_nan=True)
+            same = np.allclose(a[0], b[0], rtol=1e-9, equal_nan=True) and np.allclose(
+                a[1], b[1], rtol=1e-6, atol=1e-8, equal_nan=True
+            )
         if not same:
-            differ.append((seed, a if isinstance(a, str) else "value", b if isinstance(b, str) else "value"))
+            differ.append(
+                (seed, a if isinstance(a, str) else "value", b if isinstance(b, str) else "value")
+            )
     unnamed = [d for d in differ if d[0] not in NAMED]
     assert not unnamed, f"{len(unnamed)} of {COUNT} programs differ: {unnamed[:12]}"

@@ -11,6 +11,7 @@ from .._core.kinds import known
 from .._core.spec import (
     broadcast_strides,
     contiguous_strides,
+    filled,
     indexed,
     is_contiguous,
     reshaped_strides,
@@ -46,12 +47,7 @@ class MetaArray(Array):
 
 
 def _reshape(x: Any, shape: Any) -> tuple:
-    shape = tuple(shape)
-    n, count = x.size, 1
-    for k in shape:
-        count *= k
-    if -1 in shape and count:
-        shape = tuple(n // -count if k == -1 else k for k in shape)
+    shape = filled(shape, x.size)
     strides = reshaped_strides(x.shape, x.strides, shape)
     return (shape, x.dtype, strides, x.offset) if strides is not None else (shape, x.dtype)
 
@@ -306,7 +302,7 @@ class Meta(Namespace):
         return MetaArray(a.shape, a.dtype, tuple(s // max(a.itemsize, 1) for s in a.strides))
 
     def no_value(self, asked: str) -> str:
-        return f"{asked} cannot be called on meta tensors: they have a shape and no values"
+        return f"Tensor.{asked} cannot be called on meta tensors: they have a shape and no values"
 
 
 META_WORDS = Meta()

@@ -6,6 +6,7 @@ import numpy as np
 
 from .._core import dtypes
 from .._core.kinds import known
+from .._core.spec import filled
 from . import convolution, gamma, linear_algebra, ordering, special, strides
 from . import random_bits as random
 
@@ -33,18 +34,41 @@ def _along(shape: tuple, indices: Any, axis: int) -> tuple:
     return tuple(rows)
 
 
-def _outer(x: np.ndarray, axis: Any) -> bool:
-    """Whether this sum runs over a long outer axis in float32, where NumPy adds naively."""
-    if axis.__class__ is not int or x.dtype is not dtypes.F32 or x.ndim < 2:
-        return False
-    axis %= x.ndim
-    return axis != x.ndim - 1 and x.shape[axis] > BLOCK
+def _axes_summed_naively(x: np.ndarray, axis: Any) -> tuple | None:
+    """The axes of a long float32 sum that NumPy would add one by one: those outside in memory.
+
+    Along the innermost axis NumPy adds pairwise, and that is accurate.
+    """
+    if axis is None:
+        return None
+    n = x.ndim
+    axes = (axis % n,) if axis.__class__ is int else tuple(a % n for a in axis)
+    shape, strides = x.shape, x.strides
+    inner = min((i for i in range(n) if shape[i] > 1), key=lambda i: abs(strides[i]), default=0)
+    return None if inner in axes else axes
 
 
-def _blocked_sum(x: np.ndarray, axis: int, keepdims: bool) -> np.ndarray:
-    starts = np.arange(0, x.shape[axis], BLOCK)
-    parts = np.add.reduceat(x, starts, axis)
-    return np.add.reduce(parts, axis, dtypes.F64, keepdims=keepdims, out=OUT).astype(x.dtype)
+def _blocked_sum(x: np.ndarray, axes: tuple, keepdims: bool) -> np.ndarray:
+    """Sums over outer axes: one axis after the other, BLOCK rows at a time."""
+    shape = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
+    for axis in sorted(axes, key=lambda a: x.shape[a]):
+        x = _block_by_block(x, axis)
+    return x.reshape(shape if keepdims else [n for i, n in enumerate(shape) if i not in axes])
+
+
+def _block_by_block(x: np.ndarray, axis: int) -> np.ndarray:
+    n = x.shape[axis]
+    if n <= BLOCK:
+        return np.add.reduce(x, axis, keepdims=True)
+    if x.size < 32 * n:  # narrow rows: reduceat walks down the columns, reduce across the rows
+        parts = np.add.reduceat(x, np.arange(0, n, BLOCK), axis)
+        return np.add.reduce(parts, axis, dtypes.F64, keepdims=True).astype(x.dtype)
+    before, after = (slice(None),) * axis, x.shape[axis + 1 :]
+    whole = n - n % BLOCK
+    blocks = x[(*before, slice(whole))].reshape(*x.shape[:axis], -1, BLOCK, *after)
+    made = np.add.reduce(np.add.reduce(blocks, axis + 1), axis, dtypes.F64, keepdims=True)
+    rest = np.add.reduce(x[(*before, slice(whole, None))], axis, keepdims=True)
+    return (made + rest).astype(x.dtype)
 
 
 _U64 = np.dtype("uint64")
@@ -156,8 +180,10 @@ class Numpy:
     @staticmethod
     def sum(x: Any, axis: Any = None, keepdims: Any = False, dtype: Any = None) -> Any:
         if dtype is None:
-            if _outer(x, axis):
-                return _blocked_sum(x, axis % x.ndim, keepdims)
+            if x.dtype is dtypes.F32 and x.size > BLOCK and axis is not None:
+                axes = _axes_summed_naively(x, axis)
+                if axes is not None:
+                    return _blocked_sum(x, axes, keepdims)
             return np.add.reduce(x, axis, keepdims=keepdims, out=OUT)
         return np.add.reduce(x, axis, dtypes.carrier(dtype), keepdims=keepdims, out=OUT)
 
@@ -213,7 +239,10 @@ class Numpy:
 
     @staticmethod
     def reshape(x: Any, shape: Any) -> Any:
-        return x.reshape(shape)
+        try:
+            return x.reshape(shape)
+        except (ValueError, TypeError):
+            return x.reshape(filled(shape, x.size))  # which says in PyTorch's words what is wrong
 
     @staticmethod
     def broadcast_to(x: Any, shape: Any) -> Any:

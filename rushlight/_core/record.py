@@ -34,6 +34,8 @@ class Op:
         self.alias: bool = options.pop("alias", False)  # a view that shares memory but not the tape
         self.promotes: Any = options.pop("promotes", None)  # the arguments that take part, None: all
         self.autocast: str | None = options.pop("autocast", None)
+        # PyTorch's sentence for operands of dtypes {a} and {b}, where it is not the usual one
+        self.mixed: str | None = options.pop("mixed", None)
         self.domain, self.reference = options.pop("domain", None), options.pop("reference", None)
         returns = options.pop("returns", None)
         if options:

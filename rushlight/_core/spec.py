@@ -1,5 +1,6 @@
 """Shape, dtype and strides of arrays that are not memory, and PyTorch's rule for views of them."""
 
+import math
 from typing import Any
 
 
@@ -100,3 +101,31 @@ def broadcast_strides(shape: tuple, strides: tuple, new: tuple) -> tuple:
         raise ValueError(f"cannot broadcast {shape} to {new}")
     kept = tuple(s if n == k else 0 for s, n, k in zip(strides, shape, new[extra:]))
     return (0,) * extra + kept
+
+
+def filled(shape: tuple, count: int) -> tuple:
+    """`shape` with its -1 worked out for `count` elements.
+
+    Raises:
+        RuntimeError: where the sizes do not fit.
+    """
+    shape = tuple(int(n) for n in shape)
+    if -1 not in shape:
+        if math.prod(shape) != count:
+            raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {count}")
+        return shape
+    if shape.count(-1) > 1:
+        raise RuntimeError("only one dimension can be inferred")
+    rest = math.prod(n for n in shape if n != -1)
+    if any(n < -1 for n in shape):
+        raise RuntimeError(f"invalid shape dimension {min(shape)}")
+    if rest == 0:
+        if count == 0:
+            raise RuntimeError(
+                f"cannot reshape tensor of 0 elements into shape {list(shape)} because the "
+                "unspecified dimension size -1 can be any value and is ambiguous"
+            )
+        raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {count}")
+    if count % rest:
+        raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {count}")
+    return tuple(count // rest if n == -1 else n for n in shape)

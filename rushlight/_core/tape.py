@@ -187,15 +187,15 @@ def stale(node: Node, kept: Any, found: int, expected: int) -> None:
     if made_by is not None:
         index = made_by.index if made_by.__class__ is Port else 0
         maker = made_by.node if made_by.__class__ is Port else made_by
-        origin = f", which is output {index} of {type(maker).__name__},"
+        origin = f", which is output {index} of {type(maker).__name__.removesuffix('Backward0')},"
     elif kept is array:
-        origin = f", which is output 0 of {type(node).__name__},"
+        origin = f", which is output 0 of {type(node).__name__.removesuffix('Backward0')},"
     raise RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace "
         f"operation: [torch.{dtypes.of(array.dtype).type_name}Tensor {list(array.shape)}]{origin} "
         f"is at version {found}; expected version {expected} instead. Hint: enable anomaly "
         "detection to find the operation that failed to compute its gradient, with "
-        "torch.autograd.set_detect_anomaly(True)."
+        "torch.autograd.set_detect_anomaly(True, check_nan=False)."
     )
 
 

@@ -3,8 +3,6 @@
 from .data import (
     as_tensor,
     asarray,
-    dlpack,
-    dlpack_device,
     from_dlpack,
     from_numpy,
     frombuffer,
@@ -31,7 +29,7 @@ from .filled import (
     zeros_like,
 )
 from .grids import cartesian_prod, combinations, meshgrid, polar, vander
-from .legacy import new, set_default_tensor_type, typed_classes
+from .legacy import legacy, new, set_default_tensor_type, typed_classes
 from .randoms import (
     bernoulli,
     multinomial,

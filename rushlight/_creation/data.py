@@ -259,38 +259,7 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
     return made.clone() if copy else made
 
 
-def dlpack(
-    self: Any,
-    *,
-    stream: Any = None,
-    max_version: Any = None,
-    dl_device: Any = None,
-    copy: Any = None,
-) -> Any:
-    """The DLPack capsule of this tensor's memory (`Tensor.__dlpack__`)."""
-    if self.requires_grad:
-        raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
-    if self.device is not CPU:
-        raise BufferError(f"Can't export a tensor on {self.device}: use tensor.cpu()")
-    return _readable(self).__dlpack__(
-        **({} if max_version is None else {"max_version": max_version})
-    )
-
-
-def _readable(t: Any) -> np.ndarray:
-    if t.dtype is dtypes.bfloat16:
-        raise BufferError("NumPy's DLPack has no bfloat16: export tensor.float()")
-    return t.array
-
-
-def dlpack_device(self: Any) -> tuple[int, int]:
-    """DLPack's device numbers (`Tensor.__dlpack_device__`): the CPU is (1, 0)."""
-    return (1, 0) if self.device.type == "cpu" else (2, self.device.index or 0)
-
-
 def to_dlpack(tensor: Any) -> Any:
     """The DLPack capsule of a tensor's memory."""
-    return dlpack(tensor)
+    return tensor.__dlpack__()
 
-
-known.as_tensor = as_tensor

@@ -103,8 +103,6 @@ def new(self: Any, *args: Any, device: Any = None) -> Any:
     return _made(args, self.dtype, self.device if device is None else device, strict=True)
 
 
-known.legacy = legacy
-
 (
     FloatTensor, DoubleTensor, HalfTensor, BFloat16Tensor, LongTensor, IntTensor, ShortTensor,
     CharTensor, ByteTensor, BoolTensor,

@@ -18,6 +18,7 @@ _ENTRY = struct.Struct("<4s6H3I5H2I")
 _LOCAL = struct.Struct("<4s5H3I2H")
 _MAX16, _MAX32 = 0xFFFF, 0xFFFFFFFF
 STORED, DEFLATED = 0, 8
+_PIECE = 4 << 20
 _DEFERRED, _ENCRYPTED = 8, 1 | 64 | 8192  # flag bits: sizes follow the data; scrambled
 
 
@@ -220,6 +221,19 @@ class Archive:
         if entry.method == STORED:
             return self.source.array(data, entry.size)
         return self._inflate(entry, data)
+
+    def verify(self) -> None:
+        """Reads every record and compares its checksum."""
+        for entry in self.entries.values():
+            data, crc, at = self.locate(entry), 0, 0
+            if entry.method == DEFLATED:
+                self.array(entry)
+                continue
+            while at < entry.size:
+                piece = self.source.read(data + at, min(_PIECE, entry.size - at))
+                crc, at = zlib.crc32(piece, crc), at + len(piece)
+            if crc != entry.crc:
+                raise self._fault(f"record {entry.name!r:.200} is damaged (its checksum is wrong)", data)
 
     def _inflate(self, entry: Entry, data: int) -> np.ndarray:
         """Unpacks piece by piece; memory grows with what really comes, never with what is announced."""

@@ -51,6 +51,8 @@ ALIASES = {
     "chalf": "complex32",
 }
 LONGEST = (1 << 63) - 1  # bytes and elements are counted in signed 64-bit numbers everywhere
+# All that opening a file may raise.
+FAULTS = (UnpicklingError, ValueError, OSError, EOFError, RuntimeError)
 
 
 @dataclass(frozen=True)

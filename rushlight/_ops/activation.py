@@ -283,6 +283,11 @@ def _(m: Any, g: Any, noise: Any) -> Any:
     return g * noise
 
 
+@rrelu_with_noise.vjp("noise")
+def _(m: Any, g: Any, input: Any) -> Any:
+    return g * input
+
+
 @op("pointwise", node="RreluWithNoiseBackward0")
 def rrelu_mean(m: Any, input: Any, *, lower: float = 1 / 8, upper: float = 1 / 3) -> Any:
     """A leaky relu with the mean of the slopes that training draws from."""

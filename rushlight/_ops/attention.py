@@ -74,8 +74,3 @@ def _causal(m: Any, shape: tuple) -> Any:
     rows, columns = shape[-2:]
     row = m.reshape(m.arange(0, rows, 1, m.int64), (rows, 1))
     return row >= m.reshape(m.arange(0, columns, 1, m.int64), (1, columns))
-
-
-@causal_scores.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4, requires_grad=False),), {}

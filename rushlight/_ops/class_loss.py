@@ -133,7 +133,6 @@ def _(
 @nll_loss.samples
 def _(draw: Any) -> Iterator:
     yield (draw(4, 3), draw.ints(4, low=0, high=3)), {}
-    yield (draw(4, 3), draw.ints(4, low=0, high=3), draw(3, low=0.5, high=2)), {}
     yield (draw(4, 3), draw.ints(4, low=0, high=3)), {"reduction": "none", "ignore_index": 1}
 
 
@@ -210,7 +209,7 @@ def _(
 @multi_margin_loss.samples
 def _(draw: Any) -> Iterator:
     yield (draw(4, 3), draw.ints(4, low=0, high=3)), {}
-    yield (draw(4, 3), draw.ints(4, low=0, high=3), draw(3, low=0.5, high=2)), {"p": 2}
+    yield (draw(4, 3), draw.ints(4, low=0, high=3)), {"p": 2}
     yield (draw(4, 3), draw.ints(4, low=0, high=3)), {"reduction": "none", "margin": 0.5}
 
 

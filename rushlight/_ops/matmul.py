@@ -43,11 +43,17 @@ def mm(m, input, mat2):
     Raises:
         RuntimeError: unless both are matrices whose inner sizes meet.
     """
-    for name, x in (("self", input), ("mat2", mat2)):
-        if len(x.shape) != 2:
-            raise RuntimeError(f"{name} must be a matrix; mm: it has shape {list(x.shape)}")
-    _meet(input, mat2)
+    a, b = input.shape, mat2.shape
+    if len(a) != 2 or len(b) != 2 or a[1] != b[0]:
+        _refuse_mm(tuple(a), tuple(b))
     return m.matmul(input, mat2)
+
+
+def _refuse_mm(a: tuple, b: tuple) -> None:
+    for name, shape in (("self", a), ("mat2", b)):
+        if len(shape) != 2:
+            raise RuntimeError(f"{name} must be a matrix; mm: it has shape {list(shape)}")
+    raise RuntimeError(_unmet(a, b))
 
 
 @mm.vjp("input")
@@ -217,24 +223,34 @@ def _(draw):
 
 
 def _affine(m: Any, input: Any, weight: Any, bias: Any) -> Any:
-    if input.shape[-1] != weight.shape[-1]:
-        rows = 1
-        for n in input.shape[:-1]:
-            rows *= n
-        raise RuntimeError(
-            f"mat1 and mat2 shapes cannot be multiplied ({rows}x{input.shape[-1]} and "
-            f"{weight.shape[-1]}x{weight.shape[0]}). linear: the input's last size is "
-            f"{input.shape[-1]}, the weight takes {weight.shape[-1]} features; the input has shape "
-            f"{list(input.shape)}, the weight {list(weight.shape)}."
-        )
-    made = m.matmul(input, _t(m, weight))
+    shape = input.shape
+    if shape[-1] != weight.shape[1]:
+        _refuse_linear(tuple(shape), tuple(weight.shape))
+    if len(shape) <= 2:
+        made = m.matmul(input, m.permute_dims(weight, (1, 0)))
+    else:  # one product for all leading rows
+        rows = m.matmul(m.reshape(input, (-1, shape[-1])), m.permute_dims(weight, (1, 0)))
+        made = m.reshape(rows, (*shape[:-1], weight.shape[0]))
     return made if bias is None else made + bias
+
+
+def _refuse_linear(shape: tuple, weight: tuple) -> None:
+    rows = 1
+    for n in shape[:-1]:
+        rows *= n
+    raise RuntimeError(
+        f"mat1 and mat2 shapes cannot be multiplied ({rows}x{shape[-1]} and {weight[1]}x{weight[0]}). "
+        f"linear: the input's last size is {shape[-1]}, the weight takes {weight[1]} features; the "
+        f"input has shape {list(shape)}, the weight {list(weight)}."
+    )
 
 
 def _linear(name: str, node: str) -> Any:
     """One body and its rules under the node name that PyTorch gives for the input's dimensions."""
 
-    @op("same", name=name, node=node, autocast="lower")
+    said = "mat1 and mat2 must have the same dtype, but got {a} and {b}" if "with_" in name else None
+
+    @op("same", name=name, node=node, autocast="lower", mixed=said)
     def affine(m, input, weight, bias=None):
         """`input @ weight.T + bias`."""
         return _affine(m, input, weight, bias)
@@ -247,7 +263,7 @@ def _linear(name: str, node: str) -> Any:
     def _(m, g, input):
         if len(g.shape) != 2:
             g, input = m.reshape(g, (-1, g.shape[-1])), m.reshape(input, (-1, input.shape[-1]))
-        return m.matmul(_t(m, g), m.conj(input))
+        return m.matmul(m.permute_dims(g, (1, 0)), m.conj(input))
 
     @affine.vjp("bias")
     def _(m, g):

@@ -95,6 +95,19 @@ def _(m: Any, g: Any, running_var: Any, weight: Any, eps: float) -> Any:
     return g * _along(m, rstd if weight is None else rstd * weight, len(g.shape))
 
 
+@batch_norm_inference.vjp("running_mean")
+def _(m: Any, g: Any, running_var: Any, weight: Any, eps: float) -> Any:
+    rstd = 1 / m.sqrt(running_var + eps)
+    return _channel_sum(m, g) * -(rstd if weight is None else rstd * weight)
+
+
+@batch_norm_inference.vjp("running_var")
+def _(m: Any, g: Any, input: Any, running_mean: Any, running_var: Any, weight: Any, eps: float) -> Any:
+    centred = input - _along(m, running_mean, len(g.shape))
+    slope = _channel_sum(m, g * centred) / ((running_var + eps) * m.sqrt(running_var + eps) * -2)
+    return slope if weight is None else slope * weight
+
+
 @batch_norm_inference.vjp("weight")
 def _(m: Any, g: Any, input: Any, running_mean: Any, running_var: Any, eps: float) -> Any:
     centred = input - _along(m, running_mean, len(g.shape))
@@ -108,8 +121,8 @@ def _(m: Any, g: Any) -> Any:
 
 @batch_norm_inference.samples
 def _(draw: Any) -> Iterator:
-    yield (draw(4, 3), draw(3, requires_grad=False), draw(3, low=0.5, high=2, requires_grad=False)), {}
-    moments = draw(3, requires_grad=False), draw(3, low=0.5, high=2, requires_grad=False)
+    yield (draw(4, 3), draw(3), draw(3, low=0.5, high=2)), {}
+    moments = draw(3), draw(3, low=0.5, high=2)
     yield (draw(2, 3, 4), *moments, draw(3), draw(3)), {"eps": 0.1}
 
 

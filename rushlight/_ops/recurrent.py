@@ -20,14 +20,20 @@ def lstm_step(m: Any, gates: Any, cell: Any) -> Any:
     gates (..., 4 size): input, forget, candidate, output, before their nonlinearities;
     cell (..., size).
     """
-    enter, forget, leave = (logistic(m, _part(m, gates, i, 4)) for i in (0, 1, 3))
+    enter, forget, leave = _lstm_gates(m, gates)
     after = forget * cell + enter * m.tanh(_part(m, gates, 2, 4))
     return leave * m.tanh(after), after
 
 
+def _lstm_gates(m: Any, gates: Any) -> tuple[Any, Any, Any]:
+    """Input, forget and output gate; one call on all four parts is quicker than three on three."""
+    opened = logistic(m, gates)
+    return _part(m, opened, 0, 4), _part(m, opened, 1, 4), _part(m, opened, 3, 4)
+
+
 @lstm_step.vjp("gates")
 def _(m: Any, g: Any, gates: Any, cell: Any, out: Any) -> Any:
-    enter, forget, leave = (logistic(m, _part(m, gates, i, 4)) for i in (0, 1, 3))
+    enter, forget, leave = _lstm_gates(m, gates)
     candidate, bent = m.tanh(_part(m, gates, 2, 4)), m.tanh(out[1])
     towards = _towards_cell(m, g, leave, bent)
     parts = [
@@ -41,7 +47,7 @@ def _(m: Any, g: Any, gates: Any, cell: Any, out: Any) -> Any:
 
 @lstm_step.vjp("cell")
 def _(m: Any, g: Any, gates: Any, out: Any) -> Any:
-    leave, forget = logistic(m, _part(m, gates, 3, 4)), logistic(m, _part(m, gates, 1, 4))
+    _, forget, leave = _lstm_gates(m, gates)
     return _towards_cell(m, g, leave, m.tanh(out[1])) * forget
 
 
@@ -72,8 +78,10 @@ def gru_step(m: Any, inputs: Any, recurrent: Any, hidden: Any) -> Any:
 
 
 def _gru_gates(m: Any, inputs: Any, recurrent: Any) -> tuple[Any, Any, Any]:
-    reset = logistic(m, _part(m, inputs, 0, 3) + _part(m, recurrent, 0, 3))
-    update = logistic(m, _part(m, inputs, 1, 3) + _part(m, recurrent, 1, 3))
+    opened = logistic(
+        m, inputs + recurrent
+    )  # the third part is not needed, and cheaper than a call
+    reset, update = _part(m, opened, 0, 3), _part(m, opened, 1, 3)
     candidate = m.tanh(_part(m, inputs, 2, 3) + reset * _part(m, recurrent, 2, 3))
     return reset, update, candidate
 

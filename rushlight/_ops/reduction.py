@@ -10,14 +10,17 @@ from .._core.op import composite, op
 from .dims import Dims, axes_of, keep, part, reduced_count, spread
 
 
+# the dtypes that stay what they are when added up, as arrays and as tensors name them
+FLOATS = frozenset(k for d in dtypes.ALL if d.category > 1 for k in (d, d.numpy))
+
+
 def _summed(m: Any, input: Any, dim: Any, keepdim: bool, dtype: Any) -> Any:
+    axes = None if dim is None else axes_of(dim, len(input.shape))
     if dtype is not None:
         input = m.astype(input, dtype)
-    elif not m.isdtype(input.dtype, "real floating") and not m.isdtype(
-        input.dtype, "complex floating"
-    ):
-        return m.sum(input, axis=axes_of(dim, len(input.shape)), keepdims=keepdim, dtype=m.int64)
-    return m.sum(input, axis=axes_of(dim, len(input.shape)), keepdims=keepdim)
+    elif input.dtype not in FLOATS:
+        return m.sum(input, axis=axes, keepdims=keepdim, dtype=m.int64)
+    return m.sum(input, axis=axes, keepdims=keepdim)
 
 
 @op("reduce", name="sum", node="SumBackward0")
@@ -78,21 +81,20 @@ def _(draw: Any) -> Iterator:
     )
 
 
-def needs_floats(m: Any, input: Any, name: str) -> None:
+def needs_floats(input: Any, name: str) -> None:
     """Refuse integers where PyTorch does not turn them into floats by itself."""
-    kind = input.dtype
-    if not m.isdtype(kind, "real floating") and not m.isdtype(kind, "complex floating"):
+    if input.dtype not in FLOATS:
         raise RuntimeError(
             f"{name}(): could not infer output dtype. Input dtype must be either a floating point or "
-            f"complex dtype. Got: {dtypes.of(kind).type_name}; convert with input.float() or pass "
-            f"dtype=torch.float32"
+            f"complex dtype. Got: {dtypes.of(input.dtype).type_name}; convert with input.float() or "
+            "pass dtype=torch.float32"
         )
 
 
 def _averaged(m: Any, input: Any, dim: Any, keepdim: bool, dtype: Any) -> Any:
     if dtype is not None:
         input = m.astype(input, dtype)
-    needs_floats(m, input, "mean")
+    needs_floats(input, "mean")
     total = m.sum(input, axis=axes_of(dim, len(input.shape)), keepdims=keepdim)
     return m.divide(total, reduced_count(input.shape, dim))
 
@@ -210,9 +212,7 @@ def products_of_others(m: Any, x: Any, axis: int) -> Any:
 def _multiplied(m: Any, input: Any, dim: int | None, keepdim: bool, dtype: Any) -> Any:
     if dtype is not None:
         input = m.astype(input, dtype)
-    elif not m.isdtype(input.dtype, "real floating") and not m.isdtype(
-        input.dtype, "complex floating"
-    ):
+    elif input.dtype not in FLOATS:
         input = m.astype(input, m.int64)
     return m.prod(input, axis=axes_of(dim, len(input.shape)), keepdims=keepdim)
 
@@ -362,7 +362,10 @@ def _(draw: Any) -> Iterator:
 
 
 speak(
-    sum=lambda x, axis=None, keepdims=False, dtype=None: sum(x, axis, keepdims, dtype=dtype),
+    # an empty axis means no axis to the array API, and all axes to PyTorch
+    sum=lambda x, axis=None, keepdims=False, dtype=None: (
+        x if axis == () else sum(x, axis, keepdims, dtype=dtype)
+    ),
     prod=lambda x, axis=None, keepdims=False, dtype=None: prod(x, axis, keepdims, dtype=dtype),
     all=lambda x, axis=None, keepdims=False: all(x, axis, keepdims),
     any=lambda x, axis=None, keepdims=False: any(x, axis, keepdims),

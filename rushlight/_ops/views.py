@@ -7,6 +7,7 @@ from .._core.errors import dim_of, dims_of
 from .._core.kinds import speak
 from .._core.op import composite, op
 from .._core.size import Size
+from .._core.spec import filled
 
 
 def _sizes(shape: Any) -> tuple:
@@ -18,34 +19,6 @@ def _sizes(shape: Any) -> tuple:
     return tuple(shape)
 
 
-def filled(shape: tuple, count: int) -> tuple:
-    """`shape` with its -1 worked out for `count` elements.
-
-    Raises:
-        RuntimeError: where the sizes do not fit.
-    """
-    shape = tuple(int(n) for n in shape)
-    if -1 not in shape:
-        if math.prod(shape) != count:
-            raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {count}")
-        return shape
-    if shape.count(-1) > 1:
-        raise RuntimeError("only one dimension can be inferred")
-    rest = math.prod(n for n in shape if n != -1)
-    if any(n < -1 for n in shape):
-        raise RuntimeError(f"invalid shape dimension {min(shape)}")
-    if rest == 0:
-        if count == 0:
-            raise RuntimeError(
-                f"cannot reshape tensor of 0 elements into shape {list(shape)} because the "
-                "unspecified dimension size -1 can be any value and is ambiguous"
-            )
-        raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {count}")
-    if count % rest:
-        raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {count}")
-    return tuple(count // rest if n == -1 else n for n in shape)
-
-
 @op("view", node="ViewBackward0")
 def reshape(m, input, *, shape):
     """`input` in another shape: a view where its layout allows, else a copy.
@@ -53,7 +26,7 @@ def reshape(m, input, *, shape):
     Raises:
         RuntimeError: where the number of elements differs.
     """
-    return m.reshape(input, filled(shape, math.prod(input.shape)))
+    return m.reshape(input, shape)
 
 
 @reshape.vjp("input")

@@ -12,7 +12,7 @@ from .._files import arrays, safetensors, torchzip
 from .._files.atomic import save_to
 from .._files.formats import open_checkpoint
 from .._files.pickler import dumps
-from .._files.records import Checkpoint, TensorRecord
+from .._files.records import FAULTS, Checkpoint, TensorRecord
 from .._files.values import cast
 from .._files.walk import tensors
 from .inspect import amount, can_map, complain
@@ -44,7 +44,7 @@ def main(args: argparse.Namespace) -> int:
             written = _write_shards(args.target, named, parse_size(args.shard))
         else:
             written = [_write(args.target, found, named, plain)]
-    except (ValueError, OSError, EOFError, RuntimeError, TypeError) as error:
+    except (*FAULTS, TypeError) as error:
         return complain("convert", error)
     total = sum(os.path.getsize(path) for path in written)
     print(f"{len(named)} tensors, {amount(total)}: {', '.join(written)}")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._files.formats import open_checkpoint
-from .._files.records import TensorRecord
+from .._files.records import FAULTS, TensorRecord
 from .._files.values import decode
 from .._files.walk import tensors
 from .inspect import can_map, complain, paint
@@ -31,7 +31,7 @@ def main(args: argparse.Namespace) -> int:
     try:
         first, second = (tensors(open_checkpoint(path, mapped=can_map()).root) for path in (args.first, args.second))
         found = compare(first, second, args.rtol, args.atol, values=not args.names)
-    except (ValueError, OSError, EOFError, RuntimeError) as error:
+    except FAULTS as error:
         return complain("diff", error)
     if args.json:
         print(json.dumps(found, indent=1))

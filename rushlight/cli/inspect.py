@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .._files.formats import open_checkpoint
-from .._files.records import Checkpoint, Global, Opaque, Storage, TensorRecord
+from .._files.records import FAULTS, Checkpoint, Global, Opaque, Storage, TensorRecord
 from .._files.standard import harmless
 from .._files.values import decode
 from .._files.walk import dotted, tensors, ties, walk
@@ -35,7 +35,7 @@ def main(args: argparse.Namespace) -> int:
     try:
         found = open_checkpoint(args.file, mapped=can_map())
         facts = describe(found, args.stats)
-    except (ValueError, OSError, EOFError, RuntimeError) as error:
+    except FAULTS as error:
         return complain("inspect", error)
     if args.json:
         print(json.dumps(facts, indent=1, default=str))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import pickle
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 from .._files import arrays, legacy
 from .._files.archive import Archive
 from .._files.formats import open_checkpoint, sniff
-from .._files.records import Global, Opaque, UnpicklingError
+from .._files.records import FAULTS, Global, Opaque, UnpicklingError
 from .._files.source import Source
 from .._files.standard import harmless
 from .._files.unpickler import Unpickler
@@ -88,7 +87,7 @@ def look(path: str) -> Finding:
             finding.verdict = OTHER
         elif kind == "safetensors":
             open_checkpoint(path)
-    except (ValueError, OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+    except FAULTS as error:
         finding.problems.append(str(error)[:500] or type(error).__name__)
     if finding.calls:
         finding.verdict = RUNS

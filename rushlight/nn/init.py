@@ -7,12 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from .._core.modes import no_grad
-from .._creation import empty_like, eye as _eye, randperm
+from .._creation import empty_like, randperm
+from .._creation import eye as _eye
 from .._tensor import Tensor
 
-_LINEAR = ("linear", "conv1d", "conv2d", "conv3d") + tuple(
-    f"conv_transpose{n}d" for n in (1, 2, 3)
-)
+_LINEAR = ("linear", "conv1d", "conv2d", "conv3d") + tuple(f"conv_transpose{n}d" for n in (1, 2, 3))
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
@@ -40,9 +39,7 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Any = No
 
 
 @no_grad()
-def normal_(
-    tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any = None
-) -> Tensor:
+def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Tensor:
     """Fill with normal draws."""
     return tensor.normal_(mean, std, generator=generator)
 
@@ -238,9 +235,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
 
 
 @no_grad()
-def sparse_(
-    tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any = None
-) -> Tensor:
+def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any = None) -> Tensor:
     """Normal draws, of which a share in each column is 0 (Martens, 2010)."""
     if tensor.dim() != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")

@@ -75,7 +75,12 @@ class Parameter(Tensor, metaclass=_Marked):
         return "Parameter containing:\n" + super().__repr__()
 
     def __reduce_ex__(self, proto: Any) -> tuple:
-        return _rebuild_parameter, (self.data, self.requires_grad, OrderedDict(), self.__dict__ or None)
+        return _rebuild_parameter, (
+            self.data,
+            self.requires_grad,
+            OrderedDict(),
+            self.__dict__ or None,
+        )
 
 
 def _rebuild_parameter(
@@ -111,7 +116,8 @@ class Buffer(Tensor, metaclass=_MarkedBuffer):
 
 def _no_shape(self: Any) -> Any:
     raise RuntimeError(
-        "Can't access the shape of an uninitialized parameter or buffer. This error usually happens "
+        "Can't access the shape of an uninitialized parameter or buffer. This error usually "
+        "happens "
         "in `load_state_dict` when trying to load an uninitialized parameter into an initialized "
         "one. Call `forward` to initialize the parameters before accessing their attributes."
     )
@@ -121,7 +127,8 @@ def _no_array(self: Any) -> Any:
     raise ValueError(
         "Attempted to use an uninitialized parameter in a tensor function. This error happens when "
         "you are using a `LazyModule` or explicitly manipulating "
-        f"`torch.nn.parameter.{type(self).__name__}` objects. When using LazyModules Call `forward` "
+        f"`torch.nn.parameter.{type(self).__name__}` objects. When using LazyModules Call "
+        "`forward` "
         "with a dummy batch to initialize the parameters before calling torch functions"
     )
 

@@ -2,6 +2,7 @@
 
 from .._core.names import lazily
 from . import lr_scheduler as lr_scheduler
+from . import swa_utils as swa_utils
 from .adadelta import Adadelta
 from .adagrad import Adagrad
 from .adam import Adam

@@ -25,7 +25,8 @@ def check(holds: Any, text: str) -> None:
 def check_lr(lr: Any) -> None:
     """Refuse a learning rate that is negative or has several elements."""
     check(not isinstance(lr, Tensor) or lr.numel() == 1, "Tensor lr must be 1-element")
-    check(lr >= 0.0, f"Invalid learning rate: {lr}")
+    rate: Any = lr
+    check(rate >= 0.0, f"Invalid learning rate: {lr}")
 
 
 def check_flags(fused: Any, foreach: Any, differentiable: Any) -> None:

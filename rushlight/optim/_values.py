@@ -17,10 +17,10 @@ class Value:
 
     __slots__ = ("tensor",)
 
-    def __init__(self, tensor: Tensor) -> None:
+    def __init__(self, tensor: Any) -> None:
         self.tensor = tensor
 
-    def _become(self, tensor: Tensor) -> "Value":
+    def _become(self, tensor: Any) -> "Value":
         self.tensor = tensor
         return self
 
@@ -95,8 +95,8 @@ def _raw(x: Any) -> Any:
 
 def run_on_values(
     rule: Callable,
-    param: Tensor,
-    grad: Tensor,
+    param: Any,
+    grad: Any,
     state: dict[str, Tensor],
     numbers: dict[str, Any],
     maximize: bool,

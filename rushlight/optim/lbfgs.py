@@ -266,7 +266,7 @@ def _zoom(
     while tries < limit:
         if abs(bracket[1].step - bracket[0].step) * size < tolerance:
             break
-        step, stuck = _inside(_cubic_minimum(*bracket), bracket, stuck)
+        step, stuck = _inside(_cubic_minimum(bracket[0], bracket[1]), bracket, stuck)
         point = evaluate(step)
         tries += 1
         if _too_high(point, start) or point.loss >= bracket[low].loss:

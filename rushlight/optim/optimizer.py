@@ -127,7 +127,7 @@ class Optimizer:
             )
         self.state: defaultdict[Tensor, Any] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
-        groups = list(params)
+        groups: list[Any] = list(params)
         if not groups:
             raise ValueError("optimizer got an empty parameter list")
         if not isinstance(groups[0], dict):
@@ -381,5 +381,6 @@ def _fit(param: Tensor, value: Any, group: dict[str, Any], key: Any = None) -> A
     if isinstance(value, dict):
         return {name: _fit(param, item, group, name) for name, item in value.items()}
     if isinstance(value, Iterable) and not isinstance(value, str | bytes):
-        return type(value)(_fit(param, item, group) for item in value)
+        kind: Any = type(value)
+        return kind(_fit(param, item, group) for item in value)
     return value

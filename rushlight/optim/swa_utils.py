@@ -37,7 +37,7 @@ def get_ema_avg_fn(decay: float = 0.999) -> Callable[[Tensor, Tensor, Any], Tens
     _check_decay(decay)
 
     @no_grad()
-    def ema_update(ema_param: Tensor, current_param: Tensor, num_averaged: Any) -> Tensor:
+    def ema_update(ema_param: Any, current_param: Any, num_averaged: Any) -> Tensor:
         return decay * ema_param + (1 - decay) * current_param
 
     return ema_update
@@ -47,7 +47,7 @@ def get_swa_avg_fn() -> Callable[[Tensor, Tensor, Any], Tensor]:
     """A function of (average, current, count): the plain mean of all so far."""
 
     @no_grad()
-    def swa_update(averaged_param: Tensor, current_param: Tensor, num_averaged: Any) -> Tensor:
+    def swa_update(averaged_param: Any, current_param: Any, num_averaged: Any) -> Tensor:
         return averaged_param + (current_param - averaged_param) / (num_averaged + 1)
 
     return swa_update
@@ -87,7 +87,7 @@ class AveragedModel(Module):
     Source: Izmailov et al., "Averaging weights leads to wider optima", 2018.
     """
 
-    n_averaged: Tensor
+    n_averaged: Any
 
     def __init__(
         self,

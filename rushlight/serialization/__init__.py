@@ -9,6 +9,8 @@ from .guard import (
     safe_globals,
 )
 from .loading import Report, load
+from .manager import CheckpointManager, random_state, set_random_state, verify
+from .model_file import load_model, save_model
 from .saving import get_crc32_options, save, set_crc32_options
 
 __all__ = [
@@ -27,4 +29,10 @@ __all__ = [
     "safe_globals",
     "get_crc32_options",
     "set_crc32_options",
+    "CheckpointManager",
+    "verify",
+    "random_state",
+    "set_random_state",
+    "save_model",
+    "load_model",
 ]

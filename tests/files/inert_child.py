@@ -17,7 +17,7 @@ warnings.simplefilter("ignore")
 from rushlight.cli import scan as scan_command  # noqa: E402
 from rushlight.serialization import load  # noqa: E402
 
-REFUSALS = (UnpicklingError, ValueError, EOFError, RuntimeError, OSError, AttributeError, TypeError)
+REFUSALS = (UnpicklingError, ValueError, EOFError, RuntimeError, OSError, AttributeError, ImportError, TypeError)
 MODES = ({}, {"opaque": True}, {"weights_only": False}, {"weights_only": False, "opaque": True})
 FORBIDDEN = (
     "import", "compile", "exec", "marshal", "pickle", "code", "os.", "subprocess", "socket", "ctypes",
@@ -66,7 +66,7 @@ def visit(path: str, name: str, report: dict) -> None:
         report["crashes"].append([name, repr(error)[:300]])
     watching = False
     spent = (time.process_time() - began) / (len(MODES) + 1)
-    report["ends"].update([name.partition("/")[0] + ": " + ", ".join(ends)])
+    report["ends"].update([", ".join(ends)])
     report["files"] += 1
     if spent > report["slowest"][0]:
         report["slowest"] = [round(spent, 3), name]

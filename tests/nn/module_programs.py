@@ -1,4 +1,6 @@
-"""Small programs about modules, run under Rushlight and under PyTorch: what they return must agree."""
+"""Small programs about modules; under Rushlight and PyTorch they must return the same."""
+
+# ruff: noqa: E501  (a table reads best with one entry a line)
 
 import copy
 import pickle
@@ -141,7 +143,9 @@ def train_and_eval(t):
 @program
 def dir_lists_members(t):
     net = net_of(t)
-    return [n in dir(net) for n in ("block", "tied", "training", "forward", "zzz")], "0" in dir(t.nn.Sequential(net))
+    return [n in dir(net) for n in ("block", "tied", "training", "forward", "zzz")], "0" in dir(
+        t.nn.Sequential(net)
+    )
 
 
 # ---- attributes
@@ -223,9 +227,14 @@ def init_arguments(t):
 
     class Old(t.nn.Module):
         def __init__(self):
-            super(Old, self).__init__()
+            super().__init__()
 
-    return outcome(Plain, x=1), outcome(t.nn.Module, 1), type(Old()).__name__, type(Plain()).__name__
+    return (
+        outcome(Plain, x=1),
+        outcome(t.nn.Module, 1),
+        type(Old()).__name__,
+        type(Plain()).__name__,
+    )
 
 
 @program
@@ -253,7 +262,12 @@ def buffers_by_class(t):
     net = t.nn.Module()
     net.b = t.nn.Buffer(t.ones(2))
     net.c = t.nn.Buffer(t.ones(2), persistent=False)
-    return list(net._buffers), list(net.state_dict()), isinstance(net.b, t.nn.Buffer), type(net.b) is t.Tensor
+    return (
+        list(net._buffers),
+        list(net.state_dict()),
+        isinstance(net.b, t.nn.Buffer),
+        type(net.b) is t.Tensor,
+    )
 
 
 @program
@@ -344,7 +358,12 @@ def to_empty_from_meta(t):
     net = t.nn.Linear(2, 3, device="meta")
     refused = outcome(net.to, "cpu")
     net.to_empty(device="cpu")
-    return refused[0], net.weight.device.type, tuple(net.weight.shape), type(net.weight) is t.nn.Parameter
+    return (
+        refused[0],
+        net.weight.device.type,
+        tuple(net.weight.shape),
+        type(net.weight) is t.nn.Parameter,
+    )
 
 
 # ---- state
@@ -415,7 +434,12 @@ def extra_state(t):
     a[0].value = 5
     b.load_state_dict(a.state_dict())
     plain = t.nn.Sequential(t.nn.ReLU())
-    return dict(a.state_dict()), b[0].value, outcome(plain.load_state_dict, a.state_dict()), outcome(b.load_state_dict, {})
+    return (
+        dict(a.state_dict()),
+        b[0].value,
+        outcome(plain.load_state_dict, a.state_dict()),
+        outcome(b.load_state_dict, {}),
+    )
 
 
 @program
@@ -423,7 +447,9 @@ def state_dict_hooks(t):
     seen = []
     net = t.nn.Sequential(t.nn.Linear(1, 1))
     net.register_state_dict_pre_hook(lambda m, prefix, keep: seen.append(("pre", prefix, keep)))
-    net[0].register_state_dict_post_hook(lambda m, d, prefix, meta: seen.append(("post", list(d), prefix, meta)))
+    net[0].register_state_dict_post_hook(
+        lambda m, d, prefix, meta: seen.append(("post", list(d), prefix, meta))
+    )
     net._register_state_dict_hook(lambda m, d, prefix, meta: OrderedDict(only=1))
     bad = t.nn.Linear(1, 1)
     bad.register_state_dict_post_hook(lambda *a: 3)
@@ -435,7 +461,9 @@ def load_hooks(t):
     seen = []
     net = t.nn.Sequential(t.nn.Linear(1, 1))
     net[0].register_load_state_dict_pre_hook(
-        lambda m, d, prefix, meta, strict, missing, unexpected, errors: seen.append((type(m).__name__, prefix, strict))
+        lambda m, d, prefix, meta, strict, missing, unexpected, errors: seen.append(
+            (type(m).__name__, prefix, strict)
+        )
     )
     net[0]._register_load_state_dict_pre_hook(lambda d, prefix, *rest: d.pop(prefix + "old", None))
     net.register_load_state_dict_post_hook(lambda m, keys: keys.missing_keys.clear())
@@ -481,7 +509,9 @@ def forward_hooks(t):
     handles = [
         net.register_forward_pre_hook(lambda m, args: seen.append(("pre", len(args)))),
         net.register_forward_pre_hook(lambda m, args: (args[0] + 1,)),
-        net.register_forward_hook(lambda m, args, out: seen.append(("post", args[0].item(), out.item()))),
+        net.register_forward_hook(
+            lambda m, args, out: seen.append(("post", args[0].item(), out.item()))
+        ),
         net.register_forward_hook(lambda m, args, out: out * 10),
         net.register_forward_pre_hook(lambda m, args: seen.append("first"), prepend=True),
         net.register_forward_hook(lambda m, args, out: seen.append("ahead"), prepend=True),
@@ -505,8 +535,12 @@ def hooks_with_kwargs(t):
             return x * by
 
     net, seen = Scale(), []
-    net.register_forward_pre_hook(lambda m, args, kwargs: (args, {**kwargs, "by": 3}), with_kwargs=True)
-    net.register_forward_hook(lambda m, args, kwargs, out: seen.append(dict(kwargs)), with_kwargs=True)
+    net.register_forward_pre_hook(
+        lambda m, args, kwargs: (args, {**kwargs, "by": 3}), with_kwargs=True
+    )
+    net.register_forward_hook(
+        lambda m, args, kwargs, out: seen.append(dict(kwargs)), with_kwargs=True
+    )
     first = net(t.ones(1), by=2).item()
     net.register_forward_pre_hook(lambda m, args, kwargs: 5, with_kwargs=True)
     return first, seen, outcome(net, t.ones(1))
@@ -528,9 +562,15 @@ def always_called_hooks(t):
 def global_hooks(t):
     m, seen = t.nn.modules.module, []
     handles = [
-        m.register_module_forward_pre_hook(lambda mod, args: seen.append(("pre", type(mod).__name__))),
-        m.register_module_forward_hook(lambda mod, args, out: seen.append(("post", type(mod).__name__))),
-        m.register_module_full_backward_hook(lambda mod, gi, go: seen.append(("back", type(mod).__name__))),
+        m.register_module_forward_pre_hook(
+            lambda mod, args: seen.append(("pre", type(mod).__name__))
+        ),
+        m.register_module_forward_hook(
+            lambda mod, args, out: seen.append(("post", type(mod).__name__))
+        ),
+        m.register_module_full_backward_hook(
+            lambda mod, gi, go: seen.append(("back", type(mod).__name__))
+        ),
     ]
     net = t.nn.Sequential(t.nn.Linear(1, 1), t.nn.ReLU())
     net(t.ones(1, 1, requires_grad=True)).sum().backward()
@@ -544,9 +584,15 @@ def global_hooks(t):
 def registration_hooks(t):
     m, seen = t.nn.modules.module, []
     handles = [
-        m.register_module_parameter_registration_hook(lambda mod, name, p: seen.append(("parameter", name))),
-        m.register_module_buffer_registration_hook(lambda mod, name, b: seen.append(("buffer", name))),
-        m.register_module_module_registration_hook(lambda mod, name, c: seen.append(("module", name))),
+        m.register_module_parameter_registration_hook(
+            lambda mod, name, p: seen.append(("parameter", name))
+        ),
+        m.register_module_buffer_registration_hook(
+            lambda mod, name, b: seen.append(("buffer", name))
+        ),
+        m.register_module_module_registration_hook(
+            lambda mod, name, c: seen.append(("module", name))
+        ),
     ]
     t.nn.Sequential(t.nn.BatchNorm1d(1))
     net = t.nn.Module()
@@ -580,7 +626,13 @@ def backward_hooks(t):
         h.remove()
     z = t.ones(1, 2, requires_grad=True)
     net(z).sum().backward()
-    return seen, x.grad.tolist(), z.grad.tolist(), name, outcome(net.register_backward_hook, back)[0]
+    return (
+        seen,
+        x.grad.tolist(),
+        z.grad.tolist(),
+        name,
+        outcome(net.register_backward_hook, back)[0],
+    )
 
 
 @program
@@ -601,18 +653,47 @@ def backward_hook_without_input_gradient(t):
 def sequential(t):
     nn = t.nn
     net = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1))
-    steps = [repr(net[-1]), repr(net[1:]), list(net[1:]._modules), len(net), [n for n, _ in net[1:].named_parameters()]]
-    steps += [repr(net.append(nn.Tanh())), repr(net.insert(1, nn.Sigmoid())), repr(net.extend([nn.ReLU6()]))]
-    steps += [repr(net.pop(0)), repr(net), outcome(net.__getitem__, 9), outcome(net.insert, 99, nn.ReLU())]
+    steps = [
+        repr(net[-1]),
+        repr(net[1:]),
+        list(net[1:]._modules),
+        len(net),
+        [n for n, _ in net[1:].named_parameters()],
+    ]
+    steps += [
+        repr(net.append(nn.Tanh())),
+        repr(net.insert(1, nn.Sigmoid())),
+        repr(net.extend([nn.ReLU6()])),
+    ]
+    steps += [
+        repr(net.pop(0)),
+        repr(net),
+        outcome(net.__getitem__, 9),
+        outcome(net.insert, 99, nn.ReLU()),
+    ]
     del net[0]
     net[0] = nn.Softmax(1)
-    steps += [repr(net), repr(nn.Sequential(nn.ReLU()) + nn.Sequential(nn.Tanh())), repr(nn.Sequential(nn.ReLU()) * 2)]
-    steps += [repr(2 * nn.Sequential(nn.ReLU())), outcome(lambda: net + 1), outcome(lambda: net * 0), outcome(lambda: net * "a")]
+    steps += [
+        repr(net),
+        repr(nn.Sequential(nn.ReLU()) + nn.Sequential(nn.Tanh())),
+        repr(nn.Sequential(nn.ReLU()) * 2),
+    ]
+    steps += [
+        repr(2 * nn.Sequential(nn.ReLU())),
+        outcome(lambda: net + 1),
+        outcome(lambda: net * 0),
+        outcome(lambda: net * "a"),
+    ]
     other = nn.Sequential(nn.ReLU())
     other += nn.Sequential(nn.Tanh())
     other *= 2
     del other[1:3]
-    steps += [repr(other), [type(m).__name__ for m in net], repr(net.pop(-1)), outcome(net.insert, 0, 3)[0]]
+    steps += [
+        repr(other),
+        [type(m).__name__ for m in net],
+        repr(net.pop(-1)),
+        outcome(net.insert, 0, 3)[0],
+    ]
     return steps
 
 
@@ -620,7 +701,13 @@ def sequential(t):
 def sequential_named(t):
     net = t.nn.Sequential(OrderedDict([("one", t.nn.Linear(1, 1)), ("two", t.nn.ReLU())]))
     net.add_module("Three", t.nn.Tanh())
-    return repr(net), net.one is net[0], repr(net[::2]), list(net.state_dict()), outcome(t.nn.Sequential, 3)
+    return (
+        repr(net),
+        net.one is net[0],
+        repr(net[::2]),
+        list(net.state_dict()),
+        outcome(t.nn.Sequential, 3),
+    )
 
 
 @program
@@ -668,7 +755,13 @@ def module_list(t):
     net[0] = nn.ReLU()
     del net[1]
     del net[2:]
-    steps += [repr(net), repr(net + [nn.ReLU()]), repr(net.pop(0)), outcome(net.extend, 3), repr(nn.ModuleList())]
+    steps += [
+        repr(net),
+        repr(net + [nn.ReLU()]),
+        repr(net.pop(0)),
+        outcome(net.extend, 3),
+        repr(nn.ModuleList()),
+    ]
     steps += [outcome(net, 1), [n for n, _ in nn.ModuleList([nn.Linear(1, 1)]).named_parameters()]]
     return steps
 
@@ -680,9 +773,26 @@ def module_dict(t):
     net["b"] = nn.ReLU()
     net.update([("c", nn.Tanh())])
     net.update({"d": nn.Tanh(), "a": nn.Tanh()})
-    steps = [repr(net), list(net), list(net.keys()), len(net), "a" in net, net.b is net["b"], repr(net.pop("a"))]
-    steps += [[k for k, _ in net.items()], [type(v).__name__ for v in net.values()], outcome(net.update, 3)]
-    steps += [outcome(net.update, [1]), outcome(net.update, [(1, 2, 3)]), outcome(net.__getitem__, "zz"), outcome(net, 1)]
+    steps = [
+        repr(net),
+        list(net),
+        list(net.keys()),
+        len(net),
+        "a" in net,
+        net.b is net["b"],
+        repr(net.pop("a")),
+    ]
+    steps += [
+        [k for k, _ in net.items()],
+        [type(v).__name__ for v in net.values()],
+        outcome(net.update, 3),
+    ]
+    steps += [
+        outcome(net.update, [1]),
+        outcome(net.update, [(1, 2, 3)]),
+        outcome(net.__getitem__, "zz"),
+        outcome(net, 1),
+    ]
     del net["b"]
     net.clear()
     return [*steps, repr(net), outcome(net.__setitem__, "x", 3)]
@@ -695,10 +805,23 @@ def parameter_list(t):
     net.append(t.zeros(2))
     net.extend([nn.Parameter(t.ones(1, dtype=t.float64))])
     net.append(3)
-    steps = [repr(net), len(net), repr(net[1]), repr(net[-1]), repr(net[1:3]), [n for n, _ in net.named_parameters()]]
+    steps = [
+        repr(net),
+        len(net),
+        repr(net[1]),
+        repr(net[-1]),
+        repr(net[1:3]),
+        [n for n, _ in net.named_parameters()],
+    ]
     net[0] = t.zeros(1)
     net += [t.ones(1)]
-    steps += [repr(net), outcome(net.__getitem__, 99), outcome(net.extend, t.ones(2)), outcome(net, 1), list(net.state_dict())]
+    steps += [
+        repr(net),
+        outcome(net.__getitem__, 99),
+        outcome(net.extend, t.ones(2)),
+        outcome(net, 1),
+        list(net.state_dict()),
+    ]
     return steps
 
 
@@ -709,10 +832,32 @@ def parameter_dict(t):
     net["c"] = t.zeros(2, 2)
     net.update({"e": t.ones(1), "d": t.ones(1)})
     net.update([("z", 5)])
-    steps = [repr(net), list(net), len(net), "a" in net, net.get("zz", 3), list(net.keys()), [k for k, _ in net.items()]]
-    steps += [len(list(net.values())), repr(net.pop("a")), net.popitem()[0], repr(net.setdefault("q", t.ones(1)))]
-    steps += [repr(net.copy()), repr(net | nn.ParameterDict({"n": t.ones(1)})), list(reversed(net)), outcome(net, 1)]
-    steps += [outcome(net.update, 3), outcome(net.update, [1]), outcome(nn.ParameterDict().__setitem__, 3, t.ones(1))[0]]
+    steps = [
+        repr(net),
+        list(net),
+        len(net),
+        "a" in net,
+        net.get("zz", 3),
+        list(net.keys()),
+        [k for k, _ in net.items()],
+    ]
+    steps += [
+        len(list(net.values())),
+        repr(net.pop("a")),
+        net.popitem()[0],
+        repr(net.setdefault("q", t.ones(1))),
+    ]
+    steps += [
+        repr(net.copy()),
+        repr(net | nn.ParameterDict({"n": t.ones(1)})),
+        list(reversed(net)),
+        outcome(net, 1),
+    ]
+    steps += [
+        outcome(net.update, 3),
+        outcome(net.update, [1]),
+        outcome(nn.ParameterDict().__setitem__, 3, t.ones(1))[0],
+    ]
     del net["b"]
     net.clear()
     return [*steps, repr(net), repr(net.fromkeys(["x", "y"], 1)), outcome(net.__getitem__, "b")]
@@ -724,7 +869,12 @@ def shared_module_twice(t):
     shared = t.nn.Linear(2, 2)
     net = t.nn.Sequential(shared, t.nn.ReLU(), shared)
     net(t.ones(1, 2)).sum().backward()
-    return repr(net), [n for n, _ in net.named_parameters()], net[0] is net[2], list(net.state_dict())
+    return (
+        repr(net),
+        [n for n, _ in net.named_parameters()],
+        net[0] is net[2],
+        list(net.state_dict()),
+    )
 
 
 # ---- copies
@@ -746,19 +896,33 @@ def copies(t):
 @program
 def pickled(t):
     t.manual_seed(0)
-    net = t.nn.Sequential(t.nn.Linear(2, 2), t.nn.BatchNorm1d(2), t.nn.LSTM(2, 2), t.nn.Embedding(2, 2))
+    net = t.nn.Sequential(
+        t.nn.Linear(2, 2), t.nn.BatchNorm1d(2), t.nn.LSTM(2, 2), t.nn.Embedding(2, 2)
+    )
     back = pickle.loads(pickle.dumps(net))
-    return repr(back), all(bool((a == b).all()) for a, b in zip(net.state_dict().values(), back.state_dict().values()))
+    return repr(back), all(
+        bool((a == b).all()) for a, b in zip(net.state_dict().values(), back.state_dict().values())
+    )
 
 
 @program
 def lazy_layers(t):
     net = t.nn.Sequential(t.nn.LazyConv2d(2, 3), t.nn.Flatten(), t.nn.LazyLinear(2))
-    steps = [repr(net), net[2].has_uninitialized_params(), repr(net[2].weight), outcome(lambda: net[2].weight.shape)[0]]
+    steps = [
+        repr(net),
+        net[2].has_uninitialized_params(),
+        repr(net[2].weight),
+        outcome(lambda: net[2].weight.shape)[0],
+    ]
     steps += [type(net[2].weight).__name__, outcome(lambda: net[2].weight + 1)[0]]
     twin = copy.deepcopy(net)
     net(t.ones(1, 3, 5, 5))
-    steps += [repr(net), type(net[2]).__name__, type(net[2].weight).__name__, twin[2].has_uninitialized_params()]
+    steps += [
+        repr(net),
+        type(net[2]).__name__,
+        type(net[2].weight).__name__,
+        twin[2].has_uninitialized_params(),
+    ]
     twin.load_state_dict(net.state_dict())
     steps += [tuple(twin[2].weight.shape), [tuple(p.shape) for p in net.parameters()]]
     return steps

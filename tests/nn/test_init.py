@@ -88,11 +88,20 @@ def test_gains():
     ("call", "text"),
     [
         (lambda i, t: i.calculate_gain("none"), "Unsupported nonlinearity none"),
-        (lambda i, t: i.calculate_gain("leaky_relu", True), "negative_slope True not a valid number"),
+        (
+            lambda i, t: i.calculate_gain("leaky_relu", True),
+            "negative_slope True not a valid number",
+        ),
         (lambda i, t: i.eye_(t.empty(3)), "Only tensors with 2 dimensions are supported"),
-        (lambda i, t: i.dirac_(t.empty(3, 3)), "Only tensors with 3, 4, or 5 dimensions are supported"),
+        (
+            lambda i, t: i.dirac_(t.empty(3, 3)),
+            "Only tensors with 3, 4, or 5 dimensions are supported",
+        ),
         (lambda i, t: i.dirac_(t.empty(3, 3, 1), groups=2), "dim 0 must be divisible by groups"),
-        (lambda i, t: i.orthogonal_(t.empty(3)), "Only tensors with 2 or more dimensions are supported"),
+        (
+            lambda i, t: i.orthogonal_(t.empty(3)),
+            "Only tensors with 2 or more dimensions are supported",
+        ),
         (lambda i, t: i.sparse_(t.empty(3), 0.1), "Only tensors with 2 dimensions are supported"),
         (
             lambda i, t: i.xavier_uniform_(t.empty(3)),

@@ -47,6 +47,8 @@ def _called(t, layer, entry):
     return outputs, grads
 
 
+# PyTorch's notes on which of its own implementations it takes
+@pytest.mark.filterwarnings("ignore:LSTM with projections", "ignore:enable_nested_tensor is True")
 @pytest.mark.parametrize("entry", LAYERS, ids=label)
 def test_layer_is_pytorchs(entry):
     mine, theirs = _made(rl, entry), _made(torch, entry)
@@ -66,6 +68,26 @@ def test_layer_is_pytorchs(entry):
                 assert (a is None) == (b is None), f"{what} {i} training={training}"
                 if a is not None:
                     _close(a, b, f"{what} {i} training={training}")
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+@pytest.mark.parametrize("padded", [None, [2, 3], [0, 1]])
+def test_encoder_leaves_padding_out_in_inference(padded):
+    made = []
+    for t in (rl, torch):
+        t.manual_seed(0)
+        layer = t.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+        net = t.nn.TransformerEncoder(layer, 2, t.nn.LayerNorm(8)).eval()
+        x = t.arange(64.0).reshape(2, 4, 8).sin()
+        mask = None
+        if padded is not None:
+            mask = t.zeros(2, 4, dtype=t.bool)
+            mask[1, padded] = True
+        with t.no_grad():
+            made.append(net(x, src_key_padding_mask=mask))
+        made.append(net(x, src_key_padding_mask=mask))
+    _close(made[0], made[2], "without gradients")
+    _close(made[1], made[3], "with gradients")
 
 
 def test_every_layer_of_pytorch_is_there():

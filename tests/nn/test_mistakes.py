@@ -88,7 +88,9 @@ def test_a_device_error_names_the_parameter_and_the_mend(monkeypatch):
     monkeypatch.setenv("RUSHLIGHT_VIRTUAL_CUDA", "2")
     net = nn.Sequential(nn.Linear(2, 2)).cuda()
     text, notes = _notes(lambda: net(torch.ones(1, 2)))
-    assert text.startswith("Expected all tensors to be on the same device, but found at least two devices")
+    assert text.startswith(
+        "Expected all tensors to be on the same device, but found at least two devices"
+    )
     assert notes == [
         "in net.0: Linear(in_features=2, out_features=2, bias=True)",
         "parameter weight is on cuda:0, input 0 is on cpu. Move the input: "
@@ -112,7 +114,8 @@ def test_loading_lists_missing_unexpected_and_wrong_shapes():
         "Error(s) in loading state_dict for Linear:\n"
         '\tMissing key(s) in state_dict: "bias". \n'
         '\tUnexpected key(s) in state_dict: "other". \n'
-        "\tsize mismatch for weight: copying a param with shape torch.Size([3, 3]) from checkpoint, "
+        "\tsize mismatch for weight: copying a param with shape torch.Size([3, 3]) from "
+        "checkpoint, "
         "the shape in current model is torch.Size([3, 2])."
     )
 
@@ -142,7 +145,10 @@ def test_loading_recognises_a_checkpoint_around_the_state():
     model = nn.Linear(2, 3)
     checkpoint = {"epoch": 3, "net": model.state_dict()}
     last = _load_error(model, checkpoint).split("\n\t")[-1]
-    assert last == 'The state_dict lies one level deeper. Try: model.load_state_dict(checkpoint["net"])'
+    assert (
+        last
+        == 'The state_dict lies one level deeper. Try: model.load_state_dict(checkpoint["net"])'
+    )
 
 
 def test_a_failed_load_leaves_the_model_unchanged():
@@ -196,7 +202,9 @@ def test_a_list_of_modules_warns_once_and_stays_a_list(fresh_warnings):
 
 
 def test_a_dict_of_modules_names_module_dict(fresh_warnings):
-    with pytest.warns(UserWarning, match=r"plain dict of modules.*Write self.layers = nn.ModuleDict"):
+    with pytest.warns(
+        UserWarning, match=r"plain dict of modules.*Write self.layers = nn.ModuleDict"
+    ):
         Listed({"a": nn.ReLU()})
 
 

@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 
 
 def _plain(value):
-    """Text that may be compared: class paths and what Rushlight adds to PyTorch's sentences removed."""
+    """The value with class paths as PyTorch has them."""
     if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value]
     if isinstance(value, dict):

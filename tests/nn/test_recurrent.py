@@ -89,7 +89,9 @@ def _run(t, name, options, given_state):
     last = last if isinstance(last, tuple) else (last,)
     (output.data.sin().sum() + sum(s.cos().sum() for s in last)).backward()
     padded, _ = t.nn.utils.rnn.pad_packed_sequence(output)
-    return [x.detach().numpy() for x in (padded, *last)] + [p.grad.numpy() for p in layer.parameters()]
+    return [x.detach().numpy() for x in (padded, *last)] + [
+        p.grad.numpy() for p in layer.parameters()
+    ]
 
 
 @pytest.mark.parametrize("given_state", [False, True])
@@ -108,7 +110,9 @@ def test_packed_input_gives_what_each_sequence_gives_alone(name, options):
     output, _ = layer(rl.nn.utils.rnn.pack_sequence(sequences, enforce_sorted=False))
     for alone, together in zip(sequences, rl.nn.utils.rnn.unpack_sequence(output), strict=True):
         expected, _ = layer(alone)
-        np.testing.assert_allclose(together.detach().numpy(), expected.detach().numpy(), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(
+            together.detach().numpy(), expected.detach().numpy(), rtol=1e-5, atol=1e-6
+        )
 
 
 @pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
@@ -119,12 +123,23 @@ def test_mistakes_are_pytorchs(name):
         layer, found = getattr(t.nn, name)(3, 4), []
         two = (t.ones(1, 2, 5), t.ones(1, 2, 4)) if name == "LSTM" else t.ones(1, 2, 5)
         flat = (t.ones(2, 4), t.ones(2, 4)) if name == "LSTM" else t.ones(2, 4)
-        for args in ((t.ones(3),), (t.ones(2, 2, 5),), (t.ones(2, 2, 3), two), (t.ones(2, 2, 3), flat)):
+        for args in (
+            (t.ones(3),),
+            (t.ones(2, 2, 5),),
+            (t.ones(2, 2, 3), two),
+            (t.ones(2, 2, 3), flat),
+        ):
             with pytest.raises((RuntimeError, ValueError)) as caught:
                 layer(*args)
             found.append((type(caught.value).__name__, str(caught.value)))
         kind = getattr(t.nn, name)
-        for kwargs in ({"dropout": 2}, {"bias": 3}, {"num_layers": 0}, {"hidden_size": 0}, {"hidden_size": 2.0}):
+        for kwargs in (
+            {"dropout": 2},
+            {"bias": 3},
+            {"num_layers": 0},
+            {"hidden_size": 0},
+            {"hidden_size": 2.0},
+        ):
             with pytest.raises((ValueError, TypeError)) as caught:
                 kind(**{"input_size": 3, "hidden_size": 4, **kwargs})
             found.append((type(caught.value).__name__, str(caught.value)))

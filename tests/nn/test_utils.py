@@ -1,4 +1,4 @@
-"""nn.utils beside PyTorch: clipping, vectors, weight and spectral norm, parametrizations, pruning."""
+"""nn.utils beside PyTorch: clipping, vectors, norms, parametrizations, pruning."""
 
 import copy
 import importlib
@@ -81,7 +81,12 @@ def weight_norm_hook(t):
         again = _failure(t.nn.utils.weight_norm, net[0])
     made = [*_backward(t, net), list(net.state_dict()), again, repr(net)]
     t.nn.utils.remove_weight_norm(net[0])
-    return [*made, net(_input(t)), sorted(net.state_dict()), _failure(t.nn.utils.remove_weight_norm, net[0])]
+    return [
+        *made,
+        net(_input(t)),
+        sorted(net.state_dict()),
+        _failure(t.nn.utils.remove_weight_norm, net[0]),
+    ]
 
 
 @program
@@ -179,8 +184,17 @@ def fused_batchnorm(t):
     for m in (conv, bn, linear, bn1):
         m.eval()
     x, y = t.rand(1, 2, 4, 4), t.rand(2, 4)
-    fused, flat = t.nn.utils.fuse_conv_bn_eval(conv, bn), t.nn.utils.fuse_linear_bn_eval(linear, bn1)
-    return [fused(x), fused(x) - bn(conv(x)), flat(y), flat(y) - bn1(linear(y)), type(fused.weight).__name__]
+    fused, flat = (
+        t.nn.utils.fuse_conv_bn_eval(conv, bn),
+        t.nn.utils.fuse_linear_bn_eval(linear, bn1),
+    )
+    return [
+        fused(x),
+        fused(x) - bn(conv(x)),
+        flat(y),
+        flat(y) - bn1(linear(y)),
+        type(fused.weight).__name__,
+    ]
 
 
 @program
@@ -200,8 +214,15 @@ def pruning(t):
     prune.random_structured(net[0], "weight", 1, dim=0)
     made.append(net[0].weight)
     other = _model(t)
-    prune.global_unstructured([(other[0], "weight"), (other[2], "weight")], prune.L1Unstructured, amount=0.5)
-    return [*made, other[0].weight, other[2].weight, _failure(prune.l1_unstructured, net[0], "bias", 7.5)]
+    prune.global_unstructured(
+        [(other[0], "weight"), (other[2], "weight")], prune.L1Unstructured, amount=0.5
+    )
+    return [
+        *made,
+        other[0].weight,
+        other[2].weight,
+        _failure(prune.l1_unstructured, net[0], "bias", 7.5),
+    ]
 
 
 @program
@@ -222,7 +243,11 @@ def stateless_call(t):
 @program
 def skip_init(t):
     layer = t.nn.utils.skip_init(t.nn.Linear, 3, 2)
-    return layer.weight.shape == (2, 3), layer.weight.device.type, _failure(t.nn.utils.skip_init, int)[0]
+    return (
+        layer.weight.shape == (2, 3),
+        layer.weight.device.type,
+        _failure(t.nn.utils.skip_init, int)[0],
+    )
 
 
 def _agree(mine, theirs, where):

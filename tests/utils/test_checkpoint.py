@@ -159,7 +159,13 @@ def test_checkpoints_inside_checkpoints():
 def test_sequences(reentrant, segments):
     x, w = made()
     v = w.detach().t().clone().requires_grad_()
-    chain = [lambda a: a @ w, lambda a: a.tanh(), lambda a: a @ v, lambda a: a * 2, lambda a: a.exp()]
+    chain = [
+        lambda a: a @ w,
+        lambda a: a.tanh(),
+        lambda a: a @ v,
+        lambda a: a * 2,
+        lambda a: a.exp(),
+    ]
     out = x
     for function in chain:
         out = function(out)

@@ -24,5 +24,7 @@ def sdpa_kernel(backends: Any, set_priority: bool = False) -> Iterator[None]:
     """Inside, attention takes one of `backends`; all give the same values, so nothing changes."""
     given = [backends] if isinstance(backends, SDPBackend) else list(backends)
     if not all(isinstance(each, SDPBackend) for each in given):
-        raise AssertionError("Backend must be an instance of SDPBackend or a list of SDPBackend instances")
+        raise AssertionError(
+            "Backend must be an instance of SDPBackend or a list of SDPBackend instances"
+        )
     yield

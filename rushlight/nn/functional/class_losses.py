@@ -291,8 +291,7 @@ def triplet_margin_with_distance_loss(
     reduction: str = "mean",
 ) -> Tensor:
     """The triplet loss with a distance of one's own (by default the Euclidean one)."""
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f"{reduction} is not a valid value for reduction")
+    reduction = reduction_of(None, None, reduction)
     if margin <= 0:
         raise ValueError(f"margin must be greater than 0, got {margin}")
     _check_triplet(anchor, positive, negative)
@@ -335,7 +334,7 @@ def ctc_loss(
         input_lengths, target_lengths: how much of each row counts.
         zero_infinity: impossible alignments cost nothing instead of infinity.
     """
-    whole = log_probs.dim() == 3
+    whole, reduction = log_probs.dim() == 3, reduction_of(None, None, reduction)
     steps, labels = _lengths(input_lengths, "input_lengths"), _lengths(target_lengths, "target_lengths")
     if not whole:
         log_probs = log_probs.unsqueeze(1)

@@ -13,9 +13,11 @@ from .._reduction import legacy_get_string
 
 def reduction_of(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
     """`reduction`, or what the two older arguments say."""
-    if size_average is None and reduce is None:
-        return reduction
-    return legacy_get_string(size_average, reduce)
+    if size_average is not None or reduce is not None:
+        return legacy_get_string(size_average, reduce)
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"{reduction} is not a valid value for reduction; take 'mean', 'sum' or 'none'")
+    return reduction
 
 
 def reduced(each: Tensor, reduction: str) -> Tensor:
@@ -24,9 +26,7 @@ def reduced(each: Tensor, reduction: str) -> Tensor:
         return each.mean()
     if reduction == "sum":
         return each.sum()
-    if reduction == "none":
-        return each
-    raise ValueError(f"{reduction} is not a valid value for reduction; take 'mean', 'sum' or 'none'")
+    return each
 
 
 def _warn_of_broadcast(input: Tensor, target: Tensor) -> None:
@@ -110,6 +110,7 @@ def huber_loss(
 ) -> Tensor:
     """Half squares where the difference is below `delta`, linear beyond."""
     _warn_of_broadcast(input, target)
+    reduction = reduction_of(None, None, reduction)
     if weight is not None:
         _check_weight(weight, input)
         return reduced(ops.huber_loss(input, target, "none", delta) * weight, reduction)
@@ -152,7 +153,7 @@ def binary_cross_entropy_with_logits(
             f"Target size ({target.shape}) must be the same as input size ({input.shape}); reshape one "
             "of them, as in input.squeeze(1) or target.unsqueeze(1)"
         )
-    return ops.binary_cross_entropy_with_logits(input, target, weight, pos_weight, reduction)
+    return ops.logits_cross_entropy(input, target, weight, pos_weight, reduction)
 
 
 def kl_div(
@@ -176,7 +177,7 @@ def kl_div(
     each = target.exp() * (target - input) if log_target else target.xlogy(target) - target * input
     if reduction == "batchmean":
         return each.sum() / input.shape[0] if input.dim() else each.sum()
-    return reduced(each, reduction)
+    return reduced(each, reduction_of(None, None, reduction))
 
 
 def poisson_nll_loss(

@@ -62,7 +62,9 @@ def _mha_shape_check(
             f"{query.dim()}-D query tensor"
         )
     dims = query.dim()
-    which = f"{'Batched' if dims == 3 else 'Unbatched'} ({dims}-D)".replace("B", "b").replace("U", "u")
+    which = f"{'Batched' if dims == 3 else 'Unbatched'} ({dims}-D)".replace("B", "b").replace(
+        "U", "u"
+    )
     if key.dim() != dims or value.dim() != dims:
         raise AssertionError(
             f"For {which} `query`, expected `key` and `value` to be {dims}-D but found "
@@ -90,7 +92,7 @@ def _mha_shape_check(
 def _in_projection_packed(
     query: Tensor, key: Tensor, value: Tensor, weight: Tensor, bias: Tensor | None
 ) -> list[Tensor]:
-    """Query, key and value through their thirds of one weight; the same tensor through one product."""
+    """Query, key and value through their thirds of one weight; one product where they are one."""
     if key is value and query is key:
         return list(linear(query, weight, bias).chunk(3, dim=-1))
     weights = weight.chunk(3)
@@ -106,12 +108,12 @@ def _in_projection(
     biases = (None,) * 3 if bias is None else bias.chunk(3)
     for name, x, w in zip(("query", "key", "value"), (query, key, value), weights, strict=True):
         if w is None:
-            raise AssertionError(f"use_separate_proj_weight is True but {name[0]}_proj_weight is None")
+            raise AssertionError(
+                f"use_separate_proj_weight is True but {name[0]}_proj_weight is None"
+            )
         expected = (size, x.shape[-1])
         if w.shape != expected:
-            raise AssertionError(
-                f"expecting {name} weights shape of {expected}, but got {w.shape}"
-            )
+            raise AssertionError(f"expecting {name} weights shape of {expected}, but got {w.shape}")
     return [linear(x, w, b) for x, w, b in zip((query, key, value), weights, biases, strict=True)]
 
 
@@ -193,7 +195,7 @@ def multi_head_attention_forward(
     average_attn_weights: bool = True,
     is_causal: bool = False,
 ) -> tuple[Tensor, Tensor | None]:
-    """Attention of `query` (length, batch, features) to `key` and `value`, in `num_heads` subspaces.
+    """Attention of `query` (length, batch, features) to `key` and `value`, in several subspaces.
 
     Returns:
         the result, and the attention weights where `need_weights`.
@@ -259,9 +261,7 @@ def _check_sizes(
 ) -> None:
     size = query.shape[2]
     if size != expected:
-        raise AssertionError(
-            f"was expecting embedding dimension of {expected}, but got {size}"
-        )
+        raise AssertionError(f"was expecting embedding dimension of {expected}, but got {size}")
     if size % num_heads:
         raise AssertionError(f"embed_dim {size} not divisible by num_heads {num_heads}")
     if separate and key.shape[:2] != value.shape[:2]:
@@ -293,6 +293,10 @@ def _without_weights(
     """Mixed values (target, batch, heads, size)."""
     apart = [x.reshape(-1, num_heads, *x.shape[1:]) for x in (q, k, v)]
     if mask is not None:
-        mask = mask.unsqueeze(0) if mask.shape[0] == 1 else mask.reshape(-1, num_heads, *mask.shape[1:])
+        mask = (
+            mask.unsqueeze(0)
+            if mask.shape[0] == 1
+            else mask.reshape(-1, num_heads, *mask.shape[1:])
+        )
     mixed = scaled_dot_product_attention(*apart, mask, p, is_causal)
     return mixed.permute(2, 0, 1, 3), None

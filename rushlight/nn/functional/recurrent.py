@@ -7,8 +7,8 @@ in one product beforehand.
 from collections.abc import Callable
 from typing import Any
 
-from ..._ops.matmul import linear
 from ..._ops.joining import cat, stack
+from ..._ops.matmul import linear
 from ..._ops.recurrent import gru_step, lstm_step
 from ..._tensor import Tensor
 from .dropouts import dropout
@@ -127,7 +127,7 @@ def _grouped(params: Any, has_biases: bool, count: int) -> list[list]:
 
 
 def _call(cell: Cell, input: Tensor, second: Any, third: Any, rest: tuple, kwargs: dict) -> Any:
-    """PyTorch's two signatures: (input, hx, params, ...) and (data, batch_sizes, hx, params, ...)."""
+    """PyTorch's two forms: (input, hx, params, ...) and (data, batch_sizes, hx, params, ...)."""
     packed = isinstance(third, Tensor) or (
         isinstance(third, (tuple, list)) and isinstance(second, Tensor) and len(third) == 2
         and bool(rest) and isinstance(rest[0], (tuple, list))

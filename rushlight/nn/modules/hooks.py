@@ -100,7 +100,9 @@ def unpack(state: dict) -> dict:
 # ---- registration on one module (these are methods of Module)
 
 
-def _add(hooks: OrderedDict, hook: Any, prepend: bool = False, **marks: OrderedDict) -> RemovableHandle:
+def _add(
+    hooks: OrderedDict, hook: Any, prepend: bool = False, **marks: OrderedDict
+) -> RemovableHandle:
     handle = RemovableHandle(hooks, extra_dict=list(marks.values()))
     hooks[handle.id] = hook
     if prepend:
@@ -146,7 +148,9 @@ def register_full_backward_pre_hook(
     return _add(own(self)._backward_pre_hooks, hook, prepend)
 
 
-def register_full_backward_hook(self: Any, hook: Callable, prepend: bool = False) -> RemovableHandle:
+def register_full_backward_hook(
+    self: Any, hook: Callable, prepend: bool = False
+) -> RemovableHandle:
     """`hook(module, grad_input, grad_output)` runs when the input's gradients are known."""
     _choose_backward(own(self), True)
     return _add(own(self)._backward_hooks, hook, prepend)

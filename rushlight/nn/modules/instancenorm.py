@@ -48,7 +48,8 @@ class _InstanceNorm(_NormBase):
                 f"Unexpected running stats buffer(s) {quoted} for {kind} with "
                 "track_running_stats=False. If state_dict is a checkpoint saved before 0.4.0, this "
                 f"may be expected because {kind} does not track running stats by default since "
-                "0.4.0. Please remove these keys from state_dict. If the running stats are actually "
+                "0.4.0. Please remove these keys from state_dict. If the running stats are "
+                "actually "
                 f"needed, instead set track_running_stats=True in {kind} to enable them. See the "
                 f"documentation of {kind} for details."
             )

@@ -73,7 +73,7 @@ def _path(root: Any, wanted: Any) -> str | None:
 
 
 def _outer_name(error: Exception, module: Any) -> str:
-    """What the caller calls the module: its variable, or an attribute of its `self`; else the class."""
+    """What the caller calls the module: a variable, an attribute of its `self`, else the class."""
     trace = error.__traceback__
     frame = trace.tb_frame.f_back if trace is not None else None
     if frame is not None:
@@ -111,7 +111,9 @@ def _device_mend(name: str, home: device, place: int, where: device) -> str:
 
 def holds_modules(value: Any, kind: type) -> bool:
     """Whether a plain list, tuple or dict holds modules."""
-    return any(isinstance(item, kind) for item in (value.values() if type(value) is dict else value))
+    return any(
+        isinstance(item, kind) for item in (value.values() if type(value) is dict else value)
+    )
 
 
 def watch_plain(module: Any, name: str, value: Any, kind: type) -> None:

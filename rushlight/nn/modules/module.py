@@ -178,9 +178,7 @@ class Module:
         elif name in mine.get("_modules", ()):
             self._clear("child module", "torch.nn.Module", name, value)
             self._modules[name] = hooks.announced(hooks.on_module, self, name, value)
-        elif name in mine.get("_buffers", ()):
-            self._set_buffer(name, value)
-        elif isinstance(value, Tensor) and isinstance(value, Buffer):
+        elif name in mine.get("_buffers", ()) or _is_buffer(value):
             self._set_buffer(name, value)
         else:
             _set(self, name, value)
@@ -439,9 +437,13 @@ def indented(text: str) -> str:
     return "\n".join([first, *("  " + line if line.strip() else "" for line in rest)])
 
 
+def _is_buffer(value: Any) -> bool:
+    return isinstance(value, Tensor) and isinstance(value, Buffer)
+
+
 def _refuse_arguments(name: str, args: tuple, kwargs: dict) -> None:
     if kwargs:
-        raise TypeError(f"{name}.__init__() got an unexpected keyword argument '{next(iter(kwargs))}'")
-    raise TypeError(
-        f"{name}.__init__() takes 1 positional argument but {len(args) + 1} were given"
-    )
+        raise TypeError(
+            f"{name}.__init__() got an unexpected keyword argument '{next(iter(kwargs))}'"
+        )
+    raise TypeError(f"{name}.__init__() takes 1 positional argument but {len(args) + 1} were given")

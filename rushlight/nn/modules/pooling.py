@@ -287,9 +287,7 @@ class _LPPoolNd(Module):
         self.ceil_mode = ceil_mode
 
     def _pool(self, pool: Any, input: Tensor) -> Tensor:
-        return pool(
-            input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode
-        )
+        return pool(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
 
     def extra_repr(self) -> str:
         return (

@@ -244,7 +244,11 @@ def _state_dims(batched: bool, names: str, found: str) -> str:
 
 
 def _check_dropout(dropout: Any, num_layers: int) -> None:
-    if not isinstance(dropout, numbers.Number) or isinstance(dropout, bool) or not 0 <= dropout <= 1:  # type: ignore[operator]
+    if (
+        not isinstance(dropout, numbers.Number)
+        or isinstance(dropout, bool)
+        or not 0 <= dropout <= 1
+    ):  # type: ignore[operator]
         raise ValueError(
             "dropout should be a number in range [0, 1] representing the probability of an element "
             "being zeroed"
@@ -485,7 +489,9 @@ class LSTMCell(RNNCellBase):
         batched = input.dim() == 2
         input = input if batched else input.unsqueeze(0)
         if hx is None:
-            blank = zeros((input.shape[0], self.hidden_size), dtype=input.dtype, device=input.device)
+            blank = zeros(
+                (input.shape[0], self.hidden_size), dtype=input.dtype, device=input.device
+            )
             hx = (blank, blank)
         elif not batched:
             hx = (hx[0].unsqueeze(0), hx[1].unsqueeze(0))

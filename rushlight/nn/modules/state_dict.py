@@ -29,7 +29,6 @@ class _IncompatibleKeys(namedtuple("IncompatibleKeys", ["missing_keys", "unexpec
     __str__ = __repr__
 
 
-
 class Faults(list):
     """Messages of one load. What is to be written waits here until everything is checked."""
 
@@ -59,7 +58,10 @@ def state_dict(
         )
         given = dict(zip(("destination", "prefix", "keep_vars"), args, strict=False))
         destination = given.get("destination") if destination is None else destination
-        prefix, keep_vars = prefix or given.get("prefix", ""), keep_vars or bool(given.get("keep_vars"))
+        prefix, keep_vars = (
+            prefix or given.get("prefix", ""),
+            keep_vars or bool(given.get("keep_vars")),
+        )
     if destination is None:
         destination = OrderedDict()
         destination._metadata = OrderedDict()  # type: ignore[attr-defined]
@@ -71,7 +73,9 @@ def state_dict(
     self._save_to_state_dict(destination, prefix, keep_vars)
     for name, child in self._modules.items():
         if child is not None:
-            child.state_dict(destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
+            child.state_dict(
+                destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars
+            )
     for hook in table(self, "_state_dict_hooks"):
         made = hook(self, destination, prefix, local_metadata)
         if made is None:
@@ -84,7 +88,9 @@ def state_dict(
 
 def save_to_state_dict(self: Any, destination: Any, prefix: str, keep_vars: bool) -> None:
     """Write this module's own tensors and extra state, not its children's."""
-    buffers = [(n, b) for n, b in self._buffers.items() if n not in self._non_persistent_buffers_set]
+    buffers = [
+        (n, b) for n, b in self._buffers.items() if n not in self._non_persistent_buffers_set
+    ]
     for name, value in (*self._parameters.items(), *buffers):
         if value is not None:
             destination[prefix + name] = value if keep_vars or is_lazy(value) else value.detach()
@@ -231,7 +237,9 @@ def load_from_state_dict(
         unexpected_keys += [
             key
             for key in state_dict
-            if key.startswith(prefix) and key != extra and _is_stranger(self, key[len(prefix) :], here)
+            if key.startswith(prefix)
+            and key != extra
+            and _is_stranger(self, key[len(prefix) :], here)
         ]
 
 
@@ -247,7 +255,13 @@ def _is_stranger(module: Any, name: str, here: dict[str, Tensor]) -> bool:
 
 
 def _offer(
-    module: Any, name: str, parameter: Any, key: str, value: Any, assign: bool, error_msgs: list[str]
+    module: Any,
+    name: str,
+    parameter: Any,
+    key: str,
+    value: Any,
+    assign: bool,
+    error_msgs: list[str],
 ) -> None:
     """Note what is wrong with one entry, or have it written."""
     if not isinstance(value, Tensor):
@@ -323,18 +337,23 @@ def _mend(module: Any, given: Mapping, missing: list[str], unexpected: list[str]
     if extra:
         return [
             f'Every key begins with "{extra}", which this model\'s keys do not. Try: '
-            f'model.load_state_dict({{k.removeprefix("{extra}"): v for k, v in state_dict.items()}})'
+            f'model.load_state_dict({{k.removeprefix("{extra}"): v '
+            "for k, v in state_dict.items()})"
         ]
     lacking = _common_prefix(missing, set(unexpected))
     if lacking:
         return [
-            f'This model\'s keys begin with "{lacking}", which those of the state_dict do not. Try: '
+            f'This model\'s keys begin with "{lacking}", which those of the state_dict do not. '
+            "Try: "
             f"model.{lacking[:-1]}.load_state_dict(state_dict)"
         ]
     for key in unexpected:
         value = given.get(key)
         if isinstance(value, Mapping) and wanted.issubset(value):
-            return [f'The state_dict lies one level deeper. Try: model.load_state_dict(checkpoint["{key}"])']
+            return [
+                "The state_dict lies one level deeper. Try: "
+                f'model.load_state_dict(checkpoint["{key}"])'
+            ]
     return []
 
 
@@ -352,7 +371,7 @@ def _common_prefix(longer: list[str], shorter: set[str]) -> str:
 
 
 def register_state_dict_post_hook(self: Any, hook: Any) -> RemovableHandle:
-    """`hook(module, state_dict, prefix, local_metadata)` runs after `state_dict` has been written."""
+    """`hook(module, state_dict, prefix, local_metadata)` runs after the dictionary is written."""
     hook._from_public_api = True
     return _add(own(self)._state_dict_hooks, hook)
 

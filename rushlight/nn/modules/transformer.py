@@ -4,6 +4,7 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
+from ..._core.modes import is_grad_enabled
 from ..._creation import full
 from ..._tensor import Tensor
 from .. import functional as F
@@ -233,11 +234,33 @@ class TransformerDecoderLayer(_Layer):
         return self.dropout3(self.linear2(self.dropout(self.activation(self.linear1(x)))))
 
 
+def _can_nest(layer: Any) -> bool:
+    """Whether PyTorch would leave out padding altogether in this layer's inference."""
+    if not isinstance(layer, TransformerEncoderLayer):
+        return False
+    attention = layer.self_attn
+    return bool(
+        not layer.norm_first
+        and attention.batch_first
+        and attention._qkv_same_embed_dim
+        and attention.in_proj_bias is not None
+        and layer.activation_relu_or_gelu
+        and layer.norm1.eps == layer.norm2.eps
+        and attention.num_heads % 2 == 0
+    )
+
+
 class TransformerEncoder(Module):
     """`num_layers` copies of an encoder layer one after another.
 
-    Differs: there are no nested tensors, so `enable_nested_tensor` and `mask_check` change nothing
-    and padded places hold values like any other.
+    In inference PyTorch leaves padding out by nested tensors where it can, and fills the padded
+    places of the result with zeros before the last norm. So does this, without nested tensors.
+
+    Args:
+        encoder_layer: copied `num_layers` times.
+        norm: a module for the result.
+        enable_nested_tensor, mask_check: whether padded places may be left out, and whether only
+            where all padding is at the end.
     """
 
     __constants__ = ["norm"]
@@ -255,7 +278,7 @@ class TransformerEncoder(Module):
         self.num_layers = num_layers
         self.norm = norm
         self.enable_nested_tensor = enable_nested_tensor
-        self.use_nested_tensor = False
+        self.use_nested_tensor = enable_nested_tensor and _can_nest(encoder_layer)
         self.mask_check = mask_check
 
     def forward(
@@ -270,10 +293,22 @@ class TransformerEncoder(Module):
         causal = _detect_is_causal_mask(mask, is_causal, length)
         output = src
         for layer in self.layers:
-            output = layer(
-                output, src_mask=mask, is_causal=causal, src_key_padding_mask=padding
-            )
+            output = layer(output, src_mask=mask, is_causal=causal, src_key_padding_mask=padding)
+        if mask is None and padding is not None and self._leaves_out(src, padding):
+            output = output.masked_fill((padding != 0).unsqueeze(-1), 0.0)
         return output if self.norm is None else self.norm(output)
+
+    def _leaves_out(self, src: Tensor, padding: Tensor) -> bool:
+        """Whether padded places of the result are zeros."""
+        first = self.layers[0]
+        if not self.use_nested_tensor or first.training or src.dim() != 3:
+            return False
+        if is_grad_enabled() and (
+            src.requires_grad or any(p.requires_grad for p in first.parameters())
+        ):
+            return False
+        hidden = padding != 0
+        return not self.mask_check or not bool((hidden[:, :-1] & ~hidden[:, 1:]).any())
 
 
 class TransformerDecoder(Module):
@@ -281,9 +316,7 @@ class TransformerDecoder(Module):
 
     __constants__ = ["norm"]
 
-    def __init__(
-        self, decoder_layer: Module, num_layers: int, norm: Module | None = None
-    ) -> None:
+    def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
         super().__init__()
         self.layers = _get_clones(decoder_layer, num_layers)
         self.num_layers = num_layers
@@ -377,9 +410,7 @@ class Transformer(Module):
         if src.dim() == 3 and src.shape[axis] != tgt.shape[axis]:
             raise RuntimeError("the batch number of src and tgt must be equal")
         if src.shape[-1] != self.d_model or tgt.shape[-1] != self.d_model:
-            raise RuntimeError(
-                "the feature number of src and tgt must be equal to d_model"
-            )
+            raise RuntimeError("the feature number of src and tgt must be equal to d_model")
         memory = self.encoder(
             src, mask=src_mask, src_key_padding_mask=src_key_padding_mask, is_causal=src_is_causal
         )
@@ -395,9 +426,7 @@ class Transformer(Module):
         )
 
     @staticmethod
-    def generate_square_subsequent_mask(
-        sz: int, device: Any = None, dtype: Any = None
-    ) -> Tensor:
+    def generate_square_subsequent_mask(sz: int, device: Any = None, dtype: Any = None) -> Tensor:
         """A mask that hides what comes later: minus infinity above the diagonal."""
         return _generate_square_subsequent_mask(sz, device=device, dtype=dtype)
 

@@ -36,7 +36,9 @@ class DataParallel(Module):
             return
         places = [_place(each) for each in given]
         self.device_ids = [place.index for place in places]
-        self.output_device = places[0].index if output_device is None else _place(output_device).index
+        self.output_device = (
+            places[0].index if output_device is None else _place(output_device).index
+        )
         self.src_device_obj = places[0]
         self.module.to(places[0])
 

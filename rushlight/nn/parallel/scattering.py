@@ -27,7 +27,9 @@ def _scattered(value: Any, places: list[device], dim: int) -> list[Any]:
         make = type(value)._make if hasattr(value, "_make") else tuple  # type: ignore[attr-defined]
         return [make(row) for row in rows]
     if isinstance(value, list) and value:
-        return [list(row) for row in zip(*(_scattered(v, places, dim) for v in value), strict=False)]
+        return [
+            list(row) for row in zip(*(_scattered(v, places, dim) for v in value), strict=False)
+        ]
     if isinstance(value, dict) and value:
         rows = zip(*(_scattered(v, places, dim) for v in value.values()), strict=False)
         return [type(value)(zip(value, row, strict=True)) for row in rows]

@@ -17,7 +17,8 @@ class FloatFunctional(Module):
 
     def forward(self, x: Any) -> Any:
         raise RuntimeError(
-            "FloatFunctional is not intended to use the 'forward'. Please use the specific operation"
+            "FloatFunctional is not intended to use the 'forward'. Please use the specific "
+            "operation"
         )
 
     def add(self, x: Tensor, y: Tensor) -> Tensor:

@@ -31,7 +31,9 @@ def _make_orthogonal(a: Tensor) -> Tensor:
 class _Orthogonal(Module):
     """Maps any matrix to an orthogonal one (Lezcano-Casado, 2019)."""
 
-    def __init__(self, weight: Tensor, orthogonal_map: str, *, use_trivialization: bool = True) -> None:
+    def __init__(
+        self, weight: Tensor, orthogonal_map: str, *, use_trivialization: bool = True
+    ) -> None:
         super().__init__()
         if weight.is_complex() and orthogonal_map == "householder":
             raise ValueError("The householder parametrization does not support complex tensors.")

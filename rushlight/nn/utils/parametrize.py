@@ -61,9 +61,7 @@ def _require_same(made: Any, dtype: Any, shape: Any) -> None:
 class ParametrizationList(ModuleList):
     """The parametrizations of one tensor in order, and what they are computed from."""
 
-    def __init__(
-        self, modules: Sequence[Module], original: Tensor, unsafe: bool = False
-    ) -> None:
+    def __init__(self, modules: Sequence[Module], original: Tensor, unsafe: bool = False) -> None:
         if not len(modules):
             raise ValueError("ParametrizationList requires one or more modules.")
         super().__init__(modules)
@@ -141,7 +139,8 @@ class ParametrizationList(ModuleList):
             raise ValueError(complaint.format(type(value).__name__))
         if value.dtype != kept.dtype:
             raise ValueError(
-                f"The tensor returned by `right_inverse` has dtype {value.dtype} while `{name}` has "
+                f"The tensor returned by `right_inverse` has dtype {value.dtype} while `{name}` "
+                "has "
                 f"dtype {kept.dtype}"
             )
         kept.data = value
@@ -213,7 +212,8 @@ def register_parametrization(
         return module
     if tensor_name not in module._buffers and tensor_name not in module._parameters:
         raise ValueError(
-            f"Module '{module}' does not have a parameter, a buffer, or a parametrized element with "
+            f"Module '{module}' does not have a parameter, a buffer, or a parametrized element "
+            "with "
             f"name '{tensor_name}'"
         )
     original = getattr(module, tensor_name)
@@ -263,7 +263,8 @@ def remove_parametrizations(
         original = Parameter(value) if value.requires_grad else value
     else:
         raise ValueError(
-            "Cannot leave unparametrized (`leave_parametrized=False`) a tensor that is parametrized "
+            "Cannot leave unparametrized (`leave_parametrized=False`) a tensor that is "
+            "parametrized "
             "in terms of a sequence of tensors."
         )
     delattr(type(module), tensor_name)
@@ -292,7 +293,9 @@ def transfer_parametrizations_and_params(
             setattr(to_module, name, Parameter(getattr(from_module, name)))
         for parametrization in source:
             register_parametrization(to_module, name, parametrization)
-        originals = ["original"] if source.is_tensor else [f"original{i}" for i in range(source.ntensors)]
+        originals = (
+            ["original"] if source.is_tensor else [f"original{i}" for i in range(source.ntensors)]
+        )
         for original in originals:
             setattr(to_module.parametrizations[name], original, getattr(source, original))
     return to_module

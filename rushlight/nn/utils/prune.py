@@ -337,7 +337,9 @@ def global_unstructured(
     with no_grad():
         whole = parameters_to_vector([scores.get((m, n), value) for m, n, value in pairs])
         before = [getattr(m, n + "_mask", None) for m, n, _ in pairs]
-        masks = [ones_like(v) if b is None else b for b, (_, _, v) in zip(before, pairs, strict=True)]
+        masks = [
+            ones_like(v) if b is None else b for b, (_, _, v) in zip(before, pairs, strict=True)
+        ]
         method._tensor_name = "temp"
         container = PruningContainer(method)
         final = container.compute_mask(whole, parameters_to_vector(masks))

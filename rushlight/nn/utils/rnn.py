@@ -2,6 +2,7 @@
 
 from collections import namedtuple
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 from ..._core.dtypes import int64
@@ -128,7 +129,9 @@ def pack_padded_sequence(
         lengths: of each sequence.
         enforce_sorted: whether they come longest first already, as PyTorch expects by default.
     """
-    lengths = lengths.to(dtype=int64) if isinstance(lengths, Tensor) else as_tensor(lengths, dtype=int64)
+    lengths = (
+        lengths.to(dtype=int64) if isinstance(lengths, Tensor) else as_tensor(lengths, dtype=int64)
+    )
     order = None
     if not enforce_sorted:
         lengths, order = lengths.sort(descending=True)
@@ -161,7 +164,7 @@ def _batch_sizes(lengths: Tensor, input: Tensor) -> list[int]:
             "Length of all samples has to be greater than 0, but found an element in 'lengths' "
             "that is <= 0"
         )
-    if any(a < b for a, b in zip(given, given[1:], strict=False)):
+    if any(a < b for a, b in pairwise(given)):
         raise RuntimeError(
             "`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You "
             "can pass `enforce_sorted=False` to pack_padded_sequence and/or pack_sequence to "
@@ -256,9 +259,7 @@ def unpad_sequence(
 def pack_sequence(sequences: list[Tensor], enforce_sorted: bool = True) -> PackedSequence:
     """Sequences (length, ...) packed, longest first unless not `enforce_sorted`."""
     lengths = [sequence.shape[0] for sequence in sequences]
-    return pack_padded_sequence(
-        pad_sequence(sequences), lengths, enforce_sorted=enforce_sorted
-    )
+    return pack_padded_sequence(pad_sequence(sequences), lengths, enforce_sorted=enforce_sorted)
 
 
 def unpack_sequence(packed_sequences: PackedSequence) -> list[Tensor]:

@@ -1,4 +1,4 @@
-"""Weight normalisation by a hook (Salimans and Kingma, 2016); the newer form is in parametrizations."""
+"""Weight normalisation by a hook (Salimans and Kingma, 2016); newer: in parametrizations."""
 
 import warnings
 from typing import Any

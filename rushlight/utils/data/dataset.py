@@ -213,7 +213,7 @@ class Subset(Dataset[T_co]):
 
 
 def random_split(
-    dataset: Dataset,
+    dataset: Any,
     lengths: Sequence[int | float],
     generator: Generator | None = default_generator,
 ) -> list[Subset]:

@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from ..._core.rng import Generator, using
 
@@ -43,7 +43,7 @@ class Failure:
     """An exception of a worker, on its way to the user with its traceback as text."""
 
     def __init__(self, error: BaseException, where: str) -> None:
-        self.kind = type(error)
+        self.kind = cast(Any, type(error))
         self.text = "".join(traceback.format_exception(error))
         self.where = where
 
