@@ -38,7 +38,7 @@ from ._core.modes import (
     no_grad,
     set_grad_enabled,
 )
-from ._core.names import lazily as _lazily
+from ._core.names import lazily
 from ._core.size import (
     Size,
     channels_last,
@@ -73,6 +73,7 @@ from ._ops.arithmetic import (
     subtract,
     true_divide,
 )
+from ._ops.blocks import block_diag, trace, vander
 from ._ops.bounds import (
     clamp,
     clamp_max,
@@ -124,6 +125,7 @@ from ._ops.complex_numbers import (
     view_as_real,
 )
 from ._ops.contraction import chain_matmul, einsum, kron, tensordot
+from ._ops.conv import windows
 from ._ops.counting import (
     bincount,
     histc,
@@ -182,12 +184,7 @@ from ._ops.extrema import (
     max,
     min,
 )
-from ._ops.factors import (
-    cholesky,
-    cholesky_inverse,
-    cholesky_solve,
-    qr,
-)
+from ._ops.factors import cholesky, cholesky_inverse, cholesky_solve, qr
 from ._ops.gathering import (
     gather,
     index_add,
@@ -293,16 +290,21 @@ from ._ops.padding import constant_pad_nd
 from ._ops.pivoting import lu, lu_solve, lu_unpack
 from ._ops.products import (
     addbmm,
+    addmm,
     addmv,
     addr,
     baddbmm,
-    block_diag,
     ger,
     inner,
     outer,
-    trace,
-    vander,
     vdot,
+)
+from ._ops.quantiles import (
+    median,
+    mode,
+    nanmedian,
+    nanquantile,
+    quantile,
 )
 from ._ops.rearranging import (
     diag,
@@ -351,6 +353,7 @@ from ._ops.scan import (
     logcumsumexp,
 )
 from ._ops.shuffling import channel_shuffle, pixel_shuffle, pixel_unshuffle
+from ._ops.slicing import narrow, select
 from ._ops.softmaxes import log_softmax, softmax
 from ._ops.sorting import (
     argsort,
@@ -379,18 +382,8 @@ from ._ops.spectra import (
     pinverse,
     svd,
 )
-from ._ops.statistics import (
-    median,
-    mode,
-    nanmedian,
-    nanquantile,
-    quantile,
-    std,
-    std_mean,
-    var,
-    var_mean,
-)
-from ._ops.transforms import istft, stft
+from ._ops.statistics import std, std_mean, var, var_mean
+from ._ops.transforms import fft, istft, stft
 from ._ops.views import (
     as_strided,
     broadcast_shapes,
@@ -401,11 +394,9 @@ from ._ops.views import (
     flatten,
     moveaxis,
     movedim,
-    narrow,
     permute,
     ravel,
     reshape,
-    select,
     squeeze,
     swapaxes,
     swapdims,
@@ -519,4 +510,4 @@ half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64
 cfloat, cdouble = complex64, complex128
 
-__getattr__ = _lazily(__name__)
+__getattr__ = lazily(__name__)

@@ -16,7 +16,7 @@ from ._core.size import (
     preserve_format,
 )
 from ._core.tape import TensorBase, make, ndarray
-from ._ops import casts, views as view_ops
+from ._ops import casts, slicing, views as view_ops
 from ._ops.moves import moved
 from ._tensor import Tensor
 
@@ -192,7 +192,7 @@ def view(self: Any, *shape: Any, dtype: Any = None) -> Any:
 
 def _as_dtype(self: Any, dtype: dtypes.dtype) -> Any:
     if dtype is self.dtype:
-        return view_ops.aliased(self, (...,))
+        return slicing.aliased(self, (...,))
     array = np.asarray(self.array)
     if array.ndim and array.itemsize != dtype.itemsize and array.strides[-1] != array.itemsize:
         raise RuntimeError("self.stride(-1) must be 1 to view it as a dtype of another size")

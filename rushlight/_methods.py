@@ -10,6 +10,7 @@ from ._core.tape import TensorBase
 from ._ops import (
     activation,
     arithmetic,
+    blocks,
     bounds,
     calculus,
     casts,
@@ -32,12 +33,14 @@ from ._ops import (
     norms,
     pivoting,
     products,
+    quantiles,
     rearranging,
     reduction,
     rounding,
     sampling,
     scan,
     separable,
+    slicing,
     softmaxes,
     sorting,
     special,
@@ -58,6 +61,10 @@ METHODS: dict[Any, tuple[str, str]] = {
         "add sub mul div neg pow subtract multiply divide true_divide negative",
         "add sub mul div neg pow subtract multiply divide true_divide negative",
     ),
+    blocks: (
+        "trace",
+        "",
+    ),
     bounds: (
         "maximum minimum fmax fmin clamp clip clamp_min clamp_max nan_to_num heaviside",
         "clamp clip clamp_min clamp_max nan_to_num heaviside",
@@ -76,7 +83,7 @@ METHODS: dict[Any, tuple[str, str]] = {
     ),
     complex_numbers: (
         (
-            "conj conj_physical resolve_conj resolve_neg angle is_complex "
+            "real imag conj conj_physical resolve_conj resolve_neg angle is_complex "
             "is_floating_point is_signed is_conj is_neg is_nonzero "
         ),
         "conj_physical",
@@ -124,7 +131,7 @@ METHODS: dict[Any, tuple[str, str]] = {
         ),
     ),
     indexing: (
-        "index_put masked_fill masked_select nonzero",
+        "index_put where masked_fill masked_select nonzero",
         "index_put masked_fill",
     ),
     integers: (
@@ -173,8 +180,12 @@ METHODS: dict[Any, tuple[str, str]] = {
         "",
     ),
     products: (
-        "vdot outer ger inner addmv addr baddbmm addbmm trace",
-        "addmv addr baddbmm addbmm",
+        "vdot outer ger inner addmm addmv addr baddbmm addbmm",
+        "addmm addmv addr baddbmm addbmm",
+    ),
+    quantiles: (
+        "median nanmedian mode quantile nanquantile",
+        "",
     ),
     rearranging: (
         (
@@ -203,6 +214,10 @@ METHODS: dict[Any, tuple[str, str]] = {
         "",
         "apply",
     ),
+    slicing: (
+        "select narrow",
+        "",
+    ),
     softmaxes: (
         "softmax log_softmax",
         "",
@@ -220,7 +235,7 @@ METHODS: dict[Any, tuple[str, str]] = {
         "",
     ),
     statistics: (
-        "var std median nanmedian mode quantile nanquantile",
+        "var std",
         "",
     ),
     transforms: (
@@ -229,8 +244,8 @@ METHODS: dict[Any, tuple[str, str]] = {
     ),
     views: (
         (
-            "transpose t unsqueeze squeeze select narrow detach diagonal flatten unflatten "
-            "movedim broadcast_to swapaxes swapdims moveaxis ravel unfold as_strided "
+            "transpose t unsqueeze squeeze detach diagonal flatten unflatten movedim "
+            "broadcast_to swapaxes swapdims moveaxis ravel unfold as_strided "
         ),
         "swapaxes swapdims as_strided",
     ),
@@ -252,13 +267,10 @@ OTHERS: dict[str, Any] = {
     "T": property(conversion.transposed), "mT": property(conversion.matrix_transposed),
     "H": property(lambda self: conversion.transposed(self).conj()),
     "mH": property(lambda self: conversion.matrix_transposed(self).conj()),
-    "real": property(complex_numbers.real, lambda x, value: complex_numbers.real(x).copy_(value)),
-    "imag": property(complex_numbers.imag, lambda x, value: complex_numbers.imag(x).copy_(value)),
     "new": creation.new, "new_tensor": creation.new_tensor, "new_empty": creation.new_empty,
     "new_empty_strided": creation.new_empty_strided, "new_full": creation.new_full,
     "new_ones": creation.new_ones, "new_zeros": creation.new_zeros,
     "swapaxes_": conversion.RESHAPED["transpose_"], "swapdims_": conversion.RESHAPED["transpose_"],
-    "where": lambda self, condition, other: indexing.where(condition, self, other),
     "multiply_": in_place(arithmetic.mul), "subtract_": in_place(arithmetic.sub),
     "divide_": in_place(arithmetic.div), "true_divide_": in_place(arithmetic.div),
     "negative_": in_place(arithmetic.neg),

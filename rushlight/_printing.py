@@ -3,8 +3,7 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,8 +11,7 @@ from ._core import dtypes, modes
 from ._core.kinds import known
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(NamedTuple):
     """What `set_printoptions` decides."""
 
     precision: int = 4
@@ -58,12 +56,12 @@ def set_printoptions(
     }
     base = _options if profile is None else PROFILES.get(profile, _options)
     kept = {name: value for name, value in given.items() if value is not None}
-    _options = replace(base, sci_mode=sci_mode, **kept)
+    _options = base._replace(sci_mode=sci_mode, **kept)
 
 
 def get_printoptions() -> dict[str, Any]:
     """The options as a dict."""
-    return dict(vars(_options))
+    return _options._asdict()
 
 
 @contextmanager

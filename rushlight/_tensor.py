@@ -1,5 +1,6 @@
 """Tensor: an array with a place on the tape. Its ops are in the table of _methods.py."""
 
+import copy
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,7 +16,7 @@ from ._core.kinds import known
 from ._core.record import Op
 from ._core.size import Size, contiguous_format, layout, strided
 from ._core.tape import ASK, Handle, Node, Port, TensorBase, extra_of, make, ndarray
-from ._ops import casts, indexing, words as _words, views as view_ops
+from ._ops import casts, indexing, slicing, words as _words, views as view_ops
 from ._printing import tensor_repr
 
 _array_of = TensorBase.__dict__["array"]
@@ -350,9 +351,9 @@ class Tensor(TensorBase):
                     "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or "
                     "`tensor.item<T>()` in C++ to convert a 0-dim tensor to a number"
                 )
-            return view_ops.picked(self, key)
+            return slicing.picked(self, key)
         if cls is slice and (key.step is None or (key.step.__class__ is int and key.step > 0)):
-            return view_ops.sliced(self, key)
+            return slicing.sliced(self, key)
         return indexing.getitem(self, key)
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -387,8 +388,6 @@ class Tensor(TensorBase):
             made.grad = self.grad.__deepcopy__(memo)
         for name, value in self.__dict__.items():
             if not name.startswith("_backward_hooks") and not name.startswith("_post_accumulate"):
-                import copy  # noqa: PLC0415  (only when a tensor carries attributes)
-
                 made.__dict__[name] = copy.deepcopy(value, memo)
         return made
 

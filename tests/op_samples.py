@@ -50,6 +50,14 @@ class Draw:
         """Masks."""
         return tensor(np.asarray(self.random.integers(0, 2, shape), bool))
 
+    def distinct(self, *shape: int, below: int, axis: int = -1) -> Any:
+        """Whole numbers from 0 up to `below`, none twice along `axis`."""
+        others = [n for i, n in enumerate(shape) if i != axis % len(shape)]
+        size = shape[axis]
+        rows = [self.random.permutation(below)[:size] for _ in range(math.prod(others))]
+        made = np.stack(rows).reshape(*others, size)
+        return tensor(np.ascontiguousarray(np.moveaxis(made, -1, axis)))
+
     def __getattr__(self, name: str) -> Any:
         return dtypes.by_name(name)
 
@@ -165,17 +173,20 @@ def _drawn(record: Op) -> Iterator[Sample]:
 
 def _pointwise(record: Op, draw: Draw) -> Iterator[Sample]:
     low, high = record.domain or (-2, 2)
-    many = len(record.arrays)
-    same = tuple(draw(3, 4, low=low, high=high) for _ in record.arrays)
-    yield Sample("same shape", same, {})
-    if many > 1:
-        shapes = [(3, 4), (4,), (2, 1, 1)][:many]
-        yield Sample("broadcast", tuple(draw(*s, low=low, high=high) for s in shapes), {})
-        zero = (
-            draw(3, 4, low=low, high=high),
-            *(draw(low=low, high=high) for _ in range(many - 1)),
+    masks = [record.promotes is not None and n not in record.promotes for n in record.arrays]
+
+    def drawn(*shapes: tuple) -> tuple:
+        """An argument of each shape: a mask where it takes no part in promotion."""
+        return tuple(
+            draw.bools(*s) if mask else draw(*s, low=low, high=high)
+            for s, mask in zip(shapes, masks)
         )
-        yield Sample("with 0-dim", zero, {})
+
+    many = len(record.arrays)
+    yield Sample("same shape", drawn(*[(3, 4)] * many), {})
+    if many > 1:
+        yield Sample("broadcast", drawn((3, 4), (4,), (2, 1, 1)), {})
+        yield Sample("with 0-dim", drawn((3, 4), *[()] * (many - 1)), {})
 
 
 def reference(record: Op) -> Callable | None:

@@ -36,7 +36,12 @@ LAYERS = {
     "_ops/": 4,
     "_tensor.py": 5,
     "_printing.py": 5,
+    "_keeping.py": 5,
+    "_settings.py": 5,
+    "profiler/": 5,
     "_creation/": 6,
+    "_conversion.py": 6,
+    "_methods.py": 7,
     "_engine/": 6,
     "_files/": 6,
     "autograd/": 6,
@@ -60,6 +65,7 @@ LAYERS = {
     "func": 8,
     "testing": 8,
     "compiler": 8,
+    "multiprocessing": 8,
     "serialization": 8,
     "distributions": 8,
     "distributed": 8,
@@ -67,6 +73,8 @@ LAYERS = {
 
 # Packages that a function may import by itself, at their one door, and why.
 OPTIONAL = {
+    "tqdm": "a progress bar, where the user has it",
+    "threading": "needed only where a large file is written in the background",
     "mmap": "not every platform has it, and only large files need it",
     "llvmlite": "the extra `fast`",
     "concurrent": "thread pools start only when a DataLoader has workers",

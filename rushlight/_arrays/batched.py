@@ -71,6 +71,19 @@ class Batched(Namespace):
         a = t.array
         return a if a.__class__ is BatchedArray and a.names is self else BatchedArray(self, t, False)
 
+    def allow_random(self) -> None:
+        """Refuse random numbers unless vmap was told what they mean."""
+        if self.randomness == "error":
+            raise RuntimeError(
+                "vmap: called random operation while in randomness error mode. Please either use "
+                "the 'same' or 'different' randomness flags on vmap or perform the randomness "
+                "operation out of vmap"
+            )
+
+    def fresh(self, t: TensorBase) -> BatchedArray:
+        """A new tensor whose axis 0 is the mapped one."""
+        return BatchedArray(self, t)
+
     def no_value(self, asked: str) -> str:
         return (
             f"vmap: It looks like you're calling .{asked} on a Tensor. We don't support vmap over "
@@ -106,12 +119,7 @@ class Batched(Namespace):
 
     def _bits(self, args: tuple) -> Any:
         shape, width, stream = args
-        if self.randomness == "error":
-            raise RuntimeError(
-                "vmap: called random operation while in randomness error mode. Please either use the "
-                "'same' or 'different' randomness flags on vmap or perform the randomness operation "
-                "out of vmap"
-            )
+        self.allow_random()
         if self.randomness == "same":
             return BatchedArray(self, DIFFERENTIABLE.bits(shape, width, stream), False)
         return BatchedArray(self, DIFFERENTIABLE.bits((self.batch, *shape), width, stream))

@@ -1,7 +1,7 @@
 """Matrix decompositions on NumPy arrays, with NumPy's LAPACK; matrices are the last two axes.
 
-A word that can meet an impossible matrix answers with `info` beside its result: per matrix 0, or the
-1-based place where the elimination stopped. It never raises; the op says what is wrong.
+A word that can meet an impossible matrix answers with `info` beside its result: per matrix 0, or
+the 1-based place where the elimination stopped. It never raises; the op says what is wrong.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ def _stack(x: Array) -> Array:
 def _each(
     x: Array, work: Callable[[Array], Array], where: Callable[[Array], int]
 ) -> tuple[Array, Array]:
-    """`work` on a whole batch; where LAPACK refuses, matrix by matrix, to find out which and why."""
+    """`work` on a whole batch; where LAPACK refuses, matrix by matrix, to find out which."""
     batch = x.shape[:-2]
     try:
         return work(x), np.zeros(batch, I32)

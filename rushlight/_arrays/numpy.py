@@ -369,6 +369,7 @@ class Numpy:
         return ordering.searchsorted(sorted, values, right)
 
     sort, argsort = staticmethod(ordering.sort), staticmethod(ordering.argsort)
+    leading = staticmethod(ordering.leading)
 
     # -- contraction
     matmul = np.matmul

@@ -31,6 +31,19 @@ def sort(x: np.ndarray, axis: int = -1, descending: bool = False, stable: bool =
     return np.ascontiguousarray(_reversed(made, axis)) if descending else made
 
 
+def leading(x: np.ndarray, k: int, axis: int, largest: bool) -> np.ndarray:
+    """Indices of the k largest (or smallest) along `axis`, in order; NaN counts as the greatest."""
+    n = x.shape[axis]
+    if k >= n // 8 or n < 64 or not k:  # a full sort is as quick, and equal elements keep their order
+        order = argsort(x, axis, largest)
+        return order[(slice(None),) * (axis % x.ndim) + (slice(k),)]
+    found = np.argpartition(x, n - k if largest else k, axis)
+    found = np.take(found, range(n - k, n) if largest else range(k), axis)
+    found = np.sort(found, axis)
+    order = argsort(np.take_along_axis(x, found, axis), axis, largest)
+    return np.take_along_axis(found, order, axis).astype(I64, copy=False)
+
+
 def _running(x: np.ndarray, axis: int, best: Any, reaches: Any) -> tuple[np.ndarray, np.ndarray]:
     if x.ndim == 0:
         return x.copy(), np.zeros((), I64)

@@ -82,6 +82,11 @@ def explained(name: str, error: Exception, arrays: list[Any], broadcasts: bool) 
             "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
             "`logical_xor()` operator instead."
         )
+    if "boolean negative" in str(error):
+        return RuntimeError(
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to "
+            "invert a mask, use the `~` or `logical_not()` operator instead."
+        )
     given = ", ".join(f"{a.dtype}{list(a.shape)}" for a in arrays if hasattr(a, "shape"))
     if isinstance(error, TypeError) and "ufunc" in str(error):
         types = ", ".join(sorted({str(a.dtype) for a in arrays if hasattr(a, "dtype")}))

@@ -17,6 +17,7 @@ class _Local(threading.local):
     autocast = None  # the lower dtype that contractions take, or None
     subclass_off = 0  # depth of "treat subclasses as plain tensors"
     anomaly = False
+    mapped: tuple = ()  # the vmaps that this thread is inside, the innermost last
     saved_hooks = None  # stack of (pack, unpack) for tensors saved for backward
 
 

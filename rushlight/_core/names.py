@@ -36,10 +36,20 @@ def torch_name(module: str) -> str:
     return "torch" + module[len(_ROOT) :]
 
 
-def lazily(module: str) -> Callable[[str], Any]:
-    """The `__getattr__` of a public module: loads its submodules, explains what does not exist."""
+def lazily(module: str, homes: dict[str, str] | None = None) -> Callable[[str], Any]:
+    """The `__getattr__` of a public module: loads its submodules, explains what does not exist.
+
+    Args:
+        module: its name.
+        homes: names that live in a submodule and are public here too, and that submodule's name.
+    """
+    homes = homes or {}
 
     def __getattr__(name: str) -> Any:
+        if name in homes:
+            found = getattr(importlib.import_module(f"{module}.{homes[name]}"), name)
+            setattr(sys.modules[module], name, found)
+            return found
         if name.startswith("__"):
             raise AttributeError(f"module {torch_name(module)!r} has no attribute {name!r}")
         if not name.startswith("_") and is_module(f"{module}.{name}"):

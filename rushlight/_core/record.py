@@ -1,5 +1,7 @@
 """The op record: all there is to know about one operation."""
 
+from collections import namedtuple
+from collections import namedtuple
 from collections.abc import Callable
 from typing import Any
 
@@ -123,8 +125,6 @@ def argument_names(rule: Callable) -> list[str]:
 
 def named_result(name: str, fields: tuple) -> type:
     """A tuple with named fields that prints like `torch.return_types.max`."""
-    from collections import namedtuple  # noqa: PLC0415  (a field list known only now)
-
     base = namedtuple(name, fields)
 
     def show(self: Any) -> str:

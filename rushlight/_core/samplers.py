@@ -20,7 +20,13 @@ _C_NAMES = {
     "int32": "int", "int64": "long", "float16": "c10::Half", "bfloat16": "c10::BFloat16",
     "float32": "float", "float64": "double",
 }  # fmt: skip
-_LARGEST = {d.name: dtypes.finfo(d).max for d in dtypes.ALL if d.is_floating_point}
+# (2 - eps) * 2**(largest exponent), as IEEE 754 and bfloat16 define them; np.finfo costs start-up
+_LARGEST = {
+    "float16": (2 - 2.0**-10) * 2.0**15,
+    "bfloat16": (2 - 2.0**-7) * 2.0**127,
+    "float32": (2 - 2.0**-23) * 2.0**127,
+    "float64": (2 - 2.0**-52) * 2.0**1023,
+}
 _DIGITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
 
 

@@ -20,7 +20,8 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple:
     Args:
         indexing: "ij" (the first tensor runs along dim 0) or "xy" (the first two exchanged).
     """
-    parts: Any = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
+    listed = len(tensors) == 1 and isinstance(tensors[0], (list, tuple))
+    parts: Any = tensors[0] if listed else tensors
     if not parts:
         raise RuntimeError("meshgrid expects a non-empty TensorList")
     if indexing is None:

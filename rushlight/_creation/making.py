@@ -31,9 +31,9 @@ def sizes_of(name: str, given: tuple, size: Any = None) -> tuple[int, ...]:
             )
         given = (size,)
     first = given[0]
-    if first.__class__ is not int and len(given) == 1:
-        if isinstance(first, (tuple, list)) or _is_row(first):
-            given = tuple(first)
+    alone = first.__class__ is not int and len(given) == 1
+    if alone and (isinstance(first, (tuple, list)) or _is_row(first)):
+        given = tuple(first)
     for n in given:
         if n.__class__ is not int or n < 0:
             return _checked_sizes(name, given)

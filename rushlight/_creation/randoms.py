@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .._core import draws, dtypes
+from .._core import draws, dtypes, modes
 from .._core.devices import META, concrete
 from .._core.fused import rounded
 from .._core.layouts import order_for
@@ -39,7 +39,23 @@ def _sampled(
     """A tensor of draws; on the device `meta` nothing is drawn."""
     where = concrete(device)
     sample = sampler(stream_of(name, generator, where))
+    if modes.local.mapped:
+        return _mapped(modes.local.mapped, shape, kind, where, requires_grad, sample)
     return place(shape, kind, where, requires_grad, lambda *_: arranged(sample, shape, order))
+
+
+def _mapped(
+    around: tuple, shape: tuple, kind: Any, where: Any, requires_grad: bool, sample: Callable
+) -> Any:
+    """Draws inside vmap: refused, the same for all examples, or more of them, one for each."""
+    if not around:
+        return place(shape, kind, where, requires_grad, lambda *_: arranged(sample, shape, None))
+    *outer, names = around
+    names.allow_random()
+    if names.randomness == "same":
+        return _mapped(tuple(outer), shape, kind, where, requires_grad, sample)
+    each = _mapped(tuple(outer), (names.batch, *shape), kind, where, requires_grad, sample)
+    return make(names.fresh(each), where)
 
 
 def _filled(out: Any, shape: tuple, sampler: Callable, generator: Any, name: str) -> Any:
@@ -300,7 +316,7 @@ def _common_shape(tensors: list) -> tuple:
     try:
         return np.broadcast_shapes(*(tuple(t.shape) for t in tensors))
     except ValueError:
-        tensors[0] + tensors[1]  # says which sizes do not meet
+        _ = tensors[0] + tensors[1]  # says which sizes do not meet
         raise
 
 

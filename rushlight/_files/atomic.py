@@ -51,7 +51,7 @@ def replacing(path: Any) -> Iterator[Callable[[Any], Any]]:
             yield put
             put.flush()
             _keep_mode(fd, old)
-            os.fsync(fd)
+            flush(fd)
         finally:
             os.close(fd)
         os.replace(beside, place)
@@ -62,6 +62,11 @@ def replacing(path: Any) -> Iterator[Callable[[Any], Any]]:
             raise _explained(error, place, old is not None) from error
         raise
     _flush_folder(os.path.dirname(place))
+
+
+def flush(fd: int) -> None:
+    """Waits until the bytes are on the disk."""
+    os.fsync(fd)
 
 
 def _status(place: str) -> os.stat_result | None:

@@ -218,7 +218,7 @@ def write(
 
 
 class _Checksums:
-    """CRC-32 of the storages, worked out by a second thread while the first one writes."""
+    """CRC-32 of the storages, worked out by two threads while the first one writes."""
 
     def __init__(self, storages: list[Storage], wanted: bool) -> None:
         self.storages, self.pool, self.jobs = storages, None, []
@@ -228,7 +228,7 @@ class _Checksums:
         if self.wanted:
             from concurrent.futures import ThreadPoolExecutor  # optional: not in every Python
 
-            self.pool = ThreadPoolExecutor(1)
+            self.pool = ThreadPoolExecutor(2)
             self.jobs = [self.pool.submit(lambda s=s: zlib.crc32(s.bits)) for s in self.storages]
         return self
 

@@ -1,9 +1,10 @@
 """Activations: pointwise functions that stand between layers, each with its slope."""
 
 from collections.abc import Iterator
-from math import pi, sqrt
+from math import pi, prod, sqrt
 from typing import Any
 
+from .._core import dtypes
 from .._core.op import op
 from .dims import one_axis
 from .refusal import BOOL, COMPLEX, INTEGER, refuse
@@ -244,7 +245,11 @@ def _(m: Any, g: Any, input: Any, lambd: float) -> Any:
 def softshrink(m: Any, input: Any, *, lambd: float = 0.5) -> Any:
     """x moved towards zero by `lambd`, and zero where that would cross it."""
     if lambd < 0:
-        raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd:g}.")
+        kind = dtypes.of(input.dtype)
+        raise RuntimeError(
+            f"lambda must be in range [0, {dtypes.finfo(kind).max:.6g}] for input dtype "
+            f"{kind.type_name}, but found {lambd:g}"
+        )
     floating(m, input, "softshrink_cpu")
     return input - m.minimum(m.maximum(input, -lambd), lambd)
 
@@ -311,14 +316,9 @@ def _per_channel(m: Any, weight: Any, ndim: int) -> Any:
 def prelu(m: Any, input: Any, weight: Any) -> Any:
     """Each element, multiplied by its channel's weight where it is negative."""
     floating(m, input, "prelu_cpu")
-    shape, count = input.shape, weight.shape[0] if weight.shape else 1
-    if len(weight.shape) > 1:
-        raise RuntimeError(
-            "prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = "
-            f"{len(weight.shape)}; its shape is {tuple(weight.shape)}"
-        )
+    shape, count = input.shape, prod(weight.shape)
     channels = shape[1] if len(shape) > 1 else 1
-    if count != 1 and count != channels:
+    if count not in (1, channels) or len(weight.shape) > 1:
         raise RuntimeError(
             f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {count} "
             f"and channel size = {channels}. Use one parameter, or one for each channel (axis 1)"

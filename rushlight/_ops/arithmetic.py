@@ -4,6 +4,7 @@ from typing import Any
 
 from .._core.kinds import speak
 from .._core.op import op
+from .refusal import BOOL, refuse
 
 
 @op("pointwise", reference="numpy.add", autocast="promote")
@@ -46,7 +47,7 @@ def _(m, g, alpha):
     return -g if alpha == 1 else g * -alpha
 
 
-@op("pointwise", node="RsubBackward1")
+@op("pointwise", node=lambda numbers: f"RsubBackward{int(bool(numbers))}")
 def rsub(m, input, other, *, alpha=1):
     """The difference `other - alpha * input`, element by element."""
     return other - input if alpha == 1 else other - input * _factor(m, input, alpha)
@@ -149,7 +150,9 @@ def _(m, g):
 
 
 def _pow_node(numbers: tuple) -> str:
-    return "PowBackward0" if "exponent" in numbers else "PowBackward1"
+    if "exponent" in numbers:
+        return "PowBackward0"
+    return "PowBackward2" if "input" in numbers else "PowBackward1"
 
 
 @op("pointwise", node=_pow_node, domain=(0.2, 2.5), autocast="float32")
@@ -161,6 +164,7 @@ def pow(m, input, exponent):
     """
     if isinstance(exponent, (int, float)):
         return _power_by_number(m, input, exponent)
+    refuse("pow", exponent, BOOL)
     if _is_integral(m, input, exponent):
         m.check(exponent >= 0, "Integers to negative integer powers are not allowed.", RuntimeError)
     return m.pow(input, exponent)

@@ -54,8 +54,8 @@ def _areas(y: Any, x: Any, dx: Any, dim: int) -> Any:
     if x.ndim == 1:
         if x.shape[0] != size:
             raise RuntimeError(
-                f"trapezoid: There must be one `x` value for each sample point; x has {x.shape[0]}, "
-                f"y has {size}"
+                f"trapezoid: There must be one `x` value for each sample point; x has {x.shape[0]},"
+                f" y has {size}"
             )
         x = x.reshape([-1 if i == axis else 1 for i in range(y.ndim)])
     else:
@@ -144,9 +144,9 @@ def gradient(input: Any, *, spacing: Any = 1, dim: Any = None, edge_order: int =
     places = list(spacing) if isinstance(spacing, (tuple, list)) else [spacing] * len(axes)
     if len(places) != len(axes):
         raise RuntimeError(
-            "torch.gradient expected spacing to be unspecified, a scalar or a list of length equal to "
-            f"'self.dim() = {input.ndim}', since dim argument was not given, but got a list of length "
-            f"{len(places)}"
+            "torch.gradient expected spacing to be unspecified, a scalar or a list of length equal"
+            f" to 'self.dim() = {input.ndim}', since dim argument was not given, but got a list of"
+            f" length {len(places)}"
         )
     if not (input.is_floating_point() or input.is_complex()):
         input = input.float()
@@ -165,11 +165,15 @@ def _(draw: Any) -> Iterator:
 
 def _check_weights(name: str, w: Any, input: Any) -> None:
     if w.ndim > 1:
-        raise RuntimeError(f"cov(): expected {name} to have one or fewer dimensions but got {name} with "
-                           f"{w.ndim} dimensions")  # fmt: skip
+        raise RuntimeError(
+            f"cov(): expected {name} to have one or fewer dimensions but got {name} with {w.ndim} "
+            "dimensions"
+        )
     if w.numel() != input.shape[1]:
-        raise RuntimeError(f"cov(): expected {name} to have the same numel as there are observations in the "
-                           f"input but got {w.numel()} != {input.shape[1]}")  # fmt: skip
+        raise RuntimeError(
+            f"cov(): expected {name} to have the same numel as there are observations in the input "
+            f"but got {w.numel()} != {input.shape[1]}"
+        )
 
 
 @composite
@@ -240,7 +244,5 @@ def _(draw: Any) -> Iterator:
         (draw(2, 3, 4),),
         {},
         RuntimeError,
-        (
-            "cov(): expected input to have two or fewer dimensions but got an input with 3 dimensions"
-        ),
+        "cov(): expected input to have two or fewer dimensions but got an input with 3 dimensions",
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 from .._core import dtypes
 from .._core.op import op
+from .activation import floating
 from .loss import reduced, shared
 
 
@@ -48,6 +49,7 @@ def _weights(m: Any, valid: Any, index: Any, weight: Any, dtype: Any) -> Any:
 
 
 def _check_nll(m: Any, input: Any, target: Any, weight: Any) -> None:
+    floating(m, input, "nll_loss_out_frame")
     if target.dtype != m.int64 and target.dtype != m.uint8:
         kind = dtypes.of(target.dtype).type_name
         raise RuntimeError(

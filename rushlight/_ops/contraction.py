@@ -74,8 +74,8 @@ def _check_counts(sides: list[list], operands: list) -> None:
         named = len(labels) - (... in labels)
         if named != x.ndim and (... not in labels or named > x.ndim):
             raise RuntimeError(
-                f"einsum(): the number of subscripts in the equation ({named}) does not match the number "
-                f"of dimensions ({x.ndim}) for operand {i}"
+                f"einsum(): the number of subscripts in the equation ({named}) does not match the"
+                f" number of dimensions ({x.ndim}) for operand {i}"
                 + (" and no ellipsis was given" if ... not in labels else "")
             )
 
@@ -106,7 +106,8 @@ def _expand(sides: list[list], output: list | None, operands: list) -> tuple[lis
             )
         if k is not ... and not any(k in side for side in full):
             raise RuntimeError(
-                f"einsum(): output subscript {k} does not appear in the equation for any input operand"
+                f"einsum(): output subscript {k} does not appear in the equation for any input"
+                " operand"
             )
     return full, spelt(output, most)
 
@@ -119,8 +120,8 @@ def _sizes(sides: list[list], operands: list) -> dict:
             seen = sizes.get(k, 1)
             if n != 1 and seen not in (1, n):
                 raise RuntimeError(
-                    f"einsum(): subscript {k} has size {n} for operand {i} which does not broadcast with "
-                    f"previously seen size {seen}"
+                    f"einsum(): subscript {k} has size {n} for operand {i} which does not broadcast"
+                    f" with previously seen size {seen}"
                 )
             sizes[k] = n if seen == 1 else seen
     return sizes
@@ -189,8 +190,8 @@ def _paired(a: Any, left: list, b: Any, right: list, wanted: set, sizes: dict) -
 def einsum(equation: Any, *operands: Any) -> Any:
     """Sum of products by Einstein's notation.
 
-    Each operand's dimensions are named by letters, `...` stands for any number of them; what the output
-    does not name is summed. Operands may also be followed by lists of numbers from 0 to 51.
+    Each operand's dimensions are named by letters, `...` stands for any number of them; what the
+    output does not name is summed. Operands may also be followed by lists of numbers, 0 to 51.
 
     Example:
         >>> torch.einsum("bij,bjk->bik", x, y)    # a batch of matrix products
@@ -218,7 +219,11 @@ def einsum(equation: Any, *operands: Any) -> Any:
     x, labels = _summed(x, labels, set(out))
     for k in [k for k in out if k not in labels]:  # every operand had size 1 there
         x, labels = x.unsqueeze(-1), [*labels, k]
-    return x.permute([labels.index(k) for k in out]) if len(given) == 1 and out else _arranged(x, labels, out)
+    return (
+        x.permute([labels.index(k) for k in out])
+        if len(given) == 1 and out
+        else _arranged(x, labels, out)
+    )
 
 
 @einsum.samples
@@ -239,7 +244,10 @@ def _(draw: Any) -> Iterator:
         ("ij,jk->ik", draw(3, 4), draw(3, 4)),
         {},
         RuntimeError,
-        "einsum(): subscript j has size 3 for operand 1 which does not broadcast with previously seen size 4",
+        (
+            "einsum(): subscript j has size 3 for operand 1 which does not broadcast with"
+            " previously seen size 4"
+        ),
     )
     yield (
         ("ij->ijk", draw(3, 4)),
@@ -257,7 +265,10 @@ def _(draw: Any) -> Iterator:
         ("i", draw(3, 4)),
         {},
         RuntimeError,
-        "einsum(): the number of subscripts in the equation (1) does not match the number of dimensions (2) for operand 0 and no ellipsis was given",
+        (
+            "einsum(): the number of subscripts in the equation (1) does not match the number of"
+            " dimensions (2) for operand 0 and no ellipsis was given"
+        ),
     )
     yield (
         ("ij->jj", draw(3, 4)),
@@ -269,7 +280,10 @@ def _(draw: Any) -> Iterator:
         ("i1->i", draw(3, 4)),
         {},
         RuntimeError,
-        "einsum(): invalid subscript given at index 1 in the equation string, subscripts must be in [a-zA-Z]",
+        (
+            "einsum(): invalid subscript given at index 1 in the equation string, subscripts must"
+            " be in [a-zA-Z]"
+        ),
     )
 
 
@@ -283,7 +297,12 @@ def _axes(dims: Any, ndim: int, first: bool) -> list[int]:
 
 @composite
 def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
-    """Products summed over pairs of dimensions: the last `dims` of `a` with the first of `b`, or two lists."""
+    """Products summed over pairs of dimensions.
+
+    Args:
+        a, b: any shapes.
+        dims: how many of a's last dimensions meet as many first ones of b, or two lists of dims.
+    """
     if hasattr(dims, "tolist"):
         dims = dims.tolist()
     if isinstance(dims, int) and (dims < 0 or dims > min(a.ndim, b.ndim)):
@@ -298,8 +317,8 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
         if a.shape[i] != b.shape[j]:
             first = i - a.ndim if isinstance(dims, int) else i
             raise RuntimeError(
-                f"contracted dimensions need to match, but first has size {a.shape[i]} in dim {first} and "
-                f"second has size {b.shape[j]} in dim {j}"
+                f"contracted dimensions need to match, but first has size {a.shape[i]} in dim"
+                f" {first} and second has size {b.shape[j]} in dim {j}"
             )
     rows = [i for i in range(a.ndim) if i not in left]
     cols = [j for j in range(b.ndim) if j not in right]
@@ -323,13 +342,16 @@ def _(draw: Any) -> Iterator:
         (draw(3, 4), draw(4, 5), 2),
         {},
         RuntimeError,
-        "contracted dimensions need to match, but first has size 3 in dim -2 and second has size 4 in dim 0",
+        (
+            "contracted dimensions need to match, but first has size 3 in dim -2 and second has"
+            " size 4 in dim 0"
+        ),
     )
 
 
 @op("pointwise", node="UnsafeViewBackward0", broadcasts=False)
 def kron(m: Any, input: Any, other: Any) -> Any:
-    """Kronecker product: every element of `input` times the whole of `other`, laid out in blocks."""
+    """Kronecker product: each element of `input` times the whole of `other`, laid out in blocks."""
     n = max(len(input.shape), len(other.shape))
     a = (1,) * (n - len(input.shape)) + tuple(input.shape)
     b = (1,) * (n - len(other.shape)) + tuple(other.shape)
@@ -385,7 +407,7 @@ def _chain_order(sizes: list[int]) -> list[list[int]]:
 
 @composite
 def linalg_multi_dot(tensors: Any) -> Any:
-    """Product of a chain of matrices, in the order that multiplies least; the ends may be vectors."""
+    """Product of a chain of matrices, in the order that multiplies least; vectors may end it."""
     given = list(tensors)
     if len(given) < 2:
         raise RuntimeError(f"multi_dot(): expected at least 2 tensors but got {len(given)}")

@@ -7,14 +7,16 @@ from .._core import dtypes
 from .._core.errors import dim_of
 from .._core.op import composite, op
 from .dims import part
+from .extrema import refuse_complex
 
 
 @op(None, differentiable=False)
 def bincount(m: Any, input: Any, weights: Any = None, *, minlength: int = 0) -> Any:
-    """How often each of 0, 1, 2 ... occurs in a 1-D integer tensor, or the sum of their `weights`."""
+    """How often each of 0, 1, 2 ... occurs in a vector of integers, or the sum of `weights`."""
     if not m.isdtype(input.dtype, "integral"):
         raise NotImplementedError(
-            f"\"bincount_cpu\" not implemented for '{dtypes.of(input.dtype).type_name}'; count integers"
+            f"\"bincount_cpu\" not implemented for '{dtypes.of(input.dtype).type_name}'; count"
+            " integers"
         )
     refused = "bincount only supports 1-d non-negative integral inputs."
     if len(input.shape) != 1:
@@ -23,8 +25,10 @@ def bincount(m: Any, input: Any, weights: Any = None, *, minlength: int = 0) -> 
         raise RuntimeError(f"minlength should be >= 0, not {minlength}")
     m.check(input >= 0, f"{refused} The input has a negative element")
     if weights is not None and tuple(weights.shape) != tuple(input.shape):
-        raise RuntimeError("weights should be 1-d and have the same length as input; their shapes are "
-                           f"{tuple(weights.shape)} and {tuple(input.shape)}")  # fmt: skip
+        raise RuntimeError(
+            "weights should be 1-d and have the same length as input; their shapes are "
+            f"{tuple(weights.shape)} and {tuple(input.shape)}"
+        )
     size = max(int(m.max(input)) + 1 if input.shape[0] else 0, minlength)
     if weights is None:
         return m.put(m.full((size,), 0, m.int64), input, 1, 0, "add")
@@ -63,7 +67,8 @@ def _(draw: Any) -> Iterator:
 def _counted_floats(m: Any, input: Any, kernel: str) -> None:
     if not m.isdtype(input.dtype, "real floating"):
         raise NotImplementedError(
-            f"\"{kernel}\" not implemented for '{dtypes.of(input.dtype).type_name}'; convert with input.float()"
+            f"\"{kernel}\" not implemented for '{dtypes.of(input.dtype).type_name}'; convert with"
+            " input.float()"
         )
 
 
@@ -160,18 +165,16 @@ def _(draw: Any) -> Iterator:
 
 @op("reduce", differentiable=False, outputs=("values", "inverse", "counts"))
 def distinct(m: Any, input: Any, *, dim: int | None = None) -> Any:
-    """Sorted distinct elements (or slices along `dim`), where each went, and how many there were."""
-    if m.isdtype(input.dtype, "complex floating"):
-        raise NotImplementedError(f"\"unique\" not implemented for '{dtypes.of(input.dtype).type_name}'; "
-                                  "complex numbers have no order")  # fmt: skip
+    """Sorted distinct elements (or slices along `dim`), where each went, and how often it came."""
+    refuse_complex(m, input, "unique")
     if dim is not None:
         if not input.shape:
             raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
         dim = dim_of(dim, len(input.shape))
         if 0 in (*input.shape[:dim], *input.shape[dim + 1 :]):
             raise RuntimeError(
-                "There are 0 sized dimensions, and they aren't selected, so unique cannot be applied; "
-                f"the input has shape {tuple(input.shape)} and dim is {dim}"
+                "There are 0 sized dimensions, and they aren't selected, so unique cannot be"
+                f" applied; the input has shape {tuple(input.shape)} and dim is {dim}"
             )
     values, _, inverse, counts = m.unique(input, dim)
     return values, inverse, counts
@@ -179,7 +182,7 @@ def distinct(m: Any, input: Any, *, dim: int | None = None) -> Any:
 
 @op("reduce", differentiable=False, outputs=("values", "inverse", "counts"))
 def runs(m: Any, input: Any, *, dim: int | None = None) -> Any:
-    """The elements (or slices along `dim`) that differ from the one before, where each went, run lengths."""
+    """Elements (or slices along `dim`) that differ from the one before, places, run lengths."""
     shape = tuple(input.shape)
     axis = 0 if dim is None else dim_of(dim, len(shape))
     x = m.reshape(input, (-1,)) if dim is None else input
@@ -214,8 +217,8 @@ def unique(
     """Distinct elements in order, or distinct slices along `dim`.
 
     Returns:
-        The elements; with `return_inverse` and `return_counts` a tuple of them, the place of each input
-        element among them, and how often each occurs.
+        The elements; with `return_inverse` and `return_counts` a tuple of them, the place of each
+        input element among them, and how often each occurs.
     """
     return _picked(distinct(input, dim), return_inverse, return_counts)
 

@@ -28,6 +28,15 @@ def axes_of(dim: Any, ndim: int) -> Any:
     return axes if axes and ndim else None
 
 
+def spelt(name: str, dim: Any, keepdim: bool, names: dict) -> tuple[Any, bool]:
+    """`dim` and `keepdim` where they were given under NumPy's names, which PyTorch takes too."""
+    given = dict(names)
+    dim, keepdim = given.pop("axis", dim), given.pop("keepdims", keepdim)
+    if given:
+        raise TypeError(f"{name}() got an unexpected keyword argument '{next(iter(given))}'")
+    return dim, keepdim
+
+
 def kept_shape(shape: tuple, dim: Any) -> tuple:
     """`shape` with size 1 where `dim` was reduced."""
     axes = axes_of(dim, len(shape))

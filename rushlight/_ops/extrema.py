@@ -5,9 +5,10 @@ from typing import Any
 
 from .._core import dtypes
 from .._core.errors import dim_of
-from .._core.kinds import DIFFERENTIABLE, speak
+from .._core.kinds import speak
 from .._core.op import composite, op
-from .dims import Dims, axes_of, drop, keep
+from .bounds import maximum, minimum
+from .dims import Dims, axes_of, drop, keep, spelt
 
 
 def refuse_complex(m: Any, x: Any, kernel: str) -> None:
@@ -25,8 +26,8 @@ def needs_elements(name: str, shape: tuple, dim: Any) -> None:
     if axes is None:
         if 0 in shape:
             raise RuntimeError(
-                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
-                f"Specify the reduction dim with the 'dim' argument; the input has shape {tuple(shape)}"
+                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify"
+                f" the reduction dim with the 'dim' argument; the input has shape {tuple(shape)}"
             )
         return
     for axis in (axes,) if axes.__class__ is int else axes:
@@ -89,7 +90,10 @@ def _(draw: Any) -> Iterator:
         (draw(0, 3),),
         {},
         RuntimeError,
-        "amax(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument",
+        (
+            "amax(): Expected reduction dim to be specified for input.numel() == 0. Specify the"
+            " reduction dim with the 'dim' argument"
+        ),
     )
     yield (
         (draw(0, 3),),
@@ -145,8 +149,8 @@ def _index(m: Any, input: Any, dim: Any, keepdim: bool, most: bool) -> Any:
             )
     if dim is None and 0 in input.shape:
         raise IndexError(
-            f"{name}(): Expected reduction dim to be specified for input.numel() == 0.; the input has "
-            f"shape {tuple(input.shape)}"
+            f"{name}(): Expected reduction dim to be specified for input.numel() == 0.; the input"
+            f" has shape {tuple(input.shape)}"
         )
     needs_elements(name, input.shape, dim)
     word = m.argmax if most else m.argmin
@@ -287,36 +291,56 @@ def _(draw: Any) -> Iterator:
     )
 
 
-def _chosen(
-    of_all: Any, along: Any, pairwise: str, input: Any, dim: Any, keepdim: bool, other: Any
-) -> Any:
-    """Which of the three forms of max or min was meant."""
-    if other is None and dim is None:
-        return of_all(input)
-    if dim.__class__ is int:
-        return along(input, dim, keepdim)
-    if other is None:
-        other = dim
+def _partner(name: str, dim: Any, other: Any) -> Any:
+    """The second tensor of the pairwise form, which may stand where `dim` does."""
+    other = dim if other is None else other
     if not hasattr(other, "array"):
-        name = pairwise[:3]
         raise TypeError(
             f"{name}() received an invalid combination of arguments - got (Tensor, "
-            f"{type(other).__name__}), but expected (input), (input, int dim, bool keepdim) or (input, "
-            f"Tensor other); for several dims use a{name}"
+            f"{type(other).__name__}), but expected (input), (input, int dim, bool keepdim) or "
+            f"(input, Tensor other); for several dims use a{name}"
         )
-    return getattr(DIFFERENTIABLE, pairwise)(input, other)
+    return other
 
 
 @composite
-def max(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
-    """Largest element; or (values, indices) along `dim`; or the larger of two tensors, element by element."""
-    return _chosen(max_of_all, max_along, "maximum", input, dim, keepdim, other)
+def max(
+    input: Any,
+    dim: Any = None,
+    keepdim: bool = False,
+    *,
+    other: Any = None,
+    out: Any = None,
+    **names: Any,
+) -> Any:
+    """Largest element; or (values, indices) along `dim`; or the larger of two tensors."""
+    if names:
+        dim, keepdim = spelt("max", dim, keepdim, names)
+    if dim.__class__ is int:
+        return max_along(input, dim, keepdim, out=out)
+    if dim is None and other is None:
+        return max_of_all(input, out=out)
+    return maximum(input, _partner("max", dim, other), out=out)
 
 
 @composite
-def min(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
-    """Smallest element; or (values, indices) along `dim`; or the smaller of two tensors, element by element."""
-    return _chosen(min_of_all, min_along, "minimum", input, dim, keepdim, other)
+def min(
+    input: Any,
+    dim: Any = None,
+    keepdim: bool = False,
+    *,
+    other: Any = None,
+    out: Any = None,
+    **names: Any,
+) -> Any:
+    """Smallest element; or (values, indices) along `dim`; or the smaller of two tensors."""
+    if names:
+        dim, keepdim = spelt("min", dim, keepdim, names)
+    if dim.__class__ is int:
+        return min_along(input, dim, keepdim, out=out)
+    if dim is None and other is None:
+        return min_of_all(input, out=out)
+    return minimum(input, _partner("min", dim, other), out=out)
 
 
 @max.samples
@@ -334,7 +358,10 @@ def _(draw: Any) -> Iterator:
         (draw(0, 3),),
         {},
         RuntimeError,
-        "max(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument",
+        (
+            "max(): Expected reduction dim to be specified for input.numel() == 0. Specify the"
+            " reduction dim with the 'dim' argument"
+        ),
     )
     yield (
         (draw(2, 3),),

@@ -20,14 +20,14 @@ from .triangles import (
 
 @op("reduce", outputs=("L", "info"), returns="linalg_cholesky_ex", differentiable=("L",))
 def linalg_cholesky_ex(m: Any, A: Any, *, upper: bool = False, check_errors: Any = False) -> Any:
-    """Lower triangular L with A = L L^H (or the upper L^H), and per matrix 0 or the bad minor's order."""
+    """Lower triangular L with A = L L^H (or the upper L^H), and 0 or a bad minor's order."""
     name = check_errors if isinstance(check_errors, str) else "linalg.cholesky_ex"
     check_matrices(m, A, name)
     factor, info = m.cholesky(adjoint_of(m, A) if upper else A)
     if check_errors:
         sentence = (
-            "The factorization could not be completed because the input is not positive-definite (the "
-            "leading minor of order {k} is not positive-definite)."
+            "The factorization could not be completed because the input is not positive-definite"
+            " (the leading minor of order {k} is not positive-definite)."
         )
         refuse_failed(m, info, name, sentence)
     return (adjoint_of(m, factor) if upper else factor), info
@@ -120,8 +120,8 @@ def linalg_qr(m: Any, A: Any, *, mode: str = "reduced") -> Any:
     """
     if mode not in ("reduced", "complete", "r"):
         raise RuntimeError(
-            f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or "
-            "'complete'"
+            f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r',"
+            " or 'complete'"
         )
     check_matrices(m, A, "linalg.qr", square=False)
     Q, R = m.qr(A, "complete" if mode == "complete" else "reduced")
@@ -134,13 +134,13 @@ def _(m: Any, g: tuple, out: tuple, mode: str) -> Any:
     gq, gr = g
     if mode == "r":
         raise RuntimeError(
-            "The derivative of linalg.qr depends on Q, which is not computed when mode='r'. Please use "
-            "linalg.qr(A, mode='reduced') if you are going to require the derivative."
+            "The derivative of linalg.qr depends on Q, which is not computed when mode='r'. Please"
+            " use linalg.qr(A, mode='reduced') if you are going to require the derivative."
         )
     if mode == "complete" and Q.shape[-1] > R.shape[-1]:
         raise RuntimeError(
-            "The QR decomposition is not differentiable when mode='complete' and nrows > ncols; use "
-            "mode='reduced'"
+            "The QR decomposition is not differentiable when mode='complete' and nrows > ncols; use"
+            " mode='reduced'"
         )
     n = Q.shape[-1]
     if R.shape[-1] == n:

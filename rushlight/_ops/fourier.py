@@ -53,7 +53,7 @@ def _(m: Any, g: Any, dim: Axes, scale: float, forward: bool) -> Any:
 
 @op("reduce", node="FftR2CBackward0")
 def fft_r2c(m: Any, input: Any, *, dim: Axes, scale: float, onesided: bool) -> Any:
-    """The forward transform of real numbers; `onesided` leaves out what mirrors in the last axis."""
+    """The forward transform of real numbers; `onesided` leaves out what the last axis mirrors."""
     last = dim[-1]
     n = input.shape[last]
     made = m.rfft(input, n, last) if onesided else m.fft(input, n, last)
@@ -84,7 +84,7 @@ def _mirrored(m: Any, x: Any, axis: int, n: int, factor: float) -> Any:
 
 @op("reduce", node="FftC2RBackward0")
 def fft_c2r(m: Any, input: Any, *, dim: Axes, scale: float, size: int) -> Any:
-    """The real numbers, `size` in the last axis, whose half spectrum is given (inverse, times scale)."""
+    """The real numbers, `size` in the last axis, whose half spectrum is given, times scale."""
     last = dim[-1]
     made = m.irfft(_turned(m, input, dim[:-1], False), size, last)
     return _scaled(made, scale * size)

@@ -9,7 +9,8 @@ from .._core.general import lower
 from .._core.kinds import known, speak
 from .._core.op import composite, op
 from .._core.tape import TensorBase, make, ndarray
-from .views import aliased, picked, sliced, summed_to, widened
+from .slicing import aliased, picked, sliced, widened
+from .views import summed_to
 
 # ---- keys ---------------------------------------------------------------------------------------
 
@@ -370,6 +371,11 @@ def _(m, g, condition):
     return m.where(condition, m.full((), 0, g.dtype), g)
 
 
+@choose.samples
+def _(draw):
+    yield (draw.bools(3, 4), draw(3, 4), draw(4)), {}
+
+
 @composite
 def where(condition, input=None, other=None, *, out=None):
     """`input` where `condition` holds, else `other`; with the condition alone, where it holds."""
@@ -418,6 +424,11 @@ def _(m, g, mask):
 @filled_where.vjp("value")
 def _(m, g, mask):
     return m.where(mask, g, m.full((), 0, g.dtype))
+
+
+@filled_where.samples
+def _(draw):
+    yield (draw(3, 4), draw.bools(4), draw()), {}
 
 
 @masked_fill.samples

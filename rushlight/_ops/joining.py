@@ -7,7 +7,7 @@ from .._core.errors import dim_of
 from .._core.kinds import known, speak
 from .._core.op import composite, op
 from .._core.views import helpers, note_view
-from .views import picked, sliced
+from .slicing import picked, sliced
 
 
 def _key(ndim: int, dim: int, start: int, stop: int) -> tuple:

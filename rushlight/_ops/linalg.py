@@ -38,8 +38,8 @@ def linalg_inv_ex(m: Any, A: Any, *, check_errors: Any = False) -> Any:
     inverse, info = m.inv(A)
     if check_errors:
         sentence = (
-            "The diagonal element {k} is zero, the inversion could not be completed because the input "
-            "matrix is singular."
+            "The diagonal element {k} is zero, the inversion could not be completed because the"
+            " input matrix is singular."
         )
         refuse_failed(m, info, name, sentence)
     return inverse, info
@@ -81,15 +81,15 @@ def _(draw: Any) -> Iterator:
         (draw(3, 4),),
         {},
         RuntimeError,
-        ("linalg.inv: A must be batches of square matrices, but they are 3 by 4 matrices"),
+        "linalg.inv: A must be batches of square matrices, but they are 3 by 4 matrices",
     )
     yield (
         (draw(2, 2) * 0,),
         {},
         RuntimeError,
         (
-            "linalg.inv: The diagonal element 1 is zero, the inversion could not be completed because "
-            "the input matrix is singular."
+            "linalg.inv: The diagonal element 1 is zero, the inversion could not be completed"
+            " because the input matrix is singular."
         ),
     )
 
@@ -199,13 +199,13 @@ def _(draw: Any) -> Iterator:
         (draw(2, 2) * 0, draw(2)),
         {},
         RuntimeError,
-        ("torch.linalg.solve: The solver failed because the input matrix is singular."),
+        "torch.linalg.solve: The solver failed because the input matrix is singular.",
     )
     yield (
         (draw(3, 3), draw(4)),
         {},
         RuntimeError,
-        ("linalg.solve: Incompatible shapes of A and B for the equation AX = B (3x3 and 4x1)"),
+        "linalg.solve: Incompatible shapes of A and B for the equation AX = B (3x3 and 4x1)",
     )
 
 
@@ -258,7 +258,8 @@ def _(draw: Any) -> Iterator:
         {"upper": True},
         RuntimeError,
         (
-            "linalg.solve_triangular: Incompatible shapes of A and B for the equation AX = B (3x3 and 4x5)"
+            "linalg.solve_triangular: Incompatible shapes of A and B for the equation AX = B (3x3"
+            " and 4x5)"
         ),
     )
 
@@ -286,7 +287,7 @@ def cofactors(m: Any, A: Any) -> Any:
 
 @cofactors.vjp("A")
 def _(m: Any, g: Any, A: Any, out: Any) -> Any:
-    # C = det(A) W with W = A^-T, so dC = <W, dA> C - C dA^T W; the adjoint_of of that map, conjugated
+    # C = det(A) W with W = A^-T, so dC = <W, dA> C - C dA^T W; here is that map's adjoint
     w = _flipped(m, m.inv(A)[0])
     g = m.conj(g)
     whole = m.sum(g * out, axis=(-2, -1), keepdims=True)
@@ -305,7 +306,7 @@ def _(draw: Any) -> Iterator:
         (draw(3, 4),),
         {},
         RuntimeError,
-        ("linalg.det: A must be batches of square matrices, but they are 3 by 4 matrices"),
+        "linalg.det: A must be batches of square matrices, but they are 3 by 4 matrices",
     )
 
 

@@ -20,8 +20,8 @@ Order = float | int | str | None
 def _needs_identity(input: Any, ord: float, dim: Any) -> None:
     if (ord == inf or ord < 0) and 0 in input.shape and not reduced_count(input.shape, dim):
         raise RuntimeError(
-            f"linalg.vector_norm cannot compute the {ord:g} norm on an empty tensor because the operation "
-            f"does not have an identity; the input has shape {tuple(input.shape)}"
+            f"linalg.vector_norm cannot compute the {ord:g} norm on an empty tensor because the"
+            f" operation does not have an identity; the input has shape {tuple(input.shape)}"
         )
 
 
@@ -29,7 +29,7 @@ def _needs_identity(input: Any, ord: float, dim: Any) -> None:
 def linalg_vector_norm(
     m: Any, x: Any, *, ord: float = 2, dim: Dims = None, keepdim: bool = False, dtype: Any = None
 ) -> Any:
-    """(sum of |x|^ord)^(1/ord) over all elements, or along `dim`; the largest for inf, how many for 0."""
+    """(sum of |x|^ord)^(1/ord) over all or along `dim`; the largest for inf, how many for 0."""
     floats = m.isdtype(x.dtype, "real floating") or m.isdtype(x.dtype, "complex floating")
     if not floats:
         raise RuntimeError(
@@ -89,13 +89,13 @@ def _(draw: Any) -> Iterator:
         (draw.ints(3, low=0, high=4),),
         {},
         RuntimeError,
-        ("linalg.vector_norm: Expected a floating point or complex tensor as input. Got Long"),
+        "linalg.vector_norm: Expected a floating point or complex tensor as input. Got Long",
     )
     yield (
         (draw(0),),
         {"ord": inf},
         RuntimeError,
-        ("linalg.vector_norm cannot compute the inf norm on an empty tensor"),
+        "linalg.vector_norm cannot compute the inf norm on an empty tensor",
     )
 
 
@@ -112,7 +112,7 @@ def _two_axes(A: Any, dim: Any) -> tuple[int, int]:
 def linalg_matrix_norm(
     A: Any, ord: Order = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None
 ) -> Any:
-    """Norms of matrices: "fro", "nuc", or the induced 1, inf and 2 norm (negative: the smallest)."""
+    """Norms of matrices: "fro", "nuc", or the induced 1, 2 and inf norm (negative: smallest)."""
     check_matrices(DIFFERENTIABLE, A, "linalg.matrix_norm", square=False)
     row, col = _two_axes(A, dim)
     if dtype is not None:
@@ -147,7 +147,7 @@ def _(draw: Any) -> Iterator:
         (draw(3),),
         {},
         RuntimeError,
-        ("linalg.matrix_norm: The input tensor A must have at least 2 dimensions."),
+        "linalg.matrix_norm: The input tensor A must have at least 2 dimensions.",
     )
     yield (draw(3, 4), 3), {}, RuntimeError, "linalg.matrix_norm: Order 3 not supported."
 
@@ -185,7 +185,7 @@ def _(draw: Any) -> Iterator:
         (draw(2, 3, 4), 2),
         {},
         RuntimeError,
-        ("linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got 3D."),
+        "linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got 3D.",
     )
 
 
@@ -214,7 +214,7 @@ def _(draw: Any) -> Iterator:
 
 @composite
 def linalg_cond(A: Any, p: Order = None) -> Any:
-    """Condition numbers: the largest singular value over the smallest, or norm(A, p) norm(A^-1, p)."""
+    """Condition numbers: largest over smallest singular value, or norm(A, p) norm(A^-1, p)."""
     if p is None or p in (2, -2):
         check_matrices(DIFFERENTIABLE, A, "linalg.cond", square=False)
         S = linalg_svdvals(A)
@@ -339,7 +339,7 @@ def _(draw: Any) -> Iterator:
         (draw(3, 4), draw(2, 5)),
         {},
         RuntimeError,
-        ("X1 and X2 must have the same number of columns. X1: 4 X2: 5"),
+        "X1 and X2 must have the same number of columns. X1: 4 X2: 5",
     )
     yield (
         (draw(4), draw(2, 4)),
@@ -374,5 +374,5 @@ def _(draw: Any) -> Iterator:
         (draw(3, 4),),
         {"p": 2, "dim": 5, "maxnorm": 1.0},
         IndexError,
-        ("Dimension out of range (expected to be in range of [-2, 1], but got 5)"),
+        "Dimension out of range (expected to be in range of [-2, 1], but got 5)",
     )

@@ -39,8 +39,8 @@ def constant_pad_nd(m: Any, input: Any, *, pad: Widths, value: float = 0) -> Any
         )
     if any(n + a + b < 0 for n, (a, b) in zip(input.shape, widths)):
         raise RuntimeError(
-            f"The input size {list(input.shape)}, plus negative padding {list(pad)}, resulted in a "
-            "negative output size, which is invalid."
+            f"narrow(): length must be non-negative. The input size {list(input.shape)}, plus negative "
+            f"padding {list(pad)}, is less than nothing"
         )
     return _resized(m, input, widths, value)
 
@@ -104,24 +104,24 @@ def _each_axis(m: Any, x: Any, pad: Widths, extend: Any) -> Any:
     return x
 
 
-def _check_widths(name: str, x: Any, pad: Widths, whole: int) -> None:
+def _check_widths(x: Any, pad: Widths, whole: int) -> None:
     """Widths that take from the axis itself must be shorter than it (or, whole = 0, no longer)."""
     for axis, (before, after) in enumerate(per_axis(pad, len(x.shape))):
         n = x.shape[axis]
         if max(before, after) > n - whole:
-            what = "Padding size should be less than the corresponding input dimension" if whole else (
-                "Padding value causes wrapping around more than once"
-            )
+            place = f"padding ({before}, {after}) at dimension {axis} of input {list(x.shape)}"
+            if not whole:
+                raise RuntimeError(f"Padding value causes wrapping around more than once. It is {place}")
             raise RuntimeError(
-                f"{what}, but got: padding ({before}, {after}) at dimension {axis} of input "
-                f"{list(x.shape)}"
+                f"Argument #{4 + 2 * (len(x.shape) - 1 - axis)}: Padding size should be less than the "
+                f"corresponding input dimension, but got: {place}"
             )
 
 
 @ranked("move", "ReflectionPad1DBackward0", "ReflectionPad2DBackward0", "ReflectionPad3DBackward0")
 def reflection_pad(m: Any, input: Any, *, pad: Widths) -> Any:
     """The input mirrored at its ends, the end elements not repeated."""
-    _check_widths("reflection_pad", input, pad, 1)
+    _check_widths(input, pad, 1)
     return _each_axis(m, input, pad, _mirrored)
 
 
@@ -134,7 +134,7 @@ def replication_pad(m: Any, input: Any, *, pad: Widths) -> Any:
 @op("move", node="CopySlices")
 def circular_pad(m: Any, input: Any, *, pad: Widths) -> Any:
     """The input as if its ends were joined."""
-    _check_widths("circular_pad", input, pad, 0)
+    _check_widths(input, pad, 0)
     return _each_axis(m, input, pad, _wrapped)
 
 

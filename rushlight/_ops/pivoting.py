@@ -57,9 +57,9 @@ def linalg_lu_factor_ex(m: Any, A: Any, *, pivot: bool = True, check_errors: Any
 def _zero_in_u(m: Any, info: Any, name: str) -> str:
     k = int(m.max(info))
     return (
-        f"{name}: U[{k},{k}] is zero and using it on lu_solve would result in a division by zero. If "
-        "you still want to perform the factorization, consider calling linalg.lu(A, pivot) or "
-        "linalg.lu_factor_ex(A, pivot)"
+        f"{name}: U[{k},{k}] is zero and using it on lu_solve would result in a division by zero."
+        " If you still want to perform the factorization, consider calling linalg.lu(A, pivot) or"
+        " linalg.lu_factor_ex(A, pivot)"
     )
 
 
@@ -70,7 +70,7 @@ def _unordered(m: Any, x: Any, order: Any) -> Any:
 
 
 def _gradient(m: Any, g: Any, packed: Any, order: Any) -> Any:
-    """The gradient of A from that of the packed L and U: P L^-H [..] U^-H, the square part first."""
+    """The gradient of A from that of the packed L and U, P L^-H [..] U^-H; square part first."""
     rows, cols = packed.shape[-2:]
     n = min(rows, cols)
     top = (..., slice(0, n), slice(0, n))
@@ -159,7 +159,13 @@ def _triangles(m: Any, packed: Any) -> tuple[Any, Any]:
     return left + eye_like(m, left), upper(m, m.index(packed, (..., slice(0, n), slice(None))))
 
 
-@op("reduce", outputs=("P", "L", "U"), returns="linalg_lu", keeps=("order",), differentiable=("L", "U"))
+@op(
+    "reduce",
+    outputs=("P", "L", "U"),
+    returns="linalg_lu",
+    keeps=("order",),
+    differentiable=("L", "U"),
+)
 def linalg_lu(m: Any, A: Any, *, pivot: bool = True) -> Any:
     """P, L, U with A = P L U, P a permutation."""
     check_matrices(m, A, "linalg.lu", square=False)

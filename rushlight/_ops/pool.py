@@ -245,7 +245,7 @@ def unpool_max(m: Any, input: Any, indices: Any, *, shape: Sizes) -> Any:
     m.check(
         (indices >= 0) & (indices < room),
         lambda: f"Found an invalid max index: {int(indices.max())} (output volumes are of size "
-        f"{'x'.join(map(str, shape))}; indices come from a max_pool with return_indices=True)",
+        f"{'x'.join(map(str, shape))}); indices come from a max_pool with return_indices=True",
     )
     return unpooled(m, input, indices, (*lead, *shape), len(shape), "set")
 

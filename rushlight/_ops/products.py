@@ -1,11 +1,10 @@
-"""Outer and inner products, and products added to a third tensor: addmv, addr, baddbmm, addbmm."""
+"""Outer and inner products, and products added to a third tensor: addmm, addmv, addr, baddbmm …"""
 
 from collections.abc import Iterator
 from typing import Any
 
 from .._core import dtypes
 from .._core.op import composite, op
-from .joining import cat
 
 
 def adjoint_of(m: Any, x: Any) -> Any:
@@ -28,8 +27,8 @@ def _row(m: Any, v: Any) -> Any:
 def _vectors(a: Any, b: Any, name: str) -> None:
     if len(a.shape) != 1 or len(b.shape) != 1:
         raise RuntimeError(
-            f"1D tensors expected, but got {len(a.shape)}D and {len(b.shape)}D tensors; {name} takes "
-            "vectors, use matmul for matrices"
+            f"1D tensors expected, but got {len(a.shape)}D and {len(b.shape)}D tensors; {name}"
+            " takes vectors, use matmul for matrices"
         )
     if a.dtype != b.dtype:
         found, other = (dtypes.of(x.dtype).type_name for x in (a, b))
@@ -38,8 +37,9 @@ def _vectors(a: Any, b: Any, name: str) -> None:
         )
     if a.shape != b.shape:
         raise RuntimeError(
-            f"inconsistent tensor size, expected tensor [{a.shape[0]}] and src [{b.shape[0]}] to have the "
-            f"same number of elements, but got {a.shape[0]} and {b.shape[0]} elements respectively"
+            f"inconsistent tensor size, expected tensor [{a.shape[0]}] and src [{b.shape[0]}] to"
+            f" have the same number of elements, but got {a.shape[0]} and {b.shape[0]} elements"
+            " respectively"
         )
 
 
@@ -78,7 +78,10 @@ def _(draw: Any) -> Iterator:
         (draw(3), draw(4)),
         {},
         RuntimeError,
-        "inconsistent tensor size, expected tensor [3] and src [4] to have the same number of elements",
+        (
+            "inconsistent tensor size, expected tensor [3] and src [4] to have the same number of"
+            " elements"
+        ),
     )
 
 
@@ -137,7 +140,10 @@ def _(draw: Any) -> Iterator:
         (draw(3, 4), draw(4, 5)),
         {},
         RuntimeError,
-        "inner() the last dimension must match on both input tensors but got shapes [3, 4] and [4, 5]",
+        (
+            "inner() the last dimension must match on both input tensors but got shapes [3, 4] and"
+            " [4, 5]"
+        ),
     )
 
 
@@ -151,8 +157,8 @@ def _check_mv(a: Any, v: Any) -> None:
         )
     if a.shape[1] != v.shape[0]:
         raise RuntimeError(
-            f"size mismatch, got input ({a.shape[0]}), mat ({a.shape[0]}x{a.shape[1]}), vec ({v.shape[0]}); "
-            "the matrix needs as many columns as the vector has elements"
+            f"size mismatch, got input ({a.shape[0]}), mat ({a.shape[0]}x{a.shape[1]}), vec"
+            f" ({v.shape[0]}); the matrix needs as many columns as the vector has elements"
         )
 
 
@@ -178,9 +184,9 @@ def _plus(m: Any, input: Any, product: Any, beta: Any, alpha: Any) -> Any:
         want = target[-i] if i <= len(target) else None
         if want is None or shape[-i] not in (1, want):
             raise RuntimeError(
-                f"The expanded size of the tensor ({want}) must match the existing size ({shape[-i]}) at "
-                f"non-singleton dimension {len(target) - i}.  Target sizes: {list(target)}.  Tensor sizes: "
-                f"{list(shape)}"
+                f"The expanded size of the tensor ({want}) must match the existing size"
+                f" ({shape[-i]}) at non-singleton dimension {len(target) - i}.  Target sizes:"
+                f" {list(target)}.  Tensor sizes: {list(shape)}"
             )
     product = product if alpha == 1 else product * alpha
     if beta == 0:
@@ -194,6 +200,55 @@ def _scaled(g: Any, factor: Any) -> Any:
 
 def _first(m: Any, g: Any, beta: Any) -> Any:
     return _scaled(g, beta)
+
+
+def _check_mm(a: Any, b: Any) -> None:
+    for x, name in ((a, "mat1"), (b, "mat2")):
+        if len(x.shape) != 2:
+            raise RuntimeError(f"{name} must be a matrix, got {len(x.shape)}-D tensor")
+    if a.shape[1] != b.shape[0]:
+        raise RuntimeError(
+            f"mat1 and mat2 shapes cannot be multiplied ({a.shape[0]}x{a.shape[1]} and "
+            f"{b.shape[0]}x{b.shape[1]})"
+        )
+
+
+@op(
+    "same",
+    broadcasts=True,
+    autocast="lower",
+    mixed="self and mat2 must have the same dtype, but got {a} and {b}",
+)
+def addmm(m: Any, input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
+    """beta * input + alpha * (mat1 @ mat2)."""
+    _check_mm(mat1, mat2)
+    return _plus(m, input, m.matmul(mat1, mat2), beta, alpha)
+
+
+addmm.vjp("input")(_first)
+
+
+@addmm.vjp("mat1")
+def _(m: Any, g: Any, mat2: Any, alpha: Any) -> Any:
+    return m.matmul(_scaled(g, alpha), adjoint_of(m, mat2))
+
+
+@addmm.vjp("mat2")
+def _(m: Any, g: Any, mat1: Any, alpha: Any) -> Any:
+    return m.matmul(adjoint_of(m, mat1), _scaled(g, alpha))
+
+
+@addmm.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 5), draw(3, 4), draw(4, 5)), {}
+    yield (draw(5), draw(3, 4), draw(4, 5)), {"beta": 0.5, "alpha": -2}
+
+
+@addmm.errors
+def _(draw: Any) -> Iterator:
+    shapes = "mat1 and mat2 shapes cannot be multiplied (3x4 and 3x5)"
+    yield (draw(5), draw(3, 4), draw(3, 5)), {}, RuntimeError, shapes
+    yield (draw(5), draw(4), draw(4, 5)), {}, RuntimeError, "mat1 must be a matrix, got 1-D tensor"
 
 
 @op("same", broadcasts=True, autocast="lower")
@@ -263,7 +318,10 @@ def _(draw: Any) -> Iterator:
         (draw(3, 4), draw(4), draw(3)),
         {},
         RuntimeError,
-        "The expanded size of the tensor (3) must match the existing size (4) at non-singleton dimension 1.  Target sizes: [4, 3].  Tensor sizes: [3, 4]",
+        (
+            "The expanded size of the tensor (3) must match the existing size (4) at non-singleton"
+            " dimension 1.  Target sizes: [4, 3].  Tensor sizes: [3, 4]"
+        ),
     )
 
 
@@ -320,147 +378,8 @@ def _(draw: Any) -> Iterator:
         (draw(3, 4), draw(2, 3, 4), draw(2, 4, 5)),
         {},
         RuntimeError,
-        "The expanded size of the tensor (5) must match the existing size (4) at non-singleton dimension 2.  Target sizes: [2, 3, 5].  Tensor sizes: [3, 4]",
-    )
-
-
-# -- whole matrices
-
-
-@op("reduce")
-def trace(m: Any, input: Any) -> Any:
-    """Sum of a matrix's diagonal; integers add up in int64."""
-    if len(input.shape) != 2:
-        raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {len(input.shape)}")
-    whole = not (
-        m.isdtype(input.dtype, "real floating") or m.isdtype(input.dtype, "complex floating")
-    )
-    return m.sum(m.diagonal(input, 0, 0, 1), dtype=m.int64 if whole else None)
-
-
-@trace.vjp("input")
-def _(m: Any, g: Any, input_shape: tuple) -> Any:
-    rows, cols = input_shape
-    here = m.reshape(m.arange(0, rows, 1, m.int64), (-1, 1)) == m.arange(0, cols, 1, m.int64)
-    return m.where(here, g, 0)
-
-
-@trace.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 3),), {}
-    yield (draw(2, 4),), {}
-    yield (draw.ints(3, 3, low=0, high=9),), {}
-
-
-@trace.errors
-def _(draw: Any) -> Iterator:
-    yield (draw(2),), {}, RuntimeError, "trace: expected a matrix, but got tensor with dim 1"
-
-
-def _block_keys(shapes: list) -> tuple[list, tuple]:
-    """Where each matrix lies in a block diagonal, and the size of the whole."""
-    keys, row, col = [], 0, 0
-    for rows, cols in shapes:
-        keys.append((slice(row, row + rows), slice(col, col + cols)))
-        row, col = row + rows, col + cols
-    return keys, (row, col)
-
-
-def _as_matrix(shape: tuple) -> tuple:
-    return (1,) * (2 - len(shape)) + tuple(shape)
-
-
-@op(None, name="block_diag")
-def blocks_of(m: Any, tensors: list) -> Any:
-    """A matrix with the given ones along its diagonal."""
-    for i, x in enumerate(tensors):
-        if len(x.shape) > 2:
-            raise RuntimeError(
-                f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {i} has "
-                f"{len(x.shape)} dimensions"
-            )
-    kind = dtypes.result_dtype(tensors)
-    keys, shape = _block_keys([_as_matrix(x.shape) for x in tensors])
-    made = m.full(shape, 0, kind)
-    for x, key in zip(tensors, keys, strict=True):
-        made = m.write(made, m.reshape(m.astype(x, kind), _as_matrix(x.shape)), key)
-    return made
-
-
-@blocks_of.vjp("tensors")
-def _(m: Any, g: Any, tensors_shape: list, tensors_dtype: list) -> list:
-    keys, _ = _block_keys([_as_matrix(s) for s in tensors_shape])
-    return [
-        m.astype(m.reshape(m.index(g, key), tuple(shape)), kind)
-        for key, shape, kind in zip(keys, tensors_shape, tensors_dtype, strict=True)
-    ]
-
-
-@composite
-def block_diag(*tensors: Any) -> Any:
-    """A matrix with the given ones along its diagonal."""
-    given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
-    return blocks_of(list(given))
-
-
-@block_diag.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(2, 3), draw(3, 1), draw(2)), {}
-    yield (draw(), draw(2, 2)), {}
-
-
-@block_diag.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(2, 3, 4),),
-        {},
-        RuntimeError,
         (
-            "torch.block_diag: Input tensors must have 2 or fewer dimensions. Input 0 has 3 dimensions"
+            "The expanded size of the tensor (5) must match the existing size (4) at non-singleton"
+            " dimension 2.  Target sizes: [2, 3, 5].  Tensor sizes: [3, 4]"
         ),
     )
-
-
-@composite
-def linalg_vecdot(x: Any, y: Any, *, dim: int = -1) -> Any:
-    """Dot products along `dim`, the first argument conjugated."""
-    return (x.conj() * y).sum(dim) if x.is_complex() else (x * y).sum(dim)
-
-
-@linalg_vecdot.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4), draw(3, 4)), {}
-    yield (draw(3, 4), draw(4)), {}
-    yield (draw(3, 4), draw(3, 1)), {"dim": 0}
-
-
-@composite
-def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
-    """Powers of a vector's elements as the columns of a matrix, the highest first."""
-    if x.ndim != 1:
-        raise RuntimeError(f"x must be a one-dimensional tensor, but got {x.ndim} dimensions")
-    count = x.shape[0] if N is None else N
-    made = linalg_vander(x, N=count)
-    return made if increasing else made.flip(-1)
-
-
-@composite
-def linalg_vander(x: Any, *, N: int | None = None) -> Any:
-    """Powers 0, 1, 2 ... of vectors' elements as the columns of matrices."""
-    count = x.shape[-1] if N is None else N
-    column = x.unsqueeze(-1)
-    ones = column * 0 + 1
-    powers = column.expand(*x.shape, max(count - 1, 0)).cumprod(-1)
-    return cat([ones, powers], -1) if count else ones[..., :0]
-
-
-@vander.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(4),), {}
-    yield (draw(4),), {"N": 3}
-
-
-@linalg_vander.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(2, 4),), {}
-    yield (draw(4),), {"N": 2}

@@ -9,7 +9,8 @@ from .._core.op import composite, op
 from .._core.tape import TensorBase, make
 from .indexing import masked_fill
 from .joining import cat
-from .views import diagonal, permute, set_diagonal, sliced, transpose, write
+from .slicing import sliced, write
+from .views import diagonal, permute, set_diagonal, transpose
 
 
 @op("move", node="FlipBackward0", name="flip")

@@ -7,8 +7,7 @@ from .._core import dtypes
 from .._core.errors import dim_of
 from .._core.kinds import speak
 from .._core.op import composite, op
-from .dims import Dims, axes_of, keep, part, reduced_count, spread
-
+from .dims import Dims, axes_of, keep, part, reduced_count, spelt, spread
 
 # the dtypes that stay what they are when added up, as arrays and as tensors name them
 FLOATS = frozenset(k for d in dtypes.ALL if d.category > 1 for k in (d, d.numpy))
@@ -46,11 +45,21 @@ def _(m: Any, g: Any, input_shape: tuple, dim: Any, keepdim: bool) -> Any:
 
 
 @composite
-def sum(input: Any, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+def sum(
+    input: Any,
+    dim: Dims = None,
+    keepdim: bool = False,
+    *,
+    dtype: Any = None,
+    out: Any = None,
+    **names: Any,
+) -> Any:
     """Sum over all elements, or along `dim`; integers add up in int64."""
+    if names:
+        dim, keepdim = spelt("sum", dim, keepdim, names)
     if dim is None and not keepdim:
-        return sum_of_all(input, dtype)
-    return sum_along(input, dim, keepdim, dtype)
+        return sum_of_all(input, dtype, out=out)
+    return sum_along(input, dim, keepdim, dtype, out=out)
 
 
 @sum.samples
@@ -85,9 +94,9 @@ def needs_floats(input: Any, name: str) -> None:
     """Refuse integers where PyTorch does not turn them into floats by itself."""
     if input.dtype not in FLOATS:
         raise RuntimeError(
-            f"{name}(): could not infer output dtype. Input dtype must be either a floating point or "
-            f"complex dtype. Got: {dtypes.of(input.dtype).type_name}; convert with input.float() or "
-            "pass dtype=torch.float32"
+            f"{name}(): could not infer output dtype. Input dtype must be either a floating point"
+            f" or complex dtype. Got: {dtypes.of(input.dtype).type_name}; convert with"
+            " input.float() or pass dtype=torch.float32"
         )
 
 
@@ -122,11 +131,21 @@ def _(m: Any, g: Any, input_shape: tuple, dim: Any, keepdim: bool) -> Any:
 
 
 @composite
-def mean(input: Any, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+def mean(
+    input: Any,
+    dim: Dims = None,
+    keepdim: bool = False,
+    *,
+    dtype: Any = None,
+    out: Any = None,
+    **names: Any,
+) -> Any:
     """Mean of all elements, or along `dim`."""
+    if names:
+        dim, keepdim = spelt("mean", dim, keepdim, names)
     if dim is None and not keepdim:
-        return mean_of_all(input, dtype)
-    return mean_along(input, dim, keepdim, dtype)
+        return mean_of_all(input, dtype, out=out)
+    return mean_along(input, dim, keepdim, dtype, out=out)
 
 
 @mean.samples
@@ -143,7 +162,10 @@ def _(draw: Any) -> Iterator:
         (draw.ints(3, low=0, high=5),),
         {},
         RuntimeError,
-        "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: Long",
+        (
+            "mean(): could not infer output dtype. Input dtype must be either a floating point or"
+            " complex dtype. Got: Long"
+        ),
     )
     yield (
         (draw(3),),
@@ -245,11 +267,21 @@ def _(m: Any, g: Any, input: Any, dim: int, keepdim: bool) -> Any:
 
 
 @composite
-def prod(input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+def prod(
+    input: Any,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
+    dtype: Any = None,
+    out: Any = None,
+    **names: Any,
+) -> Any:
     """Product of all elements, or along `dim`; integers multiply in int64."""
+    if names:
+        dim, keepdim = spelt("prod", dim, keepdim, names)
     if dim is None:
-        return prod_of_all(input, dtype)
-    return prod_along(input, dim, keepdim, dtype)
+        return prod_of_all(input, dtype, out=out)
+    return prod_along(input, dim, keepdim, dtype, out=out)
 
 
 @prod.samples
@@ -272,7 +304,7 @@ def _(draw: Any) -> Iterator:
 
 
 def finite_peak(m: Any, x: Any, axes: Any) -> Any:
-    """The greatest real part along `axes`, 0 where that is infinite: what to subtract before exp."""
+    """The greatest real part along `axes`, 0 where infinite: what to subtract before exp."""
     real = m.real(x) if m.isdtype(x.dtype, "complex floating") else x
     peak = m.max(real, axis=axes, keepdims=True)
     return m.where(m.isinf(peak), 0, peak)

@@ -19,8 +19,8 @@ from .._core.samplers import (
     stream_of,
     uniform_sampler,
 )
-from .._core.tape import TensorBase, ndarray
-from .._core.views import assign, edge, refuse_write, snapshot, written
+from .._core.tape import TensorBase, make, ndarray
+from .._core.views import assign, copy_, edge, refuse_write, snapshot, written
 
 
 def _overwrite(x: Any, record: Any, sample: Callable) -> Any:
@@ -31,7 +31,7 @@ def _overwrite(x: Any, record: Any, sample: Callable) -> Any:
     refuse_write(x)
     array = x.array
     if array.__class__ is not ndarray:
-        return _overwrite_abstract(x, array)
+        return _overwrite_abstract(x, array, record, sample)
     order = None if array.flags.c_contiguous else memory_order(array)
     values = arranged(sample, array.shape, order)
     if modes.records() and edge(x) is not None:
@@ -41,15 +41,20 @@ def _overwrite(x: Any, record: Any, sample: Callable) -> Any:
     return x
 
 
-def _overwrite_abstract(x: Any, array: Any) -> Any:
-    if getattr(array.names, "level", 0) > 0:
-        raise RuntimeError(
-            "vmap: called random operation while in randomness error mode. Please either use the "
-            "'same' or 'different' randomness flags on vmap or perform the randomness operation "
-            "out of vmap"
-        )
-    written(x)
-    return x
+def _overwrite_abstract(x: Any, array: Any, record: Any, sample: Callable) -> Any:
+    """On `meta` nothing is drawn; under vmap each example has its own numbers, or all the same."""
+    names = array.names
+    if not names.level:
+        written(x)
+        return x
+    mode = getattr(names, "randomness", "same")
+    if mode == "error":
+        names.allow_random()
+    if mode == "different" and array.mapped:
+        _overwrite(array.value, record, sample)
+        written(x)
+        return x
+    return copy_(x, make(arranged(sample, tuple(array.shape), None), x.device))
 
 
 def _redrawn(name: str, node: str) -> Any:

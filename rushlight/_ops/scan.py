@@ -55,7 +55,7 @@ def _shifted(m: Any, x: Any, axis: int, steps: int) -> Any:
 def recurrence_from_end(m: Any, factors: Any, x: Any, axis: int) -> Any:
     """y with y[k] = x[k] + factors[k] * y[k + 1] along `axis`, in log2(n) doubling steps.
 
-    It only adds and multiplies, so it is right where factors are zero and to any order of derivative.
+    It only adds and multiplies, so it is right where factors are zero, to any derivative.
     """
     steps = 1
     while steps < x.shape[axis]:
@@ -160,7 +160,7 @@ def logcumsumexp(m: Any, input: Any, *, dim: int) -> Any:
 
 @logcumsumexp.vjp("input")
 def _(m: Any, g: Any, input: Any, out: Any, dim: int) -> Any:
-    # g_x[k] = sum over i >= k of g[i] exp(x[k] - out[i]); every ratio exp(out[k] - out[k + 1]) is <= 1
+    # g_x[k] = sum over i >= k of g[i] exp(x[k] - out[i]); no ratio exp(out[k] - out[k + 1]) is > 1
     if not g.shape or 0 in g.shape:
         return g
     axis = dim_of(dim, len(g.shape))

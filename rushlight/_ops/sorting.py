@@ -21,7 +21,7 @@ def _orderable(m: Any, x: Any, name: str) -> None:
 def sort(
     m: Any, input: Any, *, dim: int = -1, descending: bool = False, stable: bool = True
 ) -> Any:
-    """Sorted values along `dim` and where they stood; equal elements keep their order, NaN is greatest.
+    """Sorted values along `dim` and where they stood; equal ones keep their order, NaN is greatest.
 
     Differs: always stable, whatever `stable` says.
     """
@@ -100,7 +100,7 @@ def topk(
         )
     if not input.shape:
         return input + 0, m.full((), 0, m.int64)
-    indices = m.index(m.argsort(input, axis, largest, True), part(axis, 0, k))
+    indices = m.leading(input, k, axis, largest)
     return m.take_along_axis(input, indices, axis), indices
 
 
@@ -130,8 +130,8 @@ def kthvalue(m: Any, input: Any, *, k: int, dim: int = -1, keepdim: bool = False
     size = input.shape[axis] if input.shape else 1
     if not 1 <= k <= size:
         raise RuntimeError(
-            f"kthvalue(): selected number k out of range for dimension {axis}; k is {k} and must be "
-            f"from 1 to {size}"
+            f"kthvalue(): selected number k out of range for dimension {axis}; k is {k} and must be"
+            f" from 1 to {size}"
         )
     if not input.shape:
         return input + 0, m.full((), 0, m.int64)
@@ -168,8 +168,8 @@ def _right_of(right: bool, side: str | None) -> bool:
         )
     if side == "left" and right:
         raise RuntimeError(
-            "torch.searchsorted(): side and right can't be set to opposites, got side of left while "
-            "right was True"
+            "torch.searchsorted(): side and right can't be set to opposites, got side of left while"
+            " right was True"
         )
     return right or side == "right"
 
@@ -185,7 +185,7 @@ def searchsorted(
     side: str | None = None,
     sorter: Any = None,
 ) -> Any:
-    """Where each value of `input` would be inserted into sorted rows (the last axis) to keep them sorted."""
+    """Where each value of `input` would go into sorted rows (the last axis) to keep them sorted."""
     right = _right_of(right, side)
     if sorter is not None:
         sorted_sequence = m.take_along_axis(sorted_sequence, getattr(sorter, "array", sorter), -1)
@@ -194,9 +194,9 @@ def searchsorted(
     bounds, values = tuple(sorted_sequence.shape), tuple(input.shape)
     if len(bounds) != 1 and bounds[:-1] != values[:-1]:
         raise RuntimeError(
-            "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of "
-            "boundaries tensor and input value tensor must match, but we got boundaries tensor "
-            f"{list(bounds)} and input value tensor {list(values)}"
+            "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1"
+            " dimensions of boundaries tensor and input value tensor must match, but we got"
+            f" boundaries tensor {list(bounds)} and input value tensor {list(values)}"
         )
     found = m.searchsorted(sorted_sequence, input, right)
     return m.astype(found, m.int32) if out_int32 else found
@@ -233,8 +233,10 @@ def isin(
     """Whether each element is among `test_elements`."""
     if not hasattr(elements, "shape"):
         if not hasattr(test_elements, "shape"):
-            raise TypeError("isin() received an invalid combination of arguments - got two numbers, but "
-                            "expected at least one Tensor")  # fmt: skip
+            raise TypeError(
+                "isin() received an invalid combination of arguments - got two numbers, but "
+                "expected at least one Tensor"
+            )
         elements = DIFFERENTIABLE.full((), elements, test_elements.dtype)
     if not hasattr(test_elements, "shape"):
         return elements != test_elements if invert else elements == test_elements
@@ -254,6 +256,7 @@ def _(draw: Any) -> Iterator:
 
 
 speak(
+    leading=lambda x, k, axis, largest: topk(x, k, axis, largest)[1],
     sort=lambda x, axis=-1, descending=False, stable=True: sort(x, axis, descending)[0],
     argsort=lambda x, axis=-1, descending=False, stable=True: argsort(x, axis, descending),
     searchsorted=lambda sorted, values, right=False: searchsorted(sorted, values, right=right),

@@ -1,4 +1,4 @@
-"""Singular values and eigenvalues, and what is built from them: pinv, rank, condition, exponential."""
+"""Singular values and eigenvalues, and what is built from them: pinv, rank, exponential."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -45,7 +45,7 @@ def _first(m: Any, x: Any, count: int, axis: int) -> Any:
 
 @linalg_svd.vjp("A")
 def _(m: Any, g: tuple, out: tuple) -> Any:
-    # Townsend, Differentiating the singular value decomposition (2016), complex case as PyTorch has it
+    # Townsend, Differentiating the singular value decomposition (2016); complex as PyTorch has it
     S = out[1]
     k = S.shape[-1]
     U, Vh = _first(m, out[0], k, -1), _first(m, out[2], k, -2)
@@ -85,7 +85,7 @@ def _(draw: Any) -> Iterator:
         (draw(3),),
         {},
         RuntimeError,
-        ("linalg.svd: The input tensor A must have at least 2 dimensions."),
+        "linalg.svd: The input tensor A must have at least 2 dimensions.",
     )
 
 
@@ -106,7 +106,7 @@ SVD = named_result("svd", ("U", "S", "V"))
 
 @composite
 def svd(input: Any, some: bool = True, compute_uv: bool = True) -> tuple:
-    """U, S and V (not its adjoint_of) with input = U diag(S) V^H; `some=False` gives square U and V."""
+    """U, S and V with input = U diag(S) V^H; `some=False` gives square U and V."""
     U, S, Vh = linalg_svd(input, not some)
     if not compute_uv:
         return SVD(U.detach() * 0, S, Vh.mH.detach() * 0)
@@ -147,7 +147,7 @@ def _(draw: Any) -> Iterator:
         (draw(3, 4),),
         {},
         RuntimeError,
-        ("linalg.eigh: A must be batches of square matrices, but they are 3 by 4 matrices"),
+        "linalg.eigh: A must be batches of square matrices, but they are 3 by 4 matrices",
     )
     yield (
         (draw(3, 3),),
@@ -181,7 +181,7 @@ def linalg_eig(m: Any, A: Any) -> Any:
 
 @linalg_eig.vjp("A")
 def _(m: Any, g: tuple, out: tuple, A_dtype: Any) -> Any:
-    # Boeddeker et al., On the computation of complex-valued gradients (2017); eigenvectors have norm 1
+    # Boeddeker et al., On the computation of complex-valued gradients (2017), with norms of 1
     values, V = out
     gl, gv = g
     Vh = adjoint_of(m, V)
@@ -202,7 +202,7 @@ def _(draw: Any) -> Iterator:
         (draw(3, 4),),
         {},
         RuntimeError,
-        ("linalg.eig: A must be batches of square matrices, but they are 3 by 4 matrices"),
+        "linalg.eig: A must be batches of square matrices, but they are 3 by 4 matrices",
     )
 
 
@@ -375,13 +375,13 @@ def _(draw: Any) -> Iterator:
         (draw(3, 4), 2),
         {},
         RuntimeError,
-        ("linalg.matrix_power: A must be batches of square matrices, but they are 3 by 4 matrices"),
+        "linalg.matrix_power: A must be batches of square matrices, but they are 3 by 4 matrices",
     )
 
 
 @op("reduce")
 def linalg_householder_product(m: Any, A: Any, tau: Any) -> Any:
-    """The first columns of the product of Householder reflections 1 - tau v v^H, v in A's columns."""
+    """The first columns of the product of reflections 1 - tau v v^H, v in the columns of A."""
     check_matrices(m, A, "torch.linalg.householder_product", square=False)
     size, cols = A.shape[-2:]
     full = m.broadcast_to(m.index(A, (..., slice(0, 1))), (*A.shape[:-1], size))
@@ -411,8 +411,8 @@ def linalg_tensorinv(A: Any, ind: int = 2) -> Any:
     p, q = _count(left), _count(right)
     if p != q:
         raise RuntimeError(
-            "Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), "
-            f"but got {q} != {p}"
+            "Expected self to satisfy the requirement prod(self.shape[ind:]) =="
+            f" prod(self.shape[:ind]), but got {q} != {p}"
         )
     return linalg_inv(A.reshape(p, q)).reshape(right + left)
 

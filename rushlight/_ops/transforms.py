@@ -51,8 +51,10 @@ def _axes(input: Any, s: Sizes, dim: Any) -> tuple[list, list]:
         if len(set(axes)) != len(axes):
             raise RuntimeError(f"FFT dims must be unique; they are {tuple(dims)}")
         if s is not None and len(s) != len(axes):
-            raise RuntimeError("When given, dim and shape arguments must have the same length; they are "
-                               f"{tuple(dims)} and {tuple(s)}")  # fmt: skip
+            raise RuntimeError(
+                "When given, dim and shape arguments must have the same length; they are "
+                f"{tuple(dims)} and {tuple(s)}"
+            )
     elif s is not None:
         if len(s) > input.ndim:
             raise RuntimeError(
@@ -126,7 +128,9 @@ def ifft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = Non
     sizes, axes = _one(n, dim, input)
     if input.is_complex():
         return _complex(input, sizes, axes, norm, False)
-    x = _fit(_floats(input, False), sizes, axes)  # of real numbers: the conjugate of the forward one
+    x = _fit(
+        _floats(input, False), sizes, axes
+    )  # of real numbers: the conjugate of the forward one
     return fft_r2c(x, tuple(axes), scale_of(_points(x, axes), norm, False), False).conj()
 
 
@@ -302,7 +306,7 @@ def _(draw: Any) -> Iterator:
         (draw(3, dtype="complex"),),
         {},
         RuntimeError,
-        ("rfft expects a real input tensor, but got ComplexFloat"),
+        "rfft expects a real input tensor, but got ComplexFloat",
     )
 
 
@@ -354,8 +358,8 @@ def _check_lengths(name: str, n_fft: int, hop: int, length: int, window: Any) ->
         raise RuntimeError(f"{name}: expected 0 < win_length <= n_fft, but got win_length={length}")
     if window is not None and (window.ndim != 1 or window.shape[0] != length):
         raise RuntimeError(
-            f"{name}: expected a 1D window tensor of size equal to win_length={length}, but got window "
-            f"with size {list(window.shape)}"
+            f"{name}: expected a 1D window tensor of size equal to win_length={length}, but got"
+            f" window with size {list(window.shape)}"
         )
 
 
@@ -363,7 +367,8 @@ def _check_lengths(name: str, n_fft: int, hop: int, length: int, window: Any) ->
 def stft(
     input: Any, n_fft: int, hop_length: int | None = None, win_length: int | None = None,
     window: Any = None, center: bool = True, pad_mode: str = "reflect", normalized: bool = False,
-    onesided: bool | None = None, return_complex: bool | None = None, align_to_window: bool | None = None,
+    onesided: bool | None = None, return_complex: bool | None = None,
+    align_to_window: bool | None = None,
 ) -> Any:  # fmt: skip
     """Short-time Fourier transform: (..., time) -> (..., frequencies, frames).
 
@@ -382,8 +387,8 @@ def stft(
     if return_complex is None:
         if not whole_complex:
             raise RuntimeError(
-                "stft requires the return_complex parameter be given for real inputs, and will further "
-                "require that return_complex=True in a future PyTorch release."
+                "stft requires the return_complex parameter be given for real inputs, and will"
+                " further require that return_complex=True in a future PyTorch release."
             )
         return_complex = True
     onesided = not whole_complex if onesided is None else onesided
@@ -396,7 +401,8 @@ def stft(
         x = _PADS[pad_mode](x.unsqueeze(0), (half, half)).squeeze(0)
     if x.shape[-1] < n_fft:
         raise RuntimeError(
-            f"stft: expected 0 < n_fft <= {x.shape[-1]}, but got n_fft={n_fft}: the signal is shorter"
+            f"stft: expected 0 < n_fft <= {x.shape[-1]}, but got n_fft={n_fft}: the signal is"
+            " shorter"
         )
     frames = x.unfold(-1, n_fft, hop)  # (batch, frames, n_fft)
     if window is not None or length < n_fft:
@@ -424,7 +430,7 @@ def _(draw: Any) -> Iterator:
         (draw(40), 16),
         {},
         RuntimeError,
-        ("stft requires the return_complex parameter be given for real inputs"),
+        "stft requires the return_complex parameter be given for real inputs",
     )
 
 
@@ -434,7 +440,7 @@ def istft(
     window: Any = None, center: bool = True, normalized: bool = False, onesided: bool | None = None,
     length: int | None = None, return_complex: bool = False,
 ) -> Any:  # fmt: skip
-    """Inverse of `stft`: (..., frequencies, frames) -> (..., time), by overlap and add (Griffin and Lim).
+    """Inverse of `stft`: (..., frequencies, frames) -> (..., time), by overlap and add.
 
     Args:
         input: complex (frequencies, frames) or (batch, frequencies, frames).
@@ -453,8 +459,8 @@ def istft(
     wanted = n_fft // 2 + 1 if onesided else n_fft
     if x.shape[1] != wanted:
         raise RuntimeError(
-            f"istft: expected the frequency dimension (3rd to the last) of the input tensor to match "
-            f"n_fft / 2 + 1 when onesided=True (n_fft otherwise), but got {x.shape[1]}"
+            "istft: expected the frequency dimension (3rd to the last) of the input tensor to"
+            f" match n_fft / 2 + 1 when onesided=True (n_fft otherwise), but got {x.shape[1]}"
         )
     norm = "ortho" if normalized else None
     x = x.transpose(1, 2)  # (batch, frames, frequencies)

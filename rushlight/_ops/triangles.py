@@ -66,7 +66,8 @@ def check_matrices(m: Any, x: Any, name: str, square: bool = True, letter: str =
     """Refuse what is no floating matrix (or no square one)."""
     if len(x.shape) < 2:
         raise RuntimeError(
-            f"{name}: The input tensor {letter} must have at least 2 dimensions. Its shape is {tuple(x.shape)}"
+            f"{name}: The input tensor {letter} must have at least 2 dimensions. Its shape is"
+            f" {tuple(x.shape)}"
         )
     if square and x.shape[-1] != x.shape[-2]:
         raise RuntimeError(

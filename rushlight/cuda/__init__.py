@@ -5,6 +5,7 @@ from typing import Any
 
 from .._core import devices
 from .._core.names import lazily
+from . import amp as amp
 from ._checks import index_of, require
 from .memory import (
     empty_cache,

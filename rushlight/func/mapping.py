@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .._arrays.batched import Batched, BatchedArray
+from .._core import modes
 from .._core.tape import make
 from .._ops.joining import cat
 from .._ops.views import movedim
@@ -69,7 +70,12 @@ def _run(func: Callable, rows: list, axes: list, spec: Any, named: list, named_s
         names = Batched(depth, size, randomness)
         inside = [_entered(names, x) if a is not None else x for x, a in zip(rows, axes)]
         given = [_entered(names, x) if is_tensor(x) else x for x in named]
-        made = func(*unflatten(inside, spec), **unflatten(given, named_spec))
+        around = modes.local.mapped
+        modes.local.mapped = (*around, names)
+        try:
+            made = func(*unflatten(inside, spec), **unflatten(given, named_spec))
+        finally:
+            modes.local.mapped = around
     leaves, shape = flatten(made)
     outs = []
     for x in leaves:

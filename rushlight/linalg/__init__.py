@@ -4,6 +4,8 @@ from typing import Any
 
 from .._core.errors import LinAlgError
 from .._core.names import lazily
+from .._ops.blocks import linalg_vander as vander
+from .._ops.blocks import linalg_vecdot as vecdot
 from .._ops.combined import linalg_cross as cross
 from .._ops.contraction import linalg_multi_dot as multi_dot
 from .._ops.factors import linalg_cholesky as cholesky
@@ -25,8 +27,6 @@ from .._ops.pivoting import linalg_lu as lu
 from .._ops.pivoting import linalg_lu_factor as lu_factor
 from .._ops.pivoting import linalg_lu_factor_ex as lu_factor_ex
 from .._ops.pivoting import linalg_lu_solve as lu_solve
-from .._ops.products import linalg_vander as vander
-from .._ops.products import linalg_vecdot as vecdot
 from .._ops.spectra import linalg_eig as eig
 from .._ops.spectra import linalg_eigh as eigh
 from .._ops.spectra import linalg_eigvals as eigvals

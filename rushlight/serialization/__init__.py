@@ -11,7 +11,7 @@ from .guard import (
 from .loading import Report, load
 from .manager import CheckpointManager, random_state, set_random_state, verify
 from .model_file import load_model, save_model
-from .saving import get_crc32_options, save, set_crc32_options
+from .saving import Describer, get_crc32_options, save, set_crc32_options
 
 __all__ = [
     "save",
@@ -21,6 +21,7 @@ __all__ = [
     "Opaque",
     "Checkpoint",
     "Storage",
+    "Describer",
     "TensorRecord",
     "add_safe_globals",
     "clear_safe_globals",

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import drawn, flat
-from layer_table import LAYERS, label
+from layer_table import LAYERS, drawn, flat, label
 
 import rushlight as rl
 

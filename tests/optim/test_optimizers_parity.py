@@ -1,5 +1,7 @@
 """Every optimizer against PyTorch's over many steps, and state dicts both ways."""
 
+import io
+
 import numpy as np
 import pytest
 
@@ -269,3 +271,42 @@ def test_wrong_parameters_are_refused_in_the_same_words(number):
     (mine, text), (kind, expected) = refusal(rl), refusal(torch)
     assert mine is kind
     assert text.startswith(expected.rstrip("."))
+
+
+@pytest.mark.parametrize(("name", "options"), CASES[::2], ids=IDS[::2])
+def test_saved_files_go_both_ways(name, options):
+    a, b, first, second = run(name, options, "float32", steps=3, shapes=[(3, 4), (5,)])
+    mine, theirs_ = io.BytesIO(), io.BytesIO()
+    rl.save(second.state_dict(), mine)
+    torch.save(first.state_dict(), theirs_)
+    for file in (mine, theirs_):
+        file.seek(0)
+    first.load_state_dict(torch.load(mine))
+    second.load_state_dict(rl.load(theirs_))
+    rng = np.random.default_rng(2)
+    for x, y in zip(a, b, strict=True):
+        grad = drawn(rng, tuple(x.shape), "float32")
+        x.grad, y.grad = theirs(grad, "float32"), ours(grad, "float32")
+    first.step()
+    second.step()
+    compare(a, b, TOLERANCE["float32"])
+    compare_states(first, second, TOLERANCE["float32"])
+
+
+def test_schedulers_of_files_go_on():
+    def saved(module):
+        x = module.zeros(1, requires_grad=True)
+        optimizer = module.optim.SGD([x], lr=0.1)
+        scheduler = module.optim.lr_scheduler.MultiStepLR(optimizer, [1, 2])
+        optimizer.step()
+        scheduler.step()
+        file = io.BytesIO()
+        module.save({"s": scheduler.state_dict(), "o": optimizer.state_dict()}, file)
+        file.seek(0)
+        return file
+
+    state = torch.load(saved(rl), weights_only=False)
+    assert state["s"]["last_epoch"] == 1
+    assert state["o"]["param_groups"][0]["lr"] == pytest.approx(0.01)
+    state = rl.load(saved(torch), weights_only=False)
+    assert state["s"]["_last_lr"] == pytest.approx([0.01])

@@ -3,6 +3,7 @@
 import warnings
 from typing import Any
 
+from ..._core.dtypes import float64
 from ..._core.inplace import in_place
 from ..._ops import activation as ops
 from ..._ops.elementary import sigmoid, tanh
@@ -96,7 +97,8 @@ def _slopes(input: Tensor, lower: float, upper: float) -> Tensor:
     noise = input.detach().new_ones(input.shape)
     drawn = input.detach() <= 0
     count = int(drawn.sum())
-    noise[drawn] = noise.new_empty(count).uniform_(lower, upper)
+    slopes = noise.new_empty(count, dtype=float64).uniform_(lower, upper)  # as PyTorch draws
+    noise[drawn] = slopes.to(noise.dtype)
     return noise
 
 
@@ -108,6 +110,10 @@ def rrelu(
     inplace: bool = False,
 ) -> Tensor:
     """A leaky relu whose slopes are drawn (training) or the mean of the bounds."""
+    if lower > upper:
+        raise RuntimeError(
+            f"Lower bound should be less than or equal to the upper bound; they are {lower} and {upper}"
+        )
     if not training:
         made = ops.rrelu_mean(input, lower, upper)
     else:

@@ -42,9 +42,9 @@ def _check(input: Tensor, weight: Tensor, bias: Tensor | None, groups: int, tran
         raise RuntimeError("non-positive groups is not supported")
     if weight.dim() != input.dim():
         raise RuntimeError(
-            f"Expected {weight.dim()}-dimensional input for {weight.dim()}-dimensional weight "
-            f"{list(weight.shape)}, but got {input.dim()}-dimensional input of size "
-            f"{list(input.shape)} instead"
+            f"expected stride to be a single integer value or a list of {weight.dim() - 2} values to match "
+            f"the convolution dimensions, but got stride={[1] * (input.dim() - 2)}; the weight has shape "
+            f"{list(weight.shape)}, the input {list(input.shape)}"
         )
     if bias is not None and input.dtype is not bias.dtype:
         raise RuntimeError(
@@ -185,6 +185,12 @@ def conv3d(
     return _conv(3, input, weight, bias, stride, padding, dilation, groups)
 
 
+def _named(name: str, values: tuple) -> str:
+    """Sizes by axis, as in "stride_height: 1 stride_width: 2"."""
+    axes = ("depth", "height", "width")[-len(values) :]
+    return " ".join(f"{name}_{axis}: {value}" for axis, value in zip(axes, values))
+
+
 def _transposed(
     axes: int,
     input: Tensor,
@@ -206,7 +212,7 @@ def _transposed(
         if extra >= max(s, d):
             raise RuntimeError(
                 "output padding must be smaller than either stride or dilation, but got "
-                f"output_padding: {list(more)} stride: {list(stride)} dilation: {list(dilation)}"
+                + " ".join(_named(n, v) for n, v in (("output_padding", more), ("stride", stride), ("dilation", dilation)))
             )
     sizes = [
         (n - 1) * s - 2 * p + d * (k - 1) + extra + 1

@@ -1,5 +1,6 @@
 """Distances between vectors with PyTorch's arguments."""
 
+from ..._ops.distance import difference_norms, pair_norms
 from ..._ops.joining import cat
 from ..._tensor import Tensor
 
@@ -8,7 +9,7 @@ def pairwise_distance(
     x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
 ) -> Tensor:
     """The p-norm of x1 - x2 + eps along the last axis."""
-    return (x1 - x2 + eps).norm(p, max(x1.dim(), x2.dim()) - 1, keepdim)
+    return difference_norms(x1 - x2 + eps, p, keepdim)
 
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
@@ -34,4 +35,4 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     rows = [input[i + 1 :] - input[i] for i in range(n - 1)]
     if not rows:
         return input.new_zeros(0)
-    return cat(rows, 0).norm(p, 1)
+    return pair_norms(cat(rows, 0), p)

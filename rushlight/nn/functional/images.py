@@ -31,7 +31,7 @@ def _sizes(
                 f"Input and {'output' if name == 'size' else 'scale_factor'} must have the same number "
                 f"of spatial dimensions, but got input with spatial dimensions of "
                 f"{list(input.shape[2:])} and {'output size' if name == 'size' else 'scale_factor'} of "
-                f"{list(given)}. Please provide input tensor in (N, C, d1, d2, ...,dK) format and "
+                f"{tuple(given) if name == 'size' else list(given)}. Please provide input tensor in (N, C, d1, d2, ...,dK) format and "
                 f"{'output size' if name == 'size' else 'scale_factor'} in "
                 f"{'(o1, o2, ...,oK)' if name == 'size' else '(s1, s2, ...,sK)'} format."
             )
@@ -99,8 +99,8 @@ def interpolate(
         raise NotImplementedError(f"Got {input.dim()}D input, but {mode} mode needs {_LINEAR.get(mode, 2) + 2}D input")
     raise NotImplementedError(
         "Input Error: Only 3D, 4D and 5D input Tensors supported (got "
-        f"{input.dim()}D) for the modes: nearest | linear | bilinear | bicubic | trilinear | area | "
-        f"nearest-exact (got {mode})"
+        f"{input.dim()}D) for the modes: nearest | linear | bilinear | bicubic | trilinear | lanczos | "
+        f"area | nearest-exact (got {mode})"
     )
 
 
@@ -137,8 +137,8 @@ def upsample_bilinear(input: Tensor, size: Any = None, scale_factor: Any = None)
 
 
 _ALIGN_WARNING = (
-    "Default {name} and affine_grid behavior has changed to align_corners=False since 1.3.0. Please "
-    "specify align_corners=True if the old behavior is desired. See the documentation of {name} for "
+    "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. Please "
+    "specify align_corners=True if the old behavior is desired. See the documentation of grid_sample for "
     "details."
 )
 
@@ -162,7 +162,7 @@ def grid_sample(
             f"'reflection', but got: '{padding_mode}'"
         )
     if align_corners is None:
-        warnings.warn(_ALIGN_WARNING.format(name="grid_sample"), stacklevel=2)
+        warnings.warn(_ALIGN_WARNING, stacklevel=2)
         align_corners = False
     _check_grid(input, grid, mode)
     axes = tuple(range(2, input.dim()))
@@ -195,7 +195,7 @@ _sampler = grid.grid_sample_of
 def affine_grid(theta: Tensor, size: Any, align_corners: bool | None = None) -> Tensor:
     """The grid (n, ..., axes) by which affine maps theta take an image of `size` (n, c, ...)."""
     if align_corners is None:
-        warnings.warn(_ALIGN_WARNING.format(name="affine_grid"), stacklevel=2)
+        warnings.warn(_ALIGN_WARNING, stacklevel=2)
         align_corners = False
     if not theta.is_floating_point():
         raise ValueError(f"Expected theta to have floating point type, but got {theta.dtype}")

@@ -291,12 +291,12 @@ def _without_weights(
     q: Tensor, k: Tensor, v: Tensor, mask: Any, p: float, num_heads: int, is_causal: bool
 ) -> tuple[Tensor, None]:
     """Mixed values (target, batch, heads, size)."""
-    apart = [x.reshape(-1, num_heads, *x.shape[1:]) for x in (q, k, v)]
+    q, k, v = (x.reshape(-1, num_heads, *x.shape[1:]) for x in (q, k, v))
     if mask is not None:
         mask = (
             mask.unsqueeze(0)
             if mask.shape[0] == 1
             else mask.reshape(-1, num_heads, *mask.shape[1:])
         )
-    mixed = scaled_dot_product_attention(*apart, mask, p, is_causal)
+    mixed = scaled_dot_product_attention(q, k, v, mask, p, is_causal)
     return mixed.permute(2, 0, 1, 3), None

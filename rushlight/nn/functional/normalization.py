@@ -12,11 +12,10 @@ from .padding import pad
 from .pooling import avg_pool2d, avg_pool3d
 
 
-def _check_batch(size: Sequence) -> None:
-    if size[0] * prod(size[2:]) == 1:
+def _check_batch(count: int, size: str) -> None:
+    if count == 1:
         raise ValueError(
-            f"Expected more than 1 value per channel when training, got input size "
-            f"torch.Size({list(size)}); the variance of a single value is zero: give a larger batch, or "
+            f"Expected more than 1 value per channel when training, got input size {size}; the variance of a single value is zero: give a larger batch, or "
             "call eval() on the model"
         )
 
@@ -45,12 +44,13 @@ def batch_norm(
 ) -> Tensor:
     """The input normalised per channel: by the batch's moments (training) or the running ones."""
     if training:
-        _check_batch(input.shape)
+        _check_batch(input.shape[0] * prod(input.shape[2:]), str(input.shape))
     channels = input.shape[1]
     _check_channels(channels, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     if not training:
         if running_mean is None or running_var is None:
-            raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
+            missing = "running_mean" if running_mean is None else "running_var"
+            raise RuntimeError(f"{missing} must be defined in evaluation mode; pass it, or training=True")
         return ops.batch_norm_inference(input, running_mean, running_var, weight, bias, eps)
     made, mean, var = ops.batch_norm_training(input, weight, bias, eps)
     if running_mean is not None or running_var is not None:
@@ -88,8 +88,8 @@ def group_norm(
     """The input (n, c, ...) normalised over each of `num_groups` groups of channels."""
     if input.dim() < 2:
         raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {input.dim()}")
-    _check_batch([input.shape[0] * input.shape[1] // num_groups, num_groups, *input.shape[2:]])
-    channels = input.shape[1]
+    n, channels = input.shape[:2]
+    _check_batch(n * channels // num_groups * prod(input.shape[2:]), str(list(input.shape)))
     if channels % num_groups:
         raise RuntimeError(
             "Expected number of channels in input to be divisible by num_groups, but got input of shape "

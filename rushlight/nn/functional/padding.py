@@ -27,12 +27,15 @@ def pad(
     if mode == "constant":
         return ops.constant_pad_nd(input, widths, 0 if value is None else value)
     if value:
-        raise ValueError(f'Padding mode "{mode}" doesn\'t take in value argument')
+        raise RuntimeError(f'Padding mode "{mode}" doesn\'t take in value argument')
     axes = len(widths) // 2
     if not (0 < axes < 4 and input.dim() in (axes + 1, axes + 2)):
         raise NotImplementedError(
-            "Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now; the input has "
-            f"shape {list(input.shape)} and pad has {len(widths)} numbers"
+            f"Padding size {len(widths)} is not supported for {input.dim()}D input tensor.\n"
+            "Supported combinations for non-constant padding:\n"
+            "  - 2D or 3D input: padding size = 2 (pads last dimension)\n"
+            "  - 3D or 4D input: padding size = 4 (pads last 2 dimensions)\n"
+            "  - 4D or 5D input: padding size = 6 (pads last 3 dimensions)"
         )
     if mode == "reflect":
         return ops.reflection_pad[axes](input, widths)

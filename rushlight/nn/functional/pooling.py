@@ -10,7 +10,7 @@ from ..._tensor import Tensor
 from .activations import relu
 
 
-def _each(value: Any, axes: int, name: str) -> tuple:
+def _each(value: Any, axes: int, name: str, pool: str) -> tuple:
     """One number for all axes, or one for each."""
     if value.__class__ is int:
         return (value,) * axes
@@ -19,36 +19,53 @@ def _each(value: Any, axes: int, name: str) -> tuple:
     if len(value) == 1:
         return (int(value[0]),) * axes
     if len(value) != axes:
-        raise RuntimeError(f"{name} must either be a single int, or a tuple of {axes} ints; got {value}")
+        count = ("one", "two", "three")[axes - 1]
+        raise RuntimeError(
+            f"{pool}: {name} must either be a single int, or a tuple of {count} ints; got {value}"
+        )
     return tuple(map(int, value))
 
 
 def _check(name: str, input: Tensor, axes: int, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple) -> None:
     if input.dim() not in (axes + 1, axes + 2):
-        raise RuntimeError(
-            f"{name}() Expected {axes + 1}D or {axes + 2}D (batch mode) tensor with optional 0 dim batch "
-            f"size for input, but got:{list(input.shape)}"
-        )
+        sizes = f"{axes + 1}D or {axes + 2}D (batch mode) tensor"
+        if axes == 1:
+            raise RuntimeError(
+                f"{name}: Expected {sizes} with optional 0 dim batch size for input, but got:"
+                f"{list(input.shape)}"
+            )
+        raise RuntimeError(f"non-empty {sizes} expected for input; {name} was given {list(input.shape)}")
     for what, values in (("kernel size", kernel), ("stride", stride), ("dilation", dilation)):
         if min(values) < 1:
-            raise RuntimeError(f"{what} should be greater than zero, but got {list(values)}")
+            verb = "not be zero" if what == "stride" else "be greater than zero"
+            raise RuntimeError(f"{what} should {verb}, but got {list(values)}")
     for p, k, d in zip(padding, kernel, dilation):
         if p < 0:
             raise RuntimeError(f"pad must be non-negative, but got pad: {p}")
         if p > (d * (k - 1) + 1) // 2:
+            if name == "max_pool1d":
+                raise RuntimeError(
+                    "max_pool1d() padding should be at most half of kernel size, but got "
+                    f"padding={p} and kernel_size={k}"
+                )
             raise RuntimeError(
                 f"pad should be at most half of effective kernel size, but got pad={p}, "
                 f"kernel_size={k} and dilation={d}"
             )
 
 
-def _check_fit(input: Tensor, axes: int, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple, ceil_mode: bool) -> None:
+def _check_fit(name: str, input: Tensor, axes: int, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple, ceil_mode: bool) -> None:
     sizes = input.shape[input.dim() - axes :]
     out = [
         pooled_size(n, k, s, p, d, ceil_mode)
         for n, k, s, p, d in zip(sizes, kernel, stride, padding, dilation)
     ]
     if min(out) < 1:
+        if axes == 1:
+            raise RuntimeError(
+                f"{name}() Invalid computed output size: {out[0]}; the input has {sizes[0]} elements, and "
+                f"a window reaches over {dilation[0] * (kernel[0] - 1) + 1}"
+            )
         c = input.shape[-axes - 1]
         raise RuntimeError(
             f"Given input size: ({'x'.join(map(str, (c, *sizes)))}). Calculated output size: "
@@ -66,11 +83,11 @@ def _max(
     ceil_mode: bool,
     return_indices: bool,
 ) -> Any:
-    kernel = _each(kernel_size, axes, "kernel_size")
-    stride = kernel if stride is None or stride == [] else _each(stride, axes, "stride")
-    padding, dilation = _each(padding, axes, "padding"), _each(dilation, axes, "dilation")
+    kernel = _each(kernel_size, axes, "kernel_size", f"max_pool{axes}d")
+    stride = kernel if stride is None or stride == [] else _each(stride, axes, "stride", f"max_pool{axes}d")
+    padding, dilation = _each(padding, axes, "padding", f"max_pool{axes}d"), _each(dilation, axes, "dilation", f"max_pool{axes}d")
     _check(f"max_pool{axes}d", input, axes, kernel, stride, padding, dilation)
-    _check_fit(input, axes, kernel, stride, padding, dilation, ceil_mode)
+    _check_fit(f"max_pool{axes}d", input, axes, kernel, stride, padding, dilation, ceil_mode)
     family = ops.pool_max_places if return_indices else ops.pool_max
     return family[axes](input, kernel, stride, padding, dilation, ceil_mode)
 
@@ -138,13 +155,13 @@ def _avg(
     count_include_pad: bool,
     divisor_override: int | None,
 ) -> Tensor:
-    kernel = _each(kernel_size, axes, "kernel_size")
-    stride = kernel if stride is None or stride == [] else _each(stride, axes, "stride")
-    padding = _each(padding, axes, "padding")
+    kernel = _each(kernel_size, axes, "kernel_size", f"avg_pool{axes}d")
+    stride = kernel if stride is None or stride == [] else _each(stride, axes, "stride", f"avg_pool{axes}d")
+    padding = _each(padding, axes, "padding", f"avg_pool{axes}d")
     if divisor_override == 0:
         raise RuntimeError("divisor must be not zero")
     _check(f"avg_pool{axes}d", input, axes, kernel, stride, padding, (1,) * axes)
-    _check_fit(input, axes, kernel, stride, padding, (1,) * axes, ceil_mode)
+    _check_fit(f"avg_pool{axes}d", input, axes, kernel, stride, padding, (1,) * axes, ceil_mode)
     return ops.pool_avg[axes](
         input, kernel, stride, padding, ceil_mode, count_include_pad, divisor_override
     )
@@ -194,9 +211,8 @@ def _adaptive_sizes(axes: int, input: Tensor, output_size: Any) -> tuple:
     if not isinstance(output_size, (tuple, list)):
         output_size = (output_size,) * axes
     if len(output_size) != axes:
-        raise ValueError(
-            f"Input dimension should be at least {len(output_size) + 1}; output_size has "
-            f"{len(output_size)} sizes and {axes} axes are pooled"
+        raise RuntimeError(
+            f"adaptive_avg_pool{axes}d: output_size must be {axes}; it has {len(output_size)} sizes"
         )
     return tuple(n if o is None else int(o) for o, n in zip(output_size, sizes))
 
@@ -204,7 +220,8 @@ def _adaptive_sizes(axes: int, input: Tensor, output_size: Any) -> tuple:
 def _check_adaptive(name: str, axes: int, input: Tensor) -> None:
     if input.dim() not in (axes + 1, axes + 2):
         raise RuntimeError(
-            f"{name}{axes}d(): Expected {axes + 1}D or {axes + 2}D tensor, but got {list(input.shape)}"
+            f"{name}{axes}d(): Expected {axes + 1}D or {axes + 2}D tensor, but got"
+            f"{':' if 'max' in name else ''} {list(input.shape)}"
         )
     for i in range(1, axes + 1):
         if input.shape[-i] == 0:
@@ -266,7 +283,7 @@ adaptive_max_pool3d_with_indices = _with_indices(adaptive_max_pool3d, "adaptive_
 
 def _lp(axes: int, input: Tensor, norm_type: float, kernel_size: Any, stride: Any, ceil_mode: bool) -> Tensor:
     """The p-norm of each window: through the mean of the powers, times how many there are."""
-    kernel = _each(kernel_size, axes, "kernel_size")
+    kernel = _each(kernel_size, axes, "kernel_size", f"lp_pool{axes}d")
     count = 1
     for k in kernel:
         count *= k
@@ -311,7 +328,7 @@ def _unpooled_size(input: Tensor, axes: int, kernel: tuple, stride: tuple, paddi
     for i, (given, n, s) in enumerate(zip(asked, least, stride)):
         if not n - s < given < n + s:
             raise ValueError(
-                f'invalid output_size "{list(asked)}" (dim {i} must be between {n - s} and {n + s})'
+                f'invalid output_size "{tuple(asked)}" (dim {i} must be between {n - s} and {n + s})'
             )
     return tuple(map(int, asked))
 
@@ -319,9 +336,9 @@ def _unpooled_size(input: Tensor, axes: int, kernel: tuple, stride: tuple, paddi
 def _unpool(
     axes: int, input: Tensor, indices: Tensor, kernel_size: Any, stride: Any, padding: Any, output_size: Any
 ) -> Tensor:
-    kernel = _each(kernel_size, axes, "kernel_size")
-    stride = kernel if stride is None or stride == [] else _each(stride, axes, "stride")
-    padding = _each(padding, axes, "padding")
+    kernel = _each(kernel_size, axes, "kernel_size", f"max_unpool{axes}d")
+    stride = kernel if stride is None or stride == [] else _each(stride, axes, "stride", f"max_unpool{axes}d")
+    padding = _each(padding, axes, "padding", f"max_unpool{axes}d")
     if input.shape != indices.shape:
         raise RuntimeError(
             f"Expected shape of indices to be same as that of the input tensor ({list(input.shape)}) but "

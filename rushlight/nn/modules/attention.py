@@ -166,3 +166,6 @@ def _length_first(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Te
     """Batch and length exchanged; what was one tensor stays one, so that it is projected once."""
     turned = {id(t): t.transpose(1, 0) for t in (query, key, value)}
     return turned[id(query)], turned[id(key)], turned[id(value)]
+
+
+MultiheadAttention.__module__ = f"{__package__}.activation"  # its path in PyTorch, for pickles

@@ -309,15 +309,12 @@ _TRANSPOSED: dict[int, Any] = {
 class _LazyConvXdMixin(LazyModuleMixin):
     """A convolution that learns `in_channels` from its first input."""
 
-    def __init__(self: Any, out_channels: int, kernel_size: Any, *args: Any, **kwargs: Any) -> None:
-        options = dict(zip(self._rest, args, strict=False)) | kwargs
-        bias = options.pop("bias", True)
-        super().__init__(0, 0, kernel_size, bias=False, **options)
-        place = {name: options.get(name) for name in ("device", "dtype")}
-        self.weight = UninitializedParameter(**place)
+    def _wait(self: Any, out_channels: int, bias: bool, device: Any, dtype: Any) -> None:
+        """Put parameters without a shape in the place of those for 0 channels."""
+        self.weight = UninitializedParameter(device=device, dtype=dtype)
         self.out_channels = out_channels
         if bias:
-            self.bias = UninitializedParameter(**place)
+            self.bias = UninitializedParameter(device=device, dtype=dtype)
 
     def reset_parameters(self: Any) -> None:
         if not self.has_uninitialized_params() and self.in_channels != 0:
@@ -348,16 +345,47 @@ class _LazyConvXdMixin(LazyModuleMixin):
 
 
 class _LazyConv(_LazyConvXdMixin):
-    _rest = (
-        "stride", "padding", "dilation", "groups", "bias", "padding_mode", "device", "dtype",
-    )  # fmt: skip
+    """What the lazy convolutions share."""
+
+    def __init__(
+        self,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        window = (kernel_size, stride, padding, dilation)
+        super().__init__(0, 0, *window, groups, False, padding_mode, device=device, dtype=dtype)
+        self._wait(out_channels, bias, device, dtype)
 
 
 class _LazyConvTranspose(_LazyConvXdMixin):
-    _rest = (
-        "stride", "padding", "output_padding", "groups", "bias", "dilation",
-        "padding_mode", "device", "dtype",
-    )  # fmt: skip
+    """What the lazy transposed convolutions share."""
+
+    def __init__(
+        self,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        output_padding: Any = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Any = 1,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        window = (kernel_size, stride, padding, output_padding)
+        rest = (groups, False, dilation, padding_mode)
+        super().__init__(0, 0, *window, *rest, device=device, dtype=dtype)
+        self._wait(out_channels, bias, device, dtype)
 
 
 class LazyConv1d(_LazyConv, Conv1d):

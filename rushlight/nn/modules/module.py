@@ -25,6 +25,7 @@ from .hooks import (
     register_module_parameter_registration_hook as register_module_parameter_registration_hook,
 )
 from .mistakes import PLAIN, typename
+from .state_dict import _IncompatibleKeys as _IncompatibleKeys
 
 _set = object.__setattr__
 

@@ -216,20 +216,18 @@ class RNNBase(Module):
         return last[0]
 
     def extra_repr(self) -> str:
-        text = f"{self.input_size}, {self.hidden_size}"
-        if self.proj_size != 0:
-            text += f", proj_size={self.proj_size}"
-        if self.num_layers != 1:
-            text += f", num_layers={self.num_layers}"
-        if self.bias is not True:
-            text += f", bias={self.bias}"
-        if self.batch_first is not False:
-            text += f", batch_first={self.batch_first}"
-        if self.dropout != 0:
-            text += f", dropout={self.dropout}"
-        if self.bidirectional is not False:
-            text += f", bidirectional={self.bidirectional}"
-        return text
+        usual = {"proj_size": 0, "num_layers": 1, "bias": True}
+        usual |= {"batch_first": False, "dropout": 0, "bidirectional": False}
+        given = ((name, getattr(self, name), value) for name, value in usual.items())
+        rest = "".join(f", {name}={mine}" for name, mine, value in given if mine != value)
+        return f"{self.input_size}, {self.hidden_size}{rest}"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            **super().__getstate__(),
+            "_flat_weights": self._flat_weights,
+            "_flat_weights_names": self._flat_weights_names,
+        }
 
     def __setstate__(self, state: dict) -> None:
         known = {"proj_size": 0, **state}
@@ -244,16 +242,13 @@ def _state_dims(batched: bool, names: str, found: str) -> str:
 
 
 def _check_dropout(dropout: Any, num_layers: int) -> None:
-    if (
-        not isinstance(dropout, numbers.Number)
-        or isinstance(dropout, bool)
-        or not 0 <= dropout <= 1
-    ):  # type: ignore[operator]
+    number = isinstance(dropout, numbers.Real) and not isinstance(dropout, bool)
+    if not number or not 0 <= float(dropout) <= 1:
         raise ValueError(
             "dropout should be a number in range [0, 1] representing the probability of an element "
             "being zeroed"
         )
-    if dropout > 0 and num_layers == 1:  # type: ignore[operator]
+    if dropout > 0 and num_layers == 1:
         warnings.warn(
             "dropout option adds dropout after all but last recurrent layer, so non-zero dropout "
             f"expects num_layers greater than 1, but got dropout={dropout} and "

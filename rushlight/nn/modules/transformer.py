@@ -307,7 +307,7 @@ class TransformerEncoder(Module):
             src.requires_grad or any(p.requires_grad for p in first.parameters())
         ):
             return False
-        hidden = padding != 0
+        hidden: Any = padding != 0
         return not self.mask_check or not bool((hidden[:, :-1] & ~hidden[:, 1:]).any())
 
 

@@ -85,7 +85,7 @@ class ParametrizationList(ModuleList):
         if not unsafe:
             _require_same(self(), dtype, shape)
 
-    def _keep_one(self, original: Tensor, new: Tensor) -> None:
+    def _keep_one(self, original: Tensor, new: Any) -> None:
         for what in ("dtype", "device"):
             before, after = getattr(original, what), getattr(new, what)
             if before != after:

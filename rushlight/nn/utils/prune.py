@@ -171,14 +171,15 @@ class _ByAmount(BasePruningMethod):
 
     def count(self, size: int) -> int:
         """How many of `size` are pruned."""
-        if not isinstance(self.amount, numbers.Integral):
-            return round(self.amount * size)
-        if self.amount > size:
+        amount = self.amount
+        if not isinstance(amount, numbers.Integral):
+            return round(amount * size)
+        if int(amount) > size:
             raise ValueError(
                 f"amount={self.amount} should be smaller than the number of parameters to "
                 f"prune={size}"
             )
-        return int(self.amount)
+        return int(amount)
 
     def without_lowest(self, scores: Tensor, default_mask: Tensor, largest: bool = False) -> Tensor:
         """The mask without the elements of lowest (or highest) score."""

@@ -1,0 +1,146 @@
+"""Saving and opening 500 MB in 200 tensors beside PyTorch and safetensors: `python benchmarks/checkpoints.py`.
+
+Options: `--megabytes N` for another size, `--rounds N`. Rounds alternate, so that a busy machine is
+equally unkind to all; the page cache is warm. Flushing to the disk is excluded (and its own line).
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import safetensors.torch
+import torch
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from rushlight._files import atomic, progress  # noqa: E402
+from rushlight._files import safetensors as own  # noqa: E402
+from rushlight.serialization import Describer, load, save, set_crc32_options  # noqa: E402
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Milliseconds of one call; what it made is dropped afterwards."""
+    began = time.perf_counter()
+    made = work()
+    spent = (time.perf_counter() - began) * 1000
+    del made
+    return spent
+
+
+def table(rows: dict[str, dict[str, Callable[[], object]]], rounds: int) -> dict[str, dict[str, float]]:
+    """Median milliseconds of each way of each row, taken in turns."""
+    found: dict[str, dict[str, list[float]]] = {row: {way: [] for way in ways} for row, ways in rows.items()}
+    for _ in range(rounds):
+        for row, ways in rows.items():
+            for way, work in ways.items():
+                found[row][way].append(timed(work))
+    return {row: {way: statistics.median(times) for way, times in ways.items()} for row, ways in found.items()}
+
+
+def total(values: dict) -> float:
+    """The sum of everything, as a user would write it."""
+    return sum(float(value.sum()) for value in values.values())
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--megabytes", type=int, default=500)
+    parser.add_argument("--rounds", type=int, default=5)
+    args = parser.parse_args()
+    torch.set_num_threads(2)
+    progress.Progress.PATIENCE = float("inf")
+    atomic_fsync = atomic.flush
+    with tempfile.TemporaryDirectory() as folder:
+        each = args.megabytes * 1_000_000 // 200 // 4
+        theirs = {f"layer{i}.weight": torch.randn(each) for i in range(200)}
+        pt, st, raw = (os.path.join(folder, name) for name in ("a.pt", "a.safetensors", "a.raw"))
+        torch.save(theirs, pt)
+        safetensors.torch.save_file(theirs, st)
+        ours = load(pt)
+        atomic.flush = lambda fd: None  # the others do not flush
+        rows = _rows(theirs, ours, pt, st, raw, folder)
+        found = table(rows, args.rounds)
+        atomic.flush = atomic_fsync
+        found["save .pt, flushed"] = {"rushlight": timed(lambda: save(ours, os.path.join(folder, "f.pt")))}
+        _print(found)
+        print("peak memory of load over the file:", *_peaks(pt), "%")
+        _inspect(pt)
+
+
+def _rows(theirs: dict, ours: dict, pt: str, st: str, raw: str, folder: str) -> dict:
+    out = os.path.join(folder, "out")
+
+    def raw_write() -> None:
+        with open(raw, "wb", buffering=0) as file:
+            for value in theirs.values():
+                file.write(memoryview(value.numpy()).cast("B"))
+
+    def raw_read() -> list[bytearray]:
+        made = []
+        with open(raw, "rb", buffering=0) as file:
+            for value in theirs.values():
+                made.append(bytearray(value.nbytes))
+                file.readinto(made[-1])
+        return made
+
+    def without_checksums() -> None:
+        set_crc32_options(False)
+        save(ours, out + "n.pt")
+        set_crc32_options(True)
+
+    def save_safetensors() -> None:
+        describer = Describer()
+        records = {name: describer.record(value) for name, value in ours.items()}
+        atomic.save_to(out + "o.safetensors", lambda put: own.write(put, records, {"format": "pt"}))
+
+    return {
+        "raw": {"write": raw_write, "read": raw_read},
+        "save .pt": {"torch": lambda: torch.save(theirs, out + "t.pt"), "rushlight": lambda: save(ours, out + "r.pt"), "rushlight, no crc": without_checksums},
+        "save .safetensors": {"safetensors": lambda: safetensors.torch.save_file(theirs, out + "s.safetensors"), "rushlight": save_safetensors},
+        "load .pt": {"torch": lambda: torch.load(pt), "rushlight": lambda: load(pt)},
+        "mmap .pt": {"torch": lambda: torch.load(pt, mmap=True), "rushlight": lambda: load(pt, mmap=True)},
+        "mmap .pt and sum": {"torch": lambda: total(torch.load(pt, mmap=True)), "rushlight": lambda: total(load(pt, mmap=True))},
+        "mmap .safetensors": {"safetensors": lambda: safetensors.torch.load_file(st), "rushlight": lambda: load(st, mmap=True)},
+        "mmap .safetensors and sum": {"safetensors": lambda: total(safetensors.torch.load_file(st)), "rushlight": lambda: total(load(st, mmap=True))},
+    }
+
+
+def _print(found: dict[str, dict[str, float]]) -> None:
+    for row, ways in found.items():
+        peer = next(iter(ways.values()))
+        parts = [f"{way} {time_:.1f} ms" + (f" ({peer / time_:.2f})" if i else "") for i, (way, time_) in enumerate(ways.items())]
+        print(f"{row:<28}", "   ".join(parts), flush=True)
+
+
+def _peaks(pt: str) -> list[str]:
+    """Percent of the file's size that loading takes beyond it, in a process of its own."""
+    code = (
+        "import sys, os, re; from rushlight.serialization import load;"
+        "peak = lambda: int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]) * 1024;"
+        "before = peak(); x = load(sys.argv[1]); after = peak();"
+        "print(round(100 * ((after - before) / os.path.getsize(sys.argv[1]) - 1), 1))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, pt], capture_output=True, text=True, cwd=ROOT, check=True)
+    return [done.stdout.strip()]
+
+
+def _inspect(pt: str) -> None:
+    """The time of `rushlight inspect`, from start to end of the process."""
+    times = []
+    for _ in range(5):
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "rushlight", "inspect", pt], capture_output=True, cwd=ROOT, check=True)
+        times.append(time.perf_counter() - began)
+    print(f"rushlight inspect            {min(times) * 1000:.0f} ms at best, {statistics.median(times) * 1000:.0f} ms median")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,328 @@
+"""Order statistics: median, mode, quantile."""
+
+from collections.abc import Iterator
+from math import nan
+from typing import Any
+
+from .._core import dtypes
+from .._core.errors import dim_of
+from .._core.kinds import DIFFERENTIABLE
+from .._core.op import composite, op
+from .dims import arange_along, drop, part, spelt
+from .extrema import max_of_all, needs_elements, scattered
+
+
+def _refuse_unordered(m: Any, x: Any, kernel: str) -> None:
+    for kind in ("bool", "complex floating"):
+        if m.isdtype(x.dtype, kind):
+            raise NotImplementedError(
+                f"\"{kernel}\" not implemented for '{dtypes.of(x.dtype).type_name}'; use an integer "
+                "or real floating dtype"
+            )
+
+
+def _middle(m: Any, input: Any, axis: int, skip_nan: bool) -> Any:
+    """Index along `axis` (kept) of the lower median; of a NaN where one counts."""
+    order = m.argsort(input, axis, False, True)
+    size = input.shape[axis]
+    half = (size - 1) // 2
+    if not m.isdtype(input.dtype, "real floating"):
+        return m.index(order, part(axis, half, half + 1))
+    missing = m.sum(m.isnan(input), axis=axis, keepdims=True, dtype=m.int64)
+    if skip_nan:
+        place = m.maximum(m.floor_divide(size - 1 - missing, 2), 0)
+    else:
+        place = m.where(missing > 0, size - missing, half)
+    return m.take_along_axis(order, place, axis)
+
+
+def _median_along(m: Any, input: Any, dim: int, keepdim: bool, skip_nan: bool) -> tuple:
+    axis = dim_of(dim, len(input.shape))
+    _refuse_unordered(m, input, "median_out")
+    if not input.shape:
+        return input + 0, m.full((), 0, m.int64)
+    needs_elements("median", input.shape, dim)
+    indices = _middle(m, input, axis, skip_nan)
+    values = m.take_along_axis(input, indices, axis)
+    return drop(m, values, axis, keepdim), drop(m, indices, axis, keepdim)
+
+
+def _median_of_all(m: Any, input: Any, skip_nan: bool) -> Any:
+    _refuse_unordered(m, input, "median_cpu")
+    flat = m.reshape(input, (-1,))
+    if not flat.shape[0]:
+        empty = (
+            nan
+            if m.isdtype(input.dtype, "real floating")
+            else dtypes.iinfo(dtypes.of(input.dtype)).min
+        )
+        return m.full((), empty, input.dtype)
+    return m.reshape(m.take_along_axis(flat, _middle(m, flat, 0, skip_nan), 0), ())
+
+
+@op("reduce", name="median", node="MedianBackward0")
+def median_of_all(m: Any, input: Any) -> Any:
+    """Lower median of all elements."""
+    return _median_of_all(m, input, False)
+
+
+@op("reduce", name="nanmedian", node="NanmedianBackward0")
+def nanmedian_of_all(m: Any, input: Any) -> Any:
+    """Lower median of the elements that are not NaN."""
+    return _median_of_all(m, input, True)
+
+
+median_of_all.vjp("input")(max_of_all.op.rules["input"])
+nanmedian_of_all.vjp("input")(max_of_all.op.rules["input"])
+
+
+@op(
+    "reduce", name="median", node="MedianBackward1", outputs=("values", "indices"), returns="median"
+)
+def median_along(m: Any, input: Any, *, dim: int, keepdim: bool = False) -> Any:
+    """Lower medians along `dim` and where they stood."""
+    return _median_along(m, input, dim, keepdim, False)
+
+
+@op(
+    "reduce",
+    name="nanmedian",
+    node="NanmedianBackward1",
+    outputs=("values", "indices"),
+    returns="nanmedian",
+)
+def nanmedian_along(m: Any, input: Any, *, dim: int, keepdim: bool = False) -> Any:
+    """Lower medians along `dim` of what is not NaN, and where they stood."""
+    return _median_along(m, input, dim, keepdim, True)
+
+
+@median_along.vjp("input")
+@nanmedian_along.vjp("input")
+def _(m: Any, g: tuple, out: tuple, input_shape: tuple, dim: int, keepdim: bool) -> Any:
+    return scattered(m, g[0], out[1], input_shape, dim, keepdim)
+
+
+@composite
+def median(input: Any, dim: int | None = None, keepdim: bool = False, **names: Any) -> Any:
+    """Lower median of all elements; or (values, indices) along `dim`."""
+    if names:
+        dim, keepdim = spelt("median", dim, keepdim, names)
+    return median_of_all(input) if dim is None else median_along(input, dim, keepdim)
+
+
+@composite
+def nanmedian(input: Any, dim: int | None = None, keepdim: bool = False, **names: Any) -> Any:
+    """Lower median of what is not NaN; or (values, indices) along `dim`."""
+    if names:
+        dim, keepdim = spelt("nanmedian", dim, keepdim, names)
+    return nanmedian_of_all(input) if dim is None else nanmedian_along(input, dim, keepdim)
+
+
+@median.samples
+@nanmedian.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 4),), {}
+    yield (draw(3, 5), 1), {}
+    yield (draw(3, 4),), {"dim": 0, "keepdim": True}
+    yield (draw(), 0), {}
+
+
+@median.errors
+def _(draw: Any) -> Iterator:
+    yield (
+        (draw(0, 3), 0),
+        {},
+        IndexError,
+        "median(): Expected reduction dim 0 to have non-zero size.",
+    )
+
+
+@op("reduce", outputs=("values", "indices"), returns="mode")
+def mode(m: Any, input: Any, *, dim: int = -1, keepdim: bool = False) -> Any:
+    """Most frequent element along `dim` (the smallest of equals) and its last index."""
+    axis = dim_of(dim, len(input.shape))
+    if m.isdtype(input.dtype, "complex floating"):
+        raise NotImplementedError(
+            f"\"mode_cpu\" not implemented for '{dtypes.of(input.dtype).type_name}'; use real"
+            " numbers"
+        )
+    if not input.shape:
+        return input + 0, m.full((), 0, m.int64)
+    needs_elements("mode", input.shape, dim)
+    order = m.argsort(input, axis, False, True)
+    x = m.take_along_axis(input, order, axis)
+    place = arange_along(m, x.shape, axis)
+    starts = m.index(x, part(axis, 1, None)) != m.index(x, part(axis, 0, x.shape[axis] - 1))
+    first = m.full((*x.shape[:axis], 1, *x.shape[axis + 1 :]), True, m.bool)
+    starts = m.concat([first, starts], axis=axis)
+    begun, _ = m.cumulative_max(m.where(starts, place, 0), axis)
+    best = m.argmax(place - begun, axis=axis, keepdims=True)
+    indices = m.take_along_axis(order, best, axis)
+    values = m.take_along_axis(input, indices, axis)
+    return drop(m, values, axis, keepdim), drop(m, indices, axis, keepdim)
+
+
+@mode.vjp("input")
+def _(m: Any, g: tuple, out: tuple, input_shape: tuple, dim: int, keepdim: bool) -> Any:
+    return scattered(m, g[0], out[1], input_shape, dim, keepdim)
+
+
+@mode.samples
+def _(draw: Any) -> Iterator:
+    yield (draw.ints(3, 9, low=0, high=4),), {}
+    yield (draw.ints(7, 3, low=0, high=4),), {"dim": 0, "keepdim": True}
+    yield (draw(3, 4),), {}
+
+
+# -- quantiles
+
+_BETWEEN = ("linear", "lower", "higher", "midpoint", "nearest")
+
+
+def _check_quantile(m: Any, name: str, input: Any, q: Any, interpolation: str) -> None:
+    if input.dtype not in (m.float32, m.float64):
+        raise RuntimeError(
+            f"{name}() input tensor must be either float or double dtype, not"
+            f" {dtypes.of(input.dtype)}"
+        )
+    if 0 in input.shape:
+        raise RuntimeError(
+            f"{name}() input tensor must be non-empty; its shape is {tuple(input.shape)}"
+        )
+    if len(q.shape) > 1:
+        raise RuntimeError(
+            f"{name}() q must be a scalar or 1D tensor; its shape is {tuple(q.shape)}"
+        )
+    if q.dtype != input.dtype:
+        raise RuntimeError(
+            f"{name}() q tensor must be same dtype as the input tensor; it is {dtypes.of(q.dtype)}"
+        )
+    if interpolation not in _BETWEEN:
+        raise RuntimeError(
+            f"{name}() interpolation must be one of linear, lower, higher, midpoint or nearest, but"
+            f" got {interpolation}"
+        )
+    m.check((q >= 0) & (q <= 1), f"{name}() q values must be in the range [0, 1]")
+
+
+def _between(m: Any, rank: Any, interpolation: str) -> tuple[Any, Any]:
+    """The whole ranks below, and the weight of the neighbour above."""
+    if interpolation in ("lower", "higher", "nearest"):
+        rank = {"lower": m.floor, "higher": m.ceil, "nearest": m.round}[interpolation](rank)
+        return m.astype(rank, m.int64), None
+    below = m.floor(rank)
+    weight = rank - below
+    return m.astype(below, m.int64), (
+        m.where(weight > 0, 0.5, 0.0) if interpolation == "midpoint" else weight
+    )
+
+
+def _quantiles(
+    m: Any, input: Any, q: Any, dim: Any, keepdim: bool, interpolation: str, skip_nan: bool
+) -> Any:
+    shape = tuple(input.shape)
+    axis = 0 if dim is None or not shape else dim_of(dim, len(shape))
+    x = input if dim is not None and shape else m.reshape(input, (-1,))
+    x = m.permute_dims(x, (*[i for i in range(len(x.shape)) if i != axis], axis))
+    x = m.take_along_axis(x, m.argsort(x, -1, False, True), -1)  # (..., size)
+    missing = m.sum(m.isnan(x), axis=-1, keepdims=True, dtype=m.int64)
+    valid = m.maximum(x.shape[-1] - 1 - missing, 0) if skip_nan else x.shape[-1] - 1
+    rank = m.reshape(q, (-1,)) * (m.astype(valid, q.dtype) if skip_nan else valid)
+    rank = m.broadcast_to(rank, (*x.shape[:-1], rank.shape[-1]))
+    below, weight = _between(m, rank, interpolation)
+    found = m.take_along_axis(x, below, -1)
+    if weight is not None:
+        above = m.take_along_axis(x, m.minimum(below + 1, x.shape[-1] - 1), -1)
+        found = found + m.where(weight > 0, weight * (above - found), 0)
+    if not skip_nan:
+        found = m.where(missing > 0, m.index(x, (..., slice(-1, None))), found)
+    kept = tuple(
+        [1] * len(shape) if dim is None else [1 if i == axis else n for i, n in enumerate(shape)]
+    )
+    rest = kept if keepdim else (() if dim is None else (*shape[:axis], *shape[axis + 1 :]))
+    n = len(found.shape)
+    return m.reshape(m.permute_dims(found, (n - 1, *range(n - 1))), (*q.shape, *rest))
+
+
+def _as_quantile(name: str, input: Any, q: Any) -> Any:
+    if hasattr(q, "shape"):
+        return q
+    if not 0 <= q <= 1:
+        raise RuntimeError(f"{name}() q must be in the range [0, 1] but got {q}")
+    return DIFFERENTIABLE.full((), q, input.dtype)
+
+
+@op(None, name="quantile", node="SqueezeBackward4")
+def quantiles(
+    m: Any,
+    input: Any,
+    q: Any,
+    *,
+    dim: int | None = None,
+    keepdim: bool = False,
+    interpolation: str = "linear",
+) -> Any:
+    """Values below which the fractions `q` of the elements lie."""
+    _check_quantile(m, "quantile", input, q, interpolation)
+    return _quantiles(m, input, q, dim, keepdim, interpolation, False)
+
+
+@op(None, name="nanquantile", node="SqueezeBackward4")
+def nanquantiles(
+    m: Any,
+    input: Any,
+    q: Any,
+    *,
+    dim: int | None = None,
+    keepdim: bool = False,
+    interpolation: str = "linear",
+) -> Any:
+    """Values below which the fractions `q` of what is not NaN lie."""
+    _check_quantile(m, "nanquantile", input, q, interpolation)
+    return _quantiles(m, input, q, dim, keepdim, interpolation, True)
+
+
+@composite
+def quantile(
+    input: Any,
+    q: Any,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
+    interpolation: str = "linear",
+) -> Any:
+    """Values below which fractions `q` of the elements lie; a 1-D `q` adds a first dimension."""
+    return quantiles(input, _as_quantile("quantile", input, q), dim, keepdim, interpolation)
+
+
+@composite
+def nanquantile(
+    input: Any,
+    q: Any,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
+    interpolation: str = "linear",
+) -> Any:
+    """Like `quantile`, without the elements that are NaN."""
+    return nanquantiles(input, _as_quantile("nanquantile", input, q), dim, keepdim, interpolation)
+
+
+@quantile.samples
+@nanquantile.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(3, 5), 0.3), {}
+    yield (draw(3, 5), 0.5), {"dim": 0, "keepdim": True}
+    for interpolation in _BETWEEN:
+        yield (draw(3, 5), 0.4), {"dim": 1, "interpolation": interpolation}
+
+
+@quantile.errors
+def _(draw: Any) -> Iterator:
+    yield (draw(3), 1.5), {}, RuntimeError, "quantile() q must be in the range [0, 1] but got 1.5"
+    yield (
+        (draw.ints(3, low=0, high=5), 0.5),
+        {},
+        RuntimeError,
+        "quantile() input tensor must be either float or double dtype",
+    )

@@ -1,0 +1,336 @@
+"""load: what is refused, what stays opaque, where tensors go, what never runs."""
+
+import io
+import os
+import pickle
+import struct
+import sys
+import types
+import warnings
+from collections import namedtuple
+from enum import Enum
+
+import numpy as np
+import pytest
+
+import hostile
+import rushlight as torch
+from rushlight._files.formats import open_checkpoint
+from rushlight.serialization import Limits, Opaque, add_safe_globals, clear_safe_globals, get_safe_globals
+from rushlight.serialization import get_unsafe_globals_in_checkpoint, load, safe_globals, save
+
+
+def tensor(**change):
+    return b"\x80\x02" + hostile.tensor(**change) + b"."
+
+
+def four(data=bytes(16)):
+    return {"0": data}
+
+
+def from_bytes(data, **options):
+    return load(io.BytesIO(data), **options)
+
+
+def test_a_checkpoint_from_cuda_opens_on_the_cpu_with_one_notice():
+    data = hostile.zipped(b"\x80\x02](" + hostile.tensor(location="cuda:3") * 3 + b"e.", four())
+    with pytest.warns(UserWarning, match="saved on cuda:3 were loaded on the CPU") as caught:
+        made = from_bytes(data)
+    assert len(caught) == 1 and [str(t.device) for t in made] == ["cpu"] * 3
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert from_bytes(data, map_location="cpu")[0].device.type == "cpu"
+
+
+def test_virtual_gpus_get_their_tensors(monkeypatch):
+    monkeypatch.setenv("RUSHLIGHT_VIRTUAL_CUDA", "2")
+    data = hostile.zipped(tensor(location="cuda:1"), four())
+    assert str(from_bytes(data).device) == "cuda:1"
+    assert str(from_bytes(data, map_location={"cuda:1": "cuda:0"}).device) == "cuda:0"
+    assert str(from_bytes(data, map_location=lambda storage, place: storage.cuda(0)).device) == "cuda:0"
+    buffer = io.BytesIO()
+    save(from_bytes(data), buffer)
+    assert b"cuda:1" in buffer.getvalue()
+
+
+def test_big_endian_files_are_turned():
+    data = hostile.raw_zip(
+        [("a/data.pkl", tensor()), ("a/byteorder", b"big"), ("a/data/0", struct.pack(">4f", 1, 2, 3, 4))]
+    )
+    assert from_bytes(data).tolist() == [[1, 2], [3, 4]]
+
+
+def test_compressed_records_are_read():
+    data = hostile.zipped(tensor(), four(struct.pack("<4f", 1, 2, 3, 4)), deflate=True)
+    assert from_bytes(data).tolist() == [[1, 2], [3, 4]]
+
+
+class Point(namedtuple("Point", "x y")):
+    pass
+
+
+class Colour(Enum):
+    RED = 1
+
+
+class Sloth:
+    __slots__ = ("a",)
+
+
+class Bag(dict):
+    def __setitem__(self, key, value):
+        raise AssertionError("code of a class ran")
+
+
+class Reaper:
+    def __del__(self):
+        sys.modules[__name__].reaped = True
+
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(2, 2)
+        self.point = Point(1, [2])
+        self.colour = Colour.RED
+
+    def __setstate__(self, state):
+        raise AssertionError("code of a class ran")
+
+    def forward(self, x):
+        return self.layer(x)
+
+
+def saved(obj):
+    buffer = io.BytesIO()
+    save(obj, buffer)
+    return buffer.getvalue()
+
+
+def test_whole_models_of_defined_classes_come_back_without_running_their_code():
+    net = Net()
+    made = from_bytes(saved(net), weights_only=False)
+    assert type(made) is Net and made.point == Point(1, [2]) and made.colour is Colour.RED and made.training
+    x = torch.ones(1, 2)
+    assert torch.equal(made(x), net(x))
+
+
+def test_a_class_that_is_not_defined_is_named_with_the_line_to_write():
+    data = saved(Net()).replace(b"Net\n", b"Nut\n")
+    with pytest.raises(AttributeError, match=r"from .*test_loading import Nut"):
+        from_bytes(data, weights_only=False)
+    with pytest.raises(ModuleNotFoundError, match="No module named 'nowhere'"):
+        from_bytes(hostile.zipped(b"\x80\x02cnowhere\nNet\n)\x81."), weights_only=False)
+    with pytest.warns(UserWarning, match="stayed plain records"):
+        made = from_bytes(data, weights_only=False, opaque=True)
+    assert isinstance(made, Opaque) and type(made.state["_modules"]["layer"]) is torch.nn.Linear
+
+
+def test_slots_and_subclasses_of_containers_are_filled_past_their_own_code():
+    sloth = Sloth()
+    sloth.a = [torch.ones(2)]
+    made = from_bytes(saved(sloth), weights_only=False)
+    assert type(made) is Sloth and torch.equal(made.a[0], torch.ones(2))
+    bag = Bag()
+    dict.__setitem__(bag, "k", 1)
+    assert dict(from_bytes(saved(bag), weights_only=False)) == {"k": 1}
+
+
+def test_a_class_with_a_destructor_is_not_made():
+    with pytest.warns(UserWarning, match="has a __del__"):
+        made = from_bytes(hostile.zipped(f"\x80\x02c{__name__}\nReaper\n)\x81.".encode("latin1")), weights_only=False)
+    assert isinstance(made, Opaque)
+    del made
+    assert not hasattr(sys.modules[__name__], "reaped")
+
+
+@pytest.mark.parametrize("name", ["tempfile\nTemporaryDirectory", "subprocess\nPopen", "threading\nThread"])
+def test_classes_of_the_standard_library_are_not_made(name):
+    import subprocess
+    import tempfile
+    import threading
+
+    assert subprocess and tempfile and threading
+    data = hostile.zipped(b"\x80\x02c" + name.encode() + b"\n)\x81.")
+    with pytest.raises((AttributeError, ModuleNotFoundError)):
+        from_bytes(data, weights_only=False)
+    with pytest.warns(UserWarning):
+        assert isinstance(from_bytes(data, weights_only=False, opaque=True), Opaque)
+
+
+def test_functions_in_a_file_are_never_live():
+    data = hostile.zipped(b"\x80\x02}X\x01\x00\x00\x00fcos\nsystem\ns.")
+    with pytest.warns(UserWarning, match=r"os\.system"):
+        made = from_bytes(data, weights_only=False)
+    assert not callable(made["f"])
+
+
+def test_a_module_whose_getattr_would_run_is_not_asked(monkeypatch):
+    module = types.ModuleType("trap")
+    module.__getattr__ = lambda name: pytest.fail("a module's __getattr__ ran")
+    monkeypatch.setitem(sys.modules, "trap", module)
+    with pytest.raises(AttributeError):
+        from_bytes(hostile.zipped(b"\x80\x02ctrap\nThing\n)\x81."), weights_only=False)
+
+
+def test_the_list_of_allowed_classes():
+    clear_safe_globals()
+    add_safe_globals([Point])
+    assert get_safe_globals() == [Point]
+    with safe_globals([(Colour, "old.place.Colour")]):
+        assert Colour in get_safe_globals()
+        data = hostile.zipped(b"\x80\x02cold.place\nColour\nK\x01\x85R.")
+        assert from_bytes(data) is Colour.RED
+        assert get_unsafe_globals_in_checkpoint(io.BytesIO(data)) == []
+    assert get_safe_globals() == [Point]
+    assert get_unsafe_globals_in_checkpoint(io.BytesIO(data)) == ["old.place.Colour"]
+    clear_safe_globals()
+    with pytest.raises(ValueError, match="Expected tuple of length 2"):
+        add_safe_globals([(Point,)])
+
+
+def test_environment_variables_force_the_mode(monkeypatch):
+    data = saved(Sloth())
+    monkeypatch.setenv("TORCH_FORCE_WEIGHTS_ONLY_LOAD", "1")
+    with pytest.raises(pickle.UnpicklingError):
+        from_bytes(data, weights_only=False)
+    monkeypatch.delenv("TORCH_FORCE_WEIGHTS_ONLY_LOAD")
+    monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
+    assert type(from_bytes(data)) is Sloth
+
+
+def test_the_report_says_what_happened():
+    with pytest.warns(UserWarning):
+        made, report = from_bytes(hostile.zipped(b"\x80\x02cx\nY\n)R."), opaque=True, report=True)
+    assert isinstance(made, Opaque) and list(report.opaque) == ["x.Y"] and report.kind == "torch"
+
+
+def test_opaque_records_are_not_handed_on():
+    with pytest.warns(UserWarning):
+        made = from_bytes(hostile.zipped(b"\x80\x02cos\nsystem\nX\x01\x00\x00\x00x\x85R."), opaque=True)
+    with pytest.raises(TypeError, match="cannot save Opaque"):
+        saved(made)
+
+
+def test_scripts_give_their_weights_by_name():
+    data = hostile.raw_zip([
+        ("a/data.pkl", b"\x80\x02c__torch__\nNet\n)\x81}X\x05\x00\x00\x00innerc__torch__\nL\n)\x81}X\x01\x00\x00\x00w" + hostile.tensor() + b"sbsb."),
+        ("a/constants.pkl", b"\x80\x02)."), ("a/data/0", bytes(16)),
+    ])  # fmt: skip
+    with pytest.raises(RuntimeError, match="Cannot use ``weights_only=True`` with TorchScript archives"):
+        from_bytes(data)
+    with pytest.warns(UserWarning, match="looks like a TorchScript archive"):
+        made = from_bytes(data, weights_only=False)
+    assert list(made) == ["inner.w"] and made["inner.w"].shape == (2, 2)
+
+
+def test_limits_can_be_raised():
+    data = hostile.zipped(tensor(count=1 << 22, size=(1 << 22,), stride=(1,)), {"0": bytes(1 << 24)}, deflate=True)
+    tight = Limits(inflated=1 << 20, ratio=2)
+    with pytest.raises(pickle.UnpicklingError, match=r"Limits\(ratio"):
+        from_bytes(data, limits=tight)
+    assert from_bytes(data).shape == (1 << 22,)
+    many = hostile.zipped(b"\x80\x02(" + b"]" * 100_000 + b"t.")
+    with pytest.raises(pickle.UnpicklingError, match=r"Limits\(objects"):
+        from_bytes(many, limits=Limits(objects=1000, growth=1))
+
+
+def test_pipes_devices_folders_and_empty_files_are_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="a pipe or device"):
+        load(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="a pipe or device"):
+        load("/dev/zero")
+    with pytest.raises(pickle.UnpicklingError, match="a folder without"):
+        load(tmp_path)
+    (tmp_path / "empty").touch()
+    with pytest.raises(EOFError, match="Ran out of input"):
+        load(tmp_path / "empty")
+    with pytest.raises(FileNotFoundError):
+        load(tmp_path / "nothing")
+    with pytest.raises(pickle.UnpicklingError, match="not a checkpoint of a known format"):
+        from_bytes(b"\xff\xfe hello")
+
+
+def test_objects_without_seek_are_explained():
+    class Stream:
+        def read(self, n=-1):
+            return b""
+
+    with pytest.raises(AttributeError, match="You can only torch.load from a file that is seekable"):
+        load(Stream())
+    with pytest.raises(ValueError, match="f must be a file path in order to use the mmap argument"):
+        load(io.BytesIO(b"x"), mmap=True)
+
+
+def test_a_file_that_shrinks_while_mapped_is_noticed(tmp_path):
+    path = tmp_path / "a.pt"
+    save({"x": torch.zeros(100_000)}, path)
+    found = open_checkpoint(path, mapped=True)
+    os.truncate(path, 1000)
+    with pytest.raises(pickle.UnpicklingError, match="the file shrank"):
+        found.root["x"].array()
+
+
+def test_a_file_that_is_replaced_while_mapped_keeps_its_values(tmp_path):
+    path = tmp_path / "a.pt"
+    save(torch.ones(100_000), path)
+    x = load(path, mmap=True)
+    save(torch.zeros(100_000), path)
+    assert float(x.sum()) == 100_000
+
+
+def test_loading_one_tensor_of_a_mapped_file_touches_that_tensor_only(tmp_path):
+    path = tmp_path / "a.pt"
+    save({f"t{i}": torch.full((1000,), float(i)) for i in range(20)}, path)
+    found = open_checkpoint(path, mapped=True)
+    found.root["t3"].array()
+    assert [key for key, storage in found.storages.items() if storage.loaded] == ["3"]
+
+
+def test_a_failed_load_leaves_the_model_unchanged():
+    net = torch.nn.Linear(2, 2)
+    before = [p.detach().clone() for p in net.parameters()]
+    data = bytearray(saved(net.state_dict()))
+    data[data.index(b"PK\x06\x06")] ^= 1
+    with pytest.raises(pickle.UnpicklingError):
+        net.load_state_dict(from_bytes(bytes(data[:-30])))
+    with pytest.raises(RuntimeError, match="Error"):
+        net.load_state_dict({"weight": torch.zeros(2, 2), "bias": torch.zeros(3)})
+    assert all(torch.equal(a, b) for a, b in zip(before, net.parameters(), strict=True))
+
+
+def test_assigned_state_keeps_ties():
+    data = saved({"a": (x := torch.ones(2, 2)), "b": x})
+    net = torch.nn.ParameterDict({"a": torch.nn.Parameter(torch.zeros(2, 2)), "b": torch.nn.Parameter(torch.zeros(2, 2))})
+    net.load_state_dict(from_bytes(data), assign=True)
+    assert net["a"].data_ptr() == net["b"].data_ptr()
+
+
+def test_numpy_arrays_of_objects_stay_records():
+    pickled = dict(hostile.bombs())["ndarray-objects"]
+    with pytest.warns(UserWarning):
+        made = from_bytes(hostile.zipped(pickled), weights_only=False)
+    assert isinstance(made, Opaque)
+
+
+def test_python_2_strings_and_names():
+    data = hostile.legacy(b"\x80\x02}U\x01\xe9c__builtin__\nset\n](K\x01e\x85Rs.")
+    assert from_bytes(data, encoding="latin1") == {"\u00e9": {1}}
+    assert from_bytes(data, encoding="bytes") == {b"\xe9": {1}}
+    with pytest.raises(pickle.UnpicklingError, match="malformed opcode"):
+        from_bytes(data)
+
+
+def test_messages_name_file_record_and_offset(tmp_path):
+    path = tmp_path / "bad.pt"
+    path.write_bytes(hostile.zipped(tensor(offset=9), four()))
+    with pytest.raises(pickle.UnpicklingError, match=r"bad\.pt, record data\.pkl.*offset 9 needs .* bytes of storage 0"):
+        load(path)
+
+
+def test_every_good_file_of_the_corpus_loads():
+    for name, data in hostile.good_files():
+        made = from_bytes(data)
+        values = made.values() if isinstance(made, dict) else [made]
+        assert all(np.asarray(v).size for v in values if isinstance(v, torch.Tensor)), name
