@@ -34,14 +34,21 @@ def timed(work: Callable[[], object]) -> float:
     return spent
 
 
-def table(rows: dict[str, dict[str, Callable[[], object]]], rounds: int) -> dict[str, dict[str, float]]:
+def table(
+    rows: dict[str, dict[str, Callable[[], object]]], rounds: int
+) -> dict[str, dict[str, float]]:
     """Median milliseconds of each way of each row, taken in turns."""
-    found: dict[str, dict[str, list[float]]] = {row: {way: [] for way in ways} for row, ways in rows.items()}
+    found: dict[str, dict[str, list[float]]] = {
+        row: {way: [] for way in ways} for row, ways in rows.items()
+    }
     for _ in range(rounds):
         for row, ways in rows.items():
             for way, work in ways.items():
                 found[row][way].append(timed(work))
-    return {row: {way: statistics.median(times) for way, times in ways.items()} for row, ways in found.items()}
+    return {
+        row: {way: statistics.median(times) for way, times in ways.items()}
+        for row, ways in found.items()
+    }
 
 
 def total(values: dict) -> float:
@@ -69,7 +76,9 @@ def main() -> None:
         rows = _rows(theirs, ours, pt, st, raw, folder)
         found = table(rows, args.rounds)
         atomic.flush = atomic_fsync
-        found["save .pt, flushed"] = {"rushlight": timed(lambda: save(ours, os.path.join(folder, "f.pt")))}
+        found["save .pt, flushed"] = {
+            "rushlight": timed(lambda: save(ours, os.path.join(folder, "f.pt")))
+        }
         _print(found)
         print("peak memory of load over the file:", *_peaks(pt), "%")
         _inspect(pt)
@@ -103,20 +112,42 @@ def _rows(theirs: dict, ours: dict, pt: str, st: str, raw: str, folder: str) -> 
 
     return {
         "raw": {"write": raw_write, "read": raw_read},
-        "save .pt": {"torch": lambda: torch.save(theirs, out + "t.pt"), "rushlight": lambda: save(ours, out + "r.pt"), "rushlight, no crc": without_checksums},
-        "save .safetensors": {"safetensors": lambda: safetensors.torch.save_file(theirs, out + "s.safetensors"), "rushlight": save_safetensors},
+        "save .pt": {
+            "torch": lambda: torch.save(theirs, out + "t.pt"),
+            "rushlight": lambda: save(ours, out + "r.pt"),
+            "rushlight, no crc": without_checksums,
+        },
+        "save .safetensors": {
+            "safetensors": lambda: safetensors.torch.save_file(theirs, out + "s.safetensors"),
+            "rushlight": save_safetensors,
+        },
         "load .pt": {"torch": lambda: torch.load(pt), "rushlight": lambda: load(pt)},
-        "mmap .pt": {"torch": lambda: torch.load(pt, mmap=True), "rushlight": lambda: load(pt, mmap=True)},
-        "mmap .pt and sum": {"torch": lambda: total(torch.load(pt, mmap=True)), "rushlight": lambda: total(load(pt, mmap=True))},
-        "mmap .safetensors": {"safetensors": lambda: safetensors.torch.load_file(st), "rushlight": lambda: load(st, mmap=True)},
-        "mmap .safetensors and sum": {"safetensors": lambda: total(safetensors.torch.load_file(st)), "rushlight": lambda: total(load(st, mmap=True))},
+        "mmap .pt": {
+            "torch": lambda: torch.load(pt, mmap=True),
+            "rushlight": lambda: load(pt, mmap=True),
+        },
+        "mmap .pt and sum": {
+            "torch": lambda: total(torch.load(pt, mmap=True)),
+            "rushlight": lambda: total(load(pt, mmap=True)),
+        },
+        "mmap .safetensors": {
+            "safetensors": lambda: safetensors.torch.load_file(st),
+            "rushlight": lambda: load(st, mmap=True),
+        },
+        "mmap .safetensors and sum": {
+            "safetensors": lambda: total(safetensors.torch.load_file(st)),
+            "rushlight": lambda: total(load(st, mmap=True)),
+        },
     }
 
 
 def _print(found: dict[str, dict[str, float]]) -> None:
     for row, ways in found.items():
         peer = next(iter(ways.values()))
-        parts = [f"{way} {time_:.1f} ms" + (f" ({peer / time_:.2f})" if i else "") for i, (way, time_) in enumerate(ways.items())]
+        parts = [
+            f"{way} {time_:.1f} ms" + (f" ({peer / time_:.2f})" if i else "")
+            for i, (way, time_) in enumerate(ways.items())
+        ]
         print(f"{row:<28}", "   ".join(parts), flush=True)
 
 
@@ -124,11 +155,14 @@ def _peaks(pt: str) -> list[str]:
     """Percent of the file's size that loading takes beyond it, in a process of its own."""
     code = (
         "import sys, os, re; from rushlight.serialization import load;"
-        "peak = lambda: int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]) * 1024;"
+        "peak = lambda: int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]) "
+        "* 1024;"
         "before = peak(); x = load(sys.argv[1]); after = peak();"
         "print(round(100 * ((after - before) / os.path.getsize(sys.argv[1]) - 1), 1))"
     )
-    done = subprocess.run([sys.executable, "-c", code, pt], capture_output=True, text=True, cwd=ROOT, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, pt], capture_output=True, text=True, cwd=ROOT, check=True
+    )
     return [done.stdout.strip()]
 
 
@@ -137,9 +171,17 @@ def _inspect(pt: str) -> None:
     times = []
     for _ in range(5):
         began = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "rushlight", "inspect", pt], capture_output=True, cwd=ROOT, check=True)
+        subprocess.run(
+            [sys.executable, "-m", "rushlight", "inspect", pt],
+            capture_output=True,
+            cwd=ROOT,
+            check=True,
+        )
         times.append(time.perf_counter() - began)
-    print(f"rushlight inspect            {min(times) * 1000:.0f} ms at best, {statistics.median(times) * 1000:.0f} ms median")
+    print(
+        f"rushlight inspect            {min(times) * 1000:.0f} ms at best, "
+        f"{statistics.median(times) * 1000:.0f} ms median"
+    )
 
 
 if __name__ == "__main__":

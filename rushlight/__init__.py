@@ -73,7 +73,7 @@ from ._ops.arithmetic import (
     subtract,
     true_divide,
 )
-from ._ops.blocks import block_diag, trace, vander
+from ._ops.blocks import block_diag, trace
 from ._ops.bounds import (
     clamp,
     clamp_max,
@@ -383,7 +383,7 @@ from ._ops.spectra import (
     svd,
 )
 from ._ops.statistics import std, std_mean, var, var_mean
-from ._ops.transforms import fft, istft, stft
+from ._ops.transforms import istft, stft
 from ._ops.views import (
     as_strided,
     broadcast_shapes,

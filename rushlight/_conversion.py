@@ -267,6 +267,7 @@ def _reshaped(function: Any) -> Any:
         self.array, self.node, self.needs = made.array, made.node, made.needs
         if self.origin is None and made.origin is not None:
             self.needs = self.needs if self.needs is True else False
+        views.written(self)
         return self
 
     change.__name__ = change.__qualname__ = function.__name__ + "_"

@@ -151,7 +151,23 @@ def samples(record: Op) -> list[Sample]:
         first = made[0]
         made.append(arranged(first, "0-dim", lambda a: a.reshape(-1)[:1].reshape(())))
         made.append(arranged(first, "empty", lambda a: np.zeros((0, 3), a.dtype)))
+        if all(t.array.dtype == np.float64 for t in _tensors(first)) and _takes_complex(record):
+            random = np.random.default_rng(9)
+            made.append(
+                arranged(first, "complex", lambda a: a + 1j * random.uniform(-1, 1, a.shape))
+            )
     return made
+
+
+def _takes_complex(record: Op) -> bool:
+    """Whether an op does not refuse complex numbers; the parity test compares the refusals."""
+    one = tensor(np.full((), 1.5 + 0.5j))
+    given = {p: 2 for p in record.params if p not in record.defaults}
+    try:
+        record.function(*[one] * len(record.arrays), **given)
+    except (NotImplementedError, RuntimeError, TypeError):
+        return False
+    return True
 
 
 def _tensors(sample: Sample) -> list:

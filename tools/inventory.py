@@ -54,13 +54,16 @@ def exists(name: Name, torch: Any, known: dict[str, Any]) -> bool:
     owner, _, last = name.full.rpartition(".")
     if owner in known:
         return hasattr(type(known[owner]), last) or hasattr(known[owner], last)
-    try:
-        thing = torch
-        for part in name.full.split(".")[1:]:
-            thing = getattr(thing, part)
-        return True
-    except AttributeError:
-        return False
+    thing, path = torch, "rushlight"
+    for part in name.full.split(".")[1:]:
+        path = f"{path}.{part}"
+        if not hasattr(thing, part):
+            try:
+                importlib.import_module(path)
+            except ImportError:
+                return False
+        thing = getattr(thing, part)
+    return True
 
 
 def words_of_tests() -> set[str]:

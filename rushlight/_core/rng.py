@@ -201,6 +201,7 @@ default_generator.seed()
 
 _of_device: dict[Any, Generator] = {}  # for virtual GPUs, one each
 _own = threading.local()
+_lock = threading.Lock()
 _owners = 0  # threads inside `using`; while 0 nobody reads the thread-local
 
 
@@ -227,12 +228,17 @@ def seed_all(seed: int) -> Generator:
 @contextmanager
 def using(generator: Generator) -> Iterator[Generator]:
     """Inside, this thread's draws come from `generator` (a DataLoader's worker has its own)."""
-    global _owners
     before = getattr(_own, "generator", None)
     _own.generator = generator
-    _owners += 1
+    _count_owners(1)
     try:
         yield generator
     finally:
         _own.generator = before
-        _owners -= 1
+        _count_owners(-1)
+
+
+def _count_owners(step: int) -> None:
+    global _owners
+    with _lock:
+        _owners += step

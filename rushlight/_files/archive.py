@@ -74,10 +74,13 @@ class Archive:
             raise self._fault("a zip archive in several parts cannot be loaded", end_at)
         if size > self.limits.directory:
             raise self._fault(
-                f"the zip directory has {size} bytes; limits=Limits(directory=...) allows more", end_at
+                f"the zip directory has {size} bytes; limits=Limits(directory=...) allows more",
+                end_at,
             )
         if start + size > end_at or count * _ENTRY.size > size:
-            raise self._fault(f"the zip directory ({count} records, {size} bytes at {start}) does not fit", end_at)
+            raise self._fault(
+                f"the zip directory ({count} records, {size} bytes at {start}) does not fit", end_at
+            )
         between = end_at - start - size
         if between not in (0, _END64.size + _LOCATOR.size, _LOCATOR.size):
             raise self._fault(f"{between} bytes lie between the zip directory and its end", end_at)
@@ -109,14 +112,32 @@ class Archive:
             entries[entry.name] = entry
             at += length
         if at != size:
-            raise self._fault(f"{size - at} bytes of the zip directory belong to no record", start + at)
+            raise self._fault(
+                f"{size - at} bytes of the zip directory belong to no record", start + at
+            )
         return entries
 
     def _entry(self, block: bytes, at: int, place: int) -> tuple[Entry, int]:
         """The record at `at` of the directory and how many bytes it takes."""
-        (magic, _, _, flags, method, _, _, crc, packed, size, names, extras, comment, disk, _, _, header) = (
-            _ENTRY.unpack_from(block, at)
-        )
+        (
+            magic,
+            _,
+            _,
+            flags,
+            method,
+            _,
+            _,
+            crc,
+            packed,
+            size,
+            names,
+            extras,
+            comment,
+            disk,
+            _,
+            _,
+            header,
+        ) = _ENTRY.unpack_from(block, at)
         length = _ENTRY.size + names + extras + comment
         if magic != b"PK\1\2" or at + length > len(block):
             raise self._fault("a record of the zip directory is broken", place)
@@ -132,16 +153,22 @@ class Archive:
         if method not in (STORED, DEFLATED):
             raise self._fault(f"record {name!r:.200} has the unknown compression {method}", place)
         if method == STORED and packed != size:
-            raise self._fault(f"stored record {name!r:.200} has two sizes, {packed} and {size}", place)
+            raise self._fault(
+                f"stored record {name!r:.200} has two sizes, {packed} and {size}", place
+            )
         return Entry(name, raw, flags, method, crc, packed, size, header), length
 
-    def _wide(self, extra: bytes, packed: int, size: int, header: int, place: int) -> tuple[int, int, int]:
+    def _wide(
+        self, extra: bytes, packed: int, size: int, header: int, place: int
+    ) -> tuple[int, int, int]:
         """The 64-bit numbers that replace those that say 0xFFFFFFFF."""
         at = 0
         while at + 4 <= len(extra):
             kind, length = struct.unpack_from("<HH", extra, at)
             if kind == 1:
-                values = iter(struct.unpack_from(f"<{min(length, len(extra) - at - 4) // 8}Q", extra, at + 4))
+                values = iter(
+                    struct.unpack_from(f"<{min(length, len(extra) - at - 4) // 8}Q", extra, at + 4)
+                )
                 try:
                     size = next(values) if size == _MAX32 else size
                     packed = next(values) if packed == _MAX32 else packed
@@ -158,7 +185,9 @@ class Archive:
         for entry, following in zip(ordered, [*ordered[1:], None]):
             entry.limit = start if following is None else following.header
             if entry.header + _LOCAL.size + len(entry.raw) + entry.packed > entry.limit:
-                raise self._fault(f"record {entry.name!r:.200} overlaps what follows it", entry.header)
+                raise self._fault(
+                    f"record {entry.name!r:.200} overlaps what follows it", entry.header
+                )
         if ordered and ordered[0].header != 0:
             raise self._fault("bytes lie before the first zip record", 0)
 
@@ -168,7 +197,8 @@ class Archive:
         allowed = max(self.limits.inflated, self.limits.ratio * self.source.size)
         if total > allowed:
             raise self._fault(
-                f"compressed records would unpack to {total} bytes from a file of {self.source.size}; if you "
+                f"compressed records would unpack to {total} bytes from a file of "
+                f"{self.source.size}; if you "
                 "trust it, pass limits=rushlight.serialization.Limits(ratio=..., inflated=...)"
             )
 
@@ -193,7 +223,8 @@ class Archive:
         data = entry.header + count + extras
         if not agrees or data + entry.packed > entry.limit:
             raise self._fault(
-                f"the local header of record {entry.name!r:.200} disagrees with the directory", entry.header
+                f"the local header of record {entry.name!r:.200} disagrees with the directory",
+                entry.header,
             )
         entry.data = data
         return data
@@ -202,7 +233,9 @@ class Archive:
         """A record's bytes, unpacked."""
         entry = self.find(name)
         if most is not None and entry.size > most:
-            raise self._fault(f"record {name!r:.200} has {entry.size} bytes, more than {most}", entry.header)
+            raise self._fault(
+                f"record {name!r:.200} has {entry.size} bytes, more than {most}", entry.header
+            )
         return bytes(memoryview(self.array(entry))) if entry.size else b""
 
     def find(self, name: str) -> Entry:
@@ -233,7 +266,9 @@ class Archive:
                 piece = self.source.read(data + at, min(_PIECE, entry.size - at))
                 crc, at = zlib.crc32(piece, crc), at + len(piece)
             if crc != entry.crc:
-                raise self._fault(f"record {entry.name!r:.200} is damaged (its checksum is wrong)", data)
+                raise self._fault(
+                    f"record {entry.name!r:.200} is damaged (its checksum is wrong)", data
+                )
 
     def _inflate(self, entry: Entry, data: int) -> np.ndarray:
         """Unpacks piece by piece; memory grows with what really comes, never with what is announced."""
@@ -245,11 +280,15 @@ class Archive:
                 made += packer.decompress(piece, entry.size - done + 1)
                 done = len(made)
                 if done > entry.size or packer.unconsumed_tail:
-                    raise self._fault(f"record {entry.name!r:.200} unpacks to more than {entry.size} bytes", data)
+                    raise self._fault(
+                        f"record {entry.name!r:.200} unpacks to more than {entry.size} bytes", data
+                    )
         except zlib.error as error:
             raise self._fault(f"record {entry.name!r:.200} is damaged ({error})", data) from None
         if done != entry.size or zlib.crc32(made) != entry.crc:
-            raise self._fault(f"record {entry.name!r:.200} does not unpack to what the directory says", data)
+            raise self._fault(
+                f"record {entry.name!r:.200} does not unpack to what the directory says", data
+            )
         return np.frombuffer(made, np.uint8)
 
 

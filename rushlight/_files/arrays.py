@@ -12,7 +12,17 @@ from typing import Any
 import numpy as np
 
 from .archive import Archive
-from .records import DTYPES, Checkpoint, Limits, Storage, TensorRecord, contiguous, fault, sizes, unit_of
+from .records import (
+    DTYPES,
+    Checkpoint,
+    Limits,
+    Storage,
+    TensorRecord,
+    contiguous,
+    fault,
+    sizes,
+    unit_of,
+)
 from .source import Source
 
 MAGIC = b"\x93NUMPY"
@@ -24,7 +34,8 @@ _FIELDS = re.compile(  # as NumPy writes it; read by a pattern, because literal_
 _KINDS = {
     np.dtype(code).str[1:]: name
     for name, (_, code) in DTYPES.items()
-    if name in ("float64", "float32", "float16", "complex128", "complex64", "int64", "int32", "int16")
+    if name
+    in ("float64", "float32", "float16", "complex128", "complex64", "int64", "int32", "int16")
     or name in ("int8", "uint64", "uint32", "uint16", "uint8", "bool")
 }
 
@@ -42,7 +53,9 @@ def read(source: Source, limits: Limits | None = None) -> Checkpoint:
         if not name.endswith(".npy"):
             raise fault(source.where, f"record {name!r:.200} is not an array", entry.header)
         key = name.removesuffix(".npy")
-        record = _array(memoryview(archive.array(entry)), key, f"{source.where}, record {name!r:.200}")
+        record = _array(
+            memoryview(archive.array(entry)), key, f"{source.where}, record {name!r:.200}"
+        )
         found.root[key], found.storages[key] = record, record.storage
     return found
 
@@ -55,7 +68,11 @@ def _array(data: memoryview, key: str, where: str) -> TensorRecord:
         raise fault(where, f"dtype {dtype} has no counterpart (arrays of objects are never loaded)")
     nbytes = unit_of(shape) * dtype.itemsize
     if start + nbytes != len(data):
-        raise fault(where, f"{dtype} of shape {shape} takes {nbytes} bytes; there are {len(data) - start}", start)
+        raise fault(
+            where,
+            f"{dtype} of shape {shape} takes {nbytes} bytes; there are {len(data) - start}",
+            start,
+        )
     bits = np.frombuffer(data, np.uint8, nbytes, start)
     if dtype.byteorder == ">":
         unit = dtype.itemsize // (2 if dtype.kind == "c" else 1)
@@ -100,7 +117,9 @@ def write(put: Callable[[Any], Any], tensors: Mapping[str, TensorRecord]) -> Non
         big = len(data) >= 0xFFFFFFFF
         extra = struct.pack("<HHQQ", 1, 16, len(data), len(data)) if big else b""
         size = min(len(data), 0xFFFFFFFF)
-        local = struct.pack("<4s5H3I2H", b"PK\3\4", 45, 0x800, 0, 0, 0x21, crc, size, size, len(raw), len(extra))
+        local = struct.pack(
+            "<4s5H3I2H", b"PK\3\4", 45, 0x800, 0, 0, 0x21, crc, size, size, len(raw), len(extra)
+        )
         entries.append((raw, crc, len(data), at))
         for piece in (local + raw + extra, data):
             put(piece)
@@ -108,7 +127,9 @@ def write(put: Callable[[Any], Any], tensors: Mapping[str, TensorRecord]) -> Non
     _directory(put, entries, at)
 
 
-def _directory(put: Callable[[Any], Any], entries: list[tuple[bytes, int, int, int]], start: int) -> None:
+def _directory(
+    put: Callable[[Any], Any], entries: list[tuple[bytes, int, int, int]], start: int
+) -> None:
     block = b""
     for raw, crc, size, at in entries:
         extra = struct.pack("<HHQQQ", 1, 24, size, size, at) if max(size, at) >= 0xFFFFFFFF else b""
@@ -121,7 +142,19 @@ def _directory(put: Callable[[Any], Any], entries: list[tuple[bytes, int, int, i
     put(struct.pack("<4sQ2H2I4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, len(block), start))
     put(struct.pack("<4sIQI", b"PK\6\7", 0, end, 1))
     short = min(count, 0xFFFF)
-    put(struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, short, short, min(len(block), 0xFFFFFFFF), min(start, 0xFFFFFFFF), 0))
+    put(
+        struct.pack(
+            "<4s4H2IH",
+            b"PK\5\6",
+            0,
+            0,
+            short,
+            short,
+            min(len(block), 0xFFFFFFFF),
+            min(start, 0xFFFFFFFF),
+            0,
+        )
+    )
 
 
 def _npy(name: str, record: TensorRecord) -> bytes:

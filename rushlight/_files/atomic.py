@@ -41,7 +41,9 @@ def replacing(path: Any) -> Iterator[Callable[[Any], Any]]:
         return
     beside = f"{place[:-40] if len(os.path.basename(place)) > 200 else place}.{secrets.token_hex(4)}.part"
     try:
-        fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        fd = os.open(
+            beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666
+        )
     except FileNotFoundError as error:
         folder = os.path.dirname(place)
         raise RuntimeError(f"Parent directory {folder} does not exist.") from error

@@ -10,7 +10,18 @@ from typing import Any
 import numpy as np
 
 from .meanings import dtype_of
-from .records import DTYPES, Checkpoint, Limits, Opaque, Storage, TensorRecord, contiguous, fault, sizes, unit_of
+from .records import (
+    DTYPES,
+    Checkpoint,
+    Limits,
+    Opaque,
+    Storage,
+    TensorRecord,
+    contiguous,
+    fault,
+    sizes,
+    unit_of,
+)
 from .source import Source
 from .unpickler import Unpickler
 
@@ -38,7 +49,9 @@ def read_shards(index: str, open_file: Opener) -> Checkpoint:
         names = table["weight_map"]
         names = {str(name): str(file) for name, file in names.items()}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise fault(index, f"not an index of shards ({type(error).__name__}: {str(error)[:100]})") from None
+        raise fault(
+            index, f"not an index of shards ({type(error).__name__}: {str(error)[:100]})"
+        ) from None
     metadata = table.get("metadata") if isinstance(table.get("metadata"), dict) else {}
     found = Checkpoint({}, "shards", index, metadata=metadata)
     shards: dict[str, Checkpoint] = {}
@@ -66,13 +79,17 @@ def _shard(index: str, file: str, open_file: Opener) -> Checkpoint:
 # -- distributed checkpoints ---------------------------------------------------------------
 
 
-def read_distributed(folder: str, open_source: Callable[[Source], Checkpoint], limits: Limits | None = None) -> Checkpoint:
+def read_distributed(
+    folder: str, open_source: Callable[[Source], Checkpoint], limits: Limits | None = None
+) -> Checkpoint:
     """The state dictionary of a folder that `torch.distributed.checkpoint.save` wrote."""
     where = os.path.join(folder, ".metadata")
     source = Source(where)
     found = Checkpoint({}, "distributed", folder)
     limits = limits or Limits()
-    read = Unpickler(source.all(), None, where, limits=limits, names=found.names, called=found.called)
+    read = Unpickler(
+        source.all(), None, where, limits=limits, names=found.names, called=found.called
+    )
     state = _state(read.load(), where)
     parts = _Parts(folder, where, state.get("storage_data"), open_source, found)
     for name, entry in _table(state.get("state_dict_metadata"), where).items():
@@ -99,14 +116,18 @@ def _table(value: Any, where: str) -> dict:
 class _Parts:
     """The pieces of tensors in a folder's data files."""
 
-    def __init__(self, folder: str, where: str, data: Any, open_source: Any, found: Checkpoint) -> None:
+    def __init__(
+        self, folder: str, where: str, data: Any, open_source: Any, found: Checkpoint
+    ) -> None:
         self.folder, self.where, self.open_source, self.found = folder, where, open_source, found
         self.files: dict[str, Source] = {}
         self.places: dict[tuple, dict] = {}
         for index, place in _table(data, where).items():
             key = _state(index, where)
             offset = key.get("offset")
-            self.places[key.get("fqn"), None if offset is None else sizes(offset, "offset", where)] = _state(place, where)
+            self.places[
+                key.get("fqn"), None if offset is None else sizes(offset, "offset", where)
+            ] = _state(place, where)
 
     def whole(self, name: str, entry: Any) -> Any:
         """A tensor put together from its chunks, or another object."""
@@ -131,7 +152,9 @@ class _Parts:
         offsets, extent = (sizes(state.get(key), key, self.where) for key in ("offsets", "sizes"))
         record = self._load(name, offsets)
         if not isinstance(record, TensorRecord) or record.dtype != dtype or record.shape != extent:
-            raise fault(self.where, f"a chunk of {name!r:.200} is not a {dtype} tensor of shape {extent}")
+            raise fault(
+                self.where, f"a chunk of {name!r:.200} is not a {dtype} tensor of shape {extent}"
+            )
         return offsets, record
 
     def _load(self, name: str, offsets: tuple[int, ...] | None) -> Any:
@@ -139,7 +162,12 @@ class _Parts:
         if place is None:
             raise fault(self.where, f"nothing says where {name!r:.200} lies")
         file, offset, length = (place.get(key) for key in ("relative_path", "offset", "length"))
-        if type(file) is not str or os.path.basename(file) != file or file in ("", ".", "..") or "\\" in file:
+        if (
+            type(file) is not str
+            or os.path.basename(file) != file
+            or file in ("", ".", "..")
+            or "\\" in file
+        ):
             raise fault(self.where, f"the data file {str(file)[:100]!r} does not lie in the folder")
         if type(offset) is not int or type(length) is not int:
             raise fault(self.where, f"the place of {name!r:.200} is not given in numbers")
@@ -148,7 +176,9 @@ class _Parts:
         part = self.open_source(self.files[file].part(offset, length, repr(name)[:200]))
         self.found.names.update(part.names)
         self.found.called.update(part.called)
-        self.found.storages.update({f"{name}@{offset}/{key}": s for key, s in part.storages.items()})
+        self.found.storages.update(
+            {f"{name}@{offset}/{key}": s for key, s in part.storages.items()}
+        )
         return part.root
 
     def _join(self, name: str, dtype: str, shape: tuple[int, ...], chunks: list) -> TensorRecord:
@@ -156,7 +186,8 @@ class _Parts:
         unit, code = DTYPES[dtype]
         for offsets, record in chunks:
             inside = len(offsets) == len(shape) == len(record.shape) and all(
-                at + extent <= size for at, extent, size in zip(offsets, record.shape, shape, strict=True)
+                at + extent <= size
+                for at, extent, size in zip(offsets, record.shape, shape, strict=True)
             )
             if not inside or record.storage is None or record.storage.nbytes < record.nbytes:
                 raise fault(self.where, f"a chunk of {name!r:.200} reaches outside shape {shape}")
@@ -164,7 +195,9 @@ class _Parts:
         def fill() -> np.ndarray:
             made = np.empty(shape, code)
             for offsets, record in chunks:
-                made[tuple(slice(at, at + n) for at, n in zip(offsets, record.shape))] = record.array()
+                made[tuple(slice(at, at + n) for at, n in zip(offsets, record.shape))] = (
+                    record.array()
+                )
             return made.reshape(-1).view(np.uint8)
 
         storage = Storage(name, dtype, unit_of(shape) * unit)

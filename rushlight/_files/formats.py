@@ -26,10 +26,14 @@ def open_checkpoint(
         if os.path.isdir(path):
             return _open_folder(path, mapped, limits)
     source = Source(given, mapped)
-    return read(source, limits, encoding, lambda file: open_checkpoint(file, mapped=mapped, limits=limits))
+    return read(
+        source, limits, encoding, lambda file: open_checkpoint(file, mapped=mapped, limits=limits)
+    )
 
 
-def read(source: Source, limits: Limits | None, encoding: str = "utf-8", open_file: Any = None) -> Checkpoint:
+def read(
+    source: Source, limits: Limits | None, encoding: str = "utf-8", open_file: Any = None
+) -> Checkpoint:
     """What a source holds."""
     kind = sniff(source)
     if kind == "zip":
@@ -49,7 +53,11 @@ def read(source: Source, limits: Limits | None, encoding: str = "utf-8", open_fi
         return folders.read_shards(source.where, open_file)
     if kind == "pickle":
         return _plain_pickle(source, limits, encoding)
-    raise fault(source.where, f"not a checkpoint of a known format (it begins with {source.read(0, min(8, source.size))!r})")
+    raise fault(
+        source.where,
+        "not a checkpoint of a known format (it begins with "
+        f"{source.read(0, min(8, source.size))!r})",
+    )
 
 
 def sniff(source: Source) -> str:
@@ -70,7 +78,23 @@ def sniff(source: Source) -> str:
         return "tar"
     if head.lstrip()[:1] == b"{" and source.where.endswith(".json"):
         return "index"
-    if head[:1] in (b"\x80", b"(", b"]", b"}", b")", b"c", b"N", b"I", b"F", b"S", b"V", b"L", b"i", b"l", b"d"):
+    if head[:1] in (
+        b"\x80",
+        b"(",
+        b"]",
+        b"}",
+        b")",
+        b"c",
+        b"N",
+        b"I",
+        b"F",
+        b"S",
+        b"V",
+        b"L",
+        b"i",
+        b"l",
+        b"d",
+    ):
         return "pickle"
     return "unknown"
 
@@ -92,7 +116,13 @@ def _plain_pickle(source: Source, limits: Limits | None, encoding: str) -> Check
     """A pickle that is no PyTorch file: shown by `inspect` and `scan`, its NumPy arrays loadable."""
     found = Checkpoint(None, "pickle", source.where, source=source)
     unpickler = Unpickler(
-        source.all(), None, source.where, encoding=encoding, limits=limits, names=found.names, called=found.called
+        source.all(),
+        None,
+        source.where,
+        encoding=encoding,
+        limits=limits,
+        names=found.names,
+        called=found.called,
     )
     found.root = unpickler.load()
     source.finish(unpickler.pos)
@@ -107,5 +137,7 @@ def _open_folder(path: str, mapped: bool, limits: Limits | None) -> Checkpoint:
         return folders.read_distributed(path, lambda source: read(source, limits), limits)
     index = folders.index_in(path)
     if index is None:
-        raise fault(path, "a folder without an index of shards (*.index.json) or a distributed checkpoint")
+        raise fault(
+            path, "a folder without an index of shards (*.index.json) or a distributed checkpoint"
+        )
     return folders.read_shards(index, open_file)

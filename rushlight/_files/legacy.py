@@ -21,7 +21,9 @@ MAGIC_BYTES = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # how every protocol since 2 
 class _Reader:
     """Pickles and numbers one behind the other in a file or a member of a tar."""
 
-    def __init__(self, data: Any, where: str, found: Checkpoint, limits: Limits, encoding: str) -> None:
+    def __init__(
+        self, data: Any, where: str, found: Checkpoint, limits: Limits, encoding: str
+    ) -> None:
         self.data, self.where, self.found = data, where, found
         self.limits, self.encoding, self.at = limits, encoding, 0
 
@@ -57,14 +59,17 @@ class _Reader:
         if count * DTYPES[storage.dtype][0] != storage.nbytes:
             raise fault(
                 self.where,
-                f"storage {storage.key} should have {storage.nbytes} bytes but announces {count} elements",
+                f"storage {storage.key} should have {storage.nbytes} bytes but announces {count} "
+                "elements",
                 self.at - 8,
             )
         if storage.nbytes > len(self.data) - self.at:
             raise fault(self.where, f"storage {storage.key} is cut off (truncated file?)", self.at)
         piece = np.frombuffer(self.data, np.uint8, storage.nbytes, self.at)
         unit = storage.unit if swap else 1
-        storage.bits = piece.copy() if unit == 1 else piece.view(f"u{unit}").byteswap().view(np.uint8)
+        storage.bits = (
+            piece.copy() if unit == 1 else piece.view(f"u{unit}").byteswap().view(np.uint8)
+        )
         self.at += storage.nbytes
 
 
@@ -92,11 +97,17 @@ def read(source: Source, limits: Limits | None = None, encoding: str = "utf-8") 
     for key in keys:
         storage = roots.get(str(key))
         if storage is None or storage.loaded:
-            raise fault(source.where, f"storage {str(key)[:40]!r} is not announced, or comes twice", reader.at)
+            raise fault(
+                source.where,
+                f"storage {str(key)[:40]!r} is not announced, or comes twice",
+                reader.at,
+            )
         reader.bits(storage, (sys.byteorder == "little") != bool(little))
     for storage in roots.values():
         if not storage.loaded:
-            raise fault(source.where, f"storage {storage.key[:40]!r} is announced but absent", reader.at)
+            raise fault(
+                source.where, f"storage {storage.key[:40]!r} is announced but absent", reader.at
+            )
     source.finish(reader.at)
     return found
 
@@ -170,11 +181,15 @@ def members(source: Source) -> dict[str, memoryview]:
                 name = member.name.removeprefix("./")
                 if name in found or not member.isreg() or member.sparse is not None:
                     if name in ("storages", "tensors", "pickle"):
-                        raise fault(source.where, f"member {name} is not a plain file, or comes twice")
+                        raise fault(
+                            source.where, f"member {name} is not a plain file, or comes twice"
+                        )
                     continue
                 end = member.offset_data + member.size
                 if member.size < 0 or end > len(data):
-                    raise fault(source.where, f"member {name[:80]!r} is cut off", member.offset_data)
+                    raise fault(
+                        source.where, f"member {name[:80]!r} is cut off", member.offset_data
+                    )
                 found[name] = data[member.offset_data : end]
     except (tarfile.TarError, ValueError, OverflowError, RecursionError) as error:
         raise fault(source.where, f"not a readable tar ({str(error)[:200]})") from None
@@ -224,7 +239,9 @@ def _tar_storages(reader: _Reader, found: Checkpoint) -> dict[str, Any]:
         dtype = storage_dtype(parts[2]) if type(parts) is tuple and len(parts) == 3 else None
         if dtype is None or type(parts[1]) is not str:
             raise fault(reader.where, "a storage is not (key, location, type)", reader.at)
-        (count,) = struct.unpack_from("<q", bytes(reader.data[reader.at : reader.at + 8]).ljust(8, b"\xff"))
+        (count,) = struct.unpack_from(
+            "<q", bytes(reader.data[reader.at : reader.at + 8]).ljust(8, b"\xff")
+        )
         if count < 0:
             raise fault(reader.where, f"a storage announces {count} elements", reader.at)
         storage = Storage(str(parts[0])[:40], dtype, count * DTYPES[dtype][0], parts[1])
@@ -233,7 +250,9 @@ def _tar_storages(reader: _Reader, found: Checkpoint) -> dict[str, Any]:
     views = reader.pickle()
     for view in views if isinstance(views, list) else []:
         if type(view) is not tuple or len(view) != 4 or str(view[1])[:40] not in objects:
-            raise fault(reader.where, "a view of a storage is not (key, root, offset, size)", reader.at)
+            raise fault(
+                reader.where, "a view of a storage is not (key, root, offset, size)", reader.at
+            )
         root = objects[str(view[1])[:40]]
         objects[str(view[0])[:40]] = _part(reader, root, (view[0], view[2], view[3]), found)
     return objects
@@ -242,7 +261,9 @@ def _tar_storages(reader: _Reader, found: Checkpoint) -> dict[str, Any]:
 def _tar_tensors(reader: _Reader, objects: dict[str, Any]) -> None:
     for _ in range(_count(reader)):
         parts = reader.pickle()
-        storage = objects.get(str(parts[1])[:40]) if type(parts) is tuple and len(parts) == 3 else None
+        storage = (
+            objects.get(str(parts[1])[:40]) if type(parts) is tuple and len(parts) == 3 else None
+        )
         if not isinstance(storage, Storage):
             raise fault(reader.where, "a tensor is not (key, storage, type)", reader.at)
         (ndim, _) = reader.numbers("<ii")
@@ -250,4 +271,6 @@ def _tar_tensors(reader: _Reader, objects: dict[str, Any]) -> None:
             raise fault(reader.where, f"a tensor has {ndim} dimensions", reader.at)
         shape, stride = reader.numbers(f"<{ndim}q"), reader.numbers(f"<{ndim}q")
         (offset,) = reader.numbers("<q")
-        objects[str(parts[0])[:40]] = window(storage, storage.dtype, offset, shape, stride, reader.where)
+        objects[str(parts[0])[:40]] = window(
+            storage, storage.dtype, offset, shape, stride, reader.where
+        )

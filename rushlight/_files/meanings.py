@@ -64,9 +64,18 @@ ALLOWED = {
     *(
         f"torch._utils._rebuild_{kind}"
         for kind in (
-            "parameter", "parameter_with_state", "qtensor", "tensor", "tensor_v2", "tensor_v3",
-            "sparse_tensor", "meta_tensor_no_storage", "nested_tensor", "wrapper_subclass",
-            "device_tensor_from_numpy", "device_tensor_from_cpu_tensor",
+            "parameter",
+            "parameter_with_state",
+            "qtensor",
+            "tensor",
+            "tensor_v2",
+            "tensor_v3",
+            "sparse_tensor",
+            "meta_tensor_no_storage",
+            "nested_tensor",
+            "wrapper_subclass",
+            "device_tensor_from_numpy",
+            "device_tensor_from_cpu_tensor",
         )  # fmt: skip
     ),
 }
@@ -107,7 +116,7 @@ def storage_dtype(name: Any) -> str | None:
 def storage_id(u: Any, parts: Any) -> tuple[str, str, str, int]:
     """Dtype, key, location and element count of a persistent id ("storage", class, key, ...)."""
     if type(parts) is not tuple or len(parts) < 5:
-        raise Refused("a persistent id is not (\"storage\", type, key, location, size)")
+        raise Refused('a persistent id is not ("storage", type, key, location, size)')
     kind, storage, key, location, count = (
         part.decode("ascii") if isinstance(part, bytes) else part for part in parts[:5]
     )
@@ -394,4 +403,3 @@ MEANINGS: dict[str, Meaning] = {
 for _kind in _TENSORS:
     for _module in ("torch", "torch.cuda"):
         MEANINGS[f"{_module}.{_kind}Tensor"] = _blank(STORAGES[f"{_kind}Storage"])
-

@@ -116,12 +116,39 @@ class TorchPickler(pickle._Pickler):
         kind = STORAGE_OF.get(obj.dtype, "UntypedStorage")
         count = obj.nbytes // (DTYPES[obj.dtype][0] if obj.dtype in STORAGE_OF else 1)
         module = "torch.storage" if kind == "UntypedStorage" else "torch"
-        self.save(("storage", torch_name(module, kind), str(number), obj.location, count))
-        self.write(pickle.BINPERSID)
+        key = str(number).encode()
+        self.write(pickle.MARK)
+        self.save("storage")
+        self.save(torch_name(module, kind))
+        self.write(b"X" + len(key).to_bytes(4, "little") + key)
+        self.save(obj.location)
+        self.write(_number(count) + b"tQ")
 
     def save_record(self, obj: TensorRecord) -> None:
-        """A tensor as the call that PyTorch makes of it."""
-        self.save_instead(obj, tensor_call)
+        """A tensor as the call that PyTorch makes of it; the usual kind is written out at once."""
+        if (
+            obj.storage is None
+            or obj.dtype not in STORAGE_OF
+            or obj.flags
+            or obj.state
+            or obj.subclass
+        ):
+            self.save_instead(obj, tensor_call)
+            return
+        if obj.parameter:
+            self.save(_PARAMETER)
+        self.save(_TENSOR)
+        self.write(pickle.MARK)
+        self.save_storage(obj.storage)
+        needs = obj.requires_grad and not obj.parameter
+        self.write(_number(obj.offset) + _numbers(obj.shape) + _numbers(obj.stride) + _truth(needs))
+        self.save(_ORDERED)
+        self.write(b")RtR")
+        if obj.parameter:
+            self.write(_truth(obj.requires_grad))
+            self.save(_ORDERED)
+            self.write(b")R\x87R")
+        self.memoize(obj)
 
     def save_opaque(self, obj: Opaque) -> None:
         """Only what PyTorch itself rebuilds: anything else would hand on a call that we refused."""
@@ -131,17 +158,53 @@ class TorchPickler(pickle._Pickler):
         self.save_instead(obj, lambda _: Call(module, name, obj.args))
 
 
+_TENSOR = torch_name("torch._utils", "_rebuild_tensor_v2")
+_PARAMETER = torch_name("torch._utils", "_rebuild_parameter")
+_ORDERED = torch_name("collections", "OrderedDict")
+
+
+def _truth(value: bool) -> bytes:
+    return pickle.NEWTRUE if value else pickle.NEWFALSE
+
+
+def _number(value: int) -> bytes:
+    """The opcodes of a number that is not negative."""
+    if value < 1 << 8:
+        return b"K" + value.to_bytes(1, "little")
+    if value < 1 << 31:
+        return b"J" + value.to_bytes(4, "little")
+    return b"\x8a\x09" + value.to_bytes(9, "little")
+
+
+def _numbers(values: tuple[int, ...]) -> bytes:
+    """The opcodes of a tuple of them."""
+    inner = b"".join(map(_number, values))
+    if len(values) < 4:
+        return inner + b")\x85\x86\x87"[len(values) : len(values) + 1]
+    return pickle.MARK + inner + pickle.TUPLE
+
+
 def tensor_call(record: TensorRecord) -> Call:
     """What PyTorch's reader calls to rebuild a tensor."""
     data = _tensor_data(record)
     if record.parameter:
         if record.state:
-            return _utils("_rebuild_parameter_with_state", data, record.requires_grad, OrderedDict(), record.state)
+            return _utils(
+                "_rebuild_parameter_with_state",
+                data,
+                record.requires_grad,
+                OrderedDict(),
+                record.state,
+            )
         return _utils("_rebuild_parameter", data, record.requires_grad, OrderedDict())
     if record.state or record.subclass:
         module, _, name = (record.subclass or "torch.Tensor").rpartition(".")
         kind = torch_name(module, name)
-        return Call("torch._tensor", "_rebuild_from_type_v2", (data.name, kind, data.args, record.state or {}))
+        return Call(
+            "torch._tensor",
+            "_rebuild_from_type_v2",
+            (data.name, kind, data.args, record.state or {}),
+        )
     return data
 
 

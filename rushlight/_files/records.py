@@ -114,7 +114,13 @@ class Opaque:
     __slots__ = ("args", "function", "items", "kwargs", "made", "name", "state")
 
     def __init__(
-        self, name: str, args: tuple = (), state: Any = None, *, function: Any = None, made: str = ""
+        self,
+        name: str,
+        args: tuple = (),
+        state: Any = None,
+        *,
+        function: Any = None,
+        made: str = "",
     ) -> None:
         self.name, self.args, self.state = name, args, state
         self.kwargs: dict = {}
@@ -148,7 +154,9 @@ class Storage:
     ) -> None:
         self.key, self.dtype, self.nbytes, self.location = key, dtype, nbytes, location
         self.unit = DTYPES[dtype][0]  # bytes that change places together on a big-endian machine
-        self.place: int | None = None  # where the bytes begin in the file, when they lie there plain
+        self.place: int | None = (
+            None  # where the bytes begin in the file, when they lie there plain
+        )
         self._read, self._bits = read, bits
 
     @property

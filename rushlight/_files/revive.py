@@ -61,7 +61,9 @@ class Reviver:
             while self.pending:
                 fill, target, depth = self.pending.popleft()
                 if depth > self.limits.depth:
-                    raise fault(self.where, f"containers are nested more than {self.limits.depth} deep")
+                    raise fault(
+                        self.where, f"containers are nested more than {self.limits.depth} deep"
+                    )
                 fill(target, depth)
         except RecursionError:
             raise fault(self.where, "tuples or calls are nested too deeply") from None
@@ -136,9 +138,14 @@ class Reviver:
         """A key must hash by code of Python or ours, never by code that a class brings."""
         hashed = getattr(type(made), "__hash__", None)
         home = str(getattr(hashed, "__module__", None) or "")
-        theirs = isinstance(hashed, types.FunctionType) and home.partition(".")[0] not in (OURS, "enum")
+        theirs = isinstance(hashed, types.FunctionType) and home.partition(".")[0] not in (
+            OURS,
+            "enum",
+        )
         if hashed is None or theirs:
-            self._leave(getattr(record, "name", type(record).__name__), "a key with a hash of its own")
+            self._leave(
+                getattr(record, "name", type(record).__name__), "a key with a hash of its own"
+            )
             return record
         return made
 
@@ -147,7 +154,9 @@ class Reviver:
     def _tensor(self, record: TensorRecord, depth: int) -> Any:
         made = self.make_tensor(record)
         if made is record:
-            self._leave(f"torch.{record.dtype}", "no tensor has this dtype here: the raw bits are kept")
+            self._leave(
+                f"torch.{record.dtype}", "no tensor has this dtype here: the raw bits are kept"
+            )
         if record.subclass:
             self._leave(record.subclass, "loaded as a plain tensor")
         if record.state and made is not record:
@@ -211,7 +220,9 @@ class Reviver:
             return self._instance(x, cls, depth)
         if x.made == "new" and not self.opaque:
             raise _missing(self.where, *x.name.rpartition(".")[::2])
-        return self._refused(x, depth, "a call that is not made" if x.made == "call" else "its class is not here")
+        return self._refused(
+            x, depth, "a call that is not made" if x.made == "call" else "its class is not here"
+        )
 
     def _class(self, x: Opaque) -> type | None:
         """The class of an instance, if the program has it and may use it here."""
@@ -234,7 +245,9 @@ class Reviver:
         base = next(kind for kind in mro if kind in BASES)
         foreign = [kind for kind in mro if not kind.__flags__ & (1 << 9) and kind not in BASES]
         if any("__del__" in type.__getattribute__(kind, "__dict__") for kind in mro):
-            return self._refused(x, depth, "its class has a __del__, which would run code on what the file says")
+            return self._refused(
+                x, depth, "its class has a __del__, which would run code on what the file says"
+            )
         if issubclass(cls, Enum) and len(x.args) == 1:
             member = cls._value2member_map_.get(x.args[0]) if type(x.args[0]) in PLAIN else None
             return member if member is not None else self._refused(x, depth, "no such member")
@@ -264,7 +277,9 @@ class Reviver:
             elif how == "add" and base is set:
                 set.update(made, [self._key(part, old) for part, old in zip(parts, items)])
         if x.state is not None:
-            self.pending.append((self._set_state, (made, self.value(x.state, depth), x.name), depth))
+            self.pending.append(
+                (self._set_state, (made, self.value(x.state, depth), x.name), depth)
+            )
 
     def _set_state(self, target: tuple, depth: int) -> Any:
         """Fills `__dict__` and slots; of all __setstate__ methods only our own is used."""
@@ -275,7 +290,8 @@ class Reviver:
         if not isinstance(state, (dict, type(None))) or not isinstance(slots, (dict, type(None))):
             raise fault(
                 self.where,
-                f"{name} restores itself by its own __setstate__ from a {type(state).__name__}, and code of "
+                f"{name} restores itself by its own __setstate__ from a {type(state).__name__}, "
+                "and code of "
                 "a class is never run: pass opaque=True, or save a state_dict instead",
             )
         for kind in type(made).__mro__:
@@ -312,7 +328,9 @@ def _allocate(base: type, cls: type, args: tuple) -> Any:
     try:
         if base in (tuple, int, float, str, bytes):
             if base is tuple and len(args) == 1 and isinstance(args[0], (tuple, list)):
-                args = tuple(args[0]) if not hasattr(cls, "_fields") or len(cls._fields) != 1 else args
+                args = (
+                    tuple(args[0]) if not hasattr(cls, "_fields") or len(cls._fields) != 1 else args
+                )
                 return tuple.__new__(cls, args)
             if base is tuple:
                 return tuple.__new__(cls, args)
@@ -331,10 +349,16 @@ def _harmless(function: types.FunctionType) -> bool:
 def _missing(where: str, module: str, name: str) -> Exception:
     """PyTorch's error for a class that is not there, and what to do."""
     known = module in sys.modules
-    first = f"Can't get attribute {name!r} on module {module!r}" if known else f"No module named {module!r}"
+    first = (
+        f"Can't get attribute {name!r} on module {module!r}"
+        if known
+        else f"No module named {module!r}"
+    )
     text = (
-        f"{first}. {where} holds an instance of {module}.{name}. Instances are rebuilt only of classes that "
-        f"the running program has already imported: define it, or write `from {module} import {name}`, before "
+        f"{first}. {where} holds an instance of {module}.{name}. Instances are rebuilt only of "
+        "classes that "
+        f"the running program has already imported: define it, or write `from {module} import "
+        f"{name}`, before "
         "load. Or pass opaque=True: the tensors then load, and such objects come as plain records."
     )
     return AttributeError(text) if known else ModuleNotFoundError(text, name=module)

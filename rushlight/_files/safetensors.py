@@ -9,7 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from .records import DTYPES, Checkpoint, Limits, Storage, TensorRecord, contiguous, fault, sizes, unit_of
+from .records import (
+    DTYPES,
+    Checkpoint,
+    Limits,
+    Storage,
+    TensorRecord,
+    contiguous,
+    fault,
+    sizes,
+    unit_of,
+)
 from .source import Source
 
 # safetensors' dtype names
@@ -63,7 +73,9 @@ def read_header(source: Source, limits: Limits) -> tuple[dict[str, Any], int]:
     """The JSON header and where the tensors' bytes begin."""
     (length,) = struct.unpack("<Q", source.read(0, 8))
     if length > min(limits.directory, _MOST) or 8 + length > source.size:
-        raise fault(source.where, f"the header announces {length} bytes; the file has {source.size}", 0)
+        raise fault(
+            source.where, f"the header announces {length} bytes; the file has {source.size}", 0
+        )
     try:
         header = json.loads(source.read(8, length), object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
@@ -90,10 +102,15 @@ def _entry(source: Source, name: str, entry: Any, start: int) -> tuple[TensorRec
     shape = sizes(entry.get("shape"), "shape", where)
     span = sizes(entry.get("data_offsets"), "data_offsets", where)
     if len(span) != 2 or not span[0] <= span[1] <= source.size - start:
-        raise fault(where, f"data_offsets {span} do not lie in the file's {source.size - start} data bytes")
+        raise fault(
+            where, f"data_offsets {span} do not lie in the file's {source.size - start} data bytes"
+        )
     nbytes = unit_of(shape) * DTYPES[dtype][0]
     if len(shape) > 64 or nbytes != span[1] - span[0]:
-        raise fault(where, f"{dtype} of shape {shape} takes {nbytes} bytes; data_offsets give {span[1] - span[0]}")
+        raise fault(
+            where,
+            f"{dtype} of shape {shape} takes {nbytes} bytes; data_offsets give {span[1] - span[0]}",
+        )
     storage = Storage(name, dtype, nbytes)
     storage.place = start + span[0]
     storage.reading(lambda: source.array(start + span[0], nbytes))
@@ -105,11 +122,17 @@ def _check_spans(source: Source, spans: list[tuple[int, int, str]], start: int) 
     at = 0
     for begin, end, name in spans:
         if begin != at:
-            kind = "overlaps the one before it" if begin < at else f"leaves {begin - at} bytes unused before it"
+            kind = (
+                "overlaps the one before it"
+                if begin < at
+                else f"leaves {begin - at} bytes unused before it"
+            )
             raise fault(source.where, f"tensor {name!r:.200} {kind}", start + begin)
         at = end
     if start + at != source.size:
-        raise fault(source.where, f"{source.size - start - at} bytes follow the last tensor", start + at)
+        raise fault(
+            source.where, f"{source.size - start - at} bytes follow the last tensor", start + at
+        )
 
 
 # -- writing -------------------------------------------------------------------------------
@@ -128,14 +151,20 @@ def write(
     """
     for name, record in tensors.items():
         if record.dtype not in CODES or record.storage is None:
-            raise TypeError(f"safetensors has no way to write {name!r}: {record.dtype} on {record.device}")
+            raise TypeError(
+                f"safetensors has no way to write {name!r}: {record.dtype} on {record.device}"
+            )
     order = sorted(tensors, key=lambda name: (-DTYPES[tensors[name].dtype][0], name))
     header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
     at = 0
     for name in order:
         record = tensors[name]
         span = [at, at + record.nbytes]
-        header[name] = {"dtype": CODES[record.dtype], "shape": list(record.shape), "data_offsets": span}
+        header[name] = {
+            "dtype": CODES[record.dtype],
+            "shape": list(record.shape),
+            "data_offsets": span,
+        }
         at = span[1]
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)

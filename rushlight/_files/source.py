@@ -40,7 +40,9 @@ class Source:
     def _open(self, path: Any) -> None:
         self.where = os.fsdecode(path)
         # A FIFO would wait for a writer for ever: open without waiting, then look what it is.
-        self.fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        self.fd = os.open(
+            path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        )
         found = os.fstat(self.fd)
         if not stat.S_ISREG(found.st_mode):
             self.close()
@@ -66,7 +68,8 @@ class Source:
         for need in ("read", "seek", "tell"):
             if not hasattr(file, need):
                 raise AttributeError(
-                    f"'{type(file).__name__}' object has no attribute '{need}'. You can only torch.load "
+                    f"'{type(file).__name__}' object has no attribute '{need}'. You can only "
+                    "torch.load "
                     "from a file that is seekable. Please pre-load the data into a buffer like "
                     "io.BytesIO and try to load from it instead."
                 )
@@ -76,7 +79,8 @@ class Source:
             file.seek(self.base)
         except io.UnsupportedOperation as error:
             raise type(error)(
-                f"{error}. You can only torch.load from a file that is seekable. Please pre-load the "
+                f"{error}. You can only torch.load from a file that is seekable. Please pre-load "
+                "the "
                 "data into a buffer like io.BytesIO and try to load from it instead."
             ) from None
         self.file = file
@@ -89,11 +93,10 @@ class Source:
             UnpicklingError: where the file does not have them.
         """
         self.need(offset, count)
-        if self.view is not None:
-            self.still(offset + count)
-            return bytes(self.view[offset : offset + count])
-        if self.fd >= 0:
+        if self.fd >= 0:  # also where the file is mapped: a page that is gone would end the process
             found = self._long(offset, count)
+        elif self.view is not None:
+            return bytes(self.view[offset : offset + count])
         else:
             self.file.seek(self.base + offset)
             found = self.file.read(count)
@@ -119,8 +122,7 @@ class Source:
         """Fills `target` with the bytes at `offset`."""
         done, count = 0, len(target)
         self.need(offset, count)
-        if self.view is not None:
-            self.still(offset + count)
+        if self.fd < 0 and self.view is not None:
             target[:] = self.view[offset : offset + count]
             return
         if self.fd < 0:
@@ -221,7 +223,9 @@ def read_storages(source: Source, storages: list[Storage], progress: Any = None)
 
 def _threads() -> int:
     """How many threads can read: one is enough where there is one processor or no threads."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     return 0 if count < 2 else min(count, 4)
 
 

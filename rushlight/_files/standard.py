@@ -30,7 +30,9 @@ def _dtype(args: tuple, state: Any) -> Any:
     if type(code) is not str or not _CODE.fullmatch(code):
         return unknown
     order = state[1] if isinstance(state, tuple) and len(state) > 1 else "="
-    plain = not isinstance(state, tuple) or (len(state) > 4 and state[2] is state[3] is state[4] is None)
+    plain = not isinstance(state, tuple) or (
+        len(state) > 4 and state[2] is state[3] is state[4] is None
+    )
     if not plain or order not in ("<", ">", "=", "|"):
         return unknown
     return np.dtype(code).newbyteorder(order)
@@ -40,7 +42,11 @@ def _fresh(data: Any, dtype: Any, shape: Any, order: str) -> Any:
     """An array from its raw bytes, if they are exactly as many as it needs."""
     if not isinstance(dtype, np.dtype) or not isinstance(data, (bytes, bytearray)):
         return unknown
-    if not isinstance(shape, tuple) or not all(type(n) is int and n >= 0 for n in shape) or len(shape) > 64:
+    if (
+        not isinstance(shape, tuple)
+        or not all(type(n) is int and n >= 0 for n in shape)
+        or len(shape) > 64
+    ):
         return unknown
     count = 1
     for size in shape:
@@ -132,7 +138,11 @@ for _home in ("numpy.core", "numpy._core"):
     STANDARD[f"{_home}.numeric._frombuffer"] = _frombuffer
 
 _INERT = {"numpy.ndarray", "builtins.object"}
-_RECORDS = ("torch.nn.modules.", "torch.distributed.checkpoint.metadata.", "torch.distributed.checkpoint.filesystem.")
+_RECORDS = (
+    "torch.nn.modules.",
+    "torch.distributed.checkpoint.metadata.",
+    "torch.distributed.checkpoint.filesystem.",
+)
 
 
 def harmless(name: Global, how: str = "import") -> bool:
@@ -141,4 +151,8 @@ def harmless(name: Global, how: str = "import") -> bool:
     if allowed(name) or path in MEANINGS or path in STANDARD or path in _INERT:
         return True
     plain = path.replace("_", "").replace(".", "").isalnum()
-    return path.startswith(_RECORDS) and plain and (how != "call" or path.endswith("._MEM_FORMAT_ENCODING"))
+    return (
+        path.startswith(_RECORDS)
+        and plain
+        and (how != "call" or path.endswith("._MEM_FORMAT_ENCODING"))
+    )

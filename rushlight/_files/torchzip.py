@@ -36,7 +36,9 @@ def read(source: Source, limits: Limits | None = None, encoding: str = "utf-8") 
     storages = _Storages(archive, prefix, order, found.storages)
     for name in ("version", ".format_version", ".data/serialization_id"):
         if prefix + name in archive.entries:
-            found.metadata[name] = archive.read(prefix + name, 256).decode("ascii", "replace").strip()
+            found.metadata[name] = (
+                archive.read(prefix + name, 256).decode("ascii", "replace").strip()
+            )
     unpickler = Unpickler(
         archive.read(f"{prefix}data.pkl"),
         None,
@@ -56,15 +58,21 @@ def read(source: Source, limits: Limits | None = None, encoding: str = "utf-8") 
 
 def _prefix(archive: Archive) -> str:
     """The folder that all records of the archive lie in, with its slash."""
-    pickles = [name for name in archive.entries if name.endswith("data.pkl") and name.count("/") <= 1]
+    pickles = [
+        name for name in archive.entries if name.endswith("data.pkl") and name.count("/") <= 1
+    ]
     if len(pickles) != 1:
-        raise fault(archive.where, f"{len(pickles)} records called data.pkl; PyTorch's files have one")
+        raise fault(
+            archive.where, f"{len(pickles)} records called data.pkl; PyTorch's files have one"
+        )
     return pickles[0].removesuffix("data.pkl")
 
 
 def _byte_order(archive: Archive, prefix: str) -> str:
     name = prefix + "byteorder"
-    order = archive.read(name, 16).decode("ascii", "replace") if name in archive.entries else "little"
+    order = (
+        archive.read(name, 16).decode("ascii", "replace") if name in archive.entries else "little"
+    )
     if order not in ("little", "big"):
         raise ValueError(f"Unknown endianness type: {order} (in {archive.where})")
     return order
@@ -73,7 +81,9 @@ def _byte_order(archive: Archive, prefix: str) -> str:
 class _Storages:
     """The storages of one archive by key, each made once."""
 
-    def __init__(self, archive: Archive, prefix: str, order: str, found: dict[str, Storage]) -> None:
+    def __init__(
+        self, archive: Archive, prefix: str, order: str, found: dict[str, Storage]
+    ) -> None:
         self.archive, self.prefix, self.order, self.found = archive, prefix, order, found
 
     def get(self, dtype: str, key: str, location: str, count: int) -> Storage:
@@ -98,7 +108,10 @@ class _Storages:
         if entry is None:
             raise Refused(f"there is no record {name!r:.200} for storage {storage.key[:40]!r}")
         if entry.size != storage.nbytes:
-            raise Refused(f"storage {storage.key[:40]!r} should have {storage.nbytes} bytes; its record has {entry.size}")
+            raise Refused(
+                f"storage {storage.key[:40]!r} should have {storage.nbytes} bytes; its record has "
+                f"{entry.size}"
+            )
         if entry.method == STORED:
             storage.place = entry.header
         swap = self.order != sys.byteorder
@@ -123,7 +136,9 @@ def script_weights(root: Any, where: str) -> OrderedDict:
             seen.add(id(value))
             if depth > 100:
                 raise fault(where, "modules are nested more than 100 deep")
-            todo += [(f"{path}.{key}".lstrip("."), part, depth + 1) for key, part in value.state.items()]
+            todo += [
+                (f"{path}.{key}".lstrip("."), part, depth + 1) for key, part in value.state.items()
+            ]
     return found
 
 
@@ -154,7 +169,9 @@ class ZipWriter:
         begins = header + 30 + len(raw) + 4
         padding = -begins % ALIGNMENT
         flags = 0x0808 if size else 0x0800
-        self._put(struct.pack("<4s5H3I2H", b"PK\3\4", 0, flags, 0, 0, 0, 0, 0, 0, len(raw), 4 + padding))
+        self._put(
+            struct.pack("<4s5H3I2H", b"PK\3\4", 0, flags, 0, 0, 0, 0, 0, 0, len(raw), 4 + padding)
+        )
         self._put(raw + b"FB" + struct.pack("<H", padding) + b"Z" * padding)
         if size:
             self._put(data)
@@ -172,12 +189,32 @@ class ZipWriter:
             wide, extra = _wide(size, header)
             self._put(
                 struct.pack(
-                    "<4s6H3I5H2I", b"PK\1\2", 0, 45 if extra else 0, 0x0808 if size else 0x0800,
-                    0, 0, 0, crc, wide[0], wide[0], len(raw), len(extra), 0, 0, 0, 0, wide[1],
-                ) + raw + extra  # fmt: skip
+                    "<4s6H3I5H2I",
+                    b"PK\1\2",
+                    0,
+                    45 if extra else 0,
+                    0x0808 if size else 0x0800,
+                    0,
+                    0,
+                    0,
+                    crc,
+                    wide[0],
+                    wide[0],
+                    len(raw),
+                    len(extra),
+                    0,
+                    0,
+                    0,
+                    0,
+                    wide[1],
+                )
+                + raw
+                + extra  # fmt: skip
             )
         size, count, end = self.at - start, len(self.entries), self.at
-        self._put(struct.pack("<4sQ2H2I4Q", b"PK\6\6", 44, 798, 45, 0, 0, count, count, size, start))
+        self._put(
+            struct.pack("<4sQ2H2I4Q", b"PK\6\6", 44, 798, 45, 0, 0, count, count, size, start)
+        )
         self._put(struct.pack("<4sIQI", b"PK\6\7", 0, end, 1))
         short = min(count, 0xFFFF)
         last = (min(size, _MAX32), min(start, _MAX32))
@@ -222,7 +259,9 @@ class _Checksums:
 
     def __init__(self, storages: list[Storage], wanted: bool) -> None:
         self.storages, self.pool, self.jobs = storages, None, []
-        self.wanted = wanted and sum(s.nbytes for s in storages) > 1 << 22 and (os.cpu_count() or 1) > 1
+        self.wanted = (
+            wanted and sum(s.nbytes for s in storages) > 1 << 22 and (os.cpu_count() or 1) > 1
+        )
 
     def __enter__(self) -> _Checksums:
         if self.wanted:

@@ -73,9 +73,13 @@ def cast(record: TensorRecord, dtype: str) -> TensorRecord:
         values = decode(record)
         made = to_bfloat16(values) if dtype == "bfloat16" else values.astype(DTYPES[dtype][1])
     made = np.ascontiguousarray(made)
-    storage = Storage("", dtype, made.nbytes, record.storage.location, bits=made.reshape(-1).view(np.uint8))
+    storage = Storage(
+        "", dtype, made.nbytes, record.storage.location, bits=made.reshape(-1).view(np.uint8)
+    )
     shape = record.shape
-    return TensorRecord(storage, dtype, 0, shape, contiguous(shape), record.requires_grad, record.parameter)
+    return TensorRecord(
+        storage, dtype, 0, shape, contiguous(shape), record.requires_grad, record.parameter
+    )
 
 
 def to_bfloat16(values: np.ndarray) -> np.ndarray:

@@ -46,7 +46,9 @@ def _parts(value: Any) -> list[tuple[tuple, Any]] | None:
 
 def _inside(value: Opaque) -> list[tuple[tuple, Any]]:
     found: list[tuple[tuple, Any]] = []
-    for key, part in value.state.items() if isinstance(value.state, dict) else [("state", value.state)]:
+    for key, part in (
+        value.state.items() if isinstance(value.state, dict) else [("state", value.state)]
+    ):
         if key in _TRANSPARENT and type(part) in _TABLES:
             found += [((name,), inner) for name, inner in part.items() if inner is not None]
         elif part is not None and not (str(key).endswith("_hooks") and not part):
@@ -58,7 +60,9 @@ def _inside(value: Opaque) -> list[tuple[tuple, Any]]:
 
 def dotted(path: tuple) -> str:
     """A path as one name."""
-    return ".".join(str(part)[:200] if not isinstance(part, (Opaque, Global)) else repr(part) for part in path)
+    return ".".join(
+        str(part)[:200] if not isinstance(part, (Opaque, Global)) else repr(part) for part in path
+    )
 
 
 def tensors(root: Any) -> dict[str, TensorRecord]:
@@ -78,7 +82,9 @@ def ties(named: dict[str, TensorRecord]) -> tuple[list[list[str]], list[list[str
         storage: Storage | None = record.storage
         if storage is None or not record.nbytes:
             continue
-        same.setdefault((id(storage), record.dtype, record.offset, record.shape, record.stride), []).append(name)
+        same.setdefault(
+            (id(storage), record.dtype, record.offset, record.shape, record.stride), []
+        ).append(name)
         shared.setdefault(id(storage), []).append(name)
     exact = [names for names in same.values() if len(names) > 1]
     whole = {frozenset(names) for names in exact}

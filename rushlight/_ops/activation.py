@@ -24,6 +24,10 @@ def relu(m: Any, input: Any) -> Any:
     """The positive part of each element: max(input, 0)."""
     if m.isdtype(input.dtype, "bool"):
         raise RuntimeError("Boolean inputs not supported for relu; convert with input.float()")
+    if m.isdtype(input.dtype, "complex floating"):
+        raise NotImplementedError(
+            "clamp is not supported for complex types; relu takes real numbers: input.real or .abs()"
+        )
     return m.maximum(input, 0)
 
 
@@ -250,7 +254,7 @@ def softshrink(m: Any, input: Any, *, lambd: float = 0.5) -> Any:
             f"lambda must be in range [0, {dtypes.finfo(kind).max:.6g}] for input dtype "
             f"{kind.type_name}, but found {lambd:g}"
         )
-    floating(m, input, "softshrink_cpu")
+    floating(m, input, "softshrink_check")
     return input - m.minimum(m.maximum(input, -lambd), lambd)
 
 

@@ -230,7 +230,6 @@ def linalg_cond(A: Any, p: Order = None) -> Any:
 def _(draw: Any) -> Iterator:
     yield (regular(draw, 3),), {}
     yield (regular(draw, 2, 3), 1), {}
-    yield (draw(2, 2) * 0, "fro"), {}
 
 
 # -- distances between rows

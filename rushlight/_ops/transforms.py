@@ -110,7 +110,7 @@ def _one(n: int | None, dim: int, input: Any) -> tuple[list, list]:
 
 
 @composite
-def fft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
+def fft_fft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
     """Discrete Fourier transform along `dim`.
 
     Args:
@@ -123,7 +123,7 @@ def fft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None
 
 
 @composite
-def ifft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
+def fft_ifft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
     """Inverse of `fft`."""
     sizes, axes = _one(n, dim, input)
     if input.is_complex():
@@ -135,61 +135,61 @@ def ifft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = Non
 
 
 @composite
-def rfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
+def fft_rfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
     """The half of `fft` that says all about real numbers: n // 2 + 1 frequencies."""
     return _half(input, *_one(n, dim, input), norm, "rfft")
 
 
 @composite
-def irfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
+def fft_irfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
     """Inverse of `rfft`; `n` real numbers, by default an even count."""
     return _whole(input, *_one(n, dim, input), norm, "irfft")
 
 
 @composite
-def fftn(input: Any, s: Sizes = None, dim: Any = None, norm: str | None = None) -> Any:
+def fft_fftn(input: Any, s: Sizes = None, dim: Any = None, norm: str | None = None) -> Any:
     """Discrete Fourier transform over several dimensions, all by default."""
     return _complex(input, *_axes(input, s, dim), norm, True)
 
 
 @composite
-def ifftn(input: Any, s: Sizes = None, dim: Any = None, norm: str | None = None) -> Any:
+def fft_ifftn(input: Any, s: Sizes = None, dim: Any = None, norm: str | None = None) -> Any:
     """Inverse of `fftn`."""
     return _complex(input, *_axes(input, s, dim), norm, False)
 
 
 @composite
-def rfftn(input: Any, s: Sizes = None, dim: Any = None, norm: str | None = None) -> Any:
+def fft_rfftn(input: Any, s: Sizes = None, dim: Any = None, norm: str | None = None) -> Any:
     """`fftn` of real numbers, half of it along the last dimension."""
     return _half(input, *_axes(input, s, dim), norm, "rfftn")
 
 
 @composite
-def irfftn(input: Any, s: Sizes = None, dim: Any = None, norm: str | None = None) -> Any:
+def fft_irfftn(input: Any, s: Sizes = None, dim: Any = None, norm: str | None = None) -> Any:
     """Inverse of `rfftn`."""
     return _whole(input, *_axes(input, s, dim), norm, "irfftn")
 
 
 @composite
-def fft2(input: Any, s: Sizes = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
+def fft_fft2(input: Any, s: Sizes = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
     """Discrete Fourier transform over two dimensions."""
     return _complex(input, *_axes(input, s, dim), norm, True)
 
 
 @composite
-def ifft2(input: Any, s: Sizes = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
+def fft_ifft2(input: Any, s: Sizes = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
     """Inverse of `fft2`."""
     return _complex(input, *_axes(input, s, dim), norm, False)
 
 
 @composite
-def rfft2(input: Any, s: Sizes = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
+def fft_rfft2(input: Any, s: Sizes = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
     """`fft2` of real numbers, half of it along the last dimension."""
     return _half(input, *_axes(input, s, dim), norm, "rfft2")
 
 
 @composite
-def irfft2(input: Any, s: Sizes = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
+def fft_irfft2(input: Any, s: Sizes = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
     """Inverse of `rfft2`."""
     return _whole(input, *_axes(input, s, dim), norm, "irfft2")
 
@@ -205,20 +205,20 @@ def _opposite(norm: str | None) -> str:
 
 
 @composite
-def hfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
+def fft_hfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
     """Forward transform, real, of a signal given by its half (the other half is its conjugate)."""
     x = _floats(input, True).conj()
     return _whole(x, *_one(n, dim, input), _opposite(norm), "hfft")
 
 
 @composite
-def ihfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
+def fft_ihfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
     """Inverse of `hfft`."""
     return _half(input, *_one(n, dim, input), _opposite(norm), "ihfft").conj()
 
 
 @composite
-def hfftn(input: Any, s: Sizes = None, dim: Any = None, norm: str | None = None) -> Any:
+def fft_hfftn(input: Any, s: Sizes = None, dim: Any = None, norm: str | None = None) -> Any:
     """`hfft` over the last of several dimensions, after `fftn` over the others."""
     sizes, axes = _axes(input, s, dim)
     x = _floats(input, True).conj()
@@ -226,7 +226,7 @@ def hfftn(input: Any, s: Sizes = None, dim: Any = None, norm: str | None = None)
 
 
 @composite
-def ihfftn(input: Any, s: Sizes = None, dim: Any = None, norm: str | None = None) -> Any:
+def fft_ihfftn(input: Any, s: Sizes = None, dim: Any = None, norm: str | None = None) -> Any:
     """Inverse of `hfftn`."""
     return _conjugate_half(input, *_axes(input, s, dim), _opposite(norm))
 
@@ -241,21 +241,21 @@ def _conjugate_half(input: Any, sizes: list, axes: list, norm: str) -> Any:
 
 
 @composite
-def hfft2(input: Any, s: Sizes = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
+def fft_hfft2(input: Any, s: Sizes = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
     """`hfftn` over two dimensions."""
-    return hfftn(input, s, dim, norm)
+    return fft_hfftn(input, s, dim, norm)
 
 
 @composite
-def ihfft2(input: Any, s: Sizes = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
+def fft_ihfft2(input: Any, s: Sizes = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
     """Inverse of `hfft2`."""
-    return ihfftn(input, s, dim, norm)
+    return fft_ihfftn(input, s, dim, norm)
 
 
-@fft.samples
-@ifft.samples
-@hfft.samples
-@irfft.samples
+@fft_fft.samples
+@fft_ifft.samples
+@fft_hfft.samples
+@fft_irfft.samples
 def _(draw: Any) -> Iterator:
     yield (draw(3, 5, dtype="complex"),), {}
     yield (draw(3, 5, dtype="complex"),), {"n": 4, "dim": 0, "norm": "ortho"}
@@ -263,44 +263,44 @@ def _(draw: Any) -> Iterator:
     yield (draw(4),), {}
 
 
-@rfft.samples
-@ihfft.samples
+@fft_rfft.samples
+@fft_ihfft.samples
 def _(draw: Any) -> Iterator:
     yield (draw(3, 5),), {}
     yield (draw(3, 5),), {"n": 4, "dim": 0, "norm": "ortho"}
     yield (draw(3, 5), 8), {"norm": "forward"}
 
 
-@fftn.samples
-@ifftn.samples
-@irfftn.samples
-@hfftn.samples
-@fft2.samples
-@ifft2.samples
-@irfft2.samples
-@hfft2.samples
+@fft_fftn.samples
+@fft_ifftn.samples
+@fft_irfftn.samples
+@fft_hfftn.samples
+@fft_fft2.samples
+@fft_ifft2.samples
+@fft_irfft2.samples
+@fft_hfft2.samples
 def _(draw: Any) -> Iterator:
     yield (draw(3, 4, dtype="complex"),), {}
     yield (draw(2, 3, 4, dtype="complex"),), {"s": (4, 3), "dim": (0, 2), "norm": "ortho"}
 
 
-@rfftn.samples
-@ihfftn.samples
-@rfft2.samples
-@ihfft2.samples
+@fft_rfftn.samples
+@fft_ihfftn.samples
+@fft_rfft2.samples
+@fft_ihfft2.samples
 def _(draw: Any) -> Iterator:
     yield (draw(3, 4),), {}
     yield (draw(2, 3, 4),), {"s": (4, 3), "dim": (0, 2), "norm": "ortho"}
 
 
-@fft.errors
+@fft_fft.errors
 def _(draw: Any) -> Iterator:
     yield (draw(3),), {"n": 0}, RuntimeError, "Invalid number of data points (0) specified"
     yield (draw(3),), {"norm": "foo"}, RuntimeError, 'Invalid normalization mode: "foo"'
     yield (draw(3),), {"dim": 1}, IndexError, "Dimension out of range"
 
 
-@rfft.errors
+@fft_rfft.errors
 def _(draw: Any) -> Iterator:
     yield (
         (draw(3, dtype="complex"),),
@@ -311,21 +311,21 @@ def _(draw: Any) -> Iterator:
 
 
 @composite
-def fftshift(input: Any, dim: Any = None) -> Any:
+def fft_fftshift(input: Any, dim: Any = None) -> Any:
     """The zero frequency moved to the middle."""
     axes = list(range(input.ndim)) if dim is None else [dim] if isinstance(dim, int) else list(dim)
     return input.roll([input.shape[a] // 2 for a in axes], axes)
 
 
 @composite
-def ifftshift(input: Any, dim: Any = None) -> Any:
+def fft_ifftshift(input: Any, dim: Any = None) -> Any:
     """Inverse of `fftshift`."""
     axes = list(range(input.ndim)) if dim is None else [dim] if isinstance(dim, int) else list(dim)
     return input.roll([(input.shape[a] + 1) // 2 for a in axes], axes)
 
 
-@fftshift.samples
-@ifftshift.samples
+@fft_fftshift.samples
+@fft_ifftshift.samples
 def _(draw: Any) -> Iterator:
     yield (draw(3, 4),), {}
     yield (draw(3, 5),), {"dim": 1}
@@ -408,7 +408,7 @@ def stft(
     if window is not None or length < n_fft:
         frames = frames * _window(window, length, n_fft, x)
     norm = "ortho" if normalized else None
-    made = (rfft if onesided else fft)(frames, norm=norm).transpose(1, 2)
+    made = (fft_rfft if onesided else fft_fft)(frames, norm=norm).transpose(1, 2)
     made = made if input.ndim == 2 else made.squeeze(0)
     return made if return_complex else view_as_real(made)
 
@@ -465,9 +465,9 @@ def istft(
     norm = "ortho" if normalized else None
     x = x.transpose(1, 2)  # (batch, frames, frequencies)
     if return_complex:
-        frames = ifft(x, norm=norm)
+        frames = fft_ifft(x, norm=norm)
     else:
-        frames = irfft(x if onesided else x[..., : n_fft // 2 + 1], n_fft, norm=norm)
+        frames = fft_irfft(x if onesided else x[..., : n_fft // 2 + 1], n_fft, norm=norm)
     taper = _window(window, size, n_fft, frames if not return_complex else frames.real)
     signal = _overlapped(frames * taper, hop)
     weight = _overlapped((taper * taper).expand(1, frames.shape[1], n_fft), hop)

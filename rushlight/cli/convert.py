@@ -17,18 +17,38 @@ from .._files.values import cast
 from .._files.walk import tensors
 from .inspect import amount, can_map, complain
 
-_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+_UNITS = {
+    "": 1,
+    "b": 1,
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+    "tb": 10**12,
+    "kib": 2**10,
+    "mib": 2**20,
+    "gib": 2**30,
+}
 _TORCH = (".pt", ".pth", ".bin", ".ckpt")
 
 
 def register(commands: Any) -> None:
     """Adds `convert` and its arguments to the command line."""
-    parser = commands.add_parser("convert", help="write a checkpoint in another format", description=__doc__)
+    parser = commands.add_parser(
+        "convert", help="write a checkpoint in another format", description=__doc__
+    )
     parser.add_argument("source", metavar="A", help="any format that can be read")
-    parser.add_argument("target", metavar="B", help="NAME.pt, .pth, .bin, .ckpt, .safetensors or .npz")
-    parser.add_argument("--dtype", help="float32, float16, bfloat16 or float64, for floating tensors")
-    parser.add_argument("--map", action="append", default=[], metavar="OLD=NEW", help="rename parts of names")
-    parser.add_argument("--shard", metavar="SIZE", help="several files of at most this size, such as 2GB")
+    parser.add_argument(
+        "target", metavar="B", help="NAME.pt, .pth, .bin, .ckpt, .safetensors or .npz"
+    )
+    parser.add_argument(
+        "--dtype", help="float32, float16, bfloat16 or float64, for floating tensors"
+    )
+    parser.add_argument(
+        "--map", action="append", default=[], metavar="OLD=NEW", help="rename parts of names"
+    )
+    parser.add_argument(
+        "--shard", metavar="SIZE", help="several files of at most this size, such as 2GB"
+    )
     parser.add_argument("--weights", action="store_true", help="only the tensors, by name")
 
 
@@ -97,7 +117,9 @@ def _write(target: str, found: Checkpoint, named: dict[str, TensorRecord], plain
         prefix = os.path.splitext(os.path.basename(target))[0]
         save_to(target, lambda put: torchzip.write(put, pickled, storages, prefix))
     else:
-        raise ValueError(f"{target}: its ending tells no format; use {', '.join(_TORCH)}, .safetensors or .npz")
+        raise ValueError(
+            f"{target}: its ending tells no format; use {', '.join(_TORCH)}, .safetensors or .npz"
+        )
     return target
 
 

@@ -20,16 +20,25 @@ def register(commands: Any) -> None:
     parser = commands.add_parser("diff", help="compare two checkpoints", description=__doc__)
     parser.add_argument("first", metavar="A")
     parser.add_argument("second", metavar="B")
-    parser.add_argument("--rtol", type=float, default=0.0, help="allowed difference relative to B (default 0)")
-    parser.add_argument("--atol", type=float, default=0.0, help="allowed absolute difference (default 0)")
-    parser.add_argument("--names", action="store_true", help="compare names, shapes and dtypes only")
+    parser.add_argument(
+        "--rtol", type=float, default=0.0, help="allowed difference relative to B (default 0)"
+    )
+    parser.add_argument(
+        "--atol", type=float, default=0.0, help="allowed absolute difference (default 0)"
+    )
+    parser.add_argument(
+        "--names", action="store_true", help="compare names, shapes and dtypes only"
+    )
     parser.add_argument("--json", action="store_true", help="for machines")
 
 
 def main(args: argparse.Namespace) -> int:
     """Status 0 if they are equal, 1 if they differ, 2 if one cannot be read."""
     try:
-        first, second = (tensors(open_checkpoint(path, mapped=can_map()).root) for path in (args.first, args.second))
+        first, second = (
+            tensors(open_checkpoint(path, mapped=can_map()).root)
+            for path in (args.first, args.second)
+        )
         found = compare(first, second, args.rtol, args.atol, values=not args.names)
     except FAULTS as error:
         return complain("diff", error)
@@ -41,7 +50,12 @@ def main(args: argparse.Namespace) -> int:
 
 
 def compare(
-    first: dict[str, TensorRecord], second: dict[str, TensorRecord], rtol: float, atol: float, *, values: bool = True
+    first: dict[str, TensorRecord],
+    second: dict[str, TensorRecord],
+    rtol: float,
+    atol: float,
+    *,
+    values: bool = True,
 ) -> dict[str, Any]:
     """All differences, as plain data."""
     changed: dict[str, dict[str, Any]] = {}
@@ -50,7 +64,10 @@ def compare(
             what = _difference(first[name], second[name], rtol, atol, values)
             if what:
                 changed[name] = what
-    only = [name for name in first if name not in second], [name for name in second if name not in first]
+    only = (
+        [name for name in first if name not in second],
+        [name for name in second if name not in first],
+    )
     return {
         "equal": not (changed or only[0] or only[1]),
         "only_first": only[0],
@@ -60,7 +77,9 @@ def compare(
     }
 
 
-def _difference(a: TensorRecord, b: TensorRecord, rtol: float, atol: float, values: bool) -> dict[str, Any]:
+def _difference(
+    a: TensorRecord, b: TensorRecord, rtol: float, atol: float, values: bool
+) -> dict[str, Any]:
     if a.shape != b.shape:
         return {"shape": [list(a.shape), list(b.shape)]}
     found: dict[str, Any] = {} if a.dtype == b.dtype else {"dtype": [a.dtype, b.dtype]}
@@ -75,8 +94,15 @@ def _difference(a: TensorRecord, b: TensorRecord, rtol: float, atol: float, valu
         gap = np.abs(x - y)
         equal = (x == y) | (np.isnan(x) & np.isnan(y)) | (gap <= atol + rtol * np.abs(y))
     if not equal.all():
-        at = np.unravel_index(int(np.argmax(np.where(equal, -1, np.nan_to_num(gap, nan=np.inf)))), gap.shape)
-        found.update(count=int((~equal).sum()), of=int(equal.size), largest=float(gap[at]), at=[int(i) for i in at])
+        at = np.unravel_index(
+            int(np.argmax(np.where(equal, -1, np.nan_to_num(gap, nan=np.inf)))), gap.shape
+        )
+        found.update(
+            count=int((~equal).sum()),
+            of=int(equal.size),
+            largest=float(gap[at]),
+            at=[int(i) for i in at],
+        )
     return found
 
 
@@ -91,7 +117,10 @@ def _print(found: dict[str, Any], args: argparse.Namespace) -> None:
             if key in what:
                 parts.append(f"{key} {what[key][0]} -> {what[key][1]}")
         if "count" in what:
-            parts.append(f"{what['count']} of {what['of']} values differ, by up to {what['largest']:.4g} at {what['at']}")
+            parts.append(
+                f"{what['count']} of {what['of']} values differ, by up to {what['largest']:.4g} "
+                f"at {what['at']}"
+            )
         print(f"{paint('~ ' + name, 'warn')}: {'; '.join(parts)}")
     same = found["common"] - len(found["changed"])
     print(f"{same} of {found['common']} common tensors are equal")

@@ -23,11 +23,17 @@ COLOURS = {"name": "36", "type": "33", "quiet": "2", "warn": "35", "bad": "1;31"
 
 def register(commands: Any) -> None:
     """Adds `inspect` and its arguments to the command line."""
-    parser = commands.add_parser("inspect", help="show what a checkpoint holds", description=__doc__)
+    parser = commands.add_parser(
+        "inspect", help="show what a checkpoint holds", description=__doc__
+    )
     parser.add_argument("file", help="a checkpoint of any known format, or a folder of shards")
     parser.add_argument("--json", action="store_true", help="for machines")
-    parser.add_argument("--stats", action="store_true", help="mean, deviation, extremes, norm, NaN counts")
-    parser.add_argument("--all", action="store_true", help="also every plain value, not only tensors")
+    parser.add_argument(
+        "--stats", action="store_true", help="mean, deviation, extremes, norm, NaN counts"
+    )
+    parser.add_argument(
+        "--all", action="store_true", help="also every plain value, not only tensors"
+    )
 
 
 def main(args: argparse.Namespace) -> int:
@@ -95,7 +101,11 @@ def _opaque(root: Any) -> dict[str, int]:
 
 
 def _tensor(record: TensorRecord, stats: bool) -> dict[str, Any]:
-    facts: dict[str, Any] = {"dtype": record.dtype, "shape": list(record.shape), "bytes": record.nbytes}
+    facts: dict[str, Any] = {
+        "dtype": record.dtype,
+        "shape": list(record.shape),
+        "bytes": record.nbytes,
+    }
     if record.device != "cpu":
         facts["device"] = record.device
     if record.parameter:
@@ -124,13 +134,25 @@ def statistics(record: TensorRecord) -> dict[str, Any]:
         infinite += int(np.isinf(piece).sum())
         piece = piece[whole]
         if piece.size:
-            total, square, seen = total + float(piece.sum()), square + float(piece @ piece), seen + piece.size
+            total, square, seen = (
+                total + float(piece.sum()),
+                square + float(piece @ piece),
+                seen + piece.size,
+            )
             low, high = min(low, float(piece.min())), max(high, float(piece.max()))
     if not seen:
         return {"nan": nans, "inf": infinite}
     mean = total / seen
     deviation = math.sqrt(max(square / seen - mean * mean, 0.0))
-    return {"mean": mean, "std": deviation, "min": low, "max": high, "norm": math.sqrt(square), "nan": nans, "inf": infinite}
+    return {
+        "mean": mean,
+        "std": deviation,
+        "min": low,
+        "max": high,
+        "norm": math.sqrt(square),
+        "nan": nans,
+        "inf": infinite,
+    }
 
 
 # -- printing ------------------------------------------------------------------------------
@@ -178,7 +200,9 @@ def _print(facts: dict[str, Any], found: Checkpoint, everything: bool) -> None:
 def _print_tensors(table: dict[str, dict]) -> None:
     """One line a tensor, indented by the shared beginning of its name."""
     before: list[str] = []
-    width = min(max((len(name.split(".")[-1]) + 2 * name.count(".") for name in table), default=0), 60)
+    width = min(
+        max((len(name.split(".")[-1]) + 2 * name.count(".") for name in table), default=0), 60
+    )
     for name, facts in table.items():
         *folders, last = name.split(".")
         for depth, folder in enumerate(folders):
@@ -197,7 +221,9 @@ def line(facts: dict) -> str:
     if "device" in facts:
         text += f"  {facts['device']}"
     if "mean" in facts:
-        numbers = ", ".join(f"{key} {facts[key]:.4g}" for key in ("mean", "std", "min", "max", "norm"))
+        numbers = ", ".join(
+            f"{key} {facts[key]:.4g}" for key in ("mean", "std", "min", "max", "norm")
+        )
         text += f"  {numbers}"
     for key in ("nan", "inf"):
         if facts.get(key):
@@ -213,5 +239,9 @@ def _print_values(root: Any, table: dict[str, dict]) -> None:
         elif isinstance(value, (Opaque, Global, Storage)):
             text = paint(repr(value), "warn")
         else:
-            text = repr(value) if not isinstance(value, int) or value.bit_length() < 4096 else "a huge number"
+            text = (
+                repr(value)
+                if not isinstance(value, int) or value.bit_length() < 4096
+                else "a huge number"
+            )
         print(f"  {paint(name, 'name')} = {text[:160]}")

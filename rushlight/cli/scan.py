@@ -38,7 +38,9 @@ class Finding:
 def register(commands: Any) -> None:
     """Adds `scan` and its arguments to the command line."""
     parser = commands.add_parser("scan", help="find files that would run code", description=__doc__)
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="files, or folders with all they contain")
+    parser.add_argument(
+        "paths", nargs="+", metavar="PATH", help="files, or folders with all they contain"
+    )
     parser.add_argument("--json", action="store_true", help="for machines")
     parser.add_argument("--quiet", action="store_true", help="show only what is not plain data")
 
@@ -81,8 +83,16 @@ def look(path: str) -> Finding:
         kind = sniff(source)
         if kind in ("zip", "npy", "legacy", "tar", "pickle"):
             _LOOKS[kind](source, finding)
-            if kind == "pickle" and finding.problems and not finding.calls and not path.endswith(ENDINGS):
-                finding.problems, finding.verdict = [], OTHER  # some other file that begins like one
+            if (
+                kind == "pickle"
+                and finding.problems
+                and not finding.calls
+                and not path.endswith(ENDINGS)
+            ):
+                finding.problems, finding.verdict = (
+                    [],
+                    OTHER,
+                )  # some other file that begins like one
         elif kind == "unknown":
             finding.verdict = OTHER
         elif kind == "safetensors":
@@ -104,14 +114,22 @@ def _merged(finding: Finding, inner: Iterator[Finding]) -> Finding:
     return finding
 
 
-def _pickles(data: Any, where: str, finding: Finding, start: int = 0, stored: int | None = None) -> None:
+def _pickles(
+    data: Any, where: str, finding: Finding, start: int = 0, stored: int | None = None
+) -> None:
     """All pickles one behind the other, as far as they can be read."""
     names: dict[str, Global] = {}
     called: dict[str, str] = {}
     at, end = start, len(data)
     while at < end:
         reader = Unpickler(
-            data, lambda parts: Opaque("storage"), where, start=at, names=names, called=called, meanings={},
+            data,
+            lambda parts: Opaque("storage"),
+            where,
+            start=at,
+            names=names,
+            called=called,
+            meanings={},
             stored=stored,
         )
         try:
@@ -166,7 +184,9 @@ def _array(data: Any, where: str, finding: Finding) -> None:
     """An array of objects is a pickle behind a header."""
     head = bytes(data[:4096])
     if head[:6] == arrays.MAGIC and b"O" in head[:200].partition(b"descr")[2].partition(b",")[0]:
-        start = (10 if head[6] == 1 else 12) + int.from_bytes(head[8:10] if head[6] == 1 else head[8:12], "little")
+        start = (10 if head[6] == 1 else 12) + int.from_bytes(
+            head[8:10] if head[6] == 1 else head[8:12], "little"
+        )
         _pickles(data, where, finding, min(start, len(data)))
 
 
@@ -192,7 +212,13 @@ def _look_legacy(source: Source, finding: Finding) -> None:
         legacy.read(source)
 
 
-_LOOKS = {"zip": _look_zip, "npy": _look_npy, "tar": _look_tar, "pickle": _look_pickle, "legacy": _look_legacy}
+_LOOKS = {
+    "zip": _look_zip,
+    "npy": _look_npy,
+    "tar": _look_tar,
+    "pickle": _look_pickle,
+    "legacy": _look_legacy,
+}
 
 
 def _print(finding: Finding, quiet: bool) -> None:

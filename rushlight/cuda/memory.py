@@ -19,13 +19,9 @@ def memory_allocated(device: Any = None) -> int:
     if not devices.virtual_count():
         return 0
     index = index_of(device)
-    held = {}
+    where, held = devices.device("cuda", index), {}
     for thing in gc.get_objects():
-        if (
-            isinstance(thing, Tensor)
-            and thing.device.type == "cuda"
-            and thing.device.index == index
-        ):
+        if issubclass(type(thing), Tensor) and thing.device is where:
             owner = _owner(thing.array)
             held[id(owner)] = owner.nbytes
     total = sum(held.values())

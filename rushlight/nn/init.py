@@ -9,6 +9,7 @@ from typing import Any
 from .._core.modes import no_grad
 from .._creation import empty_like, randperm
 from .._creation import eye as _eye
+from .._ops.indexing import where
 from .._tensor import Tensor
 
 _LINEAR = ("linear", "conv1d", "conv2d", "conv3d") + tuple(f"conv_transpose{n}d" for n in (1, 2, 3))
@@ -83,7 +84,7 @@ def _redraw_outside(
         if not outside.any():
             break
         fresh = empty_like(found).normal_(mean, std, generator=generator)
-        found = fresh.where(outside, found)
+        found = where(outside, fresh, found)
     return tensor if found is tensor else tensor.copy_(found)
 
 
@@ -101,7 +102,7 @@ def _reject_by_density(
     pending, found = refused(tensor), tensor
     while pending.any():
         candidates = empty_like(tensor).uniform_(a, b, generator=generator)
-        found = candidates.where(pending, found)
+        found = where(pending, candidates, found)
         pending = refused(candidates) & pending
     return tensor if found is tensor else tensor.copy_(found)
 

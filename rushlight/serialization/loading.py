@@ -84,7 +84,8 @@ def load(
     found = open_checkpoint(f, mapped=bool(mmap), limits=limits, encoding=encoding)
     if mmap and found.kind in ("torch legacy", "torch tar"):
         raise RuntimeError(
-            "mmap can only be used with files saved with `torch.save(_use_new_zipfile_serialization=True)`, "
+            "mmap can only be used with files saved with "
+            "`torch.save(_use_new_zipfile_serialization=True)`, "
             "please torch.save your checkpoint with this option in order to use mmap."
         )
     _check_script(found, guarded)
@@ -115,7 +116,8 @@ def _guarded(weights_only: bool | None, pickle_module: Any) -> bool:
     free = os.environ.get("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "0").lower() in _TRUE
     if force and free:
         raise RuntimeError(
-            "Only one of `TORCH_FORCE_WEIGHTS_ONLY_LOAD` or `TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD` should "
+            "Only one of `TORCH_FORCE_WEIGHTS_ONLY_LOAD` or `TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD` "
+            "should "
             "be set, but both were set."
         )
     guarded = weights_only if weights_only is not None else pickle_module is None and not free
@@ -131,7 +133,8 @@ def _check_script(found: Checkpoint, guarded: bool) -> None:
     if guarded:
         raise RuntimeError(
             "Cannot use ``weights_only=True`` with TorchScript archives passed to ``torch.load``. "
-            f"{found.where} is one: pass weights_only=False to get its weights by name (its code is not run)."
+            f"{found.where} is one: pass weights_only=False to get its weights by name (its code "
+            "is not run)."
         )
     found.names.clear()
     warnings.warn(
@@ -156,7 +159,8 @@ def _tell(where: str, made: Report) -> None:
     parts = []
     if made.moved:
         parts.append(
-            f"tensors saved on {', '.join(made.moved)} were loaded on the CPU, because there is no such "
+            f"tensors saved on {', '.join(made.moved)} were loaded on the CPU, because there is "
+            "no such "
             "device here (map_location='cpu' says that you want this)"
         )
     if made.opaque:
@@ -216,7 +220,9 @@ class Placer:
         """The device of a storage, chosen once."""
         found = self.places.get(id(storage))
         if found is None:
-            found = self.places[id(storage)] = self.choose(storage) or self._saved_on(storage.location)
+            found = self.places[id(storage)] = self.choose(storage) or self._saved_on(
+                storage.location
+            )
         return found
 
     def _saved_on(self, location: str) -> device:
@@ -289,7 +295,9 @@ def _chooser(given: Any) -> Callable[[Storage], device | None]:
         return lambda storage: None
     if isinstance(given, dict):
         table = {str(key): value for key, value in given.items()}
-        return lambda storage: _explicit(table[storage.location]) if storage.location in table else None
+        return lambda storage: (
+            _explicit(table[storage.location]) if storage.location in table else None
+        )
     if isinstance(given, (str, bytes, device)):
         where = _explicit(given.decode() if isinstance(given, bytes) else given)
         return lambda storage: where
@@ -299,7 +307,8 @@ def _chooser(given: Any) -> Callable[[Storage], device | None]:
         if answer is None or isinstance(answer, Loaded):
             return None if answer is None else answer.device
         raise TypeError(
-            f"load: map_location returned a {type(answer).__name__}; it must return the storage it got, "
+            f"load: map_location returned a {type(answer).__name__}; it must return the storage "
+            "it got, "
             "what its .cpu(), .cuda() or .to() gave, or None"
         )
 
@@ -312,7 +321,8 @@ def _explicit(given: Any) -> device:
         return concrete(given)
     except AssertionError as error:
         raise RuntimeError(
-            "Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False. If "
+            "Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is "
+            "False. If "
             "you are running on a CPU-only machine, please use torch.load with "
             f"map_location=torch.device('cpu') to map your storages to the CPU. ({error})"
         ) from None
@@ -322,12 +332,20 @@ def _explicit(given: Any) -> device:
 
 
 def _size(args: tuple, state: Any) -> Any:
-    plain = len(args) == 1 and isinstance(args[0], (tuple, list)) and all(type(n) is int for n in args[0])
+    plain = (
+        len(args) == 1
+        and isinstance(args[0], (tuple, list))
+        and all(type(n) is int for n in args[0])
+    )
     return Size(args[0]) if plain else unknown
 
 
 def _place(args: tuple, state: Any) -> Any:
-    if len(args) not in (1, 2) or type(args[0]) is not str or not all(type(n) is int for n in args[1:]):
+    if (
+        len(args) not in (1, 2)
+        or type(args[0]) is not str
+        or not all(type(n) is int for n in args[1:])
+    ):
         return unknown
     try:
         return device(*args)

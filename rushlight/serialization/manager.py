@@ -65,7 +65,9 @@ class CheckpointManager:
         if mode not in ("min", "max"):
             raise ValueError(f"CheckpointManager: mode must be 'min' or 'max', not {mode!r}")
         if keep_last < 1 or keep_best < 0:
-            raise ValueError("CheckpointManager: keep_last must be at least 1, and keep_best 0 or more")
+            raise ValueError(
+                "CheckpointManager: keep_last must be at least 1, and keep_best 0 or more"
+            )
         self.folder = os.fsdecode(os.fspath(folder))
         named = {"model": model, "optimizer": optimizer, "scheduler": scheduler, **others}
         self.parts = {name: part for name, part in named.items() if part is not None}
@@ -166,7 +168,11 @@ class CheckpointManager:
     def _ranked(self) -> list[int]:
         """Steps with a metric, the best first; of equal ones the newest."""
         sign = 1 if self.mode == "min" else -1
-        known = [(sign * value, -step) for step in self.steps() if (value := self._metric(step)) is not None]
+        known = [
+            (sign * value, -step)
+            for step in self.steps()
+            if (value := self._metric(step)) is not None
+        ]
         return [-step for _, step in sorted(known)]
 
     def _metric(self, step: int) -> float | None:
@@ -181,7 +187,9 @@ class CheckpointManager:
 
     # -- restoring -------------------------------------------------------------------------
 
-    def restore(self, which: Any = "latest", *, map_location: Any = None, rng: bool = True) -> dict[str, Any]:
+    def restore(
+        self, which: Any = "latest", *, map_location: Any = None, rng: bool = True
+    ) -> dict[str, Any]:
         """Loads a checkpoint into the objects; gives {"step", "metric", **extra}, or {} if there is none.
 
         Args:
@@ -196,7 +204,9 @@ class CheckpointManager:
         else:
             candidates = [int(which)]
             if candidates[0] not in self.steps():
-                raise FileNotFoundError(f"no checkpoint of step {which} in {self.folder}; there are {self.steps()}")
+                raise FileNotFoundError(
+                    f"no checkpoint of step {which} in {self.folder}; there are {self.steps()}"
+                )
         for step in candidates:
             content = self._whole(self.path(step), map_location, last=step == candidates[-1])
             if content is not None:
@@ -211,13 +221,17 @@ class CheckpointManager:
         except FAULTS as error:
             if last:
                 raise
-            warnings.warn(f"CheckpointManager: {path} is not whole and is passed over ({error})", stacklevel=3)
+            warnings.warn(
+                f"CheckpointManager: {path} is not whole and is passed over ({error})", stacklevel=3
+            )
             return None
 
     def _apply(self, content: dict[str, Any], rng: bool) -> dict[str, Any]:
         missing = [name for name in self.parts if f"part.{name}" not in content]
         if missing:
-            raise KeyError(f"the checkpoint of step {content.get('step')} holds no {', '.join(missing)}")
+            raise KeyError(
+                f"the checkpoint of step {content.get('step')} holds no {', '.join(missing)}"
+            )
         for name, part in self.parts.items():
             part.load_state_dict(content[f"part.{name}"])
         if rng:
@@ -232,7 +246,9 @@ class _Write:
         self.path, self.pickled, self.storages, self.done = path, pickled, storages, done
 
     def __call__(self) -> None:
-        save_to(self.path, lambda put: torchzip.write(put, self.pickled, self.storages, "checkpoint"))
+        save_to(
+            self.path, lambda put: torchzip.write(put, self.pickled, self.storages, "checkpoint")
+        )
         self.done()
 
 

@@ -30,7 +30,14 @@ from .saving import Describer
 KEY = "rushlight.model"
 FORMAT = "rushlight-model/1"
 _OPTIMIZER, _RNG = "__optimizer__.", "__rng__"
-_TABLES = ("_parameters", "_buffers", "_modules", "_non_persistent_buffers_set", "training", "_hooks")
+_TABLES = (
+    "_parameters",
+    "_buffers",
+    "_modules",
+    "_non_persistent_buffers_set",
+    "training",
+    "_hooks",
+)
 _OURS = __name__.partition(".")[0]
 
 
@@ -79,7 +86,10 @@ def _weights(model: Module) -> tuple[dict[str, Any], dict[str, str]]:
     tensors: dict[str, Any] = {}
     ties: dict[str, str] = {}
     first: dict[int, str] = {}
-    named = [*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False)]
+    named = [
+        *model.named_parameters(remove_duplicate=False),
+        *model.named_buffers(remove_duplicate=False),
+    ]
     for name, value in named:
         known = first.setdefault(id(value), name)
         if known == name:
@@ -109,17 +119,23 @@ class _Plan:
             return {"same_as": self.seen[id(module)]}
         self.seen[id(module)] = path
         attributes = {k: v for k, v in module.__dict__.items() if k not in _TABLES}
-        args = {name: attributes.pop(name) for name in _constructor(type(module)) if name in attributes}
+        args = {
+            name: attributes.pop(name) for name in _constructor(type(module)) if name in attributes
+        }
         node: dict[str, Any] = {"class": _path(type(module))}
         for key, table in (("args", args), ("attributes", attributes)):
             if table:
-                node[key] = {name: self.value(part, f"{path}.{name}") for name, part in table.items()}
+                node[key] = {
+                    name: self.value(part, f"{path}.{name}") for name, part in table.items()
+                }
         node["parameters"] = {
-            name: None if p is None else {"requires_grad": p.requires_grad} for name, p in module._parameters.items()
+            name: None if p is None else {"requires_grad": p.requires_grad}
+            for name, p in module._parameters.items()
         }
         transient = module._non_persistent_buffers_set
         node["buffers"] = {
-            name: None if b is None else {"persistent": name not in transient} for name, b in module._buffers.items()
+            name: None if b is None else {"persistent": name not in transient}
+            for name, b in module._buffers.items()
         }
         node["children"] = {
             name: None if child is None else self.module(child, f"{path}.{name}".lstrip("."))
@@ -131,7 +147,9 @@ class _Plan:
 
     def value(self, value: Any, where: str) -> Any:
         """A plain value as JSON; what JSON lacks is written as {"is": kind, "of": ...}."""
-        if value is None or isinstance(value, (bool, int, str)) and type(value) in (bool, int, str):
+        if value is None or (
+            isinstance(value, (bool, int, str)) and type(value) in (bool, int, str)
+        ):
             return value
         if type(value) is float:
             return value if value - value == 0 else {"is": "float", "of": str(value)}
@@ -140,13 +158,20 @@ class _Plan:
         if type(value) in (tuple, Size, set, OrderedDict, dict):
             kind = {Size: "size", OrderedDict: "odict"}.get(type(value), type(value).__name__)
             pairs = value.items() if isinstance(value, dict) else value
-            return {"is": kind, "of": [self.value(list(p) if isinstance(value, dict) else p, where) for p in pairs]}
+            return {
+                "is": kind,
+                "of": [self.value(list(p) if isinstance(value, dict) else p, where) for p in pairs],
+            }
         if isinstance(value, dtypes.dtype):
             return {"is": "dtype", "of": value.name}
         if isinstance(value, types.FunctionType) and value.__module__.startswith(_OURS):
-            return {"is": "function", "of": ".".join(ours_to_torch(value.__module__, value.__name__))}
+            return {
+                "is": "function",
+                "of": ".".join(ours_to_torch(value.__module__, value.__name__)),
+            }
         raise TypeError(
-            f"save_model: attribute {where.lstrip('.')} is a {type(value).__name__}, which the header cannot hold. "
+            f"save_model: attribute {where.lstrip('.')} is a {type(value).__name__}, which the "
+            "header cannot hold. "
             "Use save(model.state_dict(), ...), or make it a parameter, a buffer or a plain value"
         )
 
@@ -167,7 +192,9 @@ class _Flat:
             self.tensors[name] = value.detach()
             return {"is": "tensor", "of": name}
         if isinstance(value, dict):
-            pairs = [[self.plan.value(k, name), self.value(v, f"{name}.{k}")] for k, v in value.items()]
+            pairs = [
+                [self.plan.value(k, name), self.value(v, f"{name}.{k}")] for k, v in value.items()
+            ]
             return {"is": "dict", "of": pairs}
         if type(value) in (list, tuple):
             parts = [self.value(part, f"{name}.{i}") for i, part in enumerate(value)]
@@ -219,7 +246,8 @@ def _plan(found: Checkpoint) -> dict[str, Any]:
     text = found.metadata.get(KEY)
     if found.kind != "safetensors" or text is None:
         raise ValueError(
-            f"load_model: {found.where} ({found.kind}) does not describe a model; it holds weights only, which "
+            f"load_model: {found.where} ({found.kind}) does not describe a model; it holds "
+            "weights only, which "
             "load(path) gives"
         )
     try:
@@ -234,7 +262,9 @@ def _plan(found: Checkpoint) -> dict[str, Any]:
 class _Builder:
     """Makes modules of a plan without calling a constructor."""
 
-    def __init__(self, found: Checkpoint, ties: dict[str, str], classes: dict[str, type], placer: Placer) -> None:
+    def __init__(
+        self, found: Checkpoint, ties: dict[str, str], classes: dict[str, type], placer: Placer
+    ) -> None:
         self.found, self.ties, self.classes, self.placer = found, ties, classes, placer
         self.made: dict[str, Any] = {}
         self.tensors: dict[str, Any] = {}
@@ -252,9 +282,15 @@ class _Builder:
         for key in ("args", "attributes"):
             own.update({str(k): self.value(v, depth) for k, v in _table(node, key).items()})
         buffers = _table(node, "buffers")
-        own["_parameters"] = {k: self._parameter(path, k, v) for k, v in _table(node, "parameters").items()}
-        own["_buffers"] = {k: None if v is None else self._tensor(path, k) for k, v in buffers.items()}
-        own["_non_persistent_buffers_set"] = {k for k, v in buffers.items() if v and v.get("persistent") is False}
+        own["_parameters"] = {
+            k: self._parameter(path, k, v) for k, v in _table(node, "parameters").items()
+        }
+        own["_buffers"] = {
+            k: None if v is None else self._tensor(path, k) for k, v in buffers.items()
+        }
+        own["_non_persistent_buffers_set"] = {
+            k for k, v in buffers.items() if v and v.get("persistent") is False
+        }
         own["_modules"] = {}
         for name, child in _table(node, "children").items():
             inner = f"{path}.{name}".lstrip(".")
@@ -269,7 +305,11 @@ class _Builder:
         if module.startswith("torch.nn."):
             home = sys.modules.get(_OURS + module[5:])
             cls = vars(home).get(short) if home is not None else None
-            if isinstance(cls, type) and issubclass(cls, Module) and cls.__module__ == _OURS + module[5:]:
+            if (
+                isinstance(cls, type)
+                and issubclass(cls, Module)
+                and cls.__module__ == _OURS + module[5:]
+            ):
                 return cls
         where = f"at {path!r}" if path else "at the top"
         raise LookupError(
@@ -316,9 +356,13 @@ class _Builder:
         if kind == "function":
             return self._function(str(inner))
         parts = self.value(inner, depth + 1)
-        make = {"tuple": tuple, "set": set, "size": Size, "dict": dict, "odict": OrderedDict}.get(str(kind))
+        make = {"tuple": tuple, "set": set, "size": Size, "dict": dict, "odict": OrderedDict}.get(
+            str(kind)
+        )
         if make is None or not isinstance(parts, list):
-            raise ValueError(f"load_model: {self.found.where} holds a value of unknown kind {kind!r}")
+            raise ValueError(
+                f"load_model: {self.found.where} holds a value of unknown kind {kind!r}"
+            )
         return make(parts)
 
     def _function(self, name: str) -> Any:
@@ -327,7 +371,9 @@ class _Builder:
         home = sys.modules.get(f"{_OURS}.nn.functional")
         made = vars(home).get(short) if home is not None else None
         if not module.startswith("torch") or not isinstance(made, types.FunctionType):
-            raise LookupError(f"load_model: {self.found.where} needs the function {name}, which is not here")
+            raise LookupError(
+                f"load_model: {self.found.where} needs the function {name}, which is not here"
+            )
         return made
 
 

@@ -80,7 +80,9 @@ def pickle_of(obj: Any, protocol: int = 2) -> tuple[bytes, list[Storage]]:
     """The pickle of an object in PyTorch's words, and the storages it names."""
     describer = Describer()
     translate = {
-        device: lambda d: Call("torch", "device", (d.type,) if d.index is None else (d.type, d.index)),
+        device: lambda d: Call(
+            "torch", "device", (d.type,) if d.index is None else (d.type, d.index)
+        ),
         dtypes.dtype: lambda d: torch_name("torch", d.name),
         Size: lambda size: Call("torch", "Size", (tuple(size),)),
         layout: lambda x: Call("torch.serialization", "_get_layout", (repr(x),)),
@@ -146,7 +148,9 @@ class Describer:
         needs = bool(tensor.requires_grad)
         if not isinstance(array, np.ndarray):
             if tensor.device.type != "meta":
-                raise TypeError("cannot save a tensor inside vmap, jvp or a trace: it has no values yet")
+                raise TypeError(
+                    "cannot save a tensor inside vmap, jvp or a trace: it has no values yet"
+                )
             strides = tuple(getattr(array, "strides", contiguous(array.shape)))
             made = TensorRecord(None, kind.name, 0, tuple(array.shape), strides, needs)
         else:
@@ -163,11 +167,17 @@ class Describer:
         owner = array
         while isinstance(owner.base, np.ndarray):
             owner = owner.base
-        offset = _address(array) - _address(owner)
+        offset = 0 if owner is array else _address(array) - _address(owner)
         unit = array.itemsize
         whole = owner.flags.c_contiguous or owner.flags.f_contiguous
         plain = all(step >= 0 and step % unit == 0 for step in array.strides)
-        if not whole or not plain or offset % unit or owner.nbytes % unit or array.dtype.byteorder == ">":
+        if (
+            not whole
+            or not plain
+            or offset % unit
+            or owner.nbytes % unit
+            or array.dtype.byteorder == ">"
+        ):
             array = owner = np.array(array, dtype=kind.numpy, order="C")
             offset = 0
         if not array.size:
@@ -185,7 +195,8 @@ class Describer:
             self.owners.append(owner)
         if known.dtype != dtype:
             raise RuntimeError(
-                "Cannot save multiple tensors or storages that view the same data as different types "
+                "Cannot save multiple tensors or storages that view the same data as different "
+                "types "
                 f"({known.dtype} and {dtype}): save a clone of one of them"
             )
         return known

@@ -14,8 +14,10 @@ from rushlight.utils.data import (
     DataLoader,
     Dataset,
     IterableDataset,
+    Subset,
     TensorDataset,
     crew,
+    default_collate,
     get_worker_info,
 )
 
@@ -367,3 +369,29 @@ def test_accepted_options():
     if not rl.cuda.is_available():
         with pytest.warns(UserWarning, match="no accelerator is found"):
             assert len(list(loader)) == 2
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_rows_of_tensors_are_the_collated_samples(workers):
+    x, y = rl.arange(40.0).reshape(20, 2), rl.arange(20)
+    dataset = TensorDataset(x, y)
+    subset = Subset(dataset, [3, 17, 5, 0, 9])
+    for data in (dataset, subset, Subset(subset, [4, 1])):
+        quick = list(DataLoader(data, 3, num_workers=workers))
+        slow = list(
+            DataLoader(data, 3, num_workers=workers, collate_fn=lambda s: default_collate(s))
+        )
+        assert len(quick) == len(slow)
+        for a, b in zip(quick, slow, strict=True):
+            assert type(a) is type(b) is list
+            assert [t.tolist() for t in a] == [t.tolist() for t in b]
+            assert [t.dtype for t in a] == [t.dtype for t in b]
+
+
+def test_a_function_for_tensors_in_the_map_is_used(monkeypatch):
+    from rushlight.utils.data.collate import default_collate_fn_map
+
+    monkeypatch.setitem(
+        default_collate_fn_map, rl.Tensor, lambda batch, *, collate_fn_map: len(batch)
+    )
+    assert list(DataLoader(TensorDataset(rl.arange(5)), 2)) == [[2], [2], [1]]

@@ -177,7 +177,10 @@ def reach(module: str, name: str, args: tuple) -> Iterator[tuple[str, bytes]]:
     yield "inst", b"(" + parts + f"i{module}\n{name}\n.".encode()
     yield "obj", b"(" + here + parts + b"o."
     yield "build", b"\x80\x02" + here + b")\x81" + _value({"a": args}) + b"b."
-    yield "setstate", b"\x80\x02" + here + b"}" + _text("__setstate__") + here + b"sb" + given + b"b."
+    yield (
+        "setstate",
+        b"\x80\x02" + here + b"}" + _text("__setstate__") + here + b"sb" + given + b"b.",
+    )
     yield "appends", b"\x80\x02" + here + given + b"R(" + parts + b"e."
     yield "set", b"\x80\x02" + here + given + b"R" + _text("k") + _text("v") + b"s."
     yield "add", b"\x80\x04" + here + given + b"R(" + parts + b"\x90."
@@ -187,16 +190,26 @@ def reach(module: str, name: str, args: tuple) -> Iterator[tuple[str, bytes]]:
     yield "hidden", b"\x80\x02]" + here + given + b"R0."
     yield "twice", b"\x80\x02" + here + given + b"R" + given + b"R."
     yield "pid", b"\x80\x02" + here + given + b"RQ."
-    yield "storage", b"\x80\x02(" + _text("storage") + here + _text("0") + _text("cpu") + b"K\x01tQ."
+    yield (
+        "storage",
+        b"\x80\x02(" + _text("storage") + here + _text("0") + _text("cpu") + b"K\x01tQ.",
+    )
     yield "module", b"\x80\x02(" + _text("module") + here + _text("f") + _text("s") + b"tQ."
     yield "od", b"\x80\x02ccollections\nOrderedDict\n)R}" + _text("x") + here + given + b"Rsb."
     yield "factory", b"\x80\x02ccollections\ndefaultdict\n" + here + b"\x85R."
     yield "newobj", b"\x80\x02ccopyreg\n__newobj__\n" + here + b"\x85R."
-    yield "reconstruct", b"\x80\x02ccopy_reg\n_reconstructor\n" + here + b"c__builtin__\nobject\nN\x87R."
-    yield "from-type", (
-        b"\x80\x02ctorch._tensor\n_rebuild_from_type_v2\n(" + here + here + given + b"}tR."
+    yield (
+        "reconstruct",
+        b"\x80\x02ccopy_reg\n_reconstructor\n" + here + b"c__builtin__\nobject\nN\x87R.",
     )
-    yield "ndarray", b"\x80\x02cnumpy.core.multiarray\n_reconstruct\n" + here + b"K\x00\x85C\x01b\x87R."
+    yield (
+        "from-type",
+        (b"\x80\x02ctorch._tensor\n_rebuild_from_type_v2\n(" + here + here + given + b"}tR."),
+    )
+    yield (
+        "ndarray",
+        b"\x80\x02cnumpy.core.multiarray\n_reconstruct\n" + here + b"K\x00\x85C\x01b\x87R.",
+    )
 
 
 # -- containers of a pickle ----------------------------------------------------------------
@@ -217,7 +230,13 @@ def raw_zip(records: list[tuple[str, bytes]], *, deflate: bool = False, **change
         raw = str(name).encode("utf-8", "surrogateescape")
         packer = zlib.compressobj(9, zlib.DEFLATED, -15)
         packed = packer.compress(data) + packer.flush() if deflate else data
-        fields = {"flags": 0, "method": 8 if deflate else 0, "crc": zlib.crc32(data), "packed": len(packed), "size": len(data)}
+        fields = {
+            "flags": 0,
+            "method": 8 if deflate else 0,
+            "crc": zlib.crc32(data),
+            "packed": len(packed),
+            "size": len(data),
+        }
         local = {k: mine.get(f"local_{k}", v) for k, v in fields.items()}
         listed = {k: mine.get(f"central_{k}", v) for k, v in fields.items()}
         local_raw = mine.get("local_name", raw)
@@ -235,21 +254,33 @@ def raw_zip(records: list[tuple[str, bytes]], *, deflate: bool = False, **change
     count = change.get("end_count", len(records))
     size = change.get("end_size", len(central))
     out += central
-    out += struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, count, count, size, start, change.get("end_comment", 0))
+    out += struct.pack(
+        "<4s4H2IH", b"PK\5\6", 0, 0, count, count, size, start, change.get("end_comment", 0)
+    )
     return out + change.get("tail", b"")  # type: ignore[operator]
 
 
 def legacy(pickled: bytes, keys: object = (), tail: bytes = b"") -> bytes:
     """A file in PyTorch's older format."""
-    head = b"".join(pickle.dumps(x, 2) for x in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}))
+    head = b"".join(
+        pickle.dumps(x, 2) for x in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True})
+    )
     return head + pickled + pickle.dumps(list(keys), 2) + tail  # type: ignore[call-overload]
 
 
-def tarred(pickled: bytes, storages: bytes | None = None, tensors: bytes | None = None, name: str = "pickle") -> bytes:
+def tarred(
+    pickled: bytes,
+    storages: bytes | None = None,
+    tensors: bytes | None = None,
+    name: str = "pickle",
+) -> bytes:
     """A file in PyTorch's first format, a tar (the container of CVE-2025-32434)."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        members = {"storages": storages or pickle.dumps(0, 2) + pickle.dumps([], 2), "tensors": tensors or pickle.dumps(0, 2)}
+        members = {
+            "storages": storages or pickle.dumps(0, 2) + pickle.dumps([], 2),
+            "tensors": tensors or pickle.dumps(0, 2),
+        }
         members[name] = pickled
         for member, data in members.items():
             info = tarfile.TarInfo(member)
@@ -287,21 +318,61 @@ def bombs() -> Iterator[tuple[str, bytes]]:
     two = b"\x80\x02"
     yield "empty-lists", two + b"(" + b"]" * 6_000_000 + b"t."
     yield "empty-sets", b"\x80\x04(" + b"\x8f" * 3_000_000 + b"t."
-    yield "ordered-dicts", two + b"ccollections\nOrderedDict\nq\x00(" + b"h\x00)R" * 1_500_000 + b"t."
-    yield "defaultdicts", two + b"ccollections\ndefaultdict\nq\x00(" + b"h\x00)R" * 1_500_000 + b"t."
+    yield (
+        "ordered-dicts",
+        two + b"ccollections\nOrderedDict\nq\x00(" + b"h\x00)R" * 1_500_000 + b"t.",
+    )
+    yield (
+        "defaultdicts",
+        two + b"ccollections\ndefaultdict\nq\x00(" + b"h\x00)R" * 1_500_000 + b"t.",
+    )
     yield "deques", two + b"ccollections\ndeque\nq\x00(" + b"h\x00)R" * 1_000_000 + b"t."
     yield "marks", two + b"(" * 5_000_000 + b"."
     yield "memoize", b"\x80\x04N" + b"\x94" * 5_000_000 + b"."
-    yield "memo-far", two + b"N" + b"".join(b"r" + struct.pack("<I", i * 77773 & 0xFFFFFFFF) for i in range(500_000)) + b"."
+    yield (
+        "memo-far",
+        two
+        + b"N"
+        + b"".join(b"r" + struct.pack("<I", i * 77773 & 0xFFFFFFFF) for i in range(500_000))
+        + b".",
+    )
     yield "dup", two + b"]" + b"2" * 5_000_000 + b"."
     yield "deep-tuple", two + b")" + b"\x85" * 3_000_000 + b"."
     yield "deep-list", two + b"]" * 1_000_000 + b"a" * 999_999 + b"."
     yield "deep-dict", two + (b"}" + b"N") * 300_000 + b"}" + b"s" * 300_000 + b"."
-    yield "deep-opaque", two + b"cx\ny\nq\x00)R" + b"\x85h\x00" * 0 + b"".join(b"q\x010h\x00h\x01\x85R" for _ in range(200_000)) + b"."
-    yield "deep-known", two + b"ctorch\nSize\nq\x00)" + b"".join(b"q\x010h\x00h\x01\x85R" for _ in range(200_000)) + b"."
-    yield "deep-newobj", two + b"ccopyreg\n__newobj__\nq\x00(" + b"h\x00" * 100_000 + b"tq\x01" + b"0h\x00h\x01R."
-    yield "deep-from-type", two + b"ctorch._tensor\n_rebuild_from_type_v2\nq\x00)" + b"".join(b"q\x010(h\x00h\x00h\x01}t" for _ in range(50_000)) + b"q\x010h\x00h\x01R."
-    yield "laughs-list", two + b"]q\x00" + b"".join(b"0]q\x01(h\x00h\x00h\x00h\x00e0h\x01q\x00" for _ in range(60)) + b"."
+    yield (
+        "deep-opaque",
+        two
+        + b"cx\ny\nq\x00)R"
+        + b"\x85h\x00" * 0
+        + b"".join(b"q\x010h\x00h\x01\x85R" for _ in range(200_000))
+        + b".",
+    )
+    yield (
+        "deep-known",
+        two
+        + b"ctorch\nSize\nq\x00)"
+        + b"".join(b"q\x010h\x00h\x01\x85R" for _ in range(200_000))
+        + b".",
+    )
+    yield (
+        "deep-newobj",
+        two + b"ccopyreg\n__newobj__\nq\x00(" + b"h\x00" * 100_000 + b"tq\x01" + b"0h\x00h\x01R.",
+    )
+    yield (
+        "deep-from-type",
+        two
+        + b"ctorch._tensor\n_rebuild_from_type_v2\nq\x00)"
+        + b"".join(b"q\x010(h\x00h\x00h\x01}t" for _ in range(50_000))
+        + b"q\x010h\x00h\x01R.",
+    )
+    yield (
+        "laughs-list",
+        two
+        + b"]q\x00"
+        + b"".join(b"0]q\x01(h\x00h\x00h\x00h\x00e0h\x01q\x00" for _ in range(60))
+        + b".",
+    )
     yield "laughs-tuple", two + b")" + b"".join(b"2\x86" for _ in range(200)) + b"."
     yield "laughs-key", two + b"}K\x01" + b"".join(b"2\x86" for _ in range(60)) + b"Ns."
     yield "laughs-set", b"\x80\x04(K\x01" + b"".join(b"2\x86" for _ in range(60)) + b"\x91."
@@ -309,17 +380,42 @@ def bombs() -> Iterator[tuple[str, bytes]]:
     yield "colliding-tuples", two + b"}(" + b"".join(
         b"(" + b"".join(b"J\xff\xff\xff\xff" if n >> i & 1 else b"J\xfe\xff\xff\xff" for i in range(16)) + b"tN" for n in range(30_000)
     ) + b"u."  # fmt: skip
-    yield "colliding-longs", two + b"}(" + b"".join(_value((2**61 - 1) * n) + b"N" for n in range(60_000)) + b"u."
-    yield "colliding-complex", two + b"}(" + b"".join(_value(complex(-1000003.0 * n, n)) + b"N" for n in range(5_000)) + b"u."
-    yield "colliding-floats", two + b"}(" + b"".join(b"G" + struct.pack(">d", float(n) * 2**61) + b"N" for n in range(1, 60_000)) + b"u."
+    yield (
+        "colliding-longs",
+        two + b"}(" + b"".join(_value((2**61 - 1) * n) + b"N" for n in range(60_000)) + b"u.",
+    )
+    yield (
+        "colliding-complex",
+        two
+        + b"}("
+        + b"".join(_value(complex(-1000003.0 * n, n)) + b"N" for n in range(5_000))
+        + b"u.",
+    )
+    yield (
+        "colliding-floats",
+        two
+        + b"}("
+        + b"".join(b"G" + struct.pack(">d", float(n) * 2**61) + b"N" for n in range(1, 60_000))
+        + b"u.",
+    )
     yield "huge-int", two + b"\x8b" + struct.pack("<i", 2_000_000) + b"\x7f" * 2_000_000 + b"."
-    yield "huge-int-key", two + b"}\x8b" + struct.pack("<i", 2_000_000) + b"\x7f" * 2_000_000 + b"Ns."
+    yield (
+        "huge-int-key",
+        two + b"}\x8b" + struct.pack("<i", 2_000_000) + b"\x7f" * 2_000_000 + b"Ns.",
+    )
     yield "decimal-int", b"I" + b"9" * 3_000_000 + b"\n."
     yield "decimal-long", b"L" + b"9" * 3_000_000 + b"L\n."
     yield "no-newline", b"I" + b"1" * 3_000_000
     yield "long-name", two + b"c" + b"a" * 2_000_000 + b"\nb\n."
     yield "many-names", two + b"(" + b"".join(b"ca%d\nb\n" % i for i in range(150_000)) + b"t."
-    yield "bytearrays", b"\x80\x05(" + b"\x96" + struct.pack("<Q", 0) + b"".join(b"\x96" + struct.pack("<Q", 0) for _ in range(400_000)) + b"t."
+    yield (
+        "bytearrays",
+        b"\x80\x05("
+        + b"\x96"
+        + struct.pack("<Q", 0)
+        + b"".join(b"\x96" + struct.pack("<Q", 0) for _ in range(400_000))
+        + b"t.",
+    )
     yield "announced-string", two + b"X\xff\xff\xff\xffabc"
     yield "announced-string8", b"\x80\x04\x8d" + struct.pack("<Q", 1 << 62) + b"abc"
     yield "announced-bytes", b"\x80\x04\x8e" + struct.pack("<Q", (1 << 64) - 1) + b"abc"
@@ -332,7 +428,11 @@ def bombs() -> Iterator[tuple[str, bytes]]:
     yield "protocol-9", b"\x80\x09N."
     yield "next-buffer", b"\x80\x05\x97."
     yield "readonly-buffer", b"\x80\x05N\x98."
-    for name, code in (("ext1", b"\x82\x01"), ("ext2", b"\x83\x01\x00"), ("ext4", b"\x84\x01\x00\x00\x00")):
+    for name, code in (
+        ("ext1", b"\x82\x01"),
+        ("ext2", b"\x83\x01\x00"),
+        ("ext4", b"\x84\x01\x00\x00\x00"),
+    ):
         yield name, two + code + b")R."
     yield "deque-size", two + b"ccollections\ndeque\n](K\x00K\x01e" + _value(1 << 70) + b"\x86R."
     yield "range-huge", two + b"c__builtin__\nrange\n" + _value((0, 1 << 62)) + b"R."
@@ -350,7 +450,10 @@ def bombs() -> Iterator[tuple[str, bytes]]:
         + b"\x89](cos\nsystem\nU\x01x\x85Retb."
     )  # fmt: skip
     for code in range(256):
-        yield f"op-{code:02x}", two + b"N]" + bytes([code]) + b"\x01\x00\x00\x00\x00\x00\x00\x00aaaaaaaa\nb\n."
+        yield (
+            f"op-{code:02x}",
+            two + b"N]" + bytes([code]) + b"\x01\x00\x00\x00\x00\x00\x00\x00aaaaaaaa\nb\n.",
+        )
         yield f"op-{code:02x}-bare", bytes([code])
         yield f"op-{code:02x}-mark", two + b"(]}N" + bytes([code]) + b"\x00."
 
@@ -366,7 +469,10 @@ def lying_tensors() -> Iterator[tuple[str, bytes]]:
         yield f"stride-{value!r:.20}", zipped(b"\x80\x02" + tensor(stride=(value, 1)) + b".", data)
         yield f"key-{value!r:.20}", zipped(b"\x80\x02" + tensor(key=value) + b".", data)  # type: ignore[arg-type]
         yield f"place-{value!r:.20}", zipped(b"\x80\x02" + tensor(location=value) + b".", data)
-    yield "wrap-size", zipped(b"\x80\x02" + tensor(size=(1 << 32, 1 << 32), stride=(0, 0)) + b".", data)
+    yield (
+        "wrap-size",
+        zipped(b"\x80\x02" + tensor(size=(1 << 32, 1 << 32), stride=(0, 0)) + b".", data),
+    )
     yield "wrap-stride", zipped(b"\x80\x02" + tensor(size=(3, 2), stride=(1 << 62, 1)) + b".", data)
     yield "many-dims", zipped(b"\x80\x02" + tensor(size=(1,) * 200, stride=(1,) * 200) + b".", data)
     yield "repeat", zipped(b"\x80\x02" + tensor(size=(1 << 40, 2), stride=(0, 1)) + b".", data)
@@ -377,23 +483,52 @@ def lying_tensors() -> Iterator[tuple[str, bytes]]:
     yield "no-record", zipped(b"\x80\x02" + tensor(key="7") + b".", data)
     yield "traversal-key", zipped(b"\x80\x02" + tensor(key="../data.pkl") + b".", data)
     yield "two-kinds", zipped(b"\x80\x02(" + tensor() + tensor(kind="IntStorage") + b"t.", data)
-    yield "two-counts", zipped(b"\x80\x02(" + tensor() + tensor(count=2, size=(2,), stride=(1,)) + b"t.", data)
+    yield (
+        "two-counts",
+        zipped(b"\x80\x02(" + tensor() + tensor(count=2, size=(2,), stride=(1,)) + b"t.", data),
+    )
     yield "unknown-kind", zipped(b"\x80\x02" + tensor(kind="EvilStorage") + b".", data)
     # The class of CVE-2026-24747: items set on what is no dict, and sizes that do not fit storages.
     yield "set-on-tensor", zipped(b"\x80\x02" + tensor() + _text("k") + b"Ns.", data)
-    yield "set-on-storage", zipped(b"\x80\x02(" + _text("storage") + b"ctorch\nFloatStorage\n" + _text("0") + _text("cpu") + b"K\x04tQK\x00G\0\0\0\0\0\0\0\0s.", data)
+    yield (
+        "set-on-storage",
+        zipped(
+            b"\x80\x02("
+            + _text("storage")
+            + b"ctorch\nFloatStorage\n"
+            + _text("0")
+            + _text("cpu")
+            + b"K\x04tQK\x00G\0\0\0\0\0\0\0\0s.",
+            data,
+        ),
+    )
     yield "set-on-list", zipped(b"\x80\x02](K\x01eK\x00Ns.", data)
     yield "set-on-text", zipped(b"\x80\x02" + _text("k") + b"K\x00Ns.", data)
     yield "append-on-tuple", zipped(b"\x80\x02)Na.", data)
     yield "state-on-tensor", zipped(b"\x80\x02" + tensor() + _value((1, 2, 3, 4)) + b"b.", data)
-    yield "od-shadows", zipped(b"\x80\x02ccollections\nOrderedDict\n)R}" + _text("items") + b"Nsb.", data)
-    yield "parameter-of-text", zipped(b"\x80\x02ctorch._utils\n_rebuild_parameter\n(" + _text("x") + b"\x88NtR.", data)
+    yield (
+        "od-shadows",
+        zipped(b"\x80\x02ccollections\nOrderedDict\n)R}" + _text("items") + b"Nsb.", data),
+    )
+    yield (
+        "parameter-of-text",
+        zipped(b"\x80\x02ctorch._utils\n_rebuild_parameter\n(" + _text("x") + b"\x88NtR.", data),
+    )
     yield "sparse", zipped(
         b"\x80\x02ctorch._utils\n_rebuild_sparse_tensor\n(ctorch.serialization\n_get_layout\n" + _value(("torch.sparse_coo",))
         + b"R(" + tensor(kind="LongStorage", key="1") + tensor() + _value((1, 1)) + b"\x89ttR.",
         {**data, "1": b"\xff" * 32},
     )  # fmt: skip
-    yield "script", raw_zip([("a/data.pkl", b"\x80\x02c__torch__\nNet\n)\x81}" + _text("w") + tensor() + b"sb."), ("a/constants.pkl", b"\x80\x02)."), ("a/data/0", b"\0" * 16)])
+    yield (
+        "script",
+        raw_zip(
+            [
+                ("a/data.pkl", b"\x80\x02c__torch__\nNet\n)\x81}" + _text("w") + tensor() + b"sb."),
+                ("a/constants.pkl", b"\x80\x02)."),
+                ("a/data/0", b"\0" * 16),
+            ]
+        ),
+    )
 
 
 def broken_zips() -> Iterator[tuple[str, bytes]]:
@@ -406,7 +541,10 @@ def broken_zips() -> Iterator[tuple[str, bytes]]:
             yield f"local-{field}-{value}", zipped(good, data, **{f"local_{field}": value})
             yield f"central-{field}-{value}", zipped(good, data, **{f"central_{field}": value})
     for value in (0xFFFFFFFE, 0xFFFFFFFF):
-        yield f"central-size-{value:x}", zipped(good, data, central_size=value, central_packed=value)
+        yield (
+            f"central-size-{value:x}",
+            zipped(good, data, central_size=value, central_packed=value),
+        )
         yield f"place-{value:x}", zipped(good, data, central_place=value)
         yield f"end-start-{value:x}", zipped(good, data, end_start=value)
         yield f"end-size-{value:x}", zipped(good, data, end_size=value)
@@ -419,19 +557,76 @@ def broken_zips() -> Iterator[tuple[str, bytes]]:
     yield "duplicate", raw_zip([*records, ("a/data.pkl", b"\x80\x02N.")])
     yield "two-pickles", raw_zip([*records, ("b/data.pkl", b"\x80\x02N.")])
     yield "overlap", raw_zip(records, at=1, central_place=0)
-    yield "shared", raw_zip([*records, ("a/data/1", b"")], at=2, central_place=40, central_size=16, central_packed=16)
+    yield (
+        "shared",
+        raw_zip(
+            [*records, ("a/data/1", b"")],
+            at=2,
+            central_place=40,
+            central_size=16,
+            central_packed=16,
+        ),
+    )
     yield "tail", zipped(good, data, tail=b"PK\5\6 more")
     yield "prefix", b"#!/bin/sh\n" + zipped(good, data)
     yield "pickle-then-zip", b"\x80\x02N." + zipped(good, data)
-    yield "zip-then-zip", zipped(good, data) + zipped(b"\x80\x02cos\nsystem\n" + _value(("x",)) + b"R.", data)
+    yield (
+        "zip-then-zip",
+        zipped(good, data) + zipped(b"\x80\x02cos\nsystem\n" + _value(("x",)) + b"R.", data),
+    )
     yield "extra-lies", zipped(good, data, extra=b"FB\xff\xff")
-    yield "zip64-short", zipped(good, data, central_size=0xFFFFFFFF, central_packed=0xFFFFFFFF, central_extra=struct.pack("<HHQ", 1, 8, 1 << 50))
-    yield "zip64-lies", zipped(good, data, central_size=0xFFFFFFFF, central_packed=0xFFFFFFFF, central_extra=struct.pack("<HHQQ", 1, 16, 1 << 62, 1 << 62))
-    bomb = zipped(b"\x80\x02" + tensor(count=1 << 26, size=(1 << 26,), stride=(1,)) + b".", {"0": b"\0" * (1 << 20)}, deflate=True)
+    yield (
+        "zip64-short",
+        zipped(
+            good,
+            data,
+            central_size=0xFFFFFFFF,
+            central_packed=0xFFFFFFFF,
+            central_extra=struct.pack("<HHQ", 1, 8, 1 << 50),
+        ),
+    )
+    yield (
+        "zip64-lies",
+        zipped(
+            good,
+            data,
+            central_size=0xFFFFFFFF,
+            central_packed=0xFFFFFFFF,
+            central_extra=struct.pack("<HHQQ", 1, 16, 1 << 62, 1 << 62),
+        ),
+    )
+    bomb = zipped(
+        b"\x80\x02" + tensor(count=1 << 26, size=(1 << 26,), stride=(1,)) + b".",
+        {"0": b"\0" * (1 << 20)},
+        deflate=True,
+    )
     yield "bomb-announced", bomb
-    yield "bomb", raw_zip([("a/data.pkl", b"\x80\x02" + tensor(count=1 << 25, size=(1 << 25,), stride=(1,)) + b"."), ("a/data/0", bytes(1 << 27))], deflate=True)
-    yield "bomb-pickle", raw_zip([("a/data.pkl", b"\x80\x02(" + b"]" * 40_000_000 + b"t.")], deflate=True)
-    yield "bomb-lies", raw_zip([("a/data.pkl", b"\x80\x02N." + b"\0" * 50_000_000)], deflate=True, central_size=3, local_size=3)
+    yield (
+        "bomb",
+        raw_zip(
+            [
+                (
+                    "a/data.pkl",
+                    b"\x80\x02" + tensor(count=1 << 25, size=(1 << 25,), stride=(1,)) + b".",
+                ),
+                ("a/data/0", bytes(1 << 27)),
+            ],
+            deflate=True,
+        ),
+    )
+    yield (
+        "bomb-pickle",
+        raw_zip([("a/data.pkl", b"\x80\x02(" + b"]" * 40_000_000 + b"t.")], deflate=True),
+    )
+    yield (
+        "bomb-lies",
+        raw_zip(
+            [("a/data.pkl", b"\x80\x02N." + b"\0" * 50_000_000)],
+            deflate=True,
+            central_size=3,
+            local_size=3,
+        ),
+    )
     yield "many-records", raw_zip([*records, *((f"a/x{i}", b"") for i in range(60_000))])
     yield "byteorder", raw_zip([*records, ("a/byteorder", b"middle")])
     yield "byteorder-big", raw_zip([*records, ("a/byteorder", b"big")])
@@ -461,19 +656,54 @@ def broken_safetensors() -> Iterator[tuple[str, bytes]]:
     yield "shape-wrap", one(shape=[1 << 32, 1 << 32])
     yield "shape-zero", one(shape=[0, 1 << 62], data_offsets=[0, 0])
     yield "backwards", one(data_offsets=[16, 0])
-    yield "gap", headers(json.dumps({"a": {"dtype": "U8", "shape": [1], "data_offsets": [4, 5]}}).encode(), b"\0" * 5)
-    yield "overlap", headers(json.dumps({k: {"dtype": "U8", "shape": [4], "data_offsets": [0, 4]} for k in "ab"}).encode(), b"\0" * 4)
+    yield (
+        "gap",
+        headers(
+            json.dumps({"a": {"dtype": "U8", "shape": [1], "data_offsets": [4, 5]}}).encode(),
+            b"\0" * 5,
+        ),
+    )
+    yield (
+        "overlap",
+        headers(
+            json.dumps(
+                {k: {"dtype": "U8", "shape": [4], "data_offsets": [0, 4]} for k in "ab"}
+            ).encode(),
+            b"\0" * 4,
+        ),
+    )
     yield "tail", headers(b"{}", b"extra")
-    yield "twice", headers(b'{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}', b"\0")
+    yield (
+        "twice",
+        headers(
+            b'{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}',
+            b"\0",
+        ),
+    )
     yield "deep", headers(b'{"a":' + b"[" * 1_000_000, b"")
     yield "deep-object", headers(b'{"a":' * 100_000, b"")
-    yield "digits", headers(b'{"a":{"dtype":"U8","shape":[' + b"9" * 1_000_000 + b'],"data_offsets":[0,1]}}', b"\0")
+    yield (
+        "digits",
+        headers(
+            b'{"a":{"dtype":"U8","shape":[' + b"9" * 1_000_000 + b'],"data_offsets":[0,1]}}', b"\0"
+        ),
+    )
     yield "not-json", headers(b"{not json", b"")
     yield "not-utf8", headers(b'{"\xff\xfe":1}', b"")
     yield "list", headers(b"[]", b"")
     yield "long", headers(b"{}", b"", 1 << 62)
     yield "longest", headers(b"{}", b"", (1 << 64) - 1)
-    yield "many", headers(json.dumps({f"t{i}": {"dtype": "U8", "shape": [0], "data_offsets": [0, 0]} for i in range(50_000)}).encode())
+    yield (
+        "many",
+        headers(
+            json.dumps(
+                {
+                    f"t{i}": {"dtype": "U8", "shape": [0], "data_offsets": [0, 0]}
+                    for i in range(50_000)
+                }
+            ).encode()
+        ),
+    )
 
 
 def mutated(seed: int = 5, each: int = 60) -> Iterator[tuple[str, bytes]]:
@@ -501,7 +731,9 @@ def _mutate(draw: random.Random, data: bytearray) -> bytes:
         elif way == 3:
             del data[at : at + draw.randrange(1, 20)]
         else:
-            number = draw.choice((0, 0xFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, (1 << 63) - 1, (1 << 64) - 1))
+            number = draw.choice(
+                (0, 0xFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, (1 << 63) - 1, (1 << 64) - 1)
+            )
             width = draw.choice((1, 2, 4, 8))
             data[at : at + width] = (number & ((1 << 8 * width) - 1)).to_bytes(width, "little")
         if not data:
@@ -511,18 +743,46 @@ def _mutate(draw: random.Random, data: bytearray) -> bytes:
 
 def good_files() -> list[tuple[str, bytes]]:
     """One small whole file of each format."""
-    state = b"\x80\x02}(" + _text("a") + tensor() + _text("b") + tensor(offset=1, size=(3,), stride=(1,)) + b"u."
+    state = (
+        b"\x80\x02}("
+        + _text("a")
+        + tensor()
+        + _text("b")
+        + tensor(offset=1, size=(3,), stride=(1,))
+        + b"u."
+    )
     numbers = struct.pack("<q", 4) + b"\1" * 16
     view = state.replace(b"tQ", b"NtQ")
-    storages = pickle.dumps(1, 2) + b"\x80\x02(K\x07" + _text("cpu") + b"ctorch\nFloatStorage\nt." + numbers + pickle.dumps([], 2)
-    tensors = pickle.dumps(1, 2) + b"\x80\x02(K\x08K\x07Nt." + struct.pack("<ii5q", 2, 0, 2, 2, 2, 1, 0)
-    npy = object_array(b"").replace(b"'|O'", b"'<f4'").replace(b"(1,)", b"(2,)") + b"\0" * 8
+    storages = (
+        pickle.dumps(1, 2)
+        + b"\x80\x02(K\x07"
+        + _text("cpu")
+        + b"ctorch\nFloatStorage\nt."
+        + numbers
+        + pickle.dumps([], 2)
+    )
+    tensors = (
+        pickle.dumps(1, 2) + b"\x80\x02(K\x08K\x07Nt." + struct.pack("<ii5q", 2, 0, 2, 2, 2, 1, 0)
+    )
+    npy = (
+        object_array(b"")
+        .replace(b"'|O'", b"'<f4'")
+        .replace(b"(1,)", b"(2,)")
+        .replace(b"  \n", b" \n")
+        + b"\0" * 8
+    )
     return [
         ("pt", zipped(state, {"0": b"\1" * 16})),
         ("pt-deflated", zipped(state, {"0": b"\1" * 16}, deflate=True)),
         ("legacy", legacy(view, ["0"], numbers)),
         ("tar", tarred(b"\x80\x02K\x08Q.", storages, tensors)),
-        ("safetensors", headers(b'{"a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},"__metadata__":{"format":"pt"}}', b"\1" * 16)),
+        (
+            "safetensors",
+            headers(
+                b'{"a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},"__metadata__":{"format":"pt"}}',
+                b"\1" * 16,
+            ),
+        ),
         ("npy", npy),
         ("npz", raw_zip([("a.npy", npy)])),
         ("pickle", pickle.dumps({"a": [1, 2.5, "x", b"y", (None, True)], "b": {3, 4}}, 4)),
@@ -574,11 +834,27 @@ def folders() -> Iterator[tuple[str, dict[str, bytes]]]:
     """Folders of shards and distributed checkpoints that point where they should not, or run code."""
     evil = b"\x80\x04cos\nsystem\n" + _value((f"touch {MARK}",)) + b"R."
     yield "metadata-call", {".metadata": evil}
-    yield "metadata-state", {".metadata": b"\x80\x04ctorch.distributed.checkpoint.metadata\nMetadata\n)\x81" + evil[2:-1] + b"b."}
+    yield (
+        "metadata-state",
+        {
+            ".metadata": b"\x80\x04ctorch.distributed.checkpoint.metadata\nMetadata\n)\x81"
+            + evil[2:-1]
+            + b"b."
+        },
+    )
     good = dict(good_files())["safetensors"]
     for name in ("../x.safetensors", "/etc/passwd", "..", "", "a\\b", "a\0b", "missing"):
         index = json.dumps({"weight_map": {"a": name}}).encode()
         yield f"index-{name!r}", {"m.safetensors.index.json": index, "m.safetensors": good}
-    for text in (b"{", b"[]", b'{"weight_map": 3}', b'{"weight_map": {"z": "m.safetensors"}}', b"{" * 100_000):
+    for text in (
+        b"{",
+        b"[]",
+        b'{"weight_map": 3}',
+        b'{"weight_map": {"z": "m.safetensors"}}',
+        b"{" * 100_000,
+    ):
         yield f"index-text-{text[:30]!r}", {"m.safetensors.index.json": text, "m.safetensors": good}
-    yield "index-of-evil", {"m.index.json": b'{"weight_map": {"a": "m.bin"}}', "m.bin": zipped(evil)}
+    yield (
+        "index-of-evil",
+        {"m.index.json": b'{"weight_map": {"a": "m.bin"}}', "m.bin": zipped(evil)},
+    )

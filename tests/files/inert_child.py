@@ -17,14 +17,29 @@ warnings.simplefilter("ignore")
 from rushlight.cli import scan as scan_command  # noqa: E402
 from rushlight.serialization import load  # noqa: E402
 
-REFUSALS = (UnpicklingError, ValueError, EOFError, RuntimeError, OSError, AttributeError, ImportError, TypeError)
+REFUSALS = (
+    UnpicklingError,
+    ValueError,
+    EOFError,
+    RuntimeError,
+    OSError,
+    AttributeError,
+    ImportError,
+    TypeError,
+)
 MODES = ({}, {"opaque": True}, {"weights_only": False}, {"weights_only": False, "opaque": True})
 FORBIDDEN = (
     "import", "compile", "exec", "marshal", "pickle", "code", "os.", "subprocess", "socket", "ctypes",
     "shutil", "tempfile", "urllib", "http", "ftplib", "smtplib", "webbrowser", "sys.set", "syslog",
     "builtins.input", "glob", "pty", "sqlite3", "fcntl", "cpython.run", "function.__new__",
 )  # fmt: skip
-QUIET = {"os.listdir", "os.scandir", "sys._getframe", "object.__getattr__", "pickle.find_class.none"}
+QUIET = {
+    "os.listdir",
+    "os.scandir",
+    "sys._getframe",
+    "object.__getattr__",
+    "pickle.find_class.none",
+}
 watching, events = False, Counter()
 
 
@@ -98,7 +113,14 @@ def warm_up() -> None:
 
 def main() -> None:
     """Reads the list of names from the folder that the parent has filled."""
-    report = {"files": 0, "crashes": [], "events": [], "ends": Counter(), "slowest": [0, ""], "peak": [0, ""]}
+    report = {
+        "files": 0,
+        "crashes": [],
+        "events": [],
+        "ends": Counter(),
+        "slowest": [0, ""],
+        "peak": [0, ""],
+    }
     sys.addaudithook(hook)
     warm_up()
     report["peak"][0] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

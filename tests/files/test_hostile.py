@@ -6,9 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 import hostile
+import pytest
 
 HERE = Path(__file__).parent
 MOST_SECONDS, MOST_MEGABYTES = 4.0, 500
@@ -41,12 +40,19 @@ def report(tmp_path_factory):
     (folder / "names.json").write_text(json.dumps(names), encoding="utf-8")
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE.parent.parent), str(HERE)])}
     done = subprocess.run(
-        [sys.executable, str(HERE / "inert_child.py"), str(folder)], capture_output=True, text=True, env=env, check=False
+        [sys.executable, str(HERE / "inert_child.py"), str(folder)],
+        capture_output=True,
+        text=True,
+        env=env,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout.splitlines()[-1])
     assert found["files"] == len(names)
-    print(f"\n{found['files']} files; slowest {found['slowest']}; peak {found['peak']} MB (start {found['start']})")
+    print(
+        f"\n{found['files']} files; slowest {found['slowest']}; peak {found['peak']} MB (start "
+        f"{found['start']})"
+    )
     return found
 
 
@@ -71,6 +77,9 @@ def test_a_payload_that_pickle_would_run_is_named_by_the_refusal(tmp_path):
     for module, name, args in hostile.CALLS[:3]:
         for way, pickled in hostile.reach(module, name, args):
             path.write_bytes(hostile.zipped(pickled))
-            with pytest.raises(Exception, match=f"{module}|malformed|cannot|announced|not a storage|takes|persistent id|twice") as error:
+            with pytest.raises(
+                Exception,
+                match=f"{module}|malformed|cannot|announced|not a storage|takes|persistent id|twice",
+            ) as error:
                 load(path)
             assert str(path) in str(error.value) or "GLOBAL" in str(error.value), way

@@ -10,14 +10,23 @@ import warnings
 from collections import namedtuple
 from enum import Enum
 
+import hostile
 import numpy as np
 import pytest
 
-import hostile
 import rushlight as torch
 from rushlight._files.formats import open_checkpoint
-from rushlight.serialization import Limits, Opaque, add_safe_globals, clear_safe_globals, get_safe_globals
-from rushlight.serialization import get_unsafe_globals_in_checkpoint, load, safe_globals, save
+from rushlight.serialization import (
+    Limits,
+    Opaque,
+    add_safe_globals,
+    clear_safe_globals,
+    get_safe_globals,
+    get_unsafe_globals_in_checkpoint,
+    load,
+    safe_globals,
+    save,
+)
 
 
 def tensor(**change):
@@ -47,7 +56,10 @@ def test_virtual_gpus_get_their_tensors(monkeypatch):
     data = hostile.zipped(tensor(location="cuda:1"), four())
     assert str(from_bytes(data).device) == "cuda:1"
     assert str(from_bytes(data, map_location={"cuda:1": "cuda:0"}).device) == "cuda:0"
-    assert str(from_bytes(data, map_location=lambda storage, place: storage.cuda(0)).device) == "cuda:0"
+    assert (
+        str(from_bytes(data, map_location=lambda storage, place: storage.cuda(0)).device)
+        == "cuda:0"
+    )
     buffer = io.BytesIO()
     save(from_bytes(data), buffer)
     assert b"cuda:1" in buffer.getvalue()
@@ -55,7 +67,11 @@ def test_virtual_gpus_get_their_tensors(monkeypatch):
 
 def test_big_endian_files_are_turned():
     data = hostile.raw_zip(
-        [("a/data.pkl", tensor()), ("a/byteorder", b"big"), ("a/data/0", struct.pack(">4f", 1, 2, 3, 4))]
+        [
+            ("a/data.pkl", tensor()),
+            ("a/byteorder", b"big"),
+            ("a/data/0", struct.pack(">4f", 1, 2, 3, 4)),
+        ]
     )
     assert from_bytes(data).tolist() == [[1, 2], [3, 4]]
 
@@ -110,7 +126,12 @@ def saved(obj):
 def test_whole_models_of_defined_classes_come_back_without_running_their_code():
     net = Net()
     made = from_bytes(saved(net), weights_only=False)
-    assert type(made) is Net and made.point == Point(1, [2]) and made.colour is Colour.RED and made.training
+    assert (
+        type(made) is Net
+        and made.point == Point(1, [2])
+        and made.colour is Colour.RED
+        and made.training
+    )
     x = torch.ones(1, 2)
     assert torch.equal(made(x), net(x))
 
@@ -138,13 +159,18 @@ def test_slots_and_subclasses_of_containers_are_filled_past_their_own_code():
 
 def test_a_class_with_a_destructor_is_not_made():
     with pytest.warns(UserWarning, match="has a __del__"):
-        made = from_bytes(hostile.zipped(f"\x80\x02c{__name__}\nReaper\n)\x81.".encode("latin1")), weights_only=False)
+        made = from_bytes(
+            hostile.zipped(f"\x80\x02c{__name__}\nReaper\n)\x81.".encode("latin1")),
+            weights_only=False,
+        )
     assert isinstance(made, Opaque)
     del made
     assert not hasattr(sys.modules[__name__], "reaped")
 
 
-@pytest.mark.parametrize("name", ["tempfile\nTemporaryDirectory", "subprocess\nPopen", "threading\nThread"])
+@pytest.mark.parametrize(
+    "name", ["tempfile\nTemporaryDirectory", "subprocess\nPopen", "threading\nThread"]
+)
 def test_classes_of_the_standard_library_are_not_made(name):
     import subprocess
     import tempfile
@@ -207,7 +233,9 @@ def test_the_report_says_what_happened():
 
 def test_opaque_records_are_not_handed_on():
     with pytest.warns(UserWarning):
-        made = from_bytes(hostile.zipped(b"\x80\x02cos\nsystem\nX\x01\x00\x00\x00x\x85R."), opaque=True)
+        made = from_bytes(
+            hostile.zipped(b"\x80\x02cos\nsystem\nX\x01\x00\x00\x00x\x85R."), opaque=True
+        )
     with pytest.raises(TypeError, match="cannot save Opaque"):
         saved(made)
 
@@ -217,7 +245,9 @@ def test_scripts_give_their_weights_by_name():
         ("a/data.pkl", b"\x80\x02c__torch__\nNet\n)\x81}X\x05\x00\x00\x00innerc__torch__\nL\n)\x81}X\x01\x00\x00\x00w" + hostile.tensor() + b"sbsb."),
         ("a/constants.pkl", b"\x80\x02)."), ("a/data/0", bytes(16)),
     ])  # fmt: skip
-    with pytest.raises(RuntimeError, match="Cannot use ``weights_only=True`` with TorchScript archives"):
+    with pytest.raises(
+        RuntimeError, match="Cannot use ``weights_only=True`` with TorchScript archives"
+    ):
         from_bytes(data)
     with pytest.warns(UserWarning, match="looks like a TorchScript archive"):
         made = from_bytes(data, weights_only=False)
@@ -225,7 +255,9 @@ def test_scripts_give_their_weights_by_name():
 
 
 def test_limits_can_be_raised():
-    data = hostile.zipped(tensor(count=1 << 22, size=(1 << 22,), stride=(1,)), {"0": bytes(1 << 24)}, deflate=True)
+    data = hostile.zipped(
+        tensor(count=1 << 22, size=(1 << 22,), stride=(1,)), {"0": bytes(1 << 24)}, deflate=True
+    )
     tight = Limits(inflated=1 << 20, ratio=2)
     with pytest.raises(pickle.UnpicklingError, match=r"Limits\(ratio"):
         from_bytes(data, limits=tight)
@@ -257,7 +289,9 @@ def test_objects_without_seek_are_explained():
         def read(self, n=-1):
             return b""
 
-    with pytest.raises(AttributeError, match="You can only torch.load from a file that is seekable"):
+    with pytest.raises(
+        AttributeError, match="You can only torch.load from a file that is seekable"
+    ):
         load(Stream())
     with pytest.raises(ValueError, match="f must be a file path in order to use the mmap argument"):
         load(io.BytesIO(b"x"), mmap=True)
@@ -302,7 +336,9 @@ def test_a_failed_load_leaves_the_model_unchanged():
 
 def test_assigned_state_keeps_ties():
     data = saved({"a": (x := torch.ones(2, 2)), "b": x})
-    net = torch.nn.ParameterDict({"a": torch.nn.Parameter(torch.zeros(2, 2)), "b": torch.nn.Parameter(torch.zeros(2, 2))})
+    net = torch.nn.ParameterDict(
+        {"a": torch.nn.Parameter(torch.zeros(2, 2)), "b": torch.nn.Parameter(torch.zeros(2, 2))}
+    )
     net.load_state_dict(from_bytes(data), assign=True)
     assert net["a"].data_ptr() == net["b"].data_ptr()
 
@@ -325,7 +361,10 @@ def test_python_2_strings_and_names():
 def test_messages_name_file_record_and_offset(tmp_path):
     path = tmp_path / "bad.pt"
     path.write_bytes(hostile.zipped(tensor(offset=9), four()))
-    with pytest.raises(pickle.UnpicklingError, match=r"bad\.pt, record data\.pkl.*offset 9 needs .* bytes of storage 0"):
+    with pytest.raises(
+        pickle.UnpicklingError,
+        match=r"bad\.pt, record data\.pkl.*offset 9 needs .* bytes of storage 0",
+    ):
         load(path)
 
 

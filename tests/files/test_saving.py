@@ -24,7 +24,11 @@ def test_a_saved_object_comes_back(path):
     x = torch.arange(6.0).reshape(2, 3)
     save({"x": x, "t": x.t(), "n": [1, None, "a"]}, path)
     back = load(path)
-    assert torch.equal(back["t"], x.t()) and back["t"].stride() == (1, 3) and back["n"] == [1, None, "a"]
+    assert (
+        torch.equal(back["t"], x.t())
+        and back["t"].stride() == (1, 3)
+        and back["n"] == [1, None, "a"]
+    )
     back["x"][0, 1] = 9.0
     assert back["t"][1, 0] == 9.0
     assert os.listdir(path.parent) == ["model.pt"]
@@ -50,7 +54,9 @@ def test_a_pipe_takes_a_save(tmp_path):
     reader.start()
     save(torch.ones(4), pipe)
     reader.join()
-    assert torch.equal(load(io.BytesIO(got[0])), torch.ones(4)) and stat.S_ISFIFO(os.stat(pipe).st_mode)
+    assert torch.equal(load(io.BytesIO(got[0])), torch.ones(4)) and stat.S_ISFIFO(
+        os.stat(pipe).st_mode
+    )
 
 
 def test_permissions_and_links_stay(path):
@@ -133,12 +139,16 @@ def test_checksums_can_be_left_out(path):
 
 def test_one_memory_as_two_dtypes_is_refused_as_in_pytorch(path):
     x = torch.zeros(4)
-    with pytest.raises(RuntimeError, match="Cannot save multiple tensors or storages that view the same data"):
+    with pytest.raises(
+        RuntimeError, match="Cannot save multiple tensors or storages that view the same data"
+    ):
         save([x, x.view(torch.int32)], path)
 
 
 def test_wrong_targets_are_explained(path):
-    with pytest.raises(AttributeError, match="expected 'f' to be string, path, or a file-like object"):
+    with pytest.raises(
+        AttributeError, match="expected 'f' to be string, path, or a file-like object"
+    ):
         save(1, 5)
     with pytest.raises(ValueError, match="only the zip format is written"):
         save(1, path, _use_new_zipfile_serialization=False)
@@ -166,4 +176,8 @@ def test_memory_that_numpy_owns_strangely_is_saved_right(path):
     column = torch.from_numpy(np.asfortranarray(base))
     save({"odd": odd, "column": column, "swapped": odd.t()}, path)
     back = load(path)
-    assert torch.equal(back["odd"], odd) and torch.equal(back["column"], column) and torch.equal(back["swapped"], odd.t())
+    assert (
+        torch.equal(back["odd"], odd)
+        and torch.equal(back["column"], column)
+        and torch.equal(back["swapped"], odd.t())
+    )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import rushlight
-from rushlight.serialization import Opaque, load, save, safe_globals
+from rushlight.serialization import Opaque, load, safe_globals, save
 
 torch = pytest.importorskip("torch")
 
@@ -120,7 +120,9 @@ def test_state_dict_of_our_model_loads_into_theirs():
     ours.load_state_dict(to_ours(theirs.state_dict()))
 
 
-@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax", "NAdam", "RAdam"])
+@pytest.mark.parametrize(
+    "name", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax", "NAdam", "RAdam"]
+)
 def test_optimizer_states_come_and_go(name):
     net = torch.nn.Linear(3, 2)
     options = {"momentum": 0.9} if name == "SGD" else {}
@@ -178,7 +180,11 @@ def test_lazy_conjugates_and_negatives_come_as_values():
 
 def test_meta_tensors_keep_their_shape():
     ours = to_ours(torch.empty(2, 3, device="meta", dtype=torch.float16))
-    assert ours.device.type == "meta" and tuple(ours.shape) == (2, 3) and ours.dtype is rushlight.float16
+    assert (
+        ours.device.type == "meta"
+        and tuple(ours.shape) == (2, 3)
+        and ours.dtype is rushlight.float16
+    )
     assert to_theirs(ours).device.type == "meta"
 
 
@@ -203,7 +209,10 @@ def test_float8_keeps_its_bits_and_name():
     x = made("float32").to(torch.float8_e4m3fn)
     with pytest.warns(UserWarning, match="raw bits are kept"):
         ours = to_ours(x)
-    assert ours.dtype == "float8_e4m3fn" and ours.array().tobytes() == x.view(torch.uint8).numpy().tobytes()
+    assert (
+        ours.dtype == "float8_e4m3fn"
+        and ours.array().tobytes() == x.view(torch.uint8).numpy().tobytes()
+    )
     back = to_theirs(ours)
     assert back.dtype == x.dtype and torch.equal(back.view(torch.uint8), x.view(torch.uint8))
 
@@ -254,7 +263,11 @@ def test_numpy_values_come_with_weights_only_false(tmp_path):
     }  # fmt: skip
     ours = to_ours(obj, weights_only=False)
     for key, value in obj.items():
-        assert np.array_equal(ours[key], value) and ours[key].dtype == value.dtype if key != "d" else ours[key] == value
+        assert (
+            np.array_equal(ours[key], value) and ours[key].dtype == value.dtype
+            if key != "d"
+            else ours[key] == value
+        )
     with pytest.raises(Exception, match="was not an allowed global by default"):
         to_ours(obj)
 
@@ -263,7 +276,12 @@ def test_defaultdict_counter_deque_and_namespace():
     import argparse
     from collections import Counter, deque
 
-    obj = {"d": defaultdict(list, a=[1]), "c": Counter("aab"), "q": deque([1, 2], 5), "n": argparse.Namespace(lr=0.1, x=[made("int64")])}
+    obj = {
+        "d": defaultdict(list, a=[1]),
+        "c": Counter("aab"),
+        "q": deque([1, 2], 5),
+        "n": argparse.Namespace(lr=0.1, x=[made("int64")]),
+    }
     ours = to_ours(obj, weights_only=False)
     assert ours["d"] == {"a": [1]} and ours["d"]["new"] == [] and ours["c"] == Counter("aab")
     assert ours["q"] == deque([1, 2], 5) and ours["q"].maxlen == 5
@@ -273,7 +291,13 @@ def test_defaultdict_counter_deque_and_namespace():
 
 @pytest.mark.parametrize(
     "obj",
-    [{"x": np.float32(1)}, {"x": defaultdict(list)}, {"x": pytest.raises}, {"x": __import__("pathlib").Path("a")}, {"x": slice(1)}],
+    [
+        {"x": np.float32(1)},
+        {"x": defaultdict(list)},
+        {"x": pytest.raises},
+        {"x": __import__("pathlib").Path("a")},
+        {"x": slice(1)},
+    ],
 )
 def test_guarded_loading_refuses_what_pytorch_refuses(obj):
     buffer = io.BytesIO()
@@ -319,9 +343,15 @@ def test_whole_models_come_as_instances_of_our_layers():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         ours = to_ours(net, weights_only=False)
-    assert type(ours) is rushlight.nn.Sequential and type(ours[0]) is rushlight.nn.Linear and ours[2].p == 0.2
+    assert (
+        type(ours) is rushlight.nn.Sequential
+        and type(ours[0]) is rushlight.nn.Linear
+        and ours[2].p == 0.2
+    )
     x = made("float32", (2, 3))
-    assert np.allclose(ours.eval()(to_ours(x)).detach().numpy(), net.eval()(x).detach().numpy(), atol=1e-6)
+    assert np.allclose(
+        ours.eval()(to_ours(x)).detach().numpy(), net.eval()(x).detach().numpy(), atol=1e-6
+    )
     back = to_theirs(ours, weights_only=False)
     assert type(back) is torch.nn.Sequential and torch.equal(back[0].weight, net[0].weight)
     assert torch.equal(back(x), net(x))

@@ -1,4 +1,4 @@
-"""Every layer by itself: it runs, copies, loads its own state, and agrees with itself in float64."""
+"""Every layer by itself: it runs, copies, loads its own state, agrees with itself in float64."""
 
 import copy
 

@@ -8,7 +8,7 @@ from ..._core.modes import no_grad
 from ..._ops import loss as ops
 from ..._ops.activation import logsigmoid
 from ..._tensor import Tensor
-from .._reduction import legacy_get_string
+from ._reduction import legacy_get_string
 
 
 def reduction_of(size_average: bool | None, reduce: bool | None, reduction: str) -> str:

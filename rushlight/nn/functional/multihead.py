@@ -137,11 +137,6 @@ def _checked_mask(mask: Tensor | None, heads: int, target: int, source: int) -> 
     return mask
 
 
-def _with_one_more(mask: Tensor | None) -> Tensor | None:
-    """The mask for one key more, which everybody may see."""
-    return None if mask is None else pad(mask, (0, 1))
-
-
 def _by_heads(x: Tensor, static: Tensor | None, name: str, heads: int, size: int) -> Tensor:
     """(length, batch, features) as (batch * heads, length, size), or the static one, checked."""
     if static is None:
@@ -204,42 +199,63 @@ def multi_head_attention_forward(
     if not batched:
         query, key, value = query.unsqueeze(1), key.unsqueeze(1), value.unsqueeze(1)
         key_padding_mask = None if key_padding_mask is None else key_padding_mask.unsqueeze(0)
+    _check_sizes(query, key, value, embed_dim_to_check, num_heads, use_separate_proj_weight)
     target, batch, size = query.shape
-    heads = batch * num_heads
-    key_padding_mask = _canonical_mask(
+    heads, width = batch * num_heads, size // num_heads
+    padding = _canonical_mask(
         key_padding_mask, "key_padding_mask", _none_or_dtype(attn_mask), "attn_mask", query.dtype
     )
-    attn_mask, is_causal = _causal(attn_mask, key_padding_mask, is_causal, need_weights, query)
-    _check_sizes(query, key, value, embed_dim_to_check, num_heads, use_separate_proj_weight)
-    if use_separate_proj_weight:
-        weights = (q_proj_weight, k_proj_weight, v_proj_weight)
-        q, k, v = _in_projection(query, key, value, weights, in_proj_bias)
-    elif in_proj_weight is None:
-        raise AssertionError("use_separate_proj_weight is False but in_proj_weight is None")
-    else:
-        q, k, v = _in_projection_packed(query, key, value, in_proj_weight, in_proj_bias)
-    attn_mask = _checked_mask(attn_mask, heads, target, key.shape[0])
+    attn_mask, is_causal = _causal(attn_mask, padding, is_causal, need_weights, query)
+    own = (q_proj_weight, k_proj_weight, v_proj_weight) if use_separate_proj_weight else None
+    q, k, v = _projected(query, key, value, in_proj_weight, own, in_proj_bias)
+    masks = (_checked_mask(attn_mask, heads, target, key.shape[0]), padding)
     if bias_k is not None and bias_v is not None:
-        k, v = cat([k, bias_k.repeat(1, batch, 1)]), cat([v, bias_v.repeat(1, batch, 1)])
-        attn_mask, key_padding_mask = _with_one_more(attn_mask), _with_one_more(key_padding_mask)
-    q = _by_heads(q, None, "q", heads, size // num_heads)
-    k = _by_heads(k, static_k, "static_k", heads, size // num_heads)
-    v = _by_heads(v, static_v, "static_v", heads, size // num_heads)
+        more = (bias_k.repeat(1, batch, 1), bias_v.repeat(1, batch, 1))
+        k, v, masks = _one_more(k, v, more, masks, 0)
+    q = _by_heads(q, None, "q", heads, width)
+    k = _by_heads(k, static_k, "static_k", heads, width)
+    v = _by_heads(v, static_v, "static_v", heads, width)
     if add_zero_attn:
-        blank = zeros((heads, 1, size // num_heads), dtype=k.dtype, device=k.device)
-        k, v = cat([k, blank], dim=1), cat([v, blank], dim=1)
-        attn_mask, key_padding_mask = _with_one_more(attn_mask), _with_one_more(key_padding_mask)
-    mask = _merged(attn_mask, key_padding_mask, num_heads, k.shape[1])
-    p = dropout_p if training else 0.0
+        blank = zeros((heads, 1, width), dtype=k.dtype, device=k.device)
+        k, v, masks = _one_more(k, v, (blank, blank), masks, 1)
+    mask = _merged(*masks, num_heads, k.shape[1])
     attend = _with_weights if need_weights else _without_weights
-    mixed, weights = attend(q, k, v, mask, p, num_heads, is_causal)
+    mixed, weights = attend(q, k, v, mask, dropout_p if training else 0.0, num_heads, is_causal)
     output = linear(mixed.reshape(target * batch, size), out_proj_weight, out_proj_bias)
-    output = output.reshape(target, batch, output.shape[1])
-    if weights is not None and average_attn_weights:
+    output = output.reshape(target, batch, -1)
+    return _finished(output, weights, batched, average_attn_weights)
+
+
+def _projected(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    weight: Tensor | None,
+    own: tuple | None,
+    bias: Tensor | None,
+) -> list[Tensor]:
+    """Query, key and value through the joint weight, or each through its own."""
+    if own is not None:
+        return _in_projection(query, key, value, own, bias)
+    if weight is None:
+        raise AssertionError("use_separate_proj_weight is False but in_proj_weight is None")
+    return _in_projection_packed(query, key, value, weight, bias)
+
+
+def _one_more(k: Tensor, v: Tensor, more: tuple, masks: tuple, dim: int) -> tuple:
+    """One key and value more along the length, which everybody may see."""
+    masks = tuple(None if mask is None else pad(mask, (0, 1)) for mask in masks)
+    return cat([k, more[0]], dim), cat([v, more[1]], dim), masks
+
+
+def _finished(
+    output: Tensor, weights: Tensor | None, batched: bool, average: bool
+) -> tuple[Tensor, Tensor | None]:
+    if weights is not None and average:
         weights = weights.mean(dim=1)
-    if not batched:
-        return output.squeeze(1), None if weights is None else weights.squeeze(0)
-    return output, weights
+    if batched:
+        return output, weights
+    return output.squeeze(1), None if weights is None else weights.squeeze(0)
 
 
 def _causal(

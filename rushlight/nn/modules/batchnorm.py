@@ -164,9 +164,10 @@ class _LazyNormBase(LazyModuleMixin, _NormBase):
 
     def initialize_parameters(self, input: Tensor) -> None:
         """Take `num_features` from the input."""
+        if self.num_features == 0:  # also where a state dictionary gave the shapes
+            self.num_features = input.shape[1]
         if not self.has_uninitialized_params():
             return
-        self.num_features = input.shape[1]
         waiting = (self.weight, self.bias) if self.affine else ()
         if self.track_running_stats:
             waiting += (self.running_mean, self.running_var)

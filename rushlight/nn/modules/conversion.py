@@ -1,4 +1,4 @@
-"""Moving a module's parameters and buffers to another device or dtype, in place."""
+"""Moving a module's parameters and buffers to another device or dtype, in place; `compile`."""
 
 import warnings
 from collections.abc import Callable
@@ -150,3 +150,12 @@ def to_empty(self: Any, *, device: Any, recurse: bool = True) -> Any:
 def share_memory(self: Any) -> Any:
     """The module itself: workers are threads and share its memory already."""
     return self
+
+
+def compile(self: Any, *args: Any, **kwargs: Any) -> None:
+    """Nothing, and says so: this version has no compiling engine."""
+    warnings.warn(
+        "Module.compile: this version has no compiling engine; the module runs eagerly, with the "
+        "same results.",
+        stacklevel=2,
+    )

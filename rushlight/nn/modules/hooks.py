@@ -32,13 +32,12 @@ _TABLES = (
 class Hooks:
     """All hook tables of one module; made when the first is asked for."""
 
-    __slots__ = (*_TABLES, "_is_full_backward_hook", "compiled")
+    __slots__ = (*_TABLES, "_is_full_backward_hook")
 
     def __init__(self) -> None:
         for name in _TABLES:
             setattr(self, name, OrderedDict())
         self._is_full_backward_hook: bool | None = None
-        self.compiled: Callable | None = None
 
     def around_call(self) -> bool:
         """Whether a call of the module has anything to run besides `forward`."""

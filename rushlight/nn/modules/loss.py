@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..._tensor import Tensor
-from .. import _reduction
 from .. import functional as F
+from ..functional import _reduction
 from .distance import PairwiseDistance
 from .module import Module
 

@@ -2,6 +2,7 @@
 
 import warnings
 import weakref
+from itertools import islice
 from typing import Any
 
 from ..._core.devices import device
@@ -111,15 +112,15 @@ def _device_mend(name: str, home: device, place: int, where: device) -> str:
 
 def holds_modules(value: Any, kind: type) -> bool:
     """Whether a plain list, tuple or dict holds modules."""
-    return any(
-        isinstance(item, kind) for item in (value.values() if type(value) is dict else value)
-    )
+    items = value.values() if type(value) is dict else value
+    return any(isinstance(item, kind) for item in islice(items, 100))
 
 
 def watch_plain(module: Any, name: str, value: Any, kind: type) -> None:
     """Warn when a list, tuple or dict of modules becomes an attribute; remember empty ones."""
     if not value:
-        suspects.setdefault(module, set()).add(name)
+        if type(module).__hash__ is not None:
+            suspects.setdefault(module, set()).add(name)
     elif holds_modules(value, kind):
         warn_plain(module, name, value, stacklevel=4)
 

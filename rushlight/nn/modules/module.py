@@ -79,18 +79,13 @@ class Module:
         try:
             if self._hooks is None and not everywhere:
                 return self.forward(*args, **kwargs)
-            compiled = self.__dict__["_hooks"].compiled if self._hooks is not None else None
-            return hooks.call(self, args, kwargs) if compiled is None else compiled(*args, **kwargs)
+            return hooks.call(self, args, kwargs)
         except Exception as error:
             mistakes.locate(error, self, args)
             raise
 
     def _call_impl(self, *args: Any, **kwargs: Any) -> Any:
         return hooks.call(self, args, kwargs)
-
-    def compile(self, *args: Any, **kwargs: Any) -> None:
-        """Ask for a compiled forward. Without the engine the module runs as it is."""
-        hooks.own(self).compiled = self._call_impl
 
     # ---- registration
 
@@ -401,6 +396,7 @@ class Module:
     float, double = conversion.float, conversion.double
     half, bfloat16 = conversion.half, conversion.bfloat16
     to_empty, share_memory = conversion.to_empty, conversion.share_memory
+    compile = conversion.compile
 
     state_dict, load_state_dict = states.state_dict, states.load_state_dict
     _save_to_state_dict = states.save_to_state_dict

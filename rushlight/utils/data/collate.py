@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ..._core import modes
 from ..._core.dtypes import float64
+from ..._core.tape import make
 from ..._creation.data import as_tensor, tensor
 from ..._ops.joining import stack
 from ..._tensor import Tensor
@@ -106,7 +108,26 @@ def _like_sequence(model: Any, items: list) -> Any:
 
 def collate_tensor_fn(batch: Any, *, collate_fn_map: CollateMap | None = None) -> Tensor:
     """The tensors stacked along a new first axis."""
-    return stack(list(batch), 0)
+    made = _stacked_memory(batch)
+    return stack(list(batch), 0) if made is None else made
+
+
+def _stacked_memory(batch: Any) -> Tensor | None:
+    """Plain tensors of one kind stacked at once; a batch is most often of these."""
+    first = batch[0]
+    array, device = first.array, first.device
+    if array.__class__ is not np.ndarray or array.dtype.kind not in "biufc" or modes.special:
+        return None
+    for t in batch:
+        a = t.array
+        if a.__class__ is not np.ndarray or a.dtype != array.dtype or a.shape != array.shape:
+            return None
+        if t.__class__ is not Tensor or t.needs or t.device is not device:
+            return None
+    arrays = [t.array for t in batch]
+    if array.ndim == 0:
+        return make(np.array(arrays), device)
+    return make(np.concatenate(arrays).reshape(len(arrays), *array.shape), device)
 
 
 def collate_numpy_array_fn(batch: Any, *, collate_fn_map: CollateMap | None = None) -> Tensor:
@@ -145,6 +166,11 @@ default_collate_fn_map: CollateMap = {
     str: collate_str_fn,
     bytes: collate_str_fn,
 }
+
+
+def is_default() -> bool:
+    """Whether nobody has put a function of their own for tensors into the map."""
+    return default_collate_fn_map.get(Tensor) is collate_tensor_fn
 
 
 def default_collate(batch: Any) -> Any:

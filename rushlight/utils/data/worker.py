@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from ..._core.rng import Generator, using
+from .collate import default_collate, is_default
+from .dataset import Subset, TensorDataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Failure:
         if self.kind is KeyError:
             raise KeyError(_Verbatim(text))
         if getattr(self.kind, "message", None):
-            raise self.kind(message=text)
+            raise cast(Any, self.kind)(message=text)
         try:
             error = self.kind(text)
         except Exception:  # a type with other arguments
@@ -89,7 +91,14 @@ class Recipe:
         """A function from an index (or a list of them) to data."""
         if self.streams:
             return _stream_fetcher(iter(dataset), self)
-        return lambda index: self.collate(_look_up(dataset, index, self.batches))
+        rows = row_reader(dataset) if self.batches and self.collate is default_collate else None
+
+        def fetch(index: Any) -> Any:
+            if rows is not None and all(i.__class__ is int for i in index):
+                return rows(index)
+            return self.collate(_look_up(dataset, index, self.batches))
+
+        return fetch
 
 
 def _look_up(dataset: Any, index: Any, batches: bool) -> Any:
@@ -99,6 +108,17 @@ def _look_up(dataset: Any, index: Any, batches: bool) -> Any:
     if together:
         return together(index)
     return [dataset[i] for i in index]
+
+
+def row_reader(dataset: Any) -> Callable[[list[int]], list[Any]] | None:
+    """For rows of tensors: a function from indices to the batch, without making the samples."""
+    if dataset.__class__ is TensorDataset and is_default():
+        return lambda index: [tensor[index] for tensor in dataset.tensors]
+    if dataset.__class__ is Subset:
+        rows, indices = row_reader(dataset.dataset), dataset.indices
+        if rows is not None and isinstance(indices, list):
+            return lambda index: rows([indices[i] for i in index])
+    return None
 
 
 def _stream_fetcher(stream: Iterator, recipe: Recipe) -> Callable[[Any], Any]:
