@@ -1,4 +1,4 @@
-"""Saving and opening 500 MB in 200 tensors beside PyTorch and safetensors: `python benchmarks/checkpoints.py`.
+"""Saving and opening 500 MB in 200 tensors, PyTorch and safetensors beside us.
 
 Options: `--megabytes N` for another size, `--rounds N`. Rounds alternate, so that a busy machine is
 equally unkind to all; the page cache is warm. Flushing to the disk is excluded (and its own line).

@@ -446,6 +446,26 @@ def test_memory_of_saved_values_is_freed_by_backward():
     assert kept() is None and sys.getrefcount(x.array) < 10
 
 
+def test_saved_tensor_hooks_pack_and_unpack():
+    packed, x = [], leaf(1.0, 2.0)
+    h = x * 1
+    with autograd.graph.saved_tensors_hooks(lambda t: packed.append(t) or t.numpy() * 1, rl.from_numpy):
+        y = h * h + h.exp()
+    assert len(packed) == 3
+    y.sum().backward()
+    assert x.grad.tolist() == pytest.approx([2 + np.e, 4 + np.e**2])
+    with autograd.graph.save_on_cpu():
+        (x * 1).exp().sum().backward()
+
+
+def test_anomaly_mode_names_the_forward_line():
+    x = leaf(-1.0)
+    with autograd.detect_anomaly(), pytest.warns(UserWarning, match="Error detected in SqrtBackward0(.|\n)*test_autograd"):
+        y = x.sqrt()
+        with pytest.raises(RuntimeError, match="Function 'SqrtBackward0' returned nan values in its 0th output"):
+            y.backward(rl.ones(1))
+
+
 def test_numbers_wrap_and_promote():
     a = rl.tensor([100], dtype=rl.int8)
     assert (a + 100).tolist() == [-56] and (a + 300).dtype is rl.int8

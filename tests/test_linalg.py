@@ -75,7 +75,9 @@ def test_cholesky_factors_solve_and_invert(upper):
     a = a @ a.mT + torch.eye(3, dtype=torch.float64)
     factor = linalg.cholesky(a, upper=upper)
     near(factor.mT @ factor if upper else factor @ factor.mT, a)
-    near(a @ torch.cholesky_inverse(factor, upper), torch.eye(3, dtype=torch.float64).expand(2, 3, 3))
+    near(
+        a @ torch.cholesky_inverse(factor, upper), torch.eye(3, dtype=torch.float64).expand(2, 3, 3)
+    )
     b = random(2, 3, 2)
     near(a @ torch.cholesky_solve(b, factor, upper), b)
     near(torch.cholesky(a, upper), factor)
@@ -133,9 +135,13 @@ def test_exponentials_and_powers():
 def test_failures_are_linalg_errors():
     assert issubclass(linalg.LinAlgError, RuntimeError)
     batch = torch.stack([torch.eye(2), torch.tensor([[1.0, 2.0], [2.0, 4.0]])])
-    with pytest.raises(linalg.LinAlgError, match=r"linalg.inv: \(Batch element 1\): The diagonal element 2"):
+    with pytest.raises(
+        linalg.LinAlgError, match=r"linalg.inv: \(Batch element 1\): The diagonal element 2"
+    ):
         linalg.inv(batch)
-    with pytest.raises(linalg.LinAlgError, match=r"torch.linalg.solve: \(Batch element 1\): The solver"):
+    with pytest.raises(
+        linalg.LinAlgError, match=r"torch.linalg.solve: \(Batch element 1\): The solver"
+    ):
         linalg.solve(batch, torch.ones(2, 2))
     with pytest.raises(linalg.LinAlgError, match=r"linalg.cholesky: \(Batch element 1\).*order 2"):
         linalg.cholesky(torch.stack([torch.eye(2), torch.tensor([[1.0, 2.0], [2.0, 1.0]])]))
@@ -177,12 +183,12 @@ INVARIANT = {
     "projection of svd": lambda a: (lambda u, s, vh: ((u[:, :1] @ vh[:1]) ** 3).sum())(
         *linalg.svd(a, full_matrices=False)
     ),
-    "projection of full svd": lambda a: (lambda u, s, vh: ((u[:, :1] @ vh[:1]) ** 3).sum() + s.log().sum())(
-        *linalg.svd(a)
-    ),
-    "projection of eigh": lambda a: (lambda w, v: ((v[:, :1] @ v[:, :1].mT) ** 3).sum() + w.sin().sum())(
-        *linalg.eigh(a @ a.mT)
-    ),
+    "projection of full svd": lambda a: (
+        lambda u, s, vh: ((u[:, :1] @ vh[:1]) ** 3).sum() + s.log().sum()
+    )(*linalg.svd(a)),
+    "projection of eigh": lambda a: (
+        lambda w, v: ((v[:, :1] @ v[:, :1].mT) ** 3).sum() + w.sin().sum()
+    )(*linalg.eigh(a @ a.mT)),
     "size of eig": lambda a: (lambda w, v: v.abs()[:, 0].log().sum() + w.abs().log().sum())(
         *linalg.eig(a @ a.mT @ torch.diag(torch.arange(1.0, 4, dtype=torch.float64)))
     ),

@@ -21,7 +21,12 @@ def gradient(function, values):
 
 @pytest.mark.parametrize(
     ("shape", "dim"),
-    [((100_000, 3), 0), ((3000, 500), 0), ((64, 28, 28, 32), (0, 1, 2)), ((64, 28, 28, 32), (0, 1))],
+    [
+        ((100_000, 3), 0),
+        ((3000, 500), 0),
+        ((64, 28, 28, 32), (0, 1, 2)),
+        ((64, 28, 28, 32), (0, 1)),
+    ],
 )
 def test_float_sums_over_outer_dimensions_keep_their_digits(shape, dim):
     x = np.random.default_rng(0).random(shape, dtype=np.float32)
@@ -97,7 +102,9 @@ def test_empty_reductions_have_their_neutral_element():
 def test_the_extreme_of_nothing_is_refused(name):
     with pytest.raises((RuntimeError, IndexError), match=rf"{name}\(\): Expected reduction dim"):
         getattr(torch.zeros(0, 3), name)()
-    with pytest.raises(IndexError, match=rf"{name}\(\): Expected reduction dim 0 to have non-zero size"):
+    with pytest.raises(
+        IndexError, match=rf"{name}\(\): Expected reduction dim 0 to have non-zero size"
+    ):
         getattr(torch.zeros(0, 3), name)(0)
     assert getattr(torch.zeros(0, 3), name)(1) is not None
 
@@ -153,7 +160,9 @@ def test_a_zero_in_a_product_still_has_the_right_derivatives():
     def second(function, values):
         x = torch.tensor(values, dtype=torch.float64, requires_grad=True)
         (g,) = torch.autograd.grad(function(x), x, create_graph=True)
-        rows = [torch.autograd.grad(g[i], x, retain_graph=True)[0].tolist() for i in range(len(values))]
+        rows = [
+            torch.autograd.grad(g[i], x, retain_graph=True)[0].tolist() for i in range(len(values))
+        ]
         return g.tolist(), rows
 
     first, rows = second(lambda x: x.prod(), [2.0, 0.0, 3.0])
@@ -259,7 +268,13 @@ def test_histograms_count_the_right_edge_in():
 def test_quantiles_interpolate():
     x = torch.tensor([3.0, 1.0, 2.0, 5.0])
     q = torch.tensor([0.25, 0.5])
-    wanted = {"linear": [1.75, 2.5], "lower": [1, 2], "higher": [2, 3], "midpoint": [1.5, 2.5], "nearest": [2, 3]}
+    wanted = {
+        "linear": [1.75, 2.5],
+        "lower": [1, 2],
+        "higher": [2, 3],
+        "midpoint": [1.5, 2.5],
+        "nearest": [2, 3],
+    }
     for interpolation, values in wanted.items():
         assert torch.quantile(x, q, interpolation=interpolation).tolist() == values
     assert torch.quantile(torch.ones(2, 3), q, dim=1, keepdim=True).shape == (2, 2, 1)

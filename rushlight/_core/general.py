@@ -10,9 +10,10 @@ import numpy as np
 from . import dtypes, modes
 from .errors import explained
 from .kinds import known
+from .packing import note
 from .plan import plan_of
 from .record import Op
-from .tape import Node, Port, TensorBase, extra_of, make, ndarray, ticks
+from .tape import Node, Port, TensorBase, make, ndarray, ticks
 from .through import through_body
 from .views import edge, helpers, note_view, refresh
 
@@ -302,8 +303,8 @@ def record_call(op: Op, flat: list, params: dict, tensors: list, kept: tuple, ma
         node = _planned(op, flat, edges, params, tensors, kept, many)
         if node is None:
             return
-    if modes.local.anomaly:
-        extra_of(node).trace = modes.stack()
+    if modes.special:
+        note(node, tensors[outputs[0]].device)
     for i in outputs:
         t = tensors[i]
         t.needs, t.node = True, Port(node, i, len(tensors)) if many else node

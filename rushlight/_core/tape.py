@@ -2,13 +2,14 @@
 
 import heapq
 import itertools
+import warnings
 from collections.abc import Callable, Iterable
 from sys import getrefcount
 from typing import Any
 
 import numpy as np
 
-from . import dtypes
+from . import dtypes, modes
 from .devices import CPU, device
 from .kinds import known
 
@@ -124,7 +125,7 @@ class AccumulateGrad:
 class Extra:
     """What few nodes have: hooks, notes, tensors that retain their gradient, where they were made."""
 
-    __slots__ = ("tensors", "before", "after", "metadata", "retained", "trace")
+    __slots__ = ("tensors", "before", "after", "metadata", "retained", "trace", "packed")
 
     def __init__(self) -> None:
         self.tensors: dict[int, dict] = {}  # output number -> its tensors' hooks
@@ -132,7 +133,8 @@ class Extra:
         self.after: dict = {}
         self.metadata: dict = {}
         self.retained: dict[int, Any] = {}  # output number -> weak reference to the tensor
-        self.trace: str | None = None
+        self.trace: str | None = None  # where the op was called, in anomaly mode
+        self.packed: Any = None  # what saved-tensor hooks made of `saved`
 
 
 class Handle:
@@ -318,15 +320,18 @@ class Walk:
         for edge, g in roots:
             _deliver(pending, heap, leaves, edge, g)
         push, pop, m, lift, retain = heapq.heappush, heapq.heappop, self.m, self.lift, self.retain
+        watch = watched if modes.local.anomaly else None
         while heap:
             node, g = pending.pop(pop(heap))
             if node.extra is not None:
                 g = before(node, g, self.wrap, self.unwrap)
+                if node.extra.packed is not None and node.saved is not None:
+                    node.saved = node.extra.packed.opened()
             if self.needed is not None and self._stops(node, g):
                 continue
             if node.saved is None:
                 freed()
-            grads = node.plan.run(m, g, node, lift)
+            grads = node.plan.run(m, g, node, lift) if watch is None else watch(m, g, node, lift)
             if node.shapes is not None:
                 grads = [
                     gi if gi is None or gi.shape == s else fit(m, gi, s)
@@ -357,6 +362,30 @@ class Walk:
                 self.found[node, index] = value
         assert self.needed is not None
         return node not in self.needed
+
+
+def watched(m: Any, g: Any, node: Node, lift: Any) -> Any:
+    """Run a node in anomaly mode: a failure or a NaN names the line of the forward pass."""
+    try:
+        grads = node.plan.run(m, g, node, lift)
+    except Exception:
+        warnings.warn(_blame(node), stacklevel=2)
+        raise
+    if modes.local.anomaly == "nan":
+        for i, gi in enumerate(grads):
+            array = getattr(gi, "array", gi)
+            if array.__class__ is ndarray and array.dtype.kind in "fc" and np.isnan(array).any():
+                warnings.warn(_blame(node), stacklevel=2)
+                raise RuntimeError(f"Function '{type(node).__name__}' returned nan values in its {i}th output.")
+    return grads
+
+
+def _blame(node: Node) -> str:
+    trace = node.extra.trace if node.extra is not None else None
+    where = f"Traceback of forward call that caused the error:\n{trace}" if trace else (
+        "No forward pass information: enable detect_anomaly() during the forward pass."
+    )
+    return f"Error detected in {type(node).__name__}. {where}"
 
 
 def _leading_to(targets: set, roots: Iterable) -> set:

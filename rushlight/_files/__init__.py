@@ -1,1 +1,1 @@
-"""Checkpoint files: readers that only ever produce plain records, and writers of the same formats."""
+"""Checkpoint files: readers that only produce plain records, and writers of the same formats."""

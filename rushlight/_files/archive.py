@@ -271,7 +271,7 @@ class Archive:
                 )
 
     def _inflate(self, entry: Entry, data: int) -> np.ndarray:
-        """Unpacks piece by piece; memory grows with what really comes, never with what is announced."""
+        """Unpacks piece by piece: memory grows with what comes, not with what is announced."""
         packer, made, done, at = zlib.decompressobj(-15), bytearray(), 0, 0
         try:
             while at < entry.packed and not packer.eof:

@@ -134,9 +134,29 @@ def _directory(
     for raw, crc, size, at in entries:
         extra = struct.pack("<HHQQQ", 1, 24, size, size, at) if max(size, at) >= 0xFFFFFFFF else b""
         short = (0xFFFFFFFF,) * 3 if extra else (size, size, at)
-        block += struct.pack(
-            "<4s6H3I5H2I", b"PK\1\2", 45, 45, 0x800, 0, 0, 0x21, crc, *short[:2], len(raw), len(extra), 0, 0, 0, 0, short[2]
-        ) + raw + extra  # fmt: skip
+        block += (
+            struct.pack(
+                "<4s6H3I5H2I",
+                b"PK\1\2",
+                45,
+                45,
+                0x800,
+                0,
+                0,
+                0x21,
+                crc,
+                *short[:2],
+                len(raw),
+                len(extra),
+                0,
+                0,
+                0,
+                0,
+                short[2],
+            )
+            + raw
+            + extra
+        )
     put(block)
     end, count = start + len(block), len(entries)
     put(struct.pack("<4sQ2H2I4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, len(block), start))

@@ -39,7 +39,8 @@ def replacing(path: Any) -> Iterator[Callable[[Any], Any]]:
             yield put
             put.flush()
         return
-    beside = f"{place[:-40] if len(os.path.basename(place)) > 200 else place}.{secrets.token_hex(4)}.part"
+    stem = place[:-40] if len(os.path.basename(place)) > 200 else place  # names have 255 bytes
+    beside = f"{stem}.{secrets.token_hex(4)}.part"
     try:
         fd = os.open(
             beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666

@@ -113,7 +113,7 @@ def _zip_names(source: Source, limits: Limits | None) -> list[str]:
 
 
 def _plain_pickle(source: Source, limits: Limits | None, encoding: str) -> Checkpoint:
-    """A pickle that is no PyTorch file: shown by `inspect` and `scan`, its NumPy arrays loadable."""
+    """A pickle that is no PyTorch file: shown by `inspect`, its NumPy arrays loadable."""
     found = Checkpoint(None, "pickle", source.where, source=source)
     unpickler = Unpickler(
         source.all(),

@@ -1,4 +1,4 @@
-"""PyTorch's two older formats: several pickles followed by raw storages (0.2 to 1.5), and tar (0.1)."""
+"""PyTorch's two older formats: pickles followed by raw storages (0.2 to 1.5), and tar (0.1)."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def read(source: Source, limits: Limits | None = None, encoding: str = "utf-8") 
 
 
 def _persistent(u: Any, parts: Any, found: Checkpoint, roots: dict[str, Storage]) -> Any:
-    """A storage, or a view of one: ("storage", type, key, location, count, (key, offset, count))."""
+    """A storage, or a view of one, whose id ends in (key, offset, count)."""
     if type(parts) is tuple and parts and parts[0] in ("module", b"module"):
         if len(parts) < 2:
             raise Refused("a module's persistent id has no class")

@@ -1,4 +1,4 @@
-"""The few names whose calls in a pickle have a meaning as plain data, each given by a function here."""
+"""The few names whose calls in a pickle mean plain data, each given by a function here."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ STORAGES = {
 }
 STORAGE_OF = {name: kind for kind, name in STORAGES.items() if kind != "UntypedStorage"}
 
-# Names that PyTorch's own guarded mode (weights_only=True) lets through, beside dtypes and storages.
+# Names that PyTorch's guarded mode (weights_only=True) lets through, beside dtypes and storages.
 ALLOWED = {
     "collections.OrderedDict",
     "collections.Counter",
@@ -76,17 +76,30 @@ ALLOWED = {
             "wrapper_subclass",
             "device_tensor_from_numpy",
             "device_tensor_from_cpu_tensor",
-        )  # fmt: skip
+        )
     ),
 }
 BLOCKED = ("sys", "os", "posix", "nt")
 _TENSORS = (
-    "Double", "Float", "Half", "BFloat16", "Long", "Int", "Short", "Char", "Byte", "Bool",
-)  # fmt: skip
+    "Double",
+    "Float",
+    "Half",
+    "BFloat16",
+    "Long",
+    "Int",
+    "Short",
+    "Char",
+    "Byte",
+    "Bool",
+)
 _MODULES = ("torch", "torch.storage", "torch.cuda", "torch.sparse", "torch.cuda.sparse")
 _ODD_DTYPES = {f"{sign}int{bits}" for sign in ("", "u") for bits in range(1, 8)} | {
-    "bits1x8", "bits2x4", "bits4x2", "bits8", "bits16",
-}  # fmt: skip
+    "bits1x8",
+    "bits2x4",
+    "bits4x2",
+    "bits8",
+    "bits16",
+}
 
 
 def allowed(name: Global) -> bool:
@@ -162,7 +175,7 @@ def _tensor_v2(u: Any, args: tuple) -> TensorRecord:
 
 
 def _tensor_v3(u: Any, args: tuple) -> TensorRecord:
-    """_rebuild_tensor_v3(untyped storage, offset, size, stride, requires_grad, hooks, dtype, flags)."""
+    """_rebuild_tensor_v3(storage, offset, size, stride, requires_grad, hooks, dtype, flags)."""
     _arity(args, 7, 8, "_rebuild_tensor_v3")
     dtype = dtype_of(args[6])
     if dtype is None:
@@ -209,7 +222,7 @@ def _parameter(u: Any, args: tuple) -> Any:
 
 
 def _from_type(u: Any, args: tuple) -> Any:
-    """_rebuild_from_type_v2(function, type, args, state): a tensor with attributes or a subclass."""
+    """_rebuild_from_type_v2(function, type, args, state): a tensor with attributes."""
     _arity(args, 4, 4, "_rebuild_from_type_v2")
     function, kind, inner, state = args
     if not isinstance(function, Global) or not isinstance(kind, Global):

@@ -1,4 +1,4 @@
-"""What each opcode of a pickle does to the reader's stack; every code has a meaning or a refusal."""
+"""What each opcode of a pickle does to the reader's stack: a meaning or a refusal for each."""
 
 from __future__ import annotations
 
@@ -15,13 +15,51 @@ Action = Callable[[Any], Any]
 _MARK_COST = 96
 # Bytes that one opcode may make Python allocate (CPython 3.11, 64 bit, rounded up), by its code.
 _COSTS = {
-    b"(": _MARK_COST, b"]": 64, b"}": 72, b"\x8f": 224, b"l": 64, b"d": 240, b"t": 56,
-    b"\x85": 56, b"\x86": 64, b"\x87": 72, b"G": 32, b"F": 32, b"J": 32, b"I": 32, b"L": 32,
-    b"\x8a": 32, b"\x8b": 32, b"X": 80, b"\x8c": 80, b"\x8d": 80, b"V": 80, b"U": 64, b"T": 64,
-    b"S": 64, b"B": 64, b"C": 64, b"\x8e": 64, b"\x96": 120, b"\x91": 224, b"q": 104, b"r": 136,
-    b"p": 136, b"\x94": 136, b"R": 240, b"\x81": 240, b"\x92": 240, b"o": 240, b"i": 240,
-    b"c": 200, b"\x93": 200, b"b": 64, b"Q": 240, b"P": 240, b"s": 104,
-}  # fmt: skip
+    b"(": _MARK_COST,
+    b"]": 64,
+    b"}": 72,
+    b"\x8f": 224,
+    b"l": 64,
+    b"d": 240,
+    b"t": 56,
+    b"\x85": 56,
+    b"\x86": 64,
+    b"\x87": 72,
+    b"G": 32,
+    b"F": 32,
+    b"J": 32,
+    b"I": 32,
+    b"L": 32,
+    b"\x8a": 32,
+    b"\x8b": 32,
+    b"X": 80,
+    b"\x8c": 80,
+    b"\x8d": 80,
+    b"V": 80,
+    b"U": 64,
+    b"T": 64,
+    b"S": 64,
+    b"B": 64,
+    b"C": 64,
+    b"\x8e": 64,
+    b"\x96": 120,
+    b"\x91": 224,
+    b"q": 104,
+    b"r": 136,
+    b"p": 136,
+    b"\x94": 136,
+    b"R": 240,
+    b"\x81": 240,
+    b"\x92": 240,
+    b"o": 240,
+    b"i": 240,
+    b"c": 200,
+    b"\x93": 200,
+    b"b": 64,
+    b"Q": 240,
+    b"P": 240,
+    b"s": 104,
+}
 COSTS = [0] * 256
 for _code, _cost in _COSTS.items():
     COSTS[_code[0]] = _cost

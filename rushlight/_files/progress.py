@@ -1,4 +1,4 @@
-"""A progress bar that appears only when work takes longer than two seconds and tqdm is installed."""
+"""A progress bar for work that takes longer than two seconds, if tqdm is installed."""
 
 from __future__ import annotations
 

@@ -222,7 +222,7 @@ class TensorRecord:
         return self.count * DTYPES[self.dtype][0]
 
     def array(self) -> np.ndarray:
-        """The elements as an array over the storage's own memory (bits, where NumPy has no such dtype)."""
+        """The elements over the storage's own memory (bits, where NumPy has no such dtype)."""
         if self.storage is None:
             raise ValueError("a meta tensor has no elements")
         unit, code = DTYPES[self.dtype]

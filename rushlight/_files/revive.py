@@ -312,7 +312,7 @@ class Reviver:
 
 
 def _member(made: Any, name: str, kind: type, *value: Any) -> Any:
-    """Reads (or, with a value, sets) what C code keeps in an instance, past properties of the class."""
+    """Reads (or, with a value, sets) what C code keeps in an instance, past all properties."""
     for cls in type(made).__mro__:
         found = type.__getattribute__(cls, "__dict__").get(name)
         if type(found) is kind:

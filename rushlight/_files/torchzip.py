@@ -209,7 +209,7 @@ class ZipWriter:
                     wide[1],
                 )
                 + raw
-                + extra  # fmt: skip
+                + extra
             )
         size, count, end = self.at - start, len(self.entries), self.at
         self._put(

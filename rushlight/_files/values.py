@@ -6,8 +6,8 @@ import numpy as np
 
 from .records import DTYPES, Storage, TensorRecord, contiguous
 
-# exponent bits, mantissa bits, bias, how the special values lie: "ieee" has infinities, "fn" one NaN per
-# sign, "fnuz" one NaN in the place of minus zero (the OCP and the Graphcore/AMD 8-bit formats).
+# Exponent bits, mantissa bits, bias, and how the special values lie: "ieee" has infinities, "fn" has
+# one NaN per sign, "fnuz" one NaN in the place of minus zero (OCP's 8-bit formats, and AMD's).
 _SMALL = {
     "float8_e4m3fn": (4, 3, 7, "fn"),
     "float8_e5m2": (5, 2, 15, "ieee"),

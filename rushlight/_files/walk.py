@@ -14,7 +14,7 @@ _TRANSPARENT = ("_parameters", "_buffers", "_modules")
 
 
 def walk(root: Any) -> Iterator[tuple[tuple, Any]]:
-    """(path, value) of every leaf in order; opaque objects come themselves and then what they hold."""
+    """(path, value) of every leaf in order; opaque objects come before what they hold."""
     seen: set[int] = set()
     todo: list[tuple[tuple, Any]] = [((), root)]
     while todo:

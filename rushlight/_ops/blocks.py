@@ -1,4 +1,4 @@
-"""Matrices put together and taken apart: trace, block_diag, vander, vecdot."""
+"""Matrices put together and taken apart: trace, block_diag, vecdot, powers."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -114,16 +114,6 @@ def _(draw: Any) -> Iterator:
 
 
 @composite
-def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
-    """Powers of a vector's elements as the columns of a matrix, the highest first."""
-    if x.ndim != 1:
-        raise RuntimeError(f"x must be a one-dimensional tensor, but got {x.ndim} dimensions")
-    count = x.shape[0] if N is None else N
-    made = linalg_vander(x, N=count)
-    return made if increasing else made.flip(-1)
-
-
-@composite
 def linalg_vander(x: Any, *, N: int | None = None) -> Any:
     """Powers 0, 1, 2 ... of vectors' elements as the columns of matrices."""
     count = x.shape[-1] if N is None else N
@@ -131,12 +121,6 @@ def linalg_vander(x: Any, *, N: int | None = None) -> Any:
     ones = column * 0 + 1
     powers = column.expand(*x.shape, max(count - 1, 0)).cumprod(-1)
     return cat([ones, powers], -1) if count else ones[..., :0]
-
-
-@vander.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(4),), {}
-    yield (draw(4),), {"N": 3}
 
 
 @linalg_vander.samples

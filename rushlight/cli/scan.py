@@ -19,9 +19,28 @@ from .._files.unpickler import Unpickler
 from .inspect import can_map, paint
 
 ENDINGS = (
-    ".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".p", ".joblib", ".npy", ".npz", ".tar", ".t7",
-    ".safetensors", ".model", ".dat", ".distcp", ".metadata", ".zip", ".mar", ".pt2", ".ptl",
-)  # fmt: skip
+    ".pt",
+    ".pth",
+    ".bin",
+    ".ckpt",
+    ".pkl",
+    ".pickle",
+    ".p",
+    ".joblib",
+    ".npy",
+    ".npz",
+    ".tar",
+    ".t7",
+    ".safetensors",
+    ".model",
+    ".dat",
+    ".distcp",
+    ".metadata",
+    ".zip",
+    ".mar",
+    ".pt2",
+    ".ptl",
+)
 RUNS, DAMAGED, PLAIN, OTHER = "runs code", "damaged", "plain data", "not a checkpoint"
 
 

@@ -3,6 +3,8 @@
 from .._core.names import lazily
 from . import lr_scheduler as lr_scheduler
 from . import swa_utils as swa_utils
+from ._adafactor import Adafactor
+from ._muon import Muon
 from .adadelta import Adadelta
 from .adagrad import Adagrad
 from .adam import Adam
@@ -22,11 +24,13 @@ __getattr__ = lazily(__name__)
 __all__ = [
     "ASGD",
     "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamW",
     "Adamax",
     "LBFGS",
+    "Muon",
     "NAdam",
     "Optimizer",
     "RAdam",

@@ -1,4 +1,4 @@
-"""The guarded mode (weights_only=True): which names a file may mention, and what the refusal says."""
+"""The guarded mode (weights_only=True): which names a file may mention, and the refusal."""
 
 from __future__ import annotations
 

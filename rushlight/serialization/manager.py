@@ -1,4 +1,4 @@
-"""CheckpointManager: a folder of checkpoints of a training run, of which the newest whole one counts."""
+"""CheckpointManager: a folder of checkpoints of a training run; the newest whole one counts."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ class CheckpointManager:
     def restore(
         self, which: Any = "latest", *, map_location: Any = None, rng: bool = True
     ) -> dict[str, Any]:
-        """Loads a checkpoint into the objects; gives {"step", "metric", **extra}, or {} if there is none.
+        """Loads a checkpoint into the objects; gives its step, metric and extras ({} if none).
 
         Args:
             which: "latest" (the newest whole one), "best", or a step.

@@ -214,7 +214,7 @@ def load_model(
     rng: bool = False,
     mmap: bool = False,
 ) -> Any:
-    """Builds the model of a file that `save_model` wrote; no code of the file or of a constructor runs.
+    """Builds the model of a file that `save_model` wrote; no constructor runs.
 
     Args:
         classes: your own module classes that the model contains.
@@ -224,7 +224,7 @@ def load_model(
         mmap: map the weights instead of reading them.
 
     Raises:
-        LookupError: naming a class that must be given in `classes`, and where it stands in the model.
+        LookupError: naming a class that must be given in `classes`, and where it stands.
     """
     found = open_checkpoint(path, mapped=mmap)
     plan = _plan(found)

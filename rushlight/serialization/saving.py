@@ -111,7 +111,7 @@ def _prefix(f: Any) -> str:
 
 
 def rotate(path: str, keep: int) -> None:
-    """Moves older versions on by one (`name.1` to `name.2`) and copies the present one to `name.1`."""
+    """Moves older versions on by one (`name.1` to `name.2`) and keeps the present as `name.1`."""
     if not os.path.exists(path):
         return
     for number in range(keep, 1, -1):

@@ -1,4 +1,4 @@
-"""Loads the hostile corpus under an audit hook, in a process of its own; prints what happened as JSON."""
+"""Loads the hostile corpus under an audit hook, in its own process; prints the report as JSON."""
 
 from __future__ import annotations
 
@@ -29,10 +29,33 @@ REFUSALS = (
 )
 MODES = ({}, {"opaque": True}, {"weights_only": False}, {"weights_only": False, "opaque": True})
 FORBIDDEN = (
-    "import", "compile", "exec", "marshal", "pickle", "code", "os.", "subprocess", "socket", "ctypes",
-    "shutil", "tempfile", "urllib", "http", "ftplib", "smtplib", "webbrowser", "sys.set", "syslog",
-    "builtins.input", "glob", "pty", "sqlite3", "fcntl", "cpython.run", "function.__new__",
-)  # fmt: skip
+    "import",
+    "compile",
+    "exec",
+    "marshal",
+    "pickle",
+    "code",
+    "os.",
+    "subprocess",
+    "socket",
+    "ctypes",
+    "shutil",
+    "tempfile",
+    "urllib",
+    "http",
+    "ftplib",
+    "smtplib",
+    "webbrowser",
+    "sys.set",
+    "syslog",
+    "builtins.input",
+    "glob",
+    "pty",
+    "sqlite3",
+    "fcntl",
+    "cpython.run",
+    "function.__new__",
+)
 QUIET = {
     "os.listdir",
     "os.scandir",

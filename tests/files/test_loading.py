@@ -241,10 +241,18 @@ def test_opaque_records_are_not_handed_on():
 
 
 def test_scripts_give_their_weights_by_name():
-    data = hostile.raw_zip([
-        ("a/data.pkl", b"\x80\x02c__torch__\nNet\n)\x81}X\x05\x00\x00\x00innerc__torch__\nL\n)\x81}X\x01\x00\x00\x00w" + hostile.tensor() + b"sbsb."),
-        ("a/constants.pkl", b"\x80\x02)."), ("a/data/0", bytes(16)),
-    ])  # fmt: skip
+    data = hostile.raw_zip(
+        [
+            (
+                "a/data.pkl",
+                b"\x80\x02c__torch__\nNet\n)\x81}X\x05\x00\x00\x00innerc__torch__\nL\n)\x81}X\x01\x00\x00\x00w"
+                + hostile.tensor()
+                + b"sbsb.",
+            ),
+            ("a/constants.pkl", b"\x80\x02)."),
+            ("a/data/0", bytes(16)),
+        ]
+    )
     with pytest.raises(
         RuntimeError, match="Cannot use ``weights_only=True`` with TorchScript archives"
     ):

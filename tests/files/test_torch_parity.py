@@ -13,9 +13,22 @@ from rushlight.serialization import Opaque, load, safe_globals, save
 torch = pytest.importorskip("torch")
 
 DTYPES = [
-    "float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "uint16", "uint32",
-    "uint64", "bool", "complex64", "complex128",
-]  # fmt: skip
+    "float64",
+    "float32",
+    "float16",
+    "bfloat16",
+    "int64",
+    "int32",
+    "int16",
+    "int8",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "bool",
+    "complex64",
+    "complex128",
+]
 
 
 def bits(tensor):
@@ -72,11 +85,20 @@ def test_every_dtype_comes_and_goes_bit_for_bit(dtype, shape):
 @pytest.mark.parametrize(
     "view",
     [
-        lambda x: x[1:], lambda x: x.t(), lambda x: x[:, ::2], lambda x: x[1], lambda x: x[2, 3], lambda x: x.view(2, 6),
-        lambda x: x[:1].expand(5, 4), lambda x: x.as_strided((2, 2), (1, 3), 2), lambda x: x.permute(1, 0)[1:, 1:],
-        lambda x: x[:, None], lambda x: x.diagonal(), lambda x: x.unfold(0, 2, 1),
+        lambda x: x[1:],
+        lambda x: x.t(),
+        lambda x: x[:, ::2],
+        lambda x: x[1],
+        lambda x: x[2, 3],
+        lambda x: x.view(2, 6),
+        lambda x: x[:1].expand(5, 4),
+        lambda x: x.as_strided((2, 2), (1, 3), 2),
+        lambda x: x.permute(1, 0)[1:, 1:],
+        lambda x: x[:, None],
+        lambda x: x.diagonal(),
+        lambda x: x.unfold(0, 2, 1),
     ],
-)  # fmt: skip
+)
 def test_views_keep_strides_offset_and_sharing(view):
     base = made("float32")
     ours = to_ours([base, view(base)])
@@ -148,10 +170,28 @@ def test_optimizer_states_come_and_go(name):
 
 def test_plain_containers_and_values():
     obj = {
-        "n": None, "t": True, "i": -5, "big": 1 << 80, "f": 0.1, "inf": float("inf"), "c": 1 + 2j, "s": "\u4f60\n\udc80", "b": b"\0\xff",
-        "ba": bytearray(b"ab"), "l": [1, [2]], "u": (1, (2, 3)), "set": {1, "a"}, "od": OrderedDict(a=1), "size": torch.Size([1, 2]),
-        "dtype": torch.bfloat16, "device": torch.device("cuda", 1), 3: "int key", (1, "a"): "tuple key", None: 0, 1.5: 1,
-    }  # fmt: skip
+        "n": None,
+        "t": True,
+        "i": -5,
+        "big": 1 << 80,
+        "f": 0.1,
+        "inf": float("inf"),
+        "c": 1 + 2j,
+        "s": "\u4f60\n\udc80",
+        "b": b"\0\xff",
+        "ba": bytearray(b"ab"),
+        "l": [1, [2]],
+        "u": (1, (2, 3)),
+        "set": {1, "a"},
+        "od": OrderedDict(a=1),
+        "size": torch.Size([1, 2]),
+        "dtype": torch.bfloat16,
+        "device": torch.device("cuda", 1),
+        3: "int key",
+        (1, "a"): "tuple key",
+        None: 0,
+        1.5: 1,
+    }
     ours = to_ours(obj)
     assert list(ours) == list(obj)
     for key, value in obj.items():
@@ -258,9 +298,16 @@ def test_the_older_format_is_read():
 
 def test_numpy_values_come_with_weights_only_false(tmp_path):
     obj = {
-        "a": np.arange(6, dtype=np.float32).reshape(2, 3), "f": np.asfortranarray(np.arange(6.0).reshape(2, 3)), "s": np.float64(2.5),
-        "i": np.int64(3), "t": np.array(["a", "bc"]), "e": np.empty((0, 2)), "d": np.dtype("f4"), "b": np.array([True]), "be": np.arange(3, dtype=">i2"),
-    }  # fmt: skip
+        "a": np.arange(6, dtype=np.float32).reshape(2, 3),
+        "f": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+        "s": np.float64(2.5),
+        "i": np.int64(3),
+        "t": np.array(["a", "bc"]),
+        "e": np.empty((0, 2)),
+        "d": np.dtype("f4"),
+        "b": np.array([True]),
+        "be": np.arange(3, dtype=">i2"),
+    }
     ours = to_ours(obj, weights_only=False)
     for key, value in obj.items():
         assert (

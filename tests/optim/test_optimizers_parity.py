@@ -145,6 +145,26 @@ def changed(value, convert):
     return convert(value) if hasattr(value, "detach") else value
 
 
+@pytest.mark.parametrize(
+    "options", [{}, {"weight_decay": 0.1, "maximize": True}, {"d": 2.0, "eps": (1e-5, 1e-2)}]
+)
+def test_adafactor(options):
+    a, b, first, second = run("Adafactor", options, "float64", shapes=[(3, 4), (5,), (2, 3, 2), ()])
+    compare(a, b, 1e-10)
+    compare_states(first, second, 1e-10)
+    assert repr(first) == repr(second)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"nesterov": False, "adjust_lr_fn": "match_rms_adamw"}, {"lr": 0.1}]
+)
+def test_muon(options):
+    a, b, first, second = run("Muon", options, "float32", steps=5, shapes=[(6, 4), (3, 5)])
+    compare(a, b, 5e-3)  # its matrices are in bfloat16: eight bits
+    compare_states(first, second, 1e-5)
+    assert repr(first) == repr(second)
+
+
 @pytest.mark.parametrize("search", [None, "strong_wolfe"])
 @pytest.mark.parametrize("history", [100, 3])
 def test_lbfgs_on_rosenbrock(search, history):
@@ -232,6 +252,10 @@ WRONG = [
     ("Adadelta", {"rho": 1.1}),
     ("NAdam", {"momentum_decay": -0.2}),
     ("Rprop", {"etas": (1.0, 0.5)}),
+    ("Adafactor", {"lr": -1.0}),
+    ("Adafactor", {"d": 0.5}),
+    ("Muon", {}),
+    ("Muon", {"adjust_lr_fn": "none"}),
 ]
 
 

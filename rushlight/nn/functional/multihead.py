@@ -190,11 +190,7 @@ def multi_head_attention_forward(
     average_attn_weights: bool = True,
     is_causal: bool = False,
 ) -> tuple[Tensor, Tensor | None]:
-    """Attention of `query` (length, batch, features) to `key` and `value`, in several subspaces.
-
-    Returns:
-        the result, and the attention weights where `need_weights`.
-    """
+    """Attention of `query` (length, batch, features) to `key` and `value`, and its weights."""
     batched = _mha_shape_check(query, key, value, key_padding_mask, attn_mask, num_heads)
     if not batched:
         query, key, value = query.unsqueeze(1), key.unsqueeze(1), value.unsqueeze(1)
@@ -222,8 +218,7 @@ def multi_head_attention_forward(
     attend = _with_weights if need_weights else _without_weights
     mixed, weights = attend(q, k, v, mask, dropout_p if training else 0.0, num_heads, is_causal)
     output = linear(mixed.reshape(target * batch, size), out_proj_weight, out_proj_bias)
-    output = output.reshape(target, batch, -1)
-    return _finished(output, weights, batched, average_attn_weights)
+    return _finished(output.reshape(target, batch, -1), weights, batched, average_attn_weights)
 
 
 def _projected(

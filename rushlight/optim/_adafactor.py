@@ -1,0 +1,129 @@
+"""Adafactor: a running mean square of the gradient kept as one row and one column."""
+
+from collections.abc import Callable
+from typing import Any
+
+from .._core import dtypes
+from .._core.modes import no_grad
+from .._creation.filled import zeros_like
+from .._tensor import Tensor
+from ._elementwise import check, number, scalar, tick
+from .optimizer import Optimizer, ParamsT
+
+
+class Adafactor(Optimizer):
+    """Adafactor: for matrices the mean square is the product of its row and column means.
+
+    Args:
+        params: parameters or groups of them.
+        lr: the longest step, relative to the parameter's size.
+        beta2_decay: the mean of step t takes in a share `t ** beta2_decay`.
+        eps: keeps the mean square from zero (None: of the dtype), and the size from being small.
+        d: longer updates than this root mean square are shortened.
+        weight_decay: how much the parameter itself shrinks.
+        foreach: accepted; there is one way to run.
+        maximize: climb instead of descending.
+
+    Source: Shazeer and Stern, "Adafactor: adaptive learning rates with sublinear memory cost".
+    """
+
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float | Tensor = 1e-2,
+        beta2_decay: float = -0.8,
+        eps: tuple[float | None, float] = (None, 1e-3),
+        d: float = 1.0,
+        weight_decay: float = 0.0,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+    ) -> None:
+        rate: Any = lr
+        check(not isinstance(lr, Tensor) or lr.numel() == 1, "Tensor lr must be 1-element")
+        check(rate >= 0.0, f"Learning rate should be >= 0 but is: {lr}")
+        check(beta2_decay <= 0.0, f"beta2_decay should be <= 0 but is: {beta2_decay}")
+        check(eps[0] is None or eps[0] >= 0.0, f"epsilon1 should be >= 0 but is: {eps[0]}")
+        check(eps[1] >= 0.0, f"epsilon2 should be >= 0 but is: {eps[1]}")
+        check(d >= 1.0, f"Clipping threshold d should be >= 1 but is: {d}")
+        check(weight_decay >= 0.0, f"weight_decay should be >= 0 but is: {weight_decay}")
+        defaults = {
+            "lr": lr,
+            "beta2_decay": beta2_decay,
+            "eps": eps,
+            "d": d,
+            "weight_decay": weight_decay,
+            "foreach": foreach,
+            "maximize": maximize,
+        }
+        super().__init__(params, defaults)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        for group in self.param_groups:
+            group.setdefault("foreach", None)
+            for param in group["params"]:
+                kept = self.state.get(param, {})
+                if "step" in kept and not isinstance(kept["step"], Tensor):
+                    kept["step"] = scalar(kept["step"])
+
+    @no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Change every parameter that has a gradient.
+
+        Args:
+            closure: evaluates the model again and returns the loss, which `step` returns.
+        """
+        loss = self._evaluate(closure)
+        for group in self.param_groups:
+            for param in group["params"]:
+                if param.grad is not None:
+                    self._update(param, group)
+        return loss
+
+    def _update(self, param: Any, group: dict[str, Any]) -> None:
+        check_real("Adafactor", param)
+        grad = -param.grad if group["maximize"] else param.grad
+        state = self.state[param]
+        if not state:
+            _start(state, grad)
+        step, lr, (least, least_size) = tick(state["step"]), number(group["lr"]), group["eps"]
+        if least is None:
+            least = dtypes.finfo(param.dtype).eps
+        length = max(least_size, _root_mean_square(param)) * min(lr, 1 / step**0.5)
+        if group["weight_decay"] != 0:
+            param.mul_(1 - lr * group["weight_decay"])
+        square = _mean_square(grad, state, step ** group["beta2_decay"], least)
+        update = square.clamp(min=least * least).rsqrt() * grad
+        shortened = max(1.0, _root_mean_square(update) / group["d"])
+        param.add_(update, alpha=-length / shortened)
+
+
+def check_real(name: str, param: Tensor) -> None:
+    """Refuse complex parameters."""
+    if param.is_complex():
+        raise RuntimeError(f"{name} does not support complex parameters")
+
+
+def _start(state: dict[str, Any], grad: Tensor) -> None:
+    state["step"] = scalar(0.0)
+    shape = list(grad.shape)
+    if grad.ndim > 1:
+        state["row_var"] = grad.new_zeros([*shape[:-1], 1])
+        state["col_var"] = grad.new_zeros([*shape[:-2], 1, shape[-1]])
+    else:
+        state["variance"] = zeros_like(grad)
+
+
+def _root_mean_square(x: Any) -> float:
+    return x.norm(2).item() / x.numel() ** 0.5
+
+
+def _mean_square(grad: Any, state: dict[str, Any], share: float, least: float) -> Any:
+    """The running mean of the squared gradient, after `share` of this one was taken in."""
+    square = grad * grad
+    if grad.ndim <= 1:
+        return state["variance"].lerp_(square, share)
+    row = state["row_var"].lerp_(square.mean(-1, keepdim=True), share)
+    column = state["col_var"].lerp_(square.mean(-2, keepdim=True), share)
+    return row @ column / row.mean(-2, keepdim=True).clamp(min=least)
