@@ -96,6 +96,18 @@ def adam_alone(torch: Any) -> Work:
     return optimizer.step
 
 
+def loader_pass(torch: Any) -> Work:
+    data = torch.utils.data
+    rows = data.TensorDataset(torch.ones(4096, 64), torch.zeros(4096, dtype=torch.int64))
+    loader = data.DataLoader(rows, batch_size=64, shuffle=True)
+
+    def work() -> None:
+        for _ in loader:
+            pass
+
+    return work
+
+
 def big_chain(torch: Any) -> Work:
     torch.manual_seed(0)
     x, y, z = (torch.randn(10_000_000) for _ in range(3))
@@ -152,6 +164,7 @@ ROWS = [
     Row("MLP step, batch 64", training_step(mlp, 64, (784,), 10), 1.1),
     Row("SGD step alone, MLP", sgd_alone),
     Row("Adam step alone, MLP", adam_alone),
+    Row("DataLoader, 4096 rows in batches of 64, shuffled", loader_pass),
     Row("(x * y + z).relu().sum(), 10 M", big_chain, 2.0, rounds=7),
     Row("softmax, 4 x 8", softmax(4, 8), 0.35),
     Row("layer norm, 4 x 8", layer_norm(4, 8), 0.35),

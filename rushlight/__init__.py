@@ -3,6 +3,8 @@
 This is the front door: PyTorch's top-level names, re-exported in groups. It defines nothing.
 """
 
+from typing import TYPE_CHECKING as _CHECKING
+
 from . import _methods as _methods
 from ._core.devices import device
 from ._core.dtypes import (
@@ -38,7 +40,7 @@ from ._core.modes import (
     no_grad,
     set_grad_enabled,
 )
-from ._core.names import lazily
+from ._core.names import lazily as _lazily
 from ._core.size import (
     Size,
     channels_last,
@@ -285,7 +287,7 @@ from ._ops.matmul import (
     mm,
     mv,
 )
-from ._ops.norms import cdist, norm, renorm
+from ._ops.norms import cdist, norm, pdist, renorm
 from ._ops.padding import constant_pad_nd
 from ._ops.pivoting import lu, lu_solve, lu_unpack
 from ._ops.products import (
@@ -489,10 +491,6 @@ from ._settings import (
     typename,
     use_deterministic_algorithms,
 )
-from .amp import GradScaler, autocast, get_autocast_dtype, is_autocast_enabled, set_autocast_enabled
-from .compiler import compile
-from .func import vmap
-from .serialization import load, save
 from .version import __version__
 from .random import (
     Generator,
@@ -509,5 +507,30 @@ from ._tensor import Tensor
 half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64
 cfloat, cdouble = complex64, complex128
+# and for functions
+argwhere, spmm = nonzero, mm
 
-__getattr__ = lazily(__name__)
+# Names of rooms that are loaded when first asked for, so that importing Rushlight stays quick
+_HOMES = {
+    "GradScaler": "amp",
+    "autocast": "amp",
+    "get_autocast_dtype": "amp",
+    "is_autocast_enabled": "amp",
+    "set_autocast_enabled": "amp",
+    "compile": "compiler",
+    "vmap": "func",
+    "load": "serialization",
+    "save": "serialization",
+}
+if _CHECKING:
+    from .amp import (
+        GradScaler,
+        autocast,
+        get_autocast_dtype,
+        is_autocast_enabled,
+        set_autocast_enabled,
+    )
+    from .compiler import compile
+    from .func import vmap
+    from .serialization import load, save
+__getattr__ = _lazily(__name__, _HOMES)

@@ -1,9 +1,10 @@
 """Methods that ask how and where a tensor is kept: layouts, sharing between processes, pinning."""
 
+import warnings
 from typing import Any
 
 from ._core import devices, dtypes
-from ._ops import indexing, joining, views
+from ._ops import indexing, joining
 
 
 def _only_for(kind: str, name: str) -> Any:
@@ -119,7 +120,19 @@ def sum_to_size(self: Any, *size: Any) -> Any:
 
 def narrow_copy(self: Any, dim: int, start: int, length: int) -> Any:
     """A copy of the part that `narrow` views."""
-    return views.narrow(self, dim, start, length).clone()
+    return self.narrow(dim, start, length).clone()
+
+
+def resize(self: Any, *sizes: Any) -> Any:
+    """A copy in another shape of as many elements; `reshape` is its newer name."""
+    warnings.warn("non-inplace resize is deprecated", stacklevel=2)
+    return self.clone().reshape(*sizes)
+
+
+def resize_as(self: Any, tensor: Any) -> Any:
+    """A copy in the shape of another tensor; `reshape_as` is its newer name."""
+    warnings.warn("non-inplace resize_as is deprecated", stacklevel=2)
+    return self.clone().reshape(tensor.shape)
 
 
 def resize_as_(self: Any, tensor: Any, *, memory_format: Any = None) -> Any:
@@ -134,6 +147,7 @@ METHODS: dict[str, Any] = {
     "pin_memory": pin_memory, "is_pinned": is_pinned, "record_stream": record_stream,
     "is_same_size": is_same_size, "is_set_to": is_set_to, "dim_order": dim_order,
     "sum_to_size": sum_to_size, "narrow_copy": narrow_copy, "resize_as_": resize_as_,
+    "resize": resize, "resize_as": resize_as,
     "argwhere": indexing.nonzero, "unsafe_chunk": joining.chunk, "unsafe_split": joining.split,
     "unsafe_split_with_sizes": joining.split_with_sizes,
     "name": property(lambda self: None, doc="Tensors have no names."),

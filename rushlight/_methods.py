@@ -4,6 +4,7 @@ from typing import Any
 
 from . import _conversion as conversion
 from . import _creation as creation
+from . import _keeping as keeping
 from ._core.inplace import in_place
 from ._core.kinds import known
 from ._core.tape import TensorBase
@@ -253,6 +254,8 @@ METHODS: dict[Any, tuple[str, str]] = {
 
 # methods whose name, or whose way of taking sizes, is not the function's
 OTHERS: dict[str, Any] = {
+    **keeping.METHODS, "multinomial": creation.multinomial, "bernoulli": creation.bernoulli,
+    "adjoint": lambda self: conversion.matrix_transposed(self).conj(),
     "to": conversion.to, "cpu": conversion.cpu, "cuda": conversion.cuda, "type": conversion.type_,
     "type_as": conversion.type_as, **conversion.CONVERTERS, **conversion.RESHAPED,
     "contiguous": conversion.contiguous, "is_contiguous": conversion.is_contiguous,

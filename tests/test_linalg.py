@@ -155,7 +155,7 @@ def test_the_ex_forms_report_and_do_not_raise():
     assert linalg.cholesky_ex(batch).info.tolist() == [0, 1]
     assert linalg.solve_ex(batch, torch.ones(2, 2)).info.tolist() == [0, 1]
     assert linalg.lu_factor_ex(batch).info.tolist() == [0, 1]
-    with pytest.raises(linalg.LinAlgError, match="linalg.cholesky_ex"):
+    with pytest.raises(linalg.LinAlgError, match=r"linalg\.cholesky_ex"):
         linalg.cholesky_ex(batch, check_errors=True)
 
 

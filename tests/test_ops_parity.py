@@ -190,3 +190,21 @@ def test_errors_are_pytorchs(record: Op) -> None:
                 warnings.simplefilter("ignore")
                 theirs(*to_torch(args), **to_torch(kwargs))
             assert message in str(caught.value), name
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "x + 2", "2 - x", "x * 2", "x ** 2", "x ** y", "2 ** x", "x / y", "x % 2", "x % y",
+        "torch.fmod(x, 2)", "torch.clamp(x, 0, 1)", "torch.clamp(x, y)", "torch.clamp_min(x, 0)",
+        "torch.clamp_max(x, y)", "torch.lerp(x, y, 0.5)", "torch.lerp(x, y, y)",
+        "torch.xlogy(x, 2)", "torch.xlogy(2, x)", "torch.special.xlog1py(x, y)",
+        "torch.special.zeta(2, x)", "torch.copysign(x, 2)", "torch.float_power(x, 2)",
+    ],
+)  # fmt: skip
+def test_node_says_which_argument_is_a_number(call: str) -> None:
+    names = []
+    for module in (rushlight, torch):
+        x, y = (module.tensor([1.5, 2.5], requires_grad=True) for _ in range(2))
+        names.append(type(eval(call, {"torch": module}, {"x": x, "y": y}).grad_fn).__name__)
+    assert names[0] == names[1]

@@ -107,3 +107,10 @@ def test_vdot_conjugates_its_first_argument():
     a, b = torch.tensor([1 + 2j]), torch.tensor([3 - 1j])
     assert torch.vdot(a, b).item() == (1 - 2j) * (3 - 1j)
     assert torch.linalg.vecdot(a, b).item() == (1 - 2j) * (3 - 1j)
+
+
+def test_distances_within_one_matrix():
+    x = torch.from_numpy(random(4, 3))
+    above = torch.ones(4, 4).triu(1).bool()
+    assert torch.allclose(torch.pdist(x), torch.cdist(x, x)[above])
+    assert torch.pdist(x[:1]).shape == (0,)

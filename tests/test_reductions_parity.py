@@ -1,4 +1,4 @@
-"""Reductions, products, decompositions and transforms beside PyTorch: complex numbers, NaN, errors."""
+"""Reductions, products, decompositions beside PyTorch: complex numbers, odd values, errors."""
 
 import numpy as np
 import pytest
@@ -55,7 +55,8 @@ COMPLEX = {
     "solve": (lambda t, x, y: t.linalg.solve(x, y), regular(2, 3), drawn(3, 2)),
     "solve left": (lambda t, x, y: t.linalg.solve(x, y, left=False), regular(3), drawn(2, 3)),
     "solve vector": (lambda t, x, y: t.linalg.solve(x, y), regular(2, 3), drawn(2, 3)),
-    "triangular": (lambda t, x, y: t.linalg.solve_triangular(x, y, upper=True), regular(3), drawn(3, 2)),
+    "triangular": (
+        lambda t, x, y: t.linalg.solve_triangular(x, y, upper=True), regular(3), drawn(3, 2)),
     "cholesky": (lambda t, x: t.linalg.cholesky(x @ x.mH), regular(3)),
     "lu_factor": (lambda t, x: t.linalg.lu_factor(x)[0], drawn(2, 4, 3)),
     "lu": (lambda t, x: t.linalg.lu(x)[1:], drawn(3, 5)),
@@ -153,8 +154,10 @@ REFUSED = [
     "t.searchsorted(x, x[0, :1])", "t.bucketize(x, x)", "t.unique(x, dim=4)", "t.diff(x[0, 0])",
     "t.cumsum(x, 2)", "t.cummax(c, 0)", "t.logcumsumexp(i, 0)", "t.trace(x[0])",
     "t.dot(x, x[0])", "t.mv(x, x[:, 0])", "t.outer(x, x[0])", "t.inner(x, x.t())",
-    "t.addr(x, x[0], x[:, 0])", "t.baddbmm(x, x[None], x.t()[None])",
-    "t.einsum('ij,jk->ik', x, x)", "t.einsum('i', x)", "t.einsum('ij->jj', x)", "t.einsum('ij->k', x)",
+    "t.addr(x, x[0], x[:, 0])",
+    "t.baddbmm(x, x[None], x.t()[None])",
+    "t.einsum('ij,jk->ik', x, x)", "t.einsum('i', x)", "t.einsum('ij->jj', x)",
+    "t.einsum('ij->k', x)",
     "t.tensordot(x, x, ([0], [1]))", "t.cdist(x, x.t())", "t.block_diag(x[None])",
     "t.linalg.multi_dot([x])", "t.linalg.multi_dot([x, x])", "t.linalg.inv(x)", "t.linalg.det(i)",
     "t.linalg.qr(x, 'no')", "t.linalg.eigh(s, UPLO='X')", "t.linalg.solve(s, v.float())",
@@ -170,8 +173,9 @@ def test_refusals_are_pytorchs(line):
     errors = []
     for t in (rushlight, torch):
         scope = {
-            "t": t, "x": t.arange(6.0).reshape(2, 3), "i": t.arange(6).reshape(2, 3), "e": t.zeros(0, 3),
-            "c": t.zeros(2, 3, dtype=t.complex64), "s": t.eye(2), "v": t.arange(4),
+            "t": t, "x": t.arange(6.0).reshape(2, 3), "i": t.arange(6).reshape(2, 3),
+            "e": t.zeros(0, 3), "c": t.zeros(2, 3, dtype=t.complex64), "s": t.eye(2),
+            "v": t.arange(4),
         }  # fmt: skip
         with pytest.raises((RuntimeError, IndexError, TypeError, ValueError)) as caught:
             eval(line, scope)

@@ -72,7 +72,9 @@ def geometry(
 
 
 def _plan(size: tuple, w: tuple, stride: Any, padding: Any, dilation: Any, groups: int) -> Geometry:
-    made = geometry(tuple(size), tuple(w[2:]), tuple(stride), tuple(padding), tuple(dilation), w[0] // groups)
+    made = geometry(
+        tuple(size), tuple(w[2:]), tuple(stride), tuple(padding), tuple(dilation), w[0] // groups
+    )
     if min(made.out) < 1:
         raise RuntimeError(f"convolution: a kernel {w[2:]} does not fit into an input {size}")
     return made
@@ -162,7 +164,9 @@ def conv(
         _columns(x[start:stop], plan, columns)
         direct = stop - start == 1 and plan.laid is plan.out
         target = made[start] if direct else result
-        np.matmul(filters, columns.reshape(groups, -1, count), out=target.reshape(groups, -1, count))
+        np.matmul(
+            filters, columns.reshape(groups, -1, count), out=target.reshape(groups, -1, count)
+        )
         if not direct:
             made[start:stop] = _as_laid(result, stop - start, o, plan)
     _give_back(raw)
@@ -170,9 +174,15 @@ def conv(
 
 
 def conv_weight(
-    g: np.ndarray, x: np.ndarray, shape: tuple, stride: Any, padding: Any, dilation: Any, groups: int = 1
+    g: np.ndarray,
+    x: np.ndarray,
+    shape: tuple,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int = 1,
 ) -> np.ndarray:
-    """Gradient of a convolution for its filters (of `shape`), from g, the gradient of its result."""
+    """Gradient of a convolution for its filters (of `shape`), from its result's gradient g."""
     n, c = x.shape[:2]
     o = g.shape[1]
     plan = _plan(x.shape[2:], shape, stride, padding, dilation, groups)
@@ -192,9 +202,15 @@ def conv_weight(
 
 
 def conv_input(
-    g: np.ndarray, w: np.ndarray, shape: tuple, stride: Any, padding: Any, dilation: Any, groups: int = 1
+    g: np.ndarray,
+    w: np.ndarray,
+    shape: tuple,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int = 1,
 ) -> np.ndarray:
-    """Gradient of a convolution for its input (of `shape`): what a transposed convolution computes."""
+    """Gradient of a convolution for its input (of `shape`): a transposed convolution."""
     n, c = shape[:2]
     o = w.shape[0]
     filters = w.reshape(groups, o // groups, -1).swapaxes(1, 2)
@@ -222,7 +238,9 @@ def _add_columns(columns: np.ndarray, plan: Geometry, out: np.ndarray) -> None:
     if plan.laid is plan.out:
         parts = columns.reshape(channels, *plan.kernel, images, *plan.out)
         for taps in product(*map(range, plan.kernel)):
-            part = out[(slice(None), slice(None), *_under(taps, plan.dilation, plan.stride, plan.out))]
+            part = out[
+                (slice(None), slice(None), *_under(taps, plan.dilation, plan.stride, plan.out))
+            ]
             part += parts[(slice(None), *taps)].swapaxes(0, 1)
         return
     parts = columns.reshape(channels, *plan.kernel, images, plan.run)

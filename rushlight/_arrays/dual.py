@@ -16,13 +16,14 @@ from .batched import POINTWISE
 
 LINEAR = set(
     "sum permute_dims reshape broadcast_to index astype take take_along_axis unwindows windows flip "
-    "diagonal pad cumulative_sum real imag conj copy contiguous alias negative as_strided".split()
+    "diagonal pad cumulative_sum real imag conj copy contiguous alias negative as_strided "
+    "fft ifft rfft irfft".split()
 )
 JOINT = set("concat write set_diagonal put scatter complex add subtract where write_strided".split())
 CONSTANT = set(
     "equal not_equal less less_equal greater greater_equal argmax argmin sign floor ceil trunc round "
-    "zeros_like isnan isinf isfinite signbit any all argsort logical_and logical_or logical_xor "
-    "logical_not searchsorted floor_divide nextafter bitwise_and bitwise_or bitwise_xor bitwise_invert "
+    "zeros_like isnan isinf isfinite signbit any all argsort leading logical_and logical_or "
+    "logical_xor logical_not searchsorted floor_divide nextafter bitwise_and bitwise_or bitwise_xor bitwise_invert "
     "bits full arange".split()
 )
 

@@ -5,6 +5,7 @@ the 1-based place where the elimination stopped. It never raises; the op says wh
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -76,7 +77,7 @@ det, slogdet = np.linalg.det, np.linalg.slogdet
 eig, eigh = np.linalg.eig, np.linalg.eigh
 
 
-def qr(x: Array, mode: str = "reduced") -> tuple:
+def qr(x: Array, mode: Any = "reduced") -> tuple:
     """Q and R; mode "reduced" or "complete"."""
     return tuple(np.linalg.qr(x, mode))
 

@@ -196,9 +196,9 @@ def blocked(function: Callable) -> Callable:
 
     @functools.wraps(function)
     def word(*arrays: Array) -> Array:
-        first, *others = np.broadcast_arrays(*arrays) if len(arrays) > 1 else arrays
-        made = np.empty(first.shape, np.result_type(*(a.dtype for a in arrays)))
-        flats = [a.reshape(-1) for a in (first, *others)]
+        given = np.broadcast_arrays(*arrays) if len(arrays) > 1 else arrays
+        made = np.empty(given[0].shape, np.result_type(*(a.dtype for a in arrays)))
+        flats = [a.reshape(-1) for a in given]
         target = made.reshape(-1)
         with np.errstate(all="ignore"):
             for start in range(0, target.size, BLOCK):

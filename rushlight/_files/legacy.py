@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 import sys
-import tarfile
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from .source import Source
 from .unpickler import Unpickler
 
 MAGIC = 0x1950A86A20F9469CFC6C
+_BLOCK, _MOST_MEMBERS = 512, 16  # of a tar
 MAGIC_BYTES = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # how every protocol since 2 writes it
 
 
@@ -170,53 +170,40 @@ def read_tar(source: Source, limits: Limits | None = None, encoding: str = "utf-
 
 
 def members(source: Source) -> dict[str, memoryview]:
-    """The three members; nothing is unpacked to disk."""
-    data = source.all()
+    """The three members, as windows of the file; nothing is unpacked to disk."""
+    data, at = source.all(), 0
     found: dict[str, memoryview] = {}
-    try:
-        with tarfile.open(fileobj=_Bytes(data), mode="r:") as tar:
-            for number, member in enumerate(tar):
-                if number > 16:
-                    raise fault(source.where, "a tar of more than 16 members is no checkpoint")
-                name = member.name.removeprefix("./")
-                if name in found or not member.isreg() or member.sparse is not None:
-                    if name in ("storages", "tensors", "pickle"):
-                        raise fault(
-                            source.where, f"member {name} is not a plain file, or comes twice"
-                        )
-                    continue
-                end = member.offset_data + member.size
-                if member.size < 0 or end > len(data):
-                    raise fault(
-                        source.where, f"member {name[:80]!r} is cut off", member.offset_data
-                    )
-                found[name] = data[member.offset_data : end]
-    except (tarfile.TarError, ValueError, OverflowError, RecursionError) as error:
-        raise fault(source.where, f"not a readable tar ({str(error)[:200]})") from None
+    for _ in range(_MOST_MEMBERS):
+        header = bytes(data[at : at + _BLOCK])
+        if len(header) < _BLOCK or not header.strip(b"\0"):
+            break
+        name, kind, size = _tar_header(header, source.where, at)
+        begin = at + _BLOCK
+        if begin + size > len(data):
+            raise fault(source.where, f"member {name[:80]!r} is cut off", at)
+        if name in ("storages", "tensors", "pickle"):
+            if name in found or kind not in (b"0", b"\0", b"7"):
+                raise fault(source.where, f"member {name} is not a plain file, or comes twice", at)
+            found[name] = data[begin : begin + size]
+        at = begin + -(-size // _BLOCK) * _BLOCK
     missing = {"storages", "tensors", "pickle"} - set(found)
     if missing:
-        raise fault(source.where, f"the tar has no member {', '.join(sorted(missing))}")
+        raise fault(source.where, f"the tar has no member {', '.join(sorted(missing))}", at)
     return found
 
 
-class _Bytes:
-    """A read-only file over bytes in memory (or in a mapping), without a copy."""
-
-    def __init__(self, data: memoryview) -> None:
-        self.data, self.at = data, 0
-
-    def read(self, count: int = -1) -> bytes:
-        end = len(self.data) if count < 0 else min(self.at + count, len(self.data))
-        piece = bytes(self.data[self.at : end])
-        self.at = max(end, self.at)
-        return piece
-
-    def seek(self, to: int, how: int = 0) -> int:
-        self.at = to + (0, self.at, len(self.data))[how]
-        return self.at
-
-    def tell(self) -> int:
-        return self.at
+def _tar_header(header: bytes, where: str, at: int) -> tuple[str, bytes, int]:
+    """Name, kind and size of a member, whose checksum must be right."""
+    try:
+        said, size = (
+            int(header[a:b].strip(b" \0") or b"0", 8) for a, b in ((148, 156), (124, 136))
+        )
+    except ValueError:
+        raise fault(where, "a tar header holds no number where one must be", at) from None
+    if said != sum(header[:148]) + 8 * 32 + sum(header[156:]) or size < 0:
+        raise fault(where, "a tar header is damaged (its checksum is wrong)", at)
+    name = header[:100].split(b"\0")[0].decode("utf-8", "replace")
+    return name.removeprefix("./"), header[156:157], size
 
 
 def _key(value: Any) -> str:

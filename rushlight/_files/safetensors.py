@@ -22,27 +22,27 @@ from .records import (
 )
 from .source import Source
 
-# safetensors' dtype names
+# safetensors' dtype names, in the order in which the package writes tensors.
 NAMES = {
-    "F64": "float64",
-    "F32": "float32",
-    "F16": "float16",
-    "BF16": "bfloat16",
-    "I64": "int64",
-    "I32": "int32",
-    "I16": "int16",
-    "I8": "int8",
     "U64": "uint64",
-    "U32": "uint32",
-    "U16": "uint16",
-    "U8": "uint8",
-    "BOOL": "bool",
+    "I64": "int64",
+    "F64": "float64",
     "C64": "complex64",
+    "F32": "float32",
+    "U32": "uint32",
+    "I32": "int32",
+    "BF16": "bfloat16",
+    "F16": "float16",
+    "U16": "uint16",
+    "I16": "int16",
+    "F8_E8M0": "float8_e8m0fnu",
     "F8_E4M3": "float8_e4m3fn",
     "F8_E5M2": "float8_e5m2",
-    "F8_E8M0": "float8_e8m0fnu",
     "F8_E4M3FNUZ": "float8_e4m3fnuz",
     "F8_E5M2FNUZ": "float8_e5m2fnuz",
+    "I8": "int8",
+    "U8": "uint8",
+    "BOOL": "bool",
 }
 CODES = {name: code for code, name in NAMES.items()}
 _MOST = 100_000_000  # the format's own bound on the header
@@ -154,7 +154,8 @@ def write(
             raise TypeError(
                 f"safetensors has no way to write {name!r}: {record.dtype} on {record.device}"
             )
-    order = sorted(tensors, key=lambda name: (-DTYPES[tensors[name].dtype][0], name))
+    ranks = {dtype: rank for rank, dtype in enumerate(CODES)}
+    order = sorted(tensors, key=lambda name: (ranks[tensors[name].dtype], name))
     header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
     at = 0
     for name in order:

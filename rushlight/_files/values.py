@@ -6,7 +6,7 @@ import numpy as np
 
 from .records import DTYPES, Storage, TensorRecord, contiguous
 
-# Exponent bits, mantissa bits, bias, and how the special values lie: "ieee" has infinities, "fn" has
+# Exponent bits, mantissa bits, bias, how special values lie: "ieee" has infinities, "fn" has
 # one NaN per sign, "fnuz" one NaN in the place of minus zero (OCP's 8-bit formats, and AMD's).
 _SMALL = {
     "float8_e4m3fn": (4, 3, 7, "fn"),

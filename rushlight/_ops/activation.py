@@ -26,7 +26,8 @@ def relu(m: Any, input: Any) -> Any:
         raise RuntimeError("Boolean inputs not supported for relu; convert with input.float()")
     if m.isdtype(input.dtype, "complex floating"):
         raise NotImplementedError(
-            "clamp is not supported for complex types; relu takes real numbers: input.real or .abs()"
+            "clamp is not supported for complex types; relu takes real numbers: input.real or "
+            ".abs()"
         )
     return m.maximum(input, 0)
 
@@ -49,7 +50,9 @@ def _(m: Any, g: Any, input: Any, negative_slope: float) -> Any:
 
 
 @op("pointwise")
-def elu(m: Any, input: Any, *, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Any:
+def elu(
+    m: Any, input: Any, *, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0
+) -> Any:
     """scale * x where x is positive, scale * alpha * (exp(input_scale * x) - 1) elsewhere."""
     floating(m, input, "elu_cpu")
     below = m.expm1(m.minimum(input, 0) * input_scale) * (alpha * scale)
@@ -62,7 +65,7 @@ def _(m: Any, g: Any, input: Any, alpha: float, scale: float, input_scale: float
     return m.where(input > 0, g * scale, g * below)
 
 
-# The fixed point of mean 0 and variance 1: Klambauer et al., Self-Normalizing Neural Networks, 2017.
+# The fixed point of mean 0 and variance 1: Klambauer et al., Self-Normalizing Networks, 2017.
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
 
 
@@ -324,7 +327,8 @@ def prelu(m: Any, input: Any, weight: Any) -> Any:
     channels = shape[1] if len(shape) > 1 else 1
     if count not in (1, channels) or len(weight.shape) > 1:
         raise RuntimeError(
-            f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {count} "
+            "Mismatch of parameter numbers and input channel size. Found parameter numbers = "
+            f"{count} "
             f"and channel size = {channels}. Use one parameter, or one for each channel (axis 1)"
         )
     return m.where(input > 0, input, input * _per_channel(m, weight, len(shape)))
@@ -353,9 +357,14 @@ def _(draw: Any) -> Iterator:
 
 @prelu.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(2, 2), draw(3)), {}, RuntimeError, (
-        "Mismatch of parameter numbers and input channel size. Found parameter numbers = 3 "
-        "and channel size = 2."
+    yield (
+        (draw(2, 2), draw(3)),
+        {},
+        RuntimeError,
+        (
+            "Mismatch of parameter numbers and input channel size. Found parameter numbers = 3 "
+            "and channel size = 2."
+        ),
     )
 
 
@@ -403,4 +412,9 @@ def _(draw: Any) -> Iterator:
 
 @glu.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(3, 3),), {}, RuntimeError, "Halving dimension must be even, but dimension 1 is size 3"
+    yield (
+        (draw(3, 3),),
+        {},
+        RuntimeError,
+        "Halving dimension must be even, but dimension 1 is size 3",
+    )

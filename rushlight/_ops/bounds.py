@@ -5,11 +5,19 @@ from typing import Any
 
 from .._core.kinds import speak
 from .._core.op import composite, op
-from .refusal import BOOL, COMPLEX, is_complex_array, is_integral_array, not_implemented, refuse
+from .refusal import (
+    BOOL,
+    COMPLEX,
+    is_complex_array,
+    is_integral_array,
+    is_plain,
+    not_implemented,
+    refuse,
+)
 
 
-def _ordered(name: str, m: Any, *arrays: Any) -> None:
-    if any(is_complex_array(m, x) for x in arrays if x is not None):
+def _ordered(name: str, m: Any, x: Any) -> None:
+    if not is_plain(x) and is_complex_array(m, x):
         raise RuntimeError(
             f"{name} not implemented for complex tensors. Complex numbers are not ordered: take "
             "their abs() or real part"
@@ -85,14 +93,20 @@ def _clamp_node(numbers: tuple) -> str:
     return "ClampBackward1" if numbers else "ClampBackward0"
 
 
+def _bounded(m: Any, input: Any, min: Any, max: Any) -> Any:
+    made = input if min is None else m.maximum(input, min)
+    return made if max is None else m.minimum(made, max)
+
+
+@op("pointwise", node="ClampBackward1")
+def clamp_to_numbers(m: Any, input: Any, *, min: float | None, max: float | None) -> Any:
+    """clamp of a floating tensor to numbers: nothing to promote, so the short way is open."""
+    return _bounded(m, input, min, max)
+
+
 @op("pointwise", node=_clamp_node)
-def clamp(m: Any, input: Any, min: Any = None, max: Any = None) -> Any:
-    """Each element, raised to `min` and lowered to `max` where it lies outside; `max` wins."""
-    if min is None and max is None:
-        raise RuntimeError(
-            "torch.clamp: At least one of 'min' or 'max' must not be None; give a number or a "
-            "tensor, as in clamp(input, min=0)"
-        )
+def clamp_to_tensors(m: Any, input: Any, min: Any = None, max: Any = None) -> Any:
+    """clamp in general: bounds that take part in promotion and have gradients."""
     if is_complex_array(m, input):
         raise NotImplementedError(
             "clamp is not supported for complex types; clamp input.real and input.imag apart"
@@ -102,14 +116,30 @@ def clamp(m: Any, input: Any, min: Any = None, max: Any = None) -> Any:
             refuse("clamp_cpu", input, BOOL)
     else:
         refuse("clamp_scalar_cpu", input, BOOL)
-    made = input if min is None else m.maximum(input, min)
-    return made if max is None else m.minimum(made, max)
+    return _bounded(m, input, min, max)
+
+
+@composite
+def clamp(input: Any, min: Any = None, max: Any = None, *, out: Any = None) -> Any:
+    """Each element, raised to `min` and lowered to `max` where it lies outside; `max` wins."""
+    if min is None and max is None:
+        raise RuntimeError(
+            "torch.clamp: At least one of 'min' or 'max' must not be None; give a number or a "
+            "tensor, as in clamp(input, min=0)"
+        )
+    if min.__class__ in _NUMBERS and max.__class__ in _NUMBERS and input.is_floating_point():
+        return clamp_to_numbers(input, min, max, out=out)
+    return clamp_to_tensors(input, min, max, out=out)
 
 
 clip = clamp
+_NUMBERS = (float, int, type(None))
+# its in-place form must know that the rules want the old value
+clamp.op.arrays, clamp.op.rules = clamp_to_tensors.op.arrays, clamp_to_tensors.op.rules
 
 
-@clamp.vjp("input")
+@clamp_to_numbers.vjp("input")
+@clamp_to_tensors.vjp("input")
 def _(m: Any, g: Any, input: Any, min: Any, max: Any) -> Any:
     inside = input <= max if min is None else input >= min
     if min is not None and max is not None:
@@ -117,13 +147,13 @@ def _(m: Any, g: Any, input: Any, min: Any, max: Any) -> Any:
     return m.where(inside, g, 0)
 
 
-@clamp.vjp("min")
+@clamp_to_tensors.vjp("min")
 def _(m: Any, g: Any, input: Any, min: Any, max: Any) -> Any:
     raised = input < min
     return m.where(raised if max is None else raised & (min < max), g, 0)
 
 
-@clamp.vjp("max")
+@clamp_to_tensors.vjp("max")
 def _(m: Any, g: Any, input: Any, min: Any, max: Any) -> Any:
     lowered = input > max
     return m.where(lowered if min is None else lowered | (max < min), g, 0)

@@ -7,7 +7,7 @@ from typing import Any
 from .._core import dtypes
 from .._core.op import op
 from .activation import floating
-from .loss import reduced, shared
+from .loss import reduced
 
 
 def _column(m: Any, target: Any) -> Any:
@@ -34,9 +34,12 @@ def _chosen(m: Any, target: Any, classes: int, ignore_index: int) -> tuple:
 
 def _out_of_bounds(target: Any, classes: int, ignore_index: int) -> str:
     """The message for a class index that does not exist."""
-    wrong = next(t for t in map(int, target.reshape(-1)) if t != ignore_index and not 0 <= t < classes)
+    wrong = next(
+        t for t in map(int, target.reshape(-1)) if t != ignore_index and not 0 <= t < classes
+    )
     return (
-        f"Target {wrong} is out of bounds. There are {classes} classes: targets are integers from 0 to "
+        f"Target {wrong} is out of bounds. There are {classes} classes: targets are integers from "
+        "0 to "
         f"{classes - 1}, or ignore_index ({ignore_index})"
     )
 
@@ -53,7 +56,8 @@ def _check_nll(m: Any, input: Any, target: Any, weight: Any) -> None:
     if target.dtype != m.int64 and target.dtype != m.uint8:
         kind = dtypes.of(target.dtype).type_name
         raise RuntimeError(
-            f"expected target dtype to be Long or Byte, but got {kind}; targets are class indices: convert them "
+            f"expected target dtype to be Long or Byte, but got {kind}; targets are class indices: "
+            "convert them "
             "with target.long()"
         )
     if weight is not None and weight.shape != (input.shape[1],):
@@ -94,7 +98,9 @@ def _nll_slope(
 ) -> Any:
     if len(shape) == 1:
         g = m.reshape(g, (1,)) if reduction == "none" else g
-        row = _nll_slope(m, g, (1, *shape), m.reshape(target, (1,)), weight, reduction, ignore_index)
+        row = _nll_slope(
+            m, g, (1, *shape), m.reshape(target, (1,)), weight, reduction, ignore_index
+        )
         return m.reshape(row, shape)
     if weight is None and _all_count(m, target, shape[1], ignore_index):
         each = -g if reduction != "mean" else g / -prod(target.shape)
@@ -110,7 +116,13 @@ def _nll_slope(
 
 @op(None)
 def nll_loss(
-    m: Any, input: Any, target: Any, weight: Any = None, *, reduction: str = "mean", ignore_index: int = -100
+    m: Any,
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    *,
+    reduction: str = "mean",
+    ignore_index: int = -100,
 ) -> Any:
     """-input[i, target[i]] for each row, times its class's weight; a mean is over the weights."""
     return _nll(m, input, target, weight, reduction, ignore_index)
@@ -118,7 +130,13 @@ def nll_loss(
 
 @op(None, node="NllLoss2DBackward0")
 def nll_loss2d(
-    m: Any, input: Any, target: Any, weight: Any = None, *, reduction: str = "mean", ignore_index: int = -100
+    m: Any,
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    *,
+    reduction: str = "mean",
+    ignore_index: int = -100,
 ) -> Any:
     """nll_loss for each pixel: input (n, classes, h, w), target (n, h, w)."""
     return _nll(m, input, target, weight, reduction, ignore_index)
@@ -169,7 +187,7 @@ def _places(m: Any, n: int) -> Any:
 
 
 def _distances(m: Any, input: Any, target: Any, margin: float) -> tuple:
-    """(slack, others): how far each class comes within `margin` of the right one, where it counts."""
+    """(slack, index): how far each wrong class comes within `margin` of the right one."""
     x, index = _rows(m, input), m.reshape(target, (-1, 1))
     classes = x.shape[1]
     m.check((index >= 0) & (index < classes), "target out of range", RuntimeError)
@@ -180,7 +198,14 @@ def _distances(m: Any, input: Any, target: Any, margin: float) -> tuple:
 
 @op(None)
 def multi_margin_loss(
-    m: Any, input: Any, target: Any, weight: Any = None, *, p: int = 1, margin: float = 1.0, reduction: str = "mean"
+    m: Any,
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    *,
+    p: int = 1,
+    margin: float = 1.0,
+    reduction: str = "mean",
 ) -> Any:
     """Sum over wrong classes of max(0, margin - x[right] + x[wrong]) ** p, over the class count."""
     if p not in (1, 2):
@@ -231,7 +256,9 @@ def _label_slack(m: Any, x: Any, target: Any) -> tuple:
     n, classes = x.shape
     picked = m.reshape(m.take_along_axis(x, index, 1), (n, classes, 1))
     slack = m.maximum(1 - picked + m.reshape(x, (n, 1, classes)), 0)
-    counted = m.reshape(valid, (n, classes, 1)) & m.logical_not(m.reshape(is_label, (n, 1, classes)))
+    counted = m.reshape(valid, (n, classes, 1)) & m.logical_not(
+        m.reshape(is_label, (n, 1, classes))
+    )
     return m.where(counted, slack, 0), index
 
 

@@ -123,10 +123,9 @@ def lerp(m: Any, input: Any, end: Any, weight: Any) -> Any:
     tensors = hasattr(weight, "dtype")
     refuse(f"lerp_kernel_{'tensor' if tensors else 'scalar'}", input, BOOL, INTEGER)
     way = end - input
-    near, far = input + way * weight, end - way * (1 - weight)
-    if tensors:
-        return m.where(m.abs(weight) < 0.5, near, far)
-    return near if abs(weight) < 0.5 else far
+    if not tensors:  # from the nearer end: the two ends are met exactly
+        return input + way * weight if abs(weight) < 0.5 else end - way * (1 - weight)
+    return m.where(m.abs(weight) < 0.5, input + way * weight, end - way * (1 - weight))
 
 
 @lerp.vjp("input")

@@ -28,14 +28,28 @@ def convolve(
 
 @convolve.vjp("input")
 def _(
-    m: Any, g: Any, input_shape: tuple, weight: Any, stride: Any, padding: Any, dilation: Any, groups: int
+    m: Any,
+    g: Any,
+    input_shape: tuple,
+    weight: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
 ) -> Any:
     return m.conv_input(g, weight, input_shape, stride, padding, dilation, groups)
 
 
 @convolve.vjp("weight")
 def _(
-    m: Any, g: Any, input: Any, weight_shape: tuple, stride: Any, padding: Any, dilation: Any, groups: int
+    m: Any,
+    g: Any,
+    input: Any,
+    weight_shape: tuple,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
 ) -> Any:
     return m.conv_weight(g, input, weight_shape, stride, padding, dilation, groups)
 
@@ -51,10 +65,16 @@ def _channel_sum(m: Any, g: Any) -> Any:
 
 @convolve.samples
 def _(draw: Any) -> Iterator:
-    one, two = {"stride": (1,), "padding": (0,), "dilation": (1,)}, {"stride": (2, 1), "dilation": (1, 2)}
+    one, two = (
+        {"stride": (1,), "padding": (0,), "dilation": (1,)},
+        {"stride": (2, 1), "dilation": (1, 2)},
+    )
     yield (draw(2, 3, 5), draw(2, 3, 2), draw(2)), one
     yield (draw(1, 2, 5, 6), draw(3, 2, 2, 3)), {**two, "padding": (1, 2)}
-    yield (draw(1, 4, 4, 4), draw(2, 2, 1, 1), draw(2)), {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 2}
+    yield (
+        (draw(1, 4, 4, 4), draw(2, 2, 1, 1), draw(2)),
+        {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 2},
+    )
     three = {"stride": (1, 1, 2), "padding": (0, 1, 1), "dilation": (1, 1, 1)}
     yield (draw(1, 2, 3, 3, 3), draw(1, 2, 2, 2, 2)), three
 
@@ -72,7 +92,7 @@ def convolve_transposed(
     dilation: Sizes = (1, 1),
     groups: int = 1,
 ) -> Any:
-    """The transpose of a convolution that takes `shape` to the input's: filters (c, o / groups, ...)."""
+    """The transpose of a convolution from `shape` to the input's: filters (c, o / groups, ...)."""
     made = m.conv_input(input, weight, shape, stride, padding, dilation, groups)
     return made if bias is None else made + m.reshape(bias, (-1, *(1,) * len(stride)))
 
@@ -84,7 +104,14 @@ def _(m: Any, g: Any, weight: Any, stride: Any, padding: Any, dilation: Any, gro
 
 @convolve_transposed.vjp("weight")
 def _(
-    m: Any, g: Any, input: Any, weight_shape: tuple, stride: Any, padding: Any, dilation: Any, groups: int
+    m: Any,
+    g: Any,
+    input: Any,
+    weight_shape: tuple,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
 ) -> Any:
     return m.conv_weight(input, g, weight_shape, stride, padding, dilation, groups)
 
@@ -102,12 +129,20 @@ def _(draw: Any) -> Iterator:
     yield (draw(1, 2, 3, 3), draw(2, 1, 2, 2)), {"shape": (1, 2, 4, 4), **two, "groups": 2}
 
 
-# The three words of convolution are linear in each argument, so the gradients of one are the others.
+# The three words of convolution are linear in each argument: the gradients of one are the others.
 
 
 @op("same", node="ConvolutionBackwardBackward0")
 def convolution_for_input(
-    m: Any, slope: Any, w: Any, *, shape: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int = 1
+    m: Any,
+    slope: Any,
+    w: Any,
+    *,
+    shape: Sizes,
+    stride: Sizes,
+    padding: Sizes,
+    dilation: Sizes,
+    groups: int = 1,
 ) -> Any:
     """Gradient of a convolution for its input, from `slope`, the gradient of its result."""
     return m.conv_input(slope, w, shape, stride, padding, dilation, groups)
@@ -120,14 +155,29 @@ def _(m: Any, g: Any, w: Any, stride: Any, padding: Any, dilation: Any, groups: 
 
 @convolution_for_input.vjp("w")
 def _(
-    m: Any, g: Any, slope: Any, w_shape: tuple, stride: Any, padding: Any, dilation: Any, groups: int
+    m: Any,
+    g: Any,
+    slope: Any,
+    w_shape: tuple,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
 ) -> Any:
     return m.conv_weight(slope, g, w_shape, stride, padding, dilation, groups)
 
 
 @op("same", node="ConvolutionBackwardBackward0")
 def convolution_for_weight(
-    m: Any, slope: Any, x: Any, *, shape: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int = 1
+    m: Any,
+    slope: Any,
+    x: Any,
+    *,
+    shape: Sizes,
+    stride: Sizes,
+    padding: Sizes,
+    dilation: Sizes,
+    groups: int = 1,
 ) -> Any:
     """Gradient of a convolution for its filters, from `slope`, the gradient of its result."""
     return m.conv_weight(slope, x, shape, stride, padding, dilation, groups)
@@ -140,7 +190,14 @@ def _(m: Any, g: Any, x: Any, stride: Any, padding: Any, dilation: Any, groups: 
 
 @convolution_for_weight.vjp("x")
 def _(
-    m: Any, g: Any, slope: Any, x_shape: tuple, stride: Any, padding: Any, dilation: Any, groups: int
+    m: Any,
+    g: Any,
+    slope: Any,
+    x_shape: tuple,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
 ) -> Any:
     return m.conv_input(slope, g, x_shape, stride, padding, dilation, groups)
 
@@ -159,7 +216,7 @@ def _(draw: Any) -> Iterator:
 
 @op(None, node="UnfoldBackward0")
 def windows(m: Any, input: Any, *, size: Sizes, stride: Sizes, dilation: Sizes) -> Any:
-    """(..., L) as (..., out, size) over the last len(size) axes: what each window of a pass sees."""
+    """(..., L) as (..., out, size) over the last len(size) axes: what each window sees."""
     return m.windows(input, size, stride, dilation)
 
 
@@ -201,8 +258,10 @@ def _inner(padding: Sizes, sizes: Any) -> tuple:
 
 
 @op(None, node="Im2ColBackward0")
-def im2col(m: Any, input: Any, *, kernel_size: Sizes, dilation: Sizes, padding: Sizes, stride: Sizes) -> Any:
-    """(..., c, h, w) as (..., c * kernel, positions): the patches under a sliding kernel, as columns."""
+def im2col(
+    m: Any, input: Any, *, kernel_size: Sizes, dilation: Sizes, padding: Sizes, stride: Sizes
+) -> Any:
+    """(..., c, h, w) as (..., c * kernel, positions): patches as columns."""
     ndim = len(input.shape)
     x = m.pad(input, _ends(ndim, padding), 0) if any(padding) else input
     w = m.windows(x, kernel_size, stride, dilation)  # (..., c, rows, columns, kh, kw)
@@ -213,7 +272,14 @@ def im2col(m: Any, input: Any, *, kernel_size: Sizes, dilation: Sizes, padding: 
 
 @op(None, node="Col2ImBackward0")
 def col2im(
-    m: Any, input: Any, *, output_size: Sizes, kernel_size: Sizes, dilation: Sizes, padding: Sizes, stride: Sizes
+    m: Any,
+    input: Any,
+    *,
+    output_size: Sizes,
+    kernel_size: Sizes,
+    dilation: Sizes,
+    padding: Sizes,
+    stride: Sizes,
 ) -> Any:
     """(..., c * kernel, positions) as (..., c, *output_size): patches put back, overlaps added."""
     lead = (*input.shape[:-2], input.shape[-2] // (kernel_size[0] * kernel_size[1]))
@@ -233,7 +299,13 @@ def _(
     m: Any, g: Any, input_shape: tuple, kernel_size: Any, dilation: Any, padding: Any, stride: Any
 ) -> Any:
     return col2im.op.body(
-        m, g, output_size=input_shape[-2:], kernel_size=kernel_size, dilation=dilation, padding=padding, stride=stride
+        m,
+        g,
+        output_size=input_shape[-2:],
+        kernel_size=kernel_size,
+        dilation=dilation,
+        padding=padding,
+        stride=stride,
     )
 
 
@@ -248,14 +320,20 @@ def _(m: Any, g: Any, kernel_size: Any, dilation: Any, padding: Any, stride: Any
 def _(draw: Any) -> Iterator:
     plain = {"dilation": (1, 1), "padding": (0, 0), "stride": (1, 1)}
     yield (draw(2, 2, 4, 3),), {"kernel_size": (2, 2), **plain}
-    yield (draw(1, 2, 4, 5),), {"kernel_size": (2, 3), "dilation": (2, 1), "padding": (1, 0), "stride": (1, 2)}
+    yield (
+        (draw(1, 2, 4, 5),),
+        {"kernel_size": (2, 3), "dilation": (2, 1), "padding": (1, 0), "stride": (1, 2)},
+    )
 
 
 @col2im.samples
 def _(draw: Any) -> Iterator:
     plain = {"dilation": (1, 1), "padding": (0, 0), "stride": (1, 1)}
     yield (draw(2, 8, 6),), {"output_size": (4, 3), "kernel_size": (2, 2), **plain}
-    yield (draw(1, 4, 9),), {"output_size": (2, 2), "kernel_size": (2, 2), **plain, "padding": (1, 1)}
+    yield (
+        (draw(1, 4, 9),),
+        {"output_size": (2, 2), "kernel_size": (2, 2), **plain, "padding": (1, 1)},
+    )
 
 
 speak(

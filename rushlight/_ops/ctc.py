@@ -27,10 +27,18 @@ def _column(m: Any, lengths: tuple, scale: int = 1) -> Any:
 
 def _shifted(m: Any, x: Any, by: int) -> Any:
     """x moved `by` places to the right (left, if negative), impossible places before it."""
-    n, width = x.shape
+    width = x.shape[1]
     if by > 0:
-        return m.pad(m.index(x, (slice(None), slice(0, max(width - by, 0)))), [(0, 0), (min(by, width), 0)], _NEVER)
-    return m.pad(m.index(x, (slice(None), slice(min(-by, width), None))), [(0, 0), (0, min(-by, width))], _NEVER)
+        return m.pad(
+            m.index(x, (slice(None), slice(0, max(width - by, 0)))),
+            [(0, 0), (min(by, width), 0)],
+            _NEVER,
+        )
+    return m.pad(
+        m.index(x, (slice(None), slice(min(-by, width), None))),
+        [(0, 0), (0, min(-by, width))],
+        _NEVER,
+    )
 
 
 def _log_sum(m: Any, *terms: Any) -> Any:
@@ -42,26 +50,39 @@ def _log_sum(m: Any, *terms: Any) -> Any:
     total = 0
     for t in terms:
         total = m.exp(t - safe) + total
-    return m.log(total) + safe
+    return _log(m, total) + safe
+
+
+def _log(m: Any, x: Any) -> Any:
+    """log(x), minus infinity for 0 without a warning."""
+    return m.where(x > 0, m.log(m.where(x > 0, x, 1)), _NEVER)
 
 
 class _Lattice:
     """The places of all label rows, and which moves between them are allowed."""
 
-    def __init__(self, m: Any, log_probs: Any, targets: Any, steps: tuple, labels: tuple, blank: int) -> None:
+    def __init__(
+        self, m: Any, log_probs: Any, targets: Any, steps: tuple, labels: tuple, blank: int
+    ) -> None:
         self.m, self.time = m, log_probs.shape[0]
         self.laid = _laid_out(m, targets, blank)  # (n, places)
         width = self.laid.shape[1]
         self.place = m.reshape(m.arange(0, width, 1, m.int64), (1, width))
         self.steps, self.last = _column(m, steps), _column(m, labels, 2)
-        before = m.pad(m.index(self.laid, (slice(None), slice(0, max(width - 2, 0)))), [(0, 0), (min(2, width), 0)], blank)
-        self.skip_in = (self.laid != blank) & (self.laid != before)  # a label may follow another at once
+        before = m.pad(
+            m.index(self.laid, (slice(None), slice(0, max(width - 2, 0)))),
+            [(0, 0), (min(2, width), 0)],
+            blank,
+        )
+        self.skip_in = (self.laid != blank) & (
+            self.laid != before
+        )  # a label may follow another at once
         self.emit = [
             m.take_along_axis(m.index(log_probs, t), self.laid, 1) for t in range(self.time)
         ]  # (n, places) for each time
 
     def alphas(self) -> list:
-        """For each time, the log-probability of having reached each place; frozen at a row's end."""
+        """For each time, log-probabilities of having reached each place; frozen at a row's end."""
         m = self.m
         alpha = m.where(self.place < 2, self.emit[0], _NEVER)
         made = [alpha]
@@ -80,10 +101,10 @@ class _Lattice:
         peak = m.max(final, axis=1, keepdims=True)
         safe = m.where(peak == _NEVER, 0, peak)
         total = m.sum(m.exp(final - safe), axis=1)
-        return -(m.log(total) + m.reshape(safe, (-1,)))
+        return -(_log(m, total) + m.reshape(safe, (-1,)))
 
     def betas(self) -> list:
-        """For each time, the log-probability of all that comes from each place on, this time's included."""
+        """For each time, log-probabilities of all that comes from each place on, inclusive."""
         m = self.m
         end = (self.place == self.last) | (self.place == self.last - 1)
         skip_out = _shifted(m, m.where(self.skip_in, 0.0, _NEVER), -2) == 0
@@ -99,7 +120,14 @@ class _Lattice:
 
 @op(None, node="CtcLossBackward0")
 def ctc(
-    m: Any, log_probs: Any, targets: Any, *, steps: tuple, labels: tuple, blank: int = 0, zero_infinity: bool = False
+    m: Any,
+    log_probs: Any,
+    targets: Any,
+    *,
+    steps: tuple,
+    labels: tuple,
+    blank: int = 0,
+    zero_infinity: bool = False,
 ) -> Any:
     """(n,): the loss of each row of log_probs (time, n, classes) against labels (n, longest).
 
@@ -115,15 +143,22 @@ def ctc(
 
 @ctc.vjp("log_probs")
 def _(
-    m: Any, g: Any, log_probs: Any, targets: Any, steps: tuple, labels: tuple, blank: int, zero_infinity: bool
+    m: Any,
+    g: Any,
+    log_probs: Any,
+    targets: Any,
+    steps: tuple,
+    labels: tuple,
+    blank: int,
+    zero_infinity: bool,
 ) -> Any:
     lattice = _Lattice(m, log_probs, targets, steps, labels, blank)
     alphas, betas = lattice.alphas(), lattice.betas()
     loss = lattice.losses(alphas[-1])
-    possible = loss != -_NEVER
     loss, g = m.reshape(loss, (-1, 1)), m.reshape(g, (-1, 1))
-    if zero_infinity:
-        g, loss = m.where(m.reshape(possible, (-1, 1)), g, 0), m.where(m.reshape(possible, (-1, 1)), loss, 0)
+    possible = loss != -_NEVER
+    loss = m.where(possible, loss, 0)
+    g = m.where(possible, g, 0 if zero_infinity else float("nan"))  # NaN is PyTorch's answer too
     n, classes = log_probs.shape[1:]
     made = []
     for t in range(lattice.time):

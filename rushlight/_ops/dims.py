@@ -4,7 +4,12 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
+from .._core import dtypes
 from .._core.errors import dim_of
+
+# Element types as arrays and as tensors name them: a look-up in a set is the quickest question.
+COMPLEX = frozenset(k for d in dtypes.ALL if d.is_complex for k in (d, d.numpy))
+FLOATS = COMPLEX | {k for d in dtypes.ALL if d.is_floating_point for k in (d, d.numpy)}
 
 Dims = int | Sequence[int] | None
 one_axis = dim_of

@@ -20,8 +20,10 @@ def check_indices(m: Any, indices: Any, rows: int, name: str) -> None:
         return
     m.check(
         (indices >= 0) & (indices < rows),
-        lambda: f"index out of range in self; {name} has {rows} rows, and the indices go from "
-        f"{int(indices.min())} to {int(indices.max())}",
+        lambda: (
+            f"index out of range in self; {name} has {rows} rows, and the indices go from "
+            f"{int(indices.min())} to {int(indices.max())}"
+        ),
         IndexError,
     )
 
@@ -87,7 +89,9 @@ def _bags(m: Any, indices: Any, offsets: Any) -> Any:
     return m.searchsorted(m.astype(offsets, m.int64), places, True) - 1
 
 
-def _scaled_rows(m: Any, weight: Any, indices: Any, per_sample_weights: Any, padding_idx: int) -> Any:
+def _scaled_rows(
+    m: Any, weight: Any, indices: Any, per_sample_weights: Any, padding_idx: int
+) -> Any:
     rows = m.take(weight, indices, 0)
     if per_sample_weights is not None:
         rows = rows * m.reshape(per_sample_weights, (-1, 1))

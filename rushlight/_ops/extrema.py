@@ -8,12 +8,12 @@ from .._core.errors import dim_of
 from .._core.kinds import speak
 from .._core.op import composite, op
 from .bounds import maximum, minimum
-from .dims import Dims, axes_of, drop, keep, spelt
+from .dims import COMPLEX, Dims, axes_of, drop, keep, spelt
 
 
 def refuse_complex(m: Any, x: Any, kernel: str) -> None:
     """Complex numbers have no order."""
-    if m.isdtype(x.dtype, "complex floating"):
+    if x.dtype in COMPLEX:
         raise NotImplementedError(
             f"\"{kernel}\" not implemented for '{dtypes.of(x.dtype).type_name}'; "
             "complex numbers have no order: compare input.abs() or input.real"
@@ -22,6 +22,8 @@ def refuse_complex(m: Any, x: Any, kernel: str) -> None:
 
 def needs_elements(name: str, shape: tuple, dim: Any) -> None:
     """An empty axis has no largest element."""
+    if 0 not in shape:
+        return
     axes = axes_of(dim, len(shape))
     if axes is None:
         if 0 in shape:
@@ -199,7 +201,7 @@ def _greatest(m: Any, input: Any, most: bool) -> Any:
     name = "max" if most else "min"
     needs_elements(name, input.shape, None)
     refuse_complex(m, input, f"{name}_all")
-    return _extreme(m, input, None, False, most)
+    return m.max(input) if most else m.min(input)
 
 
 @op("reduce", name="max", node="MaxBackward1")
@@ -226,7 +228,7 @@ def _along(m: Any, input: Any, dim: int, keepdim: bool, most: bool) -> tuple:
     """Extreme values along one axis, and where they were found first."""
     name = "max" if most else "min"
     axis = dim_of(dim, len(input.shape))
-    if m.isdtype(input.dtype, "complex floating"):
+    if input.dtype in COMPLEX:
         raise RuntimeError(
             f"{name}(): does not support complex input; compare input.abs() or input.real"
         )

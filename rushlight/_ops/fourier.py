@@ -118,12 +118,14 @@ def _(draw: Any) -> Iterator:
 
 def _spoken(x: Any, n: int | None, axis: int, forward: bool) -> Any:
     axis %= len(x.shape)
-    n = x.shape[axis] if n is None else n
-    if n != x.shape[axis]:
+    size = x.shape[axis]
+    if n not in (None, size):
         raise RuntimeError("the word fft does not change sizes on tensors: pad or cut first")
-    if not x.is_complex():
-        return fft_r2c(x, (axis,), 1.0, False)
-    return fft_c2c(x, (axis,), 1.0 if forward else 1 / n, forward)
+    scale = 1.0 if forward else 1 / size
+    if x.is_complex():
+        return fft_c2c(x, (axis,), scale, forward)
+    made = fft_r2c(x, (axis,), scale, False)
+    return made if forward else made.conj()
 
 
 speak(

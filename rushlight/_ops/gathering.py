@@ -91,7 +91,7 @@ def gather(input, dim, index, *, sparse_grad=False, out=None):
     Raises:
         RuntimeError: where `index` has another number of dimensions or leaves the range.
     """
-    if index.array.dtype.kind != "i":
+    if index.array.dtype.kind != "i" and index.numel():
         raise RuntimeError("gather(): Expected dtype int32/int64 for index")
     return gathered(input, index, dim, out=out)
 
@@ -308,6 +308,8 @@ def _(m, g, index, dim):
 def index_add(input, dim, index, source, *, alpha=1):
     """`input` with `alpha * source` added to its slices at `index` along `dim`."""
     index_dim(index, input, dim)
+    if not input.shape:
+        return index_add(input.reshape((1,)), 0, index.reshape((-1,)), source.reshape((-1,)), alpha=alpha).reshape(())
     if source.dtype is not input.dtype:
         raise RuntimeError(
             f"index_add_(): self ({input.dtype.type_name}) and source ({source.dtype.type_name}) must have the same scalar type"
@@ -325,7 +327,9 @@ def _(draw):
 def index_copy(input, dim, index, source):
     """`input` with its slices at `index` along `dim` replaced by those of `source`."""
     index_dim(index, input, dim)
-    return index_copied(input, index, source, dim)
+    if not input.shape:
+        return index_copied(input.reshape((1,)), index.reshape((-1,)), source.reshape((-1,)), 0).reshape(())
+    return index_copied(input, index.reshape((-1,)), source, dim)
 
 
 @index_copy.samples
@@ -337,6 +341,8 @@ def _(draw):
 def index_fill(input, dim, index, value):
     """`input` with its slices at `index` along `dim` set to one value."""
     at = index_dim(index, input, dim)
+    if not input.shape:
+        return index_fill(input.reshape((1,)), 0, index, value).reshape(())
     shape = tuple(index.numel() if i == at else n for i, n in enumerate(input.shape))
     if not isinstance(value, TensorBase):
         value = input.new_full((), value)
@@ -365,6 +371,7 @@ def take_along_dim(input, indices, dim=None):
     if dim is None:
         return gather(input.reshape((-1,)), 0, indices.reshape((-1,)))
     at = dim_of(dim, len(input.shape))
+    indices = indices.where(indices >= 0, indices + input.shape[at])
     a, b = list(input.shape), list(indices.shape)
     a[at] = b[at] = 1
     shape = list(broadcast_shapes([tuple(a), tuple(b)]))

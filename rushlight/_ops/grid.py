@@ -9,7 +9,7 @@ from .ranks import ranked
 
 
 def _pixels(x: Any, size: int, align_corners: bool) -> Any:
-    """Coordinates from -1 to 1 as pixels: -1 and 1 are the outer pixels' centres, or their edges."""
+    """Coordinates as pixels: -1 and 1 are the outer pixels' centres, or their edges."""
     return (x + 1) * ((size - 1) / 2) if align_corners else ((x + 1) * size - 1) * 0.5
 
 
@@ -40,7 +40,7 @@ def _padded_place(m: Any, x: Any, size: int, padding_mode: str, align_corners: b
 
 
 def _values(m: Any, flat: Any, places: list, sizes: tuple) -> Any:
-    """Pixels (n, c, count) of an image with flat pixels, 0 outside; places: int64 (n, count) an axis."""
+    """Pixels (n, c, count) at places (n, count) of each axis; 0 outside the image."""
     inside, where = None, 0
     for i, (place, size) in enumerate(zip(places, sizes)):
         here = (place >= 0) & (place < size)
@@ -68,12 +68,14 @@ def _sample_linear(m: Any, flat: Any, axes: list, sizes: tuple) -> Any:
 def _cubic_weights(t: Any) -> list:
     """Keys' cubic with slope -0.75, for the pixels at -1, 0, 1 and 2 from the one below."""
     a = -0.75
-    far = lambda t: ((t - 5) * t + 8) * t * a - 4 * a  # noqa: E731
-    near = lambda t: ((a + 2) * t - (a + 3)) * t * t + 1  # noqa: E731
+    far = lambda t: ((t - 5) * t + 8) * t * a - 4 * a
+    near = lambda t: ((a + 2) * t - (a + 3)) * t * t + 1
     return [far(t + 1), near(t), near(1 - t), far(2 - t)]
 
 
-def _sample_cubic(m: Any, flat: Any, axes: list, sizes: tuple, padding_mode: str, align_corners: bool) -> Any:
+def _sample_cubic(
+    m: Any, flat: Any, axes: list, sizes: tuple, padding_mode: str, align_corners: bool
+) -> Any:
     """Cubic means of the 16 pixels around each place; each pixel's place is padded by itself."""
     lower = [m.floor(x) for x in axes]
     weights = [_cubic_weights(x - low) for x, low in zip(axes, lower)]
@@ -111,7 +113,9 @@ def grid_sample_of(
     for i, size in enumerate(sizes):
         x = m.reshape(m.index(grid, (..., len(sizes) - 1 - i)), (n, prod(out)))
         x = _pixels(x, size, align_corners)
-        places.append(x if mode == "bicubic" else _padded_place(m, x, size, padding_mode, align_corners))
+        places.append(
+            x if mode == "bicubic" else _padded_place(m, x, size, padding_mode, align_corners)
+        )
     if mode == "nearest":
         made = _values(m, flat, [m.astype(m.round(x), m.int64) for x in places], sizes)
     elif mode == "bicubic":
@@ -134,7 +138,11 @@ def _base(m: Any, sizes: tuple, align_corners: bool, dtype: Any) -> Any:
     columns = []
     for i in reversed(range(len(sizes))):
         size = sizes[i]
-        x = m.arange(0, size, 1, dtype) * (2 / max(size - 1, 1)) - 1 if size > 1 else m.full((1,), 0, dtype)
+        x = (
+            m.arange(0, size, 1, dtype) * (2 / max(size - 1, 1)) - 1
+            if size > 1
+            else m.full((1,), 0, dtype)
+        )
         if not align_corners:
             x = x * ((size - 1) / size)
         x = m.reshape(x, tuple(-1 if j == i else 1 for j in range(len(sizes))))
@@ -144,10 +152,13 @@ def _base(m: Any, sizes: tuple, align_corners: bool, dtype: Any) -> Any:
 
 
 @ranked(
-    None, "AffineGridGeneratorBackward0", "AffineGridGeneratorBackward0", "AffineGridGeneratorBackward0"
+    None,
+    "AffineGridGeneratorBackward0",
+    "AffineGridGeneratorBackward0",
+    "AffineGridGeneratorBackward0",
 )
 def affine_places(m: Any, theta: Any, *, sizes: tuple, align_corners: bool = False) -> Any:
-    """For affine maps theta (n, axes, axes + 1), the places (n, *sizes, axes) they take pixels from."""
+    """Where affine maps theta (n, axes, axes + 1) take pixels from: (n, *sizes, axes)."""
     base = _base(m, sizes, align_corners, theta.dtype)
     made = m.matmul(base, m.permute_dims(theta, (0, 2, 1)))
     return m.reshape(made, (theta.shape[0], *sizes, len(sizes)))

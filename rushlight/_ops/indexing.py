@@ -441,7 +441,8 @@ def _(draw):
 def masked_select(input, mask):
     """The elements of `input` where `mask` holds, as one row."""
     shape = broadcast_shapes([tuple(input.shape), tuple(mask.shape)])
-    return getitem(input.expand(shape), mask.expand(shape))
+    made = getitem(input.expand(shape), mask.expand(shape))
+    return made if shape else made.reshape((-1,))
 
 
 @composite

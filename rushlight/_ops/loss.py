@@ -16,7 +16,9 @@ def reduced(m: Any, x: Any, reduction: str) -> Any:
         return m.sum(x)
     if reduction == "none":
         return x
-    raise ValueError(f"{reduction} is not a valid value for reduction; take 'mean', 'sum' or 'none'")
+    raise ValueError(
+        f"{reduction} is not a valid value for reduction; take 'mean', 'sum' or 'none'"
+    )
 
 
 def shared(m: Any, g: Any, x: Any, reduction: str) -> Any:
@@ -50,7 +52,9 @@ def _smooth(m: Any, d: Any, bound: float) -> Any:
 
 
 @op("pointwise")
-def smooth_l1_loss(m: Any, input: Any, target: Any, *, reduction: str = "mean", beta: float = 1.0) -> Any:
+def smooth_l1_loss(
+    m: Any, input: Any, target: Any, *, reduction: str = "mean", beta: float = 1.0
+) -> Any:
     """Half squares over beta where the difference is below `beta`, absolute beyond."""
     if beta < 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
@@ -75,7 +79,9 @@ def _(m: Any, g: Any, input: Any, target: Any, reduction: str, beta: float) -> A
 
 
 @op("pointwise")
-def huber_loss(m: Any, input: Any, target: Any, *, reduction: str = "mean", delta: float = 1.0) -> Any:
+def huber_loss(
+    m: Any, input: Any, target: Any, *, reduction: str = "mean", delta: float = 1.0
+) -> Any:
     """Half squares where the difference is below `delta`, linear beyond."""
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
@@ -104,7 +110,9 @@ def _(draw: Any) -> Iterator:
     yield (draw(), draw()), {}
 
 
-_LEAST_LOG = -100.0  # PyTorch's bound on log(0), so that a certain wrong answer costs a finite amount
+_LEAST_LOG = (
+    -100.0
+)  # PyTorch's bound on log(0), so that a certain wrong answer costs a finite amount
 
 
 @op("pointwise")
@@ -146,7 +154,13 @@ def _(draw: Any) -> Iterator:
 
 @op("pointwise", node="BinaryCrossEntropyWithLogitsBackward0")
 def logits_cross_entropy(
-    m: Any, input: Any, target: Any, weight: Any = None, pos_weight: Any = None, *, reduction: str = "mean"
+    m: Any,
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    pos_weight: Any = None,
+    *,
+    reduction: str = "mean",
 ) -> Any:
     """Binary cross entropy of sigmoid(input), computed without overflow."""
     tail = m.log1p(m.exp(-m.abs(input))) + m.maximum(-input, 0)
@@ -169,7 +183,9 @@ def _(m: Any, g: Any, input: Any, target: Any, weight: Any, pos_weight: Any, red
 
 
 @logits_cross_entropy.vjp("target")
-def _(m: Any, g: Any, input: Any, target_shape: tuple, weight: Any, pos_weight: Any, reduction: str) -> Any:
+def _(
+    m: Any, g: Any, input: Any, target_shape: tuple, weight: Any, pos_weight: Any, reduction: str
+) -> Any:
     if pos_weight is None:
         slope = -input
     else:

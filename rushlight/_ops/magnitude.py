@@ -6,7 +6,7 @@ from typing import Any
 
 from .._core.kinds import speak
 from .._core.op import op
-from .refusal import BOOL, COMPLEX, INTEGER, is_complex_array, refuse
+from .refusal import BOOL, COMPLEX, INTEGER, is_complex_array, is_plain, refuse
 
 
 def unit(m: Any, x: Any) -> Any:
@@ -33,24 +33,27 @@ absolute = abs
 @op("pointwise", reference="numpy.sign")
 def sign(m: Any, input: Any) -> Any:
     """-1, 0 or 1, as each element is negative, zero (or NaN) or positive."""
+    if is_plain(input):
+        return _direction(m, input)
     if is_complex_array(m, input):
         raise NotImplementedError(
             "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use "
             "torch.sgn instead."
         )
-    if m.isdtype(input.dtype, "bool"):
-        return input | input
-    return m.astype(input > 0, input.dtype) - m.astype(input < 0, input.dtype)
+    return _direction(m, input)
+
+
+def _direction(m: Any, x: Any) -> Any:
+    """-1, 0 or 1; NumPy gives NaN for NaN and knows no masks."""
+    if m.isdtype(x.dtype, "bool"):
+        return x | x
+    return m.where(x == x, m.sign(x), 0)
 
 
 @op("pointwise")
 def sgn(m: Any, input: Any) -> Any:
     """x / |x|, and 0 at 0: `sign` for complex numbers too."""
-    if is_complex_array(m, input):
-        return unit(m, input)
-    if m.isdtype(input.dtype, "bool"):
-        return input | input
-    return m.astype(input > 0, input.dtype) - m.astype(input < 0, input.dtype)
+    return unit(m, input) if is_complex_array(m, input) else _direction(m, input)
 
 
 @sign.vjp("input")

@@ -1,5 +1,6 @@
 """Matrix products: `x @ w`, and the layer made of it."""
 
+import math
 from typing import Any
 
 from .._core.kinds import speak
@@ -101,6 +102,11 @@ def _(draw):
     yield (draw(2, 3, 4), draw(2, 4, 2)), {}
 
 
+def _rows(m: Any, x: Any) -> Any:
+    """x as one matrix of all its leading rows."""
+    return m.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
+
+
 @op("same", node="UnsafeViewBackward0", broadcasts=True, autocast="lower", name="matmul_batched")
 def batched(m, input, other):
     """Matrix products with broadcast leading dimensions (both have two dimensions or more)."""
@@ -111,15 +117,14 @@ def batched(m, input, other):
 @batched.vjp("input")
 def _(m, g, input, other):
     if len(other.shape) == 2 and len(g.shape) > 2:
-        return m.reshape(m.matmul(m.reshape(g, (-1, g.shape[-1])), _t(m, other)), tuple(input.shape))
+        return m.reshape(m.matmul(_rows(m, g), _t(m, other)), tuple(input.shape))
     return m.matmul(g, _t(m, other))
 
 
 @batched.vjp("other")
 def _(m, g, input, other):
     if len(other.shape) == 2 and len(g.shape) > 2:  # one product over all leading rows
-        rows = m.reshape(input, (-1, input.shape[-1]))
-        return m.matmul(_t(m, rows), m.reshape(g, (-1, g.shape[-1])))
+        return m.matmul(_t(m, _rows(m, input)), _rows(m, g))
     return m.matmul(_t(m, input), g)
 
 
@@ -229,7 +234,7 @@ def _affine(m: Any, input: Any, weight: Any, bias: Any) -> Any:
     if len(shape) <= 2:
         made = m.matmul(input, m.permute_dims(weight, (1, 0)))
     else:  # one product for all leading rows
-        rows = m.matmul(m.reshape(input, (-1, shape[-1])), m.permute_dims(weight, (1, 0)))
+        rows = m.matmul(_rows(m, input), m.permute_dims(weight, (1, 0)))
         made = m.reshape(rows, (*shape[:-1], weight.shape[0]))
     return made if bias is None else made + bias
 
@@ -262,7 +267,7 @@ def _linear(name: str, node: str) -> Any:
     @affine.vjp("weight")
     def _(m, g, input):
         if len(g.shape) != 2:
-            g, input = m.reshape(g, (-1, g.shape[-1])), m.reshape(input, (-1, input.shape[-1]))
+            g, input = _rows(m, g), _rows(m, input)
         return m.matmul(m.permute_dims(g, (1, 0)), m.conj(input))
 
     @affine.vjp("bias")

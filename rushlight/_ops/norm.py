@@ -1,4 +1,4 @@
-"""Normalisation over batches, layers and groups: mean zero and variance one, then scale and shift."""
+"""Normalisation over batches, layers and groups: mean 0 and variance 1, then scale and shift."""
 
 from collections.abc import Iterator
 from math import prod
@@ -32,7 +32,9 @@ def _affine(m: Any, x: Any, mean: Any, rstd: Any, weight: Any, bias: Any) -> Any
 
 
 @op("same", outputs=("output", "mean", "var"), node="NativeBatchNormBackward0")
-def batch_norm_training(m: Any, input: Any, weight: Any = None, bias: Any = None, *, eps: float = 1e-5) -> Any:
+def batch_norm_training(
+    m: Any, input: Any, weight: Any = None, bias: Any = None, *, eps: float = 1e-5
+) -> Any:
     """(output, mean, var): the input normalised per channel by the batch's own moments."""
     n, ndim = _others(input), len(input.shape)
     mean = _channel_sum(m, input) / n
@@ -83,7 +85,14 @@ def _(draw: Any) -> Iterator:
 
 @op("same", node="NativeBatchNormBackward0")
 def batch_norm_inference(
-    m: Any, input: Any, running_mean: Any, running_var: Any, weight: Any = None, bias: Any = None, *, eps: float = 1e-5
+    m: Any,
+    input: Any,
+    running_mean: Any,
+    running_var: Any,
+    weight: Any = None,
+    bias: Any = None,
+    *,
+    eps: float = 1e-5,
 ) -> Any:
     """The input normalised per channel by given moments."""
     return _affine(m, input, running_mean, 1 / m.sqrt(running_var + eps), weight, bias)
@@ -102,7 +111,9 @@ def _(m: Any, g: Any, running_var: Any, weight: Any, eps: float) -> Any:
 
 
 @batch_norm_inference.vjp("running_var")
-def _(m: Any, g: Any, input: Any, running_mean: Any, running_var: Any, weight: Any, eps: float) -> Any:
+def _(
+    m: Any, g: Any, input: Any, running_mean: Any, running_var: Any, weight: Any, eps: float
+) -> Any:
     centred = input - _along(m, running_mean, len(g.shape))
     slope = _channel_sum(m, g * centred) / ((running_var + eps) * m.sqrt(running_var + eps) * -2)
     return slope if weight is None else slope * weight
@@ -153,14 +164,21 @@ def check_tail(input: Any, normalized_shape: tuple, weight: Any, bias: Any) -> N
     if input.shape[-count:] != normalized_shape:
         sizes = ", ".join(map(str, normalized_shape))
         raise RuntimeError(
-            f"Given normalized_shape=[{sizes}], expected input with shape [*, {sizes}], but got input "
+            f"Given normalized_shape=[{sizes}], expected input with shape [*, {sizes}], but got "
+            "input "
             f"of size{list(input.shape)}; the last {count} of its sizes must be normalized_shape"
         )
 
 
 @op("same", keeps=("mean", "rstd"), node="NativeLayerNormBackward0")
 def layer_norm_native(
-    m: Any, input: Any, weight: Any = None, bias: Any = None, *, normalized_shape: tuple = (), eps: float = 1e-5
+    m: Any,
+    input: Any,
+    weight: Any = None,
+    bias: Any = None,
+    *,
+    normalized_shape: tuple = (),
+    eps: float = 1e-5,
 ) -> Any:
     """The input normalised over its last axes, then scaled and shifted."""
     check_tail(input, normalized_shape, weight, bias)
@@ -182,7 +200,9 @@ def _(m: Any, input: Any, normalized_shape: tuple, eps: float) -> Any:
 
 
 @layer_norm_native.vjp("input")
-def _(m: Any, g: Any, input: Any, weight: Any, mean: Any, rstd: Any, normalized_shape: tuple) -> Any:
+def _(
+    m: Any, g: Any, input: Any, weight: Any, mean: Any, rstd: Any, normalized_shape: tuple
+) -> Any:
     axes, n = _tail(input, normalized_shape), prod(normalized_shape)
     normal, g = (input - mean) * rstd, g if weight is None else g * weight
     along = m.sum(g * normal, axis=axes, keepdims=True) / n
@@ -209,8 +229,14 @@ def _(draw: Any) -> Iterator:
 
 @layer_norm_native.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(3, 5),), {"normalized_shape": (4,)}, RuntimeError, (
-        "Given normalized_shape=[4], expected input with shape [*, 4], but got input of size[3, 5]"
+    yield (
+        (draw(3, 5),),
+        {"normalized_shape": (4,)},
+        RuntimeError,
+        (
+            "Given normalized_shape=[4], expected input with shape [*, 4], but got input of "
+            "size[3, 5]"
+        ),
     )
 
 
@@ -229,7 +255,13 @@ def _group_moments(m: Any, x: Any, eps: float) -> tuple:
 
 @op("same", keeps=("mean", "rstd"), node="NativeGroupNormBackward0")
 def group_norm_native(
-    m: Any, input: Any, weight: Any = None, bias: Any = None, *, num_groups: int = 1, eps: float = 1e-5
+    m: Any,
+    input: Any,
+    weight: Any = None,
+    bias: Any = None,
+    *,
+    num_groups: int = 1,
+    eps: float = 1e-5,
 ) -> Any:
     """The input normalised over each group of channels, then scaled and shifted per channel."""
     x, ndim = _grouped(m, input, num_groups), len(input.shape)

@@ -9,6 +9,7 @@ from .._core.errors import dim_of
 from .._core.kinds import DIFFERENTIABLE
 from .._core.op import composite, op
 from .dims import Dims, axes_of, keep, reduced_count
+from .joining import cat
 from .linalg import linalg_inv_ex, regular
 from .magnitude import unit
 from .spectra import linalg_svdvals
@@ -346,6 +347,19 @@ def _(draw: Any) -> Iterator:
         RuntimeError,
         "cdist only supports at least 2D tensors, X1 got: 1D",
     )
+
+
+@composite
+def pdist(input: Any, p: float = 2.0) -> Any:
+    """The p-norm distance between every two rows of a matrix: 0 and 1, 0 and 2, ... 1 and 2, ..."""
+    if input.ndim != 2:
+        raise RuntimeError(f"pdist only supports 2D tensors, got: {input.ndim}D")
+    if p < 0:
+        raise RuntimeError(f"pdist only supports non-negative p values; p is {p}")
+    if input.shape[0] < 2:
+        return input.reshape(-1)[:0]
+    away = cat([input[i] - input[i + 1 :] for i in range(input.shape[0] - 1)])
+    return linalg_vector_norm(away, p, 1)
 
 
 @op("reduce")

@@ -34,12 +34,14 @@ def constant_pad_nd(m: Any, input: Any, *, pad: Widths, value: float = 0) -> Any
     widths = per_axis(pad, len(input.shape))
     if len(pad) % 2 or len(pad) > 2 * len(input.shape):
         raise RuntimeError(
-            f"Length of pad should be no more than twice the number of dimensions of the input, and "
+            "Length of pad should be no more than twice the number of dimensions of the input, "
+            "and "
             f"even. Pad length is {len(pad)} while the input has {len(input.shape)} dimensions."
         )
     if any(n + a + b < 0 for n, (a, b) in zip(input.shape, widths)):
         raise RuntimeError(
-            f"narrow(): length must be non-negative. The input size {list(input.shape)}, plus negative "
+            f"narrow(): length must be non-negative. The input size {list(input.shape)}, plus "
+            "negative "
             f"padding {list(pad)}, is less than nothing"
         )
     return _resized(m, input, widths, value)
@@ -111,9 +113,12 @@ def _check_widths(x: Any, pad: Widths, whole: int) -> None:
         if max(before, after) > n - whole:
             place = f"padding ({before}, {after}) at dimension {axis} of input {list(x.shape)}"
             if not whole:
-                raise RuntimeError(f"Padding value causes wrapping around more than once. It is {place}")
+                raise RuntimeError(
+                    f"Padding value causes wrapping around more than once. It is {place}"
+                )
             raise RuntimeError(
-                f"Argument #{4 + 2 * (len(x.shape) - 1 - axis)}: Padding size should be less than the "
+                f"Argument #{4 + 2 * (len(x.shape) - 1 - axis)}: Padding size should be less than "
+                "the "
                 f"corresponding input dimension, but got: {place}"
             )
 
@@ -125,7 +130,9 @@ def reflection_pad(m: Any, input: Any, *, pad: Widths) -> Any:
     return _each_axis(m, input, pad, _mirrored)
 
 
-@ranked("move", "ReplicationPad1DBackward0", "ReplicationPad2DBackward0", "ReplicationPad3DBackward0")
+@ranked(
+    "move", "ReplicationPad1DBackward0", "ReplicationPad2DBackward0", "ReplicationPad3DBackward0"
+)
 def replication_pad(m: Any, input: Any, *, pad: Widths) -> Any:
     """The input with its end elements repeated."""
     return _each_axis(m, input, pad, _repeated)

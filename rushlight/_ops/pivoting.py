@@ -144,7 +144,14 @@ def order_of(m: Any, pivots: Any, *, rows: int) -> Any:
     return m.order_of(pivots, rows)
 
 
-speak(order_of=order_of)
+def _lu(x: Any) -> tuple:
+    """The word `lu` on tensors: the packed factors, the swaps counted from 0, the order of the rows."""
+    packed, pivots, _ = linalg_lu_factor_ex(x)
+    swaps = pivots.long() - 1
+    return packed, swaps, order_of(swaps, x.shape[-2])
+
+
+speak(order_of=order_of, lu=_lu)
 
 
 def _permutation(m: Any, order: Any, dtype: Any) -> Any:

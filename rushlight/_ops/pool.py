@@ -27,7 +27,13 @@ class _Plan:
     __slots__ = ("shape", "kernel", "stride", "padding", "dilation", "out", "widths", "padded")
 
     def __init__(
-        self, shape: tuple, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, ceil_mode: bool
+        self,
+        shape: tuple,
+        kernel: Sizes,
+        stride: Sizes,
+        padding: Sizes,
+        dilation: Sizes,
+        ceil_mode: bool,
     ) -> None:
         self.shape, self.kernel, self.stride = shape, kernel, stride
         self.padding, self.dilation = padding, dilation
@@ -54,7 +60,7 @@ class _Plan:
         return (..., *(slice(t * d, t * d + (o - 1) * s + 1, s) for t, d, s, o in spans))
 
     def untaps(self, m: Any, windows: Any) -> Any:
-        """The adjoint: gradients of windows (..., *out, *kernel) added up into the input's shape."""
+        """The adjoint: windows (..., *out, *kernel) added up into the input's shape."""
         made = m.unwindows(windows, self.padded, self.stride, self.dilation)
         if self.padded == self.shape:
             return made
@@ -73,13 +79,18 @@ class _Plan:
     def places_of(self, m: Any, tap: tuple) -> Any:
         """Where in the input a tap falls, for each window."""
         p, d, s = self.padding, self.dilation, self.stride
-        return self.grid(m, lambda i: m.arange(0, self.out[i], 1, m.int64) * s[i] + (tap[i] * d[i] - p[i]))
+        return self.grid(
+            m, lambda i: m.arange(0, self.out[i], 1, m.int64) * s[i] + (tap[i] * d[i] - p[i])
+        )
 
     def first_places(self, m: Any) -> Any:
         """Where in the input each window's first tap outside the padding falls."""
 
         def rows(i: int) -> Any:
-            start, d = m.arange(0, self.out[i], 1, m.int64) * self.stride[i] - self.padding[i], self.dilation[i]
+            start, d = (
+                m.arange(0, self.out[i], 1, m.int64) * self.stride[i] - self.padding[i],
+                self.dilation[i],
+            )
             return m.where(start < 0, start + (d - 1 - start) // d * d, start)
 
         return self.grid(m, rows)
@@ -108,7 +119,14 @@ _MAX = "SqueezeBackward1", "MaxPool2DWithIndicesBackward0", "MaxPool3DWithIndice
 
 @ranked(None, *_MAX)
 def pool_max(
-    m: Any, input: Any, *, window: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, ceil_mode: bool = False
+    m: Any,
+    input: Any,
+    *,
+    window: Sizes,
+    stride: Sizes,
+    padding: Sizes,
+    dilation: Sizes,
+    ceil_mode: bool = False,
 ) -> Any:
     """The greatest element of each window over the last axes."""
     plan = _Plan(input.shape, window, stride, padding, dilation, ceil_mode)
@@ -120,7 +138,15 @@ def pool_max(
 
 @pool_max.vjp("input")
 def _(
-    m: Any, g: Any, input: Any, out: Any, window: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
+    m: Any,
+    g: Any,
+    input: Any,
+    out: Any,
+    window: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    ceil_mode: bool,
 ) -> Any:
     """To the first place of each window that holds its greatest element."""
     plan = _Plan(input.shape, window, stride, padding, dilation, ceil_mode)
@@ -140,7 +166,14 @@ def _(
 
 @ranked(None, *_MAX, outputs=("output", "indices"), differentiable=("output",))
 def pool_max_places(
-    m: Any, input: Any, *, window: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, ceil_mode: bool = False
+    m: Any,
+    input: Any,
+    *,
+    window: Sizes,
+    stride: Sizes,
+    padding: Sizes,
+    dilation: Sizes,
+    ceil_mode: bool = False,
 ) -> Any:
     """pool_max, and where each greatest element is: a flat place in the pooled axes.
 
@@ -171,7 +204,10 @@ def _(draw: Any) -> Iterator:
     yield (draw(2, 5),), _ONE
     yield (draw(2, 5),), {**_ONE, "ceil_mode": True}
     yield (draw(1, 2, 4, 6),), _TWO
-    yield (draw(1, 3, 3, 4),), {"window": (2, 2, 2), "stride": (1, 1, 2), "padding": (0, 0, 1), "dilation": (1, 1, 1)}
+    yield (
+        (draw(1, 3, 3, 4),),
+        {"window": (2, 2, 2), "stride": (1, 1, 2), "padding": (0, 0, 1), "dilation": (1, 1, 1)},
+    )
 
 
 def _divisor(m: Any, plan: _Plan, count_include_pad: bool, dtype: Any) -> Any:
@@ -182,7 +218,9 @@ def _divisor(m: Any, plan: _Plan, count_include_pad: bool, dtype: Any) -> Any:
         return prod(plan.kernel)
     whole, axes = 1, len(plan.kernel)
     sizes = plan.shape[len(plan.shape) - axes :]
-    for i, (n, k, s, p, o) in enumerate(zip(sizes, plan.kernel, plan.stride, plan.padding, plan.out)):
+    for i, (n, k, s, p, o) in enumerate(
+        zip(sizes, plan.kernel, plan.stride, plan.padding, plan.out)
+    ):
         start = m.arange(0, o, 1, m.int64) * s - p
         end = m.minimum(start + k, n + p)
         count = end - start if count_include_pad else m.minimum(end, n) - m.maximum(start, 0)
@@ -244,8 +282,10 @@ def unpool_max(m: Any, input: Any, indices: Any, *, shape: Sizes) -> Any:
     lead, room = input.shape[: len(input.shape) - len(shape)], prod(shape)
     m.check(
         (indices >= 0) & (indices < room),
-        lambda: f"Found an invalid max index: {int(indices.max())} (output volumes are of size "
-        f"{'x'.join(map(str, shape))}); indices come from a max_pool with return_indices=True",
+        lambda: (
+            f"Found an invalid max index: {int(indices.max())} (output volumes are of size "
+            f"{'x'.join(map(str, shape))}); indices come from a max_pool with return_indices=True"
+        ),
     )
     return unpooled(m, input, indices, (*lead, *shape), len(shape), "set")
 

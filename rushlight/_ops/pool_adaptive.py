@@ -65,7 +65,11 @@ def pool_adaptive_max(m: Any, input: Any, *, output_size: Sizes) -> Any:
         part, flat = input, 0
         for i, place in enumerate(places):
             part = m.take(part, place, first + i)
-            flat = m.reshape(place, tuple(-1 if j == i else 1 for j in range(axes))) * prod(sizes[i + 1 :]) + flat
+            flat = (
+                m.reshape(place, tuple(-1 if j == i else 1 for j in range(axes)))
+                * prod(sizes[i + 1 :])
+                + flat
+            )
         if best is None:
             best, where = part, m.broadcast_to(flat, part.shape)
             continue

@@ -15,15 +15,15 @@ from .extrema import max_of_all, needs_elements, scattered
 def _refuse_unordered(m: Any, x: Any, kernel: str) -> None:
     for kind in ("bool", "complex floating"):
         if m.isdtype(x.dtype, kind):
+            name = dtypes.of(x.dtype).type_name
             raise NotImplementedError(
-                f"\"{kernel}\" not implemented for '{dtypes.of(x.dtype).type_name}'; use an integer "
-                "or real floating dtype"
+                f"\"{kernel}\" not implemented for '{name}'; use an integer or real floating dtype"
             )
 
 
 def _middle(m: Any, input: Any, axis: int, skip_nan: bool) -> Any:
     """Index along `axis` (kept) of the lower median; of a NaN where one counts."""
-    order = m.argsort(input, axis, False, True)
+    order = m.argsort(input, axis)
     size = input.shape[axis]
     half = (size - 1) // 2
     if not m.isdtype(input.dtype, "real floating"):
@@ -149,7 +149,7 @@ def mode(m: Any, input: Any, *, dim: int = -1, keepdim: bool = False) -> Any:
     if not input.shape:
         return input + 0, m.full((), 0, m.int64)
     needs_elements("mode", input.shape, dim)
-    order = m.argsort(input, axis, False, True)
+    order = m.argsort(input, axis)
     x = m.take_along_axis(input, order, axis)
     place = arange_along(m, x.shape, axis)
     starts = m.index(x, part(axis, 1, None)) != m.index(x, part(axis, 0, x.shape[axis] - 1))
@@ -224,7 +224,7 @@ def _quantiles(
     axis = 0 if dim is None or not shape else dim_of(dim, len(shape))
     x = input if dim is not None and shape else m.reshape(input, (-1,))
     x = m.permute_dims(x, (*[i for i in range(len(x.shape)) if i != axis], axis))
-    x = m.take_along_axis(x, m.argsort(x, -1, False, True), -1)  # (..., size)
+    x = m.take_along_axis(x, m.argsort(x, -1), -1)  # (..., size)
     missing = m.sum(m.isnan(x), axis=-1, keepdims=True, dtype=m.int64)
     valid = m.maximum(x.shape[-1] - 1 - missing, 0) if skip_nan else x.shape[-1] - 1
     rank = m.reshape(q, (-1,)) * (m.astype(valid, q.dtype) if skip_nan else valid)

@@ -1,4 +1,4 @@
-"""One piece of array code as several records, alike but for the number of axes they are named after."""
+"""One piece of array code as several records, alike but for the number of axes in their names."""
 
 from collections.abc import Callable
 from typing import Any

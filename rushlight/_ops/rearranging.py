@@ -25,8 +25,10 @@ def _(m, g, dims):
 
 
 @composite
-def flip(input, *dims):
-    """`input` with the order of elements reversed along `dims`."""
+def flip(input, *given, dims=()):
+    """`input` with the order of elements reversed along `dims` (one sequence, or several numbers)."""
+    dims = given or dims
+    dims = (dims,) if isinstance(dims, int) else dims
     dims = dims[0] if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims
     found = tuple(dim_of(d, len(input.shape)) for d in dims)
     return flipped(input, dims_of(found, len(input.shape)) if found else ())

@@ -116,3 +116,173 @@ def _(m: Any, g: Any, inputs: Any, recurrent: Any) -> Any:
 def _(draw: Any) -> Iterator:
     yield (draw(2, 9), draw(2, 9), draw(2, 3)), {}
     yield (draw(3), draw(3), draw(1)), {}
+
+
+# ---- whole sequences: one op for a layer and direction
+#
+# The tensors come as one list, so that one rule gives all their gradients: it computes what it can
+# for all steps at once and walks back through time with what is left.
+
+
+def _steps(m: Any, x: Any) -> list:
+    """The parts of a sequence along its first axis."""
+    return [m.index(x, t) for t in range(x.shape[0])]
+
+
+def _stack(m: Any, parts: list) -> Any:
+    return m.concat([m.reshape(part, (1, *part.shape)) for part in parts], 0)
+
+
+def _turned(m: Any, weight: Any) -> Any:
+    return m.permute_dims(weight, (1, 0))
+
+
+def _before(m: Any, first: Any, states: Any) -> Any:
+    """The state that each step started from."""
+    head = m.reshape(first, (1, *first.shape))
+    return m.concat([head, m.index(states, slice(0, states.shape[0] - 1))], 0)
+
+
+def _weight_gradient(m: Any, towards: Any, states: Any) -> Any:
+    """The gradient of `weight` in `states @ weight.T`, summed over steps and batch."""
+    rows = m.reshape(towards, (-1, towards.shape[-1]))
+    return m.matmul(_turned(m, rows), m.reshape(states, (-1, states.shape[-1])))
+
+
+def _at(m: Any, g: Any, t: int, carried: Any) -> Any:
+    """The gradient of one step's state: its own and what later steps carried back."""
+    return carried if g is None else m.index(g, t) + carried
+
+
+@op("same", outputs=("hidden", "cells"), node="LstmBackward0")
+def lstm_sequence(m: Any, tensors: list) -> Any:
+    """Hidden states and cells of an LSTM at all steps.
+
+    tensors: projected inputs with both biases (time, batch, 4 size), first hidden state and cell
+    (batch, size), recurrent weight (4 size, size).
+    """
+    x, hidden, cell, weight = tensors
+    turned, hiddens, cells = _turned(m, weight), [], []
+    for gates in _steps(m, x):
+        gates = gates + m.matmul(hidden, turned)
+        enter, forget, leave = _lstm_gates(m, gates)
+        cell = forget * cell + enter * m.tanh(_part(m, gates, 2, 4))
+        hidden = leave * m.tanh(cell)
+        hiddens.append(hidden)
+        cells.append(cell)
+    return _stack(m, hiddens), _stack(m, cells)
+
+
+@lstm_sequence.vjp("tensors")
+def _(m: Any, g: Any, tensors: Any, out: Any) -> Any:
+    x, first, first_cell, weight = tensors
+    before, cells = _before(m, first, out[0]), _before(m, first_cell, out[1])
+    gates = x + m.matmul(before, _turned(m, weight))
+    enter, forget, leave = _lstm_gates(m, gates)
+    candidate, bent = m.tanh(_part(m, gates, 2, 4)), m.tanh(out[1])
+    slopes = m.concat(
+        [
+            candidate * enter * (1 - enter),
+            cells * forget * (1 - forget),
+            enter * (1 - candidate * candidate),
+            bent * leave * (1 - leave),
+        ],
+        -1,
+    )
+    through = leave * (1 - bent * bent)
+    hidden, cell, towards = m.zeros_like(first), m.zeros_like(first_cell), []
+    for t in reversed(range(x.shape[0])):
+        hidden = _at(m, g[0], t, hidden)
+        cell = _at(m, g[1], t, cell) + hidden * m.index(through, t)
+        step = m.concat([cell, cell, cell, hidden], -1) * m.index(slopes, t)
+        towards.append(step)
+        hidden, cell = m.matmul(step, weight), cell * m.index(forget, t)
+    whole = _stack(m, towards[::-1])
+    return [whole, hidden, cell, _weight_gradient(m, whole, before)]
+
+
+@lstm_sequence.samples
+def _(draw: Any) -> Iterator:
+    yield ([draw(3, 2, 8), draw(2, 2), draw(2, 2), draw(8, 2)],), {}
+
+
+@op("same", node="GruBackward0")
+def gru_sequence(m: Any, tensors: list) -> Any:
+    """Hidden states of a GRU at all steps.
+
+    tensors: projected inputs with their bias (time, batch, 3 size), first hidden state (batch,
+    size), recurrent weight (3 size, size), and recurrent bias (3 size) if there is one.
+    """
+    x, hidden, weight, *bias = tensors
+    turned, hiddens = _turned(m, weight), []
+    for inputs in _steps(m, x):
+        recurrent = m.matmul(hidden, turned)
+        _, update, candidate = _gru_gates(m, inputs, recurrent + bias[0] if bias else recurrent)
+        hidden = candidate + update * (hidden - candidate)
+        hiddens.append(hidden)
+    return _stack(m, hiddens)
+
+
+@gru_sequence.vjp("tensors")
+def _(m: Any, g: Any, tensors: Any, out: Any) -> Any:
+    x, first, weight, *bias = tensors
+    before = _before(m, first, out)
+    recurrent = m.matmul(before, _turned(m, weight))
+    recurrent = recurrent + bias[0] if bias else recurrent
+    reset, update, candidate = _gru_gates(m, x, recurrent)
+    bent = (1 - update) * (1 - candidate * candidate)
+    opened = bent * _part(m, recurrent, 2, 3) * reset * (1 - reset)
+    moved = (before - candidate) * update * (1 - update)
+    slopes = m.concat([opened, moved, bent * reset], -1)
+    hidden, arrived, towards = m.zeros_like(first), [], []
+    for t in reversed(range(x.shape[0])):
+        hidden = m.index(g, t) + hidden
+        step = m.concat([hidden, hidden, hidden], -1) * m.index(slopes, t)
+        arrived.append(hidden)
+        towards.append(step)
+        hidden = hidden * m.index(update, t) + m.matmul(step, weight)
+    whole, arriving = _stack(m, towards[::-1]), _stack(m, arrived[::-1])
+    inputs = m.concat([_part(m, whole, 0, 3), _part(m, whole, 1, 3), arriving * bent], -1)
+    made = [inputs, hidden, _weight_gradient(m, whole, before)]
+    return [*made, m.sum(whole, axis=(0, 1))] if bias else made
+
+
+@gru_sequence.samples
+def _(draw: Any) -> Iterator:
+    yield ([draw(3, 2, 6), draw(2, 2), draw(6, 2), draw(6)],), {}
+    yield ([draw(2, 1, 6), draw(1, 2), draw(6, 2)],), {}
+
+
+@op("same", node="RnnBackward0")
+def rnn_sequence(m: Any, tensors: list, *, relu: bool = False) -> Any:
+    """Hidden states of a plain recurrent network at all steps.
+
+    tensors: projected inputs with both biases (time, batch, size), first hidden state (batch,
+    size), recurrent weight (size, size).
+    """
+    x, hidden, weight = tensors
+    turned, hiddens = _turned(m, weight), []
+    for inputs in _steps(m, x):
+        hidden = inputs + m.matmul(hidden, turned)
+        hidden = m.maximum(hidden, 0) if relu else m.tanh(hidden)
+        hiddens.append(hidden)
+    return _stack(m, hiddens)
+
+
+@rnn_sequence.vjp("tensors")
+def _(m: Any, g: Any, tensors: Any, out: Any, relu: bool) -> Any:
+    x, first, weight = tensors
+    hidden, towards = m.zeros_like(first), []
+    for t in reversed(range(x.shape[0])):
+        hidden, state = m.index(g, t) + hidden, m.index(out, t)
+        step = m.where(state > 0, hidden, 0) if relu else hidden * (1 - state * state)
+        towards.append(step)
+        hidden = m.matmul(step, weight)
+    whole = _stack(m, towards[::-1])
+    return [whole, hidden, _weight_gradient(m, whole, _before(m, first, out))]
+
+
+@rnn_sequence.samples
+def _(draw: Any) -> Iterator:
+    yield ([draw(3, 2, 2), draw(2, 2), draw(2, 2)],), {}
+    yield ([draw(3, 2, 2), draw(2, 2), draw(2, 2)],), {"relu": True}

@@ -7,10 +7,7 @@ from .._core import dtypes
 from .._core.errors import dim_of
 from .._core.kinds import speak
 from .._core.op import composite, op
-from .dims import Dims, axes_of, keep, part, reduced_count, spelt, spread
-
-# the dtypes that stay what they are when added up, as arrays and as tensors name them
-FLOATS = frozenset(k for d in dtypes.ALL if d.category > 1 for k in (d, d.numpy))
+from .dims import FLOATS, Dims, axes_of, keep, part, reduced_count, spelt, spread
 
 
 def _summed(m: Any, input: Any, dim: Any, keepdim: bool, dtype: Any) -> Any:

@@ -27,6 +27,14 @@ def refuse(kernel: str, x: Any, *categories: int) -> None:
         )
 
 
+def is_plain(x: Any) -> bool:
+    """Whether `x` is an array of float32 or float64, which no op on real numbers refuses."""
+    if x.__class__ in dtypes.NUMBERS:
+        return False
+    given = x.dtype
+    return given is dtypes.F32 or given is dtypes.F64
+
+
 def is_complex_array(m: Any, x: Any) -> bool:
     """Whether `x` is an array of complex numbers."""
     return x.__class__ not in dtypes.NUMBERS and m.isdtype(x.dtype, "complex floating")

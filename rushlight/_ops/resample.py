@@ -1,4 +1,4 @@
-"""Resampling to another size: nearest, linear and cubic along each axis, and by a grid of places."""
+"""Resampling to another size: nearest, linear and cubic along each axis."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +17,9 @@ def _ratio(size: int, out: int, scale: float | None, align_corners: bool) -> flo
     return 1 / scale if scale else size / out
 
 
-def _sources(m: Any, size: int, out: int, scale: float | None, align_corners: bool, dtype: Any) -> Any:
+def _sources(
+    m: Any, size: int, out: int, scale: float | None, align_corners: bool, dtype: Any
+) -> Any:
     """Where in the input, in pixels, the centre of each output pixel lies."""
     ratio, places = _ratio(size, out, scale, align_corners), m.arange(0, out, 1, dtype)
     return places * ratio if align_corners else (places + 0.5) * ratio - 0.5
@@ -34,7 +36,9 @@ def _nearest(m: Any, input: Any, size: Sizes, scales: Scales, shift: float) -> A
     first = len(input.shape) - len(size)
     for i, (out, scale) in enumerate(zip(size, scales)):
         if out != input.shape[first + i] or scale is not None:
-            input = m.take(input, _nearest_places(m, input.shape[first + i], out, scale, shift), first + i)
+            input = m.take(
+                input, _nearest_places(m, input.shape[first + i], out, scale, shift), first + i
+            )
     return input * 1
 
 
@@ -47,7 +51,9 @@ def _nearest_slope(m: Any, g: Any, shape: tuple, size: Sizes, scales: Scales, sh
     return apply(m, transposed(m, matrices), g)
 
 
-@ranked(None, "UpsampleNearest1DBackward0", "UpsampleNearest2DBackward0", "UpsampleNearest3DBackward0")
+@ranked(
+    None, "UpsampleNearest1DBackward0", "UpsampleNearest2DBackward0", "UpsampleNearest3DBackward0"
+)
 def resample_nearest(m: Any, input: Any, *, size: Sizes, scales: Scales) -> Any:
     """Each output pixel a copy of the input pixel at or before its corner."""
     return _nearest(m, input, size, scales, 0.0)
@@ -82,7 +88,9 @@ def _(draw: Any) -> Iterator:
     yield (draw(1, 1, 2, 3, 2),), {"size": (3, 2, 4), "scales": (None, None, None)}
 
 
-def _linear_matrix(m: Any, size: int, out: int, scale: float | None, align_corners: bool, dtype: Any) -> Any:
+def _linear_matrix(
+    m: Any, size: int, out: int, scale: float | None, align_corners: bool, dtype: Any
+) -> Any:
     """Each output pixel as a mean of its two neighbours, weighted by nearness."""
     where = m.maximum(_sources(m, size, out, scale, align_corners, dtype), 0)
     lower = m.minimum(m.astype(m.floor(where), m.int64), size - 1)
@@ -102,12 +110,19 @@ def _cubic_far(t: Any, a: float) -> Any:
     return ((t - 5) * t + 8) * t * a - 4 * a
 
 
-def _cubic_matrix(m: Any, size: int, out: int, scale: float | None, align_corners: bool, dtype: Any) -> Any:
+def _cubic_matrix(
+    m: Any, size: int, out: int, scale: float | None, align_corners: bool, dtype: Any
+) -> Any:
     """Each output pixel as a cubic mean of its four neighbours; beyond an end, the end pixel."""
     where = _sources(m, size, out, scale, align_corners, dtype)
     base = m.floor(where)
     t, place, made = where - base, m.astype(base, m.int64), 0
-    weights = (_cubic_far(t + 1, _A), _cubic_near(t, _A), _cubic_near(1 - t, _A), _cubic_far(2 - t, _A))
+    weights = (
+        _cubic_far(t + 1, _A),
+        _cubic_near(t, _A),
+        _cubic_near(1 - t, _A),
+        _cubic_far(2 - t, _A),
+    )
     for step, weight in zip((-1, 0, 1, 2), weights):
         held = m.maximum(m.minimum(place + step, size - 1), 0)
         made = choosing(m, held, weight, size, dtype) + made
@@ -129,7 +144,9 @@ def _cubic_bump(m: Any, t: Any) -> Any:
 def _smoothing(bump: Any, reach: float) -> Any:
     """The matrices of antialiased resampling: when shrinking, the kernel widens with the ratio."""
 
-    def matrix(m: Any, size: int, out: int, scale: float | None, align_corners: bool, dtype: Any) -> Any:
+    def matrix(
+        m: Any, size: int, out: int, scale: float | None, align_corners: bool, dtype: Any
+    ) -> Any:
         ratio = _ratio(size, out, scale, align_corners)
         wide = max(ratio, 1.0)
         centre = m.reshape((m.arange(0, out, 1, dtype) + 0.5) * ratio, (out, 1))
@@ -163,11 +180,17 @@ def _matrices(
 def _separable(kind: str, *nodes: str) -> Any:
     """The records of one kind of interpolation."""
 
-    def body(m: Any, input: Any, *, size: Sizes, scales: Scales, align_corners: bool = False) -> Any:
+    def body(
+        m: Any, input: Any, *, size: Sizes, scales: Scales, align_corners: bool = False
+    ) -> Any:
         """The input's last axes resampled to `size`."""
-        return apply(m, _matrices(m, kind, input.shape, size, scales, align_corners, input.dtype), input)
+        return apply(
+            m, _matrices(m, kind, input.shape, size, scales, align_corners, input.dtype), input
+        )
 
-    def slope(m: Any, g: Any, input_shape: tuple, size: Any, scales: Any, align_corners: Any) -> Any:
+    def slope(
+        m: Any, g: Any, input_shape: tuple, size: Any, scales: Any, align_corners: Any
+    ) -> Any:
         matrices = _matrices(m, kind, input_shape, size, scales, align_corners, g.dtype)
         return apply(m, transposed(m, matrices), g)
 
@@ -185,7 +208,10 @@ def _separable(kind: str, *nodes: str) -> Any:
 
 
 resample_linear = _separable(
-    "linear", "UpsampleLinear1DBackward0", "UpsampleBilinear2DBackward0", "UpsampleTrilinear3DBackward0"
+    "linear",
+    "UpsampleLinear1DBackward0",
+    "UpsampleBilinear2DBackward0",
+    "UpsampleTrilinear3DBackward0",
 )
 resample_cubic = _separable("cubic", "UpsampleBicubic1DBackward0", "UpsampleBicubic2DBackward0")
 resample_smooth_linear = _separable(

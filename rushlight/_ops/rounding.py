@@ -5,11 +5,13 @@ from typing import Any
 
 from .._core.kinds import speak
 from .._core.op import op
-from .refusal import BOOL, COMPLEX, INTEGER, is_integral_array, not_implemented, refuse
+from .refusal import BOOL, COMPLEX, INTEGER, is_integral_array, is_plain, not_implemented, refuse
 
 
 def _rounded(m: Any, kernel: str, word: Any, input: Any) -> Any:
     """`word(input)`; integers are whole already, and a result is never its argument's memory."""
+    if is_plain(input):
+        return word(input)
     if kernel.startswith("round"):
         refuse(f"{kernel}_vml_cpu", input, BOOL, COMPLEX)
     else:

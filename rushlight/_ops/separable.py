@@ -18,7 +18,9 @@ def along(m: Any, matrix: Any, x: Any, axis: int) -> Any:
 def apply(m: Any, matrices: list, x: Any) -> Any:
     """x with one matrix along each of its last axes, in the order that keeps arrays small."""
     first = len(x.shape) - len(matrices)
-    order = sorted(range(len(matrices)), key=lambda i: matrices[i].shape[0] / max(matrices[i].shape[1], 1))
+    order = sorted(
+        range(len(matrices)), key=lambda i: matrices[i].shape[0] / max(matrices[i].shape[1], 1)
+    )
     for i in order:
         x = along(m, matrices[i], x, first + i)
     return x

@@ -31,8 +31,10 @@ def _gathered(m: Any, x: Any, r: int) -> Any:
 def _check_image(name: str, input: Any) -> None:
     if len(input.shape) < 3:
         raise RuntimeError(
-            f"{name} expects input to have at least 3 dimensions, but got input with {len(input.shape)} "
-            f"dimension(s); its shape is {list(input.shape)}, expected (..., channels, height, width)"
+            f"{name} expects input to have at least 3 dimensions, but got input with "
+            f"{len(input.shape)} "
+            f"dimension(s); its shape is {list(input.shape)}, expected (..., channels, height, "
+            "width)"
         )
 
 
@@ -45,7 +47,8 @@ def pixel_shuffle(m: Any, input: Any, *, upscale_factor: int) -> Any:
         raise RuntimeError(f"pixel_shuffle expects a positive upscale_factor, but got {r}")
     if c % (r * r):
         raise RuntimeError(
-            "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of "
+            "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square "
+            "of "
             f"upscale_factor, but input.size(-3)={c} is not divisible by {r * r}"
         )
     return _spread_out(m, input, r)
@@ -90,7 +93,8 @@ def channel_shuffle(m: Any, input: Any, *, groups: int) -> Any:
     """Channels of several groups, dealt out in turn."""
     if len(input.shape) < 3:
         raise RuntimeError(
-            f"channel_shuffle expects input with > 2 dims, but got input with sizes {list(input.shape)}"
+            "channel_shuffle expects input with > 2 dims, but got input with sizes "
+            f"{list(input.shape)}"
         )
     if groups <= 0:
         raise RuntimeError(

@@ -33,9 +33,10 @@ def softmax(m: Any, input: Any, *, dim: int, dtype: Any = None) -> Any:
 
 
 @softmax.vjp("input")
-def _(m: Any, g: Any, out: Any, dim: int) -> Any:
+def _(m: Any, g: Any, out: Any, dim: int, dtype: Any, input_dtype: Any) -> Any:
     weighted = g * out
-    return weighted - out * m.sum(weighted, axis=dim if out.shape else None, keepdims=True)
+    made = weighted - out * m.sum(weighted, axis=dim if out.shape else None, keepdims=True)
+    return made if dtype is None else m.astype(made, input_dtype)
 
 
 @op("reduce")
@@ -50,8 +51,9 @@ def log_softmax(m: Any, input: Any, *, dim: int, dtype: Any = None) -> Any:
 
 
 @log_softmax.vjp("input")
-def _(m: Any, g: Any, out: Any, dim: int) -> Any:
-    return g - m.exp(out) * m.sum(g, axis=dim if out.shape else None, keepdims=True)
+def _(m: Any, g: Any, out: Any, dim: int, dtype: Any, input_dtype: Any) -> Any:
+    made = g - m.exp(out) * m.sum(g, axis=dim if out.shape else None, keepdims=True)
+    return made if dtype is None else m.astype(made, input_dtype)
 
 
 @softmax.samples
@@ -68,7 +70,10 @@ def _(draw: Any) -> Iterator:
 @softmax.errors
 @log_softmax.errors
 def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {"dim": 2}, IndexError, (
-        "Dimension out of range (expected to be in range of [-2, 1], but got 2)"
+    yield (
+        (draw(3, 4),),
+        {"dim": 2},
+        IndexError,
+        ("Dimension out of range (expected to be in range of [-2, 1], but got 2)"),
     )
     yield (draw.ints(3, low=0, high=5),), {"dim": 0}, RuntimeError, "not implemented for 'Long'"

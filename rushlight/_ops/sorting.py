@@ -29,7 +29,7 @@ def sort(
     _orderable(m, input, " Sort")
     if not input.shape:
         return input + 0, m.full((), 0, m.int64)
-    indices = m.argsort(input, axis, descending, True)
+    indices = m.argsort(input, axis, descending=descending)
     return m.take_along_axis(input, indices, axis), indices
 
 
@@ -64,7 +64,7 @@ def argsort(
     """Indices that sort the input along `dim`."""
     axis = dim_of(dim, len(input.shape))
     _orderable(m, input, " Sort")
-    return m.argsort(input, axis, descending, True)
+    return m.argsort(input, axis, descending=descending)
 
 
 @argsort.samples
@@ -135,7 +135,7 @@ def kthvalue(m: Any, input: Any, *, k: int, dim: int = -1, keepdim: bool = False
         )
     if not input.shape:
         return input + 0, m.full((), 0, m.int64)
-    indices = m.index(m.argsort(input, axis, False, True), part(axis, k - 1, k))
+    indices = m.index(m.argsort(input, axis), part(axis, k - 1, k))
     values = m.take_along_axis(input, indices, axis)
     return drop(m, values, axis, keepdim), drop(m, indices, axis, keepdim)
 

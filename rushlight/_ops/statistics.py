@@ -5,15 +5,13 @@ from math import inf, nan
 from typing import Any
 
 from .._core.op import composite, op
-from .dims import Dims, axes_of, keep, reduced_count, spelt
+from .dims import COMPLEX, FLOATS, Dims, axes_of, keep, reduced_count, spelt
 
 Correction = int | float | None
 
 
-def _refuse_integers(m: Any, input: Any, name: str) -> None:
-    if not m.isdtype(input.dtype, "real floating") and not m.isdtype(
-        input.dtype, "complex floating"
-    ):
+def _refuse_integers(input: Any, name: str) -> None:
+    if input.dtype not in FLOATS:
         who = "std and var" if name in ("std", "var") else name
         raise RuntimeError(
             f"{who} only support floating point and complex dtypes; convert with input.float()"
@@ -40,7 +38,7 @@ def _variance(
 ) -> tuple[Any, Any]:
     """Variance and mean along `dim`."""
     mean, away = _deviations(m, input, dim)
-    if m.isdtype(input.dtype, "complex floating"):
+    if input.dtype in COMPLEX:
         square = m.real(away) * m.real(away) + m.imag(away) * m.imag(away)
     else:
         square = away * away
@@ -68,7 +66,7 @@ def variance(
     m: Any, input: Any, *, dim: Dims = None, correction: Correction = None, keepdim: bool = False
 ) -> Any:
     """Variance of all elements, or along `dim`: squared deviations over (count - correction)."""
-    _refuse_integers(m, input, "var")
+    _refuse_integers(input, "var")
     return _variance(m, input, dim, correction, keepdim)[0]
 
 
@@ -82,7 +80,7 @@ def deviation(
     m: Any, input: Any, *, dim: Dims = None, correction: Correction = None, keepdim: bool = False
 ) -> Any:
     """Standard deviation of all elements, or along `dim`."""
-    _refuse_integers(m, input, "std")
+    _refuse_integers(input, "std")
     return m.sqrt(_variance(m, input, dim, correction, keepdim)[0])
 
 
@@ -96,7 +94,7 @@ def variance_and_mean(
     m: Any, input: Any, *, dim: Dims = None, correction: Correction = None, keepdim: bool = False
 ) -> Any:
     """Variance and mean together."""
-    _refuse_integers(m, input, "var_mean")
+    _refuse_integers(input, "var_mean")
     return _variance(m, input, dim, correction, keepdim)
 
 
@@ -105,7 +103,7 @@ def deviation_and_mean(
     m: Any, input: Any, *, dim: Dims = None, correction: Correction = None, keepdim: bool = False
 ) -> Any:
     """Standard deviation and mean together."""
-    _refuse_integers(m, input, "std_mean")
+    _refuse_integers(input, "std_mean")
     square, mean = _variance(m, input, dim, correction, keepdim)
     return m.sqrt(square), mean
 

@@ -247,7 +247,7 @@ def _(draw):
 def squeeze_dims(m, input, *, dim):
     """`input` without those of the dimensions `dim` that have size 1."""
     n = len(input.shape)
-    gone = dims_of(dim, n) if dim != () and n else (dims_of(dim, n) if n else _scalar_dims(dim))
+    gone = () if dim == () else dims_of(dim, n) if n else _scalar_dims(dim)
     return m.reshape(input, tuple(k for i, k in enumerate(input.shape) if not (i in gone and k == 1)))
 
 

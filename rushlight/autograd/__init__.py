@@ -16,7 +16,7 @@ from .function import Function, once_differentiable
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 
 set_grad_mode = set_grad_enabled
-__getattr__ = lazily(__name__)
+__getattr__ = lazily(__name__, {"ProfilerActivity": "profiler"})
 
 __all__ = [
     "Function",

@@ -190,9 +190,15 @@ def _look_archive(source: Source, finding: Finding) -> None:
         data = memoryview(archive.array(archive.entries[name])) if _may_hold_pickle(name) else b""
         if name.endswith(".npy"):
             _array(data, where, finding)
-        elif data and (name.endswith((".pkl", ".pickle")) or bytes(data[:1]) == b"\x80"):
-            if f"{name.removesuffix('data.pkl')}constants.pkl" not in archive.entries:
-                _pickles(data, where, finding, stored=source.size)
+        elif data and _is_pickle(archive, name, data):
+            _pickles(data, where, finding, stored=source.size)
+
+
+def _is_pickle(archive: Archive, name: str, data: Any) -> bool:
+    """Whether a record is a pickle of Python's (those of TorchScript are read by its own code)."""
+    if f"{name.removesuffix('data.pkl')}constants.pkl" in archive.entries:
+        return False
+    return name.endswith((".pkl", ".pickle")) or bytes(data[:1]) == b"\x80"
 
 
 def _may_hold_pickle(name: str) -> bool:

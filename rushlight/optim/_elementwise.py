@@ -54,10 +54,15 @@ def number(value: Any) -> Any:
     return float(value)
 
 
+def traced() -> bool:
+    """Whether a trace is being made: it must see tensors, not memory."""
+    return modes.special > 0 and modes.local.trace is not None
+
+
 def tick(step: Tensor) -> float:
     """Count one more step and say how many there are."""
     array = step.array
-    if array.__class__ is ndarray and not modes.special:
+    if array.__class__ is ndarray and not traced():
         np.add(array, 1, array)
         written(step)
         return float(array)
@@ -68,7 +73,7 @@ def tick(step: Tensor) -> float:
 def store(kept: Tensor, value: float) -> None:
     """Let a 0-dimensional tensor hold `value`."""
     array = kept.array
-    if array.__class__ is ndarray and not modes.special:
+    if array.__class__ is ndarray and not traced():
         array[...] = value
         written(kept)
     else:
@@ -133,16 +138,23 @@ class Elementwise(Optimizer):
                 _check_capturable(param)
             state = self.state.get(param)
             if not state:
-                state = {}
-                self.start(param, state, group)
+                state = self._begin(param, group)
             numbers = self.numbers(param, state, group)
             if state:
                 self.state[param] = state
-            # A trace must see tensors, not memory.
-            in_place = not (modes.special or group["differentiable"])
+            in_place = not (group["differentiable"] or traced())
             plan = self._plan(param, state) if in_place else None
             if plan is None or not plan.run(self.rule, grad.array, numbers, group["maximize"]):
                 self._update_values(param, grad, state, numbers, group)
+
+    def _begin(self, param: Tensor, group: dict[str, Any]) -> dict[str, Any]:
+        """The state before the first step; counts lie with the parameter where it is captured."""
+        state: dict[str, Any] = {}
+        self.start(param, state, group)
+        if group.get("capturable") or group.get("fused"):
+            for name in self.scalars:
+                state[name] = state[name].to(param.device)
+        return state
 
     def _plan(self, param: Tensor, state: dict[str, Any]) -> Plan | None:
         """The parameter's plan, made anew if its memory or its state is another."""

@@ -44,9 +44,8 @@ class Muon(Optimizer):
         ns_steps: int = 5,
         adjust_lr_fn: str | None = None,
     ) -> None:
-        rate: Any = lr
-        check(not isinstance(rate, Tensor) or rate.numel() == 1, "Tensor lr must be 1-element")
-        check(rate >= 0.0, f"Learning rate should be >= 0 but is: {lr}")
+        check(not isinstance(lr, Tensor) or lr.numel() == 1, "Tensor lr must be 1-element")
+        check(float(lr) >= 0.0, f"Learning rate should be >= 0 but is: {lr}")
         check(momentum >= 0.0, f"momentum should be >= 0 but is: {momentum}")
         check(weight_decay >= 0.0, f"weight decay should be >= 0 but is: {weight_decay}")
         check(

@@ -130,7 +130,7 @@ class LRScheduler:
                 UserWarning,
                 stacklevel=3,
             )
-        elif not optimizer._opt_called:
+        elif not optimizer._opt_called and "step" not in optimizer.__dict__:
             warnings.warn(
                 "Detected call of `lr_scheduler.step()` before `optimizer.step()`. In PyTorch "
                 "1.1.0 and later, you should call them in the opposite order: `optimizer.step()` "

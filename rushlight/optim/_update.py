@@ -14,10 +14,11 @@ from numpy import ndarray
 from .._core.views import written
 from .._tensor import Tensor
 
-# An update makes several passes. 65,536 elements of float32 are 256 KiB: four such blocks fit the
-# second-level cache (1 MiB on the reference machine), while the calls are still long (10 us).
-BLOCK = 1 << 16
-WHOLE = 1 << 18  # up to here one block: the third-level cache holds it, and calls are saved
+# An update makes several passes: over a block that stays in the cache they are quicker, unless it
+# is so small that the calls count. Measured on the reference machine, a million elements of
+# float32, SGD with momentum: 673 us in blocks of 131,072, 752 in one, 889 in blocks of 65,536.
+BLOCK = 1 << 17
+WHOLE = 1 << 19  # up to here one block: 89 us against 94 for 200,000 elements
 
 add, subtract, multiply, divide = np.add, np.subtract, np.multiply, np.divide
 

@@ -74,7 +74,7 @@ class Adagrad(Elementwise):
         check_flags(fused, foreach, differentiable)
         for group in self.param_groups:
             for param in group["params"]:
-                self.start(param, self.state[param], group)
+                self.state[param] = self._begin(param, group)
 
     def share_memory(self) -> None:
         """Does nothing: workers are threads, which share memory anyway."""

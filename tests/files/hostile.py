@@ -4,6 +4,7 @@ Everything is made here, from a fixed seed: `corpus()` yields (name, bytes), `fo
 (name, {file: bytes}).
 """
 
+# ruff: noqa: E501  (opcodes read best as one line a file)
 from __future__ import annotations
 
 import io

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -59,6 +60,7 @@ FORBIDDEN = (
 QUIET = {
     "os.listdir",
     "os.scandir",
+    "os.walk",
     "sys._getframe",
     "object.__getattr__",
     "pickle.find_class.none",
@@ -128,14 +130,12 @@ def warm_up() -> None:
         with open(path, "wb") as file:
             file.write(data)
         attempt(path)
-    try:
+    with contextlib.suppress(*REFUSALS):
         scan_command.look(path)
-    except REFUSALS:
-        pass
 
 
 def main() -> None:
-    """Reads the list of names from the folder that the parent has filled."""
+    """Reads the list of names that the parent has written."""
     report = {
         "files": 0,
         "crashes": [],
@@ -148,7 +148,7 @@ def main() -> None:
     warm_up()
     report["peak"][0] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     report["start"] = report["peak"][0]
-    with open(os.path.join(FOLDER, "names.json"), encoding="utf-8") as file:
+    with open(sys.argv[2], encoding="utf-8") as file:
         names = json.load(file)
     for number, name in names:
         visit(os.path.join(FOLDER, str(number)), name, report)

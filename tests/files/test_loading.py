@@ -298,7 +298,7 @@ def test_objects_without_seek_are_explained():
             return b""
 
     with pytest.raises(
-        AttributeError, match="You can only torch.load from a file that is seekable"
+        AttributeError, match=r"You can only torch\.load from a file that is seekable"
     ):
         load(Stream())
     with pytest.raises(ValueError, match="f must be a file path in order to use the mmap argument"):

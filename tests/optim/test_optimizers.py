@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import threading
 
 import numpy as np
 import pytest
@@ -280,3 +281,62 @@ def test_capturable_is_for_gpus():
     x.grad = rl.ones(1)
     with pytest.raises(AssertionError, match="capturable=True"):
         optim.Adam([x], capturable=True).step()
+
+
+def test_parameters_without_memory_take_steps_too():
+    x = rl.ones(3, device="meta").requires_grad_()
+    x.grad = rl.ones(3, device="meta")
+    optimizer = optim.Adam([x])
+    optimizer.step()
+    assert x.is_meta
+    assert optimizer.state[x]["exp_avg"].is_meta
+
+
+def test_a_learning_rate_may_be_a_tensor():
+    x = rl.ones(3, requires_grad=True)
+    x.grad = rl.ones(3)
+    optim.SGD([x], lr=rl.tensor(0.5)).step()
+    assert x.tolist() == [0.5, 0.5, 0.5]
+
+
+def test_numbers_of_numpy_do_not_widen():
+    x = rl.ones(3, requires_grad=True)
+    x.grad = rl.ones(3)
+    optimizer = optim.SGD([x], lr=np.float64(0.5), momentum=np.float64(0.9))
+    optimizer.step()
+    assert x.dtype is rl.float32
+    assert x.tolist() == [0.5, 0.5, 0.5]
+
+
+def test_a_state_that_was_replaced_is_seen():
+    x = rl.ones(1, requires_grad=True)
+    optimizer = optim.SGD([x], lr=1.0, momentum=1.0)
+    x.grad = rl.ones(1)
+    optimizer.step()
+    optimizer.state[x]["momentum_buffer"] = rl.full((1,), 10.0)
+    optimizer.step()
+    assert x.item() == 1 - 1 - 11
+    x.data = rl.full((1,), 100.0)
+    optimizer.step()
+    assert x.item() == 100 - 12
+
+
+def test_several_threads_step_their_own_parameters():
+    def train(results, number):
+        x = rl.full((1000,), float(number), requires_grad=True)
+        optimizer = optim.Adam([x], lr=0.1)
+        for _ in range(50):
+            x.grad = x.detach() * 2
+            optimizer.step()
+        results[number] = x.detach().numpy()
+
+    alone, together = {}, {}
+    for number in range(1, 4):
+        train(alone, number)
+    threads = [threading.Thread(target=train, args=(together, n)) for n in range(1, 4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for number, values in alone.items():
+        np.testing.assert_array_equal(together[number], values)

@@ -6,7 +6,7 @@ from typing import Any
 from ..._core.dtypes import float64
 from ..._core.inplace import in_place
 from ..._ops import activation as ops
-from ..._ops.elementary import sigmoid, tanh
+from ..._ops.elementary import tanh
 from ..._ops.softmaxes import log_softmax as _log_softmax
 from ..._ops.softmaxes import softmax as _softmax
 from ..._tensor import Tensor
@@ -20,6 +20,8 @@ leaky_relu_, hardtanh_ = in_place(ops.leaky_relu), in_place(ops.hardtanh)
 threshold_ = in_place(ops.threshold)
 _relu6_, _silu_, _mish_ = in_place(ops.relu6), in_place(ops.silu), in_place(ops.mish)
 _hardsigmoid_, _hardswish_ = in_place(ops.hardsigmoid), in_place(ops.hardswish)
+
+_rrelu_mean_, _rrelu_with_noise_ = in_place(ops.rrelu_mean), in_place(ops.rrelu_with_noise)
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -112,13 +114,14 @@ def rrelu(
     """A leaky relu whose slopes are drawn (training) or the mean of the bounds."""
     if lower > upper:
         raise RuntimeError(
-            f"Lower bound should be less than or equal to the upper bound; they are {lower} and {upper}"
+            f"Lower bound should be less than or equal to the upper bound; they are {lower} and "
+            f"{upper}"
         )
     if not training:
-        made = ops.rrelu_mean(input, lower, upper)
-    else:
-        made = ops.rrelu_with_noise(input, _slopes(input, lower, upper))
-    return input.copy_(made) if inplace else made
+        mean = _rrelu_mean_ if inplace else ops.rrelu_mean
+        return mean(input, lower, upper)
+    noisy = _rrelu_with_noise_ if inplace else ops.rrelu_with_noise
+    return noisy(input, _slopes(input, lower, upper))
 
 
 def rrelu_(

@@ -16,7 +16,8 @@ def _check(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> No
         )
     if not query.dtype is key.dtype is value.dtype:
         raise RuntimeError(
-            f"Expected query, key, and value to have the same dtype, but got query.dtype: {_type(query)} "
+            "Expected query, key, and value to have the same dtype, but got query.dtype: "
+            f"{_type(query)} "
             f"key.dtype: {_type(key)} and value.dtype: {_type(value)} instead."
         )
     if mask is not None and not mask.is_floating_point() and str(mask.dtype) != "torch.bool":
@@ -26,14 +27,22 @@ def _check(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> No
         )
     if query.shape[-1] != key.shape[-1]:
         raise RuntimeError(
-            f"Expected size for first two dimensions of batch2 tensor to be: [{query[..., 0, 0].numel()}, "
+            "Expected size for first two dimensions of batch2 tensor to be: "
+            f"[{query[..., 0, 0].numel()}, "
             f"{query.shape[-1]}] but got: [{key[..., 0, 0].numel()}, {key.shape[-1]}]. "
             f"scaled_dot_product_attention: the query's width ({query.shape[-1]}) is not the key's "
             f"({key.shape[-1]})"
         )
 
 
-_TYPES = {"Float": "float", "Double": "double", "Half": "c10::Half", "BFloat16": "c10::BFloat16", "Long": "long int", "Int": "int"}
+_TYPES = {
+    "Float": "float",
+    "Double": "double",
+    "Half": "c10::Half",
+    "BFloat16": "c10::BFloat16",
+    "Long": "long int",
+    "Int": "int",
+}
 
 
 def _type(x: Tensor) -> str:
@@ -78,7 +87,9 @@ def scaled_dot_product_attention(
     if attn_mask is not None:
         scores = _masked(scores, attn_mask)
     weights = softmax(scores, -1)
-    if attn_mask is not None:  # a query that may look nowhere mixes nothing, where softmax gives NaN
+    if (
+        attn_mask is not None
+    ):  # a query that may look nowhere mixes nothing, where softmax gives NaN
         nowhere = (scores.detach() == -math.inf).all(-1, keepdim=True)
         weights = weights.masked_fill(nowhere, 0.0)
     if dropout_p > 0.0:

@@ -21,21 +21,28 @@ def _class_error(input: Tensor, target: Tensor) -> Exception | None:
             return ValueError(
                 f"For 1D input, 1D target must have size 1, but got target size: {target.shape[0]}"
             )
-        return RuntimeError("0D or 1D target tensor expected, multi-target not supported") if target.dim() > 1 else None
+        return (
+            RuntimeError("0D or 1D target tensor expected, multi-target not supported")
+            if target.dim() > 1
+            else None
+        )
     if target.dim() == 0 or input.shape[0] != target.shape[0]:
         got = target.shape[0] if target.dim() else 1
         return ValueError(
-            f"Expected input batch_size ({input.shape[0]}) to match target batch_size ({got}). The input "
+            f"Expected input batch_size ({input.shape[0]}) to match target batch_size ({got}). The "
+            "input "
             f"has shape {list(input.shape)}, the target {list(target.shape)}"
         )
     if n == 2 and target.dim() != 1:
         return RuntimeError(
-            "0D or 1D target tensor expected, multi-target not supported; targets are class indices, one "
+            "0D or 1D target tensor expected, multi-target not supported; targets are class "
+            "indices, one "
             f"for each row, but the target has shape {list(target.shape)}"
         )
     if n > 2 and tuple(target.shape[1:]) != tuple(input.shape[2:]):
         return RuntimeError(
-            f"size mismatch (got input: {list(input.shape)} , target: {list(target.shape)}; expected "
+            f"size mismatch (got input: {list(input.shape)} , target: {list(target.shape)}; "
+            "expected "
             f"target {[input.shape[0], *input.shape[2:]]})"
         )
     return None
@@ -61,7 +68,9 @@ def nll_loss(
     return _nll(input, target, weight, reduction, ignore_index)
 
 
-def _nll(input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, ignore_index: int) -> Tensor:
+def _nll(
+    input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, ignore_index: int
+) -> Tensor:
     shape, places = input.array.shape, target.array.shape
     if len(shape) == 2 and len(places) == 1 and shape[0] == places[0]:
         return ops.nll_loss(input, target, weight, reduction, ignore_index)
@@ -102,7 +111,9 @@ def cross_entropy(
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}")
     dim = 0 if len(input.array.shape) == 1 else 1
     if input.array.shape == target.array.shape:
-        return _with_probabilities(input, target, weight, reduction, ignore_index, label_smoothing, dim)
+        return _with_probabilities(
+            input, target, weight, reduction, ignore_index, label_smoothing, dim
+        )
     log_p = log_softmax(input, dim)
     if label_smoothing:
         return _smoothed(log_p, target, weight, reduction, ignore_index, label_smoothing, dim)
@@ -126,7 +137,8 @@ def _with_probabilities(
     if not target.is_floating_point():
         raise RuntimeError(
             "Expected floating point type for target with class probabilities, got "
-            f"{target.dtype.type_name}; for class indices the target has no class axis: expected shape "
+            f"{target.dtype.type_name}; for class indices the target has no class axis: expected "
+            "shape "
             f"{[*input.shape[:dim], *input.shape[dim + 1 :]]}"
         )
     if ignore_index >= 0:
@@ -189,7 +201,8 @@ def multi_margin_loss(
     if target.dim() > 1 or target.numel() != rows:
         raise RuntimeError(
             "multi_margin_loss: target tensor should be 1-D with size equal to the number of input "
-            f"samples (batch size). Expected target size [{rows}], but got {list(target.shape)}. Input "
+            f"samples (batch size). Expected target size [{rows}], but got {list(target.shape)}. "
+            "Input "
             f"has shape {list(input.shape)}."
         )
     return ops.multi_margin_loss(input, target, weight, p, margin, reduction)
@@ -202,7 +215,7 @@ def multilabel_margin_loss(
     reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:
-    """Sum over labels and other classes of max(0, 1 - (x[label] - x[other])), over the class count."""
+    """Sum over labels and others of max(0, 1 - (x[label] - x[other])), over the class count."""
     if target.shape != input.shape:
         raise RuntimeError(
             f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}"
@@ -225,7 +238,8 @@ def cosine_embedding_loss(
         raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
     if target.dim() + 1 != input1.dim() or target.dim() + 1 != input2.dim():
         raise RuntimeError(
-            f"{target.dim()}D target tensor expects {target.dim() + 1}D input tensors, but found inputs "
+            f"{target.dim()}D target tensor expects {target.dim() + 1}D input tensors, but found "
+            "inputs "
             f"with sizes {list(input1.shape)} and {list(input2.shape)}."
         )
     eps = 1e-12  # PyTorch's, which keeps zero vectors finite
@@ -272,7 +286,13 @@ def _check_triplet(anchor: Tensor, positive: Tensor, negative: Tensor) -> None:
 
 
 def _triplet(
-    anchor: Tensor, positive: Tensor, negative: Tensor, distance: Callable, margin: float, swap: bool, reduction: str
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    distance: Callable,
+    margin: float,
+    swap: bool,
+    reduction: str,
 ) -> Tensor:
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
@@ -335,7 +355,10 @@ def ctc_loss(
         zero_infinity: impossible alignments cost nothing instead of infinity.
     """
     whole, reduction = log_probs.dim() == 3, reduction_of(None, None, reduction)
-    steps, labels = _lengths(input_lengths, "input_lengths"), _lengths(target_lengths, "target_lengths")
+    steps, labels = (
+        _lengths(input_lengths, "input_lengths"),
+        _lengths(target_lengths, "target_lengths"),
+    )
     if not whole:
         log_probs = log_probs.unsqueeze(1)
         targets = targets.unsqueeze(0) if targets.dim() == 1 else targets
@@ -351,13 +374,18 @@ def ctc_loss(
 def _check_ctc(log_probs: Tensor, targets: Tensor, steps: tuple, labels: tuple, blank: int) -> None:
     time, n, classes = log_probs.shape
     if not 0 <= blank < classes:
-        raise RuntimeError(f"blank must be in label range; it is {blank}, and there are {classes} classes")
+        raise RuntimeError(
+            f"blank must be in label range; it is {blank}, and there are {classes} classes"
+        )
     for name, lengths in (("input_lengths", steps), ("target_lengths", labels)):
         if len(lengths) != n:
-            raise RuntimeError(f"{name} must be of size batch_size; it has {len(lengths)} values, the batch {n}")
+            raise RuntimeError(
+                f"{name} must be of size batch_size; it has {len(lengths)} values, the batch {n}"
+            )
     if max(steps, default=0) > time:
         raise RuntimeError(
-            f"Expected input_lengths to have value at most {time}, but got value {max(steps)} (while "
+            f"Expected input_lengths to have value at most {time}, but got value {max(steps)} "
+            "(while "
             "checking arguments for ctc_loss_allocate_outputs)"
         )
     longest = max(labels, default=0)

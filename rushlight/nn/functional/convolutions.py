@@ -31,48 +31,59 @@ def _batched(input: Tensor, axes: int, name: str) -> tuple[Tensor, bool]:
     if ndim == axes + 1:
         return input.unsqueeze(0), False
     raise RuntimeError(
-        f"Expected {axes + 1}D (unbatched) or {axes + 2}D (batched) input to {name}, but got input of "
+        f"Expected {axes + 1}D (unbatched) or {axes + 2}D (batched) input to {name}, but got input "
+        "of "
         f"size: {list(input.shape)}"
     )
 
 
-def _check(input: Tensor, weight: Tensor, bias: Tensor | None, groups: int, transposed: bool) -> None:
+def _check(
+    input: Tensor, weight: Tensor, bias: Tensor | None, groups: int, transposed: bool
+) -> None:
     """Channels and types that meet, in PyTorch's words."""
     if groups <= 0:
         raise RuntimeError("non-positive groups is not supported")
     if weight.dim() != input.dim():
         raise RuntimeError(
-            f"expected stride to be a single integer value or a list of {weight.dim() - 2} values to match "
-            f"the convolution dimensions, but got stride={[1] * (input.dim() - 2)}; the weight has shape "
+            f"expected stride to be a single integer value or a list of {weight.dim() - 2} values "
+            "to match "
+            f"the convolution dimensions, but got stride={[1] * (input.dim() - 2)}; the weight has "
+            "shape "
             f"{list(weight.shape)}, the input {list(input.shape)}"
         )
     if bias is not None and input.dtype is not bias.dtype:
         raise RuntimeError(
-            f"Input type ({_type(input)}) and bias type ({_type(bias)}) should be the same; convert "
+            f"Input type ({_type(input)}) and bias type ({_type(bias)}) should be the same; "
+            "convert "
             f"one of them, as in input.to({bias.dtype})"
         )
     if input.dtype is not weight.dtype:
         raise RuntimeError(
-            f"expected scalar type {input.dtype.type_name} but found {weight.dtype.type_name}; input and "
+            f"expected scalar type {input.dtype.type_name} but found {weight.dtype.type_name}; "
+            "input and "
             f"weight must have one type: convert one of them, as in input.to({weight.dtype})"
         )
     given, wanted = input.shape[1], weight.shape[0] if transposed else weight.shape[1] * groups
     if given != wanted:
         raise RuntimeError(
             f"Given {'transposed=1' if transposed else f'groups={groups}'}, weight of size "
-            f"{list(weight.shape)}, expected input{list(input.shape)} to have {wanted} channels, but got "
+            f"{list(weight.shape)}, expected input{list(input.shape)} to have {wanted} channels, "
+            "but got "
             f"{given} channels instead"
         )
     if weight.shape[0] % groups:
         raise RuntimeError(
-            f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but "
+            f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, "
+            "but "
             f"got weight of size [{list(weight.shape)}] instead"
         )
     out = weight.shape[1] * groups if transposed else weight.shape[0]
     if bias is not None and tuple(bias.shape) != (out,):
         raise RuntimeError(
-            f"Given {'transposed=1, ' if transposed else ''}weight of size {list(weight.shape)}, expected "
-            f"bias to be 1-dimensional with {out} elements, but got bias of size {list(bias.shape)} instead"
+            f"Given {'transposed=1, ' if transposed else ''}weight of size {list(weight.shape)}, "
+            "expected "
+            f"bias to be 1-dimensional with {out} elements, but got bias of size "
+            f"{list(bias.shape)} instead"
         )
 
 
@@ -90,7 +101,11 @@ def _type(x: Tensor) -> str:
 
 
 def _check_sizes(stride: tuple, padding: tuple, dilation: tuple) -> None:
-    for name, values, least in (("stride", stride, 1), ("padding", padding, 0), ("dilation", dilation, 1)):
+    for name, values, least in (
+        ("stride", stride, 1),
+        ("padding", padding, 0),
+        ("dilation", dilation, 1),
+    ):
         if min(values) < least:
             what = "negative padding is" if name == "padding" else f"non-positive {name} is"
             raise RuntimeError(f"{what} not supported; {name} is {list(values)}")
@@ -101,12 +116,15 @@ def _check_fit(input: Tensor, weight: Tensor, padding: tuple, dilation: tuple) -
     reach = [d * (k - 1) + 1 for k, d in zip(weight.shape[2:], dilation)]
     if any(n < r for n, r in zip(room, reach)):
         raise RuntimeError(
-            f"Calculated padded input size per channel: ({' x '.join(map(str, room))}). Kernel size: "
+            f"Calculated padded input size per channel: ({' x '.join(map(str, room))}). Kernel "
+            "size: "
             f"({' x '.join(map(str, reach))}). Kernel size can't be greater than actual input size"
         )
 
 
-def _same_padding(input: Tensor, weight: Tensor, stride: tuple, dilation: tuple) -> tuple[Tensor, tuple]:
+def _same_padding(
+    input: Tensor, weight: Tensor, stride: tuple, dilation: tuple
+) -> tuple[Tensor, tuple]:
     """(input, padding) so that the output has the input's size; an odd element goes after."""
     if set(stride) != {1}:
         raise RuntimeError("padding='same' is not supported for strided convolutions")
@@ -212,15 +230,25 @@ def _transposed(
         if extra >= max(s, d):
             raise RuntimeError(
                 "output padding must be smaller than either stride or dilation, but got "
-                + " ".join(_named(n, v) for n, v in (("output_padding", more), ("stride", stride), ("dilation", dilation)))
+                + " ".join(
+                    _named(n, v)
+                    for n, v in (
+                        ("output_padding", more),
+                        ("stride", stride),
+                        ("dilation", dilation),
+                    )
+                )
             )
     sizes = [
         (n - 1) * s - 2 * p + d * (k - 1) + extra + 1
-        for n, s, p, d, k, extra in zip(input.shape[2:], stride, padding, dilation, weight.shape[2:], more)
+        for n, s, p, d, k, extra in zip(
+            input.shape[2:], stride, padding, dilation, weight.shape[2:], more
+        )
     ]
     if min(sizes) < 1:
         raise RuntimeError(
-            f"Given input size per channel: ({' x '.join(map(str, input.shape[2:]))}). Calculated output "
+            f"Given input size per channel: ({' x '.join(map(str, input.shape[2:]))}). Calculated "
+            "output "
             f"size per channel: ({' x '.join(map(str, sizes))}). Output size is too small"
         )
     shape = (input.shape[0], weight.shape[1] * groups, *sizes)
@@ -303,11 +331,16 @@ def fold(
     """Columns (n, c * kernel, positions) put back as images, overlapping patches added."""
     if input.dim() not in (2, 3):
         raise RuntimeError(
-            "Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero "
+            "Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and "
+            "non-zero "
             f"dimensions for input, but got: {list(input.shape)}"
         )
     output_size, kernel = _pair(output_size, "output_size"), _pair(kernel_size, "kernel_size")
-    dilation, padding, stride = _pair(dilation, "dilation"), _pair(padding, "padding"), _pair(stride, "stride")
+    dilation, padding, stride = (
+        _pair(dilation, "dilation"),
+        _pair(padding, "padding"),
+        _pair(stride, "stride"),
+    )
     _check_fold(input, output_size, kernel, dilation, padding, stride)
     return ops.col2im(input, output_size, kernel, dilation, padding, stride)
 
@@ -318,7 +351,8 @@ def _check_fold(
     rows, columns = input.shape[-2:]
     if rows % (kernel[0] * kernel[1]):
         raise RuntimeError(
-            "Expected size of input's dimension 1 to be divisible by the product of kernel_size, but "
+            "Expected size of input's dimension 1 to be divisible by the product of kernel_size, "
+            "but "
             f"got input.size(1)={rows} and kernel_size=({kernel[0]}, {kernel[1]})."
         )
     blocks = [
@@ -329,7 +363,8 @@ def _check_fold(
         raise RuntimeError(
             f"Given output_size=({output_size[0]}, {output_size[1]}), kernel_size=({kernel[0]}, "
             f"{kernel[1]}), dilation=({dilation[0]}, {dilation[1]}), padding=({padding[0]}, "
-            f"{padding[1]}), stride=({stride[0]}, {stride[1]}), expected size of input's dimension 2 to "
+            f"{padding[1]}), stride=({stride[0]}, {stride[1]}), expected size of input's dimension "
+            "2 to "
             f"match the calculated number of sliding blocks {blocks[0]} * {blocks[1]} = "
             f"{blocks[0] * blocks[1]}, but got input.size(2)={columns}."
         )

@@ -28,10 +28,13 @@ def _sizes(
     if isinstance(given, (tuple, list)):
         if len(given) != axes:
             raise ValueError(
-                f"Input and {'output' if name == 'size' else 'scale_factor'} must have the same number "
+                f"Input and {'output' if name == 'size' else 'scale_factor'} must have the same "
+                "number "
                 f"of spatial dimensions, but got input with spatial dimensions of "
-                f"{list(input.shape[2:])} and {'output size' if name == 'size' else 'scale_factor'} of "
-                f"{tuple(given) if name == 'size' else list(given)}. Please provide input tensor in (N, C, d1, d2, ...,dK) format and "
+                f"{list(input.shape[2:])} and "
+                f"{'output size' if name == 'size' else 'scale_factor'} of "
+                f"{tuple(given) if name == 'size' else list(given)}. Please provide input tensor "
+                "in (N, C, d1, d2, ...,dK) format and "
                 f"{'output size' if name == 'size' else 'scale_factor'} in "
                 f"{'(o1, o2, ...,oK)' if name == 'size' else '(s1, s2, ...,sK)'} format."
             )
@@ -50,7 +53,8 @@ def _check_align(mode: str, align_corners: bool | None) -> bool:
     if mode in ("nearest", "area", "nearest-exact"):
         if align_corners is not None:
             raise ValueError(
-                "align_corners option can only be set with the interpolating modes: linear | bilinear | "
+                "align_corners option can only be set with the interpolating modes: linear | "
+                "bilinear | "
                 "bicubic | trilinear"
             )
         return False
@@ -79,7 +83,8 @@ def interpolate(
     sizes, scales = _sizes(input, size, scale_factor, recompute_scale_factor)
     if antialias and not (mode in ("bilinear", "bicubic") and axes == 2):
         raise ValueError(
-            "Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor as "
+            "Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D "
+            "tensor as "
             "input"
         )
     if axes in (1, 2, 3):
@@ -96,10 +101,13 @@ def interpolate(
             family = resample.resample_smooth_cubic if antialias else resample.resample_cubic
             return family[axes](input, sizes, scales, align)
     if mode in _LINEAR or mode == "bicubic":
-        raise NotImplementedError(f"Got {input.dim()}D input, but {mode} mode needs {_LINEAR.get(mode, 2) + 2}D input")
+        raise NotImplementedError(
+            f"Got {input.dim()}D input, but {mode} mode needs {_LINEAR.get(mode, 2) + 2}D input"
+        )
     raise NotImplementedError(
         "Input Error: Only 3D, 4D and 5D input Tensors supported (got "
-        f"{input.dim()}D) for the modes: nearest | linear | bilinear | bicubic | trilinear | lanczos | "
+        f"{input.dim()}D) for the modes: nearest | linear | bilinear | bicubic | trilinear | "
+        "lanczos | "
         f"area | nearest-exact (got {mode})"
     )
 
@@ -113,7 +121,8 @@ def upsample(
 ) -> Tensor:
     """An older name of `interpolate`."""
     warnings.warn(
-        "`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.", stacklevel=2
+        "`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.",
+        stacklevel=2,
     )
     return interpolate(input, size, scale_factor, mode, align_corners)
 
@@ -137,8 +146,10 @@ def upsample_bilinear(input: Tensor, size: Any = None, scale_factor: Any = None)
 
 
 _ALIGN_WARNING = (
-    "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. Please "
-    "specify align_corners=True if the old behavior is desired. See the documentation of grid_sample for "
+    "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. "
+    "Please "
+    "specify align_corners=True if the old behavior is desired. See the documentation of "
+    "grid_sample for "
     "details."
 )
 
@@ -150,10 +161,11 @@ def grid_sample(
     padding_mode: str = "zeros",
     align_corners: bool | None = None,
 ) -> Tensor:
-    """The input at the places that `grid` (n, ..., axes) names, coordinates from -1 to 1, x first."""
+    """The input at the places that `grid` (n, ..., axes) names, from -1 to 1, x first."""
     if mode not in ("bilinear", "nearest", "bicubic"):
         raise ValueError(
-            "nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but "
+            "nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', "
+            "but "
             f"got: '{mode}'"
         )
     if padding_mode not in ("zeros", "border", "reflection"):
@@ -172,17 +184,20 @@ def grid_sample(
 def _check_grid(input: Tensor, where: Tensor, mode: str) -> None:
     if input.dim() not in (4, 5) or input.dim() != where.dim():
         raise RuntimeError(
-            "grid_sampler(): expected 4D or 5D input and grid with same number of dimensions, but got "
+            "grid_sampler(): expected 4D or 5D input and grid with same number of dimensions, but "
+            "got "
             f"input with sizes {list(input.shape)} and grid with sizes {list(where.shape)}"
         )
     if input.shape[0] != where.shape[0]:
         raise RuntimeError(
-            "grid_sampler(): expected grid and input to have same batch size, but got input with sizes "
+            "grid_sampler(): expected grid and input to have same batch size, but got input with "
+            "sizes "
             f"{list(input.shape)} and grid with sizes {list(where.shape)}"
         )
     if where.shape[-1] != input.dim() - 2:
         raise RuntimeError(
-            f"grid_sampler(): expected grid to have size {input.dim() - 2} in last dimension, but got "
+            f"grid_sampler(): expected grid to have size {input.dim() - 2} in last dimension, but "
+            "got "
             f"grid with sizes {list(where.shape)}"
         )
     if mode == "bicubic" and input.dim() == 5:
@@ -202,7 +217,8 @@ def affine_grid(theta: Tensor, size: Any, align_corners: bool | None = None) -> 
     axes = len(size) - 2
     if axes not in (2, 3):
         raise NotImplementedError(
-            f"affine_grid only supports 4D and 5D sizes, for 2D and 3D affine transforms, respectively. "
+            "affine_grid only supports 4D and 5D sizes, for 2D and 3D affine transforms, "
+            "respectively. "
             f"Got size {tuple(size)}."
         )
     if tuple(theta.shape) != (size[0], axes, axes + 1):

@@ -2,7 +2,6 @@
 
 import math
 import warnings
-from typing import Any
 
 from ..._core.modes import no_grad
 from ..._ops import loss as ops
@@ -16,7 +15,9 @@ def reduction_of(size_average: bool | None, reduce: bool | None, reduction: str)
     if size_average is not None or reduce is not None:
         return legacy_get_string(size_average, reduce)
     if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f"{reduction} is not a valid value for reduction; take 'mean', 'sum' or 'none'")
+        raise ValueError(
+            f"{reduction} is not a valid value for reduction; take 'mean', 'sum' or 'none'"
+        )
     return reduction
 
 
@@ -32,8 +33,10 @@ def reduced(each: Tensor, reduction: str) -> Tensor:
 def _warn_of_broadcast(input: Tensor, target: Tensor) -> None:
     if input.shape != target.shape:
         warnings.warn(
-            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). "
-            "This will likely lead to incorrect results due to broadcasting. Please ensure they have the "
+            f"Using a target size ({target.shape}) that is different to the input size "
+            f"({input.shape}). "
+            "This will likely lead to incorrect results due to broadcasting. Please ensure they "
+            "have the "
             "same size.",
             stacklevel=3,
         )
@@ -42,7 +45,8 @@ def _warn_of_broadcast(input: Tensor, target: Tensor) -> None:
 def _check_weight(weight: Tensor, input: Tensor) -> None:
     if weight.shape != input.shape:
         raise ValueError(
-            f"Weights and input must have the same size. The weight has shape {tuple(weight.shape)}, the "
+            "Weights and input must have the same size. The weight has shape "
+            f"{tuple(weight.shape)}, the "
             f"input {tuple(input.shape)}"
         )
 
@@ -129,7 +133,8 @@ def binary_cross_entropy(
     reduction = reduction_of(size_average, reduce, reduction)
     if target.shape != input.shape:
         raise ValueError(
-            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is "
+            f"Using a target size ({target.shape}) that is different to the input size "
+            f"({input.shape}) is "
             "deprecated. Please ensure they have the same size."
         )
     if weight is not None:
@@ -150,7 +155,8 @@ def binary_cross_entropy_with_logits(
     reduction = reduction_of(size_average, reduce, reduction)
     if target.shape != input.shape:
         raise ValueError(
-            f"Target size ({target.shape}) must be the same as input size ({input.shape}); reshape one "
+            f"Target size ({target.shape}) must be the same as input size ({input.shape}); reshape "
+            "one "
             "of them, as in input.squeeze(1) or target.unsqueeze(1)"
         )
     return ops.logits_cross_entropy(input, target, weight, pos_weight, reduction)
@@ -170,7 +176,8 @@ def kl_div(
     elif reduction == "mean":
         warnings.warn(
             "reduction: 'mean' divides the total loss by both the batch size and the support size."
-            "'batchmean' divides only by the batch size, and aligns with the KL div math definition."
+            "'batchmean' divides only by the batch size, and aligns with the KL div math "
+            "definition."
             "'mean' will be changed to behave the same as 'batchmean' in the next major release.",
             stacklevel=2,
         )
@@ -227,9 +234,13 @@ def gaussian_nll_loss(
         if input.shape[:-1] == var.shape:
             var = var.unsqueeze(-1)
         elif not (input.shape[:-1] == var.shape[:-1] and var.shape[-1] == 1) and not (
-            len(var.shape) == len(input.shape) and all(v in (1, n) for v, n in zip(var.shape, input.shape))
+            len(var.shape) == len(input.shape)
+            and all(v in (1, n) for v, n in zip(var.shape, input.shape))
         ):
-            raise ValueError(f"var is of incorrect size; it has shape {tuple(var.shape)}, input {tuple(input.shape)}")
+            raise ValueError(
+                f"var is of incorrect size; it has shape {tuple(var.shape)}, input "
+                f"{tuple(input.shape)}"
+            )
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(f"{reduction} is not valid")
     held = var.clone()
@@ -297,7 +308,8 @@ def margin_ranking_loss(
     reduction = reduction_of(size_average, reduce, reduction)
     if not input1.dim() == input2.dim() == target.dim():
         raise RuntimeError(
-            "margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: "
+            "margin_ranking_loss : All input tensors should have same dimension but got sizes: "
+            "input1: "
             f"{input1.shape}, input2: {input2.shape}, target: {target.shape} "
         )
     return reduced((-target * (input1 - input2) + margin).clamp_min(0), reduction)

@@ -15,7 +15,8 @@ from .pooling import avg_pool2d, avg_pool3d
 def _check_batch(count: int, size: str) -> None:
     if count == 1:
         raise ValueError(
-            f"Expected more than 1 value per channel when training, got input size {size}; the variance of a single value is zero: give a larger batch, or "
+            f"Expected more than 1 value per channel when training, got input size {size}; the "
+            "variance of a single value is zero: give a larger batch, or "
             "call eval() on the model"
         )
 
@@ -46,11 +47,15 @@ def batch_norm(
     if training:
         _check_batch(input.shape[0] * prod(input.shape[2:]), str(input.shape))
     channels = input.shape[1]
-    _check_channels(channels, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    _check_channels(
+        channels, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias
+    )
     if not training:
         if running_mean is None or running_var is None:
             missing = "running_mean" if running_mean is None else "running_var"
-            raise RuntimeError(f"{missing} must be defined in evaluation mode; pass it, or training=True")
+            raise RuntimeError(
+                f"{missing} must be defined in evaluation mode; pass it, or training=True"
+            )
         return ops.batch_norm_inference(input, running_mean, running_var, weight, bias, eps)
     made, mean, var = ops.batch_norm_training(input, weight, bias, eps)
     if running_mean is not None or running_var is not None:
@@ -87,18 +92,22 @@ def group_norm(
 ) -> Tensor:
     """The input (n, c, ...) normalised over each of `num_groups` groups of channels."""
     if input.dim() < 2:
-        raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {input.dim()}")
+        raise RuntimeError(
+            f"Expected at least 2 dimensions for input tensor but received {input.dim()}"
+        )
     n, channels = input.shape[:2]
     _check_batch(n * channels // num_groups * prod(input.shape[2:]), str(list(input.shape)))
     if channels % num_groups:
         raise RuntimeError(
-            "Expected number of channels in input to be divisible by num_groups, but got input of shape "
+            "Expected number of channels in input to be divisible by num_groups, but got input of "
+            "shape "
             f"{list(input.shape)} and num_groups={num_groups}"
         )
     for name, given in (("weight", weight), ("bias", bias)):
         if given is not None and tuple(given.shape) != (channels,):
             raise RuntimeError(
-                f"Expected {name} to be a vector of size equal to the number of channels in input, but "
+                f"Expected {name} to be a vector of size equal to the number of channels in input, "
+                "but "
                 f"got {name} of shape {list(given.shape)} and input of shape {list(input.shape)}"
             )
     return ops.group_norm_native(input, weight, bias, num_groups, eps)
@@ -159,13 +168,17 @@ def local_response_norm(
 ) -> Tensor:
     """Each element over a power of the squares of `size` neighbouring channels."""
     if input.dim() < 3:
-        raise ValueError(f"Expected 3D or higher dimensionality input (got {input.dim()} dimensions)")
+        raise ValueError(
+            f"Expected 3D or higher dimensionality input (got {input.dim()} dimensions)"
+        )
     if input.numel() == 0:
         return input
     squares = input.mul(input)
     before, after = size // 2, (size - 1) // 2
     if input.dim() == 3:
-        near = avg_pool2d(pad(squares.unsqueeze(1), (0, 0, before, after)), (size, 1), stride=1).squeeze(1)
+        near = avg_pool2d(
+            pad(squares.unsqueeze(1), (0, 0, before, after)), (size, 1), stride=1
+        ).squeeze(1)
     else:
         shape = input.shape
         flat = squares.view(shape[0], 1, shape[1], shape[2], -1)

@@ -26,7 +26,15 @@ def _each(value: Any, axes: int, name: str, pool: str) -> tuple:
     return tuple(map(int, value))
 
 
-def _check(name: str, input: Tensor, axes: int, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple) -> None:
+def _check(
+    name: str,
+    input: Tensor,
+    axes: int,
+    kernel: tuple,
+    stride: tuple,
+    padding: tuple,
+    dilation: tuple,
+) -> None:
     if input.dim() not in (axes + 1, axes + 2):
         sizes = f"{axes + 1}D or {axes + 2}D (batch mode) tensor"
         if axes == 1:
@@ -34,7 +42,9 @@ def _check(name: str, input: Tensor, axes: int, kernel: tuple, stride: tuple, pa
                 f"{name}: Expected {sizes} with optional 0 dim batch size for input, but got:"
                 f"{list(input.shape)}"
             )
-        raise RuntimeError(f"non-empty {sizes} expected for input; {name} was given {list(input.shape)}")
+        raise RuntimeError(
+            f"non-empty {sizes} expected for input; {name} was given {list(input.shape)}"
+        )
     for what, values in (("kernel size", kernel), ("stride", stride), ("dilation", dilation)):
         if min(values) < 1:
             verb = "not be zero" if what == "stride" else "be greater than zero"
@@ -54,7 +64,16 @@ def _check(name: str, input: Tensor, axes: int, kernel: tuple, stride: tuple, pa
             )
 
 
-def _check_fit(name: str, input: Tensor, axes: int, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple, ceil_mode: bool) -> None:
+def _check_fit(
+    name: str,
+    input: Tensor,
+    axes: int,
+    kernel: tuple,
+    stride: tuple,
+    padding: tuple,
+    dilation: tuple,
+    ceil_mode: bool,
+) -> None:
     sizes = input.shape[input.dim() - axes :]
     out = [
         pooled_size(n, k, s, p, d, ceil_mode)
@@ -63,7 +82,8 @@ def _check_fit(name: str, input: Tensor, axes: int, kernel: tuple, stride: tuple
     if min(out) < 1:
         if axes == 1:
             raise RuntimeError(
-                f"{name}() Invalid computed output size: {out[0]}; the input has {sizes[0]} elements, and "
+                f"{name}() Invalid computed output size: {out[0]}; the input has {sizes[0]} "
+                "elements, and "
                 f"a window reaches over {dilation[0] * (kernel[0] - 1) + 1}"
             )
         c = input.shape[-axes - 1]
@@ -84,8 +104,15 @@ def _max(
     return_indices: bool,
 ) -> Any:
     kernel = _each(kernel_size, axes, "kernel_size", f"max_pool{axes}d")
-    stride = kernel if stride is None or stride == [] else _each(stride, axes, "stride", f"max_pool{axes}d")
-    padding, dilation = _each(padding, axes, "padding", f"max_pool{axes}d"), _each(dilation, axes, "dilation", f"max_pool{axes}d")
+    stride = (
+        kernel
+        if stride is None or stride == []
+        else _each(stride, axes, "stride", f"max_pool{axes}d")
+    )
+    padding, dilation = (
+        _each(padding, axes, "padding", f"max_pool{axes}d"),
+        _each(dilation, axes, "dilation", f"max_pool{axes}d"),
+    )
     _check(f"max_pool{axes}d", input, axes, kernel, stride, padding, dilation)
     _check_fit(f"max_pool{axes}d", input, axes, kernel, stride, padding, dilation, ceil_mode)
     family = ops.pool_max_places if return_indices else ops.pool_max
@@ -101,7 +128,7 @@ def max_pool1d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """The greatest of each window along the last axis; with `return_indices` also where it is."""
+    """The greatest of each window along the last axis; with `return_indices` its place."""
     return _max(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
@@ -114,7 +141,7 @@ def max_pool2d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """The greatest of each window over the last two axes; with `return_indices` also where it is."""
+    """The greatest of each window over the last two axes; with `return_indices` its place."""
     return _max(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
@@ -127,7 +154,7 @@ def max_pool3d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """The greatest of each window over the last three axes; with `return_indices` also where it is."""
+    """The greatest of each window over the last three axes; with `return_indices` its place."""
     return _max(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
@@ -156,7 +183,11 @@ def _avg(
     divisor_override: int | None,
 ) -> Tensor:
     kernel = _each(kernel_size, axes, "kernel_size", f"avg_pool{axes}d")
-    stride = kernel if stride is None or stride == [] else _each(stride, axes, "stride", f"avg_pool{axes}d")
+    stride = (
+        kernel
+        if stride is None or stride == []
+        else _each(stride, axes, "stride", f"avg_pool{axes}d")
+    )
     padding = _each(padding, axes, "padding", f"avg_pool{axes}d")
     if divisor_override == 0:
         raise RuntimeError("divisor must be not zero")
@@ -189,7 +220,9 @@ def avg_pool2d(
     divisor_override: int | None = None,
 ) -> Tensor:
     """The mean of each window over the last two axes."""
-    return _avg(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+    return _avg(
+        2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )
 
 
 def avg_pool3d(
@@ -202,7 +235,9 @@ def avg_pool3d(
     divisor_override: int | None = None,
 ) -> Tensor:
     """The mean of each window over the last three axes."""
-    return _avg(3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+    return _avg(
+        3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )
 
 
 def _adaptive_sizes(axes: int, input: Tensor, output_size: Any) -> tuple:
@@ -226,7 +261,8 @@ def _check_adaptive(name: str, axes: int, input: Tensor) -> None:
     for i in range(1, axes + 1):
         if input.shape[-i] == 0:
             raise RuntimeError(
-                f"{name}{axes}d(): Expected input to have non-zero size for non-batch dimensions, but "
+                f"{name}{axes}d(): Expected input to have non-zero size for non-batch dimensions, "
+                "but "
                 f"input has sizes {list(input.shape)} with dimension {input.dim() - i} being empty"
             )
 
@@ -276,12 +312,20 @@ def adaptive_max_pool3d(input: Tensor, output_size: Any, return_indices: bool = 
     return _adaptive_max(3, input, output_size, return_indices)
 
 
-adaptive_max_pool1d_with_indices = _with_indices(adaptive_max_pool1d, "adaptive_max_pool1d_with_indices")
-adaptive_max_pool2d_with_indices = _with_indices(adaptive_max_pool2d, "adaptive_max_pool2d_with_indices")
-adaptive_max_pool3d_with_indices = _with_indices(adaptive_max_pool3d, "adaptive_max_pool3d_with_indices")
+adaptive_max_pool1d_with_indices = _with_indices(
+    adaptive_max_pool1d, "adaptive_max_pool1d_with_indices"
+)
+adaptive_max_pool2d_with_indices = _with_indices(
+    adaptive_max_pool2d, "adaptive_max_pool2d_with_indices"
+)
+adaptive_max_pool3d_with_indices = _with_indices(
+    adaptive_max_pool3d, "adaptive_max_pool3d_with_indices"
+)
 
 
-def _lp(axes: int, input: Tensor, norm_type: float, kernel_size: Any, stride: Any, ceil_mode: bool) -> Tensor:
+def _lp(
+    axes: int, input: Tensor, norm_type: float, kernel_size: Any, stride: Any, ceil_mode: bool
+) -> Tensor:
     """The p-norm of each window: through the mean of the powers, times how many there are."""
     kernel = _each(kernel_size, axes, "kernel_size", f"lp_pool{axes}d")
     count = 1
@@ -312,7 +356,9 @@ def lp_pool3d(
     return _lp(3, input, norm_type, kernel_size, stride, ceil_mode)
 
 
-def _unpooled_size(input: Tensor, axes: int, kernel: tuple, stride: tuple, padding: tuple, asked: Any) -> tuple:
+def _unpooled_size(
+    input: Tensor, axes: int, kernel: tuple, stride: tuple, padding: tuple, asked: Any
+) -> tuple:
     """The size that was pooled: the smallest possible one, or the one asked for, if near enough."""
     sizes = input.shape[input.dim() - axes :]
     least = tuple((n - 1) * s + k - 2 * p for n, s, k, p in zip(sizes, stride, kernel, padding))
@@ -322,26 +368,39 @@ def _unpooled_size(input: Tensor, axes: int, kernel: tuple, stride: tuple, paddi
         asked = asked[2:]
     if len(asked) != axes:
         raise ValueError(
-            f"output_size should be a sequence containing {axes} or {axes + 2} elements, but it has a "
+            f"output_size should be a sequence containing {axes} or {axes + 2} elements, but it "
+            "has a "
             f"length of '{len(asked)}'"
         )
     for i, (given, n, s) in enumerate(zip(asked, least, stride)):
         if not n - s < given < n + s:
             raise ValueError(
-                f'invalid output_size "{tuple(asked)}" (dim {i} must be between {n - s} and {n + s})'
+                f'invalid output_size "{tuple(asked)}" '
+                f"(dim {i} must be between {n - s} and {n + s})"
             )
     return tuple(map(int, asked))
 
 
 def _unpool(
-    axes: int, input: Tensor, indices: Tensor, kernel_size: Any, stride: Any, padding: Any, output_size: Any
+    axes: int,
+    input: Tensor,
+    indices: Tensor,
+    kernel_size: Any,
+    stride: Any,
+    padding: Any,
+    output_size: Any,
 ) -> Tensor:
     kernel = _each(kernel_size, axes, "kernel_size", f"max_unpool{axes}d")
-    stride = kernel if stride is None or stride == [] else _each(stride, axes, "stride", f"max_unpool{axes}d")
+    stride = (
+        kernel
+        if stride is None or stride == []
+        else _each(stride, axes, "stride", f"max_unpool{axes}d")
+    )
     padding = _each(padding, axes, "padding", f"max_unpool{axes}d")
     if input.shape != indices.shape:
         raise RuntimeError(
-            f"Expected shape of indices to be same as that of the input tensor ({list(input.shape)}) but "
+            "Expected shape of indices to be same as that of the input tensor "
+            f"({list(input.shape)}) but "
             f"got indices tensor with shape: {list(indices.shape)}"
         )
     size = _unpooled_size(input, axes, kernel, stride, padding, output_size)
@@ -349,21 +408,36 @@ def _unpool(
 
 
 def max_unpool1d(
-    input: Tensor, indices: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
+    input: Tensor,
+    indices: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    output_size: Any = None,
 ) -> Tensor:
     """What max_pool1d took, back at its places among zeros."""
     return _unpool(1, input, indices, kernel_size, stride, padding, output_size)
 
 
 def max_unpool2d(
-    input: Tensor, indices: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
+    input: Tensor,
+    indices: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    output_size: Any = None,
 ) -> Tensor:
     """What max_pool2d took, back at its places among zeros."""
     return _unpool(2, input, indices, kernel_size, stride, padding, output_size)
 
 
 def max_unpool3d(
-    input: Tensor, indices: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
+    input: Tensor,
+    indices: Tensor,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    output_size: Any = None,
 ) -> Tensor:
     """What max_pool3d took, back at its places among zeros."""
     return _unpool(3, input, indices, kernel_size, stride, padding, output_size)

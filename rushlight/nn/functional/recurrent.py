@@ -1,7 +1,7 @@
 """Recurrent networks as loops over time: plain, LSTM and GRU, padded or packed, and their cells.
 
-Each step costs one matrix product and one op for the gates; the inputs of all steps are projected
-in one product beforehand.
+The inputs of all steps are projected in one product; then one op runs a layer's whole sequence.
+Packed input, whose batch changes, and projected states take one step at a time.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from typing import Any
 
 from ..._ops.joining import cat, stack
 from ..._ops.matmul import linear
-from ..._ops.recurrent import gru_step, lstm_step
+from ..._ops.recurrent import gru_sequence, gru_step, lstm_sequence, lstm_step, rnn_sequence
 from ..._tensor import Tensor
 from .dropouts import dropout
 
@@ -40,13 +40,32 @@ def _relu(x: Tensor, state: tuple, weight: Tensor, bias: Tensor | None) -> tuple
 
 def _run(cell: Cell, inputs: Tensor, state: tuple, weights: list, backwards: bool) -> tuple:
     """All steps of padded input (time, batch, features): outputs and last state."""
+    if backwards:
+        output, last = _run(cell, inputs.flip(0), state, weights, False)
+        return output.flip(0), last
     w_ih, w_hh, b_ih, b_hh, w_hr = weights
-    steps = linear(inputs, w_ih, b_ih).unbind(0)  # (batch, gates) each
+    x = linear(inputs, w_ih, b_ih)
+    if w_hr is None:
+        return _run_whole(cell, x, state, w_hh, b_hh)
     outputs = []
-    for x in reversed(steps) if backwards else steps:
-        state = _projected(cell(x, state, w_hh, b_hh), w_hr)
+    for step in x.unbind(0):  # (batch, gates)
+        state = _projected(cell(step, state, w_hh, b_hh), w_hr)
         outputs.append(state[0])
-    return stack(outputs[::-1] if backwards else outputs), state
+    return stack(outputs), state
+
+
+def _run_whole(cell: Cell, x: Tensor, state: tuple, weight: Tensor, bias: Tensor | None) -> tuple:
+    """The same as one op over all steps."""
+    if cell is _gru:
+        more = [] if bias is None else [bias]
+        output = gru_sequence([x, *state, weight, *more])
+        return output, (output[-1],)
+    x = x if bias is None else x + bias
+    if cell is _lstm:
+        output, cells = lstm_sequence([x, *state, weight])
+        return output, (output[-1], cells[-1])
+    output = rnn_sequence([x, *state, weight], relu=cell is _relu)
+    return output, (output[-1],)
 
 
 def _projected(state: tuple, weight: Tensor | None) -> tuple:

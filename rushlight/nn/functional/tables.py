@@ -11,7 +11,8 @@ def _padding(padding_idx: int | None, rows: int) -> int:
         return -1
     if not -rows <= padding_idx < rows:
         raise AssertionError(
-            f"Padding_idx must be within num_embeddings; it is {padding_idx}, and there are {rows} rows"
+            f"Padding_idx must be within num_embeddings; it is {padding_idx}, and there are {rows} "
+            "rows"
         )
     return padding_idx % rows
 
@@ -49,15 +50,19 @@ def embedding(
     return ops.embedding(weight, input, padding, scale_grad_by_freq, sparse)
 
 
-def _check_bags(input: Tensor, offsets: Tensor | None, per_sample_weights: Tensor | None, mode: str) -> None:
+def _check_bags(
+    input: Tensor, offsets: Tensor | None, per_sample_weights: Tensor | None, mode: str
+) -> None:
     if per_sample_weights is not None and input.shape != per_sample_weights.shape:
         raise ValueError(
-            f"embedding_bag: If per_sample_weights ({tuple(per_sample_weights.shape)}) is not None, then "
+            f"embedding_bag: If per_sample_weights ({tuple(per_sample_weights.shape)}) is not "
+            "None, then "
             f"it must have the same shape as the input ({tuple(input.shape)})"
         )
     if input.dim() == 2 and offsets is not None:
         raise ValueError(
-            "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed "
+            "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of "
+            "fixed "
             f"length sequences. However, found offsets of type {type(offsets)}"
         )
     if input.dim() == 1:
@@ -67,18 +72,22 @@ def _check_bags(input: Tensor, offsets: Tensor | None, per_sample_weights: Tenso
             raise ValueError("offsets has to be a 1D Tensor")
         if offsets.numel() and int(offsets[0]) != 0:
             raise RuntimeError(
-                "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from "
+                "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start "
+                "from "
                 f"position 0. However, got {int(offsets[0])}"
             )
     elif input.dim() != 2:
-        raise ValueError(f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input.dim()}")
+        raise ValueError(
+            f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input.dim()}"
+        )
     if mode not in ("sum", "mean", "max"):
         raise ValueError("mode has to be one of sum, mean or max")
     if mode == "max" and per_sample_weights is None:
         return
     if per_sample_weights is not None and mode != "sum":
         raise NotImplementedError(
-            "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for "
+            "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported "
+            "for "
             f"mode='sum' (got mode='{mode}'). Please open a feature request on GitHub."
         )
 
@@ -120,7 +129,14 @@ def embedding_bag(
     if mode == "max":
         return ops.embedding_bag_max(weight, input, offsets, bags, padding)
     return ops.embedding_bag_sum(
-        weight, input, offsets, per_sample_weights, bags, mode == "mean", scale_grad_by_freq, padding
+        weight,
+        input,
+        offsets,
+        per_sample_weights,
+        bags,
+        mode == "mean",
+        scale_grad_by_freq,
+        padding,
     )
 
 
@@ -135,13 +151,16 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
             raise RuntimeError("Can not infer total number of classes from empty tensor.")
         return tensor.new_zeros((*tensor.shape, num_classes))
     if int(tensor.min()) < 0:
-        raise RuntimeError(f"Class values must be non-negative. The least one is {int(tensor.min())}")
+        raise RuntimeError(
+            f"Class values must be non-negative. The least one is {int(tensor.min())}"
+        )
     highest = int(tensor.max())
     if num_classes == -1:
         num_classes = highest + 1
     if highest >= num_classes:
         raise RuntimeError(
-            f"Class values must be smaller than num_classes. The greatest is {highest}, and num_classes "
+            f"Class values must be smaller than num_classes. The greatest is {highest}, and "
+            "num_classes "
             f"is {num_classes}"
         )
     return tensor.new_zeros((*tensor.shape, num_classes)).scatter_(-1, tensor.unsqueeze(-1), 1)

@@ -1,0 +1,50 @@
+"""Exponential: the time to the next event of a steady process."""
+
+from typing import Any
+
+from .._core.size import Size
+from . import constraints
+from .exp_family import ExponentialFamily
+from .utils import broadcast_all
+
+
+class Exponential(ExponentialFamily):
+    """The exponential distribution with `rate` events per unit."""
+
+    arg_constraints = {"rate": constraints.positive}
+    support = constraints.nonnegative
+    has_rsample = True
+
+    def __init__(self, rate: Any, validate_args: bool | None = None) -> None:
+        (self.rate,) = broadcast_all(rate)
+        super().__init__(self.rate.size(), validate_args=validate_args)
+
+    mean = property(lambda self: self.rate.reciprocal())  # type: ignore[assignment]
+    mode = property(lambda self: self.rate * 0)  # type: ignore[assignment]
+    stddev = property(lambda self: self.rate.reciprocal())  # type: ignore[assignment]
+    variance = property(lambda self: self.rate.pow(-2))  # type: ignore[assignment]
+
+    def rsample(self, sample_shape: Any = Size()) -> Any:
+        """Draws as `noise / rate`."""
+        shape = self._extended_shape(sample_shape)
+        return self.rate.new_empty(shape).exponential_() / self.rate
+
+    def log_prob(self, value: Any) -> Any:
+        """The log-density at `value`."""
+        if self._validate_args:
+            self._validate_sample(value)
+        return self.rate.log() - self.rate * value
+
+    def cdf(self, value: Any) -> Any:
+        """The probability of values up to `value`."""
+        if self._validate_args:
+            self._validate_sample(value)
+        return 1 - (-self.rate * value).exp()
+
+    def icdf(self, value: Any) -> Any:
+        """The quantile at the probability `value`."""
+        return -(-value).log1p() / self.rate
+
+    def entropy(self) -> Any:
+        """The entropy, in nats."""
+        return 1.0 - self.rate.log()

@@ -1,0 +1,61 @@
+"""Gamma: the time to several events of a steady process."""
+
+from typing import Any
+
+from .._core import dtypes
+from .._core.size import Size
+from .._creation.gammas import standard_gamma
+from .._ops.special import digamma, gammainc
+from . import constraints
+from .exp_family import ExponentialFamily
+from .utils import broadcast_all
+
+
+class Gamma(ExponentialFamily):
+    """The gamma distribution of shape `concentration` and `rate`.
+
+    Differs: draws are PyTorch's for the same seed; their gradient by the concentration is a
+    difference of the distribution function, right to about 1e-9, where PyTorch uses approximations.
+    """
+
+    arg_constraints = {"concentration": constraints.positive, "rate": constraints.positive}
+    support = constraints.nonnegative
+    has_rsample = True
+
+    def __init__(self, concentration: Any, rate: Any, validate_args: bool | None = None) -> None:
+        self.concentration, self.rate = broadcast_all(concentration, rate)
+        super().__init__(self.concentration.size(), validate_args=validate_args)
+
+    mean = property(lambda self: self.concentration / self.rate)  # type: ignore[assignment]
+    variance = property(lambda self: self.concentration / self.rate.pow(2))  # type: ignore[assignment]
+
+    @property
+    def mode(self) -> Any:
+        """The likeliest value."""
+        return ((self.concentration - 1) / self.rate).clamp(min=0)
+
+    def rsample(self, sample_shape: Any = Size()) -> Any:
+        """Draws of scale 1, divided by the rate."""
+        shape = self._extended_shape(sample_shape)
+        drawn = standard_gamma(self.concentration.expand(shape)) / self.rate.expand(shape)
+        drawn.detach().clamp_(min=dtypes.finfo(drawn.dtype).tiny)
+        return drawn
+
+    def log_prob(self, value: Any) -> Any:
+        """The log-density at `value`."""
+        value = value if hasattr(value, "dtype") else self.rate.new_tensor(value)
+        if self._validate_args:
+            self._validate_sample(value)
+        a, rate = self.concentration, self.rate
+        return a.xlogy(rate) + (a - 1).xlogy(value) - rate * value - a.lgamma()
+
+    def cdf(self, value: Any) -> Any:
+        """The probability of values up to `value`."""
+        if self._validate_args:
+            self._validate_sample(value)
+        return gammainc(self.concentration, self.rate * value)
+
+    def entropy(self) -> Any:
+        """The entropy, in nats."""
+        a = self.concentration
+        return a - self.rate.log() + a.lgamma() + (1.0 - a) * digamma(a)

@@ -1,0 +1,37 @@
+"""Poisson: how many events of a steady process fall into one unit."""
+
+from typing import Any
+
+from .._core import modes
+from .._core.size import Size
+from .._creation import poisson
+from . import constraints
+from .exp_family import ExponentialFamily
+from .utils import broadcast_all
+
+
+class Poisson(ExponentialFamily):
+    """Counts of mean `rate`."""
+
+    arg_constraints = {"rate": constraints.nonnegative}
+    support = constraints.nonnegative_integer
+
+    def __init__(self, rate: Any, validate_args: bool | None = None) -> None:
+        (self.rate,) = broadcast_all(rate)
+        super().__init__(self.rate.size(), validate_args=validate_args)
+
+    mean = property(lambda self: self.rate)  # type: ignore[assignment]
+    mode = property(lambda self: self.rate.floor())  # type: ignore[assignment]
+    variance = property(lambda self: self.rate)  # type: ignore[assignment]
+
+    def sample(self, sample_shape: Any = Size()) -> Any:
+        """Counts."""
+        with modes.no_grad():
+            return poisson(self.rate.expand(self._extended_shape(sample_shape)))
+
+    def log_prob(self, value: Any) -> Any:
+        """The log-probability of `value`."""
+        if self._validate_args:
+            self._validate_sample(value)
+        rate, value = broadcast_all(self.rate, value)
+        return value.xlogy(rate) - rate - (value + 1).lgamma()

@@ -1,0 +1,75 @@
+"""StudentT: a bell curve with heavier tails, for means of few normal numbers."""
+
+import math
+from typing import Any
+
+from .._core.size import Size
+from .._ops.special import digamma
+from . import constraints
+from .chi2 import Chi2
+from .distribution import Distribution
+from .normal import standard_normal
+from .utils import broadcast_all
+
+
+class StudentT(Distribution):
+    """Student's t-distribution of `df` degrees of freedom, around `loc`, of width `scale`."""
+
+    arg_constraints = {
+        "df": constraints.positive,
+        "loc": constraints.real,
+        "scale": constraints.positive,
+    }
+    support = constraints.real
+    has_rsample = True
+
+    def __init__(
+        self, df: Any, loc: Any = 0.0, scale: Any = 1.0, validate_args: bool | None = None
+    ) -> None:
+        self.df, self.loc, self.scale = broadcast_all(df, loc, scale)
+        self._chi2 = Chi2(self.df)
+        super().__init__(self.df.size(), validate_args=validate_args)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
+        """The distributions repeated to a larger batch shape."""
+        new = super().expand(batch_shape, _instance)
+        new._chi2 = self._chi2.expand(batch_shape)
+        return new
+
+    mode = property(lambda self: self.loc)  # type: ignore[assignment]
+
+    @property
+    def mean(self) -> Any:
+        """`loc`; NaN up to one degree of freedom."""
+        return self.loc.masked_fill(self.df <= 1, math.nan)
+
+    @property
+    def variance(self) -> Any:
+        """Infinite up to two degrees of freedom, NaN up to one."""
+        wide = self.scale.pow(2) * self.df / (self.df - 2)
+        wide = wide.masked_fill(self.df <= 2, math.inf)
+        return wide.masked_fill(self.df <= 1, math.nan)
+
+    def rsample(self, sample_shape: Any = Size()) -> Any:
+        """Draws as normal numbers over roots of chi-squared numbers."""
+        shape = self._extended_shape(sample_shape)
+        noise, widths = standard_normal(shape, self.df), self._chi2.rsample(sample_shape)
+        return self.loc + self.scale * (noise * (widths / self.df).rsqrt())
+
+    def log_prob(self, value: Any) -> Any:
+        """The log-density at `value`."""
+        if self._validate_args:
+            self._validate_sample(value)
+        df, y = self.df, (value - self.loc) / self.scale
+        norm = self.scale.log() + 0.5 * df.log() + 0.5 * math.log(math.pi)
+        norm = norm + (0.5 * df).lgamma() - (0.5 * (df + 1.0)).lgamma()
+        return -0.5 * (df + 1.0) * (y**2.0 / df).log1p() - norm
+
+    def entropy(self) -> Any:
+        """The entropy, in nats."""
+        half, df = 0.5, self.df
+        log_beta = (half * df).lgamma() + math.lgamma(half) - (half * (df + 1)).lgamma()
+        rise = digamma(half * (df + 1)) - digamma(half * df)
+        return self.scale.log() + half * (df + 1) * rise + half * df.log() + log_beta
+
+

@@ -1,0 +1,65 @@
+"""Uniform: every number between two bounds alike."""
+
+from typing import Any
+
+from .._core.size import Size
+from .._creation import rand
+from . import constraints
+from .distribution import Distribution
+from .utils import broadcast_all
+
+
+class Uniform(Distribution):
+    """The uniform distribution on [low, high)."""
+
+    has_rsample = True
+
+    arg_constraints = {
+        "low": constraints.dependent(is_discrete=False, event_dim=0),
+        "high": constraints.dependent(is_discrete=False, event_dim=0),
+    }
+
+    def __init__(self, low: Any, high: Any, validate_args: bool | None = None) -> None:
+        self.low, self.high = broadcast_all(low, high)
+        super().__init__(self.low.size(), validate_args=validate_args)
+        if self._validate_args and not (self.low < self.high).all():
+            raise ValueError(
+                f"Uniform is not defined when low >= high; low is {self.low}, high is {self.high}"
+            )
+
+    mean = property(lambda self: (self.high + self.low) / 2)  # type: ignore[assignment]
+    mode = property(lambda self: float("nan") * self.high)  # type: ignore[assignment]
+    stddev = property(lambda self: (self.high - self.low) / 12**0.5)  # type: ignore[assignment]
+    variance = property(lambda self: (self.high - self.low).pow(2) / 12)  # type: ignore[assignment]
+
+    @constraints.dependent_property(is_discrete=False, event_dim=0)
+    def support(self) -> Any:  # type: ignore[override]
+        """From `low` to `high`."""
+        return constraints.interval(self.low, self.high)
+
+    def rsample(self, sample_shape: Any = Size()) -> Any:
+        """Draws as `low + noise * (high - low)`."""
+        shape = self._extended_shape(sample_shape)
+        noise = rand(shape, dtype=self.low.dtype, device=self.low.device)
+        return self.low + noise * (self.high - self.low)
+
+    def log_prob(self, value: Any) -> Any:
+        """The log-density at `value`."""
+        if self._validate_args:
+            self._validate_sample(value)
+        inside = self.low.le(value).type_as(self.low) * self.high.gt(value).type_as(self.low)
+        return inside.log() - (self.high - self.low).log()
+
+    def cdf(self, value: Any) -> Any:
+        """The probability of values up to `value`."""
+        if self._validate_args:
+            self._validate_sample(value)
+        return ((value - self.low) / (self.high - self.low)).clamp(min=0, max=1)
+
+    def icdf(self, value: Any) -> Any:
+        """The quantile at the probability `value`."""
+        return value * (self.high - self.low) + self.low
+
+    def entropy(self) -> Any:
+        """The entropy, in nats."""
+        return (self.high - self.low).log()

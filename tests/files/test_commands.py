@@ -1,0 +1,189 @@
+"""The commands inspect, convert, diff and scan."""
+
+import json
+import subprocess
+import sys
+
+import hostile
+import pytest
+
+import rushlight as torch
+from rushlight.cli import main
+from rushlight.serialization import load, save
+
+
+@pytest.fixture
+def folder(tmp_path):
+    x = torch.arange(6.0).reshape(2, 3)
+    named = {
+        "net.layer.weight": x,
+        "net.layer.bias": torch.tensor([1.0, float("nan")]),
+        "net.head.weight": x,
+    }
+    save({"state": named, "epoch": 3}, tmp_path / "a.pt")
+    save(named, tmp_path / "flat.pt")
+    return tmp_path
+
+
+def run(capsys, *words):
+    status = main([str(word) for word in words])
+    return status, capsys.readouterr()
+
+
+def test_inspect_shows_tensors_ties_and_values(folder, capsys):
+    status, out = run(capsys, "inspect", folder / "a.pt", "--stats", "--all")
+    assert status == 0
+    assert "torch" in out.out and "3 tensors, 14 elements" in out.out
+    assert "state.net.layer.weight" in out.out and "mean 2.5" in out.out and "1 nan" in out.out
+    assert (
+        "tied: state.net.layer.weight = state.net.head.weight" in out.out and "epoch = 3" in out.out
+    )
+
+
+def test_inspect_for_machines(folder, capsys):
+    status, out = run(capsys, "inspect", folder / "a.pt", "--json", "--stats")
+    facts = json.loads(out.out)
+    assert status == 0 and facts["format"] == "torch" and facts["would_run"] == {}
+    weight = facts["tensors"]["state.net.layer.weight"]
+    assert weight["shape"] == [2, 3] and weight["dtype"] == "float32" and weight["max"] == 5.0
+    assert facts["ties"] == [["state.net.layer.weight", "state.net.head.weight"]]
+
+
+def test_inspect_tells_what_a_pickle_would_have_run(tmp_path, capsys):
+    path = tmp_path / "evil.pt"
+    path.write_bytes(hostile.zipped(b"\x80\x02cos\nsystem\nX\x02\x00\x00\x00ls\x85R."))
+    status, out = run(capsys, "inspect", path)
+    assert (
+        status == 0
+        and "opaque: os.system" in out.out
+        and "unpickling would call: os.system" in out.out
+    )
+
+
+def test_inspect_of_a_damaged_file_says_what_and_where(tmp_path, capsys):
+    path = tmp_path / "bad.pt"
+    path.write_bytes(b"PK\3\4 no")
+    status, out = run(capsys, "inspect", path)
+    assert status == 2 and "bad.pt" in out.err and "no zip directory" in out.err
+    assert run(capsys, "inspect", tmp_path / "none")[0] == 2
+
+
+@pytest.mark.parametrize("ending", ["pt", "safetensors", "npz"])
+def test_convert_and_diff_agree(folder, capsys, ending):
+    target = folder / f"b.{ending}"
+    assert run(capsys, "convert", folder / "flat.pt", target)[0] == 0
+    status, out = run(capsys, "diff", folder / "flat.pt", target)
+    assert status == 0 and "3 of 3 common tensors are equal" in out.out
+
+
+def test_convert_renames_and_casts(folder, capsys):
+    target = folder / "c.safetensors"
+    words = ["--map", "net.=", "--map", "layer=first", "--dtype", "bfloat16"]
+    assert run(capsys, "convert", folder / "flat.pt", target, *words)[0] == 0
+    made = load(target)
+    assert sorted(made) == ["first.bias", "first.weight", "head.weight"]
+    assert made["head.weight"].dtype is torch.bfloat16
+
+
+def test_convert_keeps_the_structure_of_a_pytorch_file(folder, capsys):
+    assert run(capsys, "convert", folder / "a.pt", folder / "d.pt")[0] == 0
+    made = load(folder / "d.pt")
+    assert made["epoch"] == 3
+    assert (
+        made["state"]["net.head.weight"].data_ptr() == made["state"]["net.layer.weight"].data_ptr()
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["x.doc"], "its ending tells no format"),
+        (["x.pt", "--map", "nothing"], "expected OLD=NEW"),
+        (["x.pt", "--map", "layer=head", "--map", "bias=weight"], "two tensors would be called"),
+        (["x.pt", "--shard", "many"], "expected a size"),
+        (["x.pt", "--dtype", "int3"], "expected one of"),
+    ],
+)
+def test_convert_explains_what_stands_in_the_way(folder, capsys, words, message):
+    status, out = run(capsys, "convert", folder / "flat.pt", folder / words[0], *words[1:])
+    assert status == 2 and message in out.err and not (folder / words[0]).exists()
+
+
+def test_convert_does_not_hand_on_a_call(tmp_path, capsys):
+    path = tmp_path / "evil.pt"
+    path.write_bytes(hostile.zipped(b"\x80\x02cos\nsystem\nX\x02\x00\x00\x00ls\x85R."))
+    status, out = run(capsys, "convert", path, tmp_path / "copy.pt")
+    assert status == 2 and "cannot save Opaque('os.system'" in out.err
+
+
+def test_diff_finds_names_shapes_dtypes_and_values(folder, capsys):
+    save(
+        {
+            "net.layer.weight": torch.zeros(2, 2),
+            "net.layer.bias": torch.tensor([1.5, float("nan")]),
+            "new": torch.ones(1),
+        },
+        folder / "e.pt",
+    )
+    status, out = run(capsys, "diff", folder / "flat.pt", folder / "e.pt")
+    assert status == 1
+    assert (
+        "- net.head.weight" in out.out
+        and "+ new" in out.out
+        and "shape [2, 3] -> [2, 2]" in out.out
+    )
+    assert "1 of 2 values differ, by up to 0.5 at [0]" in out.out
+    status, out = run(
+        capsys, "diff", folder / "flat.pt", folder / "e.pt", "--atol", "0.5", "--json"
+    )
+    assert list(json.loads(out.out)["changed"]) == ["net.layer.weight"]
+
+
+def test_scan_finds_what_would_run(tmp_path, capsys):
+    (tmp_path / "deep").mkdir()
+    evil = b"\x80\x02cos\nsystem\nX\x02\x00\x00\x00ls\x85R."
+    save({"x": torch.ones(2)}, tmp_path / "good.pt")
+    assert run(capsys, "scan", tmp_path)[0] == 0
+    (tmp_path / "deep" / "evil.bin").write_bytes(hostile.zipped(evil))
+    (tmp_path / "deep" / "cut.pkl").write_bytes(evil[:-1])  # what comes before the damage has run
+    (tmp_path / "deep" / "objects.npy").write_bytes(hostile.object_array(evil))
+    (tmp_path / "readme.txt").write_text("hello")
+    status, out = run(capsys, "scan", tmp_path, "--json")
+    found = {entry["file"].rpartition("/")[2]: entry for entry in json.loads(out.out)}
+    assert status == 1 and "readme.txt" not in found
+    assert found["good.pt"]["verdict"] == "plain data"
+    for name in ("evil.bin", "cut.pkl", "objects.npy"):
+        assert found[name]["verdict"] == "runs code" and found[name]["calls"] == {
+            "os.system": "call"
+        }, name
+    status, out = run(capsys, "scan", "--quiet", tmp_path)
+    assert "good.pt" not in out.out and "calls os.system" in out.out
+
+
+def test_scan_finds_every_payload_of_the_corpus(tmp_path):
+    from rushlight.cli.scan import RUNS, look
+
+    path = tmp_path / "file"
+    for module, name, args in hostile.CALLS[::9]:
+        for way, pickled in hostile.reach(module, name, args):
+            for container, wrap in hostile.CONTAINERS.items():
+                path.write_bytes(wrap(pickled))
+                assert look(str(path)).verdict == RUNS, (module, name, way, container)
+
+
+def test_scan_says_when_a_file_is_damaged(tmp_path, capsys):
+    (tmp_path / "bad.pt").write_bytes(b"PK\3\4 no")
+    assert run(capsys, "scan", tmp_path)[0] == 2
+
+
+def test_inspect_loads_nothing_heavy(folder):
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "rushlight", "inspect", str(folder / "a.pt")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "numpy" in loaded
+    heavy = {"torch", "safetensors", "tqdm", "tarfile", "zipfile", "concurrent.futures", "asyncio"}
+    assert not loaded & heavy
