@@ -1,6 +1,6 @@
 """手写数字识别 / Recognising handwritten digits: a whole program, from data to checkpoint.
 
-    rushlight run examples/digits_cnn.py            # or: python examples/digits_cnn.py, with PyTorch
+    rushlight run examples/digits_cnn.py         # or: python examples/digits_cnn.py, with PyTorch
 
 1,797 images of 8 x 8 pixels from scikit-learn (nothing is downloaded), a small convolutional
 network, Adam with a one-cycle schedule, a checkpoint, and the accuracy on images never seen.

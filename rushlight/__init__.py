@@ -97,7 +97,7 @@ from ._ops.calculus import (
     trapezoid,
     trapz,
 )
-from ._ops.casts import clone, put
+from ._ops.casts import clone
 from ._ops.combined import (
     addcdiv,
     addcmul,
@@ -187,6 +187,7 @@ from ._ops.extrema import (
     min,
 )
 from ._ops.factors import cholesky, cholesky_inverse, cholesky_solve, qr
+from ._ops.frames import istft, stft
 from ._ops.gathering import (
     gather,
     index_add,
@@ -202,7 +203,6 @@ from ._ops.gathering import (
     take_along_dim,
 )
 from ._ops.indexing import (
-    broadcast_shapes,
     index_put,
     masked_fill,
     masked_select,
@@ -385,7 +385,6 @@ from ._ops.spectra import (
     svd,
 )
 from ._ops.statistics import std, std_mean, var, var_mean
-from ._ops.transforms import istft, stft
 from ._ops.views import (
     as_strided,
     broadcast_shapes,
@@ -413,6 +412,7 @@ from ._creation import (
     asarray,
     bartlett_window,
     bernoulli,
+    binomial,
     blackman_window,
     cartesian_prod,
     combinations,

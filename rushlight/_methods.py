@@ -23,6 +23,7 @@ from ._ops import (
     error_functions,
     extrema,
     factors,
+    frames,
     gathering,
     indexing,
     integers,
@@ -47,7 +48,6 @@ from ._ops import (
     special,
     spectra,
     statistics,
-    transforms,
     views,
 )
 from ._tensor import Tensor
@@ -121,6 +121,10 @@ METHODS: dict[Any, tuple[str, str]] = {
         "cholesky cholesky_solve cholesky_inverse qr",
         "",
     ),
+    frames: (
+        "stft istft",
+        "",
+    ),
     gathering: (
         (
             "index_select gather scatter scatter_add scatter_reduce index_add index_copy "
@@ -132,7 +136,7 @@ METHODS: dict[Any, tuple[str, str]] = {
         ),
     ),
     indexing: (
-        "index_put where masked_fill masked_select nonzero",
+        "index_put masked_fill masked_select nonzero",
         "index_put masked_fill",
     ),
     integers: (
@@ -239,10 +243,6 @@ METHODS: dict[Any, tuple[str, str]] = {
         "var std",
         "",
     ),
-    transforms: (
-        "stft istft",
-        "",
-    ),
     views: (
         (
             "transpose t unsqueeze squeeze detach diagonal flatten unflatten movedim "
@@ -275,6 +275,7 @@ OTHERS: dict[str, Any] = {
     "new": creation.new, "new_tensor": creation.new_tensor, "new_empty": creation.new_empty,
     "new_empty_strided": creation.new_empty_strided, "new_full": creation.new_full,
     "new_ones": creation.new_ones, "new_zeros": creation.new_zeros,
+    "where": lambda self, condition, other: indexing.where(condition, self, other),
     "swapaxes_": conversion.RESHAPED["transpose_"], "swapdims_": conversion.RESHAPED["transpose_"],
     "where": lambda self, condition, other: indexing.where(condition, self, other),
     "multiply_": in_place(arithmetic.mul), "subtract_": in_place(arithmetic.sub),

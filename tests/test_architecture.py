@@ -65,7 +65,8 @@ LAYERS = {
     "func": 8,
     "testing": 8,
     "compiler": 8,
-    "multiprocessing": 8,
+    "multiprocessing.py": 8,
+    "futures.py": 8,
     "serialization": 8.5,  # whole models are modules
     "distributions": 8,
     "distributed": 8,

@@ -446,7 +446,7 @@ def test_devices_that_do_not_mix_are_named():
     assert "TypeError: can't convert cuda:0 device type tensor to numpy." in shown
     assert "in net.0: Linear(in_features=3, out_features=2, bias=True)" in shown
     assert "parameter weight is on cpu, input 0 is on cuda:0. Move the input: " in shown
-    assert "`net.to(\"cuda:0\")`" in shown
+    assert '`net.to("cuda:0")`' in shown
 
 
 def test_plain_list_of_modules_warns_once():

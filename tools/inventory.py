@@ -15,8 +15,19 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-# Families of PyTorch that are not part of Rushlight's ground, by how their names begin.
-EXCLUDED = ("torch.distributed", "torch.jit", "torch.fx", "torch.backends", "torch.nn.parallel")
+# Families of PyTorch that are not part of Rushlight's ground, by how their names begin: those that
+# the plan names, and the compilers and converters that are kin of jit and fx.
+EXCLUDED = (
+    *("torch.distributed", "torch.jit", "torch.fx", "torch.backends", "torch.nn.parallel"),
+    *(
+        "torch._dynamo",
+        "torch._inductor",
+        "torch.export",
+        "torch.onnx",
+        "torch.ao.",
+        "torch.classes",
+    ),
+)
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,17 @@ WRAPPED = {"where", "einsum", "nn.functional.embedding", "nn.functional.embeddin
            "bfloat16", "bool", "double", "float", "half", "int", "long", "short", "byte", "char", "cdouble",
            "cfloat", "nn.functional.triplet_margin_with_distance_loss", "linalg.eig", "linalg.eigh", "zero_",
            "linalg.pinv.singular", "as_strided", "sgn"}  # fmt: skip
-SKIP = ("sparse", "nested", "jiterator", "fake_quant", "_native", "ops.aten", "_refs", "empty", "new_empty")
+SKIP = (
+    "sparse",
+    "nested",
+    "jiterator",
+    "fake_quant",
+    "_native",
+    "ops.aten",
+    "_refs",
+    "empty",
+    "new_empty",
+)
 
 
 def to_ours(value: Any) -> Any:
@@ -32,7 +42,11 @@ def to_ours(value: Any) -> Any:
         plain = value.detach()
         if plain.is_conj() or plain.is_neg():
             plain = plain.resolve_conj().resolve_neg()
-        made = rl.tensor(plain.to(torch.float32).numpy()).to(rl.bfloat16) if plain.dtype is torch.bfloat16 else rl.from_numpy(plain.numpy().copy())
+        made = (
+            rl.tensor(plain.to(torch.float32).numpy()).to(rl.bfloat16)
+            if plain.dtype is torch.bfloat16
+            else rl.from_numpy(plain.numpy().copy())
+        )
         strides = plain.stride()
         if plain.numel() > 1 and not plain.is_contiguous() and all(s > 0 for s in strides):
             order = sorted(range(plain.dim()), key=lambda i: -strides[i])
@@ -91,7 +105,11 @@ def compare(ours: list, theirs: list, rtol: float, what: str) -> str | None:
         if str(a.dtype) != str(b.dtype):
             return f"{what}: dtype {a.dtype}, PyTorch {b.dtype}"
         x, y = values(a), values(b)
-        scale = max(1.0, float(np.abs(y[np.isfinite(y)]).max())) if y.size and np.isfinite(y).any() and y.dtype != bool else 1.0
+        scale = (
+            max(1.0, float(np.abs(y[np.isfinite(y)]).max()))
+            if y.size and np.isfinite(y).any() and y.dtype != bool
+            else 1.0
+        )
         if not np.allclose(x, y, rtol=rtol, atol=rtol * scale, equal_nan=True):
             return f"{what}: values differ"
     return None
@@ -118,8 +136,8 @@ def check(op: Any, dtype: Any, limit: int) -> tuple[int, list[str]]:
             break
         args, kwargs = (sample.input, *sample.args), sample.kwargs
         mine, named = to_ours(args), to_ours(kwargs)
-        torch.manual_seed(0)
-        rl.manual_seed(0)
+        torch.manual_seed(42)
+        rl.manual_seed(42)
         try:
             theirs = op.op(*args, **kwargs)
         except Exception:
@@ -171,9 +189,14 @@ def main() -> None:
         total += count
         wrong += len(faults)
         if faults:
-            print(f"{op.name}.{op.variant_test_name}: {len(faults)} of {count}: {faults[0]}", flush=True)
+            print(
+                f"{op.name}.{op.variant_test_name}: {len(faults)} of {count}: {faults[0]}",
+                flush=True,
+            )
     share = 100 * wrong / math.inf if not total else 100 * wrong / total
-    print(f"{total} samples, {wrong} differ ({share:.1f} %); missing: {len(missing)}: {' '.join(sorted(set(missing)))}")
+    print(
+        f"{total} samples, {wrong} differ ({share:.1f} %); missing: {len(missing)}: {' '.join(sorted(set(missing)))}"
+    )
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The vocabulary on NumPy arrays: each word bound once to the leanest NumPy function."""
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,22 @@ _KINDS = {"bool": "b", "integral": "iu", "signed integer": "i", "unsigned intege
           "real floating": "f", "complex floating": "c", "numeric": "iufc"}  # fmt: skip
 
 
+@functools.lru_cache(64)
+def _short_count(n: int) -> np.ndarray:
+    return np.arange(n)
+
+
+def _counted(n: int) -> np.ndarray:
+    """0 to n - 1, remembered where short; never handed out."""
+    return _short_count(n) if n <= 1024 else np.arange(n)
+
+
 def _along(shape: tuple, indices: Any, axis: int) -> tuple:
     """The key that np.take_along_axis builds, at a third of its price."""
     axis %= len(shape)
     n = len(shape)
     if n == 2:  # the case of class indices, and half the time
-        others = np.arange(indices.shape[1 - axis])
+        others = _counted(indices.shape[1 - axis])
         return (others.reshape(-1, 1), indices) if axis else (indices, others)
     rows: list = [
         np.arange(k).reshape((1,) * i + (-1,) + (1,) * (n - i - 1))

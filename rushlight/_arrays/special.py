@@ -8,6 +8,7 @@ relative; only `erf` of float32, which is on the way of every GELU, has a formul
 import functools
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -196,7 +197,7 @@ def blocked(function: Callable) -> Callable:
 
     @functools.wraps(function)
     def word(*arrays: Array) -> Array:
-        given = np.broadcast_arrays(*arrays) if len(arrays) > 1 else arrays
+        given: Any = np.broadcast_arrays(*arrays) if len(arrays) > 1 else arrays
         made = np.empty(given[0].shape, np.result_type(*(a.dtype for a in arrays)))
         flats = [a.reshape(-1) for a in given]
         target = made.reshape(-1)

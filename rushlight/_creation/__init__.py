@@ -28,6 +28,7 @@ from .filled import (
     zeros,
     zeros_like,
 )
+from .gammas import binomial
 from .grids import cartesian_prod, combinations, meshgrid, polar, vander
 from .legacy import legacy, new, set_default_tensor_type, typed_classes
 from .randoms import (

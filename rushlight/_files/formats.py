@@ -26,9 +26,15 @@ def open_checkpoint(
         if os.path.isdir(path):
             return _open_folder(path, mapped, limits)
     source = Source(given, mapped)
-    return read(
-        source, limits, encoding, lambda file: open_checkpoint(file, mapped=mapped, limits=limits)
-    )
+
+    def open_file(file: str) -> Checkpoint:
+        return open_checkpoint(file, mapped=mapped, limits=limits)
+
+    try:
+        return read(source, limits, encoding, open_file)
+    except BaseException:
+        source.close()
+        raise
 
 
 def read(

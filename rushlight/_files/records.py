@@ -303,3 +303,9 @@ class Checkpoint:
     called: dict[str, str] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
     source: Any = None
+
+    def close(self) -> None:
+        """Gives the files back; what is mapped stays open as long as it is looked at."""
+        for source in self.source if isinstance(self.source, list) else [self.source]:
+            if source is not None:
+                source.close()

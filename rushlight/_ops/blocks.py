@@ -26,6 +26,11 @@ def _(m: Any, g: Any, input_shape: tuple) -> Any:
     return m.where(here, g, 0)
 
 
+@trace.defined_as
+def _(np: Any, input: Any) -> Any:
+    return np.trace(input)
+
+
 @trace.samples
 def _(draw: Any) -> Iterator:
     yield (draw(3, 3),), {}
@@ -104,6 +109,11 @@ def _(draw: Any) -> Iterator:
 def linalg_vecdot(x: Any, y: Any, *, dim: int = -1) -> Any:
     """Dot products along `dim`, the first argument conjugated."""
     return (x.conj() * y).sum(dim) if x.is_complex() else (x * y).sum(dim)
+
+
+@linalg_vecdot.defined_as
+def _(np: Any, x: Any, y: Any, dim: int = -1) -> Any:
+    return np.sum(np.conj(x) * y, dim)
 
 
 @linalg_vecdot.samples

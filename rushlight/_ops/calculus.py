@@ -29,6 +29,11 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
     return input
 
 
+@diff.defined_as
+def _(np: Any, input: Any, n: int = 1, dim: int = -1, **ends: Any) -> Any:
+    return np.diff(input, n, dim, **ends)
+
+
 @diff.samples
 def _(draw: Any) -> Iterator:
     yield (draw(3, 5),), {}
@@ -79,6 +84,11 @@ def trapz(y: Any, x: Any = None, *, dx: Any = 1, dim: int = -1) -> Any:
 def cumulative_trapezoid(y: Any, x: Any = None, *, dx: Any = 1, dim: int = -1) -> Any:
     """Running integrals along `dim` by the trapezoidal rule."""
     return cumsum(_areas(y, x, dx, dim), dim)
+
+
+@trapezoid.defined_as
+def _(np: Any, y: Any, x: Any = None, dx: Any = 1, dim: int = -1) -> Any:
+    return np.trapezoid(y, x, dx, dim)
 
 
 @trapezoid.samples
@@ -229,6 +239,16 @@ def corrcoef(input: Any) -> Any:
     spread = (c.diagonal().real if c.is_complex() else c.diagonal()).sqrt()
     made = c / spread.reshape(-1, 1) / spread
     return made if c.is_complex() else made.clamp(-1, 1)
+
+
+@cov.defined_as
+def _(np: Any, input: Any) -> Any:
+    return np.cov(input)
+
+
+@corrcoef.defined_as
+def _(np: Any, input: Any) -> Any:
+    return np.corrcoef(input)
 
 
 @cov.samples

@@ -226,6 +226,11 @@ def einsum(equation: Any, *operands: Any) -> Any:
     )
 
 
+@einsum.defined_as
+def _(np: Any, equation: str, *operands: Any) -> Any:
+    return np.einsum(equation, *operands)
+
+
 @einsum.samples
 def _(draw: Any) -> Iterator:
     yield ("ij,jk->ik", draw(3, 4), draw(4, 5)), {}
@@ -328,6 +333,11 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
     return (x @ y).reshape([a.shape[i] for i in rows] + [b.shape[j] for j in cols])
 
 
+@tensordot.defined_as
+def _(np: Any, a: Any, b: Any, dims: Any = 2) -> Any:
+    return np.tensordot(a, b, dims)
+
+
 @tensordot.samples
 def _(draw: Any) -> Iterator:
     yield (draw(3, 4), draw(4, 5)), {"dims": 1}
@@ -383,6 +393,11 @@ def _(m: Any, g: Any, input: Any, other: Any) -> Any:
     return _blockwise(m, g, other, input, 1) if g.shape else g * m.conj(input)
 
 
+@kron.defined_as
+def _(np: Any, input: Any, other: Any) -> Any:
+    return np.kron(input, other)
+
+
 @kron.samples
 def _(draw: Any) -> Iterator:
     yield (draw(2, 3), draw(3, 2)), {}
@@ -430,6 +445,11 @@ def linalg_multi_dot(tensors: Any) -> Any:
     made = stretch(0, len(given) - 1)
     shape = ([] if first else [made.shape[0]]) + ([] if last else [made.shape[1]])
     return made.reshape(shape)
+
+
+@linalg_multi_dot.defined_as
+def _(np: Any, tensors: Any) -> Any:
+    return np.linalg.multi_dot(tensors)
 
 
 @linalg_multi_dot.samples

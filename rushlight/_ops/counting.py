@@ -36,6 +36,11 @@ def bincount(m: Any, input: Any, weights: Any = None, *, minlength: int = 0) -> 
     return m.put(m.full((size,), 0, kind), input, m.astype(weights, kind), 0, "add")
 
 
+@bincount.defined_as
+def _(np: Any, input: Any, weights: Any = None, minlength: int = 0) -> Any:
+    return np.bincount(input, weights, minlength)
+
+
 @bincount.samples
 def _(draw: Any) -> Iterator:
     yield (draw.ints(20, low=0, high=6),), {}
@@ -110,6 +115,11 @@ def histc(m: Any, input: Any, *, bins: int = 100, min: float = 0, max: float = 0
     x = m.reshape(input, (-1,))
     low, high = _ends(m, x, min, max)
     return _counts(m, x, _edges(m, low, high, bins, x.dtype), None)
+
+
+@histc.defined_as
+def _(np: Any, input: Any, bins: int, min: Any = None, max: Any = None) -> Any:
+    return np.histogram(input, bins, None if min is None else (min, max))[0]
 
 
 @histc.samples

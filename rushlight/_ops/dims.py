@@ -99,3 +99,8 @@ def arange_along(m: Any, shape: tuple, axis: int) -> Any:
     """0, 1, 2 ... along `axis`, of size 1 along the others."""
     places = m.arange(0, shape[axis], 1, m.int64)
     return m.reshape(places, tuple(-1 if i == axis else 1 for i in range(len(shape))))
+
+
+def to_axes(dim: Any) -> Any:
+    """`dim` as NumPy's functions take it, for definitions."""
+    return tuple(dim) or None if isinstance(dim, (tuple, list)) else dim

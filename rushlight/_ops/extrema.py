@@ -1,6 +1,7 @@
 """Largest and smallest elements: max, min, amax, amin, aminmax, argmax, argmin."""
 
 from collections.abc import Iterator
+from operator import index
 from typing import Any
 
 from .._core import dtypes
@@ -74,6 +75,16 @@ def amin(m: Any, input: Any, *, dim: Dims = (), keepdim: bool = False) -> Any:
 @amin.vjp("input")
 def _(m: Any, g: Any, input: Any, out: Any, dim: Any, keepdim: bool) -> Any:
     return shared_evenly(m, g, input, out, dim, keepdim)
+
+
+@amax.defined_as
+def _(np: Any, input: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    return np.max(input, dim, keepdims=keepdim)
+
+
+@amin.defined_as
+def _(np: Any, input: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    return np.min(input, dim, keepdims=keepdim)
 
 
 @amax.samples
@@ -169,6 +180,16 @@ def argmax(m: Any, input: Any, *, dim: int | None = None, keepdim: bool = False)
 def argmin(m: Any, input: Any, *, dim: int | None = None, keepdim: bool = False) -> Any:
     """Index of the first smallest element, of the flattened input or along `dim`."""
     return _index(m, input, dim, keepdim, False)
+
+
+@argmax.defined_as
+def _(np: Any, input: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    return np.argmax(input, dim, keepdims=keepdim)
+
+
+@argmin.defined_as
+def _(np: Any, input: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    return np.argmin(input, dim, keepdims=keepdim)
 
 
 @argmax.samples
@@ -293,16 +314,16 @@ def _(draw: Any) -> Iterator:
     )
 
 
-def _partner(name: str, dim: Any, other: Any) -> Any:
-    """The second tensor of the pairwise form, which may stand where `dim` does."""
-    other = dim if other is None else other
-    if not hasattr(other, "array"):
+def _one_dim(name: str, dim: Any) -> int:
+    """The dimension of the form along one dimension."""
+    try:
+        return index(dim)
+    except TypeError:
         raise TypeError(
             f"{name}() received an invalid combination of arguments - got (Tensor, "
-            f"{type(other).__name__}), but expected (input), (input, int dim, bool keepdim) or "
+            f"{type(dim).__name__}), but expected (input), (input, int dim, bool keepdim) or "
             f"(input, Tensor other); for several dims use a{name}"
-        )
-    return other
+        ) from None
 
 
 @composite
@@ -318,11 +339,11 @@ def max(
     """Largest element; or (values, indices) along `dim`; or the larger of two tensors."""
     if names:
         dim, keepdim = spelt("max", dim, keepdim, names)
-    if dim.__class__ is int:
-        return max_along(input, dim, keepdim, out=out)
     if dim is None and other is None:
         return max_of_all(input, out=out)
-    return maximum(input, _partner("max", dim, other), out=out)
+    if other is None and not hasattr(dim, "array"):
+        return max_along(input, _one_dim("max", dim), keepdim, out=out)
+    return maximum(input, dim if other is None else other, out=out)
 
 
 @composite
@@ -338,11 +359,11 @@ def min(
     """Smallest element; or (values, indices) along `dim`; or the smaller of two tensors."""
     if names:
         dim, keepdim = spelt("min", dim, keepdim, names)
-    if dim.__class__ is int:
-        return min_along(input, dim, keepdim, out=out)
     if dim is None and other is None:
         return min_of_all(input, out=out)
-    return minimum(input, _partner("min", dim, other), out=out)
+    if other is None and not hasattr(dim, "array"):
+        return min_along(input, _one_dim("min", dim), keepdim, out=out)
+    return minimum(input, dim if other is None else other, out=out)
 
 
 @max.samples

@@ -51,6 +51,11 @@ def linalg_cholesky(A: Any, *, upper: bool = False) -> Any:
     return linalg_cholesky_ex(A, upper, "linalg.cholesky")[0]
 
 
+@linalg_cholesky.defined_as
+def _(np: Any, A: Any, upper: bool = False) -> Any:
+    return np.linalg.cholesky(A, upper=True) if upper else np.linalg.cholesky(A)
+
+
 @linalg_cholesky.samples
 @linalg_cholesky_ex.samples
 def _(draw: Any) -> Iterator:

@@ -67,6 +67,11 @@ def inverse(input: Any) -> Any:
     return linalg_inv(input)
 
 
+@linalg_inv.defined_as
+def _(np: Any, A: Any) -> Any:
+    return np.linalg.inv(A)
+
+
 @linalg_inv.samples
 @inverse.samples
 @linalg_inv_ex.samples
@@ -294,6 +299,11 @@ def _(m: Any, g: Any, A: Any, out: Any) -> Any:
     return m.conj(whole * w - m.matmul(m.matmul(w, _flipped(m, g)), out))
 
 
+@linalg_det.defined_as
+def _(np: Any, A: Any) -> Any:
+    return np.linalg.det(A)
+
+
 @linalg_det.samples
 def _(draw: Any) -> Iterator:
     yield (regular(draw, 3),), {}
@@ -340,6 +350,11 @@ def logdet(input: Any) -> Any:
     """Logarithm of determinants; NaN where they are negative."""
     sign, size = linalg_slogdet(input)
     return DIFFERENTIABLE.where(sign == -1, float("nan"), size)
+
+
+@logdet.defined_as
+def _(np: Any, input: Any) -> Any:
+    return np.log(np.linalg.det(input))
 
 
 @logdet.samples

@@ -75,6 +75,15 @@ def _(m: Any, g: Any, x: Any, out: Any, ord: float, dim: Any, keepdim: bool) -> 
     return unit(m, x) * (slope * g * m.where(out == 0, 1, out) ** (1 - ord))
 
 
+@linalg_vector_norm.defined_as
+def _(np: Any, x: Any, ord: Any = 2, dim: Any = None, keepdim: bool = False) -> Any:
+    size = np.abs(x)
+    if ord in (0, inf, -inf):
+        word = {0: np.count_nonzero, inf: np.max, -inf: np.min}[ord]
+        return word(size, dim, keepdims=keepdim)
+    return np.sum(size**ord, dim, keepdims=keepdim) ** (1 / ord)
+
+
 @linalg_vector_norm.samples
 def _(draw: Any) -> Iterator:
     for ord in (2, 1, 3, 0.5, inf, -inf, 0):
@@ -132,6 +141,11 @@ def linalg_matrix_norm(
     for axis in sorted((row, col)) if keepdim else ():
         made = made.unsqueeze(axis)
     return made
+
+
+@linalg_matrix_norm.defined_as
+def _(np: Any, A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False) -> Any:
+    return np.linalg.norm(A, ord, dim, keepdim)
 
 
 @linalg_matrix_norm.samples
@@ -225,6 +239,11 @@ def linalg_cond(A: Any, p: Order = None) -> Any:
     inverse = linalg_inv_ex(A)[0]  # NaN where A is singular
     product = linalg_matrix_norm(A, p) * linalg_matrix_norm(inverse, p)
     return product.nan_to_num(inf, inf, -inf)
+
+
+@linalg_cond.defined_as
+def _(np: Any, A: Any, p: Any = None) -> Any:
+    return np.linalg.cond(A, p)
 
 
 @linalg_cond.samples
@@ -324,6 +343,11 @@ def _(m: Any, g: Any, x1: Any, x2: Any, out: Any, p: float) -> Any:
         near = m.permute_dims(_nearness(m, g, out), (*range(n - 2), n - 1, n - 2))
         return x2 * m.sum(near, axis=-1, keepdims=True) - m.matmul(near, x1)
     return -m.sum(_pulls(m, g, x1, x2, out, p), axis=-3)
+
+
+@cdist.defined_as
+def _(np: Any, x1: Any, x2: Any, p: float = 2.0) -> Any:
+    return np.linalg.norm(x1[..., :, None, :] - x2[..., None, :, :], p, -1)
 
 
 @cdist.samples

@@ -145,7 +145,7 @@ def order_of(m: Any, pivots: Any, *, rows: int) -> Any:
 
 
 def _lu(x: Any) -> tuple:
-    """The word `lu` on tensors: the packed factors, the swaps counted from 0, the order of the rows."""
+    """The word `lu` on tensors: packed factors, swaps counted from 0, the order of the rows."""
     packed, pivots, _ = linalg_lu_factor_ex(x)
     swaps = pivots.long() - 1
     return packed, swaps, order_of(swaps, x.shape[-2])

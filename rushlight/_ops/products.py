@@ -64,6 +64,11 @@ def _(m: Any, g: Any, input: Any) -> Any:
     return g * input
 
 
+@vdot.defined_as
+def _(np: Any, input: Any, other: Any) -> Any:
+    return np.vdot(input, other)
+
+
 @vdot.samples
 def _(draw: Any) -> Iterator:
     yield (draw(4), draw(4)), {}
@@ -100,6 +105,11 @@ def ger(input: Any, vec2: Any) -> Any:
     return outer(input, vec2)
 
 
+@outer.defined_as
+def _(np: Any, input: Any, vec2: Any) -> Any:
+    return np.outer(input, vec2)
+
+
 @outer.samples
 @ger.samples
 def _(draw: Any) -> Iterator:
@@ -124,6 +134,11 @@ def inner(input: Any, other: Any) -> Any:
     n = input.shape[-1]
     made = input.reshape(-1, n) @ other.reshape(-1, n).t()
     return made.reshape(*input.shape[:-1], *other.shape[:-1])
+
+
+@inner.defined_as
+def _(np: Any, input: Any, other: Any) -> Any:
+    return np.inner(input, other)
 
 
 @inner.samples
@@ -271,6 +286,11 @@ def _(m: Any, g: Any, mat: Any, alpha: Any) -> Any:
     return m.reshape(m.matmul(adjoint_of(m, mat), _column(m, _scaled(g, alpha))), (-1,))
 
 
+@addmv.defined_as
+def _(np: Any, input: Any, mat: Any, vec: Any, beta: Any = 1, alpha: Any = 1) -> Any:
+    return beta * input + alpha * (mat @ vec)
+
+
 @addmv.samples
 def _(draw: Any) -> Iterator:
     yield (draw(3), draw(3, 4), draw(4)), {}
@@ -304,6 +324,11 @@ def _(m: Any, g: Any, vec2: Any, alpha: Any) -> Any:
 @addr.vjp("vec2")
 def _(m: Any, g: Any, vec1: Any, alpha: Any) -> Any:
     return m.reshape(m.matmul(_row(m, m.conj(vec1)), _scaled(g, alpha)), (-1,))
+
+
+@addr.defined_as
+def _(np: Any, input: Any, vec1: Any, vec2: Any, beta: Any = 1, alpha: Any = 1) -> Any:
+    return beta * input + alpha * np.outer(vec1, vec2)
 
 
 @addr.samples
@@ -363,6 +388,16 @@ def _(m: Any, g: Any, batch2: Any, alpha: Any) -> Any:
 @addbmm.vjp("batch2")
 def _(m: Any, g: Any, batch1: Any, alpha: Any) -> Any:
     return m.matmul(adjoint_of(m, batch1), _scaled(g, alpha))
+
+
+@baddbmm.defined_as
+def _(np: Any, input: Any, batch1: Any, batch2: Any, beta: Any = 1, alpha: Any = 1) -> Any:
+    return beta * input + alpha * (batch1 @ batch2)
+
+
+@addbmm.defined_as
+def _(np: Any, input: Any, batch1: Any, batch2: Any, beta: Any = 1, alpha: Any = 1) -> Any:
+    return beta * input + alpha * (batch1 @ batch2).sum(0)
 
 
 @baddbmm.samples

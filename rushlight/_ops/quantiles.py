@@ -308,6 +308,30 @@ def nanquantile(
     return nanquantiles(input, _as_quantile("nanquantile", input, q), dim, keepdim, interpolation)
 
 
+@quantile.defined_as
+def _(
+    np: Any,
+    input: Any,
+    q: Any,
+    dim: Any = None,
+    keepdim: bool = False,
+    interpolation: str = "linear",
+) -> Any:
+    return np.quantile(input, q, dim, method=interpolation, keepdims=keepdim)
+
+
+@nanquantile.defined_as
+def _(
+    np: Any,
+    input: Any,
+    q: Any,
+    dim: Any = None,
+    keepdim: bool = False,
+    interpolation: str = "linear",
+) -> Any:
+    return np.nanquantile(input, q, dim, method=interpolation, keepdims=keepdim)
+
+
 @quantile.samples
 @nanquantile.samples
 def _(draw: Any) -> Iterator:

@@ -7,7 +7,7 @@ from .._core import dtypes
 from .._core.errors import dim_of
 from .._core.kinds import speak
 from .._core.op import composite, op
-from .dims import FLOATS, Dims, axes_of, keep, part, reduced_count, spelt, spread
+from .dims import FLOATS, Dims, axes_of, keep, part, reduced_count, spelt, spread, to_axes
 
 
 def _summed(m: Any, input: Any, dim: Any, keepdim: bool, dtype: Any) -> Any:
@@ -57,6 +57,11 @@ def sum(
     if dim is None and not keepdim:
         return sum_of_all(input, dtype, out=out)
     return sum_along(input, dim, keepdim, dtype, out=out)
+
+
+@sum.defined_as
+def _(np: Any, input: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    return np.sum(input, to_axes(dim), keepdims=keepdim)
 
 
 @sum.samples
@@ -145,6 +150,11 @@ def mean(
     return mean_along(input, dim, keepdim, dtype, out=out)
 
 
+@mean.defined_as
+def _(np: Any, input: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    return np.mean(input, to_axes(dim), keepdims=keepdim)
+
+
 @mean.samples
 def _(draw: Any) -> Iterator:
     yield (draw(3, 4),), {}
@@ -189,6 +199,11 @@ def _(m: Any, g: Any, input: Any, dim: Any, keepdim: bool) -> Any:
     return m.where(m.isnan(input), 0, spread(m, g, input.shape, dim, keepdim))
 
 
+@nansum.defined_as
+def _(np: Any, input: Any, dim: Any = None) -> Any:
+    return np.nansum(input, dim)
+
+
 @nansum.samples
 def _(draw: Any) -> Iterator:
     yield (draw(3, 4),), {}
@@ -204,6 +219,11 @@ def nanmean(input: Any, dim: Dims = None, keepdim: bool = False, *, dtype: Any =
             f"{input.dtype.type_name}"
         )
     return nansum(input, dim, keepdim, dtype=dtype) / sum(input == input, dim, keepdim)
+
+
+@nanmean.defined_as
+def _(np: Any, input: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    return np.nanmean(input, dim, keepdims=keepdim)
 
 
 @nanmean.samples
@@ -281,6 +301,11 @@ def prod(
     return prod_along(input, dim, keepdim, dtype, out=out)
 
 
+@prod.defined_as
+def _(np: Any, input: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    return np.prod(input, dim, keepdims=keepdim)
+
+
 @prod.samples
 def _(draw: Any) -> Iterator:
     yield (draw(3, 4),), {}
@@ -328,6 +353,11 @@ def _(m: Any, g: Any, input: Any, out: Any, dim: Any, keepdim: bool) -> Any:
     return keep(m, g, shape, dim, keepdim) * m.conj(share)
 
 
+@logsumexp.defined_as
+def _(np: Any, input: Any, dim: Any, keepdim: bool = False) -> Any:
+    return np.log(np.sum(np.exp(input), to_axes(dim), keepdims=keepdim))
+
+
 @logsumexp.samples
 def _(draw: Any) -> Iterator:
     yield (draw(3, 4),), {"dim": 1}
@@ -351,6 +381,11 @@ def _(draw: Any) -> Iterator:
 def count_nonzero(m: Any, input: Any, *, dim: Dims = None) -> Any:
     """How many elements are not zero."""
     return m.sum(input != 0, axis=axes_of(dim, len(input.shape)), dtype=m.int64)
+
+
+@count_nonzero.defined_as
+def _(np: Any, input: Any, dim: Any = None) -> Any:
+    return np.count_nonzero(input, dim)
 
 
 @count_nonzero.samples
@@ -378,6 +413,16 @@ def all(m: Any, input: Any, *, dim: Dims = None, keepdim: bool = False) -> Any:
 def any(m: Any, input: Any, *, dim: Dims = None, keepdim: bool = False) -> Any:
     """Whether any element is true (not zero)."""
     return _truth(m, input, m.any, dim, keepdim)
+
+
+@all.defined_as
+def _(np: Any, input: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    return np.all(input, dim, keepdims=keepdim)
+
+
+@any.defined_as
+def _(np: Any, input: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    return np.any(input, dim, keepdims=keepdim)
 
 
 @all.samples

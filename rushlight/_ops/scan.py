@@ -77,6 +77,16 @@ def _(m: Any, g: Any, input: Any, dim: int) -> Any:
     return before * recurrence_from_end(m, _shifted(m, x, axis, 1), g, axis)
 
 
+@cumsum.defined_as
+def _(np: Any, input: Any, dim: int) -> Any:
+    return np.cumsum(input, dim).reshape(input.shape)
+
+
+@cumprod.defined_as
+def _(np: Any, input: Any, dim: int) -> Any:
+    return np.cumprod(input, dim).reshape(input.shape)
+
+
 @cumsum.samples
 @cumprod.samples
 def _(draw: Any) -> Iterator:
@@ -169,6 +179,11 @@ def _(m: Any, g: Any, input: Any, out: Any, dim: int) -> Any:
         [m.index(out, part(axis, 1, None)), m.full(shape, float("inf"), g.dtype)], axis=axis
     )
     return recurrence_from_end(m, m.exp(out - later), g, axis) * m.exp(input - out)
+
+
+@logcumsumexp.defined_as
+def _(np: Any, input: Any, dim: int) -> Any:
+    return np.log(np.cumsum(np.exp(input), dim)).reshape(input.shape)
 
 
 @logcumsumexp.samples

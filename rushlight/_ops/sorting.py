@@ -67,6 +67,11 @@ def argsort(
     return m.argsort(input, axis, descending=descending)
 
 
+@argsort.defined_as
+def _(np: Any, input: Any, dim: int = -1, descending: bool = False) -> Any:
+    return np.argsort(-input if descending else input, dim, kind="stable")
+
+
 @argsort.samples
 def _(draw: Any) -> Iterator:
     yield (draw(3, 4),), {}
@@ -77,6 +82,11 @@ def _(draw: Any) -> Iterator:
 def msort(input: Any) -> Any:
     """The input sorted along its first dimension."""
     return sort(input, 0)[0]
+
+
+@msort.defined_as
+def _(np: Any, input: Any) -> Any:
+    return np.sort(input, 0)
 
 
 @msort.samples
@@ -202,6 +212,12 @@ def searchsorted(
     return m.astype(found, m.int32) if out_int32 else found
 
 
+@searchsorted.defined_as
+def _(np: Any, sequence: Any, input: Any, side: str = "left", right: bool = False, **_: Any) -> Any:
+    side = "right" if right else side
+    return np.searchsorted(sequence, input, side) if sequence.ndim == 1 else None
+
+
 @searchsorted.samples
 def _(draw: Any) -> Iterator:
     edges = draw.ints(6, low=0, high=9).sort()[0]
@@ -247,6 +263,11 @@ def isin(
     place = searchsorted(wanted, elements).clamp(max=wanted.shape[0] - 1)
     found = wanted[place] == elements
     return ~found if invert else found
+
+
+@isin.defined_as
+def _(np: Any, elements: Any, test_elements: Any, invert: bool = False) -> Any:
+    return np.isin(elements, test_elements, invert=invert)
 
 
 @isin.samples

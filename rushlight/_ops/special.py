@@ -134,7 +134,8 @@ def _(m: Any, g: Any, input: Any, out: Any) -> Any:
 def entr(m: Any, input: Any) -> Any:
     """-x log(x): 0 at 0, -inf below."""
     refuse("entr_cpu", input, COMPLEX)
-    inside = m.where(input > 0, -input * m.log(input), m.where(input == 0, 0, m.full((), -math.inf, input.dtype)))
+    outside = m.where(input == 0, 0, m.full((), -math.inf, input.dtype))
+    inside = m.where(input > 0, -input * m.log(input), outside)
     return m.where(m.isnan(input), input, inside)
 
 

@@ -95,6 +95,11 @@ def linalg_svdvals(A: Any, *, driver: str | None = None) -> Any:
     return linalg_svd(A, False)[1]
 
 
+@linalg_svdvals.defined_as
+def _(np: Any, A: Any) -> Any:
+    return np.linalg.svd(A, compute_uv=False)
+
+
 @linalg_svdvals.samples
 def _(draw: Any) -> Iterator:
     yield (draw(3, 4),), {}
@@ -161,6 +166,11 @@ def _(draw: Any) -> Iterator:
 def linalg_eigvalsh(A: Any, UPLO: str = "L") -> Any:
     """Eigenvalues of Hermitian matrices, ascending."""
     return linalg_eigh(A, UPLO)[0]
+
+
+@linalg_eigvalsh.defined_as
+def _(np: Any, A: Any, UPLO: str = "L") -> Any:
+    return np.linalg.eigvalsh(A, UPLO)
 
 
 @linalg_eigvalsh.samples
@@ -258,6 +268,11 @@ def _(m: Any, g: Any, A: Any, out: Any) -> Any:
     return made + m.matmul(m.matmul(outh, out), gh - m.matmul(k, A))
 
 
+@linalg_pinv.defined_as
+def _(np: Any, A: Any) -> Any:
+    return np.linalg.pinv(A)
+
+
 @linalg_pinv.samples
 def _(draw: Any) -> Iterator:
     yield (draw(3, 4),), {}
@@ -289,6 +304,11 @@ def linalg_matrix_rank(
         atol, rtol = tol, 0.0
     cut = _cutoff(DIFFERENTIABLE, S.amax(-1, keepdim=True), A.shape, S.array.dtype, atol, rtol)
     return (cut < S).sum(-1)
+
+
+@linalg_matrix_rank.defined_as
+def _(np: Any, A: Any) -> Any:
+    return np.linalg.matrix_rank(A)
 
 
 @linalg_matrix_rank.samples
@@ -340,6 +360,12 @@ def _(m: Any, g: Any, A: Any) -> Any:
     return m.index(whole, (..., slice(0, n), slice(n, None)))
 
 
+@linalg_matrix_exp.defined_as
+def _(np: Any, A: Any) -> Any:
+    values, vectors = np.linalg.eig(A)
+    return (vectors * np.exp(values)[..., None, :] @ np.linalg.inv(vectors)).real
+
+
 @linalg_matrix_exp.samples
 def _(draw: Any) -> Iterator:
     yield (draw(3, 3),), {}
@@ -361,6 +387,11 @@ def matrix_power(A: Any, n: int) -> Any:
         n >>= 1
         A = A @ A if n else A
     return made
+
+
+@matrix_power.defined_as
+def _(np: Any, A: Any, n: int) -> Any:
+    return np.linalg.matrix_power(A, n)
 
 
 @matrix_power.samples
@@ -417,6 +448,11 @@ def linalg_tensorinv(A: Any, ind: int = 2) -> Any:
     return linalg_inv(A.reshape(p, q)).reshape(right + left)
 
 
+@linalg_tensorinv.defined_as
+def _(np: Any, A: Any, ind: int = 2) -> Any:
+    return np.linalg.tensorinv(A, ind)
+
+
 @linalg_tensorinv.samples
 def _(draw: Any) -> Iterator:
     yield (draw(6, 2, 3),), {"ind": 1}
@@ -432,6 +468,11 @@ def linalg_tensorsolve(A: Any, B: Any, dims: Any = None) -> Any:
     return linalg_solve_ex(A.reshape(-1, n), B.reshape(-1), True, "torch.linalg.solve")[0].reshape(
         rest
     )
+
+
+@linalg_tensorsolve.defined_as
+def _(np: Any, A: Any, B: Any) -> Any:
+    return np.linalg.tensorsolve(A, B)
 
 
 @linalg_tensorsolve.samples

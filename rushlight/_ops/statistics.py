@@ -196,6 +196,18 @@ def std_mean(
     return deviation_and_mean(input, dim, correction, keepdim)
 
 
+@var.defined_as
+def _(np: Any, input: Any, dim: Any = None, keepdim: bool = False, correction: int = 1) -> Any:
+    dim, free = (None, 0) if dim is False else (dim, correction)
+    return np.var(input, dim, ddof=free, keepdims=keepdim)
+
+
+@std.defined_as
+def _(np: Any, input: Any, dim: Any = None, keepdim: bool = False, correction: int = 1) -> Any:
+    dim, free = (None, 0) if dim is False else (dim, correction)
+    return np.std(input, dim, ddof=free, keepdims=keepdim)
+
+
 @var.samples
 @std.samples
 @var_mean.samples

@@ -69,5 +69,3 @@ class Beta(ExponentialFamily):
     def entropy(self) -> Any:
         """The entropy, in nats."""
         return self._dirichlet.entropy()
-
-

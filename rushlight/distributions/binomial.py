@@ -5,10 +5,10 @@ from typing import Any
 from .._core import modes
 from .._core.size import Size
 from .._creation import arange
+from .._creation.gammas import binomial
 from . import constraints
 from .bernoulli import one_of
 from .distribution import Distribution
-from .._creation.gammas import binomial
 from .utils import broadcast_all, lazy_property, logits_to_probs, probs_to_logits
 
 
@@ -100,5 +100,3 @@ class Binomial(Distribution):
         values = arange(1 + total, dtype=self._param.dtype, device=self._param.device)
         values = values.view((-1,) + (1,) * len(self._batch_shape))
         return values.expand((-1, *self._batch_shape)) if expand else values
-
-

@@ -22,11 +22,13 @@ class Cauchy(Distribution):
 
     mean = property(lambda self: self.loc * math.nan)  # type: ignore[assignment]
     mode = property(lambda self: self.loc)  # type: ignore[assignment]
-    variance = property(lambda self: self.loc * math.nan)  # type: ignore[assignment]
+    variance = property(lambda self: self.loc.new_full(self.loc.shape, math.inf))  # type: ignore[assignment]
 
     def rsample(self, sample_shape: Any = Size()) -> Any:
         """Draws as `loc + noise * scale`."""
-        return self.loc + self.loc.new_empty(self._extended_shape(sample_shape)).cauchy_() * self.scale
+        return (
+            self.loc + self.loc.new_empty(self._extended_shape(sample_shape)).cauchy_() * self.scale
+        )
 
     def log_prob(self, value: Any) -> Any:
         """The log-density at `value`."""

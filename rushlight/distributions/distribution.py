@@ -127,7 +127,9 @@ class Distribution:
     def sample_n(self, n: int) -> Any:
         """`n` draws."""
         warnings.warn(
-            "`sample_n(n)` will be deprecated. Use `sample((n,))` instead.", FutureWarning, stacklevel=2
+            "`sample_n(n)` will be deprecated. Use `sample((n,))` instead.",
+            FutureWarning,
+            stacklevel=2,
         )
         return self.sample(Size((n,)))
 

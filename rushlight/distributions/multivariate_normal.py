@@ -27,9 +27,9 @@ def factor_of_precision(precision: Any) -> Any:
     """The lower triangular factor of the inverse of a precision matrix."""
     # the factor of P turned around gives the inverse of the factor of its inverse
     turned = linalg_cholesky(precision.flip((-2, -1)))
-    upper = turned.flip((-2, -1)).mT
+    inverse = turned.flip((-2, -1)).mT
     one = eye(precision.shape[-1], dtype=precision.dtype, device=precision.device)
-    return linalg_solve_triangular(upper, one.expand_as(upper), upper=False)
+    return linalg_solve_triangular(inverse, one.expand_as(inverse), upper=False)
 
 
 class MultivariateNormal(Distribution):
@@ -64,7 +64,8 @@ class MultivariateNormal(Distribution):
         given = {name: matrix for name, matrix in given.items() if matrix is not None}
         if len(given) != 1:
             raise ValueError(
-                "Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified."
+                "Exactly one of covariance_matrix or precision_matrix or scale_tril may be "
+                f"specified. Given: {', '.join(given) or 'none'}"
             )
         name, matrix = next(iter(given.items()))
         if matrix.dim() < 2:

@@ -71,5 +71,3 @@ class StudentT(Distribution):
         log_beta = (half * df).lgamma() + math.lgamma(half) - (half * (df + 1)).lgamma()
         rise = digamma(half * (df + 1)) - digamma(half * df)
         return self.scale.log() + half * (df + 1) * rise + half * df.log() + log_beta
-
-

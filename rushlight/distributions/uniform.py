@@ -14,18 +14,17 @@ class Uniform(Distribution):
 
     has_rsample = True
 
-    arg_constraints = {
-        "low": constraints.dependent(is_discrete=False, event_dim=0),
-        "high": constraints.dependent(is_discrete=False, event_dim=0),
-    }
+    @property
+    def arg_constraints(self) -> dict:  # type: ignore[override]
+        """`low` lies below `high`."""
+        return {
+            "low": constraints.less_than(self.high),
+            "high": constraints.greater_than(self.low),
+        }
 
     def __init__(self, low: Any, high: Any, validate_args: bool | None = None) -> None:
         self.low, self.high = broadcast_all(low, high)
         super().__init__(self.low.size(), validate_args=validate_args)
-        if self._validate_args and not (self.low < self.high).all():
-            raise ValueError(
-                f"Uniform is not defined when low >= high; low is {self.low}, high is {self.high}"
-            )
 
     mean = property(lambda self: (self.high + self.low) / 2)  # type: ignore[assignment]
     mode = property(lambda self: float("nan") * self.high)  # type: ignore[assignment]

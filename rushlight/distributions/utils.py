@@ -5,8 +5,8 @@ from numbers import Number
 from typing import Any
 
 from .._core import dtypes, modes
-from .._creation import tensor
 from .._core.tape import TensorBase
+from .._creation import tensor
 from .._ops.elementary import sigmoid
 from .._ops.softmaxes import softmax
 from .._ops.views import broadcast_tensors
@@ -25,7 +25,9 @@ def broadcast_all(*values: Any) -> list:
     first: Any = next((v for v in values if isinstance(v, TensorBase)), None)
     dtype = dtypes.get_default_dtype() if first is None else first.dtype
     device = None if first is None else first.device
-    made = [v if isinstance(v, TensorBase) else tensor(v, dtype=dtype, device=device) for v in values]
+    made = [
+        v if isinstance(v, TensorBase) else tensor(v, dtype=dtype, device=device) for v in values
+    ]
     return list(broadcast_tensors(*made))
 
 
@@ -62,7 +64,10 @@ def tril_matrix_to_vec(mat: Any, diag: int = 0) -> Any:
 
 def vec_to_tril_matrix(vec: Any, diag: int = 0) -> Any:
     """Lower triangular matrices from their elements row by row."""
-    n = (-(1 + 2 * diag) + ((1 + 2 * diag) ** 2 + 8 * vec.shape[-1] + 4 * abs(diag) * (diag + 1)) ** 0.5) / 2
+    n = (
+        -(1 + 2 * diag)
+        + ((1 + 2 * diag) ** 2 + 8 * vec.shape[-1] + 4 * abs(diag) * (diag + 1)) ** 0.5
+    ) / 2
     if round(n) - n > 1e-6 or n - round(n) > 1e-6:
         raise ValueError(
             f"The size of last dimension is {vec.shape[-1]} which cannot be expressed as the lower "

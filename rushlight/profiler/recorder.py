@@ -127,7 +127,7 @@ class profile:
         if frame.f_code.co_name != _GENERATED:
             return
         op = frame.f_globals.get("op")
-        if op.__class__ is not Op:
+        if not isinstance(op, Op):
             return
         if happened == "call":
             shapes = _shapes(op, frame) if self.record_shapes else []

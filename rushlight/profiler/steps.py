@@ -34,7 +34,9 @@ def schedule(
             f"active={active}, repeat={repeat}, skip_first={skip_first}"
         )
     if warmup == 0:
-        warnings.warn("Profiler won't be using warmup, this can skew profiler results", stacklevel=2)
+        warnings.warn(
+            "Profiler won't be using warmup, this can skew profiler results", stacklevel=2
+        )
 
     def action(step: int) -> ProfilerAction:
         if step < skip_first:

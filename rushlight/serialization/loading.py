@@ -88,10 +88,19 @@ def load(
             "`torch.save(_use_new_zipfile_serialization=True)`, "
             "please torch.save your checkpoint with this option in order to use mmap."
         )
+    try:
+        return _made(found, Placer(map_location), guarded, opaque, report, limits)
+    finally:
+        found.close()
+
+
+def _made(
+    found: Checkpoint, placer: Placer, guarded: bool, opaque: bool, report: bool, limits: Limits
+) -> Any:
+    """The live objects of a checkpoint, once it is known to hold nothing that is not allowed."""
     _check_script(found, guarded)
     if guarded and not opaque:
         refuse_unknown(found.names, found.where)
-    placer = Placer(map_location)
     reviver = Reviver(
         found.where,
         tensor=placer.tensor,
@@ -140,7 +149,7 @@ def _check_script(found: Checkpoint, guarded: bool) -> None:
     warnings.warn(
         "'torch.load' received a zip file that looks like a TorchScript archive: its weights are "
         "returned by name, and its code is left alone",
-        stacklevel=3,
+        stacklevel=4,
     )
 
 
@@ -168,7 +177,7 @@ def _tell(where: str, made: Report) -> None:
         more = f" and {len(made.opaque) - 5} more" if len(made.opaque) > 5 else ""
         parts.append(f"these stayed plain records: {shown}{more}")
     if parts:
-        warnings.warn(f"load: in {where}, {'; '.join(parts)}", stacklevel=3)
+        warnings.warn(f"load: in {where}, {'; '.join(parts)}", stacklevel=4)
 
 
 # -- where tensors go ----------------------------------------------------------------------

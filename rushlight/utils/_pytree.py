@@ -1,4 +1,4 @@
-"""Nested containers taken apart into leaves and put together again, under PyTorch's private names."""
+"""Nested containers taken apart into leaves and built again, under PyTorch's private names."""
 
 from collections import OrderedDict, defaultdict, deque, namedtuple
 from collections.abc import Callable, Iterable

@@ -1,5 +1,7 @@
 """Packed sequences and recurrent layers on them."""
 
+import importlib
+
 import numpy as np
 import pytest
 
@@ -148,14 +150,31 @@ def test_mistakes_are_pytorchs(name):
     assert errors(rl) == errors(torch)
 
 
-def test_a_step_has_few_nodes():
-    """The whole gate of an LSTM step is one op, so a long sequence costs little."""
-    layer = rl.nn.LSTM(3, 4)
-    output, _ = layer(rl.ones(1, 1, 3))
+def test_a_layer_is_one_node_however_long_the_sequence():
+    layer = rl.nn.LSTM(3, 4, num_layers=2, bidirectional=True)
+    output, _ = layer(rl.ones(7, 1, 3))
     seen, pending = set(), [output.grad_fn]
     while pending:
         node = pending.pop()
         if node is not None and node not in seen:
             seen.add(node)
             pending += [n for n, _ in node.next_functions]
-    assert sum("LstmStep" in type(n).__name__ or "LstmCell" in type(n).__name__ for n in seen) == 1
+    assert sum(n.name() == "LstmBackward0" for n in seen) == 4
+
+
+@pytest.mark.parametrize("name", ["lstm_sequence", "gru_sequence", "rnn_sequence"])
+def test_second_derivatives(name):
+    op = getattr(importlib.import_module("rushlight._ops.recurrent"), name)
+    gates, size = {"lstm": 4, "gru": 3, "rnn": 1}[name.partition("_")[0]], 2
+    rng = np.random.default_rng(0)
+    shapes = [(3, 2, gates * size), (2, size), (gates * size, size)]
+    if name == "lstm_sequence":
+        shapes.insert(1, (2, size))
+    given = [rl.tensor(rng.normal(size=s), requires_grad=True) for s in shapes]
+
+    def first(*tensors):
+        made = op(list(tensors))
+        return made[0] if isinstance(made, tuple) else made
+
+    assert rl.autograd.gradcheck(first, given)
+    assert rl.autograd.gradgradcheck(first, given)

@@ -27,7 +27,7 @@ def _pooled(
     kernel_size: Any,
     output_size: Any,
     output_ratio: Any,
-    samples: Tensor | None,
+    samples: Any,
 ) -> tuple[Tensor, Tensor]:
     if output_size is None and output_ratio is None:
         raise ValueError(f"{name} requires specifying either an output_size or an output_ratio")

@@ -38,7 +38,7 @@ def _sizes(
                 f"{'output size' if name == 'size' else 'scale_factor'} in "
                 f"{'(o1, o2, ...,oK)' if name == 'size' else '(s1, s2, ...,sK)'} format."
             )
-        each = list(given)
+        each: list[Any] = list(given)
     else:
         each = [given] * axes
     if name == "size":

@@ -214,7 +214,7 @@ def multi_head_attention_forward(
     if add_zero_attn:
         blank = zeros((heads, 1, width), dtype=k.dtype, device=k.device)
         k, v, masks = _one_more(k, v, (blank, blank), masks, 1)
-    mask = _merged(*masks, num_heads, k.shape[1])
+    mask = _merged(masks[0], masks[1], num_heads, k.shape[1])
     attend = _with_weights if need_weights else _without_weights
     mixed, weights = attend(q, k, v, mask, dropout_p if training else 0.0, num_heads, is_causal)
     output = linear(mixed.reshape(target * batch, size), out_proj_weight, out_proj_bias)

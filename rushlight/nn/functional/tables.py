@@ -119,10 +119,11 @@ def embedding_bag(
         offsets = (input.new_ones(n) * size).cumsum(0) - size
         input = input.reshape(-1)
         per_sample_weights = None if per_sample_weights is None else per_sample_weights.reshape(-1)
-    elif include_last_offset:
+    elif include_last_offset and offsets is not None:
         end = int(offsets[-1])
         offsets, input = offsets[:-1], input[:end]
         per_sample_weights = None if per_sample_weights is None else per_sample_weights[:end]
+    assert offsets is not None  # _check_bags saw to it
     padding, bags = _padding(padding_idx, weight.shape[0]), offsets.shape[0]
     if max_norm is not None:
         _hold_norms(weight, input, max_norm, norm_type)

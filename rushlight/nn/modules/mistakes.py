@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any
 
 from ..._core.devices import device
+from ..._core.names import torch_name
 from ..._tensor import Tensor
 
 PLAIN = frozenset((list, tuple, dict))
@@ -20,7 +21,8 @@ def typename(value: Any) -> str:
     kind = type(value)
     if kind.__module__ in ("builtins", ""):
         return kind.__qualname__
-    return f"{kind.__module__}.{kind.__qualname__}"
+    ours = kind.__module__.startswith(__name__.partition(".")[0])
+    return f"{torch_name(kind.__module__) if ours else kind.__module__}.{kind.__qualname__}"
 
 
 # ---- where an error arose

@@ -1,0 +1,82 @@
+"""RelaxedBernoulli: a soft coin, with gradients.
+
+Source: Maddison, Mnih and Teh, arXiv:1611.00712.
+"""
+
+from typing import Any
+
+from .._core.size import Size
+from .._creation import rand
+from . import constraints
+from .bernoulli import one_of
+from .distribution import Distribution
+from .transformed_distribution import TransformedDistribution
+from .transforms import SigmoidTransform
+from .utils import broadcast_all, clamp_probs, lazy_property, logits_to_probs, probs_to_logits
+
+
+class LogitRelaxedBernoulli(Distribution):
+    """The log-odds of a soft coin."""
+
+    arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
+    support = constraints.real
+    has_rsample = True
+
+    def __init__(
+        self, temperature: Any, probs: Any = None, logits: Any = None,
+        validate_args: bool | None = None,
+    ) -> None:  # fmt: skip
+        one_of(probs, logits)
+        self.temperature = temperature
+        if probs is not None:
+            (self.probs,) = broadcast_all(probs)
+        else:
+            (self.logits,) = broadcast_all(logits)
+        shape = self.probs.size() if probs is not None else self.logits.size()
+        super().__init__(shape, validate_args=validate_args)
+
+    @lazy_property
+    def logits(self) -> Any:
+        """The log-odds."""
+        return probs_to_logits(self.probs, is_binary=True)
+
+    @lazy_property
+    def probs(self) -> Any:
+        """The probability of 1."""
+        return logits_to_probs(self.logits, is_binary=True)
+
+    def rsample(self, sample_shape: Any = Size()) -> Any:
+        """Log-odds with logistic noise, over the temperature."""
+        shape = self._extended_shape(sample_shape)
+        probs = clamp_probs(self.probs.expand(shape))
+        noise = clamp_probs(rand(shape, dtype=probs.dtype, device=probs.device))
+        odds = noise.log() - (-noise).log1p() + probs.log() - (-probs).log1p()
+        return odds / self.temperature
+
+    def log_prob(self, value: Any) -> Any:
+        """The log-density at `value`."""
+        if self._validate_args:
+            self._validate_sample(value)
+        logits, value = broadcast_all(self.logits, value)
+        t = self.temperature
+        off = logits - value * t
+        log_t = t.log() if hasattr(t, "log") else logits.new_tensor(t).log()
+        return log_t + off - 2 * off.exp().log1p()
+
+
+class RelaxedBernoulli(TransformedDistribution):
+    """Numbers that come near 0 or 1 as `temperature` nears 0, with gradients."""
+
+    arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
+    support = constraints.unit_interval
+
+    def __init__(
+        self, temperature: Any, probs: Any = None, logits: Any = None,
+        validate_args: bool | None = None,
+    ) -> None:  # fmt: skip
+        base = LogitRelaxedBernoulli(temperature, probs, logits)
+        super().__init__(base, SigmoidTransform(), validate_args=validate_args)
+
+    temperature = property(lambda self: self.base_dist.temperature)
+    probs = property(lambda self: self.base_dist.probs)
+    logits = property(lambda self: self.base_dist.logits)
