@@ -3,7 +3,6 @@
 import ast
 import subprocess
 import sys
-import time
 import tomllib
 from pathlib import Path
 
@@ -289,12 +288,16 @@ def test_import_loads_nothing_heavy():
 
 
 def test_import_is_quick(record_property):
-    """Reported, with a bound that only a mistake can pass: the machine may be busy."""
+    """Processor time is reported, with a wide bound: the machine may be busy with other things."""
 
     def seconds(code: str) -> float:
-        began = time.perf_counter()
-        subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
-        return time.perf_counter() - began
+        code = (
+            f"import time; began = time.process_time(); {code}; print(time.process_time() - began)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
+        )
+        return float(done.stdout)
 
     ours = min(seconds("import numpy, rushlight") for _ in range(3))
     numpy = min(seconds("import numpy") for _ in range(3))

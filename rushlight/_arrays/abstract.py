@@ -94,6 +94,10 @@ class Namespace:
     def check(self, condition: Any, message: str, error: Any = RuntimeError) -> None:
         """Checks of values are skipped where values are not known."""
 
+    def scalar(self, value: Any, dtype: Any) -> Any:
+        """Numbers meet arrays without values as they are."""
+        return value
+
     def within(self, x: Any, low: Any, high: Any) -> bool:
         """Where values are not known, nothing is known about their bounds."""
         return False

@@ -128,9 +128,11 @@ class Dual(Namespace):
             back = grad([outs[k] for k in live], [x for x, _ in flat], seeds, create_graph=True, allow_unused=True)
             total = _sum([(g * t).sum() for g, (_, t) in zip(back, flat) if g is not None])
             found = grad([total], seeds, create_graph=True, allow_unused=True)
+        beneath = any(x.requires_grad for x in [*_tensors(values), *[t for _, t in flat]])
         tangents: list = [None] * len(outs)
         for k, t in zip(live, found):
-            tangents[k] = t if t is not None else DIFFERENTIABLE.zeros_like(outs[k])
+            t = t if t is not None else DIFFERENTIABLE.zeros_like(outs[k])
+            tangents[k] = t if beneath else t.detach()
         return tangents if many else tangents[0]
 
 
@@ -141,6 +143,11 @@ def _fresh(t: Any) -> Any:
     made = make(t.array, t.device)
     made.needs = True
     return made
+
+
+def _tensors(values: list) -> list:
+    flat = [x for v in values for x in (v if isinstance(v, list) else [v])]
+    return [x for x in flat if isinstance(x, TensorBase)]
 
 
 def _pairs(x: Any, a: Any) -> list:

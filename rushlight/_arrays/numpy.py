@@ -20,6 +20,11 @@ _KINDS = {"bool": "b", "integral": "iu", "signed integer": "i", "unsigned intege
           "real floating": "f", "complex floating": "c", "numeric": "iufc"}  # fmt: skip
 
 
+@functools.lru_cache(512)
+def _scalar(value: Any, dtype: Any) -> np.ndarray:
+    return np.array(value, dtype)
+
+
 @functools.lru_cache(64)
 def _short_count(n: int) -> np.ndarray:
     return np.arange(n)
@@ -177,12 +182,23 @@ class Numpy:
             raise error(message() if callable(message) else message)
 
     @staticmethod
+    def scalar(value: Any, dtype: Any) -> Any:
+        """A number for arithmetic with arrays of `dtype`, remembered.
+
+        NumPy meets a 0-dim array in a third of the time that a Python number takes it.
+        """
+        return _scalar(value, dtype) if value else value
+
+    @staticmethod
     def within(x: Any, low: Any, high: Any) -> Any:
         """Whether all elements are known to be at least `low` and below `high`.
 
-        Kinds that know no values say no: a body may only use it to leave out words that would change
-        nothing.
+        Kinds that know no values say no: a body may only use it to leave out words that would
+        change nothing.
         """
+        if x.ndim == 1 and x.size <= 32:
+            values = x.tolist()
+            return not values or (min(values) >= low and max(values) < high)
         if not x.size:
             return True
         if not low and x.dtype is dtypes.I64:  # as unsigned numbers, negative ones are huge

@@ -70,6 +70,7 @@ def single_word(op: Op) -> Any:
     return None
 
 
+_NUMPY_NAMES = {"dim": "axis", "keepdim": "keepdims"}  # PyTorch takes them as well
 _LOCALS = {"z", "t", "c", "a", "d", "node", "needed", "out"}  # of the written function
 
 
@@ -99,17 +100,37 @@ class Writer:
     def function(self) -> Callable:
         """The compiled public function."""
         op = self.op
-        fields = ", ".join(n + (f"=D{n}" if n in op.defaults else "") for n in op.arrays + op.params)
+        spelt = {n: other for n, other in _NUMPY_NAMES.items() if n in op.params}
+        fields = self._fields(spelt)
         self.scope.update({f"D{n}": v for n, v in op.defaults.items()})
-        lines = [f"def call({fields}, *, out=None):", "    if modes.special or out is not None:", f"        {self.slow}"]
+        lines = [f"def call({fields}):", "    if modes.special or out is not None:", f"        {self.slow}"]
+        lines[1:1] = self._renaming(spelt)
         if op.lists or op.outputs or op.many or op.promotes is not None:
-            lines = [lines[0], f"    {self.slow}"]
+            lines = [*lines[:-2], f"    {self.slow}"]
         elif op.kind == "pointwise":
             lines += self._pointwise()
         else:
             lines += self._array()
         op.source = "\n".join(lines)
         return build(op.source, self.scope)
+
+    def _fields(self, spelt: dict) -> str:
+        """The signature: PyTorch's names, and NumPy's `axis` and `keepdims` where it takes them."""
+        op, made, optional = self.op, [], False
+        for n in op.arrays + op.params:
+            optional = optional or n in op.defaults or n in spelt
+            made.append(f"{n}=D{n}" if n in op.defaults else f"{n}=None" if optional else n)
+        return ", ".join([*made, "*", "out=None", *(f"{other}=None" for other in spelt.values())])
+
+    def _renaming(self, spelt: dict) -> list[str]:
+        lines = [f"    if {other} is not None: {n} = {other}" for n, other in spelt.items()]
+        op, late = self.op, False
+        for n in op.arrays + op.params:
+            late = late or n in op.defaults or n in spelt
+            if late and n not in op.defaults:
+                text = f'{op.name}() missing 1 required positional arguments: \\"{n}\\"'
+                lines.append(f'    if {n} is None: raise TypeError("{text}")')
+        return lines
 
     # -- the parts of a fast path
 
@@ -151,7 +172,7 @@ class Writer:
         ]
         if op.floats or self.ufunc is None:
             tests.append(f"({a}.dtype is not F32 and {a}.dtype is not F64)")
-        lines += self._unless(tests)
+        lines += self._unless(tests) + self._unruled()
         lines += self._try(self._call([f"{n}_a" for n in arrays]))
         lines += self._create()
         shapes = None
@@ -163,6 +184,8 @@ class Writer:
     def _number_branch(self) -> list[str]:
         """The fast path for `tensor op number`."""
         op = self.op
+        if self._unruled():
+            return []
         first, second = op.arrays
         lines = [f"    c = {second}.__class__", "    if c is float or c is int:"]
         lines += self._try(f"a = {first}.array; d = a.dtype", 8, "AttributeError")
@@ -209,7 +232,7 @@ class Writer:
             tests.append(f"({n} is not None and ({test}))" if n in op.optional else test)
         if op.kind not in ("view", "move"):
             tests.append(f"({first}_a.dtype is not F32 and {first}_a.dtype is not F64)")
-        lines += self._unless(tests)
+        lines += self._unless(tests) + self._unruled()
         lines += self._try(self._call([f"{n}_a" for n in op.arrays]))
         if op.kind == "view":
             params = "".join(f"{p!r}: {p}, " for p in op.params)
@@ -220,18 +243,20 @@ class Writer:
             lines.append(f"    if t.origin is not None: t.version = {first}.version")
         else:
             lines += self._create()
-        if not op.rules and op.differentiable:
-            # differentiated through its body: only the general path records that
-            wanted = " or ".join(f"({n} is not None and {n}.needs)" for n in op.arrays)
-            guard = self._unless([f"({wanted}) and (not modes.no_grad_threads or local.grad)"])
-            at = next(i for i, line in enumerate(lines) if "kernel(" in line) - 1
-            lines[at:at] = guard
         shapes = None
         if op.broadcasts and len(op.arrays) > 1:
             each = (f"() if {n} is None else {n}_a.shape" if n in op.optional else f"{n}_a.shape" for n in op.arrays)
             shapes = f"node.shapes = ({', '.join(each)},)"
         given = [n for n in op.arrays if n in op.rules] if op.differentiable else []
         return lines + self._recording(given, shapes)
+
+    def _unruled(self) -> list[str]:
+        """An op without rules is differentiated through its body: the general path records that."""
+        op = self.op
+        if op.rules or not op.differentiable:
+            return []
+        wanted = " or ".join(f"({n} is not None and {n}.needs)" for n in op.arrays)
+        return self._unless([f"({wanted}) and (not modes.no_grad_threads or local.grad)"])
 
     def _recording(self, given: list[str], shapes: str | None, numbers: tuple = ()) -> list[str]:
         """Lines that make the node for whichever of `given` want gradients, and return t."""

@@ -54,9 +54,20 @@ def lazily(module: str, homes: dict[str, str] | None = None) -> Callable[[str], 
             raise AttributeError(f"module {torch_name(module)!r} has no attribute {name!r}")
         if not name.startswith("_") and is_module(f"{module}.{name}"):
             return importlib.import_module(f"{module}.{name}")
-        raise AttributeError(missing(module, name))
+        raise _Missing(module, name)
 
     return __getattr__
+
+
+class _Missing(AttributeError):
+    """The error for a missing name, whose text is made when somebody reads it: hasattr does not."""
+
+    def __str__(self) -> str:
+        return missing(*self.args)
+
+
+_Missing.__name__ = _Missing.__qualname__ = "AttributeError"  # as a traceback shows it
+_Missing.__module__ = "builtins"
 
 
 def is_module(full_name: str) -> bool:
@@ -100,7 +111,7 @@ def _advice(module: str, name: str) -> str:
     if module == _ROOT and name in _ABSENT:
         return f"Rushlight has no torch.{name}. {_ABSENT[name]}"
     start = f"Rushlight has no {torch_name(module)}.{name}"
-    elsewhere = [place for place in _loaded() if name in _public(place)]
+    elsewhere = [place for place in _namespaces() if name in _public(place)]
     if elsewhere:
         return f"{start}; there is {torch_name(elsewhere[0].__name__)}.{name}"
     home = sys.modules.get(module)
@@ -108,16 +119,16 @@ def _advice(module: str, name: str) -> str:
     near = difflib.get_close_matches(name, here, 1, 0.72)
     if near:
         return f"{start}; the nearest name there is {torch_name(module)}.{near[0]}"
-    for place in _loaded():
+    for place in _namespaces():
         near = difflib.get_close_matches(name, _public(place), 1, 0.8)
         if near:
             return f"{start}; the nearest name is {torch_name(place.__name__)}.{near[0]}"
     return f"{start}, nor anything of a like name"
 
 
-def _loaded() -> list[ModuleType]:
+def _namespaces() -> list[ModuleType]:
     names = [f"{_ROOT}.{part}" if part else _ROOT for part in _NAMESPACES]
-    return [sys.modules[name] for name in names if name in sys.modules]
+    return [importlib.import_module(name) for name in names if is_module(name)]
 
 
 def _public(module: ModuleType) -> set[str]:

@@ -1,5 +1,7 @@
 """Making ops: the decorators that turn array code into a record and its public function."""
 
+import functools
+import inspect
 import types
 from collections.abc import Callable
 from typing import Any
@@ -54,8 +56,27 @@ def _attach(function: Any, record: Op, body: Callable) -> Any:
     return function
 
 
+def with_numpy_names(function: Any) -> Any:
+    """The function, taking NumPy's `axis` and `keepdims` for `dim` and `keepdim` as PyTorch's do."""
+    code = function.__code__
+    named = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    if not {"dim", "keepdim"} & set(named) or "axis" in named or code.co_flags & inspect.CO_VARKEYWORDS:
+        return function
+
+    @functools.wraps(function)
+    def inside(*args: Any, **kwargs: Any) -> Any:
+        if kwargs:
+            for ours, theirs in (("dim", "axis"), ("keepdim", "keepdims")):
+                if theirs in kwargs:
+                    kwargs[ours] = kwargs.pop(theirs)
+        return function(*args, **kwargs)
+
+    return inside
+
+
 def composite(function: Any) -> Any:
     """Decorator: a public function made of other ops, known to the tests by its samples."""
+    function = with_numpy_names(function)
     record = object.__new__(Op)
     record.name, record.body, record.kind = function.__name__, function, None
     record.rules, record.outputs, record.params, record.arrays = {}, (), [], []

@@ -269,16 +269,23 @@ def _deliver(pending: dict, heap: list, leaves: dict, edge: Any, g: Any) -> None
             pending[tick] = [edge.node, [None] * edge.count]
             heapq.heappush(heap, tick)
         slots, i = pending[tick][1], edge.index
-        slots[i] = g if slots[i] is None else slots[i] + g
+        slots[i] = g if slots[i] is None else added(slots[i], g)
     elif edge.is_node:
         tick = -edge.tick
         if tick in pending:
-            pending[tick][1] = pending[tick][1] + g
+            pending[tick][1] = added(pending[tick][1], g)
         else:
             pending[tick] = [edge, g]
             heapq.heappush(heap, tick)
     else:
-        leaves[edge] = leaves[edge] + g if edge in leaves else g
+        leaves[edge] = added(leaves[edge], g) if edge in leaves else g
+
+
+def added(a: Any, b: Any) -> Any:
+    """The sum of two gradients; bfloat16 carriers are added in float32."""
+    if a.__class__ is ndarray and a.dtype == dtypes.BFLOAT16:
+        return dtypes.to_bfloat16(dtypes.from_bfloat16(a) + dtypes.from_bfloat16(b))
+    return a + b
 
 
 class Walk:
@@ -353,7 +360,10 @@ class Walk:
                     pending[tick] = [edge, gi]
                     push(heap, tick)
                 else:
-                    entry[1] = entry[1] + gi
+                    try:
+                        entry[1] = entry[1] + gi
+                    except TypeError:
+                        entry[1] = added(entry[1], gi)
         return leaves
 
     def _stops(self, node: Node, g: Any) -> bool:

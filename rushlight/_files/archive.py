@@ -236,7 +236,7 @@ class Archive:
             raise self._fault(
                 f"record {name!r:.200} has {entry.size} bytes, more than {most}", entry.header
             )
-        return bytes(memoryview(self.array(entry))) if entry.size else b""
+        return self.array(entry).tobytes()
 
     def find(self, name: str) -> Entry:
         """The record called `name`.

@@ -53,9 +53,7 @@ def read(source: Source, limits: Limits | None = None) -> Checkpoint:
         if not name.endswith(".npy"):
             raise fault(source.where, f"record {name!r:.200} is not an array", entry.header)
         key = name.removesuffix(".npy")
-        record = _array(
-            memoryview(archive.array(entry)), key, f"{source.where}, record {name!r:.200}"
-        )
+        record = _array(archive.array(entry).data, key, f"{source.where}, record {name!r:.200}")
         found.root[key], found.storages[key] = record, record.storage
     return found
 

@@ -192,7 +192,7 @@ class TensorRecord:
     Offsets, sizes and strides count elements. `flags` are PyTorch's lazy bits ("conj", "neg").
     """
 
-    storage: Storage | None
+    storage: Any  # Storage; None on the meta device
     dtype: str
     offset: int
     shape: tuple[int, ...]

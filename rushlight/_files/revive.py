@@ -323,7 +323,7 @@ def _member(made: Any, name: str, kind: type, *value: Any) -> Any:
     return None
 
 
-def _allocate(base: type, cls: type, args: tuple) -> Any:
+def _allocate(base: Any, cls: type, args: tuple) -> Any:
     """An instance made by its built-in base alone; None where that needs more than we have."""
     try:
         if base in (tuple, int, float, str, bytes):

@@ -25,7 +25,8 @@ class Source:
 
     def __init__(self, given: Any, mapped: bool = False) -> None:
         self.where = "checkpoint"
-        self.base, self.fd, self.file = 0, -1, None
+        self.base, self.fd = 0, -1
+        self.file: Any = None
         self.whole: Source | None = None
         self.view: memoryview | None = None
         self.mapped = mapped
@@ -175,7 +176,7 @@ class Source:
         if found is None:
             self.need(offset, count)
             found = np.empty(count, np.uint8)
-            self.into(offset, memoryview(found))
+            self.into(offset, found.data)
         return found
 
     def part(self, offset: int, count: int, what: str) -> Source:

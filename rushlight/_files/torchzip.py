@@ -245,7 +245,7 @@ def write(
     listed = list(storages)
     with _Checksums(listed, checksums) as sums:
         for number, storage in enumerate(listed):
-            zipped.record(f"data/{number}", memoryview(storage.bits), sums.of(number))
+            zipped.record(f"data/{number}", storage.bits.data, sums.of(number))
             if progress:
                 progress(storage.nbytes)
     zipped.record("version", b"3\n")

@@ -1,26 +1,44 @@
 """Changes of dtype, copies, and the ops that writing in place is made of."""
 
-from .._core import views
+from typing import Any
+
+from .._core import dtypes, views
 from .._core.kinds import speak
 from .._core.op import op
 
 
-@op("move", node="ToCopyBackward0")
-def cast(m, input, *, dtype):
-    """`input` converted to another dtype (always a new tensor on the tape)."""
+@op("move", node="ToCopyBackward0", name="cast")
+def to_float(m, input, *, dtype):
+    """`input` converted to a floating or complex dtype."""
     return m.astype(input, dtype)
 
 
-@cast.vjp("input")
+@op("move", differentiable=False, name="cast")
+def to_whole(m, input, *, dtype):
+    """`input` converted to an integer dtype or bool, which carry no gradient."""
+    return m.astype(input, dtype)
+
+
+def cast(input: Any, dtype: Any) -> Any:
+    """`input` converted to another dtype."""
+    return to_float(input, dtype) if dtypes.of(dtype).category > 1 else to_whole(input, dtype)
+
+
+@to_float.vjp("input")
 def _(m, g, input_dtype):
     if m.isdtype(g.dtype, "complex floating") and not m.isdtype(input_dtype, "complex floating"):
         g = m.real(g)
     return m.astype(g, input_dtype)
 
 
-@cast.samples
+@to_float.samples
 def _(draw):
     yield (draw(3, 4),), {"dtype": draw.float64}
+
+
+@to_whole.samples
+def _(draw):
+    yield (draw(3, 4),), {"dtype": draw.int64}
 
 
 @op("move", node="CloneBackward0")

@@ -82,7 +82,7 @@ def _nll(m: Any, input: Any, target: Any, weight: Any, reduction: str, ignore_in
     if weight is None and _all_count(m, target, input.shape[1], ignore_index):
         picked = m.take_along_axis(input, _column(m, target), 1)
         if reduction == "mean":
-            return m.sum(picked) / -prod(target.shape)
+            return m.sum(picked) / m.scalar(-prod(target.shape), input.dtype)
         return reduced(m, -_flat(m, picked), reduction)
     valid, index = _chosen(m, target, input.shape[1], ignore_index)
     picked = -_flat(m, m.take_along_axis(input, _column(m, index), 1))
@@ -103,7 +103,7 @@ def _nll_slope(
         )
         return m.reshape(row, shape)
     if weight is None and _all_count(m, target, shape[1], ignore_index):
-        each = -g if reduction != "mean" else g / -prod(target.shape)
+        each = -g if reduction != "mean" else g / m.scalar(-prod(target.shape), g.dtype)
         column = _column(m, target)
         each = _column(m, each) if reduction == "none" else m.broadcast_to(each, column.shape)
         return m.scatter(m.full(shape, 0, g.dtype), column, each, 1)

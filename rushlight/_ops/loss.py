@@ -11,7 +11,7 @@ from .activation import logistic, softplus_of
 def reduced(m: Any, x: Any, reduction: str) -> Any:
     """The mean or sum of x, or x itself ("none")."""
     if reduction == "mean":
-        return m.sum(x) / prod(x.shape)
+        return m.sum(x) / m.scalar(prod(x.shape), x.dtype)
     if reduction == "sum":
         return m.sum(x)
     if reduction == "none":
@@ -23,7 +23,7 @@ def reduced(m: Any, x: Any, reduction: str) -> Any:
 
 def shared(m: Any, g: Any, x: Any, reduction: str) -> Any:
     """g, the gradient of reduced(x), as it reaches each element of x."""
-    return g / prod(x.shape) if reduction == "mean" else g
+    return g / m.scalar(prod(x.shape), g.dtype) if reduction == "mean" else g
 
 
 @op("pointwise")

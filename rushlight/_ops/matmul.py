@@ -198,8 +198,6 @@ def matmul(input, other, *, out=None):
         return dot(input, other, out=out)
     if a == 2 and b == 1:
         return mv(input, other, out=out)
-    if a == 3 and b == 3 and input.shape[0] == other.shape[0]:
-        return bmm(input, other, out=out)
     if a == 1:
         made = batched(input.reshape((1, -1)), other, out=out)
         return made.reshape((*made.shape[:-2], made.shape[-1]))

@@ -143,6 +143,16 @@ def _tail(input: Any, normalized_shape: tuple) -> tuple:
     return tuple(range(ndim - len(normalized_shape), ndim))
 
 
+def _tail_moments(m: Any, input: Any, normalized_shape: tuple, eps: float) -> tuple:
+    """(mean, input - mean, 1 / standard deviation) over the last axes."""
+    axes, kind = _tail(input, normalized_shape), input.dtype
+    n = m.scalar(prod(normalized_shape), kind)
+    mean = m.sum(input, axis=axes, keepdims=True) / n
+    centred = input - mean
+    var = m.sum(centred * centred, axis=axes, keepdims=True) / n
+    return mean, centred, m.scalar(1, kind) / m.sqrt(var + m.scalar(eps, kind))
+
+
 def _lead(x: Any, normalized_shape: tuple) -> tuple:
     return tuple(range(len(x.shape) - len(normalized_shape)))
 
@@ -182,10 +192,7 @@ def layer_norm_native(
 ) -> Any:
     """The input normalised over its last axes, then scaled and shifted."""
     check_tail(input, normalized_shape, weight, bias)
-    axes, n = _tail(input, normalized_shape), prod(normalized_shape)
-    mean = m.sum(input, axis=axes, keepdims=True) / n
-    centred = input - mean
-    rstd = 1 / m.sqrt(m.sum(centred * centred, axis=axes, keepdims=True) / n + eps)
+    mean, centred, rstd = _tail_moments(m, input, normalized_shape, eps)
     made = centred * rstd
     made = made if weight is None else made * weight
     return made if bias is None else made + bias, mean, rstd
@@ -193,17 +200,15 @@ def layer_norm_native(
 
 @layer_norm_native.residuals
 def _(m: Any, input: Any, normalized_shape: tuple, eps: float) -> Any:
-    axes, n = _tail(input, normalized_shape), prod(normalized_shape)
-    mean = m.sum(input, axis=axes, keepdims=True) / n
-    centred = input - mean
-    return mean, 1 / m.sqrt(m.sum(centred * centred, axis=axes, keepdims=True) / n + eps)
+    mean, _, rstd = _tail_moments(m, input, normalized_shape, eps)
+    return mean, rstd
 
 
 @layer_norm_native.vjp("input")
 def _(
     m: Any, g: Any, input: Any, weight: Any, mean: Any, rstd: Any, normalized_shape: tuple
 ) -> Any:
-    axes, n = _tail(input, normalized_shape), prod(normalized_shape)
+    axes, n = _tail(input, normalized_shape), m.scalar(prod(normalized_shape), input.dtype)
     normal, g = (input - mean) * rstd, g if weight is None else g * weight
     along = m.sum(g * normal, axis=axes, keepdims=True) / n
     return (g - m.sum(g, axis=axes, keepdims=True) / n - normal * along) * rstd

@@ -34,6 +34,11 @@ def _check(condition: Any, message: str, error: Any = RuntimeError) -> None:
     """Values were checked when the op first ran; its gradients need no second look."""
 
 
+def _scalar(value: Any, dtype: Any) -> Any:
+    """Tensors meet numbers as they are."""
+    return value
+
+
 def _within(x: Any, low: Any, high: Any) -> bool:
     """Tensors take the way that is right for all values."""
     return False
@@ -89,7 +94,7 @@ def _as_dtypes() -> dict:
 
 
 speak(
-    full=_full, arange=_arange, zeros_like=_zeros_like, bits=_bits, check=_check, within=_within, bitcast=bitcast,
+    full=_full, arange=_arange, zeros_like=_zeros_like, bits=_bits, check=_check, within=_within, scalar=_scalar, bitcast=bitcast,
     pad=padded, as_strided=strided_view, unstrided=unstrided, write_strided=write_strided,
     isdtype=known.numpy.isdtype, finfo=known.numpy.finfo, square=lambda x: x * x,
 )  # fmt: skip

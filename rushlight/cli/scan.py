@@ -187,7 +187,7 @@ def _look_archive(source: Source, finding: Finding) -> None:
     archive = Archive(source)
     for name in archive.entries:
         where = f"{source.where}, record {name!r:.200}"
-        data = memoryview(archive.array(archive.entries[name])) if _may_hold_pickle(name) else b""
+        data = archive.array(archive.entries[name]).data if _may_hold_pickle(name) else b""
         if name.endswith(".npy"):
             _array(data, where, finding)
         elif data and _is_pickle(archive, name, data):

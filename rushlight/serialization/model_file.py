@@ -346,7 +346,8 @@ class _Builder:
             return [self.value(part, depth + 1) for part in value]
         if not isinstance(value, dict):
             return value
-        kind, inner = value.get("is"), value.get("of")
+        kind = value.get("is")
+        inner: Any = value.get("of")
         if kind == "tensor":
             return self.placer.tensor(self.found.root[inner])
         if kind == "float":
