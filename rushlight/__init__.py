@@ -533,4 +533,6 @@ if _CHECKING:
     from .compiler import compile
     from .func import vmap
     from .serialization import load, save
+from .sparse.arithmetic import mm as spmm
+from .sparse.making import sparse_coo_tensor
 __getattr__ = _lazily(__name__, _HOMES)

@@ -51,6 +51,7 @@ from ._ops import (
     views,
 )
 from ._tensor import Tensor
+from .sparse.making import METHODS as SPARSE_METHODS
 
 # family -> its functions that are methods, and those that have an in-place form (name_)
 METHODS: dict[Any, tuple[str, str]] = {
@@ -280,7 +281,7 @@ OTHERS: dict[str, Any] = {
     "where": lambda self, condition, other: indexing.where(condition, self, other),
     "multiply_": in_place(arithmetic.mul), "subtract_": in_place(arithmetic.sub),
     "divide_": in_place(arithmetic.div), "true_divide_": in_place(arithmetic.div),
-    "negative_": in_place(arithmetic.neg),
+    "negative_": in_place(arithmetic.neg), **SPARSE_METHODS,
 }  # fmt: skip
 
 

@@ -48,6 +48,7 @@ LAYERS = {
     "backends/": 6,
     "cuda/": 6.5,  # its older names of amp stand on amp
     "random.py": 6,
+    "sparse/": 6.5,
     "nn/parameter.py": 7,
     "nn/init.py": 7,
     "nn/_reduction.py": 6,

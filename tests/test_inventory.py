@@ -9,9 +9,6 @@ TOOL = Path(__file__).resolve().parent.parent / "tools/inventory.py"
 _FAMILY = "a family that Rushlight leaves out: "
 MISSING = {
     "torch.Tensor.index": "the corpora's list.index; the tensor's is for functorch's dimensions",
-    "torch.Tensor.sparse_mask": _FAMILY + "sparse layouts",
-    "torch.Tensor.to_sparse": _FAMILY + "sparse layouts",
-    "torch.sparse_coo_tensor": _FAMILY + "sparse layouts",
     "torch.jagged": _FAMILY + "nested tensors",
     "torch.nested.nested_tensor": _FAMILY + "nested tensors",
     "torch.hub.load_state_dict_from_url": _FAMILY + "downloads",

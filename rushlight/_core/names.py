@@ -16,12 +16,10 @@ _ABSENT = {
     "jit": "Rushlight runs the Python code itself: call the function or module as it is.",
     "fx": "There is no symbolic graph of modules: walk them with named_modules(), or use hooks.",
     "onnx": "Save the state_dict with torch.save and export it from PyTorch.",
-    "hub": "Nothing is downloaded: define the model and load its state_dict with torch.load.",
     "_dynamo": "Rushlight has no Dynamo: leave the call out.",
     "_inductor": "Rushlight has no Inductor: leave the setting out.",
     "xpu": "Devices are cpu, meta and cuda.",
     "quantization": "There is no quantisation: train and run in floating point.",
-    "sparse": "There are no sparse layouts: keep the tensor dense.",
 }
 # Where a name that was looked for in one public module is often found in another.
 _NAMESPACES = (

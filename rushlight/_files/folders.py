@@ -19,6 +19,7 @@ from .records import (
     TensorRecord,
     contiguous,
     fault,
+    shown,
     sizes,
     unit_of,
 )
@@ -60,7 +61,7 @@ def read_shards(index: str, open_file: Opener) -> Checkpoint:
             shards[file] = _shard(index, file, open_file)
         root = shards[file].root
         if not isinstance(root, dict) or name not in root:
-            raise fault(index, f"{file} does not hold {name!r:.200}")
+            raise fault(index, f"{file} does not hold {shown(name, 200)}")
         found.root[name] = root[name]
     for file, shard in shards.items():
         found.storages.update({f"{file}/{key}": storage for key, storage in shard.storages.items()})
@@ -125,6 +126,8 @@ class _Parts:
         for index, place in _table(data, where).items():
             key = _state(index, where)
             offset = key.get("offset")
+            if type(key.get("fqn")) is not str:
+                raise fault(where, f"a name in the index is {shown(key.get('fqn'))}")
             self.places[
                 key.get("fqn"), None if offset is None else sizes(offset, "offset", where)
             ] = _state(place, where)
@@ -132,17 +135,22 @@ class _Parts:
     def whole(self, name: str, entry: Any) -> Any:
         """A tensor put together from its chunks, or another object."""
         if not isinstance(entry, Opaque):
-            raise fault(self.where, f"entry {name!r:.200} is a {type(entry).__name__}")
+            raise fault(self.where, f"entry {shown(name, 200)} is a {type(entry).__name__}")
         if not isinstance(entry.state, dict) or "chunks" not in entry.state:
             return self._load(name, None)
         shape = sizes(entry.state.get("size"), "size", self.where)
         properties = getattr(entry.state.get("properties"), "state", None)
         dtype = dtype_of(properties[0]) if isinstance(properties, tuple) and properties else None
         if dtype is None:
-            raise fault(self.where, f"tensor {name!r:.200} has no dtype")
-        chunks = [self._chunk(name, chunk, dtype) for chunk in entry.state["chunks"]]
+            raise fault(self.where, f"tensor {shown(name, 200)} has no dtype")
+        listed = entry.state["chunks"]
+        if not isinstance(listed, (list, tuple)):
+            raise fault(self.where, f"the chunks of {shown(name, 200)} are {shown(listed)}")
+        chunks = [self._chunk(name, chunk, dtype) for chunk in listed]
         if sum(record.count for _, record in chunks) != unit_of(shape):
-            raise fault(self.where, f"the chunks of {name!r:.200} do not make up its shape {shape}")
+            raise fault(
+                self.where, f"the chunks of {shown(name, 200)} do not make up its shape {shape}"
+            )
         if len(chunks) == 1 and chunks[0][1].shape == shape:
             return chunks[0][1]
         return self._join(name, dtype, shape, chunks)
@@ -153,14 +161,15 @@ class _Parts:
         record = self._load(name, offsets)
         if not isinstance(record, TensorRecord) or record.dtype != dtype or record.shape != extent:
             raise fault(
-                self.where, f"a chunk of {name!r:.200} is not a {dtype} tensor of shape {extent}"
+                self.where,
+                f"a chunk of {shown(name, 200)} is not a {dtype} tensor of shape {extent}",
             )
         return offsets, record
 
     def _load(self, name: str, offsets: tuple[int, ...] | None) -> Any:
         place = self.places.get((name, offsets)) or self.places.get((name, None))
         if place is None:
-            raise fault(self.where, f"nothing says where {name!r:.200} lies")
+            raise fault(self.where, f"nothing says where {shown(name, 200)} lies")
         file, offset, length = (place.get(key) for key in ("relative_path", "offset", "length"))
         if (
             type(file) is not str
@@ -168,12 +177,12 @@ class _Parts:
             or file in ("", ".", "..")
             or "\\" in file
         ):
-            raise fault(self.where, f"the data file {str(file)[:100]!r} does not lie in the folder")
+            raise fault(self.where, f"the data file {shown(file, 100)} does not lie in the folder")
         if type(offset) is not int or type(length) is not int:
-            raise fault(self.where, f"the place of {name!r:.200} is not given in numbers")
+            raise fault(self.where, f"the place of {shown(name, 200)} is not given in numbers")
         if file not in self.files:
             self.files[file] = Source(os.path.join(self.folder, file))
-        part = self.open_source(self.files[file].part(offset, length, repr(name)[:200]))
+        part = self.open_source(self.files[file].part(offset, length, shown(name, 200)))
         self.found.names.update(part.names)
         self.found.called.update(part.called)
         self.found.storages.update(
@@ -190,7 +199,9 @@ class _Parts:
                 for at, extent, size in zip(offsets, record.shape, shape, strict=True)
             )
             if not inside or record.storage is None or record.storage.nbytes < record.nbytes:
-                raise fault(self.where, f"a chunk of {name!r:.200} reaches outside shape {shape}")
+                raise fault(
+                    self.where, f"a chunk of {shown(name, 200)} reaches outside shape {shape}"
+                )
 
         def fill() -> np.ndarray:
             made = np.empty(shape, code)
@@ -214,7 +225,7 @@ def _put(root: dict, path: tuple, value: Any, where: str) -> None:
     for key in path[:-1]:
         root = root.setdefault(key, {})
         if not isinstance(root, dict):
-            raise fault(where, f"two objects lie at {path!r:.200}")
+            raise fault(where, f"two objects lie at {shown(path[-1], 200)}")
     root[path[-1]] = value
 
 

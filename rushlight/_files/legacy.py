@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .meanings import Refused, storage_dtype, storage_id
-from .records import DTYPES, Checkpoint, Limits, Storage, fault, window
+from .records import DTYPES, Checkpoint, Limits, Storage, fault, shown, window
 from .source import Source
 from .unpickler import Unpickler
 
@@ -86,7 +86,7 @@ def read(source: Source, limits: Limits | None = None, encoding: str = "utf-8") 
         raise RuntimeError(f"Invalid magic number; corrupt file? ({source.where})")
     version = reader.pickle()
     if version != 1001:
-        raise RuntimeError(f"Invalid protocol version: {str(version)[:40]} ({source.where})")
+        raise RuntimeError(f"Invalid protocol version: {shown(version)} ({source.where})")
     info = reader.pickle()
     little = info.get("little_endian", True) if isinstance(info, dict) else True
     roots: dict[str, Storage] = {}
@@ -95,11 +95,11 @@ def read(source: Source, limits: Limits | None = None, encoding: str = "utf-8") 
     if not isinstance(keys, list):
         raise fault(source.where, "the list of storages is missing", reader.at)
     for key in keys:
-        storage = roots.get(str(key))
+        storage = roots.get(_key(key, source.where))
         if storage is None or storage.loaded:
             raise fault(
                 source.where,
-                f"storage {str(key)[:40]!r} is not announced, or comes twice",
+                f"storage {shown(key)} is not announced, or comes twice",
                 reader.at,
             )
         reader.bits(storage, (sys.byteorder == "little") != bool(little))
@@ -136,7 +136,7 @@ def _part(u: Any, root: Storage, parts: Any, found: Checkpoint) -> Storage:
         raise Refused("a storage's view is not (key, offset, size)")
     key, offset, count = parts
     record = window(root, root.dtype, offset, (count,), (1,), u.where)
-    name = f"{root.key}/{str(key)[:40]}"
+    name = f"{root.key}/{_key(key, u.where)}"
     if name not in found.storages:
         unit = DTYPES[root.dtype][0]
         part = found.storages[name] = Storage(name, root.dtype, record.nbytes, root.location)
@@ -160,7 +160,7 @@ def read_tar(source: Source, limits: Limits | None = None, encoding: str = "utf-
     def persistent(u: Any, parts: Any) -> Any:
         if type(parts) is tuple:
             return parts[0] if parts else None
-        key = _key(parts)
+        key = _key(parts, u.where)
         if key not in objects:
             raise Refused(f"tensor {key} is not announced")
         return objects[key]
@@ -206,16 +206,19 @@ def _tar_header(header: bytes, where: str, at: int) -> tuple[str, bytes, int]:
     return name.removeprefix("./"), header[156:157], size
 
 
-def _key(value: Any) -> str:
-    if type(value) not in (int, str) or len(str(value)[:41]) > 40:
-        raise Refused("a key is not a number")
-    return str(value)
+def _key(value: Any, where: str) -> str:
+    """The key of a storage or tensor, which is a number or a short text."""
+    if type(value) is int and value.bit_length() <= 64:
+        return str(value)
+    if type(value) is not str or len(value) > 40:
+        raise fault(where, f"a key is {shown(value)}")
+    return value
 
 
 def _count(reader: _Reader) -> int:
     count = reader.pickle()
     if type(count) is not int or not 0 <= count <= len(reader.data):
-        raise fault(reader.where, f"the number of objects is {str(count)[:40]}", reader.at)
+        raise fault(reader.where, f"the number of objects is {shown(count)}", reader.at)
     return count
 
 
@@ -231,17 +234,19 @@ def _tar_storages(reader: _Reader, found: Checkpoint) -> dict[str, Any]:
         )
         if count < 0:
             raise fault(reader.where, f"a storage announces {count} elements", reader.at)
-        storage = Storage(str(parts[0])[:40], dtype, count * DTYPES[dtype][0], parts[1])
+        storage = Storage(_key(parts[0], reader.where), dtype, count * DTYPES[dtype][0], parts[1])
         reader.bits(storage, sys.byteorder == "big")
         objects[storage.key] = found.storages[storage.key] = storage
     views = reader.pickle()
     for view in views if isinstance(views, list) else []:
-        if type(view) is not tuple or len(view) != 4 or str(view[1])[:40] not in objects:
+        if type(view) is not tuple or len(view) != 4 or _key(view[1], reader.where) not in objects:
             raise fault(
                 reader.where, "a view of a storage is not (key, root, offset, size)", reader.at
             )
-        root = objects[str(view[1])[:40]]
-        objects[str(view[0])[:40]] = _part(reader, root, (view[0], view[2], view[3]), found)
+        root = objects[_key(view[1], reader.where)]
+        objects[_key(view[0], reader.where)] = _part(
+            reader, root, (view[0], view[2], view[3]), found
+        )
     return objects
 
 
@@ -249,7 +254,9 @@ def _tar_tensors(reader: _Reader, objects: dict[str, Any]) -> None:
     for _ in range(_count(reader)):
         parts = reader.pickle()
         storage = (
-            objects.get(str(parts[1])[:40]) if type(parts) is tuple and len(parts) == 3 else None
+            objects.get(_key(parts[1], reader.where))
+            if type(parts) is tuple and len(parts) == 3
+            else None
         )
         if not isinstance(storage, Storage):
             raise fault(reader.where, "a tensor is not (key, storage, type)", reader.at)
@@ -258,6 +265,6 @@ def _tar_tensors(reader: _Reader, objects: dict[str, Any]) -> None:
             raise fault(reader.where, f"a tensor has {ndim} dimensions", reader.at)
         shape, stride = reader.numbers(f"<{ndim}q"), reader.numbers(f"<{ndim}q")
         (offset,) = reader.numbers("<q")
-        objects[str(parts[0])[:40]] = window(
+        objects[_key(parts[0], reader.where)] = window(
             storage, storage.dtype, offset, shape, stride, reader.where
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .records import DTYPES, Global, Opaque, Storage, TensorRecord, dtype_name, window
+from .records import DTYPES, Global, Opaque, Storage, TensorRecord, dtype_name, shown, window
 
 EMPTY = np.empty(0, np.uint8)
 
@@ -44,62 +44,25 @@ STORAGE_OF = {name: kind for kind, name in STORAGES.items() if kind != "UntypedS
 
 # Names that PyTorch's guarded mode (weights_only=True) lets through, beside dtypes and storages.
 ALLOWED = {
-    "collections.OrderedDict",
-    "collections.Counter",
+    *(f"collections.{name}" for name in ("OrderedDict", "Counter")),
+    *(f"builtins.{name}" for name in ("bytearray", "set", "complex")),
+    *(f"torch.{name}" for name in ("Size", "Tensor", "device", "serialization._get_layout")),
+    *(f"torch.per_tensor_{name}" for name in ("affine", "symmetric")),
+    *(f"torch.per_channel_{name}" for name in ("affine", "symmetric", "affine_float_qparams")),
+    *(f"torch._utils._rebuild_{name}" for name in ("parameter", "parameter_with_state")),
+    *(f"torch._utils._rebuild_{name}tensor" for name in ("", "q", "sparse_", "nested_")),
+    *(f"torch._utils._rebuild_tensor_{name}" for name in ("v2", "v3")),
+    *(f"torch._utils._rebuild_device_tensor_from_{name}" for name in ("numpy", "cpu_tensor")),
+    *(f"torch._utils._rebuild_{name}" for name in ("meta_tensor_no_storage", "wrapper_subclass")),
     "torch.nn.parameter.Parameter",
-    "torch.serialization._get_layout",
-    "torch.Size",
-    "torch.Tensor",
-    "torch.device",
-    "_codecs.encode",
-    "builtins.bytearray",
-    "builtins.set",
-    "builtins.complex",
     "torch._tensor._rebuild_from_type_v2",
-    "torch.per_tensor_affine",
-    "torch.per_tensor_symmetric",
-    "torch.per_channel_affine",
-    "torch.per_channel_symmetric",
-    "torch.per_channel_affine_float_qparams",
-    *(
-        f"torch._utils._rebuild_{kind}"
-        for kind in (
-            "parameter",
-            "parameter_with_state",
-            "qtensor",
-            "tensor",
-            "tensor_v2",
-            "tensor_v3",
-            "sparse_tensor",
-            "meta_tensor_no_storage",
-            "nested_tensor",
-            "wrapper_subclass",
-            "device_tensor_from_numpy",
-            "device_tensor_from_cpu_tensor",
-        )
-    ),
+    "_codecs.encode",
 }
 BLOCKED = ("sys", "os", "posix", "nt")
-_TENSORS = (
-    "Double",
-    "Float",
-    "Half",
-    "BFloat16",
-    "Long",
-    "Int",
-    "Short",
-    "Char",
-    "Byte",
-    "Bool",
-)
+_TENSORS = tuple("Double Float Half BFloat16 Long Int Short Char Byte Bool".split())
 _MODULES = ("torch", "torch.storage", "torch.cuda", "torch.sparse", "torch.cuda.sparse")
-_ODD_DTYPES = {f"{sign}int{bits}" for sign in ("", "u") for bits in range(1, 8)} | {
-    "bits1x8",
-    "bits2x4",
-    "bits4x2",
-    "bits8",
-    "bits16",
-}
+_ODD_DTYPES = {f"{sign}int{bits}" for sign in ("", "u") for bits in range(1, 8)}
+_ODD_DTYPES |= set("bits1x8 bits2x4 bits4x2 bits8 bits16".split())
 
 
 def allowed(name: Global) -> bool:
@@ -134,16 +97,16 @@ def storage_id(u: Any, parts: Any) -> tuple[str, str, str, int]:
         part.decode("ascii") if isinstance(part, bytes) else part for part in parts[:5]
     )
     if kind != "storage":
-        raise Refused(f"only storages are loaded by persistent id, not {str(kind)[:40]!r}")
+        raise Refused(f"only storages are loaded by persistent id, not {shown(kind)}")
     dtype = storage_dtype(storage)
     if dtype is None:
-        raise Refused(f"{storage!r:.100} is not a storage type")
+        raise Refused(f"{shown(storage)} is not a storage type")
     if type(key) is int:
         key = str(key) if abs(key) < 1 << 64 else ""
     if type(key) is not str or type(location) is not str or type(count) is not int:
         raise Refused("a storage's key, location or size has the wrong type")
     if not 0 <= count < 1 << 59:
-        raise Refused(f"storage {key[:40]!r} announces {str(count)[:40]} elements")
+        raise Refused(f"storage {key[:40]!r} announces {shown(count)} elements")
     return dtype, key, location, count
 
 
@@ -179,7 +142,7 @@ def _tensor_v3(u: Any, args: tuple) -> TensorRecord:
     _arity(args, 7, 8, "_rebuild_tensor_v3")
     dtype = dtype_of(args[6])
     if dtype is None:
-        raise Refused(f"{args[6]!r:.100} is not a dtype that is known here")
+        raise Refused(f"{shown(args[6])} is not a dtype that is known here")
     storage = _storage(args[0])
     storage.unit = DTYPES[dtype][0]
     made = window(storage, dtype, args[1], args[2], args[3], u.where)
@@ -243,7 +206,7 @@ def _meta(u: Any, args: tuple) -> TensorRecord:
     _arity(args, 4, 4, "_rebuild_meta_tensor_no_storage")
     dtype = dtype_of(args[0])
     if dtype is None:
-        raise Refused(f"{args[0]!r:.100} is not a dtype that is known here")
+        raise Refused(f"{shown(args[0])} is not a dtype that is known here")
     made = window(None, dtype, 0, args[1], args[2], u.where)
     made.requires_grad = _truth(args[3])
     return made
@@ -296,16 +259,9 @@ def _counter(u: Any, args: tuple) -> Any:
 
 # What an absent key becomes: only containers and numbers, never something that the file brings.
 FACTORIES: dict[str, Any] = {
-    "builtins.list": list,
-    "builtins.dict": dict,
-    "builtins.set": set,
-    "builtins.int": int,
-    "builtins.float": float,
-    "builtins.str": str,
-    "builtins.bool": bool,
-    "builtins.tuple": tuple,
-    "collections.OrderedDict": OrderedDict,
+    f"builtins.{kind.__name__}": kind for kind in (list, dict, set, int, float, str, bool, tuple)
 }
+FACTORIES["collections.OrderedDict"] = OrderedDict
 
 
 def _defaultdict(u: Any, args: tuple) -> Any:

@@ -12,57 +12,20 @@ from .records import Opaque
 
 Action = Callable[[Any], Any]
 
-_MARK_COST = 96
-# Bytes that one opcode may make Python allocate (CPython 3.11, 64 bit, rounded up), by its code.
+# Bytes that an opcode may make Python allocate (CPython 3.11, 64 bit, rounded up) -> the opcodes.
 _COSTS = {
-    b"(": _MARK_COST,
-    b"]": 64,
-    b"}": 72,
-    b"\x8f": 224,
-    b"l": 64,
-    b"d": 240,
-    b"t": 56,
-    b"\x85": 56,
-    b"\x86": 64,
-    b"\x87": 72,
-    b"G": 32,
-    b"F": 32,
-    b"J": 32,
-    b"I": 32,
-    b"L": 32,
-    b"\x8a": 32,
-    b"\x8b": 32,
-    b"X": 80,
-    b"\x8c": 80,
-    b"\x8d": 80,
-    b"V": 80,
-    b"U": 64,
-    b"T": 64,
-    b"S": 64,
-    b"B": 64,
-    b"C": 64,
-    b"\x8e": 64,
-    b"\x96": 120,
-    b"\x91": 224,
-    b"q": 104,
-    b"r": 136,
-    b"p": 136,
-    b"\x94": 136,
-    b"R": 240,
-    b"\x81": 240,
-    b"\x92": 240,
-    b"o": 240,
-    b"i": 240,
-    b"c": 200,
-    b"\x93": 200,
-    b"b": 64,
-    b"Q": 240,
-    b"P": 240,
-    b"s": 104,
+    32: b"GFJIL\x8a\x8b",
+    64: b"]lt\x85\x86USTBC\x8eb",
+    80: b"}\x87X\x8c\x8dV",
+    104: b"(qs",
+    136: b"rp\x94\x96",
+    200: b"c\x93",
+    240: b"d\x8f\x91R\x81\x92oiQP",
 }
 COSTS = [0] * 256
-for _code, _cost in _COSTS.items():
-    COSTS[_code[0]] = _cost
+for _cost, _codes in _COSTS.items():
+    for _code in _codes:
+        COSTS[_code] = _cost
 
 
 def _unknown(u: Any) -> None:
@@ -310,7 +273,7 @@ _EXTENSION = _refuse("extension codes (EXT1, EXT2, EXT4) name code of the progra
 _BUFFER = _refuse("an out-of-band buffer (protocol 5) is not part of a file")
 
 OPCODES: list[Action] = [_unknown] * 256
-for _code, _action in {
+for _opcode, _action in {
     b"(": _mark,
     b"0": _pop,
     b"1": lambda u: u.pop_mark(),
@@ -379,4 +342,4 @@ for _code, _action in {
     b"\x97": _BUFFER,
     b"\x98": _BUFFER,
 }.items():
-    OPCODES[_code[0]] = _action
+    OPCODES[_opcode[0]] = _action

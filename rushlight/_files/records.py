@@ -83,6 +83,17 @@ def fault(where: str, message: str, offset: int | None = None) -> UnpicklingErro
     return UnpicklingError(f"{where}{at}: {message}")
 
 
+def shown(value: Any, most: int = 40) -> str:
+    """A short text of a plain value, never of a container: that of a small file can be endless."""
+    if isinstance(value, (str, bytes)):
+        return repr(value[:most])
+    if isinstance(value, int) and value.bit_length() > 200:
+        return "a huge number"
+    if value is None or isinstance(value, (int, float)):
+        return repr(value)
+    return repr(value)[:most] if isinstance(value, Global) else f"a {type(value).__name__}"
+
+
 def dtype_name(name: str) -> str:
     """Torch's full name of a dtype, from the name or its short form."""
     return ALIASES.get(name, name)
@@ -185,7 +196,7 @@ class Storage:
         return f"Storage({self.key!r}, {self.dtype}, {self.nbytes} bytes, {self.location})"
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class TensorRecord:
     """A tensor as the file describes it: a window of a storage.
 
@@ -202,6 +213,9 @@ class TensorRecord:
     flags: dict = field(default_factory=dict)
     subclass: str = ""
     state: Any = None
+
+    def __repr__(self) -> str:
+        return f"TensorRecord({self.dtype}, {self.shape}, stride {self.stride}, {self.storage!r})"
 
     @property
     def device(self) -> str:
@@ -251,12 +265,12 @@ def window(
         UnpicklingError: for sizes, strides or offsets that are not numbers or reach outside.
     """
     if dtype not in DTYPES:
-        raise fault(where, f"no dtype is called {str(dtype)[:80]!r}")
+        raise fault(where, f"no dtype is called {shown(dtype)}")
     shape, stride = sizes(shape, "size", where), sizes(stride, "stride", where)
     if len(shape) != len(stride) or len(shape) > 64:
         raise fault(where, f"a tensor has {len(shape)} sizes but {len(stride)} strides")
     if type(offset) is not int or not 0 <= offset <= LONGEST:
-        raise fault(where, f"storage offset {str(offset)[:40]} is out of range")
+        raise fault(where, f"storage offset {shown(offset)} is out of range")
     unit, total, last = DTYPES[dtype][0], unit_of(shape), offset
     for size, step in zip(shape, stride, strict=True):
         last += max(size - 1, 0) * step
@@ -287,7 +301,7 @@ def sizes(value: Any, what: str, where: str) -> tuple[int, ...]:
         raise fault(where, f"a tensor's {what} is a {type(value).__name__}, not a tuple")
     for number in value:
         if type(number) is not int or not 0 <= number <= LONGEST:
-            raise fault(where, f"a tensor's {what} holds {str(number)[:40]}, out of range")
+            raise fault(where, f"a tensor's {what} holds {shown(number)}, out of range")
     return tuple(value)
 
 

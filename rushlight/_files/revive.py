@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any
 
 from .meanings import dtype_of
-from .records import Global, Limits, Opaque, Storage, TensorRecord, fault
+from .records import Global, Limits, Opaque, Storage, TensorRecord, fault, shown
 from .standard import STANDARD, unknown
 
 OURS = __name__.partition(".")[0]
@@ -305,7 +305,7 @@ class Reviver:
             own.update(state)
         for key, part in (slots or {}).items():
             if not _member(made, key, types.MemberDescriptorType, part):
-                raise fault(self.where, f"{name} has no slot {str(key)[:80]!r}")
+                raise fault(self.where, f"{name} has no slot {shown(key)}")
 
     def _leave(self, name: str, why: str) -> None:
         self.left.setdefault(name, why)

@@ -9,7 +9,7 @@ from typing import Any
 
 from .meanings import MEANINGS, Refused
 from .opcodes import COSTS, OPCODES
-from .records import Global, Limits, Opaque, TensorRecord, fault
+from .records import Global, Limits, Opaque, TensorRecord, fault, shown
 
 SIMPLE_KEYS = (str, bytes, bool, float, type(None))
 PYTHON2 = {"__builtin__": "builtins", "copy_reg": "copyreg", "cPickle": "pickle"}
@@ -92,7 +92,9 @@ class Unpickler:
             )
             raise fault(self.where, why, start) from None
         except KeyError as error:
-            raise fault(self.where, f"memo {str(error)[:40]} was never stored", start) from None
+            raise fault(
+                self.where, f"memo {shown(error.args[0])} was never stored", start
+            ) from None
         except (ValueError, TypeError, OverflowError, struct.error) as error:
             text = f"{type(error).__name__}: {str(error)[:200]}"
             raise fault(self.where, f"malformed opcode ({text})", start) from None
@@ -234,7 +236,7 @@ class Unpickler:
         elif type(target) in INSTANCES and type(state) is dict:
             for key in state:
                 if type(key) is not str or hasattr(type(target), key):
-                    raise Refused(f"cannot set attribute {str(key)[:80]!r} of an OrderedDict")
+                    raise Refused(f"cannot set attribute {shown(key)} of an OrderedDict")
             vars(target).update(state)
         elif type(target) is set and isinstance(state, (dict, type(None))):
             pass

@@ -126,6 +126,8 @@ def _(draw: Any) -> Iterator:
 @composite
 def linalg_vander(x: Any, *, N: int | None = None) -> Any:
     """Powers 0, 1, 2 ... of vectors' elements as the columns of matrices."""
+    if not x.ndim:
+        x = x.unsqueeze(0)
     count = x.shape[-1] if N is None else N
     column = x.unsqueeze(-1)
     ones = column * 0 + 1
@@ -137,3 +139,4 @@ def linalg_vander(x: Any, *, N: int | None = None) -> Any:
 def _(draw: Any) -> Iterator:
     yield (draw(2, 4),), {}
     yield (draw(4),), {"N": 2}
+    yield (draw(),), {"N": 2}

@@ -151,6 +151,7 @@ def gradient(input: Any, *, spacing: Any = 1, dim: Any = None, edge_order: int =
         raise RuntimeError("torch.gradient only supports edge_order=1 and edge_order=2.")
     axes = list(range(input.ndim)) if dim is None else [dim] if isinstance(dim, int) else list(dim)
     axes = [dim_of(a, input.ndim) for a in axes]
+    spacing = 1 if spacing is None else spacing
     places = list(spacing) if isinstance(spacing, (tuple, list)) else [spacing] * len(axes)
     if len(places) != len(axes):
         raise RuntimeError(
@@ -167,6 +168,7 @@ def gradient(input: Any, *, spacing: Any = 1, dim: Any = None, edge_order: int =
 def _(draw: Any) -> Iterator:
     yield (draw(4, 5),), {}
     yield (draw(4, 5),), {"spacing": 0.5, "dim": 1, "edge_order": 2}
+    yield (draw(4),), {"spacing": None, "dim": None}
     yield (draw(5),), {"spacing": [draw(5).cumsum(0)]}
 
 

@@ -319,7 +319,11 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
         raise RuntimeError("both dimension lists should have same length; they are "
                            f"{left} and {right}")  # fmt: skip
     for i, j in zip(left, right, strict=True):
-        if a.shape[i] != b.shape[j]:
+        if a.shape[i] == 1:  # of two sizes that meet, 1 stands for any: the other is summed
+            b = b.sum(j, keepdim=True)
+        elif b.shape[j] == 1:
+            a = a.sum(i, keepdim=True)
+        elif a.shape[i] != b.shape[j]:
             first = i - a.ndim if isinstance(dims, int) else i
             raise RuntimeError(
                 f"contracted dimensions need to match, but first has size {a.shape[i]} in dim"

@@ -37,7 +37,7 @@ def _(
     dilation: Any,
     groups: int,
 ) -> Any:
-    return m.conv_input(g, weight, input_shape, stride, padding, dilation, groups)
+    return m.conv_input(g, m.conj(weight), input_shape, stride, padding, dilation, groups)
 
 
 @convolve.vjp("weight")
@@ -51,7 +51,7 @@ def _(
     dilation: Any,
     groups: int,
 ) -> Any:
-    return m.conv_weight(g, input, weight_shape, stride, padding, dilation, groups)
+    return m.conv_weight(g, m.conj(input), weight_shape, stride, padding, dilation, groups)
 
 
 @convolve.vjp("bias")
@@ -70,6 +70,7 @@ def _(draw: Any) -> Iterator:
         {"stride": (2, 1), "dilation": (1, 2)},
     )
     yield (draw(2, 3, 5), draw(2, 3, 2), draw(2)), one
+    yield tuple(draw(*s, dtype="complex") for s in ((1, 2, 4), (2, 2, 2), (2,))), one
     yield (draw(1, 2, 5, 6), draw(3, 2, 2, 3)), {**two, "padding": (1, 2)}
     yield (
         (draw(1, 4, 4, 4), draw(2, 2, 1, 1), draw(2)),
@@ -99,7 +100,7 @@ def convolve_transposed(
 
 @convolve_transposed.vjp("input")
 def _(m: Any, g: Any, weight: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
-    return m.conv(g, weight, stride, padding, dilation, groups)
+    return m.conv(g, m.conj(weight), stride, padding, dilation, groups)
 
 
 @convolve_transposed.vjp("weight")
@@ -113,7 +114,7 @@ def _(
     dilation: Any,
     groups: int,
 ) -> Any:
-    return m.conv_weight(input, g, weight_shape, stride, padding, dilation, groups)
+    return m.conv_weight(m.conj(input), g, weight_shape, stride, padding, dilation, groups)
 
 
 @convolve_transposed.vjp("bias")
@@ -125,6 +126,8 @@ def _(m: Any, g: Any) -> Any:
 def _(draw: Any) -> Iterator:
     plain = {"stride": (1,), "padding": (0,), "dilation": (1,)}
     yield (draw(2, 3, 4), draw(3, 2, 2), draw(2)), {"shape": (2, 2, 5), **plain}
+    drawn = (draw(*s, dtype="complex") for s in ((1, 2, 3), (2, 1, 2), (1,)))
+    yield tuple(drawn), {"shape": (1, 1, 4), **plain}
     two = {"stride": (2, 2), "padding": (1, 1), "dilation": (1, 1)}
     yield (draw(1, 2, 3, 3), draw(2, 1, 2, 2)), {"shape": (1, 2, 4, 4), **two, "groups": 2}
 
@@ -150,7 +153,7 @@ def convolution_for_input(
 
 @convolution_for_input.vjp("slope")
 def _(m: Any, g: Any, w: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
-    return m.conv(g, w, stride, padding, dilation, groups)
+    return m.conv(g, m.conj(w), stride, padding, dilation, groups)
 
 
 @convolution_for_input.vjp("w")
@@ -164,7 +167,7 @@ def _(
     dilation: Any,
     groups: int,
 ) -> Any:
-    return m.conv_weight(slope, g, w_shape, stride, padding, dilation, groups)
+    return m.conv_weight(m.conj(slope), g, w_shape, stride, padding, dilation, groups)
 
 
 @op("same", node="ConvolutionBackwardBackward0")
@@ -185,7 +188,7 @@ def convolution_for_weight(
 
 @convolution_for_weight.vjp("slope")
 def _(m: Any, g: Any, x: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
-    return m.conv(x, g, stride, padding, dilation, groups)
+    return m.conv(m.conj(x), g, stride, padding, dilation, groups)
 
 
 @convolution_for_weight.vjp("x")
@@ -199,7 +202,7 @@ def _(
     dilation: Any,
     groups: int,
 ) -> Any:
-    return m.conv_input(slope, g, x_shape, stride, padding, dilation, groups)
+    return m.conv_input(m.conj(slope), g, x_shape, stride, padding, dilation, groups)
 
 
 @convolution_for_input.samples

@@ -77,14 +77,14 @@ def _counted_floats(m: Any, input: Any, kernel: str) -> None:
         )
 
 
-def _ends(m: Any, x: Any, low: float, high: float) -> tuple[Any, Any]:
-    """The range to divide into bins, from the data where none is given; never of width zero."""
+def _ends(m: Any, x: Any, low: float, high: float, room: float) -> tuple[Any, Any]:
+    """The range to divide into bins, from the data where none is given; `room` around one value."""
     if low == high and x.shape[0]:
         low, high = m.min(x), m.max(x)
         equal = low == high
-        return m.where(equal, low - 1, low), m.where(equal, high + 1, high)
+        return m.where(equal, low - room, low), m.where(equal, high + room, high)
     if low == high:
-        low, high = low - 1, high + 1
+        low, high = low - room, high + room
     return m.full((), low, x.dtype), m.full((), high, x.dtype)
 
 
@@ -113,7 +113,7 @@ def histc(m: Any, input: Any, *, bins: int = 100, min: float = 0, max: float = 0
     if min > max:
         raise RuntimeError(f"torch.histc: max must be larger than min; min is {min}, max is {max}")
     x = m.reshape(input, (-1,))
-    low, high = _ends(m, x, min, max)
+    low, high = _ends(m, x, min, max, 1)
     return _counts(m, x, _edges(m, low, high, bins, x.dtype), None)
 
 
@@ -155,7 +155,7 @@ def histogram(
         edges = bins
     else:
         low, high = (0, 0) if range is None else range
-        edges = _edges(m, *_ends(m, x, low, high), bins, x.dtype)
+        edges = _edges(m, *_ends(m, x, low, high, 0.5), bins, x.dtype)
     hist = _counts(m, x, edges, None if weight is None else m.reshape(weight, (-1,)))
     if density:
         widths = m.index(edges, slice(1, None)) - m.index(edges, slice(0, -1))
@@ -166,6 +166,7 @@ def histogram(
 @histogram.samples
 def _(draw: Any) -> Iterator:
     yield (draw(5, 6), 4), {}
+    yield (draw(), 3), {}
     yield (draw(5, 6), 5), {"range": (-1.0, 1.0), "density": True}
     yield (draw(4, 3), draw(6).sort()[0]), {}
 

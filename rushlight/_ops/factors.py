@@ -94,6 +94,23 @@ def _cholesky_solved(m: Any, b: Any, factor: Any, is_upper: bool) -> Any:
     return m.triangular_solve(adjoint_of(m, low), m.triangular_solve(low, b, False), True)
 
 
+def _factor_slope(m: Any, change: Any, factor: Any, is_upper: bool) -> Any:
+    """The gradient for a factor of A; all of the factor counts, as in PyTorch."""
+    both = change + adjoint_of(m, change)
+    return -(m.matmul(factor, both) if is_upper else m.matmul(both, factor))
+
+
+@cholesky_solve.vjp("input")
+def _(m: Any, g: Any, input2: Any, upper: bool) -> Any:
+    return _cholesky_solved(m, g, input2, upper)
+
+
+@cholesky_solve.vjp("input2")
+def _(m: Any, g: Any, input2: Any, out: Any, upper: bool) -> Any:
+    change = m.matmul(_cholesky_solved(m, g, input2, upper), adjoint_of(m, out))
+    return _factor_slope(m, change, input2, upper)
+
+
 @cholesky_solve.samples
 def _(draw: Any) -> Iterator:
     yield (draw(3, 2), linalg_cholesky(definite(draw, 3))), {}
@@ -107,8 +124,14 @@ def cholesky_inverse(m: Any, L: Any, *, upper: bool = False) -> Any:
     return _cholesky_solved(m, m.broadcast_to(eye_like(m, L), tuple(L.shape)), L, upper)
 
 
+@cholesky_inverse.vjp("L")
+def _(m: Any, g: Any, L: Any, out: Any, upper: bool) -> Any:
+    return _factor_slope(m, m.matmul(out, m.matmul(g, out)), L, upper)
+
+
 @cholesky_inverse.samples
 def _(draw: Any) -> Iterator:
+    yield (linalg_cholesky(definite(draw, 3), upper=True),), {"upper": True}
     yield (linalg_cholesky(definite(draw, 3)),), {}
 
 

@@ -64,6 +64,8 @@ def gathered(m, input, index, *, dim):
     if not input.shape:
         return m.broadcast_to(input, tuple(index.shape))
     at = dim_of(dim, len(input.shape))
+    if 0 in index.shape:
+        return m.full(tuple(index.shape), 0, input.dtype)
     if len(index.shape) != len(input.shape):
         raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
     for i, (a, b) in enumerate(zip(index.shape, input.shape)):
@@ -81,6 +83,8 @@ def _(m, g, input_shape, index, dim):
     if not input_shape:
         return m.sum(g)
     at = dim_of(dim, len(input_shape))
+    if 0 in g.shape:
+        return m.full(input_shape, 0, g.dtype)
     return m.scatter(m.full(input_shape, 0, g.dtype), index, g, at, "add")
 
 

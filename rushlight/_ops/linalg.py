@@ -349,6 +349,8 @@ def _(draw: Any) -> Iterator:
 def logdet(input: Any) -> Any:
     """Logarithm of determinants; NaN where they are negative."""
     sign, size = linalg_slogdet(input)
+    if sign.is_complex():
+        return sign.log() + size
     return DIFFERENTIABLE.where(sign == -1, float("nan"), size)
 
 
@@ -360,6 +362,7 @@ def _(np: Any, input: Any) -> Any:
 @logdet.samples
 def _(draw: Any) -> Iterator:
     yield (definite(draw, 3),), {}
+    yield (draw(3, 3, dtype="complex"),), {}
 
 
 det, slogdet = linalg_det, linalg_slogdet  # torch.det, torch.slogdet

@@ -395,7 +395,10 @@ def renorm(m: Any, input: Any, *, p: float, dim: int, maxnorm: float) -> Any:
             f"renorm: input needs at least 2 dimensions, got {len(input.shape)} dimensions"
         )
     axes = tuple(i for i in range(len(input.shape)) if i != axis)
-    size = m.sum(m.abs(input) ** p, axis=axes, keepdims=True) ** (1 / p)
+    if p == inf:
+        size = m.max(m.abs(input), axis=axes, keepdims=True)
+    else:
+        size = m.sum(m.abs(input) ** p, axis=axes, keepdims=True) ** (1 / p)
     large = size > maxnorm
     return input * m.where(large, maxnorm / (m.where(large, size, 1) + 1e-7), 1)
 
@@ -403,6 +406,7 @@ def renorm(m: Any, input: Any, *, p: float, dim: int, maxnorm: float) -> Any:
 @renorm.samples
 def _(draw: Any) -> Iterator:
     yield (draw(3, 4),), {"p": 2, "dim": 0, "maxnorm": 1.0}
+    yield (draw(3, 4),), {"p": inf, "dim": 1, "maxnorm": 0.5}
 
 
 @renorm.errors

@@ -245,7 +245,10 @@ def pool_avg(
     total, *rest = plan.taps(m, input, 0)
     for part in rest:
         total = total + part
-    return total / (divisor_override or _divisor(m, plan, count_include_pad, input.dtype))
+    divisor = divisor_override or _divisor(m, plan, count_include_pad, input.dtype)
+    if m.isdtype(input.dtype, "integral"):  # integers are divided towards zero
+        return m.where(total < 0, -(-total // divisor), total // divisor)
+    return total / divisor
 
 
 @pool_avg.vjp("input")

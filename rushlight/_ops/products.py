@@ -203,6 +203,10 @@ def _plus(m: Any, input: Any, product: Any, beta: Any, alpha: Any) -> Any:
                 f" ({shape[-i]}) at non-singleton dimension {len(target) - i}.  Target sizes:"
                 f" {list(target)}.  Tensor sizes: {list(shape)}"
             )
+    if m.isdtype(product.dtype, "integral"):
+        beta, alpha = int(beta), int(alpha)
+    elif m.isdtype(product.dtype, "bool"):
+        beta, alpha = bool(beta), bool(alpha)
     product = product if alpha == 1 else product * alpha
     if beta == 0:
         return product
@@ -210,7 +214,8 @@ def _plus(m: Any, input: Any, product: Any, beta: Any, alpha: Any) -> Any:
 
 
 def _scaled(g: Any, factor: Any) -> Any:
-    return g if factor == 1 else g * factor
+    """A gradient through a multiplication by the number `factor`."""
+    return g if factor == 1 else g * factor.conjugate()
 
 
 def _first(m: Any, g: Any, beta: Any) -> Any:
@@ -257,6 +262,8 @@ def _(m: Any, g: Any, mat1: Any, alpha: Any) -> Any:
 def _(draw: Any) -> Iterator:
     yield (draw(3, 5), draw(3, 4), draw(4, 5)), {}
     yield (draw(5), draw(3, 4), draw(4, 5)), {"beta": 0.5, "alpha": -2}
+    drawn = tuple(draw(*s, dtype="complex") for s in ((2, 2), (2, 3), (3, 2)))
+    yield drawn, {"beta": 1 + 2j, "alpha": 2 - 1j}
 
 
 @addmm.errors
@@ -295,6 +302,8 @@ def _(np: Any, input: Any, mat: Any, vec: Any, beta: Any = 1, alpha: Any = 1) ->
 def _(draw: Any) -> Iterator:
     yield (draw(3), draw(3, 4), draw(4)), {}
     yield (draw(1), draw(3, 4), draw(4)), {"beta": 0.5, "alpha": -2}
+    ints = draw.ints(3), draw.ints(3, 4), draw.ints(4)
+    yield ints, {"beta": 1.6, "alpha": 2.3}  # whole numbers of which count
 
 
 @addmv.errors

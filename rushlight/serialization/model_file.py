@@ -147,9 +147,7 @@ class _Plan:
 
     def value(self, value: Any, where: str) -> Any:
         """A plain value as JSON; what JSON lacks is written as {"is": kind, "of": ...}."""
-        if value is None or (
-            isinstance(value, (bool, int, str)) and type(value) in (bool, int, str)
-        ):
+        if type(value) in (type(None), bool, int, str):
             return value
         if type(value) is float:
             return value if value - value == 0 else {"is": "float", "of": str(value)}
@@ -157,11 +155,8 @@ class _Plan:
             return [self.value(part, where) for part in value]
         if type(value) in (tuple, Size, set, OrderedDict, dict):
             kind = {Size: "size", OrderedDict: "odict"}.get(type(value), type(value).__name__)
-            pairs = value.items() if isinstance(value, dict) else value
-            return {
-                "is": kind,
-                "of": [self.value(list(p) if isinstance(value, dict) else p, where) for p in pairs],
-            }
+            parts: Any = [list(p) for p in value.items()] if isinstance(value, dict) else value
+            return {"is": kind, "of": [self.value(part, where) for part in parts]}
         if isinstance(value, dtypes.dtype):
             return {"is": "dtype", "of": value.name}
         if isinstance(value, types.FunctionType) and value.__module__.startswith(_OURS):

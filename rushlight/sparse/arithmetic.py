@@ -1,4 +1,4 @@
-"""What sparse tensors can do: sums, scaling, products, transposing; and torch.sparse's functions."""
+"""What sparse tensors can do: sums, scaling, products, transposing; torch.sparse's functions."""
 
 from typing import Any
 

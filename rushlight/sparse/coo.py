@@ -23,7 +23,7 @@ def refused(name: str) -> NoDenseArray:
     """PyTorch's sentence for an operation that sparse tensors lack, and the way out."""
     return NoDenseArray(
         f"Could not run 'aten::{name}' with arguments from the 'SparseCPU' backend. {name} takes "
-        "dense tensors: call .to_dense() first, and .to_sparse() on the result where that is wanted."
+        "dense tensors: call .to_dense() first, and .to_sparse() on the result if that is wanted."
     )
 
 
@@ -139,7 +139,13 @@ class SparseTensor(Tensor):
     def grad(self) -> Any:
         """The gradient, at the same coordinates."""
         found = self._held.grad
-        return None if found is None else like(self, found)
+        if found is None or self._ordered:
+            return None if found is None else like(self, found)
+        # values at one place all have that place's gradient: it is told once
+        flat, first = np.unique(self.flat_places(), return_index=True)
+        first = make(first.astype(np.int64))
+        places = self._places.index_select(1, first)
+        return sparse(places, found.index_select(0, first), self._size, True)
 
     @grad.setter
     def grad(self, new: Any) -> None:
@@ -204,6 +210,10 @@ class SparseTensor(Tensor):
         if force:
             return self.to_dense().numpy(force=True)
         raise TypeError("can't convert Sparse layout tensor to numpy. Use Tensor.to_dense() first.")
+
+    def view(self, *shape: Any, dtype: Any = None) -> Any:
+        """Only dense tensors have memory to look at."""
+        raise refused("view")
 
     def tolist(self) -> Any:
         """Only dense tensors have the form of lists."""
@@ -305,6 +315,6 @@ def _inside(places: np.ndarray, size: Any) -> None:
             raise RuntimeError(f"found negative index {row.min()} for dim {d}")
         if row.max() >= size[d]:
             raise RuntimeError(
-                f"size is inconsistent with indices: for dim {d}, size is {size[d]} but found index "
-                f"{row.max()}"
+                f"size is inconsistent with indices: for dim {d}, size is {size[d]} but found "
+                f"index {row.max()}"
             )

@@ -1,4 +1,4 @@
-"""Sparse tensors from coordinates and from dense tensors: sparse_coo_tensor, to_sparse, sparse_mask."""
+"""Sparse tensors from coordinates and from dense tensors: sparse_coo_tensor, to_sparse."""
 
 import math
 from typing import Any
@@ -87,8 +87,8 @@ def sparse_mask(self: Any, mask: Any) -> Any:
         raise RuntimeError("sparse_mask only supports sparse masks: use mask.to_sparse()")
     if tuple(self.shape) != tuple(mask.shape):
         raise RuntimeError(
-            f"sparse_mask(): operands have incompatible sizes; self has size {list(self.shape)} but "
-            f"mask has size {list(mask.shape)}"
+            f"sparse_mask(): operands have incompatible sizes; self has size {list(self.shape)} "
+            f"but mask has size {list(mask.shape)}"
         )
     held = picked(self, make(mask.flat_places()), dense=tuple(self.shape)[mask.sparse_dim() :])
     return sparse(mask._indices(), held, self.shape, mask.is_coalesced())

@@ -5,6 +5,7 @@ from typing import Any
 from ..._ops import conv as ops
 from ..._ops.padding import constant_pad_nd
 from ..._tensor import Tensor
+from .padding import pad
 
 
 def _each(value: Any, axes: int, name: str) -> tuple:
@@ -252,8 +253,38 @@ def _transposed(
             f"size per channel: ({' x '.join(map(str, sizes))}). Output size is too small"
         )
     shape = (input.shape[0], weight.shape[1] * groups, *sizes)
-    made = ops.convolve_transposed(input, weight, bias, shape, stride, padding, dilation, groups)
+    rest = bias, stride, padding, dilation, groups
+    far = any(extra >= s for extra, s in zip(more, stride))
+    made = (
+        _transposed_far(input, weight, shape, *rest)
+        if far
+        else ops.convolve_transposed(input, weight, bias, shape, *rest[1:])
+    )
     return made if whole else made.squeeze(0)
+
+
+def _transposed_far(
+    input: Tensor,
+    weight: Tensor,
+    shape: tuple,
+    bias: Tensor | None,
+    stride: tuple,
+    padding: tuple,
+    dilation: tuple,
+    groups: int,
+) -> Tensor:
+    """Where a size asked for reaches over the last step of a window: nothing falls there."""
+    rows = zip(input.shape[2:], stride, dilation, weight.shape[2:])
+    whole = [(n - 1) * s + d * (k - 1) + 1 for n, s, d, k in rows]
+    none = (0,) * len(stride)
+    made = ops.convolve_transposed(
+        input, weight, None, (*shape[:2], *whole), stride, none, dilation, groups
+    )
+    cuts: list[int] = []
+    for p, n, size in zip(padding[::-1], whole[::-1], shape[:1:-1]):
+        cuts += (-p, size - n + p)
+    made = constant_pad_nd(made, tuple(cuts))
+    return made if bias is None else made + bias.reshape((-1, *(1 for _ in stride)))
 
 
 def conv_transpose1d(

@@ -2,6 +2,8 @@
 
 from ..._ops.distance import difference_norms, pair_norms
 from ..._ops.joining import cat
+from ..._ops.views import broadcast_tensors
+from ..._ops.views import broadcast_tensors
 from ..._tensor import Tensor
 
 
@@ -19,6 +21,9 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
             f"expected common dtype to be floating point, yet common dtype is {x1.dtype.type_name}"
         )
 
+    if x1.dim() != x2.dim() or x1.shape[dim] != x2.shape[dim]:
+        x1, x2 = broadcast_tensors(x1, x2)  # lengths are those of what meets
+
     def unit(x: Tensor) -> Tensor:
         return x / x.norm(2, dim, keepdim=True).clamp_min(eps)
 
@@ -34,5 +39,5 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     n = input.shape[0]
     rows = [input[i + 1 :] - input[i] for i in range(n - 1)]
     if not rows:
-        return input.new_zeros(0)
+        return input[:0].sum(1)  # nothing, and yet of the input
     return pair_norms(cat(rows, 0), p)

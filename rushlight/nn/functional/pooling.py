@@ -106,7 +106,7 @@ def _max(
     kernel = _each(kernel_size, axes, "kernel_size", f"max_pool{axes}d")
     stride = (
         kernel
-        if stride is None or stride == []
+        if stride is None or stride in ([], ())
         else _each(stride, axes, "stride", f"max_pool{axes}d")
     )
     padding, dilation = (
@@ -185,7 +185,7 @@ def _avg(
     kernel = _each(kernel_size, axes, "kernel_size", f"avg_pool{axes}d")
     stride = (
         kernel
-        if stride is None or stride == []
+        if stride is None or stride in ([], ())
         else _each(stride, axes, "stride", f"avg_pool{axes}d")
     )
     padding = _each(padding, axes, "padding", f"avg_pool{axes}d")

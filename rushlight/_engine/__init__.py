@@ -1,0 +1,1 @@
+"""The compiler: a traced graph, the passes over it, and what runs it. Nothing outside knows it."""

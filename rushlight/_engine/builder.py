@@ -1,0 +1,514 @@
+"""The small builder that kernel bodies are written against: typed values, lanes, loops, memory.
+
+It writes LLVM's text, which the host and the GPU's targets share; what differs between them (how
+wide a vector is, how a thread waits) is asked of the target. Nothing is reordered or contracted:
+a product and a sum are two roundings unless a kernel says `fma`.
+"""
+
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """An element's type: its name in the text, its bytes in memory, its family."""
+
+    name: str
+    size: int
+    family: str  # "float", "int", "uint", "bool" (a mask in registers, a byte in memory), "address"
+
+    @property
+    def floating(self) -> bool:
+        """Whether it is a floating one."""
+        return self.family == "float"
+
+
+F32, F64 = Kind("float", 4, "float"), Kind("double", 8, "float")
+I8, I16, I32, I64 = (Kind(f"i{8 * n}", n, "int") for n in (1, 2, 4, 8))
+U8, U16, U32, U64 = (Kind(f"i{8 * n}", n, "uint") for n in (1, 2, 4, 8))
+BOOL, POINTER = Kind("i1", 1, "bool"), Kind("ptr", 8, "address")
+KINDS = {
+    "float32": F32, "float64": F64, "int8": I8, "int16": I16, "int32": I32, "int64": I64,
+    "uint8": U8, "uint16": U16, "uint32": U32, "uint64": U64, "bool": BOOL,
+}  # fmt: skip
+
+
+def kind_of(dtype: Any) -> Kind | None:
+    """The kind of a NumPy dtype; None where kernels have none."""
+    return KINDS.get(dtype.name) if dtype.names is None else None
+
+
+class Val:
+    """A value in registers: `lanes` elements of one kind, and its name in the text."""
+
+    __slots__ = ("f", "kind", "lanes", "name")
+
+    def __init__(self, f: "Function", kind: Kind, lanes: int, name: str) -> None:
+        self.f, self.kind, self.lanes, self.name = f, kind, lanes, name
+
+    @property
+    def type(self) -> str:
+        """The type as it is written."""
+        return typed(self.kind, self.lanes)
+
+    def _with(self, other: Any, floating: str, whole: str, swap: bool = False) -> "Val":
+        other = self.f.like(other, self)
+        a, b = (other, self) if swap else (self, other)
+        word = floating if self.kind.floating else whole
+        return self.f.op(self.kind, self.lanes, f"{word} {a.type} {a.name}, {b.name}")
+
+    def __add__(self, other: Any) -> "Val":
+        return self._with(other, "fadd", "add")
+
+    def __radd__(self, other: Any) -> "Val":
+        return self._with(other, "fadd", "add", swap=True)
+
+    def __sub__(self, other: Any) -> "Val":
+        return self._with(other, "fsub", "sub")
+
+    def __rsub__(self, other: Any) -> "Val":
+        return self._with(other, "fsub", "sub", swap=True)
+
+    def __mul__(self, other: Any) -> "Val":
+        return self._with(other, "fmul", "mul")
+
+    def __rmul__(self, other: Any) -> "Val":
+        return self._with(other, "fmul", "mul", swap=True)
+
+    def __truediv__(self, other: Any) -> "Val":
+        return self._with(other, "fdiv", "sdiv")
+
+    def __rtruediv__(self, other: Any) -> "Val":
+        return self._with(other, "fdiv", "sdiv", swap=True)
+
+    def __floordiv__(self, other: Any) -> "Val":
+        return self._with(other, "", "sdiv")
+
+    def __mod__(self, other: Any) -> "Val":
+        return self._with(other, "", "srem")
+
+    def __and__(self, other: Any) -> "Val":
+        return self._with(other, "", "and")
+
+    def __or__(self, other: Any) -> "Val":
+        return self._with(other, "", "or")
+
+    def __xor__(self, other: Any) -> "Val":
+        return self._with(other, "", "xor")
+
+    def __lshift__(self, other: Any) -> "Val":
+        return self._with(other, "", "shl")
+
+    def __rshift__(self, other: Any) -> "Val":
+        return self._with(other, "", "lshr" if self.kind.family == "uint" else "ashr")
+
+    def __neg__(self) -> "Val":
+        if self.kind.floating:
+            return self.f.op(self.kind, self.lanes, f"fneg {self.type} {self.name}")
+        return 0 - self
+
+    def compared(self, how: str, other: Any) -> "Val":
+        """A mask: `how` is lt, le, gt, ge, eq or ne; NaN is unequal to all."""
+        other = self.f.like(other, self)
+        if self.kind.floating:
+            word = f"fcmp {'une' if how == 'ne' else 'o' + how}"
+        elif how in ("eq", "ne"):
+            word = f"icmp {how}"
+        else:
+            word = f"icmp {'s' if self.kind.family == 'int' else 'u'}{how}"
+        return self.f.op(BOOL, self.lanes, f"{word} {self.type} {self.name}, {other.name}")
+
+    def __lt__(self, other: Any) -> "Val":
+        return self.compared("lt", other)
+
+    def __le__(self, other: Any) -> "Val":
+        return self.compared("le", other)
+
+    def __gt__(self, other: Any) -> "Val":
+        return self.compared("gt", other)
+
+    def __ge__(self, other: Any) -> "Val":
+        return self.compared("ge", other)
+
+    def equals(self, other: Any) -> "Val":
+        """A mask of the lanes that are equal."""
+        return self.compared("eq", other)
+
+    def isnan(self) -> "Val":
+        """A mask of the lanes that are not a number."""
+        return self.f.op(BOOL, self.lanes, f"fcmp uno {self.type} {self.name}, {self.name}")
+
+    def shifted(self, index: Any, kind: Kind) -> "Val":
+        """The address `index` elements of `kind` further on."""
+        index = self.f.index(index)
+        unit = "i8" if kind is BOOL else kind.name
+        return self.f.op(POINTER, 1, f"getelementptr {unit}, ptr {self.name}, i64 {index.name}")
+
+
+class Var:
+    """A place for a value that changes: what a loop carries."""
+
+    __slots__ = ("f", "kind", "lanes", "name")
+
+    def __init__(self, f: "Function", kind: Kind, lanes: int, name: str) -> None:
+        self.f, self.kind, self.lanes, self.name = f, kind, lanes, name
+
+    def get(self) -> Val:
+        """The value now."""
+        return self.f.op(
+            self.kind, self.lanes, f"load {typed(self.kind, self.lanes)}, ptr {self.name}"
+        )
+
+    def set(self, value: Any) -> None:
+        """Another value from here on."""
+        value = self.f.const(value, self.kind, self.lanes)
+        self.f.line(f"store {value.type} {value.name}, ptr {self.name}")
+
+
+def typed(kind: Kind, lanes: int) -> str:
+    """A type as it is written."""
+    return kind.name if lanes == 1 else f"<{lanes} x {kind.name}>"
+
+
+def literal(x: Any, kind: Kind) -> str:
+    """A number as it is written: floating ones by their bits, so that none is rounded twice."""
+    if kind.floating:
+        if kind is F32:
+            with np.errstate(over="ignore"):
+                x = float(np.float32(x))
+        return f"0x{struct.unpack('<Q', struct.pack('<d', float(x)))[0]:016X}"
+    if kind is BOOL:
+        return "true" if x else "false"
+    return str(int(x))
+
+
+class Module:
+    """Functions that are compiled together."""
+
+    def __init__(self, target: Any) -> None:
+        self.target = target
+        self.functions: list[Function] = []
+        self.declared: dict[str, str] = {}
+        self.notes = [  # 0: past the caches; 1: a loop that is unrolled by hand where it should be
+            "!0 = !{i32 1}", "!1 = distinct !{!1, !2}", '!2 = !{!"llvm.loop.unroll.disable"}',
+        ]  # fmt: skip
+        self._names = count()
+
+    def function(self, name: str, params: str, shared: bool = False, result: Kind | None = None) -> "Function":
+        """A new function; `params` is words like "x:ptr n:i64". Only a shared one is seen outside."""
+        f = Function(self, name, params, shared, result)
+        self.functions.append(f)
+        return f
+
+    def fresh(self, stem: str) -> str:
+        """A name that no other function of the module has."""
+        return f"{stem}_{next(self._names)}"
+
+    def __str__(self) -> str:
+        return "\n".join(
+            [*map(str, self.functions), *self.declared.values(), self.target.attributes, *self.notes]
+        )
+
+
+_PARAMS = {"ptr": POINTER, "i64": I64, "i32": I32, "bool": BOOL, "f32": F32, "f64": F64}
+
+
+class Function:
+    """One function being written, from its first line to its last."""
+
+    def __init__(self, module: Module, name: str, params: str, shared: bool, result: Kind | None) -> None:
+        self.module, self.name, self.shared, self.result = module, name, shared, result
+        self.target = module.target
+        self._count = count()
+        self._places: list[str] = []
+        self._body: list[str] = []
+        self._label = "start"
+        self.params = [(n, _PARAMS[t]) for n, t in (p.split(":") for p in params.split())]
+        self.args = [Val(self, kind, 1, f"%{n}") for n, kind in self.params]
+
+    # -- lines
+
+    def line(self, text: str) -> None:
+        """One instruction without a result."""
+        self._body.append("  " + text)
+
+    def op(self, kind: Kind, lanes: int, text: str) -> Val:
+        """One instruction with a result."""
+        name = f"%t{next(self._count)}"
+        self._body.append(f"  {name} = {text}")
+        return Val(self, kind, lanes, name)
+
+    def label(self) -> str:
+        """A name for a place to jump to."""
+        return f"L{next(self._count)}"
+
+    def begin(self, label: str) -> None:
+        """From here on, the lines behind a label."""
+        self._body.append(f"{label}:")
+        self._label = label
+
+    # -- values
+
+    def const(self, x: Any, kind: Kind, lanes: int = 1) -> Val:
+        """A number, or a value of one lane, as `lanes` elements of `kind`."""
+        if isinstance(x, Val):
+            if x.lanes == lanes:
+                return x
+            return self.spread(x, lanes)
+        text = literal(x, kind)
+        if kind is POINTER:
+            text = "null"
+        return Val(self, kind, lanes, text if lanes == 1 else f"splat ({kind.name} {text})")
+
+    def like(self, x: Any, model: Val) -> Val:
+        """A number or value with the kind and lanes of another."""
+        return self.const(x, model.kind, model.lanes)
+
+    def index(self, x: Any) -> Val:
+        """A 64-bit integer."""
+        return x if isinstance(x, Val) else self.const(x, I64)
+
+    def spread(self, x: Val, lanes: int) -> Val:
+        """One element in all lanes."""
+        if lanes == x.lanes:
+            return x
+        t = typed(x.kind, lanes)
+        one = self.op(x.kind, lanes, f"insertelement {t} poison, {x.type} {x.name}, i64 0")
+        return self.op(
+            x.kind, lanes, f"shufflevector {t} {one.name}, {t} poison, <{lanes} x i32> zeroinitializer"
+        )
+
+    def lane(self, x: Val, i: int) -> Val:
+        """One lane of a vector."""
+        if x.lanes == 1:
+            return x
+        return self.op(x.kind, 1, f"extractelement {x.type} {x.name}, i64 {i}")
+
+    def gathered(self, parts: list[Val]) -> Val:
+        """A vector of values of one lane each."""
+        kind, lanes = parts[0].kind, len(parts)
+        if lanes == 1:
+            return parts[0]
+        t, made = typed(kind, lanes), Val(self, kind, lanes, "poison")
+        for i, p in enumerate(parts):
+            made = self.op(kind, lanes, f"insertelement {t} {made.name}, {p.type} {p.name}, i64 {i}")
+        return made
+
+    def shuffle(self, a: Val, b: Val, order: list[int]) -> Val:
+        """Lanes of two vectors in a new order."""
+        picks = ", ".join(f"i32 {i}" for i in order)
+        return self.op(
+            a.kind, len(order), f"shufflevector {a.type} {a.name}, {b.type} {b.name}, <{len(order)} x i32> <{picks}>"
+        )
+
+    def lanes_from(self, start: Val, lanes: int) -> Val:
+        """start, start + 1, ... in the lanes."""
+        if lanes == 1:
+            return start
+        steps = ", ".join(f"{start.kind.name} {i}" for i in range(lanes))
+        return self.spread(start, lanes) + Val(self, start.kind, lanes, f"<{steps}>")
+
+    def first_lanes(self, n: Val | int, lanes: int) -> Val:
+        """The mask of lanes below n."""
+        if isinstance(n, int):
+            bits = ", ".join(f"i1 {'true' if i < n else 'false'}" for i in range(lanes))
+            return Val(self, BOOL, lanes, f"<{bits}>" if lanes > 1 else ("true" if n else "false"))
+        small = self.op(I32, 1, f"trunc i64 {n.name} to i32")
+        return self.lanes_from(self.const(0, I32), lanes) < self.spread(small, lanes)
+
+    def select(self, mask: Val, yes: Any, no: Any) -> Val:
+        """`yes` where the mask holds, `no` elsewhere."""
+        yes = yes if isinstance(yes, Val) else self.like(yes, no)
+        no = self.like(no, yes)
+        yes = self.like(yes, no)
+        mask = self.spread(mask, yes.lanes) if mask.lanes != yes.lanes else mask
+        return self.op(
+            yes.kind, yes.lanes, f"select {mask.type} {mask.name}, {yes.type} {yes.name}, {no.type} {no.name}"
+        )
+
+    def least(self, a: Any, b: Any) -> Val:
+        """The smaller of two integers."""
+        a, b = self.index(a), self.index(b)
+        return self.select(a < b, a, b)
+
+    def cast(self, x: Val, kind: Kind) -> Val:
+        """The value converted: floating numbers are cut towards zero, a mask is 0 or 1."""
+        if kind == x.kind:
+            return x
+        to, word = typed(kind, x.lanes), _conversion(x.kind, kind)
+        if kind is BOOL:
+            zero = self.const(0, x.kind, x.lanes)
+            how = "fcmp une" if x.kind.floating else "icmp ne"
+            return self.op(BOOL, x.lanes, f"{how} {x.type} {x.name}, {zero.name}")
+        if word is None:
+            return Val(self, kind, x.lanes, x.name)
+        return self.op(kind, x.lanes, f"{word} {x.type} {x.name} to {to}")
+
+    def bits(self, x: Val, kind: Kind) -> Val:
+        """The same bits under another kind."""
+        return self.op(kind, x.lanes, f"bitcast {x.type} {x.name} to {typed(kind, x.lanes)}")
+
+    # -- memory
+
+    def load(self, at: Val, kind: Kind, lanes: int = 1, mask: Val | None = None) -> Val:
+        """Elements from memory; zero where the mask does not hold."""
+        if kind is BOOL:
+            return self.cast(self.load(at, I8, lanes, mask), BOOL)
+        t = typed(kind, lanes)
+        if mask is None:
+            return self.op(kind, lanes, f"load {t}, ptr {at.name}, align {kind.size}")
+        name = f"llvm.masked.load.{mangled(kind, lanes)}.p0"
+        return self.op(kind, lanes, self.target.masked_load(self, name, at, mask, kind, lanes))
+
+    def store(self, at: Val, x: Val, mask: Val | None = None, streaming: bool = False) -> None:
+        """Elements to memory, those of the mask; streaming ones (aligned) pass by the caches."""
+        if x.kind is BOOL:
+            x = self.op(I8, x.lanes, f"zext {x.type} {x.name} to {typed(I8, x.lanes)}")
+        if mask is not None:
+            name = f"llvm.masked.store.{mangled(x.kind, x.lanes)}.p0"
+            self.line(self.target.masked_store(self, name, at, x, mask))
+        elif streaming:
+            size = x.kind.size * x.lanes
+            self.line(f"store {x.type} {x.name}, ptr {at.name}, align {size}, !nontemporal !0")
+        else:
+            self.line(f"store {x.type} {x.name}, ptr {at.name}, align {x.kind.size}")
+
+    def var(self, kind: Kind, lanes: int = 1, start: Any = None) -> Var:
+        """A place for a value that changes."""
+        name = f"%v{next(self._count)}"
+        self._places.append(f"  {name} = alloca {typed(kind, lanes)}")
+        var = Var(self, kind, lanes, name)
+        if start is not None:
+            var.set(start)
+        return var
+
+    def buffer(self, kind: Kind, n: int) -> Val:
+        """Memory of the function's own for n elements."""
+        name = f"%v{next(self._count)}"
+        self._places.append(f"  {name} = alloca [{n} x {kind.name}], align 64")
+        return Val(self, POINTER, 1, name)
+
+    # -- control
+
+    @contextmanager
+    def loop(self, start: Any, stop: Any, step: int = 1) -> Iterator[Val]:
+        """The body once for each index from start, below stop."""
+        start, stop = self.index(start), self.index(stop)
+        head, body, out = self.label(), self.label(), self.label()
+        i, after = f"%i{next(self._count)}", f"%n{next(self._count)}"
+        before = self._label
+        self.line(f"br label %{head}")
+        self.begin(head)
+        place = len(self._body)
+        self._body.append("")
+        inside = self.op(BOOL, 1, f"icmp slt i64 {i}, {stop.name}")
+        self.line(f"br i1 {inside.name}, label %{body}, label %{out}")
+        self.begin(body)
+        yield Val(self, I64, 1, i)
+        self.line(f"{after} = add nsw i64 {i}, {step}")
+        self._body[place] = f"  {i} = phi i64 [ {start.name}, %{before} ], [ {after}, %{self._label} ]"
+        self.line(f"br label %{head}, !llvm.loop !1")
+        self.begin(out)
+
+    @contextmanager
+    def forever(self) -> Iterator[str]:
+        """A loop without an end; gives the label to leave to (see leave_if)."""
+        head, out = self.label(), self.label()
+        self.line(f"br label %{head}")
+        self.begin(head)
+        yield out
+        self.line(f"br label %{head}")
+        self.begin(out)
+
+    def leave_if(self, condition: Val, out: str) -> None:
+        """Leave a loop where the condition holds."""
+        go_on = self.label()
+        self.line(f"br i1 {condition.name}, label %{out}, label %{go_on}")
+        self.begin(go_on)
+
+    @contextmanager
+    def when(self, condition: Val) -> Iterator[None]:
+        """The body where the condition holds."""
+        yes, out = self.label(), self.label()
+        self.line(f"br i1 {condition.name}, label %{yes}, label %{out}")
+        self.begin(yes)
+        yield
+        self.line(f"br label %{out}")
+        self.begin(out)
+
+    def call(self, name: str, *args: Val, result: Kind | None = None, lanes: int = 1) -> Val | None:
+        """A call of a function of the module or of the process."""
+        given = ", ".join(f"{a.type} {a.name}" for a in args)
+        if result is None:
+            self.line(f"call void @{name}({given})")
+            return None
+        return self.op(result, lanes, f"call {typed(result, lanes)} @{name}({given})")
+
+    def known(self, name: str, result: Kind, lanes: int, *args: Val) -> Val:
+        """A call of an instruction that LLVM knows by name, declared as it is used."""
+        self.declare(name, typed(result, lanes), [a.type for a in args])
+        made = self.call(name, *args, result=result, lanes=lanes)
+        assert made is not None
+        return made
+
+    def declare(self, name: str, result: str, params: list[str]) -> None:
+        """Say once that a function exists elsewhere."""
+        self.module.declared.setdefault(name, f"declare {result} @{name}({', '.join(params)})")
+
+    def math(self, word: str, *args: Val) -> Val:
+        """One of LLVM's elementwise functions that are single instructions (fma, sqrt, floor ...)."""
+        x = args[0]
+        return self.known(f"llvm.{word}.{mangled(x.kind, x.lanes)}", x.kind, x.lanes, *args)
+
+    def fma(self, a: Val, b: Any, c: Any) -> Val:
+        """a * b + c with one rounding."""
+        return self.math("fma", a, self.like(b, a), self.like(c, a))
+
+    def folded(self, x: Val, join: Callable[[Val, Val], Val]) -> Val:
+        """All lanes joined into one, halves with halves."""
+        n = x.lanes
+        while n > 2:
+            n //= 2
+            low = self.shuffle(x, x, list(range(n)))
+            x = join(low, self.shuffle(x, x, list(range(n, 2 * n))))
+        return join(self.lane(x, 0), self.lane(x, 1)) if n == 2 else x
+
+    def done(self, value: Val | None = None) -> None:
+        """The end of the function."""
+        self.line("ret void" if value is None else f"ret {value.type} {value.name}")
+
+    def __str__(self) -> str:
+        kind = "" if self.shared else "internal "
+        result = self.result.name if self.result else "void"
+        given = ", ".join(f"{kind.name} %{n}" for n, kind in self.params)
+        head = f"define {kind}{result} @{self.name}({given}) #0 {{"
+        return "\n".join(
+            [head, "entry:", *self._places, "  br label %start", "start:", *self._body, "}", ""]
+        )
+
+
+def mangled(kind: Kind, lanes: int) -> str:
+    """A type inside the name of an instruction."""
+    short = {"float": "f32", "double": "f64"}.get(kind.name, kind.name)
+    return short if lanes == 1 else f"v{lanes}{short}"
+
+
+def _conversion(old: Kind, new: Kind) -> str | None:
+    """The instruction that converts; None where the bits are the same."""
+    if old.floating and new.floating:
+        return "fpext" if new.size > old.size else "fptrunc"
+    if old.floating:
+        return "fptoui" if new.family == "uint" else "fptosi"
+    if new.floating:
+        return "sitofp" if old.family == "int" else "uitofp"
+    if old is BOOL or (new.size > old.size and old.family == "uint"):
+        return "zext"
+    if new.size > old.size:
+        return "sext"
+    return "trunc" if new.size < old.size else None

@@ -1,0 +1,1 @@
+"""Kernel bodies by family, each written once against the builder."""

@@ -1,0 +1,1 @@
+"""Where kernel bodies become machine code: one file a target."""

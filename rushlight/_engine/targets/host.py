@@ -1,0 +1,145 @@
+"""The processor we run on: its vectors, how its threads wait, and LLVM's compilation for it."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from ..builder import Function, Kind, Val, typed
+from ..system import SLEEP_CALL
+
+# In the text of every object: a change of what is emitted must miss the cache.
+EMITTER = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What kernels ask: bytes in a vector, rows and vectors of a product's tile, cache sizes."""
+
+    cpu: str
+    features: str
+    triple: str
+    vector: int  # bytes
+    rows: int  # of a tile of the matrix product: accumulators fill the registers without spilling
+    columns: int  # vectors in a tile's row
+    version: int  # LLVM's
+
+    @property
+    def key(self) -> str:
+        """What a cached object depends on besides its text."""
+        return f"{EMITTER} {self.triple} {self.cpu} {self.features} llvm{self.version}"
+
+    def lanes(self, size: int) -> int:
+        """How many elements of `size` bytes a vector holds."""
+        return self.vector // size
+
+    @property
+    def attributes(self) -> str:
+        """What every function is told: LLVM would halve 512-bit vectors on some processors."""
+        return f'attributes #0 = {{ nounwind "prefer-vector-width"="{8 * self.vector}" }}'
+
+    # -- words that changed between versions of LLVM
+
+    def masked_load(self, f: Function, name: str, at: Val, mask: Val, kind: Kind, lanes: int) -> str:
+        """A load of some lanes, the others zero."""
+        t = typed(kind, lanes)
+        if self.version >= 22:
+            f.declare(name, t, ["ptr", mask.type, t])
+            place = f"ptr align {kind.size} {at.name}"
+        else:
+            f.declare(name, t, ["ptr", "i32", mask.type, t])
+            place = f"ptr {at.name}, i32 {kind.size}"
+        return f"call {t} @{name}({place}, {mask.type} {mask.name}, {t} zeroinitializer)"
+
+    def masked_store(self, f: Function, name: str, at: Val, x: Val, mask: Val) -> str:
+        """A store of some lanes."""
+        if self.version >= 22:
+            f.declare(name, "void", [x.type, "ptr", mask.type])
+            place = f"ptr align {x.kind.size} {at.name}"
+        else:
+            f.declare(name, "void", [x.type, "ptr", "i32", mask.type])
+            place = f"ptr {at.name}, i32 {x.kind.size}"
+        return f"call void @{name}({x.type} {x.name}, {place}, {mask.type} {mask.name})"
+
+    # -- how a thread waits
+
+    def pause(self, f: Function) -> None:
+        """A hint that this is a waiting loop."""
+        if self.triple.startswith(("x86", "i686")):
+            f.declare("llvm.x86.sse2.pause", "void", [])
+            f.line("call void @llvm.x86.sse2.pause()")
+        elif self.triple.startswith(("aarch64", "arm64")):
+            f.declare("llvm.aarch64.hint", "void", ["i32"])
+            f.line("call void @llvm.aarch64.hint(i32 1)")
+
+    def sleep(self, f: Function, place: Val, seen: Val) -> None:
+        """Sleep until woken, unless the word at `place` is no longer `seen`."""
+        SLEEP_CALL.wait(f, place, seen)
+
+    def wake(self, f: Function, place: Val) -> None:
+        """Wake all that sleep on `place`."""
+        SLEEP_CALL.wake(f, place)
+
+
+@cache
+def llvm() -> Any:
+    """llvmlite's binding, ready; ImportError where the extra is not installed."""
+    import llvmlite.binding as binding
+
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    return binding
+
+
+def described(cpu: str, features: str, triple: str, version: int) -> Host:
+    """The parameters for a processor, from what LLVM says of it."""
+    has = {word[1:] for word in features.split(",") if word.startswith("+")}
+    if "avx512f" in has and "avx512vl" in has:
+        vector, rows, columns = 64, 13, 2  # 26 accumulators, 2 vectors and 1 number of 32 registers
+    elif "avx2" in has and "fma" in has:
+        vector, rows, columns = 32, 6, 2  # 12 + 2 + 1 of 16
+    elif triple.startswith(("aarch64", "arm64")):
+        vector, rows, columns = 16, 8, 3  # 24 + 3 + 1 of 32
+    else:
+        vector, rows, columns = 16, 4, 2  # 8 + 2 + 1 of 16
+    return Host(cpu, features, triple, vector, rows, columns, version)
+
+
+@cache
+def host() -> Host:
+    """This machine."""
+    binding = llvm()
+    features = binding.get_host_cpu_features().flatten()
+    return described(
+        binding.get_host_cpu_name(), features, binding.get_default_triple(),
+        binding.llvm_version_info[0],
+    )  # fmt: skip
+
+
+@cache
+def _machine(target: Host) -> Any:
+    """LLVM's code generator: small and position-independent, so that our own loader can place it."""
+    found = llvm().Target.from_triple(target.triple)
+    return found.create_target_machine(
+        cpu=target.cpu, features=target.features, opt=2, reloc="pic", codemodel="small"
+    )
+
+
+def compiled(text: str, target: Host) -> bytes:
+    """The object file of a module's text. Optimised lightly: the kernels are vectors already."""
+    binding, machine = llvm(), _machine(target)
+    module = binding.parse_assembly(text)
+    module.verify()
+    module.triple, module.data_layout = machine.triple, str(machine.target_data)
+    options = binding.create_pipeline_tuning_options(speed_level=1)
+    options.loop_vectorization = options.slp_vectorization = False
+    options.loop_unrolling = False
+    passes = binding.create_pass_builder(machine, options)
+    passes.getModulePassManager().run(module, passes)
+    return machine.emit_object(module)
+
+
+def assembly(text: str, target: Host) -> str:
+    """The same, as a person reads it."""
+    machine = _machine(target)
+    module = llvm().parse_assembly(text)
+    return machine.emit_assembly(module)
