@@ -25,8 +25,14 @@ from rushlight._files import safetensors as own  # noqa: E402
 from rushlight.serialization import Describer, load, save, set_crc32_options  # noqa: E402
 
 
-def timed(work: Callable[[], object]) -> float:
-    """Milliseconds of one call; what it made is dropped afterwards."""
+def timed(work: Callable[[], object], folder: str = "") -> float:
+    """Milliseconds of one call; what it made is dropped afterwards.
+
+    Files are written anew: when a rename replaces a file, ext4 begins to flush the new one.
+    """
+    for name in os.listdir(folder) if folder else ():
+        if name.startswith("out"):
+            os.remove(os.path.join(folder, name))
     began = time.perf_counter()
     made = work()
     spent = (time.perf_counter() - began) * 1000
@@ -35,7 +41,7 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def table(
-    rows: dict[str, dict[str, Callable[[], object]]], rounds: int
+    rows: dict[str, dict[str, Callable[[], object]]], rounds: int, folder: str
 ) -> dict[str, dict[str, float]]:
     """Median milliseconds of each way of each row, taken in turns."""
     found: dict[str, dict[str, list[float]]] = {
@@ -44,7 +50,7 @@ def table(
     for _ in range(rounds):
         for row, ways in rows.items():
             for way, work in ways.items():
-                found[row][way].append(timed(work))
+                found[row][way].append(timed(work, folder))
     return {
         row: {way: statistics.median(times) for way, times in ways.items()}
         for row, ways in found.items()
@@ -68,13 +74,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         each = args.megabytes * 1_000_000 // 200 // 4
         theirs = {f"layer{i}.weight": torch.randn(each) for i in range(200)}
-        pt, st, raw = (os.path.join(folder, name) for name in ("a.pt", "a.safetensors", "a.raw"))
+        pt, st, raw = (os.path.join(folder, name) for name in ("a.pt", "a.safetensors", "out.raw"))
         torch.save(theirs, pt)
         safetensors.torch.save_file(theirs, st)
         ours = load(pt)
         atomic.flush = lambda fd: None  # the others do not flush
         rows = _rows(theirs, ours, pt, st, raw, folder)
-        found = table(rows, args.rounds)
+        found = table(rows, args.rounds, folder)
         atomic.flush = atomic_fsync
         found["save .pt, flushed"] = {
             "rushlight": timed(lambda: save(ours, os.path.join(folder, "f.pt")))
@@ -94,6 +100,7 @@ def _rows(theirs: dict, ours: dict, pt: str, st: str, raw: str, folder: str) -> 
 
     def raw_read() -> list[bytearray]:
         made = []
+        raw_write()
         with open(raw, "rb", buffering=0) as file:
             for value in theirs.values():
                 made.append(bytearray(value.nbytes))
@@ -111,7 +118,7 @@ def _rows(theirs: dict, ours: dict, pt: str, st: str, raw: str, folder: str) -> 
         atomic.save_to(out + "o.safetensors", lambda put: own.write(put, records, {"format": "pt"}))
 
     return {
-        "raw": {"write": raw_write, "read": raw_read},
+        "raw": {"write": raw_write, "write and read": raw_read},
         "save .pt": {
             "torch": lambda: torch.save(theirs, out + "t.pt"),
             "rushlight": lambda: save(ours, out + "r.pt"),

@@ -12,7 +12,7 @@ from ._arrays.numpy import NUMPY
 from ._core import dtypes, modes, views
 from ._core.backward import backward as run_backward
 from ._core.devices import CPU, META, device
-from ._core.kinds import known
+from ._core.kinds import known, without_value
 from ._core.record import Op
 from ._core.size import Size, contiguous_format, layout, strided
 from ._core.tape import ASK, Handle, Node, Port, TensorBase, extra_of, make, ndarray
@@ -313,8 +313,8 @@ class Tensor(TensorBase):
     def item(self) -> Any:
         """The value of a tensor of one element, as a Python number."""
         array = self.array
-        if array.__class__ is not ndarray:
-            raise RuntimeError(array.names.no_value("item()"))
+        if array.__class__ is not ndarray or (modes.special and modes.local.trace is not None):
+            raise RuntimeError(without_value(array, "item()"))
         if array.size != 1:
             raise RuntimeError(f"a Tensor with {array.size} elements cannot be converted to Scalar")
         if array.dtype == dtypes.BFLOAT16:
@@ -328,8 +328,8 @@ class Tensor(TensorBase):
     def _values(self, asked: str) -> ndarray:
         """The values as an ndarray that can be looked at (bfloat16 as float32)."""
         array = self.array
-        if array.__class__ is not ndarray:
-            raise RuntimeError(array.names.no_value(asked))
+        if array.__class__ is not ndarray or (modes.special and modes.local.trace is not None):
+            raise RuntimeError(without_value(array, asked))
         return dtypes.from_bfloat16(array) if array.dtype == dtypes.BFLOAT16 else array
 
     def numpy(self, *, force: bool = False) -> ndarray:

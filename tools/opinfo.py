@@ -22,7 +22,11 @@ import rushlight as rl
 WRAPPED = {"where", "einsum", "nn.functional.embedding", "nn.functional.embedding_bag", "T", "H", "mT", "mH",
            "bfloat16", "bool", "double", "float", "half", "int", "long", "short", "byte", "char", "cdouble",
            "cfloat", "nn.functional.triplet_margin_with_distance_loss", "linalg.eig", "linalg.eigh", "zero_",
-           "linalg.pinv.singular", "as_strided", "sgn"}  # fmt: skip
+           "linalg.pinv.singular", "as_strided", "sgn",
+           # their samples are given to a product of the sample's matrices, or return some results only
+           "linalg.lstsq.grad_oriented", "linalg.pinv.hermitian"}  # fmt: skip
+# sums of a few dozen elements that are rounded at each step, by PyTorch or by us
+TOLERANCE = {torch.float32: 1e-3, torch.complex64: 1e-3, torch.float16: 1e-2, torch.bfloat16: 8e-2}
 SKIP = (
     "sparse",
     "nested",
@@ -145,7 +149,7 @@ def check(op: Any, dtype: Any, limit: int) -> tuple[int, list[str]]:
         count += 1
         try:
             ours = function(*mine, **named)
-            rtol = 1e-3 if dtype is torch.float32 else 1e-6
+            rtol = TOLERANCE.get(dtype, 1e-6)
             fault = compare(leaves(ours, rl.Tensor), leaves(theirs, torch.Tensor), rtol, "result")
             if fault is None and grads:
                 ins = [x for x in leaves((args, kwargs), torch.Tensor) if x.requires_grad]
@@ -176,7 +180,7 @@ def main() -> None:
     for op in op_db:
         if chosen.only not in op.name or any(s in op.name for s in SKIP) or op.name.startswith("_"):
             continue
-        if op.name in WRAPPED or dtype not in op.supported_dtypes("cpu"):
+        if {op.name, f"{op.name}.{op.variant_test_name}"} & WRAPPED or dtype not in op.supported_dtypes("cpu"):
             continue
         try:
             count, faults = check(op, dtype, chosen.samples)

@@ -70,6 +70,7 @@ def single_word(op: Op) -> Any:
     return None
 
 
+MISSING = object()  # the default of an argument that must be given
 _NUMPY_NAMES = {"dim": "axis", "keepdim": "keepdims"}  # PyTorch takes them as well
 _LOCALS = {"z", "t", "c", "a", "d", "node", "needed", "out"}  # of the written function
 
@@ -86,7 +87,7 @@ class Writer:
             "F32": dtypes.F32, "F64": dtypes.F64, "I64": dtypes.I64, "op": op, "plan_of": plan_of,
             "general": functools.partial(general, op), "asarray": np.asarray, "shares": shares,
             "ASK": ASK, "kernel": self.ufunc or functools.partial(op.body, known.numpy),
-            "number": number, "n32": _tables[dtypes.F32].get, "n64": _tables[dtypes.F64].get,
+            "MISSING": MISSING, "number": number, "n32": _tables[dtypes.F32].get, "n64": _tables[dtypes.F64].get,
             "i64": _tables[dtypes.I64].get,
         }  # fmt: skip
         taken = _LOCALS | set(self.scope)
@@ -119,7 +120,7 @@ class Writer:
         op, made, optional = self.op, [], False
         for n in op.arrays + op.params:
             optional = optional or n in op.defaults or n in spelt
-            made.append(f"{n}=D{n}" if n in op.defaults else f"{n}=None" if optional else n)
+            made.append(f"{n}=D{n}" if n in op.defaults else f"{n}=MISSING" if optional else n)
         return ", ".join([*made, "*", "out=None", *(f"{other}=None" for other in spelt.values())])
 
     def _renaming(self, spelt: dict) -> list[str]:
@@ -129,7 +130,7 @@ class Writer:
             late = late or n in op.defaults or n in spelt
             if late and n not in op.defaults:
                 text = f'{op.name}() missing 1 required positional arguments: \\"{n}\\"'
-                lines.append(f'    if {n} is None: raise TypeError("{text}")')
+                lines.append(f'    if {n} is MISSING: raise TypeError("{text}")')
         return lines
 
     # -- the parts of a fast path

@@ -8,6 +8,8 @@ from typing import Any
 
 from numpy import ndarray
 
+from . import modes
+
 
 class Known:
     """What the layers above have announced."""
@@ -50,3 +52,9 @@ def speak(**words: Any) -> None:
 def namespace(array: Any) -> Any:
     """The namespace that speaks for `array`."""
     return known.numpy if array.__class__ is ndarray else array.names
+
+
+def without_value(array: Any, asked: str) -> str:
+    """The sentence for a value that was asked for and is not known; a trace ends here."""
+    trace = modes.local.trace
+    return (array.names if trace is None else trace).no_value(asked)

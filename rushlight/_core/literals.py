@@ -155,6 +155,8 @@ def values_of(t: Any) -> np.ndarray:
     Raises:
         RuntimeError: for a tensor without values, or inside a transform.
     """
+    if modes.special and modes.local.trace is not None:
+        without_value(t.array, "the tensor's data")
     if t.array.__class__ is not np.ndarray:
         raise RuntimeError(
             f"Cannot copy out of a {t.device.type} tensor; no data! Values are needed here, and "

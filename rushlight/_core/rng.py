@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from . import devices
+from . import devices, modes
 from .tape import make
 
 DEFAULT_SEED = 67280421310721  # of a Generator that nobody has seeded, as in PyTorch
@@ -74,16 +74,22 @@ class Generator:
 
     def word32(self) -> int:
         """The next word of 32 bits."""
+        if modes.special and modes.local.trace is not None:
+            modes.local.trace.draws(self)
         return (self._bits or self._open()).random_raw()
 
     def word64(self) -> int:
         """The next word of 64 bits: two of 32, the high half first."""
+        if modes.special and modes.local.trace is not None:
+            modes.local.trace.draws(self)
         bits = self._bits or self._open()
         high = bits.random_raw()
         return high << 32 | bits.random_raw()
 
     def words32(self, n: int) -> np.ndarray:
         """The next `n` words of 32 bits."""
+        if modes.special and modes.local.trace is not None:
+            modes.local.trace.draws(self)
         bits = self._bits or self._open()
         if n <= _FEW:
             return bits.random_raw(n).astype(np.uint32)
@@ -91,6 +97,8 @@ class Generator:
 
     def words64(self, n: int) -> np.ndarray:
         """The next `n` words of 64 bits."""
+        if modes.special and modes.local.trace is not None:
+            modes.local.trace.draws(self)
         bits = self._bits or self._open()
         if n > _FEW:
             return self._state.randint(0, 1 << 64, n, dtype=np.uint64)

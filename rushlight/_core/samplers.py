@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from . import draws, dtypes, rng
+from . import draws, dtypes, modes, rng
 from .fused import rounded
 from .layouts import laid_out
 from .literals import values_of
@@ -54,6 +54,8 @@ def stream_of(name: str, generator: Any, device: Any) -> rng.Generator:
 
 def arranged(sample: Callable, shape: tuple, order: tuple | None) -> np.ndarray:
     """`sample(count, contiguous)` in an array of `shape` that lies in memory in `order`."""
+    if modes.special and modes.local.trace is not None:
+        return modes.local.trace.call(lambda: arranged(sample, shape, order))
     plain = order is None
     return laid_out(lambda s: sample(math.prod(s), plain).reshape(s), shape, order)
 

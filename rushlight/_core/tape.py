@@ -178,6 +178,8 @@ def make(array: Any, where: device = CPU, needs: bool = False) -> Any:
     t = object.__new__(known.tensor)
     t.array = array if not isinstance(array, np.generic) else np.asarray(array)
     t.version, t.origin, t.device, t.grad, t.needs, t.node = [0], None, where, None, needs, None
+    if modes.special and modes.local.trace is not None:
+        modes.local.trace.born(t)
     return t
 
 

@@ -16,8 +16,9 @@ import numpy as np
 
 from .._core.spec import contiguous_strides, is_contiguous
 
-# Steps that move a random stream or run Python: kept, and kept in order, whether used or not.
-EFFECTS = frozenset({"bits", "call"})
+# Steps that move a random stream, run Python (`call`), or refuse values (`check`, one condition and
+# no result): kept, and kept in order, whether used or not.
+EFFECTS = frozenset({"bits", "call", "check"})
 # Steps whose result shows the memory of their first argument.
 VIEWS = frozenset(
     "permute_dims broadcast_to index diagonal windows alias as_strided reshape real imag".split()

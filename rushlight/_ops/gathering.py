@@ -104,6 +104,7 @@ def gather(input, dim, index, *, sparse_grad=False, out=None):
 def _(draw):
     yield (draw(3, 4), 1, draw.ints(3, 2, low=0, high=4)), {}
     yield (draw(3, 4), 0, draw.ints(2, 3, low=0, high=3)), {}
+    yield (draw(3), 0, draw.ints(2, 0, low=0, high=3)), {}  # nothing is asked for: any shape will do
 
 
 @gather.errors

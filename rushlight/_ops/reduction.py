@@ -31,7 +31,9 @@ def _(m: Any, g: Any, input_shape: tuple) -> Any:
 
 
 @op("reduce", name="sum", node="SumBackward1")
-def sum_along(m: Any, input: Any, *, dim: Dims, keepdim: bool = False, dtype: Any = None) -> Any:
+def sum_along(
+    m: Any, input: Any, *, dim: Dims = None, keepdim: bool = False, dtype: Any = None
+) -> Any:
     """Sums along `dim`; integers add up in int64."""
     return _summed(m, input, dim, keepdim, dtype)
 
@@ -122,7 +124,9 @@ def _(m: Any, g: Any, input_shape: tuple) -> Any:
 
 
 @op("reduce", name="mean", node="MeanBackward1")
-def mean_along(m: Any, input: Any, *, dim: Dims, keepdim: bool = False, dtype: Any = None) -> Any:
+def mean_along(
+    m: Any, input: Any, *, dim: Dims = None, keepdim: bool = False, dtype: Any = None
+) -> Any:
     """Means along `dim`."""
     return _averaged(m, input, dim, keepdim, dtype)
 

@@ -44,6 +44,10 @@ def _overwrite(x: Any, record: Any, sample: Callable) -> Any:
 def _overwrite_abstract(x: Any, array: Any, record: Any, sample: Callable) -> Any:
     """On `meta` nothing is drawn; under vmap each example has its own numbers, or all the same."""
     names = array.names
+    if names.name == "traced":
+        order = memory_order(array)
+        plain = order == tuple(range(len(order)))
+        return copy_(x, make(arranged(sample, array.shape, None if plain else order), x.device))
     if not names.level:
         written(x)
         return x

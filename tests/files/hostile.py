@@ -379,8 +379,18 @@ def bombs() -> Iterator[tuple[str, bytes]]:
     for part in ("offset", "size", "stride", "count", "key", "location"):
         made = tensor(**{part: 77777}).replace(_value(77777), laughs, 1)
         yield f"laughs-as-{part}", two + made + b"."
-    yield "laughs-as-dtype", two + b"ctorch._utils\n_rebuild_meta_tensor_no_storage\n(" + laughs + _value((1,)) * 2 + b"\x89tR."
-    yield "laughs-as-type", two + b"(" + _text("storage") + laughs + _text("0") + _text("cpu") + b"K\x04tQ."
+    yield (
+        "laughs-as-dtype",
+        two
+        + b"ctorch._utils\n_rebuild_meta_tensor_no_storage\n("
+        + laughs
+        + _value((1,)) * 2
+        + b"\x89tR.",
+    )
+    yield (
+        "laughs-as-type",
+        two + b"(" + _text("storage") + laughs + _text("0") + _text("cpu") + b"K\x04tQ.",
+    )
     yield "laughs-as-name", two + b"ccollections\nOrderedDict\n)R}(" + laughs + b"\x85)u0N."
     yield "laughs-tuple", two + b")" + b"".join(b"2\x86" for _ in range(200)) + b"."
     yield "laughs-key", two + b"}K\x01" + b"".join(b"2\x86" for _ in range(60)) + b"Ns."
@@ -816,9 +826,23 @@ def corpus() -> Iterator[tuple[str, bytes]]:
     laughs = dict(bombs())["laughs-list"]
     head = pickle.dumps(0x1950A86A20F9469CFC6C, 2)
     yield "bomb/laughs-version.legacy", head + laughs
-    yield "bomb/laughs-keys.legacy", legacy(b"\x80\x02N.").replace(pickle.dumps([], 2), b"\x80\x02](" + laughs[2:-1] + b"e.")
+    yield (
+        "bomb/laughs-keys.legacy",
+        legacy(b"\x80\x02N.").replace(pickle.dumps([], 2), b"\x80\x02](" + laughs[2:-1] + b"e."),
+    )
     yield "bomb/laughs-count.tar", tarred(b"\x80\x02N.", laughs)
-    yield "bomb/laughs-key.tar", tarred(b"\x80\x02N.", pickle.dumps(1, 2) + b"\x80\x02(" + laughs[2:-1] + _text("cpu") + b"ctorch\nFloatStorage\nt." + bytes(8))
+    yield (
+        "bomb/laughs-key.tar",
+        tarred(
+            b"\x80\x02N.",
+            pickle.dumps(1, 2)
+            + b"\x80\x02("
+            + laughs[2:-1]
+            + _text("cpu")
+            + b"ctorch\nFloatStorage\nt."
+            + bytes(8),
+        ),
+    )
     for name, pickled in bombs():
         yield f"bomb/{name}.pt", zipped(pickled)
         if len(pickled) < 1000:

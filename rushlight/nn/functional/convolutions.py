@@ -5,7 +5,6 @@ from typing import Any
 from ..._ops import conv as ops
 from ..._ops.padding import constant_pad_nd
 from ..._tensor import Tensor
-from .padding import pad
 
 
 def _each(value: Any, axes: int, name: str) -> tuple:

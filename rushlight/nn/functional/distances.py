@@ -3,7 +3,6 @@
 from ..._ops.distance import difference_norms, pair_norms
 from ..._ops.joining import cat
 from ..._ops.views import broadcast_tensors
-from ..._ops.views import broadcast_tensors
 from ..._tensor import Tensor
 
 

@@ -1,0 +1,161 @@
+"""Traced arrays: symbols of a program that is being written down (`rushlight.compile`)."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .._core.spec import contiguous_strides, is_contiguous
+from .abstract import Array, Namespace
+from .meta import VIEWS, spec
+from .numpy import NUMPY
+
+_HERE = str(Path(__file__).resolve().parent.parent)
+
+
+class GraphBreak(BaseException):
+    """Python must see a value that a trace does not have; not an Exception, so nobody swallows it."""
+
+    def __init__(self, reason: str, where: str = "") -> None:
+        super().__init__(f"{reason} (at {where})" if where else reason)
+        self.reason, self.where = reason, where
+
+
+def users_line() -> str:
+    """The file and line outside the package that is running now."""
+    frame: Any = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if not name.startswith((_HERE, "<op>", "<frozen")):
+            return f"{name}:{frame.f_lineno}"
+        frame = frame.f_back
+    return ""
+
+
+class Symbol(Array):
+    """One value of a trace, with the strides (in elements) that memory would have."""
+
+    __slots__ = ("names", "id", "shape", "dtype", "strides", "offset")
+
+    def __init__(
+        self, names: "Trace", id: int, shape: tuple, dtype: Any, strides: Any = None, offset: int = 0
+    ) -> None:
+        self.names, self.id, self.shape, self.dtype = names, id, tuple(shape), np.dtype(dtype)
+        self.strides = contiguous_strides(self.shape) if strides is None else tuple(strides)
+        self.offset = offset
+
+    @property
+    def contiguous(self) -> bool:
+        """Whether the elements lie in order in memory."""
+        return is_contiguous(self.shape, self.strides)
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element."""
+        return self.dtype.itemsize
+
+    def __repr__(self) -> str:
+        return f"%{self.id}"
+
+
+# Words whose result depends on values, or on how temporaries lie in memory.
+_BY_VALUE = frozenset({"nonzero", "unique", "as_strided", "unstrided", "write_strided"})
+_ORDERED = {w for w in dir(NUMPY) if isinstance(getattr(NUMPY, w), np.ufunc)} - {"matmul"}
+
+
+class Trace(Namespace):
+    """A program in single assignment: each word appends (results, word, args, params, line)."""
+
+    level = 0
+    name = "traced"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps: list[tuple] = []
+        self.count = 0
+        self.broken: GraphBreak | None = None
+
+    def symbol(self, shape: Any, dtype: Any, strides: Any = None, offset: int = 0) -> Symbol:
+        """A new value."""
+        self.count += 1
+        return Symbol(self, self.count - 1, shape, dtype, strides, offset)
+
+    def record(self, word: str, args: tuple, params: dict, *specs: tuple) -> tuple:
+        """Append a step whose results have these shapes, dtypes and strides."""
+        made = tuple(self.symbol(*s) for s in specs)
+        self.steps.append((made, word, args, params, users_line()))
+        return made
+
+    def apply(self, word: str, args: tuple, params: dict) -> Any:
+        if word in _BY_VALUE:
+            self.stop(f"{word}: its result depends on values or on memory")
+        for a in _symbols([args, tuple(params.values())]):
+            if a.names is not self:
+                raise RuntimeError("compile: a value escaped from another trace")
+        if word == "bits":
+            self.draws(args[2])
+        made = spec(word, args, params)
+        if made and isinstance(made[0], tuple) and made[0] and isinstance(made[0][0], tuple):
+            return self.record(word, args, params, *made)
+        if word in _ORDERED and len(made) == 2:
+            made = (*made, _kept_order(made[0], args))
+        return self.record(word, args, params, made)[0]
+
+    def enter(self, t: Any) -> Any:
+        """A tensor's array as a symbol."""
+        self.capture(t)
+        return t.array
+
+    def check(self, condition: Any, message: Any, error: Any = RuntimeError) -> None:
+        """A step of its own: where it fails, the call is run eagerly, which says what is wrong."""
+        if condition.__class__ is Symbol:
+            self.steps.append(((), "check", (condition,), {}, users_line()))
+        else:
+            NUMPY.check(condition, message, error)
+
+    def stop(self, reason: str) -> Any:
+        """End the trace: the call will run eagerly."""
+        self.broken = self.broken or GraphBreak(reason, users_line())
+        raise self.broken
+
+    def no_value(self, asked: str) -> str:
+        return self.stop(f"{asked} needs the values of a tensor")
+
+    # -- what a capture gives
+
+    def capture(self, t: Any) -> None:
+        """Let a tensor from outside take part."""
+        raise NotImplementedError
+
+    def draws(self, stream: Any) -> None:
+        """A random stream is about to be drawn from."""
+
+
+def _symbols(args: Any) -> Any:
+    for a in args:
+        if a.__class__ is Symbol:
+            yield a
+        elif a.__class__ is list or a.__class__ is tuple:
+            yield from _symbols(a)
+
+
+def _kept_order(shape: tuple, args: tuple) -> tuple | None:
+    """The strides of a pointwise result: NumPy keeps the order in which its operands lie."""
+    given = [a for a in args if a.__class__ is Symbol]
+    if all(a.contiguous for a in given) or 0 in shape:
+        return None
+    if len(shape) < 2:
+        return None
+    like = [
+        np.lib.stride_tricks.as_strided(
+            np.zeros((), np.int8), a.shape, tuple(abs(s) for s in a.strides), writeable=False
+        )
+        for a in given
+    ]
+    made = np.nditer([*like, None], ["external_loop"], [["readonly"]] * len(like) + [["writeonly", "allocate"]],
+                     order="K", op_dtypes=[None] * len(like) + [np.int8]).operands[-1]  # fmt: skip
+    return tuple(made.strides)
+
+
+__all__ = ["VIEWS", "GraphBreak", "Symbol", "Trace", "users_line"]
