@@ -207,6 +207,8 @@ def _written(t: Any, prefix: str, contents: str | None) -> str:
 
 def _contents(t: Any, indent: int) -> str:
     array = t.array
+    if modes.special and modes.local.trace is not None:
+        without_value(array, "printing")
     if array.__class__ is np.ndarray:
         return array_text(array, indent)
     return "..."

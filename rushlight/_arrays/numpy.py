@@ -1,6 +1,7 @@
 """The vocabulary on NumPy arrays: each word bound once to the leanest NumPy function."""
 
 import functools
+import warnings
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,10 @@ from .._core.kinds import known
 from .._core.spec import filled
 from . import convolution, gamma, linear_algebra, ordering, special, strides
 from . import random_bits as random
+
+# PyTorch does not warn of 1/0, log(0) or overflow; NumPy's warnings from inside the package are
+# silenced where they arise (an errstate around each call would double the price of a small op).
+warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"rushlight\b")
 
 # NumPy 2.3 understands out=... as "an array, also for 0-dim results"; before, None gives a scalar,
 # and the caller wraps it.

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from . import modes
 from .kinds import DIFFERENTIABLE, known, namespace
 from .tape import AccumulateGrad, Node, Port, TensorBase, Walk, make, ndarray, owned
@@ -147,7 +149,8 @@ def backward(
                 raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
             walk.ask([edge(x) for x in chosen], roots)
         values = [_enter(walk, g, create_graph) for g in gradients]
-        leaves = walk.run(list(zip(roots, values)))
+        with np.errstate(all="ignore"):  # PyTorch does not warn of 1/0 or overflow
+            leaves = walk.run(list(zip(roots, values)))
         if chosen is not None:
             found = _found(walk, chosen, leaves)
             leaves = {x: g for x, g in found.items() if g is not None}
@@ -212,7 +215,8 @@ def grad(
         walk = walk_for([t.array for t in outputs], retain, create_graph, outputs[0].device)
         walk.ask([edge(x) for x in inputs], roots)
         values = [_enter(walk, g, create_graph) for g in gradients]
-        leaves = walk.run(list(zip(roots, values)))
+        with np.errstate(all="ignore"):  # PyTorch does not warn of 1/0 or overflow
+            leaves = walk.run(list(zip(roots, values)))
         found = _found(walk, inputs, leaves)
     made = []
     for x in inputs:

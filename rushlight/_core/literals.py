@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from . import dtypes
+from . import dtypes, modes
+from .kinds import without_value
 from .tape import TensorBase
 
 _PLAIN = (int, float, bool, complex)

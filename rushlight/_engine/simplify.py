@@ -1,0 +1,277 @@
+"""Smaller graphs with the same results, bit for bit: constants, exact algebra, common steps, dead steps."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .._arrays.numpy import NUMPY
+from .graph import Graph, Step, Value
+
+FOLDED = 4096  # elements up to which a constant result is worked out beforehand
+_UFUNCS = {w for w in dir(NUMPY) if isinstance(getattr(NUMPY, w), np.ufunc)} - {"matmul"}
+_KEPT = frozenset({"full", "arange"})  # made where they are used: a kernel folds them in
+_PURE_OF_SHAPE = frozenset({"reshape", "permute_dims", "broadcast_to", "index", "alias", "astype"})
+
+
+def simplify(graph: Graph) -> Graph:
+    """The graph after all passes."""
+    for one in (fold, algebra, common, dead):
+        graph = one(graph)
+    return graph
+
+
+def rewritten(graph: Graph, rule: Callable[[Step, "Rewrite"], Any]) -> Graph:
+    """The graph with each step replaced by what `rule(step, rewrite)` gives.
+
+    A rule gives a step (the same or another), or a Value or an array that stands for the result.
+    """
+    rewrite = Rewrite(graph)
+    for step in graph.steps:
+        step = step.replaced(rewrite.now) if any(v.id in rewrite.stands for v in step.values()) else step
+        made = rule(step, rewrite)
+        if made.__class__ is Step:
+            rewrite.add(made)
+        else:
+            rewrite.stands[step.result.id] = made
+    outputs = [rewrite.output(v) for v in graph.outputs]
+    return Graph(graph.inputs, rewrite.steps, outputs)
+
+
+class Rewrite:
+    """A graph being rewritten: the new steps, and what stands for values that went."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.steps: list[Step] = []
+        self.stands: dict[int, Any] = {}  # a Value's id -> another Value, or an array
+        self.makers: dict[int, Step] = {}
+        self.olds = {v.id: v for s in graph.steps for v in s.results}
+
+    def now(self, v: Value) -> Any:
+        """What stands for a value."""
+        return self.stands.get(v.id, v)
+
+    def add(self, step: Step) -> None:
+        """Append a step."""
+        self.steps.append(step)
+        for v in step.results:
+            self.makers[v.id] = step
+
+    def output(self, v: Value) -> Value:
+        """What stands for an output: a constant is made by a step again."""
+        made = self.now(v)
+        if made.__class__ is Value:
+            return made
+        self.add(Step((v,), "alias", (made,)))
+        del self.stands[v.id]
+        return v
+
+    def maker(self, a: Any) -> Step | None:
+        """The step that makes a value, None for inputs, constants and numbers."""
+        return self.makers.get(a.id) if a.__class__ is Value else None
+
+
+def dead(graph: Graph) -> Graph:
+    """Without steps that nobody needs; effects stay."""
+    needed = {v.id for v in graph.outputs}
+    kept: list[Step] = []
+    for step in reversed(graph.steps):
+        if step.effect or any(v.id in needed for v in step.results):
+            kept.append(step)
+            needed.update(v.id for v in step.values())
+    return Graph(graph.inputs, kept[::-1], graph.outputs)
+
+
+def common(graph: Graph) -> Graph:
+    """Equal steps once."""
+    seen: dict[Any, Step] = {}
+    stands: dict[int, Value] = {}
+    steps = []
+    for step in graph.steps:
+        if stands:
+            step = step.replaced(lambda v: stands.get(v.id, v))
+        if step.effect or not step.results:
+            steps.append(step)
+            continue
+        key = (step.word, _key(step.args), _key(sorted(step.params.items())))
+        first = seen.setdefault(key, step)
+        if first is step:
+            steps.append(step)
+        else:
+            stands.update(zip((v.id for v in step.results), first.results))
+    return Graph(graph.inputs, steps, [stands.get(v.id, v) for v in graph.outputs])
+
+
+def _key(a: Any) -> Any:
+    """Something hashable that is equal only for equal arguments (0.0 is not -0.0, 1 is not 1.0)."""
+    if a.__class__ is Value:
+        return Value, a.id
+    if isinstance(a, (list, tuple)):
+        return a.__class__, *map(_key, a)
+    if isinstance(a, float):
+        return float, a, math.copysign(1.0, a)
+    if isinstance(a, slice):
+        return slice, a.start, a.stop, a.step
+    if isinstance(a, np.ndarray):
+        return (np.ndarray, a.dtype, a.shape, a.tobytes()) if a.size <= 16 else (np.ndarray, id(a))
+    try:
+        hash(a)
+    except TypeError:
+        return object, id(a)
+    return a.__class__, a
+
+
+def fold(graph: Graph) -> Graph:
+    """Small results of constants, worked out now."""
+    return rewritten(graph, _folded)
+
+
+def _folded(step: Step, rewrite: Rewrite) -> Any:
+    if step.effect or len(step.results) != 1 or step.word in _KEPT:
+        return step
+    makers = [rewrite.maker(v) for v in step.values()]
+    if any(m is None or m.word != "full" for m in makers) or step.result.size > FOLDED:
+        return step
+    if not makers and step.word == "alias":  # a constant by itself
+        return step
+    with np.errstate(all="ignore"):
+        made = call(step.replaced(lambda v: call(rewrite.makers[v.id])))
+    return _constant(made, step)
+
+
+def _constant(made: Any, step: Step) -> Any:
+    """A folded array: as `full` where all its elements are one number."""
+    made = np.ascontiguousarray(np.asarray(made))
+    v = step.result
+    if made.dtype.kind in "fiub" and made.size and (made == made.flat[0]).all():
+        number = made.flat[0].item()
+        if number != 0 or not np.signbit(made).any():
+            return Step((v,), "full", (v.shape, number, v.dtype), {}, step.where)
+    return Step((v,), "alias", (made.reshape(v.shape),), {}, step.where)
+
+
+def call(step: Step) -> Any:
+    """A step, whose arguments are arrays, on NumPy."""
+    return getattr(NUMPY, step.word)(*step.args, **step.params)
+
+
+def algebra(graph: Graph) -> Graph:
+    """Steps that change nothing, or are undone by the next: only where the result is exactly equal."""
+    return rewritten(graph, _simpler)
+
+
+def _simpler(step: Step, rewrite: Rewrite) -> Any:
+    rule = _RULES.get(step.word)
+    made = rule(step, rewrite) if rule is not None else None
+    if made is None:
+        return step
+    if made.__class__ is Value and (made.shape, made.dtype) != (step.result.shape, step.result.dtype):
+        return step
+    return made
+
+
+def _number(a: Any, rewrite: Rewrite) -> Any:
+    """The number that an argument is everywhere, None where it is not known to be one."""
+    if a.__class__ in (int, float):
+        return a
+    maker = rewrite.maker(a)
+    if maker is not None and maker.word == "broadcast_to":
+        maker = rewrite.maker(maker.args[0])
+    if maker is not None and maker.word == "full" and maker.args[1].__class__ in (int, float):
+        return maker.args[1]
+    return None
+
+
+def _times(step: Step, rewrite: Rewrite) -> Any:
+    a, b = step.args
+    if _number(b, rewrite) == 1:
+        return a
+    return b if _number(a, rewrite) == 1 else None
+
+
+def _over(step: Step, rewrite: Rewrite) -> Any:
+    a, b = step.args
+    return a if _number(b, rewrite) == 1 else None
+
+
+def _plus(step: Step, rewrite: Rewrite) -> Any:
+    """x + -0.0 is x; x + 0.0 is not where x is -0.0; integers have one zero."""
+    for a, b in (step.args, step.args[::-1]):
+        n = _number(b, rewrite)
+        if n == 0 and (step.result.dtype.kind in "iu" or math.copysign(1.0, n) < 0):
+            return a
+    return None
+
+
+def _minus(step: Step, rewrite: Rewrite) -> Any:
+    a, b = step.args
+    n = _number(b, rewrite)
+    if n is not None and n == 0 and (step.result.dtype.kind in "iu" or math.copysign(1.0, n) > 0):
+        return a
+    return None
+
+
+def _opposite(step: Step, rewrite: Rewrite) -> Any:
+    maker = rewrite.maker(step.args[0])
+    return maker.args[0] if maker is not None and maker.word == "negative" else None
+
+
+def _same_shape(step: Step, rewrite: Rewrite) -> Any:
+    x = step.args[0]
+    if x.__class__ is not Value:
+        return None
+    if x.shape == step.result.shape:
+        return x
+    maker = rewrite.maker(x)
+    if step.word == "reshape" and maker is not None and maker.word == "reshape":
+        if maker.args[0].__class__ is not Value:
+            return None
+        if maker.args[0].shape == step.result.shape:
+            return maker.args[0]
+        return Step(step.results, "reshape", (maker.args[0], step.result.shape), {}, step.where)
+    return None
+
+
+def _permuted(step: Step, rewrite: Rewrite) -> Any:
+    x, axes = step.args[0], step.params.get("axes", step.args[1] if len(step.args) > 1 else None)
+    if axes is None or x.__class__ is not Value:
+        return None
+    axes = tuple(a % x.ndim for a in axes)
+    maker = rewrite.maker(x)
+    if maker is not None and maker.word == "permute_dims" and len(maker.args) == 2:
+        inner, first = maker.args[0], tuple(a % x.ndim for a in maker.args[1])
+        if inner.__class__ is Value:
+            x, axes = inner, tuple(first[a] for a in axes)
+            step = Step(step.results, "permute_dims", (x, axes), {}, step.where)
+    if axes == tuple(range(len(axes))):
+        return x
+    return step
+
+
+def _cast(step: Step, rewrite: Rewrite) -> Any:
+    x = step.args[0]
+    return x if x.__class__ is Value and x.dtype == step.result.dtype else None
+
+
+def _copied(step: Step, rewrite: Rewrite) -> Any:
+    """A copy is the same value; what runs the graph sees to it that results have their own memory."""
+    x = step.args[0]
+    if x.__class__ is not Value:
+        return None
+    return x if step.word != "contiguous" or x.contiguous else None
+
+
+def _whole(step: Step, rewrite: Rewrite) -> Any:
+    """An index that takes everything."""
+    x, key = step.args[0], step.args[1] if len(step.args) > 1 else step.params.get("key")
+    parts = key if key.__class__ is tuple else (key,)
+    everything = all(k is Ellipsis or k == slice(None) for k in parts)
+    return x if everything and x.__class__ is Value else None
+
+
+_RULES: dict[str, Callable[[Step, Rewrite], Any]] = {
+    "multiply": _times, "divide": _over, "add": _plus, "subtract": _minus, "negative": _opposite,
+    "reshape": _same_shape, "broadcast_to": _same_shape, "permute_dims": _permuted,
+    "astype": _cast, "copy": _copied, "contiguous": _copied, "alias": _copied, "index": _whole,
+}  # fmt: skip
