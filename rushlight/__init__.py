@@ -46,6 +46,7 @@ from ._core.size import (
     channels_last,
     channels_last_3d,
     contiguous_format,
+    jagged,
     layout,
     memory_format,
     preserve_format,
@@ -193,6 +194,7 @@ from ._ops.gathering import (
     index_add,
     index_copy,
     index_fill,
+    index_reduce,
     index_select,
     masked_scatter,
     put,
@@ -290,6 +292,7 @@ from ._ops.matmul import (
 from ._ops.norms import cdist, norm, pdist, renorm
 from ._ops.padding import constant_pad_nd
 from ._ops.pivoting import lu, lu_solve, lu_unpack
+from ._ops.places import nonzero_static, unravel_index
 from ._ops.products import (
     addbmm,
     addmm,
@@ -387,6 +390,7 @@ from ._ops.spectra import (
 from ._ops.statistics import std, std_mean, var, var_mean
 from ._ops.views import (
     as_strided,
+    as_strided_scatter,
     broadcast_shapes,
     broadcast_tensors,
     broadcast_to,
@@ -466,6 +470,7 @@ from ._creation.legacy import (
     LongTensor,
     ShortTensor,
 )
+from ._homes import HOMES as _MORE_HOMES
 from ._printing import set_printoptions
 from ._settings import (
     are_deterministic_algorithms_enabled,
@@ -491,6 +496,8 @@ from ._settings import (
     typename,
     use_deterministic_algorithms,
 )
+from .sparse.arithmetic import mm as spmm
+from .sparse.making import sparse_coo_tensor
 from .version import __version__
 from .random import (
     Generator,
@@ -508,7 +515,7 @@ half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64
 cfloat, cdouble = complex64, complex128
 # and for functions
-argwhere, spmm = nonzero, mm
+argwhere = nonzero
 
 # Names of rooms that are loaded when first asked for, so that importing Rushlight stays quick
 _HOMES = {
@@ -533,6 +540,4 @@ if _CHECKING:
     from .compiler import compile
     from .func import vmap
     from .serialization import load, save
-from .sparse.arithmetic import mm as spmm
-from .sparse.making import sparse_coo_tensor
-__getattr__ = _lazily(__name__, _HOMES)
+__getattr__ = _lazily(__name__, {**_MORE_HOMES, **_HOMES})

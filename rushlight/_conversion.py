@@ -371,6 +371,11 @@ def untyped_storage(self: Any) -> UntypedStorage:
     return UntypedStorage(self)
 
 
+def is_storage(obj: Any, /) -> bool:
+    """Whether an object is the memory behind tensors."""
+    return isinstance(obj, UntypedStorage)
+
+
 def numpy_values(self: Any) -> Any:
     """The values of a tensor as an ndarray; for use inside the package."""
     return self._values("this")

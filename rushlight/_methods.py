@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from . import _calls as calls
 from . import _conversion as conversion
 from . import _creation as creation
 from . import _keeping as keeping
@@ -34,6 +35,7 @@ from ._ops import (
     matmul,
     norms,
     pivoting,
+    places,
     products,
     quantiles,
     rearranging,
@@ -129,11 +131,11 @@ METHODS: dict[Any, tuple[str, str]] = {
     gathering: (
         (
             "index_select gather scatter scatter_add scatter_reduce index_add index_copy "
-            "index_fill take take_along_dim masked_scatter "
+            "index_fill take take_along_dim masked_scatter index_reduce "
         ),
         (
             "scatter scatter_add scatter_reduce index_add index_copy index_fill "
-            "masked_scatter put "
+            "masked_scatter put index_reduce "
         ),
     ),
     indexing: (
@@ -247,7 +249,7 @@ METHODS: dict[Any, tuple[str, str]] = {
     views: (
         (
             "transpose t unsqueeze squeeze detach diagonal flatten unflatten movedim "
-            "broadcast_to swapaxes swapdims moveaxis ravel unfold as_strided "
+            "broadcast_to swapaxes swapdims moveaxis ravel unfold as_strided as_strided_scatter "
         ),
         "swapaxes swapdims as_strided",
     ),
@@ -255,7 +257,9 @@ METHODS: dict[Any, tuple[str, str]] = {
 
 # methods whose name, or whose way of taking sizes, is not the function's
 OTHERS: dict[str, Any] = {
-    **keeping.METHODS, "multinomial": creation.multinomial, "bernoulli": creation.bernoulli,
+    **keeping.METHODS, **calls.METHODS,
+    "multinomial": creation.multinomial, "bernoulli": creation.bernoulli,
+    "nonzero_static": places.nonzero_static,
     "adjoint": lambda self: conversion.matrix_transposed(self).conj(),
     "to": conversion.to, "cpu": conversion.cpu, "cuda": conversion.cuda, "type": conversion.type_,
     "type_as": conversion.type_as, **conversion.CONVERTERS, **conversion.RESHAPED,
@@ -265,6 +269,7 @@ OTHERS: dict[str, Any] = {
     "reshape_as": conversion.reshape_as, "expand_as": conversion.expand_as,
     "fill_": conversion.fill_, "zero_": conversion.zero_, "resize_": conversion.resize_,
     "set_": conversion.set_, "data_ptr": conversion.data_ptr,
+    "const_data_ptr": conversion.data_ptr,
     "storage_offset": conversion.storage_offset, "untyped_storage": conversion.untyped_storage,
     "storage": conversion.untyped_storage, "__dlpack__": conversion.__dlpack__,
     "__dlpack_device__": conversion.__dlpack_device__,
@@ -276,7 +281,6 @@ OTHERS: dict[str, Any] = {
     "new": creation.new, "new_tensor": creation.new_tensor, "new_empty": creation.new_empty,
     "new_empty_strided": creation.new_empty_strided, "new_full": creation.new_full,
     "new_ones": creation.new_ones, "new_zeros": creation.new_zeros,
-    "where": lambda self, condition, other: indexing.where(condition, self, other),
     "swapaxes_": conversion.RESHAPED["transpose_"], "swapdims_": conversion.RESHAPED["transpose_"],
     "where": lambda self, condition, other: indexing.where(condition, self, other),
     "multiply_": in_place(arithmetic.mul), "subtract_": in_place(arithmetic.sub),

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ._core import dtypes, modes
-from ._core.kinds import known
+from ._core.kinds import known, without_value
 
 
 class Options(NamedTuple):

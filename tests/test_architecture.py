@@ -49,6 +49,11 @@ LAYERS = {
     "cuda/": 6.5,  # its older names of amp stand on amp
     "random.py": 6,
     "sparse/": 6.5,
+    "_homes.py": 0,
+    "_calls.py": 6,
+    "_methods_called.py": 6,
+    "return_types.py": 8,
+    "hub.py": 9,
     "nn/parameter.py": 7,
     "nn/init.py": 7,
     "nn/_reduction.py": 6,

@@ -70,6 +70,21 @@ def single_word(op: Op) -> Any:
     return None
 
 
+def view_word(op: Op) -> Any:
+    """The word that a view's body is, called with the op's own arguments in order, if it is one."""
+    if op.kind != "view":
+        return None
+    given = [_Probe() for _ in [*op.arrays, *op.params]]
+    named = dict(zip(op.params, given[len(op.arrays) :]))
+    try:
+        made = op.body(_Prober(), *given[: len(op.arrays)], **named)
+    except Exception:
+        return None
+    if isinstance(made, _Probe) and made.word and list(map(id, made.args)) == list(map(id, given)):
+        return getattr(known.numpy, made.word, None)
+    return None
+
+
 MISSING = object()  # the default of an argument that must be given
 _NUMPY_NAMES = {"dim": "axis", "keepdim": "keepdims"}  # PyTorch takes them as well
 _LOCALS = {"z", "t", "c", "a", "d", "node", "needed", "out"}  # of the written function
@@ -80,13 +95,13 @@ class Writer:
 
     def __init__(self, op: Op) -> None:
         self.op = op
-        self.ufunc = single_word(op)
+        self.ufunc, self.view = single_word(op), view_word(op)
         self.scope: dict[str, Any] = {
             "modes": modes, "local": modes.local, "ndarray": ndarray, "tick": ticks.__next__,
             "new_": object.__new__, "Tensor": known.tensor, "edge": edge, "m": known.numpy,
             "F32": dtypes.F32, "F64": dtypes.F64, "I64": dtypes.I64, "op": op, "plan_of": plan_of,
             "general": functools.partial(general, op), "asarray": np.asarray, "shares": shares,
-            "ASK": ASK, "kernel": self.ufunc or functools.partial(op.body, known.numpy),
+            "ASK": ASK, "kernel": self.ufunc or self.view or functools.partial(op.body, known.numpy),
             "MISSING": MISSING, "number": number, "n32": _tables[dtypes.F32].get, "n64": _tables[dtypes.F64].get,
             "i64": _tables[dtypes.I64].get,
         }  # fmt: skip
@@ -154,6 +169,8 @@ class Writer:
     def _call(self, arguments: list[str]) -> str:
         if self.ufunc is not None:
             return f"z = kernel({', '.join(arguments)})"
+        if self.view is not None:
+            return f"z = kernel({', '.join(arguments + self.op.params)})"
         named = [f"{p}={p}" for p in self.op.params]
         made = ", ".join(["z", *self.op.keeps])
         return f"{made} = kernel({', '.join(arguments + named)})"

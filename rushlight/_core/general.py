@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import dtypes, modes
+from .devices import CPU
 from .errors import explained
 from .kinds import known
 from .packing import note
@@ -21,6 +22,12 @@ from .views import edge, helpers, note_view, refresh
 def general(op: Op, args: tuple, params: dict, out: Any = None) -> Any:
     """Call an op in full generality. `args` are its tensor arguments, a list among them maybe."""
     flat = flatten(op, args)
+    if not modes.special and out is None:
+        values = plain_values(op, flat)
+        if values is not None:
+            made = plainly(op, flat, values, params)
+            if made is not None:
+                return made
     if not modes.local.subclass_off:
         hooked = subclass_call(op, flat, args, params, out)
         if hooked is not NotImplemented:
@@ -37,6 +44,51 @@ def general(op: Op, args: tuple, params: dict, out: Any = None) -> Any:
             refresh(t)
     made = run(op, flat, params)
     return made if out is None else into(op, out, made, flat)
+
+
+def plain_values(op: Op, flat: list) -> list | None:
+    """The arrays of a call that needs no preparation, None where it needs some.
+
+    Such a call has NumPy tensors on one device, of one dtype where the op asks for that, and no
+    halves that a body would have to compute in float32.
+    """
+    values, where, dtype = [], None, None
+    for i, t in enumerate(flat):
+        if t is None:
+            values.append(None)
+            continue
+        try:
+            a = t.array
+        except AttributeError:
+            return None
+        if a.__class__ is not ndarray or (where is not None and t.device is not where):
+            return None
+        where, d = t.device, a.dtype
+        if op.kind != "move":
+            if op.promotes is not None and op.arrays[i] not in op.promotes:
+                values.append(a)
+                continue
+            if d is not dtypes.F32 and d is not dtypes.F64 and (op.kind == "pointwise" or not i):
+                return None
+            if dtype is not None and d is not dtype and op.kind in ("pointwise", "same"):
+                return None
+            dtype = d
+        values.append(a)
+    return values if where is not None else None
+
+
+def plainly(op: Op, flat: list, values: list, params: dict) -> Any:
+    """Run a body on plain arrays; None where it failed, for the slow way to say why."""
+    for t in flat:
+        if t is not None and t.origin is not None:
+            refresh(t)
+    try:
+        made = op.body(known.numpy, *nested(op, values), **params)
+    except Exception:
+        return None
+    made, kept = (made[0], made[1:]) if op.keeps else (made, ())
+    many = bool(op.outputs or op.many)
+    return results(op, flat, params, list(made) if many else [made], kept, many)
 
 
 def flatten(op: Op, args: tuple) -> list:
@@ -267,9 +319,9 @@ def _round(m: Any, z: Any, half: dtypes.dtype) -> Any:
 
 def results(op: Op, flat: list, params: dict, outs: list, kept: tuple, many: bool) -> Any:
     """Tensors around the arrays that a body gave, recorded where gradients are wanted."""
-    base = next(a for a in flat if isinstance(a, TensorBase))
+    base = flat[0] if isinstance(flat[0], TensorBase) else _first_tensor(flat)
     where = base.device
-    if len(base.array.shape) == 0 and where.type == "cpu":
+    if where is CPU and len(base.array.shape) == 0:
         where = next(
             (a.device for a in flat if isinstance(a, TensorBase) and a.device is not where), where
         )
@@ -280,11 +332,17 @@ def results(op: Op, flat: list, params: dict, outs: list, kept: tuple, many: boo
     if modes.local.trace is not None:
         for t in tensors:
             modes.local.trace.born(t)
-    if op.differentiable and modes.records():
+    if op.differentiable and modes.records() and any(
+        a.needs for a in flat if isinstance(a, TensorBase)
+    ):
         record_call(op, flat, params, tensors, kept, many)
     if not many:
         return tensors[0]
     return op.returns(*tensors) if op.returns is not None else tuple(tensors)
+
+
+def _first_tensor(flat: list) -> Any:
+    return next(a for a in flat if isinstance(a, TensorBase))
 
 
 def record_call(op: Op, flat: list, params: dict, tensors: list, kept: tuple, many: bool) -> None:

@@ -31,6 +31,8 @@ def array_of(data: Any, kind: Any = None) -> np.ndarray:
             ragged, or does not fit.
     """
     cls = data.__class__
+    if modes.special and modes.local.trace is not None and isinstance(data, np.ndarray):
+        without_value(data, "a tensor made of a NumPy array")
     if cls is list or cls is tuple:
         made = _regular(data)
         if made is None:

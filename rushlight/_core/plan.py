@@ -91,7 +91,7 @@ class Plan:
 
     def _source(self) -> tuple[str, dict]:
         op = self.op
-        lines = ["def run(m, g, node, lift):", "    saved = node.saved", "    if saved is None: freed()"]
+        lines = ["def run(m, g, node, lift):", "    saved = node.saved"]
         fields = [f for n in self.fields for f in self._kept(n)[0]]
         if fields:
             lines.append(f"    {', '.join(fields)}, = saved")

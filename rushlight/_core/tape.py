@@ -225,6 +225,13 @@ def fit(m: Any, g: Any, shape: tuple) -> Any:
     return m.reshape(g, shape) if extra else g
 
 
+def fitted(m: Any, grads: Any, shapes: tuple) -> list:
+    """Gradients in their arguments' shapes, where broadcasting had changed them."""
+    return [
+        g if g is None or g.shape == shape else fit(m, g, shape) for g, shape in zip(grads, shapes)
+    ]
+
+
 def before(node: Node, g: Any, wrap: Callable, unwrap: Callable) -> Any:
     """Run what waits on a node's incoming gradient: tensor hooks, prehooks, retained gradients."""
     extra = node.extra
@@ -280,14 +287,16 @@ def _deliver(pending: dict, heap: list, leaves: dict, edge: Any, g: Any) -> None
             pending[tick] = [edge, g]
             heapq.heappush(heap, tick)
     else:
-        leaves[edge] = added(leaves[edge], g) if edge in leaves else g
+        held = leaves.get(edge)
+        leaves[edge] = g if held is None else added(held, g)
 
 
 def added(a: Any, b: Any) -> Any:
     """The sum of two gradients; bfloat16 carriers are added in float32."""
-    if a.__class__ is ndarray and a.dtype == dtypes.BFLOAT16:
+    try:
+        return a + b
+    except TypeError:
         return dtypes.to_bfloat16(dtypes.from_bfloat16(a) + dtypes.from_bfloat16(b))
-    return a + b
 
 
 class Walk:
@@ -329,44 +338,65 @@ class Walk:
         for edge, g in roots:
             _deliver(pending, heap, leaves, edge, g)
         push, pop, m, lift, retain = heapq.heappush, heapq.heappop, self.m, self.lift, self.retain
-        watch = watched if modes.local.anomaly else None
-        while heap:
-            node, g = pending.pop(pop(heap))
-            if node.extra is not None:
-                g = before(node, g, self.wrap, self.unwrap)
-                if node.extra.packed is not None and node.saved is not None:
-                    node.saved = node.extra.packed.opened()
-            if self.needed is not None and self._stops(node, g):
-                continue
-            if node.saved is None:
-                freed()
-            grads = node.plan.run(m, g, node, lift) if watch is None else watch(m, g, node, lift)
-            if node.shapes is not None:
-                grads = [
-                    gi if gi is None or gi.shape == s else fit(m, gi, s)
-                    for gi, s in zip(grads, node.shapes)
-                ]
-            if not retain:
-                node.saved = None if node.saved else ()
-            if node.extra is not None and node.extra.after:
-                grads = after(node, grads, g, self.wrap, self.unwrap)
+        plain = self.needed is None and not modes.local.anomaly
+        # One pending node is kept out of the heap: in a chain it is always the next.
+        ready, ready_tick, ready_g = None, 0, None
+        while heap or ready is not None:
+            if ready is None or (heap and heap[0] < ready_tick):
+                if ready is not None:
+                    pending[ready_tick] = [ready, ready_g]
+                    push(heap, ready_tick)
+                node, g = pending.pop(pop(heap))
+            else:
+                node, g = ready, ready_g
+            ready = ready_g = None
+            if plain and node.extra is None:
+                if node.saved is None:
+                    freed()
+                grads = node.plan.run(m, g, node, lift)
+                if node.shapes is not None:
+                    grads = fitted(m, grads, node.shapes)
+                if not retain:
+                    node.saved = None if node.saved else ()
+            else:
+                grads = self._visit(node, g)
             for edge, gi in zip(node.edges, grads):
                 if edge is None or gi is None:
                     continue
-                if edge.__class__ is Port or not edge.is_node:
+                if edge is ready:
+                    ready_g = added(ready_g, gi)
+                elif edge.__class__ is Port or not edge.is_node:
                     _deliver(pending, heap, leaves, edge, gi)
-                    continue
-                tick = -edge.tick
-                entry = pending.get(tick)
-                if entry is None:
-                    pending[tick] = [edge, gi]
-                    push(heap, tick)
                 else:
-                    try:
-                        entry[1] = entry[1] + gi
-                    except TypeError:
-                        entry[1] = added(entry[1], gi)
+                    tick = -edge.tick
+                    if tick in pending:
+                        pending[tick][1] = added(pending[tick][1], gi)
+                    elif ready is None:
+                        ready, ready_tick, ready_g = edge, tick, gi
+                    else:
+                        pending[tick] = [edge, gi]
+                        push(heap, tick)
         return leaves
+
+    def _visit(self, node: Node, g: Any) -> Any:
+        """One node with hooks, in anomaly mode, or in a walk that was asked for certain inputs."""
+        if node.extra is not None:
+            g = before(node, g, self.wrap, self.unwrap)
+            if node.extra.packed is not None and node.saved is not None:
+                node.saved = node.extra.packed.opened()
+        if self.needed is not None and self._stops(node, g):
+            return ()
+        if node.saved is None:
+            freed()
+        run = watched if modes.local.anomaly else node.plan.run
+        grads = run(self.m, g, node, self.lift)
+        if node.shapes is not None:
+            grads = fitted(self.m, grads, node.shapes)
+        if not self.retain:
+            node.saved = None if node.saved else ()
+        if node.extra is not None and node.extra.after:
+            grads = after(node, grads, g, self.wrap, self.unwrap)
+        return grads
 
     def _stops(self, node: Node, g: Any) -> bool:
         for index, value in enumerate(g if isinstance(g, list) else [g]):

@@ -7,7 +7,7 @@ import numpy as np
 
 from .._core import dtypes, modes
 from .._core.devices import CPU, META, concrete
-from .._core.kinds import known
+from .._core.kinds import known, without_value
 from .._core.literals import array_of, check_array
 from .._core.tape import TensorBase, make
 from .making import check_grad, check_options, dtype_of, number, place, wrap
@@ -127,6 +127,8 @@ def from_numpy(ndarray: Any) -> Any:
         kind = type(ndarray)
         home = "numpy." if isinstance(ndarray, np.generic) else ""
         raise TypeError(f"expected np.ndarray (got {home}{kind.__name__})")
+    if modes.special and modes.local.trace is not None:
+        without_value(ndarray, "from_numpy()")
     check_array(ndarray)
     if any(s % ndarray.itemsize for s in ndarray.strides):
         raise ValueError(

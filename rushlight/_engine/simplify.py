@@ -131,13 +131,15 @@ def _folded(step: Step, rewrite: Rewrite) -> Any:
     if step.effect or len(step.results) != 1 or step.word in _KEPT:
         return step
     makers = [rewrite.maker(v) for v in step.values()]
-    if any(m is None or m.word != "full" for m in makers) or step.result.size > FOLDED:
-        return step
-    if not makers and step.word == "alias":  # a constant by itself
+    if not all(map(_is_full, makers)) or step.result.size > FOLDED or not makers:
         return step
     with np.errstate(all="ignore"):
         made = call(step.replaced(lambda v: call(rewrite.makers[v.id])))
     return _constant(made, step)
+
+
+def _is_full(maker: Step | None) -> bool:
+    return maker is not None and maker.word == "full" and maker.args[1].__class__ in (int, float, bool)
 
 
 def _constant(made: Any, step: Step) -> Any:

@@ -14,7 +14,8 @@ from .graph import VIEWS, Graph, Step, Value
 
 _FLOATS = (dtypes.F32, dtypes.F64)
 _UFUNCS = {w: f for w in dir(NUMPY) if isinstance(f := getattr(NUMPY, w), np.ufunc) and f.nout == 1}
-_NO_OUT = frozenset({"ldexp"})
+_NO_OUT = frozenset({"ldexp", "matmul"})
+_MAYBE = frozenset({"astype", "conj", "bitcast"})  # give back the memory of their argument at times
 
 
 class Refused(Exception):
@@ -47,7 +48,7 @@ class Straight:
         for v in graph.inputs:
             self.roots[v.id] = v.id
         for step in graph.steps:
-            shown = step.args[0] if step.word in VIEWS and step.args else None
+            shown = step.args[0] if step.word in VIEWS | _MAYBE and step.args else None
             for v in step.results:
                 self.roots[v.id] = self.roots[shown.id] if shown.__class__ is Value else v.id
         self.last: dict[int, int] = {}
@@ -56,7 +57,7 @@ class Straight:
                 self.last[self.roots[v.id]] = at
         self.inputs = {v.id for v in graph.inputs}
         self.constants = {
-            v.id for s in graph.steps if s.word in ("alias", "call", "conj", "real", "bits") for v in s.results
+            v.id for s in graph.steps if s.word in ("alias", "call", "bits") or len(s.results) > 1 for v in s.results
         }  # memory that is not ours to write on  # fmt: skip
         self.outputs = {self.roots[v.id] for v in graph.outputs}
         effects = [at for at, s in enumerate(graph.steps) if s.effect]
@@ -122,6 +123,8 @@ class Straight:
         given = [self._name(a) for a in args]
         given += [f"{k}={self._name(v)}" for k, v in step.params.items()]
         made = ", ".join(f"v{v.id}" for v in step.results)
+        if len(step.results) == 1 and step.result.shape == ():
+            return [f"{made} = asarray({word}({', '.join(given)}))"]
         return [f"{made} = {word}({', '.join(given)})"]
 
     def _ufunc(self, at: int, step: Step, word: str) -> str:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from .._core.dtypes import F32
 from .._core.kinds import speak
 from .._core.op import op
 from .refusal import BOOL, refuse
@@ -71,12 +72,12 @@ def mul(m, input, other):
 
 @mul.vjp("input")
 def _(m, g, other):
-    return g * _conj(m, other)
+    return g * other if g.dtype is F32 else g * _conj(m, other)
 
 
 @mul.vjp("other")
 def _(m, g, input):
-    return g * _conj(m, input)
+    return g * input if g.dtype is F32 else g * _conj(m, input)
 
 
 def _conj(m: Any, x: Any) -> Any:

@@ -272,6 +272,23 @@ def scatter_reduce(input, dim, index, src, reduce, *, include_self=True):
     return total / count if input.dtype.is_floating_point else total.div(count, rounding_mode="floor")
 
 
+@composite
+def index_reduce(input, dim, index, source, reduce, *, include_self=True):
+    """`input` combined with slices of `source` at `index`: by "prod", "mean", "amax" or "amin"."""
+    if reduce not in ("prod", "mean", "amax", "amin"):
+        raise RuntimeError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
+    shape = [1] * len(input.shape)
+    shape[dim_of(dim, len(shape))] = -1
+    where = index.reshape(shape).expand(source.shape)
+    return scatter_reduce(input, dim, where, source, reduce, include_self=include_self)
+
+
+@index_reduce.samples
+def _(draw):
+    yield (draw(3, 4), 1, draw.ints(5, low=0, high=4), draw(3, 5), "mean"), {}
+    yield (draw(3, 4), 0, draw.ints(2, low=0, high=3), draw(2, 4), "amax"), {"include_self": False}
+
+
 @op("move", node="IndexAddBackward0")
 def index_added(m, input, index, source, *, dim, alpha=1):
     """`input` with `alpha * source` added to its slices at `index` along `dim`."""

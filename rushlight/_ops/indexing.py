@@ -87,8 +87,39 @@ def _view_of(x: Any, parts: list) -> Any:
     return record(x, tuple(parts))
 
 
+_BASIC = frozenset({int, slice, type(None), type(Ellipsis)})
+_WHOLE = slice(None)
+
+
+def _quick_view(x: Any, key: Any) -> Any:
+    """x at a tuple of whole numbers, plain slices, None and Ellipsis; None where it takes more care."""
+    last: Any = _WHOLE
+    for k in key:
+        cls = k.__class__
+        if cls not in _BASIC:
+            return None
+        if cls is slice:
+            if k.step is not None:
+                return None
+            if k.start is None and k.stop is None:
+                continue
+        if k is not Ellipsis:
+            last = k
+    if last is _WHOLE:
+        return None
+    record = widened if last is None else picked if last.__class__ is int else sliced
+    try:
+        return record(x, key)
+    except (IndexError, TypeError, ValueError):
+        return None
+
+
 def getitem(x: Any, key: Any) -> Any:
     """`x[key]` for any key of PyTorch's."""
+    if key.__class__ is tuple and x.__class__ is known.tensor:
+        made = _quick_view(x, key)
+        if made is not None:
+            return made
     if not _plain(x):
         return x.__torch_function__(getitem, (type(x),), (x, key), {})
     if not x.array.shape and isinstance(key, int) and not isinstance(key, bool):

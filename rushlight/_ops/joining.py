@@ -44,14 +44,19 @@ def cat(tensors, dim=0, *, out=None):
         )
     if not tensors:
         raise RuntimeError("torch.cat(): expected a non-empty list of Tensors")
-    kept = [t for t in tensors if tuple(t.shape) != (0,)] or tensors[:1]
+    shapes = [tuple(t.shape) for t in tensors]
+    kept = tensors
+    if (0,) in shapes:  # PyTorch leaves these out, whatever the others' dimensions
+        kept = [t for t, shape in zip(tensors, shapes) if shape != (0,)] or tensors[:1]
+        shapes = [shape for shape in shapes if shape != (0,)] or shapes[:1]
     kept = _of_one_dtype(tensors, kept)
-    first = tuple(kept[0].shape)
+    first = shapes[0]
     if not first:
         raise RuntimeError("zero-dimensional tensor (at position 0) cannot be concatenated")
     at = dim_of(dim, len(first))
-    for i, t in enumerate(kept):
-        _check_joins(first, tuple(t.shape), at, i)
+    for i, shape in enumerate(shapes):
+        if shape != first:
+            _check_joins(first, shape, at, i)
     return joined(kept, at, out=out)
 
 
@@ -69,9 +74,13 @@ def _check_joins(first: tuple, shape: tuple, dim: int, position: int) -> None:
 
 
 def _of_one_dtype(tensors: list, kept: list) -> list:
-    found = {dtypes.of(t.array.dtype) for t in tensors}
-    if len(found) == 1:
+    try:
+        same = len({t.array.dtype for t in tensors}) == 1
+    except AttributeError:  # a subclass that wants to see the call
         return kept
+    if same:
+        return kept
+    found = {dtypes.of(t.array.dtype) for t in tensors}
     wide: Any = None
     for d in found:
         wide = d if wide is None else dtypes.promote_types(wide, d)

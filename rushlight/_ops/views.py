@@ -500,6 +500,14 @@ def as_strided(input, size, stride, storage_offset=None):
     return strided_view(input, tuple(size), tuple(stride), storage_offset)
 
 
+@composite
+def as_strided_scatter(input, src, size, stride, storage_offset=None):
+    """A copy of `input` in whose memory `src` stands under these sizes and strides."""
+    made = input.clone()
+    as_strided(made, size, stride, storage_offset).copy_(src)
+    return made
+
+
 @op("view", node="AsStridedBackward0")
 def strided_view(m, input, *, size, stride, storage_offset=None):
     """The memory behind `input` under any sizes and strides (in elements)."""

@@ -34,3 +34,13 @@ def _switch(on: Any) -> None:
 def is_anomaly_enabled() -> bool:
     """Whether this thread is in anomaly mode."""
     return bool(modes.local.anomaly)
+
+
+def is_anomaly_check_nan_enabled() -> bool:
+    """Whether NaN gradients raise, in anomaly mode."""
+    return modes.local.anomaly == "nan"
+
+
+def set_anomaly_enabled(mode: bool, check_nan: bool = True) -> None:
+    """Switches anomaly mode at once."""
+    _switch(mode and ("nan" if check_nan else "trace"))

@@ -76,11 +76,6 @@ def to_sparse(self: Any, sparse_dim: Any = None, *, layout: Any = None, **others
     return sparse(make(places), picked(self, flat, dense=shape[lead:]), shape, True)
 
 
-def to_dense(self: Any, dtype: Any = None, *, masked_grad: bool | None = None) -> Any:
-    """The tensor itself: it is dense."""
-    return self if dtype is None else self.to(dtype)
-
-
 def sparse_mask(self: Any, mask: Any) -> Any:
     """The elements of a dense tensor at the coordinates of a sparse one."""
     if not isinstance(mask, SparseTensor):
@@ -94,27 +89,6 @@ def sparse_mask(self: Any, mask: Any) -> Any:
     return sparse(mask._indices(), held, self.shape, mask.is_coalesced())
 
 
-def _dense_only(name: str, expected: str) -> Any:
-    def method(self: Any) -> Any:
-        raise RuntimeError(
-            f"{name} expected sparse {expected} layout but got Strided; x.to_sparse() has it"
-        )
-
-    method.__name__, method.__doc__ = name, "Only sparse tensors have it."
-    return method
-
-
 METHODS: dict[str, Any] = {
-    "to_sparse": to_sparse,
-    "to_sparse_coo": to_sparse,
-    "to_dense": to_dense,
-    "sparse_mask": sparse_mask,
-    "indices": _dense_only("indices", "coordinate tensor"),
-    "values": _dense_only("values", "tensor"),
-    "coalesce": _dense_only("coalesce", "coordinate tensor"),
-    "is_coalesced": _dense_only("is_coalesced", "coordinate tensor"),
-    "_nnz": _dense_only("_nnz", "coordinate tensor"),
-    "_indices": _dense_only("_indices", "coordinate tensor"),
-    "sparse_dim": lambda self: 0,
-    "dense_dim": lambda self: self.dim(),
-}
+    "to_sparse": to_sparse, "to_sparse_coo": to_sparse, "sparse_mask": sparse_mask,
+}  # fmt: skip

@@ -1,0 +1,239 @@
+"""A trace of a running function: every tensor it meets becomes an input, what it changes an output."""
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .._arrays.traced import Symbol, Trace
+from .._core import dtypes, modes
+from .._core.hosted import Number
+from .._core.tape import TensorBase, make, ndarray
+from .graph import Graph, Step, Value
+
+
+class Met:
+    """A tensor whose memory is a symbol until the trace ends, and what it was before."""
+
+    __slots__ = ("tensor", "memory", "symbol", "needs", "node", "origin", "version", "root")
+
+    def __init__(self, t: TensorBase, root: bool) -> None:
+        self.tensor, self.memory, self.root = t, t.array, root
+        self.needs, self.node, self.origin, self.version = t.needs, t.node, t.origin, t.version[0]
+        self.symbol: Any = None
+
+    def restore(self) -> None:
+        """Give the tensor its memory and its place on the tape back."""
+        t = self.tensor
+        t.array, t.needs, t.node, t.origin = self.memory, self.needs, self.node, self.origin
+        t.version[0] = self.version
+
+
+class Host:
+    """Numbers that Python works out before each run."""
+
+    __slots__ = ("find", "touched", "box", "fixed")
+
+    def __init__(self, find: Callable[[], dict], touched: list) -> None:
+        self.find, self.touched = find, touched
+        self.box: list[dict] = [{}]
+        self.fixed: dict = {}  # what steered the trace: not numbers
+
+
+class Capture(Trace):
+    """The trace of one call.
+
+    inputs: (how, what, symbol): ("arg", position), ("grad", leaf), ("closed", tensor), ("number", find).
+    """
+
+    def __init__(self, arguments: list, gradients: dict[int, Any]) -> None:
+        super().__init__()
+        self.met: dict[int, Met] = {}
+        self.new: dict[int, weakref.ref] = {}
+        self.inputs: list[tuple[str, Any, Symbol]] = []
+        self.hosts: list[Host] = []
+        self.conditions: list[tuple] = []
+        self.streams: dict[int, tuple] = {}
+        self.calling = False
+        self.gradients = gradients  # id of a leaf's gradient -> the leaf
+        self.numbers_seen: dict[tuple, Any] = {}
+        for position, t in enumerate(arguments):
+            if id(t) not in self.met:
+                self._root(t, "arg", position)
+
+    # -- tensors
+
+    def capture(self, t: Any) -> None:
+        """Swap t's memory for a symbol until the trace ends; a view is read from its base's."""
+        if t.array.__class__ is not ndarray:
+            return
+        ref = self.new.get(id(t))
+        if ref is not None and ref() is t:
+            self._constant(t)
+        elif t.origin is not None:
+            self._view(t)
+        elif id(t) in self.gradients:
+            self._root(t, "grad", self.gradients[id(t)])
+        else:
+            self._root(t, "closed", t)
+
+    def _root(self, t: TensorBase, how: str, what: Any) -> None:
+        if t.node is not None or (t.origin is not None and t.needs is True):
+            self.stop("a tensor that was made outside and carries a graph")
+        met = self.met[id(t)] = Met(t, True)
+        if t.origin is not None:
+            t.origin, t.needs = None, False
+        array = t.array
+        strides = tuple(s // max(array.itemsize, 1) for s in array.strides)
+        met.symbol = self.symbol(array.shape, array.dtype, strides)
+        self.inputs.append((how, what, met.symbol))
+        t.array = met.symbol
+
+    def _view(self, t: TensorBase) -> None:
+        base, record, params, _ = t.origin
+        if t.node is not None and t.node is not base.node and t.needs is True and base.node is not None:
+            self.stop("a view that was made outside and carries a graph")
+        self.capture(base)
+        met = self.met[id(t)] = Met(t, False)
+        with modes.no_grad(), modes.subclass_off():
+            t.array = record.function(base, **params).array
+        met.symbol = t.array
+
+    def _constant(self, t: TensorBase) -> None:
+        """A tensor made inside: a constant of the program."""
+        array = t.array
+        met = self.met[id(t)] = Met(t, False)
+        first = array.flat[0] if array.size else None
+        if array.size and array.dtype.kind in "fiub" and (array == first).all() and first.item() != 0:
+            made = self.apply("full", (array.shape, first.item(), array.dtype), {})
+        elif array.size and array.dtype.kind in "iub" and not array.any():
+            made = self.apply("full", (array.shape, first.item(), array.dtype), {})
+        elif array.size and array.dtype.kind == "f" and not array.any() and not np.signbit(array).any():
+            made = self.apply("full", (array.shape, 0.0, array.dtype), {})
+        else:
+            made = self.record("alias", (array.copy(),), {}, (array.shape, array.dtype))[0]
+        met.symbol = t.array = made
+
+    def born(self, t: Any) -> None:
+        """Note a tensor that the trace made."""
+        self.new[id(t)] = weakref.ref(t)
+
+    # -- random numbers
+
+    def draws(self, stream: Any) -> None:
+        """A draw is about to move a stream: it will be put back, for the run to draw again."""
+        if id(stream) not in self.streams:
+            self.streams[id(stream)] = stream, stream.state_bytes(), stream.spare
+        if not self.calling and len(self.steps) >= 0 and not self._drawing:
+            return
+
+    _drawing = False
+
+    def call(self, fn: Callable[[], np.ndarray]) -> Any:
+        """The result of a Python function that draws, as a step that calls it at each run."""
+        before, self.calling = self.calling, True
+        trace = modes.local.trace
+        try:
+            made = fn_now(fn, self)
+        finally:
+            self.calling, modes.local.trace = before, trace
+        return self.record("call", (fn,), {}, (made.shape, made.dtype))[0]
+
+    # -- numbers of Python's
+
+    def hosted(self, find: Callable[[], dict], touched: list) -> dict:
+        """Run `find` outside the trace, and make inputs of the numbers it gives."""
+        host = Host(find, touched)
+        trace, modes.local.trace = modes.local.trace, None
+        try:
+            found = host.box[0] = find()
+        finally:
+            modes.local.trace = trace
+        self.hosts.append(host)
+        made = {}
+        for key, value in found.items():
+            if value.__class__ in (int, float):
+                made[key] = Number(value, lambda k=key: host.box[0][k], self)
+            elif isinstance(value, TensorBase):
+                self.stop("a hyperparameter that is a tensor with a gradient")
+            else:
+                made[key] = host.fixed[key] = value
+        return made
+
+    def number(self, n: Number, like: Any) -> Any:
+        """The input that a number is, in the dtype of a tensor."""
+        dtype = dtypes.carrier(like.array.dtype)
+        if dtype not in (dtypes.F32, dtypes.F64):
+            self.stop(f"an optimizer of {dtype} parameters")
+        s = self.symbol((), dtype)
+        self.inputs.append(("number", n.find, s))
+        return make(s, like.device)
+
+    def verify(self, ask: Callable[[], Any], answer: Any) -> None:
+        """A comparison of Python numbers steered the trace."""
+        self.conditions.append((ask, answer))
+
+    # -- the end
+
+    def restore(self) -> None:
+        """Give all tensors and streams back what they had."""
+        for met in reversed(self.met.values()):
+            met.restore()
+        for stream, state, spare in self.streams.values():
+            stream.set_state_bytes(state)
+            stream.spare = spare
+
+    def alive(self, known: set[int]) -> list:
+        """Tensors made inside that somebody still holds."""
+        found = [r() for r in self.new.values()]
+        return [t for t in found if t is not None and id(t) not in known]
+
+    def graph(self, outputs: list[Symbol]) -> Graph:
+        """The program as a graph; unused inputs stay, so that positions hold."""
+        values: dict[int, Value] = {}
+
+        def value(s: Symbol) -> Value:
+            if s.id not in values:
+                values[s.id] = Value(s.id, s.shape, s.dtype, s.strides)
+            return values[s.id]
+
+        def plain(a: Any) -> Any:
+            if a.__class__ is Symbol:
+                return value(a)
+            if a.__class__ in (list, tuple):
+                return a.__class__(plain(x) for x in a)
+            return a
+
+        inputs = [value(s) for _, _, s in self.inputs]
+        steps = [
+            Step(tuple(map(value, made)), word, plain(args), {k: plain(v) for k, v in params.items()}, line)
+            for made, word, args, params, line in self.steps
+        ]
+        return Graph(inputs, steps, [value(s) for s in outputs]).check()
+
+
+def fn_now(fn: Callable[[], np.ndarray], capture: Capture) -> np.ndarray:
+    """`fn()` outside the trace, with streams noted before they move."""
+    modes.local.trace = _Watch(capture)
+    return fn()
+
+
+class _Watch:
+    """Stands in the trace's place while a draw is made for its shape: it only notes streams."""
+
+    def __init__(self, capture: Capture) -> None:
+        self.capture_, self.draws = capture, capture.draws
+
+    def born(self, t: Any) -> None:
+        """Nothing made here takes part."""
+
+    def call(self, fn: Callable[[], np.ndarray]) -> np.ndarray:
+        """The draw itself."""
+        trace, modes.local.trace = modes.local.trace, None
+        try:
+            for stream, *_ in list(self.capture_.streams.values()):
+                stream.word32  # noqa: B018
+        finally:
+            modes.local.trace = trace
+        return fn()
