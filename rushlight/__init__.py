@@ -54,6 +54,67 @@ from ._core.size import (
     sparse_csr,
     strided,
 )
+from ._creation import (
+    arange,
+    as_tensor,
+    asarray,
+    bartlett_window,
+    bernoulli,
+    binomial,
+    blackman_window,
+    cartesian_prod,
+    combinations,
+    empty,
+    empty_like,
+    empty_strided,
+    eye,
+    from_dlpack,
+    from_numpy,
+    frombuffer,
+    full,
+    full_like,
+    hamming_window,
+    hann_window,
+    kaiser_window,
+    linspace,
+    logspace,
+    meshgrid,
+    multinomial,
+    normal,
+    ones,
+    ones_like,
+    poisson,
+    polar,
+    rand,
+    rand_like,
+    randint,
+    randint_like,
+    randn,
+    randn_like,
+    randperm,
+    range,
+    scalar_tensor,
+    set_default_tensor_type,
+    tensor,
+    tril_indices,
+    triu_indices,
+    vander,
+    zeros,
+    zeros_like,
+)
+from ._creation.legacy import (
+    BFloat16Tensor,
+    BoolTensor,
+    ByteTensor,
+    CharTensor,
+    DoubleTensor,
+    FloatTensor,
+    HalfTensor,
+    IntTensor,
+    LongTensor,
+    ShortTensor,
+)
+from ._homes import HOMES as _MORE_HOMES
 from ._ops.activation import (
     celu,
     hardshrink,
@@ -159,9 +220,9 @@ from ._ops.elementary import (
     exp2,
     expm1,
     log,
-    log10,
     log1p,
     log2,
+    log10,
     logaddexp,
     logaddexp2,
     logit,
@@ -410,67 +471,6 @@ from ._ops.views import (
     unflatten,
     unsqueeze,
 )
-from ._creation import (
-    arange,
-    as_tensor,
-    asarray,
-    bartlett_window,
-    bernoulli,
-    binomial,
-    blackman_window,
-    cartesian_prod,
-    combinations,
-    empty,
-    empty_like,
-    empty_strided,
-    eye,
-    from_dlpack,
-    from_numpy,
-    frombuffer,
-    full,
-    full_like,
-    hamming_window,
-    hann_window,
-    kaiser_window,
-    linspace,
-    logspace,
-    meshgrid,
-    multinomial,
-    normal,
-    ones,
-    ones_like,
-    poisson,
-    polar,
-    rand,
-    rand_like,
-    randint,
-    randint_like,
-    randn,
-    randn_like,
-    randperm,
-    range,
-    scalar_tensor,
-    set_default_tensor_type,
-    tensor,
-    tril_indices,
-    triu_indices,
-    vander,
-    zeros,
-    zeros_like,
-)
-from ._creation.legacy import (
-    BFloat16Tensor,
-    BoolTensor,
-    ByteTensor,
-    CharTensor,
-    DoubleTensor,
-    FloatTensor,
-    HalfTensor,
-    IntTensor,
-    LongTensor,
-    ShortTensor,
-)
-from ._homes import HOMES as _MORE_HOMES
 from ._printing import set_printoptions
 from ._settings import (
     are_deterministic_algorithms_enabled,
@@ -496,9 +496,7 @@ from ._settings import (
     typename,
     use_deterministic_algorithms,
 )
-from .sparse.arithmetic import mm as spmm
-from .sparse.making import sparse_coo_tensor
-from .version import __version__
+from ._tensor import Tensor
 from .random import (
     Generator,
     default_generator,
@@ -508,7 +506,9 @@ from .random import (
     seed,
     set_rng_state,
 )
-from ._tensor import Tensor
+from .sparse.arithmetic import mm as spmm
+from .sparse.making import sparse_coo_tensor
+from .version import __version__
 
 # PyTorch's other names for the dtypes
 half, float, double = float16, float32, float64

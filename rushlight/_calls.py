@@ -19,7 +19,8 @@ def map2_(self: Any, x: Any, y: Any, callable: Callable[[Any, Any, Any], Any]) -
 def _mapped(name: str, self: Any, others: tuple, function: Callable) -> Any:
     if any(t.requires_grad for t in (self, *others)):
         raise TypeError(
-            f"Can't call {name}() on Variable that requires grad. Use var.detach().{name}() instead."
+            f"Can't call {name}() on Variable that requires grad. Use var.detach().{name}() "
+            "instead."
         )
     flat = [t.expand_as(self).reshape(-1).tolist() for t in (self, *others)]
     made = [function(*each) for each in zip(*flat)]
@@ -27,7 +28,7 @@ def _mapped(name: str, self: Any, others: tuple, function: Callable) -> Any:
 
 
 def module_load(self: Any, other: Any, assign: bool = False) -> Any:
-    """What a module's load_state_dict puts in this tensor's place: by default, itself overwritten."""
+    """What load_state_dict puts in this tensor's place: by default itself, overwritten."""
     if assign:
         return other.detach()
     with modes.no_grad():

@@ -16,7 +16,8 @@ from ._core.size import (
     preserve_format,
 )
 from ._core.tape import TensorBase, make, ndarray
-from ._ops import casts, slicing, views as view_ops
+from ._ops import casts, slicing
+from ._ops import views as view_ops
 from ._ops.moves import moved
 from ._tensor import Tensor
 
@@ -54,7 +55,9 @@ def parse_to(args: tuple, kwargs: dict) -> tuple:
     kwargs.pop("non_blocking", None)
     other = kwargs.pop("other", None)
     if kwargs:
-        raise TypeError(f"to() received an invalid combination of arguments: unexpected {sorted(kwargs)}")
+        raise TypeError(
+            f"to() received an invalid combination of arguments: unexpected {sorted(kwargs)}"
+        )
     flags = []
     for a in args:
         if isinstance(a, dtypes.dtype):
@@ -103,7 +106,9 @@ def cpu(self: Any, memory_format: Any = preserve_format) -> Any:
     return to(self, CPU)
 
 
-def cuda(self: Any, device: Any = None, non_blocking: bool = False, memory_format: Any = None) -> Any:
+def cuda(
+    self: Any, device: Any = None, non_blocking: bool = False, memory_format: Any = None
+) -> Any:
     """The tensor on a GPU (the current one, unless `device` says which)."""
     return to(self, "cuda" if device is None else device)
 
@@ -184,7 +189,8 @@ def view(self: Any, *shape: Any, dtype: Any = None) -> Any:
     made = view_ops.reshape(self, shape)
     if made.origin is None and self.array.__class__ is ndarray and self.array.size:
         raise RuntimeError(
-            "view size is not compatible with input tensor's size and stride (at least one dimension "
+            "view size is not compatible with input tensor's size and stride (at least one "
+            "dimension "
             "spans across two contiguous subspaces). Use .reshape(...) instead."
         )
     return made
@@ -251,7 +257,8 @@ def matrix_transposed(self: Any) -> Any:
     """The tensor with its last two dimensions exchanged."""
     if len(self.array.shape) < 2:
         raise RuntimeError(
-            f"tensor.mT is only supported on matrices or batches of matrices. Got {self.dim()}-D tensor."
+            f"tensor.mT is only supported on matrices or batches of matrices. Got {self.dim()}-D "
+            "tensor."
         )
     return view_ops.transpose(self, -2, -1)
 
@@ -285,7 +292,8 @@ def fill_(self: Any, value: Any) -> Any:
     """Set every element to one value, in place."""
     if isinstance(value, TensorBase) and value.shape:
         raise RuntimeError(
-            f"fill_ only supports 0-dimension value tensor but got tensor with {value.dim()} dimensions."
+            f"fill_ only supports 0-dimension value tensor but got tensor with {value.dim()} "
+            "dimensions."
         )
     return views.copy_(self, value)
 
@@ -411,7 +419,9 @@ def _number(value: Any, d: dtypes.dtype) -> ndarray:
     except OverflowError:  # wraps around, as in PyTorch
         bits = 8 * d.itemsize
         wrapped = value % (1 << bits)
-        return np.array(wrapped - (1 << bits) if d.is_signed and wrapped >> (bits - 1) else wrapped, d.numpy)
+        return np.array(
+            wrapped - (1 << bits) if d.is_signed and wrapped >> (bits - 1) else wrapped, d.numpy
+        )
 
 
 known.as_tensor = as_tensor

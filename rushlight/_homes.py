@@ -1,4 +1,4 @@
-"""Where PyTorch's rarer top-level names live: rooms that are loaded when a name is first asked for."""
+"""Where PyTorch's rarer top-level names live: rooms loaded when a name is first asked for."""
 
 _WORDS = {
     "nn.functional": (

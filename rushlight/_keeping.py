@@ -115,6 +115,8 @@ def sum_to_size(self: Any, *size: Any) -> Any:
         lead + dim for dim, n in enumerate(size) if n == 1 and self.shape[lead + dim] != 1
     ]
     made = self.sum(dims, keepdim=True) if dims else self
+    if not size:  # a sum to a scalar is a sum of all, which counts in int64
+        return self.sum()
     return made.reshape(size)
 
 

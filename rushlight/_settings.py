@@ -29,7 +29,9 @@ def typename(obj: Any) -> str:
     if isinstance(obj, TensorBase):
         return obj.type()  # type: ignore[attr-defined]
     cls = obj if isinstance(obj, type) else type(obj)
-    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+    return (
+        cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+    )
 
 
 def result_type(tensor1: Any, tensor2: Any) -> dtypes.dtype:
@@ -76,7 +78,9 @@ def are_deterministic_algorithms_enabled() -> bool:
 def set_float32_matmul_precision(precision: str) -> None:
     """Accepted: products of float32 matrices are always computed in full precision."""
     if precision not in ("highest", "high", "medium"):
-        raise RuntimeError(f"float32_matmul_precision must be one of highest, high, medium; got {precision}")
+        raise RuntimeError(
+            f"float32_matmul_precision must be one of highest, high, medium; got {precision}"
+        )
     _settings["matmul"] = precision
 
 

@@ -16,7 +16,9 @@ from ._core.kinds import known, without_value
 from ._core.record import Op
 from ._core.size import Size, contiguous_format, layout, strided
 from ._core.tape import ASK, Handle, Node, Port, TensorBase, extra_of, make, ndarray
-from ._ops import casts, indexing, slicing, words as _words, views as view_ops
+from ._ops import casts, indexing, slicing
+from ._ops import views as view_ops
+from ._ops import words as _words
 from ._printing import tensor_repr
 
 _array_of = TensorBase.__dict__["array"]
@@ -139,7 +141,9 @@ class Tensor(TensorBase):
     is_cuda = property(lambda self: self.device.type == "cuda")
     is_cpu = property(lambda self: self.device.type == "cpu")
     is_meta = property(lambda self: self.device.type == "meta")
-    is_sparse = is_quantized = is_mps = is_xpu = is_mkldnn = is_nested = property(lambda self: False)
+    is_sparse = is_quantized = is_mps = is_xpu = is_mkldnn = is_nested = property(
+        lambda self: False
+    )
     names = property(lambda self: (None,) * self.ndim)
     _version = property(lambda self: self.version[0])
     output_nr = property(lambda self: self.node.index if self.node.__class__ is Port else 0)
@@ -229,6 +233,8 @@ class Tensor(TensorBase):
     def data(self) -> "Tensor":
         """The same memory as a tensor outside the graph, with versions of its own."""
         t = view_ops.detach(self)
+        if modes.special and modes.local.trace is not None:
+            return t  # memory is a value here: a write reaches it by way of the view
         t.version, t.origin, t.needs = [0], None, False
         return t
 
@@ -236,7 +242,10 @@ class Tensor(TensorBase):
     def data(self, new: "Tensor") -> None:
         array = new.array
         if self.needs is True and dtypes.of(array.dtype).category < 2:
-            raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
+            raise RuntimeError(
+                "data set to a tensor that requires gradients must be floating point or complex "
+                "dtype"
+            )
         self.array, self.origin, self.device = array, None, new.device
 
     @property
@@ -275,7 +284,9 @@ class Tensor(TensorBase):
         if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         if not self.is_leaf:
-            raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+            raise RuntimeError(
+                "post accumulate grad hooks cannot be registered on non-leaf tensors"
+            )
         return Handle(self.__dict__.setdefault("_post_accumulate_grad_hooks", {}), hook)
 
     def retain_grad(self) -> None:
@@ -338,15 +349,20 @@ class Tensor(TensorBase):
             return self.detach().cpu().resolve_conj().resolve_neg()._values("numpy()")
         if self.requires_grad:
             raise RuntimeError(
-                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
+                "instead."
             )
         if self.device.type == "cuda":
             raise TypeError(
-                f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy "
+                f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to "
+                "copy "
                 "the tensor to host memory first."
             )
         if self.dtype is dtypes.bfloat16:
-            raise TypeError("Got unsupported ScalarType BFloat16. NumPy has no such type: use x.float().numpy().")
+            raise TypeError(
+                "Got unsupported ScalarType BFloat16. NumPy has no such type: use "
+                "x.float().numpy()."
+            )
         return self._values("numpy()")
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> ndarray:
@@ -355,7 +371,9 @@ class Tensor(TensorBase):
             return array.astype(dtype)
         return array.copy() if copy else array
 
-    def __array_wrap__(self, array: ndarray, context: Any = None, return_scalar: bool = False) -> Any:
+    def __array_wrap__(
+        self, array: ndarray, context: Any = None, return_scalar: bool = False
+    ) -> Any:
         if array.dtype == bool:
             array = array.astype(np.uint8)
         return make(np.asarray(array))
@@ -385,7 +403,8 @@ class Tensor(TensorBase):
     def __contains__(self, value: Any) -> bool:
         if not isinstance(value, (TensorBase, *dtypes.NUMBERS)):
             raise RuntimeError(
-                f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(value)}."
+                "Tensor.__contains__ only supports Tensor or scalar, but you passed in a "
+                f"{type(value)}."
             )
         return bool((self == value).any())
 
@@ -467,14 +486,18 @@ class Tensor(TensorBase):
     def __reduce_ex__(self, protocol: Any) -> tuple:
         if not self.is_leaf:
             raise RuntimeError(
-                "Cowardly refusing to serialize non-leaf tensor which requires_grad, since autograd "
+                "Cowardly refusing to serialize non-leaf tensor which requires_grad, since "
+                "autograd "
                 "does not support crossing process boundaries.  If you just want to transfer the "
-                "data, call detach() on the tensor before serializing (e.g., putting it on the queue)."
+                "data, call detach() on the tensor before serializing (e.g., putting it on the "
+                "queue)."
             )
         array = self.array if self.array.__class__ is ndarray else None
         facts = (tuple(self.shape), self.dtype) if array is None else None
         state = (array, facts, str(self.device), self.needs is True, dict(self.__dict__))
-        kind = None if type(self) is Tensor else type(self)  # not by its name, which is torch.Tensor
+        kind = (
+            None if type(self) is Tensor else type(self)
+        )  # not by its name, which is torch.Tensor
         return _rebuild, (kind, *state)
 
     def as_subclass(self, cls: type) -> Any:
@@ -500,7 +523,9 @@ def _copy_slots(made: Any, t: Any) -> None:
     made.origin, made.device, made.grad = t.origin, t.device, None
 
 
-def _rebuild(cls: type | None, array: Any, facts: Any, where: str, needs: bool, attributes: dict) -> Any:
+def _rebuild(
+    cls: type | None, array: Any, facts: Any, where: str, needs: bool, attributes: dict
+) -> Any:
     if array is None:
         shape, dtype = facts
         array = known.meta.full(shape, 0, dtype)

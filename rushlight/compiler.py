@@ -1,51 +1,95 @@
-"""`compile`: a function or module as one program.
+"""`compile`: a function, training step or module, captured once and run as one program.
 
-The engine that turns a step into native code is not part of this version. `compile` accepts what
-PyTorch's does, runs the function eagerly, and says so once.
+The engine is loaded at the first call of `compile`: importing this package does not.
 """
 
-import warnings
+import importlib
 from collections.abc import Callable
 from typing import Any
 
-_said = False
+from ._core import modes
+
+_ENGINE = f"{__name__.rpartition('.')[0]}._engine"
 
 
 def compile(
     model: Any = None, *, fullgraph: bool = False, dynamic: bool | None = None,
     backend: Any = "inductor", mode: str | None = None, options: Any = None, disable: bool = False,
+    check: bool = False,
 ) -> Any:  # fmt: skip
-    """The function or module itself: this version runs it eagerly, and says so once."""
+    """`model` as a program: what it does with tensors is captured at a call, and run again after.
+
+    A training step is captured whole: the backward pass, the optimizer's update, `.grad`, buffers
+    and random numbers included. Where Python must see a value, calls run eagerly and a warning
+    says once where.
+
+    Args:
+        model: a function or a Module; without it, a decorator.
+        fullgraph: raise where a call would run eagerly.
+        dynamic, backend, mode, options: accepted; there is one way to compile.
+        disable: give `model` back as it is.
+        check: run eager mode beside each call, and raise at the first difference.
+
+    Differs:
+        A Module is compiled where it is: it stays the same object of the same class, with the same
+        `state_dict` keys (PyTorch wraps it, and its keys begin with `_orig_mod.`).
+
+    Example:
+        >>> @compile
+        ... def double(x):
+        ...     return x + x
+    """
     if model is None:
         return lambda f: compile(
             f, fullgraph=fullgraph, dynamic=dynamic, backend=backend, mode=mode, options=options,
-            disable=disable,
+            disable=disable, check=check,
         )  # fmt: skip
     if not callable(model):
         raise RuntimeError(f"compile: expected a function or a Module, got {type(model).__name__}")
-    _say_once(disable)
-    return model
+    if disable or getattr(model, "_compile_disabled", False):
+        return model
+    return _engine("compiled").compiled(model, fullgraph, check)
 
 
-def _say_once(disable: bool) -> None:
-    global _said
-    if not _said and not disable:
-        _said = True
-        warnings.warn(
-            "rushlight.compile: this version has no compiling engine; what was given runs eagerly, "
-            "with the same results.",
-            stacklevel=3,
-        )
+def _engine(part: str) -> Any:
+    return importlib.import_module(f"{_ENGINE}.{part}")
 
 
-def disable(fn: Callable | None = None, recursive: bool = True, *, reason: str | None = None) -> Any:
-    """The function itself: nothing is compiled."""
-    return fn if fn is not None else lambda f: f
+def disable(
+    fn: Callable | None = None, recursive: bool = True, *, reason: str | None = None
+) -> Any:
+    """`fn` as it is: a compiled function that calls it runs eagerly."""
+    if fn is None:
+        return lambda f: disable(f, recursive, reason=reason)
+    return _Disabled(fn, reason)
+
+
+class _Disabled:
+    """A function that no program contains."""
+
+    _compile_disabled = True
+
+    def __init__(self, fn: Callable, reason: str | None) -> None:
+        self.__wrapped__, self.reason = fn, reason
+        self.__doc__, self.__name__ = fn.__doc__, getattr(fn, "__name__", type(fn).__name__)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        trace = modes.local.trace
+        if trace is not None:
+            trace.stop(
+                f"{self.__name__} is not to be compiled{f': {self.reason}' if self.reason else ''}"
+            )
+        return self.__wrapped__(*args, **kwargs)
+
+    def __get__(self, owner: Any, kind: Any = None) -> Any:
+        if owner is None:
+            return self
+        return _Disabled(self.__wrapped__.__get__(owner, kind), self.reason)
 
 
 def is_compiling() -> bool:
-    """Whether a function is being compiled now."""
-    return False
+    """Whether a function is being captured now."""
+    return modes.local.trace is not None
 
 
 is_dynamo_compiling = is_compiling
@@ -53,3 +97,4 @@ is_dynamo_compiling = is_compiling
 
 def reset() -> None:
     """Forget what was compiled."""
+    _engine("compiled").reset()

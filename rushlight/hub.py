@@ -47,7 +47,9 @@ def download_url_to_file(
     """
     target = Path(dst).expanduser()
     with urllib.request.urlopen(urllib.request.Request(url)) as source:
-        part = tempfile.NamedTemporaryFile(dir=target.parent, suffix=".partial", delete=False)
+        part = tempfile.NamedTemporaryFile(  # noqa: SIM115  (closed before it is moved)
+            dir=target.parent, suffix=".partial", delete=False
+        )
         try:
             with part:
                 found = _copied(source, part, progress)

@@ -8,6 +8,7 @@ NO_SLOPE = "PyTorch gives it no derivative"
 SECOND_ARGUMENT = "only its second argument has a derivative: test_subgradients"
 HALVES = "Rushlight computes it for halves too, PyTorch does not"
 SCALAR = "PyTorch multiplies by a number of C++, whose node has another name"
+WHOLE_FACTOR = "its gradient takes the factor as a whole matrix, as PyTorch's: test_edges_parity"
 VALUES = "the shape of its result depends on values"
 
 # (op, test): why it does not apply. Tests: value torch node dtypes gradient second meta in_place;
@@ -32,6 +33,10 @@ LEFT_OUT: dict[tuple[str, str], str] = {
     ("nextafter", "gradient"): "a step along the grid of floats, flat to finite differences",
     ("embedding", "gradient sample 1"): "the row of padding_idx gets no gradient, by definition",
     ("embedding", "gradient sample 2"): "scale_grad_by_freq changes the gradient, by definition",
+    ("cholesky_solve", "gradient"): WHOLE_FACTOR,
+    ("cholesky_solve", "second"): WHOLE_FACTOR,
+    ("cholesky_inverse", "gradient"): WHOLE_FACTOR,
+    ("cholesky_inverse", "second"): WHOLE_FACTOR,
     ("erfcx", "dtypes"): HALVES,
     ("ndtri", "dtypes"): HALVES,
     ("log_ndtr", "dtypes"): HALVES,

@@ -91,9 +91,10 @@ def test_node_names_are_pytorchs():
         "AddBackward0": x + 1, "MulBackward0": x * x, "MmBackward0": x @ w, "SumBackward0": x.sum(),
         "TanhBackward0": x.tanh(), "SelectBackward0": x[0], "SliceBackward0": x[1:],
         "ViewBackward0": x.view(6), "TBackward0": x.t(), "TransposeBackward0": x.transpose(0, 1),
-        "CloneBackward0": x.clone(), "PowBackward0": x**2, "DivBackward0": x / 2, "SubBackward0": x - 1,
-        "NegBackward0": -x, "ExpandBackward0": x[:1].expand(4, 3), "UnsqueezeBackward0": x.unsqueeze(0),
-        "CatBackward0": rl.cat([x, x]), "StackBackward0": rl.stack([x, x]), "IndexBackward0": x[[0, 1]],
+        "CloneBackward0": x.clone(), "PowBackward0": x**2, "DivBackward0": x / 2,
+        "SubBackward0": x - 1, "NegBackward0": -x, "ExpandBackward0": x[:1].expand(4, 3),
+        "UnsqueezeBackward0": x.unsqueeze(0), "CatBackward0": rl.cat([x, x]),
+        "StackBackward0": rl.stack([x, x]), "IndexBackward0": x[[0, 1]],
     }  # fmt: skip
     for name, y in names.items():
         assert type(y.grad_fn).__name__ == name and f"<{name}>" in repr(y)
@@ -274,7 +275,7 @@ def test_versions_are_shared_by_views():
     assert x._version == 2 and x.detach()._version == 2 and x.data._version == 0
 
 
-# ---- modes ----------------------------------------------------------------------------------------
+# ---- modes ---------------------------------------------------------------------------------------
 
 
 def test_modes_as_blocks_and_decorators():
@@ -394,7 +395,7 @@ def test_gradcheck_finds_a_wrong_rule():
         autograd.gradcheck(Wrong.apply, [rl.randn(3, dtype=DOUBLE, requires_grad=True)])
 
 
-# ---- tensors as objects -----------------------------------------------------------------------------
+# ---- tensors as objects --------------------------------------------------------------------------
 
 
 def test_copies_and_pickles_are_leaves_of_their_own():
@@ -449,7 +450,9 @@ def test_memory_of_saved_values_is_freed_by_backward():
 def test_saved_tensor_hooks_pack_and_unpack():
     packed, x = [], leaf(1.0, 2.0)
     h = x * 1
-    with autograd.graph.saved_tensors_hooks(lambda t: packed.append(t) or t.numpy() * 1, rl.from_numpy):
+    with autograd.graph.saved_tensors_hooks(
+        lambda t: packed.append(t) or t.numpy() * 1, rl.from_numpy
+    ):
         y = h * h + h.exp()
     assert len(packed) == 3
     y.sum().backward()
@@ -460,9 +463,14 @@ def test_saved_tensor_hooks_pack_and_unpack():
 
 def test_anomaly_mode_names_the_forward_line():
     x = leaf(-1.0)
-    with autograd.detect_anomaly(), pytest.warns(UserWarning, match="Error detected in SqrtBackward0(.|\n)*test_autograd"):
+    with (
+        autograd.detect_anomaly(),
+        pytest.warns(UserWarning, match="Error detected in SqrtBackward0(.|\n)*test_autograd"),
+    ):
         y = x.sqrt()
-        with pytest.raises(RuntimeError, match="Function 'SqrtBackward0' returned nan values in its 0th output"):
+        with pytest.raises(
+            RuntimeError, match="Function 'SqrtBackward0' returned nan values in its 0th output"
+        ):
             y.backward(rl.ones(1))
 
 

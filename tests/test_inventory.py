@@ -9,10 +9,7 @@ TOOL = Path(__file__).resolve().parent.parent / "tools/inventory.py"
 _FAMILY = "a family that Rushlight leaves out: "
 MISSING = {
     "torch.Tensor.index": "the corpora's list.index; the tensor's is for functorch's dimensions",
-    "torch.jagged": _FAMILY + "nested tensors",
     "torch.nested.nested_tensor": _FAMILY + "nested tensors",
-    "torch.hub.load_state_dict_from_url": _FAMILY + "downloads",
-    "torch.utils.tensorboard": "needs the package tensorboard, which PyTorch does not bring either",
 }
 
 

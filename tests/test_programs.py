@@ -1,4 +1,4 @@
-"""Random programs of views and writes: gradients against finite differences, and against PyTorch."""
+"""Random programs of views and writes: gradients against finite differences and PyTorch."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from rushlight import func
 COUNT = 1500  # programs per run
 
 NAMED = {
-    537: "a detached name is written with a recorded value, then a view made from it before is written: "
+    537: "a detached name is written with a recorded value, then a view made from it before: "
     "PyTorch calls that view's base a leaf and refuses, though the base is no leaf any more",
 }
 

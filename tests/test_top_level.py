@@ -45,8 +45,10 @@ def test_losses_take_their_reduction_as_a_number():
     x, y = rl.tensor([0.5, -1.0]), rl.tensor([1.0, 0.0])
     for number, name in enumerate(("none", "mean", "sum")):
         wanted = rl.nn.functional.binary_cross_entropy_with_logits(x, y, reduction=name)
-        rl.testing.assert_close(rl.binary_cross_entropy_with_logits(x, y, None, None, number), wanted)
-    with pytest.raises(ValueError, match="0 .none., 1 .mean. or 2"):
+        rl.testing.assert_close(
+            rl.binary_cross_entropy_with_logits(x, y, None, None, number), wanted
+        )
+    with pytest.raises(ValueError, match=r"0 .none., 1 .mean. or 2"):
         rl.binary_cross_entropy_with_logits(x, y, None, None, 3)
 
 
@@ -57,7 +59,7 @@ def test_low_rank_factors():
     rl.testing.assert_close(u @ s.diag() @ v.mT, a, rtol=1e-3, atol=1e-3)
     u, s, v = rl.pca_lowrank(a, q=4)
     rl.testing.assert_close(u @ s.diag() @ v.mT, a - a.mean(0), rtol=1e-3, atol=1e-3)
-    with pytest.raises(ValueError, match="q.=50. must be non-negative"):
+    with pytest.raises(ValueError, match=r"q.=50. must be non-negative"):
         rl.pca_lowrank(a, q=50)
 
 

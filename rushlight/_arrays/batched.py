@@ -69,7 +69,9 @@ class Batched(Namespace):
     def enter(self, t: TensorBase) -> BatchedArray:
         """A tensor's array at this level; one from beneath is the same for all examples."""
         a = t.array
-        return a if a.__class__ is BatchedArray and a.names is self else BatchedArray(self, t, False)
+        return (
+            a if a.__class__ is BatchedArray and a.names is self else BatchedArray(self, t, False)
+        )
 
     def allow_random(self) -> None:
         """Refuse random numbers unless vmap was told what they mean."""
@@ -147,7 +149,9 @@ class Batched(Namespace):
             return a
         return a.value if a.mapped else DIFFERENTIABLE.broadcast_to(a.value, (self.batch, *a.shape))
 
-    def _reduce(self, word: str, x: Any, axis: Any = None, keepdims: bool = False, **params: Any) -> Any:
+    def _reduce(
+        self, word: str, x: Any, axis: Any = None, keepdims: bool = False, **params: Any
+    ) -> Any:
         rank = len(x.shape)
         fn = getattr(DIFFERENTIABLE, word)
         if word.startswith("arg") and axis is None:
@@ -189,7 +193,9 @@ class Batched(Namespace):
         n = len(x.shape)
         return DIFFERENTIABLE.diagonal(x.value, offset, axis1 % n + 1, axis2 % n + 1)
 
-    def _set_diagonal(self, x: Any, value: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    def _set_diagonal(
+        self, x: Any, value: Any, offset: int = 0, axis1: int = 0, axis2: int = 1
+    ) -> Any:
         n = len(x.shape)
         return DIFFERENTIABLE.set_diagonal(
             self._full(x), self._full(value), offset, axis1 % n + 1, axis2 % n + 1
@@ -240,7 +246,9 @@ class Batched(Namespace):
         x, y = self._full(a) if ra == 1 else None, self._full(b) if rb == 1 else None
         n = max(ra, rb, 2)
         left = m.reshape(x, (self.batch, *(1,) * (n - 1), -1)) if ra == 1 else self._lined_up(a, n)
-        right = m.reshape(y, (self.batch, *(1,) * (n - 2), -1, 1)) if rb == 1 else self._lined_up(b, n)
+        right = (
+            m.reshape(y, (self.batch, *(1,) * (n - 2), -1, 1)) if rb == 1 else self._lined_up(b, n)
+        )
         made = m.matmul(left, right)
         if ra > 1 and rb > 1:
             return made

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from .._core import dtypes
+
 BLOCK = 1 << 21  # elements of columns made at once: 8 MB of float32, within the last-level cache
 SHELF = 2  # buffers kept for the next call
 
@@ -272,6 +274,8 @@ def windows(x: np.ndarray, size: Any, stride: Any, dilation: Any) -> np.ndarray:
 
 def unwindows(g: np.ndarray, shape: Any, stride: Any, dilation: Any) -> np.ndarray:
     """The adjoint of `windows`: overlapping windows added up into zeros of `shape`."""
+    if g.dtype == dtypes.BFLOAT16:
+        return dtypes.to_bfloat16(unwindows(dtypes.from_bfloat16(g), shape, stride, dilation))
     axes = len(stride)
     out, size = g.shape[g.ndim - 2 * axes : g.ndim - axes], g.shape[g.ndim - axes :]
     made = np.zeros(shape, g.dtype)

@@ -15,15 +15,20 @@ from .abstract import Array, Namespace
 from .batched import POINTWISE
 
 LINEAR = set(
-    "sum permute_dims reshape broadcast_to index astype take take_along_axis unwindows windows flip "
+    "sum permute_dims reshape broadcast_to index astype take take_along_axis unwindows windows "
+    "flip "
     "diagonal pad cumulative_sum real imag conj copy contiguous alias negative as_strided "
     "fft ifft rfft irfft".split()
 )
-JOINT = set("concat write set_diagonal put scatter complex add subtract where write_strided".split())
+JOINT = set(
+    "concat write set_diagonal put scatter complex add subtract where write_strided".split()
+)
 CONSTANT = set(
-    "equal not_equal less less_equal greater greater_equal argmax argmin sign floor ceil trunc round "
+    "equal not_equal less less_equal greater greater_equal argmax argmin sign floor ceil trunc "
+    "round "
     "zeros_like isnan isinf isfinite signbit any all argsort leading logical_and logical_or "
-    "logical_xor logical_not searchsorted floor_divide nextafter bitwise_and bitwise_or bitwise_xor bitwise_invert "
+    "logical_xor logical_not searchsorted floor_divide nextafter bitwise_and bitwise_or "
+    "bitwise_xor bitwise_invert "
     "bits full arange".split()
 )
 
@@ -84,10 +89,15 @@ class Dual(Namespace):
         if word in JOINT:
             return self._wrapped(out, self._joint(word, fn, args, values, params, out))
         if word in ("matmul", "multiply"):
-            parts = [fn(*[args[i].tangent if k == i else v for k, v in enumerate(values)]) for i in moving]
+            parts = [
+                fn(*[args[i].tangent if k == i else v for k, v in enumerate(values)])
+                for i in moving
+            ]
             return self._wrapped(out, _sum(parts))
         if word in POINTWISE and _ruled(fn, args, moving):
-            return self._wrapped(out, _sum([_part(fn.op, i, args[i].tangent, values, out) for i in moving], out))
+            return self._wrapped(
+                out, _sum([_part(fn.op, i, args[i].tangent, values, out) for i in moving], out)
+            )
         return self._wrapped(out, self._pushed(fn, args, values, params, out, moving))
 
     def _wrapped(self, out: Any, tangent: Any) -> Any:
@@ -102,30 +112,44 @@ class Dual(Namespace):
             return _sum([a.tangent if i == 0 or word == "add" else -a.tangent
                          for i, a in enumerate(args) if _moves(a)], out)  # fmt: skip
         keep = {"put": (1,), "scatter": (1,), "where": (0,)}.get(word, ())
-        made = [
-            values[i] if i in keep else _tangent(a, values[i]) for i, a in enumerate(args)
-        ]
+        made = [values[i] if i in keep else _tangent(a, values[i]) for i, a in enumerate(args)]
         if word in ("write", "where"):  # a number that is written does not move
             made = [0 if isinstance(v, (int, float)) else v for v in made]
         if word == "scatter" or word == "put":
             mode = args[4] if len(args) > 4 else params.get("mode", "set")
             if mode not in ("set", "add"):
-                return self._pushed(fn, args, values, params, out, [i for i, a in enumerate(args) if _moves(a)])
+                return self._pushed(
+                    fn, args, values, params, out, [i for i, a in enumerate(args) if _moves(a)]
+                )
         return fn(*made, **params)
 
-    def _pushed(self, fn: Any, args: tuple, values: list, params: dict, out: Any, moving: list) -> Any:
+    def _pushed(
+        self, fn: Any, args: tuple, values: list, params: dict, out: Any, moving: list
+    ) -> Any:
         """Any word: J t is the derivative of (J^T u) t by u, whatever u."""
         inputs = list(values)
         with enable_grad():
             for i in moving:
-                inputs[i] = [_fresh(v) for v in values[i]] if isinstance(values[i], list) else _fresh(values[i])
+                inputs[i] = (
+                    [_fresh(v) for v in values[i]]
+                    if isinstance(values[i], list)
+                    else _fresh(values[i])
+                )
             made = fn(*inputs, **params)
             many = isinstance(made, (tuple, list))
             outs = list(made) if many else [made]
             live = [k for k, o in enumerate(outs) if o.requires_grad]
             seeds = [_fresh(DIFFERENTIABLE.zeros_like(outs[k])) for k in live]
-            flat = [(x, a.tangent) for i in moving for x, a in _pairs(inputs[i], args[i]) if _moves(a)]
-            back = grad([outs[k] for k in live], [x for x, _ in flat], seeds, create_graph=True, allow_unused=True)
+            flat = [
+                (x, a.tangent) for i in moving for x, a in _pairs(inputs[i], args[i]) if _moves(a)
+            ]
+            back = grad(
+                [outs[k] for k in live],
+                [x for x, _ in flat],
+                seeds,
+                create_graph=True,
+                allow_unused=True,
+            )
             total = _sum([(g * t).sum() for g, (_, t) in zip(back, flat) if g is not None])
             found = grad([total], seeds, create_graph=True, allow_unused=True)
         beneath = any(x.requires_grad for x in [*_tensors(values), *[t for _, t in flat]])

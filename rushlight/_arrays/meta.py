@@ -1,4 +1,4 @@
-"""Arrays without values: shape, dtype and strides alone (`device="meta"`, and every shape check)."""
+"""Arrays without values: shape, dtype and strides alone (`device="meta"`, all shape checks)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,7 +25,9 @@ class MetaArray(Array):
 
     __slots__ = ("shape", "dtype", "strides", "offset")
 
-    def __init__(self, shape: Any, dtype: Any, strides: tuple | None = None, offset: int = 0) -> None:
+    def __init__(
+        self, shape: Any, dtype: Any, strides: tuple | None = None, offset: int = 0
+    ) -> None:
         self.shape, self.dtype = tuple(int(n) for n in shape), dtypes.carrier(dtype)
         self.strides = contiguous_strides(self.shape) if strides is None else strides
         self.offset = offset
@@ -95,7 +97,11 @@ def _windows(x: Any, size: tuple, stride: tuple, dilation: tuple) -> tuple:
     steps = x.strides[lead:]
     return (
         (*x.shape[:lead], *out, *size), x.dtype,
-        (*x.strides[:lead], *(s * b for s, b in zip(stride, steps)), *(d * b for d, b in zip(dilation, steps))),
+        (
+            *x.strides[:lead],
+            *(s * b for s, b in zip(stride, steps)),
+            *(d * b for d, b in zip(dilation, steps)),
+        ),
         x.offset,
     )  # fmt: skip
 
@@ -150,7 +156,11 @@ def _matmul(a: Any, b: Any) -> tuple:
 
 def _reduced(x: Any, axis: Any, keepdims: bool) -> tuple:
     n = len(x.shape)
-    axes = range(n) if axis is None else [dim_of(a, n) for a in ((axis,) if isinstance(axis, int) else axis)]
+    axes = (
+        range(n)
+        if axis is None
+        else [dim_of(a, n) for a in ((axis,) if isinstance(axis, int) else axis)]
+    )
     return tuple(1 if i in axes else k for i, k in enumerate(x.shape) if keepdims or i not in axes)
 
 
@@ -190,7 +200,9 @@ def _pair(x: Any, axis: int) -> tuple:
 def _concat(xs: Any, axis: int = 0) -> tuple:
     shape = list(xs[0].shape)
     shape[axis] = sum(x.shape[axis] for x in xs)
-    return tuple(shape), np.result_type(*[x.dtype for x in xs]) if xs[0].dtype != dtypes.BFLOAT16 else xs[0].dtype
+    return tuple(shape), np.result_type(*[x.dtype for x in xs]) if xs[
+        0
+    ].dtype != dtypes.BFLOAT16 else xs[0].dtype
 
 
 def _pad(x: Any, widths: Any, value: Any = 0) -> tuple:
@@ -247,7 +259,7 @@ VIEWS: dict[str, Callable] = dict(
     reshape=_reshape, permute_dims=_permute, broadcast_to=_broadcast, index=_index,
     diagonal=_diagonal, windows=_windows, alias=_alias, as_strided=_as_strided,
 )  # fmt: skip
-MADE: dict[str, Callable] = dict(
+MADE: dict[str, Any] = dict(
     matmul=_matmul, sum=_sum, prod=_sum, max=_extreme, min=_extreme, any=_truth, all=_truth,
     argmax=_where_extreme, argmin=_where_extreme, write=_same, set_diagonal=_same, copy=_same,
     contiguous=_same, flip=_same, put=_same, scatter=_same, zeros_like=_same, sort=_same,
@@ -266,7 +278,7 @@ _ELEMENTWISE = set(
 
 
 def spec(word: str, args: tuple, params: dict) -> tuple:
-    """(shape, dtype) or (shape, dtype, strides, offset) of a word's result; a tuple of them for several."""
+    """(shape, dtype) or (shape, dtype, strides, offset) of a result, or a tuple of these."""
     rule = VIEWS.get(word) or MADE.get(word)
     if rule is not None:
         return rule(*args, **params)

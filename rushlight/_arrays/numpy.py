@@ -19,10 +19,19 @@ warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"rushlight\b"
 # NumPy 2.3 understands out=... as "an array, also for 0-dim results"; before, None gives a scalar,
 # and the caller wraps it.
 OUT: Any = ... if np.lib.NumpyVersion(np.__version__) >= "2.3.0" else None
-BLOCK = 512  # rows summed by NumPy before the partial sums are added: keeps outer-axis sums accurate
+BLOCK = (
+    512  # rows summed by NumPy before the partial sums are added: keeps outer-axis sums accurate
+)
 
 _KINDS = {"bool": "b", "integral": "iu", "signed integer": "i", "unsigned integer": "u",
           "real floating": "f", "complex floating": "c", "numeric": "iufc"}  # fmt: skip
+
+
+def _widely(word: Any, x: Any, indices: Any, values: Any, axis: int, mode: str) -> Any:
+    """A word that combines, for bfloat16: in float32, rounded once."""
+    if getattr(values, "dtype", None) == dtypes.BFLOAT16:
+        values = dtypes.from_bfloat16(values)
+    return dtypes.to_bfloat16(word(dtypes.from_bfloat16(x), indices, values, axis, mode))
 
 
 @functools.lru_cache(512)
@@ -218,6 +227,9 @@ class Numpy:
                 axes = _axes_summed_naively(x, axis)
                 if axes is not None:
                     return _blocked_sum(x, axes, keepdims)
+            elif x.dtype == dtypes.BFLOAT16:  # a gradient of a view or a move, added up
+                wide = np.add.reduce(dtypes.from_bfloat16(x), axis, keepdims=keepdims, out=OUT)
+                return dtypes.to_bfloat16(wide)
             return np.add.reduce(x, axis, keepdims=keepdims, out=OUT)
         return np.add.reduce(x, axis, dtypes.carrier(dtype), keepdims=keepdims, out=OUT)
 
@@ -280,7 +292,7 @@ class Numpy:
 
     @staticmethod
     def broadcast_to(x: Any, shape: Any) -> Any:
-        """A view with zero strides, writable where `x` is, so that views of it can be told apart."""
+        """A view with zero strides, writable where `x` is, so that it can be told from a copy."""
         if x.shape == shape:
             return x
         extra = len(shape) - x.ndim
@@ -298,13 +310,15 @@ class Numpy:
     @staticmethod
     def flip(x: Any, axis: Any) -> Any:
         axes = [axis % x.ndim] if axis.__class__ is int else [a % x.ndim for a in axis]
-        return x[tuple(slice(None, None, -1) if i in axes else slice(None) for i in range(x.ndim))].copy()
+        return x[
+            tuple(slice(None, None, -1) if i in axes else slice(None) for i in range(x.ndim))
+        ].copy()
 
     @staticmethod
     def index(x: Any, key: Any) -> Any:
         """Basic key: ints, slices, None, Ellipsis; always a view."""
         made = x[key]
-        if made.__class__ is not np.ndarray or made.base is None:  # all ints: NumPy gives a copy
+        if made.__class__ is not np.ndarray:  # all ints: NumPy gives a copy
             made = x[(*key, ...) if key.__class__ is tuple else (key, ...)]
         return made
 
@@ -374,6 +388,8 @@ class Numpy:
     @staticmethod
     def put(x: Any, indices: Any, values: Any, axis: int = 0, mode: str = "set") -> Any:
         """x with the slices at 1-D `indices` along `axis` set, or combined with `values`."""
+        if mode != "set" and x.dtype == dtypes.BFLOAT16:
+            return _widely(NUMPY.put, x, indices, values, axis, mode)
         made = np.array(x)
         key = (slice(None),) * (axis % x.ndim) + (indices,)
         if mode == "set":
@@ -387,6 +403,8 @@ class Numpy:
     @staticmethod
     def scatter(x: Any, indices: Any, values: Any, axis: int, mode: str = "set") -> Any:
         """x with values put at `indices` along `axis`, or combined with what is there."""
+        if mode != "set" and x.dtype == dtypes.BFLOAT16:
+            return _widely(NUMPY.scatter, x, indices, values, axis, mode)
         made = np.array(x)
         key = _along(x.shape, indices, axis)
         if values.__class__ is np.ndarray and values.shape != indices.shape:
@@ -429,7 +447,9 @@ class Numpy:
     def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = dtypes.I64) -> Any:
         if stop is None:
             start, stop = 0, start
-        return np.arange(start, stop, step, dtypes.carrier(dtype))
+        to: Any = dtypes.carrier(dtype)
+        made: Any = np.arange  # NumPy's stubs know no dtype that is only found at run time
+        return made(start, stop, step, to)
 
     bits = staticmethod(random.bits)
 
@@ -437,14 +457,20 @@ class Numpy:
     @staticmethod
     def nonzero(x: Any) -> Any:
         """(count, ndim) int64: the places of the elements that are not zero."""
-        return np.stack([np.asarray(a, dtypes.I64) for a in np.nonzero(x)], -1) if x.ndim else (
-            np.zeros((int(x != 0), 0), dtypes.I64)
+        return (
+            np.stack([np.asarray(a, dtypes.I64) for a in np.nonzero(x)], -1)
+            if x.ndim
+            else (np.zeros((int(x != 0), 0), dtypes.I64))
         )
 
     unique = staticmethod(ordering.unique)
-    cholesky, qr, svd = (staticmethod(getattr(linear_algebra, n)) for n in ("cholesky", "qr", "svd"))
+    cholesky, qr, svd = (
+        staticmethod(getattr(linear_algebra, n)) for n in ("cholesky", "qr", "svd")
+    )
     eig, eigh, solve = (staticmethod(getattr(linear_algebra, n)) for n in ("eig", "eigh", "solve"))
-    inv, det, slogdet = (staticmethod(getattr(linear_algebra, n)) for n in ("inv", "det", "slogdet"))
+    inv, det, slogdet = (
+        staticmethod(getattr(linear_algebra, n)) for n in ("inv", "det", "slogdet")
+    )
     triangular_solve = staticmethod(linear_algebra.triangular_solve)
     lu, order_of = staticmethod(linear_algebra.lu), staticmethod(linear_algebra.order_of)
     cofactors = staticmethod(linear_algebra.cofactors)

@@ -11,7 +11,9 @@ def _reversed(x: np.ndarray, axis: int) -> np.ndarray:
     return np.flip(x, axis)
 
 
-def argsort(x: np.ndarray, axis: int = -1, descending: bool = False, stable: bool = True) -> np.ndarray:
+def argsort(
+    x: np.ndarray, axis: int = -1, descending: bool = False, stable: bool = True
+) -> np.ndarray:
     """Indices that sort `x`; equal elements keep their order, NaN counts as the greatest."""
     if x.ndim == 0:
         return np.zeros((), I64)
@@ -23,7 +25,9 @@ def argsort(x: np.ndarray, axis: int = -1, descending: bool = False, stable: boo
     return np.ascontiguousarray(_reversed(n - 1 - back, axis)).astype(I64, copy=False)
 
 
-def sort(x: np.ndarray, axis: int = -1, descending: bool = False, stable: bool = True) -> np.ndarray:
+def sort(
+    x: np.ndarray, axis: int = -1, descending: bool = False, stable: bool = True
+) -> np.ndarray:
     """Sorted values along `axis`, NaN last (first when descending)."""
     if x.ndim == 0:
         return x.copy()
@@ -34,7 +38,9 @@ def sort(x: np.ndarray, axis: int = -1, descending: bool = False, stable: bool =
 def leading(x: np.ndarray, k: int, axis: int, largest: bool) -> np.ndarray:
     """Indices of the k largest (or smallest) along `axis`, in order; NaN counts as the greatest."""
     n = x.shape[axis]
-    if k >= n // 8 or n < 64 or not k:  # a full sort is as quick, and equal elements keep their order
+    if (
+        k >= n // 8 or n < 64 or not k
+    ):  # a full sort is as quick, and equal elements keep their order
         order = argsort(x, axis, largest)
         return order[(slice(None),) * (axis % x.ndim) + (slice(k),)]
     found = np.argpartition(x, n - k if largest else k, axis)
@@ -48,7 +54,9 @@ def _running(x: np.ndarray, axis: int, best: Any, reaches: Any) -> tuple[np.ndar
     if x.ndim == 0:
         return x.copy(), np.zeros((), I64)
     values = best.accumulate(x, axis)
-    where = np.arange(x.shape[axis]).reshape([-1 if i == axis % x.ndim else 1 for i in range(x.ndim)])
+    where = np.arange(x.shape[axis]).reshape(
+        [-1 if i == axis % x.ndim else 1 for i in range(x.ndim)]
+    )
     hit = reaches(x, values) | np.isnan(x)
     indices = np.maximum.accumulate(np.where(hit, where, 0), axis)
     return values, indices.astype(I64, copy=False)
@@ -93,7 +101,7 @@ def add_rows(target: np.ndarray, indices: np.ndarray, rows: np.ndarray) -> None:
 
 
 def unique(x: np.ndarray, axis: int | None = None) -> tuple:
-    """Sorted distinct values (or slices), with first index, inverse and counts; each NaN is its own."""
+    """Sorted distinct values (or slices), first indices, inverse and counts; each NaN is its own."""
     values, first, inverse, counts = np.unique(x, True, True, True, axis=axis, equal_nan=False)
     inverse = inverse.reshape(x.shape if axis is None else -1)
     return values, *(a.astype(I64, copy=False) for a in (first, inverse, counts))

@@ -31,7 +31,11 @@ def as_strided(x: np.ndarray, size: tuple, stride: tuple, offset: Any = None) ->
             f"itemsize {k} requiring a storage size of {(last + 1) * k} are out of bounds for "
             f"storage of size {base.nbytes}"
         )
-    flat = np.ndarray((base.nbytes // k,), x.dtype, base, 0) if base.flags.c_contiguous else base.ravel("K")
+    flat = (
+        np.ndarray((base.nbytes // k,), x.dtype, base, 0)
+        if base.flags.c_contiguous
+        else base.ravel("K")
+    )
     return np.ndarray(size, x.dtype, flat, offset * k, tuple(s * k for s in stride))
 
 
@@ -57,7 +61,9 @@ def unstrided(g: np.ndarray, x: np.ndarray, size: tuple, stride: tuple, offset: 
     return total[own]
 
 
-def write_strided(x: np.ndarray, new: np.ndarray, size: tuple, stride: tuple, offset: Any) -> np.ndarray:
+def write_strided(
+    x: np.ndarray, new: np.ndarray, size: tuple, stride: tuple, offset: Any
+) -> np.ndarray:
     """x with the part that the view shows replaced by `new`."""
     view, own = _places(x, size, stride, offset)
     total = np.zeros(max(view.max(initial=0), own.max(initial=0)) + 1, x.dtype)

@@ -11,7 +11,7 @@ from .abstract import Array, Namespace
 from .meta import VIEWS, spec
 from .numpy import NUMPY
 
-_HERE = str(Path(__file__).resolve().parent.parent)
+HERE = str(Path(__file__).resolve().parent.parent)
 
 
 class GraphBreak(BaseException):
@@ -27,7 +27,7 @@ def users_line() -> str:
     frame: Any = sys._getframe(1)
     while frame is not None:
         name = frame.f_code.co_filename
-        if not name.startswith((_HERE, "<op>", "<frozen")):
+        if not name.startswith((HERE, "<op>", "<frozen")):
             return f"{name}:{frame.f_lineno}"
         frame = frame.f_back
     return ""
@@ -39,7 +39,13 @@ class Symbol(Array):
     __slots__ = ("names", "id", "shape", "dtype", "strides", "offset")
 
     def __init__(
-        self, names: "Trace", id: int, shape: tuple, dtype: Any, strides: Any = None, offset: int = 0
+        self,
+        names: "Trace",
+        id: int,
+        shape: tuple,
+        dtype: Any,
+        strides: Any = None,
+        offset: int = 0,
     ) -> None:
         self.names, self.id, self.shape, self.dtype = names, id, tuple(shape), np.dtype(dtype)
         self.strides = contiguous_strides(self.shape) if strides is None else tuple(strides)
@@ -93,8 +99,6 @@ class Trace(Namespace):
         for a in _symbols([args, tuple(params.values())]):
             if a.names is not self:
                 raise RuntimeError("compile: a value escaped from another trace")
-        if word == "bits":
-            self.draws(args[2])
         made = spec(word, args, params)
         if made and isinstance(made[0], tuple) and made[0] and isinstance(made[0][0], tuple):
             return self.record(word, args, params, *made)

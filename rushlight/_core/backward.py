@@ -26,18 +26,20 @@ class _OnTensors:
     def outputs(self, arrays: tuple, node: Node) -> tuple:
         made = []
         for i, array in enumerate(arrays):
-            t = None if array is None else make(array)
-            if t is not None and array.dtype.kind in "fc":
+            t: Any = None if array is None else make(array)
+            if array is not None and array.dtype.kind in "fcV":
                 t.node, t.needs = Port(node, i, len(arrays)), True
             made.append(t)
         return tuple(made)
 
     def kept(self, value: Any) -> Any:
-        return make(value) if hasattr(value, "shape") and not isinstance(value, TensorBase) else value
+        return (
+            make(value) if hasattr(value, "shape") and not isinstance(value, TensorBase) else value
+        )
 
 
 class _OnLevel:
-    """How a walk over arrays that transform (batched, dual) opens what was saved: entered into them."""
+    """How a walk over arrays that transform (batched, dual) opens what was saved: entered."""
 
     reruns = False
 
@@ -109,7 +111,8 @@ def seeds(tensors: list, gradients: list) -> list:
             if size != 1:
                 raise RuntimeError(
                     "grad can be implicitly created only for scalar outputs. This one has shape "
-                    f"{list(t.array.shape)}: reduce it, as in loss.mean().backward(), or pass gradient=."
+                    f"{list(t.array.shape)}: reduce it, as in loss.mean().backward(), or pass "
+                    "gradient=."
                 )
             if t.array.dtype.kind == "c":
                 raise RuntimeError(
@@ -120,7 +123,8 @@ def seeds(tensors: list, gradients: list) -> list:
             g = make(m.full(t.array.shape, 1, t.array.dtype), t.device)
         elif tuple(g.array.shape) != tuple(t.array.shape):
             raise RuntimeError(
-                f"Mismatch in shape: grad_output[{i}] has a shape of torch.Size({list(g.array.shape)}) and "
+                f"Mismatch in shape: grad_output[{i}] has a shape of "
+                f"torch.Size({list(g.array.shape)}) and "
                 f"output[{i}] has a shape of torch.Size({list(t.array.shape)})."
             )
         made.append(g)
@@ -248,13 +252,13 @@ def _unused(x: TensorBase, allow: bool | None, materialize: bool) -> Any:
     return None
 
 
-def _batched_grad(outputs: list, inputs: list, grad_outputs: Any, create: bool, allow: Any) -> tuple:
+def _batched_grad(
+    outputs: list, inputs: list, grad_outputs: Any, create: bool, allow: Any
+) -> tuple:
     """One gradient for each row of the given ones."""
     rows = _listed(grad_outputs, len(outputs))
     count = rows[0].array.shape[0]
-    each = [
-        grad(outputs, inputs, [r[i] for r in rows], True, create, allow) for i in range(count)
-    ]
+    each = [grad(outputs, inputs, [r[i] for r in rows], True, create, allow) for i in range(count)]
     stack = DIFFERENTIABLE.stack
     return tuple(None if gs[0] is None else stack(list(gs)) for gs in zip(*each))
 

@@ -84,7 +84,10 @@ def _parse(given: Any, index: int | None) -> tuple[str, int | None]:
         )
     if colon:
         if index is not None:
-            raise RuntimeError(f"type (string) must not include an index because index was passed explicitly: {given}")
+            raise RuntimeError(
+                "type (string) must not include an index because index was passed explicitly: "
+                f"{given}"
+            )
         if not number.isdigit():
             raise RuntimeError(f"Invalid device string: '{given}'")
         index = int(number)

@@ -206,7 +206,7 @@ def result_dtype(values: Iterable[Any]) -> dtype:
 
 
 def can_cast(from_: dtype, to: dtype) -> bool:
-    """Whether in-place results of type `from_` may be written into `to`: no category may be lost."""
+    """Whether in-place results of type `from_` may be written into `to`: no category is lost."""
     if from_.category > to.category and not (from_.category == 1 and to.category == 1):
         return False
     return not (to is bool_ and from_ is not bool_)
@@ -218,7 +218,9 @@ class finfo:
     def __init__(self, type: dtype | None = None) -> None:
         d = (type or _default).to_real()
         if not d.is_floating_point:
-            raise TypeError(f"torch.finfo() requires a floating point input type. Got {d}; use torch.iinfo.")
+            raise TypeError(
+                f"torch.finfo() requires a floating point input type. Got {d}; use torch.iinfo."
+            )
         self.dtype, self.bits = d.name, d.itemsize * 8
         if d is bfloat16:
             self.eps, self.tiny, self.resolution = 2.0**-7, 2.0**-126, 0.01
@@ -232,7 +234,8 @@ class finfo:
     def __repr__(self) -> str:
         return (
             f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, "
-            f"eps={self.eps:g}, smallest_normal={self.tiny:g}, tiny={self.tiny:g}, dtype={self.dtype})"
+            f"eps={self.eps:g}, smallest_normal={self.tiny:g}, tiny={self.tiny:g}, "
+            f"dtype={self.dtype})"
         )
 
 
@@ -241,7 +244,9 @@ class iinfo:
 
     def __init__(self, type: dtype) -> None:
         if type.category != 1:
-            raise TypeError(f"torch.iinfo() requires an integer input type. Got {type}; use torch.finfo.")
+            raise TypeError(
+                f"torch.iinfo() requires an integer input type. Got {type}; use torch.finfo."
+            )
         i = np.iinfo(type.numpy)
         self.dtype, self.bits = type.name, type.itemsize * 8
         self.max, self.min = int(i.max), int(i.min)

@@ -56,7 +56,7 @@ class _Prober:
 
 
 def single_word(op: Op) -> Any:
-    """The ufunc that the body is, when the body is one vocabulary word on the op's own arguments."""
+    """The ufunc that the body is, when it is one vocabulary word on the op's own arguments."""
     if (op.params and op.kind != "pointwise") or op.keeps or op.lists or op.outputs:
         return None
     inputs = [_Probe() for _ in op.arrays]
@@ -101,8 +101,9 @@ class Writer:
             "new_": object.__new__, "Tensor": known.tensor, "edge": edge, "m": known.numpy,
             "F32": dtypes.F32, "F64": dtypes.F64, "I64": dtypes.I64, "op": op, "plan_of": plan_of,
             "general": functools.partial(general, op), "asarray": np.asarray, "shares": shares,
-            "ASK": ASK, "kernel": self.ufunc or self.view or functools.partial(op.body, known.numpy),
-            "MISSING": MISSING, "number": number, "n32": _tables[dtypes.F32].get, "n64": _tables[dtypes.F64].get,
+            "ASK": ASK, "MISSING": MISSING, "number": number,
+            "kernel": self.ufunc or self.view or functools.partial(op.body, known.numpy),
+            "n32": _tables[dtypes.F32].get, "n64": _tables[dtypes.F64].get,
             "i64": _tables[dtypes.I64].get,
         }  # fmt: skip
         taken = _LOCALS | set(self.scope)
@@ -119,7 +120,11 @@ class Writer:
         spelt = {n: other for n, other in _NUMPY_NAMES.items() if n in op.params}
         fields = self._fields(spelt)
         self.scope.update({f"D{n}": v for n, v in op.defaults.items()})
-        lines = [f"def call({fields}):", "    if modes.special or out is not None:", f"        {self.slow}"]
+        lines = [
+            f"def call({fields}):",
+            "    if modes.special or out is not None:",
+            f"        {self.slow}",
+        ]
         lines[1:1] = self._renaming(spelt)
         if op.lists or op.outputs or op.many or op.promotes is not None:
             lines = [*lines[:-2], f"    {self.slow}"]
@@ -166,6 +171,19 @@ class Writer:
             f"t.grad = None; t.origin = {view}",
         ]
 
+    def _create_view(self) -> list[str]:
+        first = self.op.arrays[0]
+        params = "".join(f"{p!r}: {p}, " for p in self.op.params)
+        return [
+            f"    t = new_(Tensor); t.array = z; t.device = {first}.device; t.grad = None; d = "
+            "z.base",
+            f"    if d is {first}_a or (d is not None and d is {first}_a.base) or shares(z, "
+            f"{first}_a):",
+            f"        c = t.version = {first}.version; t.needs = ASK",
+            f"        t.origin = ({first}, op, {{{params}}}, c[0])",
+            "    else: t.version = [0]; t.needs = False; t.origin = None",
+        ]
+
     def _call(self, arguments: list[str]) -> str:
         if self.ufunc is not None:
             return f"z = kernel({', '.join(arguments)})"
@@ -186,7 +204,8 @@ class Writer:
         a = f"{arrays[0]}_a"
         tests = [f"{n}_a.__class__ is not ndarray" for n in arrays] + fixed
         tests += [
-            f"{n}_a.dtype is not {a}.dtype or {n}.device is not {arrays[0]}.device" for n in arrays[1:]
+            f"{n}_a.dtype is not {a}.dtype or {n}.device is not {arrays[0]}.device"
+            for n in arrays[1:]
         ]
         if op.floats or self.ufunc is None:
             tests.append(f"({a}.dtype is not F32 and {a}.dtype is not F64)")
@@ -238,7 +257,9 @@ class Writer:
         """The fast path of ops that are not plainly pointwise: the body on NumPy arrays."""
         op, first = self.op, self.op.arrays[0]
         opened = "; ".join(
-            f"{n}_a = None if {n} is None else {n}.array" if n in op.optional else f"{n}_a = {n}.array"
+            f"{n}_a = None if {n} is None else {n}.array"
+            if n in op.optional
+            else f"{n}_a = {n}.array"
             for n in op.arrays
         )
         lines = self._try(opened, error="AttributeError")
@@ -252,18 +273,13 @@ class Writer:
             tests.append(f"({first}_a.dtype is not F32 and {first}_a.dtype is not F64)")
         lines += self._unless(tests) + self._unruled()
         lines += self._try(self._call([f"{n}_a" for n in op.arrays]))
-        if op.kind == "view":
-            params = "".join(f"{p!r}: {p}, " for p in op.params)
-            lines += self._create(
-                f"({first}, op, {{{params}}}, {first}.version[0]) if z is {first}_a or z.base is {first}_a "
-                f"or (z.base is not None and z.base is {first}_a.base) or shares(z, {first}_a) else None"
-            )
-            lines.append(f"    if t.origin is not None: t.version = {first}.version")
-        else:
-            lines += self._create()
+        lines += self._create_view() if op.kind == "view" else self._create()
         shapes = None
         if op.broadcasts and len(op.arrays) > 1:
-            each = (f"() if {n} is None else {n}_a.shape" if n in op.optional else f"{n}_a.shape" for n in op.arrays)
+            each = (
+                f"() if {n} is None else {n}_a.shape" if n in op.optional else f"{n}_a.shape"
+                for n in op.arrays
+            )
             shapes = f"node.shapes = ({', '.join(each)},)"
         given = [n for n in op.arrays if n in op.rules] if op.differentiable else []
         return lines + self._recording(given, shapes)
@@ -280,18 +296,25 @@ class Writer:
         """Lines that make the node for whichever of `given` want gradients, and return t."""
         op = self.op
         given = [n for n in given if n in op.rules] if op.differentiable else []
-        idle = "ASK if t.origin is not None else False" if op.kind == "view" else "False"
-        plain = [f"t.needs = {idle}; t.node = None", "return t"]
+        idle = "" if op.kind == "view" else "t.needs = False; "
+        plain = [f"{idle}t.node = None", "return t"]
         if not given:
             return ["    " + line for line in plain]
-        wants = [f"({n} is not None and {n}.needs)" if n in op.optional else f"{n}.needs" for n in given]
+        wants = [
+            f"({n} is not None and {n}.needs)" if n in op.optional else f"{n}.needs" for n in given
+        ]
         lines = [f"    if ({' or '.join(wants)}) and (not modes.no_grad_threads or local.grad):"]
         for n, test in zip(given, wants):
-            lines.append(f"        e_{n} = (({n}.node or {n}) if {n}.origin is None else edge({n})) if {test} else None")
+            lines.append(
+                f"        e_{n} = (({n}.node or {n}) if {n}.origin is None else edge({n})) if "
+                f"{test} else None"
+            )
         bits = {n: 1 << op.arrays.index(n) for n in given}
         edges = "".join(f"e_{n}, " if n in bits else "None, " for n in op.arrays)
         if len(given) == 1:
-            lines += self._node(f"e_{given[0]} is not None", sum(bits.values()), numbers, edges, shapes)
+            lines += self._node(
+                f"e_{given[0]} is not None", sum(bits.values()), numbers, edges, shapes
+            )
         elif len(given) == 2:
             x, y = given
             for test, mask in (
@@ -307,7 +330,8 @@ class Writer:
                 f"        needed = {mask}",
                 "        if needed:",
                 "            plan_ = plan_of(op, needed); node = new_(plan_.node_class)",
-                f"            node.tick = tick(); node.extra = None; node.shapes = None; node.edges = ({edges})",
+                "            node.tick = tick(); node.extra = None; node.shapes = None; "
+                f"node.edges = ({edges})",
                 f"            node.saved = plan_.save({names}z, t)",
                 *([f"            {shapes}"] if shapes else []),
                 "            t.needs = True; t.node = node",
@@ -315,7 +339,9 @@ class Writer:
             ]
         return lines + ["    " + line for line in plain]
 
-    def _node(self, test: str, mask: int, numbers: tuple, edges: str, shapes: str | None) -> list[str]:
+    def _node(
+        self, test: str, mask: int, numbers: tuple, edges: str, shapes: str | None
+    ) -> list[str]:
         name = f"{mask}_{len(numbers)}"
         plan = plan_of(self.op, mask, numbers)
         self.scope[f"N{name}"] = plan.node_class

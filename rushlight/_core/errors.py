@@ -55,7 +55,8 @@ def unmet_broadcast(shapes: list[tuple]) -> RuntimeError | None:
                 where = max(len(a), len(b)) - i
                 return RuntimeError(
                     f"The size of tensor a ({a[-i]}) must match the size of tensor b ({b[-i]}) at "
-                    f"non-singleton dimension {where}. a has shape {list(a)}, b has shape {list(b)}: "
+                    f"non-singleton dimension {where}. a has shape {list(a)}, b has shape "
+                    f"{list(b)}: "
                     "sizes meet, counted from the last, when they are equal or one of them is 1."
                 )
     return None
@@ -74,7 +75,11 @@ def explained(name: str, error: Exception, arrays: list[Any], broadcasts: bool) 
     if isinstance(error, np.linalg.LinAlgError):
         return LinAlgError(f"{name}: {error}")
     if isinstance(error, IndexError):
-        return IndexError(str(error).replace("for axis", "for dimension")) if "for axis" in str(error) else error
+        return (
+            IndexError(str(error).replace("for axis", "for dimension"))
+            if "for axis" in str(error)
+            else error
+        )
     if isinstance(error, (RuntimeError, NotImplementedError)):
         return error
     if "boolean subtract" in str(error):

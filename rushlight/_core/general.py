@@ -133,7 +133,9 @@ def subclass_call(op: Op, flat: list, args: tuple, params: dict, out: Any) -> An
         made = cls.__torch_function__(op.function, tuple(types), args, kwargs)
         if made is not NotImplemented:
             return made
-    raise TypeError(f"no implementation found for {op.name} on types that implement __torch_function__: {types}")
+    raise TypeError(
+        f"no implementation found for {op.name} on types that implement __torch_function__: {types}"
+    )
 
 
 def autocast(op: Op, flat: list) -> list:
@@ -148,7 +150,9 @@ def autocast(op: Op, flat: list) -> list:
         want = dtypes.result_dtype([a.array for a in floating]) if floating else lower
     return [
         helpers["cast"](a, want)
-        if isinstance(a, TensorBase) and a.array.dtype in _FLOATS and dtypes.of(a.array.dtype) is not want
+        if isinstance(a, TensorBase)
+        and a.array.dtype in _FLOATS
+        and dtypes.of(a.array.dtype) is not want
         else a
         for a in flat
     ]
@@ -160,10 +164,13 @@ _FLOATS = {dtypes.F32, dtypes.float16.numpy, dtypes.BFLOAT16}
 def prepare(op: Op, flat: list, params: dict) -> list:
     """Operands with the dtypes the op's kind asks for, on one device."""
     if op.kind == "pointwise":
-        flat = promoted(op, flat, op.floats(params) if callable(op.floats) else op.floats)
+        floats = op.floats(params) if callable(op.floats) else op.floats
+        flat = promoted(op, flat, bool(floats))
     else:
         flat = [
-            known.as_tensor(a) if isinstance(a, dtypes.NUMBERS) and op.kind in ("same", "reduce") else a
+            known.as_tensor(a)
+            if isinstance(a, dtypes.NUMBERS) and op.kind in ("same", "reduce")
+            else a
             for a in flat
         ]
         if op.kind == "same":
@@ -189,7 +196,11 @@ def promoted(op: Op, flat: list, floats: bool) -> list:
     chosen = [op.promotes is None or n in op.promotes for n in op.arrays]
     numbers = (int, float, complex, np.generic)
     flat = [
-        a if isinstance(a, TensorBase) or a is None else a.item() if isinstance(a, np.generic) else a
+        a
+        if isinstance(a, TensorBase) or a is None
+        else a.item()
+        if isinstance(a, np.generic)
+        else a
         for a in flat
     ]
     for name, a in zip(op.arrays, flat):
@@ -325,15 +336,17 @@ def results(op: Op, flat: list, params: dict, outs: list, kept: tuple, many: boo
         where = next(
             (a.device for a in flat if isinstance(a, TensorBase) and a.device is not where), where
         )
-    tensors = [None if z is None else make(z, where) for z in outs]
+    tensors: list[Any] = [None if z is None else make(z, where) for z in outs]
     if op.kind == "view":
         for t in tensors:
             note_view(t, base, op, params)
     if modes.local.trace is not None:
         for t in tensors:
             modes.local.trace.born(t)
-    if op.differentiable and modes.records() and any(
-        a.needs for a in flat if isinstance(a, TensorBase)
+    if (
+        op.differentiable
+        and modes.records()
+        and any(a.needs for a in flat if isinstance(a, TensorBase))
     ):
         record_call(op, flat, params, tensors, kept, many)
     if not many:
@@ -375,17 +388,23 @@ def new_node(cls: type, edges: list) -> Node:
     return node
 
 
-def _planned(op: Op, flat: list, edges: list, params: dict, tensors: list, kept: tuple, many: bool) -> Any:
+def _planned(
+    op: Op, flat: list, edges: list, params: dict, tensors: list, kept: tuple, many: bool
+) -> Any:
     groups = nested(op, edges)
     bits = 0
     for i, e in enumerate(groups):
-        if (any(x is not None for x in e) if e.__class__ is list else e is not None) and op.arrays[i] in op.rules:
+        if (any(x is not None for x in e) if e.__class__ is list else e is not None) and op.arrays[
+            i
+        ] in op.rules:
             bits |= 1 << i
     if not bits:
         return None
     given = nested(op, flat)
     numbers = tuple(
-        n for n, a in zip(op.arrays, given) if a is not None and not isinstance(a, (TensorBase, list))
+        n
+        for n, a in zip(op.arrays, given)
+        if a is not None and not isinstance(a, (TensorBase, list))
     )
     halves: tuple = ()
     found = [_dtypes(a) for a in given]
@@ -396,7 +415,9 @@ def _planned(op: Op, flat: list, edges: list, params: dict, tensors: list, kept:
     if op.broadcasts:
         node.shapes = tuple(a.array.shape if isinstance(a, TensorBase) else () for a in flat)
     z = tuple(t.array if t is not None else None for t in tensors) if many else tensors[0].array
-    node.saved = plan.save(*given, *(params.get(p, op.defaults.get(p)) for p in op.params), *kept, z, tensors[0])
+    node.saved = plan.save(
+        *given, *(params.get(p, op.defaults.get(p)) for p in op.params), *kept, z, tensors[0]
+    )
     return node
 
 
@@ -430,7 +451,8 @@ def into(op: Op, out: Any, made: Any, flat: list) -> Any:
     have, want = dtypes.of(made.array.dtype), dtypes.of(out.array.dtype)
     if not dtypes.can_cast(have, want):
         raise RuntimeError(
-            f"result type {have.type_name} can't be cast to the desired output type {want.type_name}"
+            f"result type {have.type_name} can't be cast to the desired output type "
+            f"{want.type_name}"
         )
     if out.array.shape != made.array.shape:
         out.array = np.empty(made.array.shape, out.array.dtype)

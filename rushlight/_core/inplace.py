@@ -24,7 +24,9 @@ def in_place(call: Any) -> Callable:
             modes.local.trace.capture(x)
         if x.origin is not None:
             refresh(x)
-        return assign(x, call(snapshot(x) if modes.records() and keeps_old(record) else x, *rest, **params))
+        return assign(
+            x, call(snapshot(x) if modes.records() and keeps_old(record) else x, *rest, **params)
+        )
 
     def write(x: Any, *rest: Any, **params: Any) -> Any:
         return slowly(x, *rest, **params)
@@ -47,7 +49,7 @@ def keeps_old(record: Any) -> bool:
 
 
 class _Once:
-    """The ufunc of an op, looked up at the first call: probing a body at import would cost start-up."""
+    """The ufunc of an op, looked up at the first call: probing bodies at import costs start-up."""
 
     __slots__ = ("call", "known", "ufunc")
 

@@ -1,4 +1,4 @@
-"""The kinds of array: which namespace speaks for an array, and what is announced to the call machinery.
+"""The kinds of array: which namespace speaks for an array, and what the layers above announce.
 
 The ground cannot import the tensor or the NumPy namespace (they lie above it); they announce
 themselves here once, when they are defined.
@@ -35,7 +35,8 @@ class Differentiable:
         if word.startswith("_"):
             raise AttributeError(word)
         raise AttributeError(
-            f"no op on tensors speaks the word {word!r}: bind one with speak({word}=...) beside its record"
+            f"no op on tensors speaks the word {word!r}: bind one with speak({word}=...) beside "
+            "its record"
         )
 
 

@@ -57,10 +57,14 @@ def _attach(function: Any, record: Op, body: Callable) -> Any:
 
 
 def with_numpy_names(function: Any) -> Any:
-    """The function, taking NumPy's `axis` and `keepdims` for `dim` and `keepdim` as PyTorch's do."""
+    """The function, taking NumPy's `axis` and `keepdims` for `dim` and `keepdim` too."""
     code = function.__code__
     named = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    if not {"dim", "keepdim"} & set(named) or "axis" in named or code.co_flags & inspect.CO_VARKEYWORDS:
+    if (
+        not {"dim", "keepdim"} & set(named)
+        or "axis" in named
+        or code.co_flags & inspect.CO_VARKEYWORDS
+    ):
         return function
 
     @functools.wraps(function)

@@ -19,7 +19,11 @@ class Packed:
         if isinstance(entry, TensorBase):
             if entry.node is None and entry.needs is True:  # a leaf stays alive anyway
                 return "as it is", entry, None
-            return "tensor", pack(make(entry.array, entry.device)), (entry.needs, entry.node, entry.version)
+            return (
+                "tensor",
+                pack(make(entry.array, entry.device)),
+                (entry.needs, entry.node, entry.version),
+            )
         if entry.__class__ is ndarray:
             return "array", pack(make(entry, self.where)), None
         return "as it is", entry, None
@@ -34,7 +38,10 @@ class Packed:
             return value
         t = self.unpack(value)
         if not isinstance(t, TensorBase):
-            raise TypeError(f"Output of saved tensor unpack_hook expected to be a Tensor but got result of type {type(t).__name__}")
+            raise TypeError(
+                "Output of saved tensor unpack_hook expected to be a Tensor but got result of "
+                f"type {type(t).__name__}"
+            )
         if kind == "array":
             return t.array
         made = make(t.array, t.device)

@@ -1,4 +1,4 @@
-"""What one op keeps and runs for backward, for one pattern of arguments: written out as code once."""
+"""What one op keeps and runs for backward, for one pattern of arguments, as code."""
 
 import functools
 from collections.abc import Callable
@@ -53,7 +53,9 @@ class Plan:
             if whole in self.numbers:
                 return [name], ["()" if suffix == "shape" else "None"]
             value = f"{whole}.array.{suffix}"
-            return [name], [f"None if {whole} is None else {value}" if whole in op.optional else value]
+            return [name], [
+                f"None if {whole} is None else {value}" if whole in op.optional else value
+            ]
         return [name], [name]  # a parameter, a kept value, a Python number
 
     def _half(self, name: str) -> bool:
@@ -77,7 +79,8 @@ class Plan:
                 lines += [f"    {name} = opened({name}, {name}_v, node, lift)"]
             elif name in op.arrays and name not in self.numbers:
                 block = [
-                    f"    if {name}.version[0] != {name}_v: stale(node, {name}, {name}.version[0], {name}_v)",
+                    f"    if {name}.version[0] != {name}_v: stale(node, {name}, "
+                    f"{name}.version[0], {name}_v)",
                     f"    {name} = {name}.array if lift is None else lift.tensor({name})",
                 ]
                 if name in op.optional:
@@ -121,7 +124,7 @@ class Plan:
         return "\n".join(lines), scope
 
     def __getattr__(self, name: str) -> Any:
-        """`run` and `save` are compiled when first asked for: a forward pass alone needs neither."""
+        """`run` and `save` are compiled when first asked for: a forward pass needs neither."""
         if name == "run":
             source, scope = self._source()
             self.run = build(source, scope)
@@ -184,7 +187,7 @@ def _code(source: str) -> Any:
 
 
 def build(source: str, scope: dict) -> Callable:
-    """The function that `source` defines, its globals `scope`; code objects are shared by pattern."""
+    """The function that `source` defines, its globals `scope`; code is shared by pattern."""
     scope["__name__"] = "rushlight._core.op"  # where NumPy's warnings are silenced
     exec(_code(source), scope)
     return scope[source[4 : source.index("(")]]

@@ -1,7 +1,6 @@
 """The op record: all there is to know about one operation."""
 
 from collections import namedtuple
-from collections import namedtuple
 from collections.abc import Callable
 from typing import Any
 
@@ -34,7 +33,9 @@ class Op:
         self.many: bool = options.pop("many", False)  # a body that returns a list of any length
         self.differentiable: Any = options.pop("differentiable", True)
         self.alias: bool = options.pop("alias", False)  # a view that shares memory but not the tape
-        self.promotes: Any = options.pop("promotes", None)  # the arguments that take part, None: all
+        self.promotes: Any = options.pop(
+            "promotes", None
+        )  # the arguments that take part, None: all
         self.autocast: str | None = options.pop("autocast", None)
         # PyTorch's sentence for operands of dtypes {a} and {b}, where it is not the usual one
         self.mixed: str | None = options.pop("mixed", None)
@@ -131,7 +132,9 @@ def named_result(name: str, fields: tuple) -> type:
         rows = ",\n".join(f"{field}={value!r}" for field, value in zip(fields, self))
         return f"torch.return_types.{name}(\n{rows})"
 
-    made = type(name, (base,), {"__slots__": (), "__repr__": show, "__module__": "torch.return_types"})
+    made = type(
+        name, (base,), {"__slots__": (), "__repr__": show, "__module__": "torch.return_types"}
+    )
     return made
 
 

@@ -54,7 +54,7 @@ def stream_of(name: str, generator: Any, device: Any) -> rng.Generator:
 
 def arranged(sample: Callable, shape: tuple, order: tuple | None) -> np.ndarray:
     """`sample(count, contiguous)` in an array of `shape` that lies in memory in `order`."""
-    if modes.special and modes.local.trace is not None:
+    if modes.special and modes.local.trace is not None and not modes.local.trace.calling:
         return modes.local.trace.call(lambda: arranged(sample, shape, order))
     plain = order is None
     return laid_out(lambda s: sample(math.prod(s), plain).reshape(s), shape, order)

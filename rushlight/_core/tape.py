@@ -5,7 +5,7 @@ import itertools
 import warnings
 from collections.abc import Callable, Iterable
 from sys import getrefcount
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -123,7 +123,7 @@ class AccumulateGrad:
 
 
 class Extra:
-    """What few nodes have: hooks, notes, tensors that retain their gradient, where they were made."""
+    """What few nodes have: hooks, notes, tensors that retain their gradient, a traceback."""
 
     __slots__ = ("tensors", "before", "after", "metadata", "retained", "trace", "packed")
 
@@ -203,7 +203,7 @@ def stale(node: Node, kept: Any, found: int, expected: int) -> None:
     )
 
 
-def freed() -> None:
+def freed() -> NoReturn:
     """Refuse a second walk over a graph whose kept values are gone."""
     raise RuntimeError(
         "Trying to backward through the graph a second time (or directly access saved tensors "
@@ -418,20 +418,24 @@ def watched(m: Any, g: Any, node: Node, lift: Any) -> Any:
             array = getattr(gi, "array", gi)
             if array.__class__ is ndarray and array.dtype.kind in "fc" and np.isnan(array).any():
                 warnings.warn(_blame(node), stacklevel=2)
-                raise RuntimeError(f"Function '{type(node).__name__}' returned nan values in its {i}th output.")
+                raise RuntimeError(
+                    f"Function '{type(node).__name__}' returned nan values in its {i}th output."
+                )
     return grads
 
 
 def _blame(node: Node) -> str:
     trace = node.extra.trace if node.extra is not None else None
-    where = f"Traceback of forward call that caused the error:\n{trace}" if trace else (
-        "No forward pass information: enable detect_anomaly() during the forward pass."
+    where = (
+        f"Traceback of forward call that caused the error:\n{trace}"
+        if trace
+        else ("No forward pass information: enable detect_anomaly() during the forward pass.")
     )
     return f"Error detected in {type(node).__name__}. {where}"
 
 
 def _leading_to(targets: set, roots: Iterable) -> set:
-    """The nodes from which some target is reached (targets themselves only if others lie behind)."""
+    """The nodes from which some target is reached (targets only if others lie behind)."""
     seen: dict = {}
     stack = [e.node if e.__class__ is Port else e for e in roots]
     while stack:

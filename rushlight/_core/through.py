@@ -76,7 +76,9 @@ class ThroughBody:
 
 def _roots(outs: list, gs: list) -> list:
     return [
-        (o.node or o, g) for o, g in zip(outs, gs) if o is not None and g is not None and o.needs is True
+        (o.node or o, g)
+        for o, g in zip(outs, gs)
+        if o is not None and g is not None and o.needs is True
     ]
 
 

@@ -9,9 +9,10 @@ from .kinds import known
 from .spec import contiguous_strides, reshaped_strides
 from .tape import ASK, Node, Port, TensorBase, make, ndarray
 
-# Two helper ops that the family of views announces: they need records, which lie above this file.
-helpers: dict[str, Any] = {}  # "put": base with a view's part replaced; "copy": broadcast source
-                              # into x's shape; "cast": x in another dtype  # fmt: skip
+# Ops that a family announces, for they need records, which lie above this file: "put" is base with
+# a view's part replaced, "copy" a source broadcast into x's shape, "cast" x in another dtype,
+# "identity" x under a node of its own.
+helpers: dict[str, Any] = {}
 
 
 def edge(t: TensorBase) -> Any:
@@ -133,7 +134,9 @@ def install(x: TensorBase, new: TensorBase, memory: bool) -> None:
     """Give x the tape (and, where arrays are values, the array) of `new`; then its base."""
     if x.origin is not None:
         base, record, params, _ = x.origin
-        taped = not record.alias and modes.records() and not (edge(new) is None and _wants_none(base))
+        taped = (
+            not record.alias and modes.records() and not (edge(new) is None and _wants_none(base))
+        )
         if taped or not memory:
             with modes.enable_grad() if taped else modes.no_grad():
                 if base.origin is not None:
@@ -209,7 +212,12 @@ def shares(a: Any, b: Any) -> bool:
             a.strides != contiguous_strides(a.shape)
             or reshaped_strides(b.shape, b.strides, a.shape) is not None
         )
-    return a is b or a.base is b or (a.base is not None and a.base is b.base) or np.may_share_memory(a, b)
+    return (
+        a is b
+        or a.base is b
+        or (a.base is not None and a.base is b.base)
+        or np.may_share_memory(a, b)
+    )
 
 
 def note_view(t: TensorBase, base: TensorBase, record: Any, params: dict) -> None:

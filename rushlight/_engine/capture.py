@@ -16,17 +16,22 @@ from .graph import Graph, Step, Value
 class Met:
     """A tensor whose memory is a symbol until the trace ends, and what it was before."""
 
-    __slots__ = ("tensor", "memory", "symbol", "needs", "node", "origin", "version", "root")
+    __slots__ = (
+        "tensor", "memory", "symbol", "needs", "node", "origin", "version", "root",
+        "grad",
+    )  # fmt: skip
 
     def __init__(self, t: TensorBase, root: bool) -> None:
         self.tensor, self.memory, self.root = t, t.array, root
         self.needs, self.node, self.origin, self.version = t.needs, t.node, t.origin, t.version[0]
         self.symbol: Any = None
+        self.grad = t.grad
 
     def restore(self) -> None:
         """Give the tensor its memory and its place on the tape back."""
         t = self.tensor
         t.array, t.needs, t.node, t.origin = self.memory, self.needs, self.node, self.origin
+        t.grad = self.grad
         t.version[0] = self.version
 
 
@@ -56,8 +61,8 @@ class Capture(Trace):
         self.conditions: list[tuple] = []
         self.streams: dict[int, tuple] = {}
         self.calling = False
+        self.undo: list[tuple] = []  # small tensors that `hosted` changed
         self.gradients = gradients  # id of a leaf's gradient -> the leaf
-        self.numbers_seen: dict[tuple, Any] = {}
         for position, t in enumerate(arguments):
             if id(t) not in self.met:
                 self._root(t, "arg", position)
@@ -92,7 +97,12 @@ class Capture(Trace):
 
     def _view(self, t: TensorBase) -> None:
         base, record, params, _ = t.origin
-        if t.node is not None and t.node is not base.node and t.needs is True and base.node is not None:
+        if (
+            t.node is not None
+            and t.node is not base.node
+            and t.needs is True
+            and base.node is not None
+        ):
             self.stop("a view that was made outside and carries a graph")
         self.capture(base)
         met = self.met[id(t)] = Met(t, False)
@@ -105,11 +115,19 @@ class Capture(Trace):
         array = t.array
         met = self.met[id(t)] = Met(t, False)
         first = array.flat[0] if array.size else None
-        if array.size and array.dtype.kind in "fiub" and (array == first).all() and first.item() != 0:
+        if (
+            array.size
+            and array.dtype.kind in "fiub"
+            and (array == first).all()
+            and first.item() != 0
+        ) or (array.size and array.dtype.kind in "iub" and not array.any()):
             made = self.apply("full", (array.shape, first.item(), array.dtype), {})
-        elif array.size and array.dtype.kind in "iub" and not array.any():
-            made = self.apply("full", (array.shape, first.item(), array.dtype), {})
-        elif array.size and array.dtype.kind == "f" and not array.any() and not np.signbit(array).any():
+        elif (
+            array.size
+            and array.dtype.kind == "f"
+            and not array.any()
+            and not np.signbit(array).any()
+        ):
             made = self.apply("full", (array.shape, 0.0, array.dtype), {})
         else:
             made = self.record("alias", (array.copy(),), {}, (array.shape, array.dtype))[0]
@@ -121,23 +139,26 @@ class Capture(Trace):
 
     # -- random numbers
 
+    def apply(self, word: str, args: tuple, params: dict) -> Any:
+        if word == "bits":
+            stream = args[2]
+            self.streams.setdefault(id(stream), (stream, stream.state_bytes(), stream.spare))
+        return super().apply(word, args, params)
+
     def draws(self, stream: Any) -> None:
-        """A draw is about to move a stream: it will be put back, for the run to draw again."""
+        """A stream is about to move: it is put back at the end, for the run to draw again."""
+        if not self.calling:
+            self.stop("random numbers drawn outside the tensors' own functions")
         if id(stream) not in self.streams:
             self.streams[id(stream)] = stream, stream.state_bytes(), stream.spare
-        if not self.calling and len(self.steps) >= 0 and not self._drawing:
-            return
-
-    _drawing = False
 
     def call(self, fn: Callable[[], np.ndarray]) -> Any:
         """The result of a Python function that draws, as a step that calls it at each run."""
-        before, self.calling = self.calling, True
-        trace = modes.local.trace
+        self.calling = True
         try:
-            made = fn_now(fn, self)
+            made = fn()
         finally:
-            self.calling, modes.local.trace = before, trace
+            self.calling = False
         return self.record("call", (fn,), {}, (made.shape, made.dtype))[0]
 
     # -- numbers of Python's
@@ -145,13 +166,16 @@ class Capture(Trace):
     def hosted(self, find: Callable[[], dict], touched: list) -> dict:
         """Run `find` outside the trace, and make inputs of the numbers it gives."""
         host = Host(find, touched)
+        self.undo += [
+            (t, t.array.copy(), t.version[0]) for t in touched if t.array.__class__ is ndarray
+        ]
         trace, modes.local.trace = modes.local.trace, None
         try:
             found = host.box[0] = find()
         finally:
             modes.local.trace = trace
         self.hosts.append(host)
-        made = {}
+        made: dict = {}
         for key, value in found.items():
             if value.__class__ in (int, float):
                 made[key] = Number(value, lambda k=key: host.box[0][k], self)
@@ -180,6 +204,9 @@ class Capture(Trace):
         """Give all tensors and streams back what they had."""
         for met in reversed(self.met.values()):
             met.restore()
+        for t, values, version in reversed(self.undo):
+            t.array[...] = values
+            t.version[0] = version
         for stream, state, spare in self.streams.values():
             stream.set_state_bytes(state)
             stream.spare = spare
@@ -207,33 +234,13 @@ class Capture(Trace):
 
         inputs = [value(s) for _, _, s in self.inputs]
         steps = [
-            Step(tuple(map(value, made)), word, plain(args), {k: plain(v) for k, v in params.items()}, line)
+            Step(
+                tuple(map(value, made)),
+                word,
+                plain(args),
+                {k: plain(v) for k, v in params.items()},
+                line,
+            )
             for made, word, args, params, line in self.steps
         ]
         return Graph(inputs, steps, [value(s) for s in outputs]).check()
-
-
-def fn_now(fn: Callable[[], np.ndarray], capture: Capture) -> np.ndarray:
-    """`fn()` outside the trace, with streams noted before they move."""
-    modes.local.trace = _Watch(capture)
-    return fn()
-
-
-class _Watch:
-    """Stands in the trace's place while a draw is made for its shape: it only notes streams."""
-
-    def __init__(self, capture: Capture) -> None:
-        self.capture_, self.draws = capture, capture.draws
-
-    def born(self, t: Any) -> None:
-        """Nothing made here takes part."""
-
-    def call(self, fn: Callable[[], np.ndarray]) -> np.ndarray:
-        """The draw itself."""
-        trace, modes.local.trace = modes.local.trace, None
-        try:
-            for stream, *_ in list(self.capture_.streams.values()):
-                stream.word32  # noqa: B018
-        finally:
-            modes.local.trace = trace
-        return fn()

@@ -105,7 +105,8 @@ class Step:
         given = [_brief(a) for a in self.args] + [
             f"{k}={_brief(v)}" for k, v in self.params.items()
         ]
-        text = f"{made} = {self.word}({', '.join(given)})"
+        text = f"{made} = " if made else ""
+        text += f"{self.word}({', '.join(given)})"
         return f"{text:<70}  # {self.where}" if self.where else text
 
 

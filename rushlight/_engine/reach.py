@@ -80,7 +80,7 @@ def alike(a: Any, b: Any) -> bool:
         return False
     if a.__class__ is tuple:
         return len(a) == len(b) and all(map(alike, a, b))
-    return isinstance(a, _SIMPLE) and (a == b or a != a and b != b)
+    return isinstance(a, _SIMPLE) and (a == b or (a != a and b != b))
 
 
 class Numbers(Kept):
@@ -91,7 +91,9 @@ class Numbers(Kept):
     def __init__(self, owner: dict) -> None:
         fixed = [k for k, v in owner.items() if not _numeric(v)]
         super().__init__(owner, fixed, loose=True)
-        self.zeros = [(k, not owner[k]) for k in owner if k not in fixed and owner[k].__class__ is not tuple]
+        self.zeros = [
+            (k, not owner[k]) for k in owner if k not in fixed and owner[k].__class__ is not tuple
+        ]
 
     def same(self) -> bool:
         owner = self.owner
@@ -120,7 +122,9 @@ class Held:
         t = self.tensor
         t.array, t.grad, t.needs, t.node = self.array, self.grad, self.needs, self.node
         t.version[0] = self.version
-        if self.copy is not None and not np.array_equal(t.array, self.copy, equal_nan=t.array.dtype.kind in "fc"):
+        if self.copy is not None and not np.array_equal(
+            t.array, self.copy, equal_nan=t.array.dtype.kind in "fc"
+        ):
             t.array[...] = self.copy
 
 
@@ -145,6 +149,8 @@ class Reach:
             self.kept.append(Numbers(group) if plain else Kept(group, None))
 
     def _visit(self, x: Any, todo: list, groups: list) -> None:
+        if getattr(type(x), "_opaque", False):
+            return
         if isinstance(x, TensorBase):
             self._tensor(x, todo)
         elif isinstance(x, types.FunctionType):

@@ -29,7 +29,11 @@ def rewritten(graph: Graph, rule: Callable[[Step, "Rewrite"], Any]) -> Graph:
     """
     rewrite = Rewrite(graph)
     for step in graph.steps:
-        step = step.replaced(rewrite.now) if any(v.id in rewrite.stands for v in step.values()) else step
+        step = (
+            step.replaced(rewrite.now)
+            if any(v.id in rewrite.stands for v in step.values())
+            else step
+        )
         made = rule(step, rewrite)
         if made.__class__ is Step:
             rewrite.add(made)
@@ -139,7 +143,9 @@ def _folded(step: Step, rewrite: Rewrite) -> Any:
 
 
 def _is_full(maker: Step | None) -> bool:
-    return maker is not None and maker.word == "full" and maker.args[1].__class__ in (int, float, bool)
+    return (
+        maker is not None and maker.word == "full" and maker.args[1].__class__ in (int, float, bool)
+    )
 
 
 def _constant(made: Any, step: Step) -> Any:
@@ -168,7 +174,10 @@ def _simpler(step: Step, rewrite: Rewrite) -> Any:
     made = rule(step, rewrite) if rule is not None else None
     if made is None:
         return step
-    if made.__class__ is Value and (made.shape, made.dtype) != (step.result.shape, step.result.dtype):
+    if made.__class__ is Value and (made.shape, made.dtype) != (
+        step.result.shape,
+        step.result.dtype,
+    ):
         return step
     return made
 
@@ -256,6 +265,12 @@ def _cast(step: Step, rewrite: Rewrite) -> Any:
     return x if x.__class__ is Value and x.dtype == step.result.dtype else None
 
 
+def _of_real(step: Step, rewrite: Rewrite) -> Any:
+    """The conjugate, or the real part, of real numbers."""
+    x = step.args[0]
+    return x if x.__class__ is Value and x.dtype.kind not in "cV" else None
+
+
 def _copied(step: Step, rewrite: Rewrite) -> Any:
     """A copy is the same value; what runs the graph sees to it that results have their own memory."""
     x = step.args[0]
@@ -276,4 +291,5 @@ _RULES: dict[str, Callable[[Step, Rewrite], Any]] = {
     "multiply": _times, "divide": _over, "add": _plus, "subtract": _minus, "negative": _opposite,
     "reshape": _same_shape, "broadcast_to": _same_shape, "permute_dims": _permuted,
     "astype": _cast, "copy": _copied, "contiguous": _copied, "alias": _copied, "index": _whole,
+    "conj": _of_real, "real": _of_real,
 }  # fmt: skip

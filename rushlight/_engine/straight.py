@@ -14,7 +14,8 @@ from .graph import VIEWS, Graph, Step, Value
 
 _FLOATS = (dtypes.F32, dtypes.F64)
 _UFUNCS = {w: f for w in dir(NUMPY) if isinstance(f := getattr(NUMPY, w), np.ufunc) and f.nout == 1}
-_NO_OUT = frozenset({"ldexp", "matmul"})
+_NO_OUT = frozenset({"ldexp"})
+KEPT = 1 << 14  # bytes from which memory is kept from run to run
 _MAYBE = frozenset({"astype", "conj", "bitcast"})  # give back the memory of their argument at times
 
 
@@ -36,6 +37,8 @@ class Straight:
         self.place: dict[int, str] = {}
         self.roots: dict[int, int] = {}  # a view's id -> the id of what owns its memory
         self.taken: set[int] = set()  # outputs that were written over their input
+        self.owner: dict[str, int] = {}  # memory that is written again -> the id of what lies there
+        self.kept: dict[tuple, list[str]] = {}  # shape and dtype -> memory kept from run to run
         self._lifetimes()
         self.lines = [line for at, step in enumerate(graph.steps) for line in self._line(at, step)]
         self.source = self._source()
@@ -63,6 +66,7 @@ class Straight:
         effects = [at for at, s in enumerate(graph.steps) if s.effect]
         self.safe = effects[-1] if effects else -1  # before it nothing of the caller's is written
         self.wanted = self._wanted()
+        self.given = {given.id for _, given in self.wanted.values()}  # inputs to be written over
 
     def _wanted(self) -> dict[int, tuple[int, Value]]:
         """Value -> (output number, input) for results that may be written over an input."""
@@ -79,7 +83,11 @@ class Straight:
             return self.place.get(a.id, f"v{a.id}")
         if a.__class__ is list:
             return f"[{', '.join(map(self._name, a))}]"
-        if a is None or a.__class__ in (bool, int, str) or a.__class__ is float and a == a and abs(a) < 1e300:
+        if (
+            a is None
+            or a.__class__ in (bool, int, str)
+            or (a.__class__ is float and a == a and abs(a) < 1e300)
+        ):
             return repr(a)
         if a.__class__ is tuple and all(x.__class__ in (int, bool) for x in a):
             return repr(a)
@@ -95,28 +103,61 @@ class Straight:
         for a in step.args:
             if a.__class__ is not Value or (a.shape, a.dtype) != (out.shape, out.dtype):
                 continue
-            if self.roots[a.id] != a.id or a.id in self.inputs | self.outputs | self.constants:
+            if self.roots[a.id] != a.id or a.id in self.outputs | self.constants:
+                continue
+            if a.id in self.inputs and not (a.id in self.given and at > self.safe):
                 continue
             if self.last[a.id] == at and a.strides == out.strides and a.contiguous:
                 return a
         return None
 
+    def _dead(self, name: str, at: int, now: bool = False) -> bool:
+        """Whether what lies in some memory is read no more after step `at` (or, before it)."""
+        there = self.owner.get(name)
+        return there is None or self.last.get(there, -1) < at + now
+
+    def _memory(self, at: int, out: Value) -> str | None:
+        """Memory that the program keeps between runs: large blocks cost page faults when new."""
+        if out.id in self.outputs or out.size * out.dtype.itemsize < KEPT or not out.contiguous:
+            return None
+        names = self.kept.setdefault((out.shape, out.dtype), [])
+        for name in names:
+            if self._dead(name, at):
+                return name
+        names.append(name := f"b{len(self.scope)}")
+        self.scope[name] = np.empty(out.shape, out.dtype)
+        return name
+
     def _target(self, at: int, step: Step) -> str | None:
         """Where the result of a ufunc is written, None for fresh memory."""
         out = step.result
-        if out.id in self.wanted and at > self.safe:
+        found = None
+        if out.id in self.wanted and at > self.safe and step.word != "matmul":
             k, given = self.wanted[out.id]
-            if self.last.get(given.id, -1) <= at and given.contiguous:
+            name = self._name(given)
+            if (
+                self.last.get(given.id, -1) <= at
+                and given.contiguous
+                and self._dead(name, at, True)
+            ):
                 self.taken.add(k)
-                return self._name(given)
-        dying = self._dying(at, step)
-        return None if dying is None else self._name(dying)
+                found = name
+        if found is None and step.word != "matmul":
+            dying = self._dying(at, step)
+            found = None if dying is None else self._name(dying)
+        if found is None:
+            found = self._memory(at, out)
+        if found is not None:
+            self.owner[found] = out.id
+        return found
 
     def _line(self, at: int, step: Step) -> list[str]:
         if step.word == "check":
             return [f"if not {self._name(step.args[0])}.all(): raise Refused({step.where!r})"]
         fn = step.args[0] if step.word == "call" else getattr(NUMPY, step.word)
-        self.scope[word := f"{step.word}_{len(self.scope)}" if step.word == "call" else step.word] = fn
+        self.scope[
+            word := f"{step.word}_{len(self.scope)}" if step.word == "call" else step.word
+        ] = fn
         args = () if step.word == "call" else step.args
         if step.word in _UFUNCS and not step.params and step.word not in _NO_OUT:
             return [self._ufunc(at, step, word)]
@@ -133,10 +174,17 @@ class Straight:
         target = self._target(at, step)
         if target is None:
             if out.shape == ():  # NumPy would give a scalar
-                return f"v{out.id} = {word}({given}, out=...)" if _ELLIPSIS else f"v{out.id} = asarray({word}({given}))"
+                return (
+                    f"v{out.id} = {word}({given}, out=...)"
+                    if _ELLIPSIS
+                    else f"v{out.id} = asarray({word}({given}))"
+                )
             return f"v{out.id} = {word}({given})"
         self.place[out.id] = target
-        return f"{word}({given}, {target})"
+        named = (
+            "out=" if word in ("maximum", "minimum", "matmul") else ""
+        )  # NumPy deprecates three in a row
+        return f"{word}({given}, {named}{target})"
 
     def _scalar(self, a: Any, step: Step) -> Any:
         """A number as a 0-dim array of its partner's dtype, which NumPy meets in a third of the time."""
@@ -161,7 +209,9 @@ class Straight:
         if k in self.taken:
             return name
         owners = [self.roots[x.id] for x in self.graph.outputs]
-        shared = owners.count(root) > 1 or root in self.inputs or root in self.constants or root != v.id
+        shared = (
+            owners.count(root) > 1 or root in self.inputs or root in self.constants or root != v.id
+        )
         return f"{name}.copy()" if shared else name
 
 

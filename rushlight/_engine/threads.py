@@ -74,13 +74,13 @@ _BYTE = BOOL  # one byte in memory
 
 
 def _worker(module: Module) -> None:
-    """What each worker runs until it is given the null program; its state is (control, thread)."""
+    """What each worker runs until it is given the null program; its state: control, thread, ticket."""
     f = module.function("worker", "state:ptr", shared=True)
     (state,) = f.args
     control, me = f.load(state, POINTER), f.load(state.shifted(1, I64), I64)
     ticket, sleeping = control.shifted(_TICKET, _BYTE), control.shifted(_SLEEPING, _BYTE)
     done = control.shifted(me * 64 + _DONE, _BYTE)
-    seen, spins = f.var(I32, 1, 0), f.var(I32, 1, 0)
+    seen, spins = f.var(I32, 1, f.load(state.shifted(4, I32), I32)), f.var(I32, 1, 0)
     with f.forever() as quit_:
         spins.set(0)
         with f.forever() as go:
@@ -187,9 +187,10 @@ class Pool:
             self._control = (ctypes.addressof(block) + 63) & -64
             self._kept.append(block)
         for me in range(self._workers + 1, workers + 1):
-            state = (ctypes.c_int64 * 2)(self._control, me)
-            self._kept.append(state)
             # A worker started late must not take an earlier ticket for news.
+            ticket = ctypes.c_int32.from_address(self._control + _TICKET).value
+            state = (ctypes.c_int64 * 3)(self._control, me, ticket)
+            self._kept.append(state)
             thread = threading.Thread(
                 target=self._worker, args=(ctypes.addressof(state),), daemon=True,
                 name=f"rushlight-{me}",

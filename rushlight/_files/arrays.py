@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .archive import Archive
+from .archive import STORED, Archive
 from .records import (
     DTYPES,
     Checkpoint,
@@ -19,9 +19,9 @@ from .records import (
     Storage,
     TensorRecord,
     contiguous,
+    elements,
     fault,
     sizes,
-    unit_of,
 )
 from .source import Source
 
@@ -44,8 +44,7 @@ def read(source: Source, limits: Limits | None = None) -> Checkpoint:
     """The arrays of an .npz by name, or the one array of an .npy."""
     found = Checkpoint({}, "npz", source.where, source=source)
     if source.read(0, min(6, source.size)) == MAGIC:
-        data = source.all()
-        found.kind, found.root = "npy", _array(data, "array", source.where)
+        found.kind, found.root = "npy", _array(source, "array", source.where)
         found.storages["array"] = found.root.storage
         return found
     archive = Archive(source, limits)
@@ -53,41 +52,51 @@ def read(source: Source, limits: Limits | None = None) -> Checkpoint:
         if not name.endswith(".npy"):
             raise fault(source.where, f"record {name!r:.200} is not an array", entry.header)
         key = name.removesuffix(".npy")
-        record = _array(archive.array(entry).data, key, f"{source.where}, record {name!r:.200}")
+        where = f"{source.where}, record {name!r:.200}"
+        if entry.method == STORED:
+            record = _array(source.part(archive.locate(entry), entry.size, where), key, where)
+        else:
+            record = _array(Source(archive.array(entry).data, mapped=True), key, where)
         found.root[key], found.storages[key] = record, record.storage
     return found
 
 
-def _array(data: memoryview, key: str, where: str) -> TensorRecord:
-    """The array in the bytes of one .npy."""
-    dtype, order, shape, start = _header(data, where)
+def _array(source: Source, key: str, where: str) -> TensorRecord:
+    """The array of one .npy, whose elements are read when they are asked for."""
+    dtype, order, shape, start = _header(source, where)
     name = _KINDS.get(dtype.str[1:])
     if name is None:
         raise fault(where, f"dtype {dtype} has no counterpart (arrays of objects are never loaded)")
-    nbytes = unit_of(shape) * dtype.itemsize
-    if start + nbytes != len(data):
+    nbytes = elements(shape, name, where) * dtype.itemsize
+    if start + nbytes != source.size:
         raise fault(
             where,
-            f"{dtype} of shape {shape} takes {nbytes} bytes; there are {len(data) - start}",
+            f"{dtype} of shape {shape} takes {nbytes} bytes; there are {source.size - start}",
             start,
         )
-    bits = np.frombuffer(data, np.uint8, nbytes, start)
-    if dtype.byteorder == ">":
+
+    def fetch() -> np.ndarray:
+        bits = source.array(start, nbytes)
+        if dtype.byteorder != ">":
+            return bits
         unit = dtype.itemsize // (2 if dtype.kind == "c" else 1)
-        bits = bits.view(f"u{unit}").byteswap().view(np.uint8)
+        return bits.view(f"u{unit}").byteswap().view(np.uint8)
+
     strides = contiguous(shape) if not order else tuple(reversed(contiguous(shape[::-1])))
-    storage = Storage(key, name, nbytes, bits=bits if bits.flags.writeable else bits.copy())
+    storage = Storage(key, name, nbytes, read=fetch)
+    storage.place = source.base + start
     return TensorRecord(storage, name, 0, shape, strides)
 
 
-def _header(data: memoryview, where: str) -> tuple[np.dtype, bool, tuple[int, ...], int]:
+def _header(source: Source, where: str) -> tuple[np.dtype, bool, tuple[int, ...], int]:
     """dtype, whether columns come first, shape, and where the elements begin."""
+    data = source.read(0, min(source.size, _HEADER + 12))
     major = data[6] if len(data) > 11 else 0
-    if bytes(data[:6]) != MAGIC or major not in (1, 2, 3):
+    if data[:6] != MAGIC or major not in (1, 2, 3):
         raise fault(where, "not a NumPy array of a known version")
     layout, begin = ("<H", 10) if major == 1 else ("<I", 12)
     (length,) = struct.unpack_from(layout, data, 8)
-    match = _FIELDS.fullmatch(bytes(data[begin : begin + length])) if length <= _HEADER else None
+    match = _FIELDS.fullmatch(data[begin : begin + length]) if length <= _HEADER else None
     if match is None:
         raise fault(where, "its header does not describe a plain array", begin)
     try:

@@ -18,10 +18,10 @@ from .records import (
     Storage,
     TensorRecord,
     contiguous,
+    elements,
     fault,
     shown,
     sizes,
-    unit_of,
 )
 from .source import Source
 from .unpickler import Unpickler
@@ -147,7 +147,7 @@ class _Parts:
         if not isinstance(listed, (list, tuple)):
             raise fault(self.where, f"the chunks of {shown(name, 200)} are {shown(listed)}")
         chunks = [self._chunk(name, chunk, dtype) for chunk in listed]
-        if sum(record.count for _, record in chunks) != unit_of(shape):
+        if sum(record.count for _, record in chunks) != elements(shape, dtype, self.where):
             raise fault(
                 self.where, f"the chunks of {shown(name, 200)} do not make up its shape {shape}"
             )
@@ -211,7 +211,7 @@ class _Parts:
                 )
             return made.reshape(-1).view(np.uint8)
 
-        storage = Storage(name, dtype, unit_of(shape) * unit)
+        storage = Storage(name, dtype, elements(shape, dtype, self.where) * unit)
         storage.reading(fill)
         return TensorRecord(storage, dtype, 0, shape, contiguous(shape))
 

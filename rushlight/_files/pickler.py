@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import types
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -57,6 +58,7 @@ class TorchPickler(pickle._Pickler):
         self.keys: dict[int, int] = {}
         self.dispatch = {
             **pickle._Pickler.dispatch,
+            types.FunctionType: TorchPickler.save_global,
             Global: TorchPickler.save_name,
             Call: TorchPickler.save_call,
             Storage: TorchPickler.save_storage,
@@ -224,11 +226,16 @@ def _utils(name: str, *args: Any) -> Call:
     return Call("torch._utils", name, args)
 
 
+_SCHEDULES = (".optim._schedule", ".optim._cycles", ".optim._plateau", ".optim._composite")
+
+
 def ours_to_torch(module: str, name: str) -> tuple[str, str]:
     """Torch's module path for a class or function of ours."""
     rest = module[len(OURS) :]
     if rest == "._tensor" or rest.startswith("._ops"):
         return "torch", name
+    if rest in _SCHEDULES:
+        return "torch.optim.lr_scheduler", name
     return "torch" + rest, name
 
 

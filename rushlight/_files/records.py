@@ -188,6 +188,11 @@ class Storage:
         """Whether the bytes are already in memory."""
         return self._bits is not None
 
+    def release(self) -> None:
+        """Forgets the bytes, if they can be read again."""
+        if self._read is not None:
+            self._bits = None
+
     def reading(self, read: Callable[[], np.ndarray]) -> None:
         """Says where the bytes will come from."""
         self._read = read
@@ -267,14 +272,14 @@ def window(
     if dtype not in DTYPES:
         raise fault(where, f"no dtype is called {shown(dtype)}")
     shape, stride = sizes(shape, "size", where), sizes(stride, "stride", where)
-    if len(shape) != len(stride) or len(shape) > 64:
+    if len(shape) != len(stride):
         raise fault(where, f"a tensor has {len(shape)} sizes but {len(stride)} strides")
     if type(offset) is not int or not 0 <= offset <= LONGEST:
         raise fault(where, f"storage offset {shown(offset)} is out of range")
-    unit, total, last = DTYPES[dtype][0], unit_of(shape), offset
+    unit, total, last = DTYPES[dtype][0], elements(shape, dtype, where), offset
     for size, step in zip(shape, stride, strict=True):
         last += max(size - 1, 0) * step
-    if total * unit > LONGEST or last * unit > LONGEST:
+    if last * unit > LONGEST:
         raise fault(where, f"a tensor of shape {shape} and stride {stride} overflows 64 bits")
     if storage is not None and total and (last + 1) * unit > storage.nbytes:
         raise fault(
@@ -285,12 +290,18 @@ def window(
     return TensorRecord(storage, dtype, offset, shape, stride)
 
 
-def unit_of(shape: tuple[int, ...]) -> int:
-    """Number of elements of a shape."""
-    total = 1
+def elements(shape: tuple[int, ...], dtype: str, where: str) -> int:
+    """Number of elements of a shape that an array can have.
+
+    Raises:
+        UnpicklingError: for more than 64 sizes, or sizes whose product (zeros left out) overflows.
+    """
+    spread = DTYPES[dtype][0]
     for size in shape:
-        total *= size
-    return total
+        spread *= max(size, 1)
+    if len(shape) > 64 or spread > LONGEST:
+        raise fault(where, f"no {dtype} tensor can have the shape {str(shape)[:200]}")
+    return 0 if 0 in shape else spread // DTYPES[dtype][0]
 
 
 def sizes(value: Any, what: str, where: str) -> tuple[int, ...]:
@@ -318,8 +329,16 @@ class Checkpoint:
     metadata: dict[str, Any] = field(default_factory=dict)
     source: Any = None
 
+    def sources(self) -> list[Any]:
+        """The open files."""
+        given = self.source if isinstance(self.source, list) else [self.source]
+        return [source for source in given if source is not None]
+
+    def mapped(self) -> list[Any]:
+        """Those that are mapped into memory."""
+        return [source for source in self.sources() if source.mapped]
+
     def close(self) -> None:
         """Gives the files back; what is mapped stays open as long as it is looked at."""
-        for source in self.source if isinstance(self.source, list) else [self.source]:
-            if source is not None:
-                source.close()
+        for source in self.sources():
+            source.close()

@@ -29,6 +29,7 @@ class Reviver:
         storage: makes what a bare storage becomes.
         dtype: gives the dtype of a name, None where there is none here.
         special: name -> function of (arguments), for our own classes that torch's names mean.
+        functions: makes name -> function, those of ours that a model may hold as attributes.
         classes: name -> class, what the user has allowed by `add_safe_globals`.
         search: also look among the classes that the program has imported.
         opaque: keep what cannot be rebuilt as `Opaque` instead of refusing.
@@ -42,6 +43,7 @@ class Reviver:
         storage: Callable[[Storage], Any],
         dtype: Callable[[str], Any],
         special: dict[str, Callable[..., Any]],
+        functions: Callable[[], dict[str, Any]],
         classes: dict[str, Any],
         search: bool,
         opaque: bool,
@@ -49,6 +51,7 @@ class Reviver:
     ) -> None:
         self.where, self.make_tensor, self.make_storage = where, tensor, storage
         self.dtype, self.special, self.classes = dtype, special, classes
+        self.functions = functions
         self.search, self.opaque, self.limits = search, opaque, limits
         self.done: dict[int, Any] = {}
         self.pending: deque = deque()
@@ -178,13 +181,17 @@ class Reviver:
         found = self.find(name.module, name.name)
         if isinstance(found, type):
             return found
-        if isinstance(found, types.FunctionType) and _harmless(found):
-            return found
+        if (function := self._function(name.path)) is not None:
+            return function
         self._leave(name.path, "a name that is not called or looked up")
         return name
 
+    def _function(self, path: str) -> Any:
+        """A function of ours, from our own table: what the file names is only a key."""
+        return self.functions().get(path) if path.startswith("torch.") else None
+
     def find(self, module: str, name: str) -> Any:
-        """A class (or function of ours) that the program already has; nothing is imported.
+        """A class that the program already has; nothing is imported.
 
         Only dictionaries are read on the way: no attribute hook of anybody runs.
         """
@@ -210,6 +217,8 @@ class Reviver:
     # -- objects -----------------------------------------------------------------------------
 
     def _object(self, x: Opaque, depth: int) -> Any:
+        if x.name == "builtins.getattr" and (made := self._method(x.args)) is not None:
+            return made
         known = self.special.get(x.name) or STANDARD.get(x.name)
         if known is not None and not x.kwargs and not x.items:
             made = known(self.value(x.args, depth), self.value(x.state, depth))
@@ -223,6 +232,12 @@ class Reviver:
         return self._refused(
             x, depth, "a call that is not made" if x.made == "call" else "its class is not here"
         )
+
+    def _method(self, args: tuple) -> Any:
+        """PyTorch's way to name torch.tanh: getattr(_VariableFunctionsClass, "tanh")."""
+        if len(args) != 2 or type(args[0]) is not Global or type(args[1]) is not str:
+            return None
+        return self._function(f"{args[0].path}.{args[1]}")
 
     def _class(self, x: Opaque) -> type | None:
         """The class of an instance, if the program has it and may use it here."""
@@ -338,12 +353,6 @@ def _allocate(base: Any, cls: type, args: tuple) -> Any:
         return base.__new__(cls)
     except TypeError:
         return None
-
-
-def _harmless(function: types.FunctionType) -> bool:
-    """Functions of ours that only compute: activations stored as attributes of a model."""
-    home = function.__module__
-    return home == f"{OURS}.nn.functional" or home.startswith(f"{OURS}._ops.")
 
 
 def _missing(where: str, module: str, name: str) -> Exception:

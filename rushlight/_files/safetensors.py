@@ -16,9 +16,9 @@ from .records import (
     Storage,
     TensorRecord,
     contiguous,
+    elements,
     fault,
     sizes,
-    unit_of,
 )
 from .source import Source
 
@@ -105,8 +105,8 @@ def _entry(source: Source, name: str, entry: Any, start: int) -> tuple[TensorRec
         raise fault(
             where, f"data_offsets {span} do not lie in the file's {source.size - start} data bytes"
         )
-    nbytes = unit_of(shape) * DTYPES[dtype][0]
-    if len(shape) > 64 or nbytes != span[1] - span[0]:
+    nbytes = elements(shape, dtype, where) * DTYPES[dtype][0]
+    if nbytes != span[1] - span[0]:
         raise fault(
             where,
             f"{dtype} of shape {shape} takes {nbytes} bytes; data_offsets give {span[1] - span[0]}",

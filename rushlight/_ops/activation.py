@@ -133,14 +133,15 @@ def logistic(m: Any, x: Any) -> Any:
 @op("pointwise")
 def silu(m: Any, input: Any) -> Any:
     """x * sigmoid(x), also known as swish."""
-    floating(m, input, "silu_cpu")
+    if not m.isdtype(input.dtype, "complex floating"):
+        floating(m, input, "silu_cpu")
     return input / (m.exp(-input) + 1)
 
 
 @silu.vjp("input")
 def _(m: Any, g: Any, input: Any) -> Any:
     s = logistic(m, input)
-    return g * s * (input * (1 - s) + 1)
+    return g * m.conj(s * (input * (1 - s) + 1))
 
 
 def softplus_of(m: Any, x: Any) -> Any:

@@ -28,7 +28,9 @@ def _factor(m: Any, input: Any, alpha: Any) -> Any:
     """alpha, refused where it would make integers float."""
     dtype = getattr(input, "dtype", None)
     if isinstance(alpha, float) and dtype is not None and m.isdtype(dtype, "integral"):
-        raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
+        raise RuntimeError(
+            "For integral input tensors, argument alpha must not be a floating point number."
+        )
     return alpha
 
 
@@ -91,7 +93,7 @@ def _integers_stay(params: dict) -> bool:
 
 @op("pointwise", floats=_integers_stay)
 def div(m, input, other, *, rounding_mode=None):
-    """The quotient `input / other`; with `rounding_mode` "floor" or "trunc" rounded to whole numbers.
+    """The quotient `input / other`; rounded to whole numbers by `rounding_mode` "floor" or "trunc".
 
     Raises:
         RuntimeError: for another rounding mode, or integers divided by zero while rounding.
@@ -100,9 +102,14 @@ def div(m, input, other, *, rounding_mode=None):
         return m.divide(input, other)
     if rounding_mode not in ("floor", "trunc"):
         raise RuntimeError(
-            f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"
+            "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
+            f"'{rounding_mode}'"
         )
-    return _floor_quotient(m, input, other) if rounding_mode == "floor" else _whole_quotient(m, input, other)
+    return (
+        _floor_quotient(m, input, other)
+        if rounding_mode == "floor"
+        else _whole_quotient(m, input, other)
+    )
 
 
 def _floor_quotient(m: Any, input: Any, other: Any) -> Any:
@@ -114,7 +121,8 @@ def _floor_quotient(m: Any, input: Any, other: Any) -> Any:
 
 def _is_integral(m: Any, *values: Any) -> bool:
     return not any(
-        isinstance(v, float) or (hasattr(v, "dtype") and not m.isdtype(v.dtype, "integral")) for v in values
+        isinstance(v, float) or (hasattr(v, "dtype") and not m.isdtype(v.dtype, "integral"))
+        for v in values
     )
 
 
@@ -205,7 +213,11 @@ def _(m, g, input, exponent, out):
     if isinstance(input, (int, float, complex)):
         base = m.log(m.full((), input, out.dtype))
         return g * m.conj(out * base) if input != 0 else m.zeros_like(g)
-    zero = (input == 0) & (exponent >= 0) if not m.isdtype(out.dtype, "complex floating") else input == 0
+    zero = (
+        (input == 0) & (exponent >= 0)
+        if not m.isdtype(out.dtype, "complex floating")
+        else input == 0
+    )
     safe = m.where(input == 0, m.full((), 1, out.dtype), input)
     return m.where(zero, m.zeros_like(out), g * m.conj(out * m.log(safe)))
 

@@ -320,9 +320,9 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
                            f"{left} and {right}")  # fmt: skip
     for i, j in zip(left, right, strict=True):
         if a.shape[i] == 1:  # of two sizes that meet, 1 stands for any: the other is summed
-            b = b.sum(j, keepdim=True)
+            b = b.sum(j, keepdim=True, dtype=b.dtype)
         elif b.shape[j] == 1:
-            a = a.sum(i, keepdim=True)
+            a = a.sum(i, keepdim=True, dtype=a.dtype)
         elif a.shape[i] != b.shape[j]:
             first = i - a.ndim if isinstance(dims, int) else i
             raise RuntimeError(

@@ -90,6 +90,11 @@ def unlast(m: Any, x: Any, axis: int) -> Any:
     return m.permute_dims(x, tuple(order))
 
 
+def itself(m: Any, scalar: Any) -> Any:
+    """A copy of an array of one element and no dimensions, of any dtype."""
+    return m.reshape(m.concat([m.reshape(scalar, (1,))], axis=0), ())
+
+
 def part(axis: int, *key: int | None) -> tuple:
     """The key of a slice along `axis`."""
     return (*(slice(None),) * axis, slice(*key))

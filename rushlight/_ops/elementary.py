@@ -96,7 +96,7 @@ def logaddexp(m: Any, input: Any, other: Any) -> Any:
     """log(exp(input) + exp(other)), without overflow."""
     refuse("logaddexp_cpu", input, BOOL, INTEGER)
     if is_complex_array(m, input):
-        return m.log(m.exp(input) + m.exp(other))
+        return log_sum(m, input, other)
     return _sum_of_powers(m, input, other, 1.0)
 
 
@@ -110,6 +110,14 @@ def logaddexp2(m: Any, input: Any, other: Any) -> Any:
 @logaddexp.defined_as
 def _(np: Any, input: Any, other: Any) -> Any:
     return np.log(np.exp(input) + np.exp(other))
+
+
+def log_sum(m: Any, x: Any, y: Any) -> Any:
+    """log(exp(x) + exp(y)) of complex numbers, on the branch of that with the larger real part."""
+    less = m.real(x) < m.real(y)
+    low, high = m.where(less, x, y), m.where(less, y, x)
+    gap = m.where(low == high, 0, low - high)
+    return high + m.log(m.exp(gap) + 1)
 
 
 def _sum_of_powers(m: Any, x: Any, y: Any, base: float) -> Any:

@@ -9,7 +9,7 @@ from .._core.errors import dim_of
 from .._core.kinds import speak
 from .._core.op import composite, op
 from .bounds import maximum, minimum
-from .dims import COMPLEX, Dims, axes_of, drop, keep, spelt
+from .dims import COMPLEX, Dims, axes_of, drop, itself, keep, spelt
 
 
 def refuse_complex(m: Any, x: Any, kernel: str) -> None:
@@ -254,7 +254,7 @@ def _along(m: Any, input: Any, dim: int, keepdim: bool, most: bool) -> tuple:
             f"{name}(): does not support complex input; compare input.abs() or input.real"
         )
     if not input.shape:
-        return input + 0, m.full((), 0, m.int64)
+        return itself(m, input), m.full((), 0, m.int64)
     needs_elements(name, input.shape, dim)
     indices = (m.argmax if most else m.argmin)(input, axis=axis, keepdims=True)
     values = m.take_along_axis(input, indices, axis)

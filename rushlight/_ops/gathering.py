@@ -9,13 +9,21 @@ from .._core.op import composite, op
 from .._core.tape import TensorBase, ndarray
 from .indexing import broadcast_shapes, getitem, index_dim, index_put, spread
 
-_REDUCE = {"sum": "add", "add": "add", "prod": "mul", "multiply": "mul", "amax": "max", "amin": "min"}
+_REDUCE = {
+    "sum": "add",
+    "add": "add",
+    "prod": "mul",
+    "multiply": "mul",
+    "amax": "max",
+    "amin": "min",
+}
 
 
 def _bounded(m: Any, index: Any, n: int, dim: int, name: str) -> None:
     m.check(
         (index >= 0) & (index < n) if n else m.full(tuple(index.shape), False, m.bool),
-        f"index out of range: {name} has an index outside 0 to {n - 1} for dimension {dim} with size {n}",
+        f"index out of range: {name} has an index outside 0 to {n - 1} for dimension {dim} with "
+        f"size {n}",
         IndexError if name != "gather" else RuntimeError,
     )
 
@@ -104,12 +112,20 @@ def gather(input, dim, index, *, sparse_grad=False, out=None):
 def _(draw):
     yield (draw(3, 4), 1, draw.ints(3, 2, low=0, high=4)), {}
     yield (draw(3, 4), 0, draw.ints(2, 3, low=0, high=3)), {}
-    yield (draw(3), 0, draw.ints(2, 0, low=0, high=3)), {}  # nothing is asked for: any shape will do
+    yield (
+        (draw(3), 0, draw.ints(2, 0, low=0, high=3)),
+        {},
+    )  # nothing is asked for: any shape will do
 
 
 @gather.errors
 def _(draw):
-    yield (draw(3, 4), 1, draw.ints(3, low=0, high=4)), {}, RuntimeError, "Index tensor must have the same number"
+    yield (
+        (draw(3, 4), 1, draw.ints(3, low=0, high=4)),
+        {},
+        RuntimeError,
+        "Index tensor must have the same number",
+    )
 
 
 @op("move", node="ScatterBackward0")
@@ -129,7 +145,9 @@ def _corner(m: Any, src: Any, index: Any) -> Any:
 
 @scattered.vjp("input")
 def _(m, g, index, dim):
-    return m.scatter(g, index, m.full(tuple(index.shape), 0, g.dtype), dim_of(dim, len(g.shape)), "set")
+    return m.scatter(
+        g, index, m.full(tuple(index.shape), 0, g.dtype), dim_of(dim, len(g.shape)), "set"
+    )
 
 
 @scattered.vjp("src")
@@ -209,7 +227,8 @@ def _source(input: Any, index: Any, src: Any) -> Any:
         return _full_like(input, index, src)
     if src.dtype is not input.dtype:
         raise RuntimeError(
-            f"scatter(): Expected self.dtype to be equal to src.dtype; got {input.dtype} and {src.dtype}"
+            f"scatter(): Expected self.dtype to be equal to src.dtype; got {input.dtype} and "
+            f"{src.dtype}"
         )
     return src
 
@@ -223,7 +242,9 @@ def scatter(input, dim, index, src=None, *, value=None, reduce=None):
     """`input` with `src` (a tensor or a number) put at `index` along `dim`."""
     src = _source(input, index, value if src is None else src)
     if not input.shape:
-        return scatter(input.reshape((1,)), 0, index.reshape((-1,)), src.reshape((-1,)), reduce=reduce).reshape(())
+        return scatter(
+            input.reshape((1,)), 0, index.reshape((-1,)), src.reshape((-1,)), reduce=reduce
+        ).reshape(())
     if reduce is None:
         return scattered(input, index, src, dim)
     if _REDUCE[reduce] == "add":
@@ -249,18 +270,28 @@ def _(draw):
     yield (draw(3, 4), 1, draw.ints(3, 6, low=0, high=4), draw(3, 6)), {}
 
 
+def _limits(dtype: Any) -> tuple:
+    """The smallest and the largest value of a dtype."""
+    if dtype.is_floating_point:
+        return -float("inf"), float("inf")
+    if dtype is dtypes.bool_:
+        return False, True
+    limit = dtypes.iinfo(dtype)
+    return limit.min, limit.max
+
+
 @composite
 def scatter_reduce(input, dim, index, src, reduce, *, include_self=True):
-    """`input` combined with `src` at `index` along `dim`: "sum", "prod", "mean", "amax" or "amin"."""
+    """`input` combined with `src` at `index` along `dim`: sum, prod, mean, amax or amin."""
     if reduce not in ("sum", "prod", "mean", "amax", "amin"):
-        raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}.")
+        raise RuntimeError(
+            f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}."
+        )
     ones = _full_like(input, index, 1)
     if not include_self:
         neutral = {"sum": 0, "mean": 0, "prod": 1}.get(reduce)
         if neutral is None:
-            limit = dtypes.finfo(input.dtype) if input.dtype.is_floating_point else dtypes.iinfo(input.dtype)
-            neutral = float("inf") if input.dtype.is_floating_point else limit.max
-            neutral = -neutral if reduce == "amax" else neutral
+            neutral = _limits(input.dtype)[reduce == "amin"]
         input = scatter(input, dim, index, neutral)
     if reduce != "mean":
         return scatter(input, dim, index, src, reduce=reduce)
@@ -269,14 +300,22 @@ def scatter_reduce(input, dim, index, src, reduce, *, include_self=True):
     start = start if include_self else scatter(start, dim, index, 0)
     count = scatter(start, dim, index, ones, reduce="add")
     count = count.clamp(min=1)
-    return total / count if input.dtype.is_floating_point else total.div(count, rounding_mode="floor")
+    return (
+        total / count if input.dtype.is_floating_point else total.div(count, rounding_mode="floor")
+    )
 
 
 @composite
 def index_reduce(input, dim, index, source, reduce, *, include_self=True):
     """`input` combined with slices of `source` at `index`: by "prod", "mean", "amax" or "amin"."""
     if reduce not in ("prod", "mean", "amax", "amin"):
-        raise RuntimeError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
+        raise RuntimeError(
+            "index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got "
+            f"{reduce}."
+        )
+    if not input.shape:
+        rows = input.reshape((1,)), 0, index.reshape((-1,)), source.reshape((-1,))
+        return index_reduce(*rows, reduce, include_self=include_self).reshape(())
     shape = [1] * len(input.shape)
     shape[dim_of(dim, len(shape))] = -1
     where = index.reshape(shape).expand(source.shape)
@@ -289,12 +328,16 @@ def _(draw):
     yield (draw(3, 4), 0, draw.ints(2, low=0, high=3), draw(2, 4), "amax"), {"include_self": False}
 
 
-@op("move", node="IndexAddBackward0")
+@op(None, node="IndexAddBackward0")
 def index_added(m, input, index, source, *, dim, alpha=1):
     """`input` with `alpha * source` added to its slices at `index` along `dim`."""
     at = dim_of(dim, len(input.shape))
     _bounded(m, index, input.shape[at], at, "index_add")
-    return m.put(input, index, source if alpha == 1 else source * alpha, at, "add")
+    if alpha < 0:  # unsigned integers wrap
+        source = -(source * -alpha)
+    elif alpha != 1:
+        source = source * alpha
+    return m.put(input, index, source, at, "add")
 
 
 @index_added.vjp("input")
@@ -331,10 +374,13 @@ def index_add(input, dim, index, source, *, alpha=1):
     """`input` with `alpha * source` added to its slices at `index` along `dim`."""
     index_dim(index, input, dim)
     if not input.shape:
-        return index_add(input.reshape((1,)), 0, index.reshape((-1,)), source.reshape((-1,)), alpha=alpha).reshape(())
+        return index_add(
+            input.reshape((1,)), 0, index.reshape((-1,)), source.reshape((-1,)), alpha=alpha
+        ).reshape(())
     if source.dtype is not input.dtype:
         raise RuntimeError(
-            f"index_add_(): self ({input.dtype.type_name}) and source ({source.dtype.type_name}) must have the same scalar type"
+            f"index_add_(): self ({input.dtype.type_name}) and source ({source.dtype.type_name}) "
+            "must have the same scalar type"
         )
     return index_added(input, index, source, dim, alpha)
 
@@ -350,7 +396,9 @@ def index_copy(input, dim, index, source):
     """`input` with its slices at `index` along `dim` replaced by those of `source`."""
     index_dim(index, input, dim)
     if not input.shape:
-        return index_copied(input.reshape((1,)), index.reshape((-1,)), source.reshape((-1,)), 0).reshape(())
+        return index_copied(
+            input.reshape((1,)), index.reshape((-1,)), source.reshape((-1,)), 0
+        ).reshape(())
     return index_copied(input, index.reshape((-1,)), source, dim)
 
 
@@ -368,6 +416,9 @@ def index_fill(input, dim, index, value):
     shape = tuple(index.numel() if i == at else n for i, n in enumerate(input.shape))
     if not isinstance(value, TensorBase):
         value = input.new_full((), value)
+    elif value.requires_grad:  # a slice that is named twice holds the value once
+        index = index.unique()
+        shape = (*shape[:at], index.numel(), *shape[at + 1 :])
     return index_copied(input, index.reshape((-1,)), value.to(input.dtype).expand(shape), dim)
 
 
@@ -420,7 +471,8 @@ def masked_scatter(input, mask, source):
     count = places[0].array.shape[0] if places else 1
     if source.numel() < count:
         raise RuntimeError(
-            f"masked_scatter: expected self and source to have enough elements: {count} places, {source.numel()} values"
+            f"masked_scatter: expected self and source to have enough elements: {count} places, "
+            f"{source.numel()} values"
         )
     return index_put(input, places, source.reshape((-1,))[:count])
 
@@ -433,7 +485,9 @@ def _(draw):
 @composite
 def put(input, index, source, accumulate=False):
     """`input`, read as one row, with `source` put (or added) at `index`."""
-    flat = index_put(input.reshape((-1,)), [index.reshape((-1,))], source.reshape((-1,)), accumulate)
+    flat = index_put(
+        input.reshape((-1,)), [index.reshape((-1,))], source.reshape((-1,)), accumulate
+    )
     return flat.reshape(tuple(input.shape))
 
 
@@ -447,7 +501,9 @@ def _take(x: Any, indices: Any, axis: int = 0) -> Any:
 
 
 def _put(x: Any, indices: Any, values: Any, axis: int = 0, mode: str = "set") -> Any:
-    if tuple(values.shape) != (want := (*x.shape[: axis % len(x.shape)], len(indices), *x.shape[axis % len(x.shape) + 1 :])):
+    if tuple(values.shape) != (
+        want := (*x.shape[: axis % len(x.shape)], len(indices), *x.shape[axis % len(x.shape) + 1 :])
+    ):
         values = values.expand(want)
     if mode == "add":
         return index_added(x, indices, values, axis)
@@ -458,10 +514,18 @@ def _put(x: Any, indices: Any, values: Any, axis: int = 0, mode: str = "set") ->
 
 def _scatter(x: Any, indices: Any, values: Any, axis: int, mode: str = "set") -> Any:
     if not isinstance(values, TensorBase) or not values.shape:
-        values = views.helpers["copy"](_full_like(x, indices, 0), values) if isinstance(values, TensorBase) else _full_like(x, indices, values)
+        values = (
+            views.helpers["copy"](_full_like(x, indices, 0), values)
+            if isinstance(values, TensorBase)
+            else _full_like(x, indices, values)
+        )
     if mode == "set":
         return scattered(x, indices, values, axis)
-    return scatter_added(x, indices, values, axis) if mode == "add" else scatter_combined(x, indices, values, axis, mode)
+    return (
+        scatter_added(x, indices, values, axis)
+        if mode == "add"
+        else scatter_combined(x, indices, values, axis, mode)
+    )
 
 
 def _along(x: Any, indices: Any, axis: int) -> Any:

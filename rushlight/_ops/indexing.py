@@ -23,7 +23,11 @@ def _normal(x: Any, key: Any) -> list:
     """The key as a list with one entry per indexed dimension: Ellipsis and masks written out."""
     parts = list(key) if isinstance(key, tuple) else [key]
     parts = [_part(k, x.device) for k in parts]
-    used = sum(k.ndim if _is_mask(k) else 1 for k in parts if k is not None and k is not Ellipsis and not isinstance(k, bool))
+    used = sum(
+        k.ndim if _is_mask(k) else 1
+        for k in parts
+        if k is not None and k is not Ellipsis and not isinstance(k, bool)
+    )
     ndim = len(x.array.shape)
     if used > ndim:
         raise IndexError(f"too many indices for tensor of dimension {ndim}")
@@ -36,7 +40,7 @@ def _normal(x: Any, key: Any) -> list:
 
 
 def _part(k: Any, device: Any) -> Any:
-    """One part of a key: lists and NumPy arrays become index tensors, 0-dim integers whole numbers."""
+    """One part of a key: lists and NumPy arrays become index tensors, 0-dim ones numbers."""
     if k is None or k is Ellipsis or isinstance(k, (bool, int)):
         return k
     if isinstance(k, slice):
@@ -92,7 +96,7 @@ _WHOLE = slice(None)
 
 
 def _quick_view(x: Any, key: Any) -> Any:
-    """x at a tuple of whole numbers, plain slices, None and Ellipsis; None where it takes more care."""
+    """x at a tuple of whole numbers, plain slices, None and Ellipsis; else None."""
     last: Any = _WHOLE
     for k in key:
         cls = k.__class__
@@ -139,13 +143,16 @@ def _plain(x: Any) -> bool:
 
 
 def _split(x: Any, parts: list) -> tuple[Any, list]:
-    """A view by the basic parts of a key, and for each of its dimensions an index tensor or None."""
+    """A view by the basic parts of a key, and an index tensor or None for each dimension."""
     basic: list = []
     indices: list = []
     for k in parts:
         if isinstance(k, bool):
             basic.append(None)
             indices.append(make_mask(k, x.device))
+        elif _is_mask(k) and not k.array.shape:
+            basic.append(None)
+            indices.append(k.reshape((1,)))
         elif isinstance(k, TensorBase):
             basic += [slice(None)] * (k.ndim if _is_mask(k) else 1)
             indices.append(k)
@@ -175,7 +182,8 @@ def spread(base: Any, indices: Any) -> list:
         if tuple(k.array.shape) != shape:
             off = next((i for i, (a, b) in enumerate(zip(k.array.shape, shape)) if a != b), 0)
             raise IndexError(
-                f"The shape of the mask {list(k.array.shape)} at index {off} does not match the shape "
+                f"The shape of the mask {list(k.array.shape)} at index {off} does not match the "
+                "shape "
                 f"of the indexed tensor {list(base.array.shape)} at index {len(made) + off}"
             )
         if k.array.__class__ is not ndarray:
@@ -240,7 +248,8 @@ class Plan:
         except ValueError:
             shapes = ", ".join(str(list(a.shape)) for a in arrays)
             raise IndexError(
-                f"shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}"
+                "shape mismatch: indexing tensors could not be broadcast together with shapes "
+                f"{shapes}"
             ) from None
         self.flat = self._flat(m, arrays, taken)
         together = taken == list(range(taken[0], taken[0] + len(taken)))
@@ -343,7 +352,7 @@ def _(m, g, values_shape, flat, plan):
 
 
 def _located(x: Any, indices: list) -> tuple[Any, Any]:
-    """The plan for a list of index tensors (None where a dimension is taken whole), its flat index."""
+    """The plan for a list of index tensors (None takes a dimension whole), its flat index."""
     given = [k for k in indices if k is not None]
     arrays, m = lower(given)
     padded = [*indices, *[None] * (len(x.array.shape) - len(indices))]
@@ -354,7 +363,7 @@ def _located(x: Any, indices: list) -> tuple[Any, Any]:
 
 @composite
 def index(input, indices):
-    """The elements at integer (or mask) indices, one per dimension; None takes a dimension whole."""
+    """The elements at integer (or mask) indices, one a dimension; None takes it whole."""
     plan, flat = _located(input, spread(input, indices))
     return take_places(input, flat, plan)
 
@@ -367,7 +376,8 @@ def index_put(input, indices, values, accumulate=False):
         if values.array.shape:
             raise RuntimeError(
                 "Index put requires the source and destination dtypes match, got "
-                f"{input.dtype.type_name} for the destination and {values.dtype.type_name} for the source."
+                f"{input.dtype.type_name} for the destination and {values.dtype.type_name} for "
+                "the source."
             )
         values = views.helpers["cast"](values, input.dtype)
     full = (*plan.rest[: plan.at], *plan.shape, *plan.rest[plan.at :])
@@ -383,7 +393,7 @@ def index_put(input, indices, values, accumulate=False):
     return put_places(input, flat, values, plan, accumulate)
 
 
-# ---- choosing and filling by masks ----------------------------------------------------------------
+# ---- choosing and filling by masks ---------------------------------------------------------------
 
 
 @op("pointwise", promotes=("input", "other"), node="WhereBackward0", name="where_choice")
@@ -415,7 +425,8 @@ def where(condition, input=None, other=None, *, out=None):
     if condition.array.dtype.kind != "b":
         if condition.dtype is not dtypes.uint8:
             raise RuntimeError(
-                f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype.type_name}"
+                "where expected condition to be a boolean tensor, but got a tensor with dtype "
+                f"{condition.dtype.type_name}"
             )
         condition = views.helpers["cast"](condition, dtypes.bool_)
     return choose(condition, input, other, out=out)
@@ -432,19 +443,38 @@ def _(draw):
 def masked_fill(input, mask, value):
     """`input` with `value` where `mask` holds."""
     if mask.array.dtype.kind != "b":
-        raise RuntimeError(f"masked_fill_ only supports boolean masks, but got mask with dtype {mask.dtype}")
+        raise RuntimeError(
+            f"masked_fill_ only supports boolean masks, but got mask with dtype {mask.dtype}"
+        )
     if isinstance(value, TensorBase) and value.array.shape:
         raise RuntimeError(
             "masked_fill only supports a 0-dimensional value tensor, but got tensor with "
             f"{len(value.array.shape)} dimension(s)."
         )
+    if not isinstance(value, TensorBase):
+        value = _as_element(value, input.dtype)
     return filled_where(input, mask, value)
 
 
-@op("pointwise", promotes=("input", "value"), node="MaskedFillBackward0", name="filled_where")
+def _as_element(value: Any, dtype: Any) -> Any:
+    """A number as an element of `dtype`; refuses what that cannot hold."""
+    if dtype.is_complex or (dtype.is_floating_point and type(value) is not complex):
+        return value
+    if dtype is dtypes.bool_:
+        return bool(value)
+    limit = None if type(value) is complex else dtypes.iinfo(dtype)
+    if limit is None or not limit.min <= value <= limit.max:
+        name = {"float32": "float", "float64": "double"}.get(dtype.name, f"{dtype.name}_t")
+        raise RuntimeError(
+            f"value cannot be converted to type {name} without overflow; the value is {value}"
+        )
+    return int(value)
+
+
+@op("pointwise", promotes=("input",), node="MaskedFillBackward0", name="filled_where")
 def filled_where(m, input, mask, value):
     """`input` with `value` where `mask` holds."""
-    return m.where(mask, value, input)
+    return m.where(mask, m.astype(value, input.dtype) if hasattr(value, "dtype") else value, input)
 
 
 @filled_where.vjp("input")
@@ -466,6 +496,8 @@ def _(draw):
 def _(draw):
     yield (draw(3, 4), draw.bools(3, 4), 2.0), {}
     yield (draw(3, 4), draw.bools(4), -1.0), {}
+    yield (draw.ints(3, 4), draw.bools(4), 1.5), {}
+    yield (draw.bools(3, 4), draw.bools(4), 3), {}
 
 
 @composite
@@ -478,13 +510,15 @@ def masked_select(input, mask):
 
 @composite
 def nonzero(input, *, as_tuple=False):
-    """The places of the elements that are not zero: (count, ndim) int64, or one row per dimension."""
+    """The places of the elements that are not zero: (count, ndim) int64, or one row a dimension."""
     if input.array.__class__ is not ndarray:
         raise RuntimeError(input.array.names.no_value("nonzero()"))
     if as_tuple and not input.array.shape:
         input = input.reshape((1,))
     array = input.array
-    places = known.numpy.nonzero(array if array.dtype != dtypes.BFLOAT16 else dtypes.from_bfloat16(array))
+    places = known.numpy.nonzero(
+        array if array.dtype != dtypes.BFLOAT16 else dtypes.from_bfloat16(array)
+    )
     if not as_tuple:
         return make(places, input.device)
     return tuple(make(places[:, i].copy(), input.device) for i in range(places.shape[1]))
@@ -493,7 +527,9 @@ def nonzero(input, *, as_tuple=False):
 def index_dim(index: Any, input: Any, dim: int) -> int:
     """`dim` from the front, with PyTorch's refusals of an index of the wrong sort."""
     if index.array.dtype.kind not in "i":
-        raise RuntimeError(f"index_select(): Expected dtype int32 or int64 for index but got {index.dtype}")
+        raise RuntimeError(
+            f"index_select(): Expected dtype int32 or int64 for index but got {index.dtype}"
+        )
     if len(index.array.shape) > 1:
         raise IndexError("index_select(): Index is supposed to be a vector")
     return dim_of(dim, len(input.array.shape))

@@ -40,7 +40,8 @@ def cat(tensors, dim=0, *, out=None):
     tensors = list(tensors) if isinstance(tensors, (list, tuple)) else tensors
     if not isinstance(tensors, list):
         raise TypeError(
-            f"cat(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}"
+            "cat(): argument 'tensors' (position 1) must be tuple of Tensors, not "
+            f"{type(tensors).__name__}"
         )
     if not tensors:
         raise RuntimeError("torch.cat(): expected a non-empty list of Tensors")
@@ -96,7 +97,12 @@ def _(draw):
 
 @cat.errors
 def _(draw):
-    yield ([draw(2, 3), draw(2, 4)],), {}, RuntimeError, "Sizes of tensors must match except in dimension 0"
+    yield (
+        ([draw(2, 3), draw(2, 4)],),
+        {},
+        RuntimeError,
+        "Sizes of tensors must match except in dimension 0",
+    )
 
 
 @op("move", node="StackBackward0")
@@ -140,7 +146,7 @@ def _(draw):
     yield ([draw(2), draw(3)],), {}, RuntimeError, "stack expects each tensor to be equal size"
 
 
-# ---- taking apart: several views of one memory, one node --------------------------------------------
+# ---- taking apart: several views of one memory, one node -----------------------------------------
 
 
 def _parts(name: str, node: str) -> Any:
@@ -184,7 +190,8 @@ def split(tensor, split_size_or_sections, dim=0):
         sizes = [int(s) for s in sizes]
         if sum(sizes) != n or min(sizes, default=0) < 0:
             raise RuntimeError(
-                f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at "
+                f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's "
+                "size at "
                 f"dimension {at}), but got split_sizes={list(sizes)}"
             )
         return _views(_sizes_parts, sliced, tensor, _cuts(at, sizes))
@@ -248,7 +255,10 @@ def tensor_split(input, indices_or_sections, dim=0):
         sizes = [n // cut + (i < n % cut) for i in range(cut)]
         return _views(_split_parts, sliced, input, _cuts(at, sizes))
     bounds = [0, *cut, n]
-    keys = [(*(slice(None),) * at, slice(a, max(a, b) if b >= 0 else b)) for a, b in zip(bounds, bounds[1:])]
+    keys = [
+        (*(slice(None),) * at, slice(a, max(a, b) if b >= 0 else b))
+        for a, b in zip(bounds, bounds[1:])
+    ]
     return _views(_split_parts, sliced, input, keys)
 
 
@@ -280,7 +290,8 @@ def _at_least(n: int, name: str) -> Any:
             return tuple(widen(t) for t in tensors[0])
         if len(tensors) > 1:
             return tuple(widen(t) for t in tensors)
-        t, shape = tensors[0], tuple(tensors[0].shape)
+        t: Any = next(iter(tensors))
+        shape = tuple(t.shape)
         if len(shape) >= n:
             return t
         if n == 3 and len(shape) == 2:

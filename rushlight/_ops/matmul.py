@@ -18,7 +18,7 @@ def _meet(a: Any, b: Any) -> None:
         raise RuntimeError(_unmet(tuple(a.shape), tuple(b.shape)))
 
 
-def _unmet(a: tuple, b: tuple) -> str:
+def _unmet(a: Any, b: Any) -> str:
     """PyTorch's sentence for inner sizes that differ, and ours."""
     inner = 0 if len(b) == 1 else -2
     ours = (
@@ -26,11 +26,17 @@ def _unmet(a: tuple, b: tuple) -> str:
         f"({b[inner]}); the shapes are {list(a)} and {list(b)}."
     )
     if len(a) == 1 and len(b) == 1:
-        return f"inconsistent tensor size, expected tensor [{a[0]}] and src [{b[0]}] to have the same number of elements, but got {a[0]} and {b[0]} elements respectively." + ours
+        return (
+            f"inconsistent tensor size, expected tensor [{a[0]}] and src [{b[0]}] to have the "
+            f"same number of elements, but got {a[0]} and {b[0]} elements respectively." + ours
+        )
     if len(b) == 1:
         return f"size mismatch, got input ({a[-2]}), mat ({a[-2]}x{a[-1]}), vec ({b[0]})." + ours
     if len(a) > 2 and len(b) > 2:
-        return f"Expected size for first two dimensions of batch2 tensor to be: [{a[0]}, {a[-1]}] but got: [{b[0]}, {b[-2]}]." + ours
+        return (
+            f"Expected size for first two dimensions of batch2 tensor to be: [{a[0]}, {a[-1]}] "
+            f"but got: [{b[0]}, {b[-2]}]." + ours
+        )
     rows = 1
     for n in a[:-1]:
         rows *= n
@@ -75,7 +81,12 @@ def _(draw):
 
 @mm.errors
 def _(draw):
-    yield (draw(3, 4), draw(5, 2)), {}, RuntimeError, "mat1 and mat2 shapes cannot be multiplied (3x4 and 5x2)"
+    yield (
+        (draw(3, 4), draw(5, 2)),
+        {},
+        RuntimeError,
+        "mat1 and mat2 shapes cannot be multiplied (3x4 and 5x2)",
+    )
 
 
 @op("same", broadcasts=False, autocast="lower")
@@ -133,7 +144,8 @@ def mv(m, input, vec):
     """The product of a matrix (n, k) and a vector (k)."""
     if len(input.shape) != 2 or len(vec.shape) != 1:
         raise RuntimeError(
-            f"vector + matrix @ vector expected, got {len(vec.shape)}, {len(input.shape)}, {len(vec.shape)}"
+            f"vector + matrix @ vector expected, got {len(vec.shape)}, {len(input.shape)}, "
+            f"{len(vec.shape)}"
         )
     _meet(input, vec)
     return m.matmul(input, vec)
@@ -242,7 +254,8 @@ def _refuse_linear(shape: tuple, weight: tuple) -> None:
     for n in shape[:-1]:
         rows *= n
     raise RuntimeError(
-        f"mat1 and mat2 shapes cannot be multiplied ({rows}x{shape[-1]} and {weight[1]}x{weight[0]}). "
+        f"mat1 and mat2 shapes cannot be multiplied ({rows}x{shape[-1]} and "
+        f"{weight[1]}x{weight[0]}). "
         f"linear: the input's last size is {shape[-1]}, the weight takes {weight[1]} features; the "
         f"input has shape {list(shape)}, the weight {list(weight)}."
     )
@@ -251,7 +264,9 @@ def _refuse_linear(shape: tuple, weight: tuple) -> None:
 def _linear(name: str, node: str) -> Any:
     """One body and its rules under the node name that PyTorch gives for the input's dimensions."""
 
-    said = "mat1 and mat2 must have the same dtype, but got {a} and {b}" if "with_" in name else None
+    said = (
+        "mat1 and mat2 must have the same dtype, but got {a} and {b}" if "with_" in name else None
+    )
 
     @op("same", name=name, node=node, autocast="lower", mixed=said)
     def affine(m, input, weight, bias=None):
@@ -294,7 +309,11 @@ def linear(input, weight, bias=None):
     if len(weight.shape) == 1:
         made = matmul(input, weight)
         return made if bias is None else made + bias
-    return _without_bias_batched(input, weight) if bias is None else _with_bias_batched(input, weight, bias)
+    return (
+        _without_bias_batched(input, weight)
+        if bias is None
+        else _with_bias_batched(input, weight, bias)
+    )
 
 
 @linear.samples
@@ -308,7 +327,12 @@ def _(draw):
 
 @linear.errors
 def _(draw):
-    yield (draw(3, 4), draw(5, 6)), {}, RuntimeError, "mat1 and mat2 shapes cannot be multiplied (3x4 and 6x5)"
+    yield (
+        (draw(3, 4), draw(5, 6)),
+        {},
+        RuntimeError,
+        "mat1 and mat2 shapes cannot be multiplied (3x4 and 6x5)",
+    )
 
 
 def _word(a: Any, b: Any) -> Any:

@@ -36,5 +36,3 @@ def moved(input: Any, device: Any) -> Any:
     made = _memory(input)
     made.device = device
     return made
-
-

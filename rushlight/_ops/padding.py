@@ -106,11 +106,20 @@ def _each_axis(m: Any, x: Any, pad: Widths, extend: Any) -> Any:
     return x
 
 
+def _grown(pad: Widths) -> Widths:
+    return tuple([max(p, 0) for p in pad])
+
+
+def _cut(m: Any, x: Any, pad: Widths) -> Any:
+    """What negative widths leave of an input already padded: what they cut may yet be copied."""
+    return m.index(x, _within(per_axis(pad, len(x.shape)), x.shape)) if min(pad) < 0 else x
+
+
 def _check_widths(x: Any, pad: Widths, whole: int) -> None:
     """Widths that take from the axis itself must be shorter than it (or, whole = 0, no longer)."""
     for axis, (before, after) in enumerate(per_axis(pad, len(x.shape))):
         n = x.shape[axis]
-        if max(before, after) > n - whole:
+        if (before or after) and max(before, after) > n - whole:
             place = f"padding ({before}, {after}) at dimension {axis} of input {list(x.shape)}"
             if not whole:
                 raise RuntimeError(
@@ -127,7 +136,14 @@ def _check_widths(x: Any, pad: Widths, whole: int) -> None:
 def reflection_pad(m: Any, input: Any, *, pad: Widths) -> Any:
     """The input mirrored at its ends, the end elements not repeated."""
     _check_widths(input, pad, 1)
-    return _each_axis(m, input, pad, _mirrored)
+    return _cut(m, _each_axis(m, input, _grown(pad), _mirrored), pad)
+
+
+@reflection_pad.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(1, 2, 4),), {"pad": (1, 2)}
+    yield (draw(1, 2, 4),), {"pad": (-3, 2)}
+    yield (draw(0, 3, 3),), {"pad": (1, 2)}
 
 
 @ranked(
@@ -135,7 +151,7 @@ def reflection_pad(m: Any, input: Any, *, pad: Widths) -> Any:
 )
 def replication_pad(m: Any, input: Any, *, pad: Widths) -> Any:
     """The input with its end elements repeated."""
-    return _each_axis(m, input, pad, _repeated)
+    return _cut(m, _each_axis(m, input, _grown(pad), _repeated), pad)
 
 
 @op("move", node="CopySlices")

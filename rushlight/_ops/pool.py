@@ -9,6 +9,7 @@ from itertools import product
 from math import prod
 from typing import Any
 
+from .._core import dtypes
 from .ranks import ranked
 
 Sizes = tuple[int, ...]
@@ -97,7 +98,10 @@ class _Plan:
 
 
 def _lowest(m: Any, dtype: Any) -> Any:
-    return -float("inf") if m.isdtype(dtype, "real floating") else -(1 << 31)
+    """What no element of a dtype is below."""
+    if m.isdtype(dtype, "real floating"):
+        return -float("inf")
+    return dtypes.iinfo(dtypes.of(dtype)).min
 
 
 def _flat(m: Any, x: Any, axes: int) -> Any:
@@ -246,9 +250,11 @@ def pool_avg(
     for part in rest:
         total = total + part
     divisor = divisor_override or _divisor(m, plan, count_include_pad, input.dtype)
-    if m.isdtype(input.dtype, "integral"):  # integers are divided towards zero
-        return m.where(total < 0, -(-total // divisor), total // divisor)
-    return total / divisor
+    if not m.isdtype(input.dtype, "integral"):
+        return total / divisor
+    turned = (total < 0) != (divisor < 0)
+    quotient = m.abs(total) // abs(divisor)  # integers are divided towards zero
+    return m.where(turned, -quotient, quotient)
 
 
 @pool_avg.vjp("input")

@@ -60,7 +60,8 @@ def pool_adaptive_max(m: Any, input: Any, *, output_size: Sizes) -> Any:
     axes = len(output_size)
     first, sizes = len(input.shape) - axes, input.shape[len(input.shape) - axes :]
     steps = [_window_places(m, n, o) for n, o in zip(sizes, output_size)]
-    best = where = None
+    best: Any = None
+    where: Any = None
     for places in product(*steps):
         part, flat = input, 0
         for i, place in enumerate(places):

@@ -302,8 +302,6 @@ def _(np: Any, input: Any, mat: Any, vec: Any, beta: Any = 1, alpha: Any = 1) ->
 def _(draw: Any) -> Iterator:
     yield (draw(3), draw(3, 4), draw(4)), {}
     yield (draw(1), draw(3, 4), draw(4)), {"beta": 0.5, "alpha": -2}
-    ints = draw.ints(3), draw.ints(3, 4), draw.ints(4)
-    yield ints, {"beta": 1.6, "alpha": 2.3}  # whole numbers of which count
 
 
 @addmv.errors
@@ -383,7 +381,8 @@ def _(m: Any, g: Any, batch1: Any, alpha: Any) -> Any:
 def addbmm(m: Any, input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
     """beta * input + alpha * the sum over the batch of bmm(batch1, batch2)."""
     _check_bmm(batch1, batch2)
-    return _plus(m, input, m.sum(m.matmul(batch1, batch2), axis=0), beta, alpha)
+    product = m.matmul(batch1, batch2)
+    return _plus(m, input, m.sum(product, axis=0, dtype=product.dtype), beta, alpha)
 
 
 addbmm.vjp("input")(_first)

@@ -8,7 +8,7 @@ from .._core import dtypes
 from .._core.errors import dim_of
 from .._core.kinds import DIFFERENTIABLE
 from .._core.op import composite, op
-from .dims import arange_along, drop, part, spelt
+from .dims import arange_along, drop, itself, part, spelt
 from .extrema import max_of_all, needs_elements, scattered
 
 
@@ -147,7 +147,7 @@ def mode(m: Any, input: Any, *, dim: int = -1, keepdim: bool = False) -> Any:
             " numbers"
         )
     if not input.shape:
-        return input + 0, m.full((), 0, m.int64)
+        return itself(m, input), m.full((), 0, m.int64)
     needs_elements("mode", input.shape, dim)
     order = m.argsort(input, axis)
     x = m.take_along_axis(input, order, axis)

@@ -26,11 +26,11 @@ def _(m, g, dims):
 
 @composite
 def flip(input, *given, dims=()):
-    """`input` with the order of elements reversed along `dims` (one sequence, or several numbers)."""
-    dims = given or dims
-    dims = (dims,) if isinstance(dims, int) else dims
-    dims = dims[0] if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims
-    found = tuple(dim_of(d, len(input.shape)) for d in dims)
+    """`input` with the order of elements reversed along `dims` (a sequence, or several numbers)."""
+    chosen: Any = given or dims
+    chosen = (chosen,) if isinstance(chosen, int) else chosen
+    chosen = chosen[0] if len(chosen) == 1 and isinstance(chosen[0], (tuple, list)) else chosen
+    found = tuple(dim_of(d, len(input.shape)) for d in chosen)
     return flipped(input, dims_of(found, len(input.shape)) if found else ())
 
 
@@ -71,7 +71,10 @@ def roll(input, shifts, dims=None):
         k = shift % n if n else 0
         if k:
             lead = (slice(None),) * at
-            tail, head = sliced(input, (*lead, slice(n - k, n))), sliced(input, (*lead, slice(0, n - k)))
+            tail, head = (
+                sliced(input, (*lead, slice(n - k, n))),
+                sliced(input, (*lead, slice(0, n - k))),
+            )
             input = cat([tail, head], at)
     return input.clone() if all(s == 0 for s in shifts) else input
 
@@ -127,7 +130,8 @@ def repeat(input, *repeats):
     repeats = tuple(int(r) for r in repeats)
     if len(repeats) < len(input.shape):
         raise RuntimeError(
-            "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
+            "Number of dimensions of repeat dims can not be smaller than number of dimensions of "
+            "tensor"
         )
     return repeated(input, repeats)
 
@@ -148,7 +152,7 @@ def _(draw):
 
 @composite
 def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
-    """`input` with each slice along `dim` repeated `repeats` times (one number, or one per slice)."""
+    """`input` with each slice along `dim` repeated `repeats` times (a number, or one a slice)."""
     if repeats is None:
         return _counted(input)
     if dim is None:
@@ -249,7 +253,9 @@ def diag_embed(input, offset=0, dim1=-2, dim2=-1):
     if a == b:
         raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
     size = input.shape[-1] + abs(offset)
-    made = set_diagonal(input.new_zeros((*input.shape[:-1], size, size)), input, offset, n - 2, n - 1)
+    made = set_diagonal(
+        input.new_zeros((*input.shape[:-1], size, size)), input, offset, n - 2, n - 1
+    )
     order = [i for i in range(n) if i not in (a, b)]
     place = {a: n - 2, b: n - 1, **{d: i for i, d in enumerate(order)}}
     return permute(made, tuple(place[i] for i in range(n)))
@@ -282,12 +288,14 @@ def select_scatter(input, src, dim, index):
 @composite
 def slice_scatter(input, src, dim=0, start=None, end=None, step=1):
     """`input` with a range of slices along `dim` replaced by `src`."""
-    return write(input, src, (*(slice(None),) * dim_of(dim, len(input.shape)), slice(start, end, step)))
+    return write(
+        input, src, (*(slice(None),) * dim_of(dim, len(input.shape)), slice(start, end, step))
+    )
 
 
 @composite
 def fill_diagonal(input, fill_value, wrap=False):
-    """`input` with its main diagonal set to one value (in tall matrices again after a gap if `wrap`)."""
+    """`input` with its diagonal set to one value (again in tall matrices, if `wrap`)."""
     n, p = input.shape[0], input.shape[-1]
     m = known.numpy
     if len(input.shape) > 2:

@@ -29,6 +29,8 @@ def _overwrite(x: Any, record: Any, sample: Callable) -> Any:
         with modes.subclass_off():
             return _overwrite(x, record, sample)
     refuse_write(x)
+    if modes.special and modes.local.trace is not None:
+        modes.local.trace.capture(x)
     array = x.array
     if array.__class__ is not ndarray:
         return _overwrite_abstract(x, array, record, sample)

@@ -8,6 +8,7 @@ from .._core.errors import dim_of
 from .._core.kinds import speak
 from .._core.op import op
 from .dims import part
+from .elementary import log_sum
 from .extrema import refuse_complex, scattered
 
 
@@ -29,7 +30,10 @@ def cumsum(m: Any, input: Any, *, dim: int, dtype: Any = None) -> Any:
     """Running sums along `dim`; integers add up in int64."""
     axis = dim_of(dim, len(input.shape))
     input = _wide(m, input, dtype)
-    return m.cumulative_sum(input, axis) if input.shape else input + 0
+    if not input.shape:
+        return input + 0
+    made = m.cumulative_sum(input, axis)
+    return made if dtype is None else m.astype(made, input.dtype)
 
 
 @cumsum.vjp("input")
@@ -149,14 +153,26 @@ def _log_add(m: Any, a: Any, b: Any) -> Any:
     return base + m.log(m.exp(a - base) + m.exp(b - base))
 
 
+def _complex_log_sums(m: Any, input: Any, axis: int) -> Any:
+    """One after the other: the branch of the logarithm follows the path."""
+    if not input.shape or not input.shape[axis]:
+        return input + 0
+    made = [m.index(input, part(axis, 0, 1))]
+    for i in range(1, input.shape[axis]):
+        made.append(log_sum(m, made[-1], m.index(input, part(axis, i, i + 1))))
+    return m.concat(made, axis=axis)
+
+
 @op("reduce")
 def logcumsumexp(m: Any, input: Any, *, dim: int) -> Any:
     """Logarithm of the running sum of exponentials along `dim`, without overflow."""
     axis = dim_of(dim, len(input.shape))
+    if m.isdtype(input.dtype, "complex floating"):
+        return _complex_log_sums(m, input, axis)
     if not m.isdtype(input.dtype, "real floating"):
         raise NotImplementedError(
             f"\"logcumsumexp_out_cpu\" not implemented for '{dtypes.of(input.dtype).type_name}'; "
-            "it takes real floating point tensors"
+            "it takes floating point tensors"
         )
     steps = 1
     while input.shape and steps < input.shape[axis]:
@@ -178,7 +194,8 @@ def _(m: Any, g: Any, input: Any, out: Any, dim: int) -> Any:
     later = m.concat(
         [m.index(out, part(axis, 1, None)), m.full(shape, float("inf"), g.dtype)], axis=axis
     )
-    return recurrence_from_end(m, m.exp(out - later), g, axis) * m.exp(input - out)
+    ratio, own = m.conj(m.exp(out - later)), m.conj(m.exp(input - out))
+    return recurrence_from_end(m, ratio, g, axis) * own
 
 
 @logcumsumexp.defined_as
@@ -191,6 +208,7 @@ def _(draw: Any) -> Iterator:
     yield (draw(3, 4),), {"dim": 1}
     yield (draw(5, 2),), {"dim": 0}
     yield (draw(),), {"dim": 0}
+    yield (draw(3, 2, dtype="complex"),), {"dim": 0}
 
 
 speak(

@@ -45,7 +45,8 @@ def select(input, dim, index):
     n = input.shape[at]
     if not -n <= index < n:
         raise IndexError(
-            f"select(): index {index} out of range for tensor of size {list(input.shape)} at dimension {at}"
+            f"select(): index {index} out of range for tensor of size {list(input.shape)} at "
+            f"dimension {at}"
         )
     return picked(input, (*(slice(None),) * at, int(index)))
 
@@ -62,7 +63,9 @@ def narrow(input, dim, start, length):
     at = dim_of(dim, len(input.shape))
     n, start = input.shape[at], int(start)
     if not -n <= start <= n:
-        raise IndexError(f"Dimension out of range (expected to be in range of [{-n}, {n}], but got {start})")
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-n}, {n}], but got {start})"
+        )
     start = start + n if start < 0 else start
     if length < 0:
         raise RuntimeError("narrow(): length must be non-negative.")

@@ -234,31 +234,51 @@ def _cutoff(m: Any, largest: Any, shape: tuple, dtype: Any, atol: Any, rtol: Any
     """Below what a singular value counts as zero."""
     if rtol is None:
         rtol = 0.0 if atol is not None else max(shape[-2:]) * m.finfo(dtype).eps
-    cut = largest * rtol
-    return cut if atol is None else m.maximum(cut, m.full((), float(atol), largest.dtype))
+    cut = largest * _per_matrix(m, rtol, largest.dtype)
+    return cut if atol is None else m.maximum(cut, _per_matrix(m, atol, largest.dtype))
 
 
-@op("reduce")
-def linalg_pinv(
-    m: Any, A: Any, *, atol: Any = None, rtol: Any = None, hermitian: bool = False
+def _per_matrix(m: Any, bound: Any, dtype: Any) -> Any:
+    """A number, or one for each matrix, to meet the matrices' singular values."""
+    if not hasattr(bound, "shape"):
+        return m.full((), float(bound), dtype)
+    return m.reshape(m.astype(bound, dtype), (*bound.shape, 1))
+
+
+@op("reduce", name="linalg_pinv", node="LinalgPinvBackward0")
+def pseudoinverse(
+    m: Any, A: Any, atol: Any = None, rtol: Any = None, *, hermitian: bool = False
 ) -> Any:
+    """Pseudoinverses by the singular values, or by the eigenvalues where `hermitian`."""
+    if 0 in A.shape:
+        return m.full((*A.shape[:-2], A.shape[-1], A.shape[-2]), 0, A.dtype)
+    if hermitian:
+        values, U = m.eigh(A)
+        S, Vh = m.abs(values), adjoint_of(m, U)
+    else:
+        U, S, Vh = m.svd(A, False)
+        values = S
+    large = _cutoff(m, m.max(S, axis=-1, keepdims=True), A.shape, A.dtype, atol, rtol) < S
+    inverse = m.where(large, 1 / m.where(large, values, 1), 0)
+    return m.matmul(adjoint_of(m, Vh) * rows(m, m.astype(inverse, A.dtype)), adjoint_of(m, U))
+
+
+@composite
+def linalg_pinv(A: Any, *, atol: Any = None, rtol: Any = None, hermitian: bool = False) -> Any:
     """Pseudoinverses: the least squares solution of A X = 1, least in norm.
 
     Args:
         A: (..., rows, cols).
         atol, rtol: singular values up to max(atol, rtol * the largest) count as zero.
-        hermitian: accepted for PyTorch's sake.
+        hermitian: whether A is Hermitian: only its lower triangles are read.
     """
-    check_matrices(m, A, "linalg.pinv", square=False)
-    if 0 in A.shape:
-        return m.full((*A.shape[:-2], A.shape[-1], A.shape[-2]), 0, A.dtype)
-    U, S, Vh = m.svd(A, False)
-    large = _cutoff(m, m.max(S, axis=-1, keepdims=True), A.shape, A.dtype, atol, rtol) < S
-    inverse = m.where(large, 1 / m.where(large, S, 1), 0)
-    return m.matmul(adjoint_of(m, Vh) * rows(m, m.astype(inverse, A.dtype)), adjoint_of(m, U))
+    check_matrices(DIFFERENTIABLE, A, "linalg.pinv", square=hermitian)
+    bounds = [b if b is None or hasattr(b, "shape") else A.new_full((), b, dtype=A.abs().dtype)
+              for b in (atol, rtol)]  # fmt: skip
+    return pseudoinverse(A, *bounds, hermitian)
 
 
-@linalg_pinv.vjp("A")
+@pseudoinverse.vjp("A")
 def _(m: Any, g: Any, A: Any, out: Any) -> Any:
     # Golub and Pereyra (1973)
     gh, outh = adjoint_of(m, g), adjoint_of(m, out)
@@ -278,12 +298,14 @@ def _(draw: Any) -> Iterator:
     yield (draw(3, 4),), {}
     yield (draw(2, 4, 3),), {}
     yield (draw(0, 3),), {}
+    yield (draw(3, 3),), {"rtol": draw(low=0.01, high=0.1)}
+    yield (draw(3, 4),), {"rtol": 0.01}
 
 
 @composite
 def pinverse(input: Any, rcond: float = 1e-15) -> Any:
     """Pseudoinverses; singular values up to `rcond` times the largest count as zero."""
-    return linalg_pinv(input, None, rcond)
+    return linalg_pinv(input, rtol=rcond)
 
 
 @pinverse.samples
@@ -321,19 +343,22 @@ def _(draw: Any) -> Iterator:
 def linalg_lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = None) -> tuple:
     """Least squares solutions X of A X = B, with residuals, rank and singular values.
 
-    Residuals are given where A has more rows than columns and full rank; singular values with
-    driver="gelsd" or "gelss".
+    Residuals are given where A has more rows than columns and full rank, but not with
+    driver="gelsy" (the default); ranks with all but "gels"; singular values with "gelsd", "gelss".
     """
     vector = B.ndim == 1 or tuple(B.shape) == tuple(A.shape[:-1])
     b = B.unsqueeze(-1) if vector else B
-    solution = linalg_pinv(A, None, rcond) @ b
+    solution = linalg_pinv(A, rtol=rcond) @ b
     rank = linalg_matrix_rank(A, rtol=rcond)
-    S = linalg_svdvals(A.detach()) if driver in ("gelsd", "gelss") else A.detach().reshape(-1)[:0]
     rows, cols = A.shape[-2:]
     away = A @ solution - b
-    residuals = A.detach().reshape(-1)[:0]
-    if rows > cols and bool((rank == cols).all()):
+    residuals = A.abs().reshape(-1)[:0]  # none
+    S = residuals.detach()
+    if driver in ("gelsd", "gelss"):
+        S = linalg_svdvals(A.detach())
+    if rows > cols and driver not in (None, "gelsy") and bool((rank == cols).all()):
         residuals = (away * away.conj()).real.sum(-2)
+    rank = rank.reshape(-1)[:0] if driver == "gels" else rank
     return Solved(solution.squeeze(-1) if vector else solution, residuals, rank, S)
 
 

@@ -49,7 +49,12 @@ def _(draw):
 
 @reshape.errors
 def _(draw):
-    yield (draw(3, 4),), {"shape": (5, 2)}, RuntimeError, "shape '[5, 2]' is invalid for input of size 12"
+    yield (
+        (draw(3, 4),),
+        {"shape": (5, 2)},
+        RuntimeError,
+        "shape '[5, 2]' is invalid for input of size 12",
+    )
 
 
 @op("view")
@@ -58,7 +63,8 @@ def permute(m, input, *, dims):
     if len(dims) != len(input.shape):
         raise RuntimeError(
             "permute(sparse_coo): number of dimensions in the tensor input does not match the "
-            f"length of the desired ordering of dimensions i.e. input.dim() = {len(input.shape)} is "
+            f"length of the desired ordering of dimensions i.e. input.dim() = {len(input.shape)} "
+            "is "
             f"not equal to len(dims) = {len(dims)}"
         )
     return m.permute_dims(input, tuple(dim_of(d, len(input.shape)) for d in dims))
@@ -171,12 +177,14 @@ def expanded(have: tuple, size: tuple) -> tuple:
         old = have[i - extra] if i >= extra else None
         if n == -1 and old is None:
             raise RuntimeError(
-                f"The expanded size of the tensor ({n}) isn't allowed in a leading, non-existing dimension {i}"
+                f"The expanded size of the tensor ({n}) isn't allowed in a leading, non-existing "
+                f"dimension {i}"
             )
         if old not in (None, 1, n) and n != -1:
             raise RuntimeError(
                 f"The expanded size of the tensor ({n}) must match the existing size ({old}) at "
-                f"non-singleton dimension {i}.  Target sizes: {list(size)}.  Tensor sizes: {list(have)}"
+                f"non-singleton dimension {i}.  Target sizes: {list(size)}.  Tensor sizes: "
+                f"{list(have)}"
             )
         made.append(int(n) if n != -1 else old)
     return tuple(made)
@@ -212,7 +220,12 @@ def _(draw):
 
 @expand.errors
 def _(draw):
-    yield (draw(3, 2),), {"size": (3, 4)}, RuntimeError, "The expanded size of the tensor (4) must match"
+    yield (
+        (draw(3, 2),),
+        {"size": (3, 4)},
+        RuntimeError,
+        "The expanded size of the tensor (4) must match",
+    )
 
 
 @op("view")
@@ -248,7 +261,9 @@ def squeeze_dims(m, input, *, dim):
     """`input` without those of the dimensions `dim` that have size 1."""
     n = len(input.shape)
     gone = () if dim == () else dims_of(dim, n) if n else _scalar_dims(dim)
-    return m.reshape(input, tuple(k for i, k in enumerate(input.shape) if not (i in gone and k == 1)))
+    return m.reshape(
+        input, tuple(k for i, k in enumerate(input.shape) if not (i in gone and k == 1))
+    )
 
 
 def _scalar_dims(dim: Any) -> tuple:
@@ -432,7 +447,8 @@ def movedim(input, source, destination):
     if len(src) != len(dst):
         raise RuntimeError(
             "movedim: Invalid source or destination dims: source "
-            f"({list(src)} dims) should contain the same number of dims as destination ({list(dst)} dims)"
+            f"({list(src)} dims) should contain the same number of dims as destination "
+            f"({list(dst)} dims)"
         )
     rest = iter([i for i in range(n) if i not in src])
     order = [src[dst.index(i)] if i in dst else next(rest) for i in range(n)]

@@ -1,4 +1,4 @@
-"""Vocabulary words that tensors speak and that are no public op: dtypes, creation, padding, strides."""
+"""Words that tensors speak and that are no public op: dtypes, creation, padding, strides."""
 
 from typing import Any
 
@@ -89,12 +89,23 @@ def _(m, g, size, stride, offset):
 
 
 def _as_dtypes() -> dict:
-    words = ("int64", "int32", "int16", "int8", "uint8", "float32", "float64", "complex64", "complex128")
+    words = (
+        "int64",
+        "int32",
+        "int16",
+        "int8",
+        "uint8",
+        "float32",
+        "float64",
+        "complex64",
+        "complex128",
+    )
     return {w: dtypes.by_name(w) for w in words} | {"bool": dtypes.bool_}
 
 
 speak(
-    full=_full, arange=_arange, zeros_like=_zeros_like, bits=_bits, check=_check, within=_within, scalar=_scalar, bitcast=bitcast,
+    full=_full, arange=_arange, zeros_like=_zeros_like, bits=_bits, check=_check, within=_within,
+    scalar=_scalar, bitcast=bitcast,
     pad=padded, as_strided=strided_view, unstrided=unstrided, write_strided=write_strided,
     isdtype=known.numpy.isdtype, finfo=known.numpy.finfo, square=lambda x: x * x,
 )  # fmt: skip

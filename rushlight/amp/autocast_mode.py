@@ -28,11 +28,14 @@ class autocast:
         if not isinstance(device_type, str):
             raise ValueError(f"Expected `device_type` of type `str`, got: `{type(device_type)}`")
         if device_type not in _DEFAULTS:
-            raise RuntimeError(f"User specified an unsupported autocast device_type '{device_type}'")
+            raise RuntimeError(
+                f"User specified an unsupported autocast device_type '{device_type}'"
+            )
         self.device, self.fast_dtype = device_type, dtype or _DEFAULTS[device_type]
         if enabled and self.fast_dtype not in dtypes.HALVES:
             warnings.warn(
-                f"In {device_type} autocast, but the target dtype is not supported. Disabling autocast.",
+                f"In {device_type} autocast, but the target dtype is not supported. Disabling "
+                "autocast.",
                 stacklevel=2,
             )
             enabled = False
@@ -99,7 +102,9 @@ def custom_fwd(function: Any = None, *, device_type: str = "cuda", cast_inputs: 
         if cast_inputs is None:
             return function(ctx, *args, **kwargs)
         with autocast(device_type, enabled=False):
-            made = [a.to(cast_inputs) if getattr(a, "is_floating_point", bool)() else a for a in args]
+            made = [
+                a.to(cast_inputs) if getattr(a, "is_floating_point", bool)() else a for a in args
+            ]
             return function(ctx, *made, **kwargs)
 
     return inside

@@ -12,7 +12,11 @@ from .autocast_mode import (
 
 
 def _older(name: str, newer: str) -> None:
-    warnings.warn(f"torch.{name} is deprecated. Please use torch.{newer} instead.", DeprecationWarning, stacklevel=3)
+    warnings.warn(
+        f"torch.{name} is deprecated. Please use torch.{newer} instead.",
+        DeprecationWarning,
+        stacklevel=3,
+    )
 
 
 def get_autocast_gpu_dtype() -> Any:

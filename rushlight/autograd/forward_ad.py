@@ -21,7 +21,9 @@ class dual_level:
 
     def __enter__(self) -> Any:
         if getattr(_state, "names", None) is not None:
-            raise RuntimeError("Nested forward mode AD is not supported at the moment; use func.jvp.")
+            raise RuntimeError(
+                "Nested forward mode AD is not supported at the moment; use func.jvp."
+            )
         _state.names = Dual(1)
         return 0
 
@@ -33,7 +35,8 @@ def _names() -> Dual:
     names = getattr(_state, "names", None)
     if names is None:
         raise RuntimeError(
-            "Trying to create a dual Tensor for forward AD but no level exists, make sure to enter_dual_level() first."
+            "Trying to create a dual Tensor for forward AD but no level exists, make sure to "
+            "enter_dual_level() first."
         )
     return names
 

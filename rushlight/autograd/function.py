@@ -88,7 +88,9 @@ class _FunctionPlan:
 
     def __init__(self, cls: type) -> None:
         self.cls = cls
-        self.node_class = type(cls.__name__ + "Backward", (FunctionNode,), {"__slots__": (), "plan": self})
+        self.node_class = type(
+            cls.__name__ + "Backward", (FunctionNode,), {"__slots__": (), "plan": self}
+        )
 
     def run(self, m: Any, g: list, node: Node, lift: Any) -> list:
         """The gradients of all arguments, from `backward` called on tensors."""
@@ -133,7 +135,10 @@ def _zeros(fact: tuple) -> Any:
 
 def _check_gradient(name: str, i: int, x: Any, to: Any) -> None:
     if x is not None and not isinstance(x, TensorBase):
-        raise TypeError(f"function {name} returned a gradient of type {type(x).__name__} at position {i}; expected a Tensor or None")
+        raise TypeError(
+            f"function {name} returned a gradient of type {type(x).__name__} at position {i}; "
+            "expected a Tensor or None"
+        )
 
 
 class FunctionNode(Node):
@@ -157,13 +162,16 @@ class Function:
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:
         """The operation."""
-        raise NotImplementedError("You must implement the forward function for custom autograd.Function.")
+        raise NotImplementedError(
+            "You must implement the forward function for custom autograd.Function."
+        )
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
         """The gradient for each argument of `forward` (None where there is none)."""
         raise NotImplementedError(
-            "You must implement either the backward or vjp method for your custom autograd.Function "
+            "You must implement either the backward or vjp method for your custom "
+            "autograd.Function "
             "to use it with backward mode AD."
         )
 
@@ -189,7 +197,10 @@ class Function:
         outs = [made] if single else list(made)
         for t in ctx._dirty:
             if not any(t is o for o in outs):
-                raise RuntimeError("Some elements marked as dirty during the forward method were not returned as output.")
+                raise RuntimeError(
+                    "Some elements marked as dirty during the forward method were not returned "
+                    "as output."
+                )
         recording = modes.records() and any(wants)
         node = new_node(_plan(cls).node_class, edges)
         outs = [_output(ctx, o, args, recording, node, i, len(outs)) for i, o in enumerate(outs)]
@@ -198,7 +209,9 @@ class Function:
         return outs[0] if single else tuple(outs)
 
 
-def _output(ctx: FunctionCtx, o: Any, args: tuple, recording: bool, node: Node, i: int, n: int) -> Any:
+def _output(
+    ctx: FunctionCtx, o: Any, args: tuple, recording: bool, node: Node, i: int, n: int
+) -> Any:
     """An output as part of the graph: a result that is an input becomes a name of its own."""
     if not isinstance(o, TensorBase):
         return o
@@ -218,7 +231,14 @@ def _output(ctx: FunctionCtx, o: Any, args: tuple, recording: bool, node: Node, 
 def _keep(ctx: FunctionCtx, node: Node, outs: list, made: Any) -> None:
     places = {id(t): i for i, t in enumerate(made)}
     ctx._kept = [
-        _Saved(t, node, places.get(id(t)) if t is not None and t.node.__class__ is Port and t.node.node is node else None, len(outs))
+        _Saved(
+            t,
+            node,
+            places.get(id(t))
+            if t is not None and t.node.__class__ is Port and t.node.node is node
+            else None,
+            len(outs),
+        )
         for t in ctx._to_save
     ]
     ctx._to_save = ctx._dirty = ctx._constant = ()

@@ -16,7 +16,8 @@ def _tuple(values: Any) -> tuple[bool, tuple]:
 def _inputs(values: tuple, create_graph: bool) -> tuple:
     """Fresh leaves at the given values (or, to be differentiated again, the values themselves)."""
     return tuple(
-        v.view_as(v) if create_graph and v.requires_grad else v.detach().requires_grad_() for v in values
+        v.view_as(v) if create_graph and v.requires_grad else v.detach().requires_grad_()
+        for v in values
     )
 
 
@@ -28,7 +29,10 @@ def _called(func: Callable, inputs: Any, create_graph: bool) -> tuple:
     many_out, outs = _tuple(out)
     for o in outs:
         if not isinstance(o, TensorBase):
-            raise TypeError(f"The outputs of the user-provided function must be Tensors; one is {type(o).__name__}")
+            raise TypeError(
+                "The outputs of the user-provided function must be Tensors; one is "
+                f"{type(o).__name__}"
+            )
     return many, own, many_out, outs
 
 
@@ -46,9 +50,14 @@ def _grads(outs: Any, ins: tuple, seeds: Any, create: bool, strict: bool) -> tup
     live = [(o, s) for o, s in zip(outs, seeds) if o.requires_grad]
     if not live:
         if strict:
-            raise RuntimeError("The output of the user-provided function is independent of its inputs. This is not allowed in strict mode.")
+            raise RuntimeError(
+                "The output of the user-provided function is independent of its inputs. This is "
+                "not allowed in strict mode."
+            )
         return tuple(_zeros(x) for x in ins)
-    made = grad([o for o, _ in live], list(ins), [s for _, s in live], True, create, allow_unused=True)
+    made = grad(
+        [o for o, _ in live], list(ins), [s for _, s in live], True, create, allow_unused=True
+    )
     if strict and any(g is None for g in made):
         raise RuntimeError("Output is independent of an input. This is not allowed in strict mode.")
     return tuple(_zeros(x) if g is None else g for g, x in zip(made, ins))
@@ -95,7 +104,9 @@ def hessian(
     return made if many else made[0][0]
 
 
-def vjp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple:
+def vjp(
+    func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple:
     """(func(inputs), the product of `v` with the Jacobian)."""
     many, own, many_out, outs = _called(func, inputs, create_graph)
     seeds = _seeds(outs, v, "func")
@@ -108,7 +119,10 @@ def vjp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, 
 def _seeds(values: Any, v: Any, of: str) -> tuple:
     if v is None:
         if len(values) != 1 or values[0].numel() != 1:
-            raise RuntimeError(f"The vector v can only be None if the user-provided {of} returns a single Tensor with a single element.")
+            raise RuntimeError(
+                f"The vector v can only be None if the user-provided {of} returns a single "
+                "Tensor with a single element."
+            )
         return (values[0].new_ones(tuple(values[0].shape)),)
     _, vs = _tuple(v)
     for x, y in zip(values, vs):
@@ -117,9 +131,11 @@ def _seeds(values: Any, v: Any, of: str) -> tuple:
     return vs
 
 
-def jvp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple:
+def jvp(
+    func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple:
     """(func(inputs), the product of the Jacobian with `v`), by differentiating backward twice."""
-    many, own, many_out, outs = _called(func, inputs, True)
+    _, own, many_out, outs = _called(func, inputs, True)
     vs = _seeds(own, v, "function's input")
     with modes.enable_grad():
         dummies = tuple(o.new_zeros(tuple(o.shape)).requires_grad_() for o in outs)
@@ -129,7 +145,9 @@ def jvp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, 
     return _finish(out, create_graph), _finish(made if many_out else made[0], create_graph)
 
 
-def vhp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple:
+def vhp(
+    func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple:
     """(func(inputs), the product of `v` with the Hessian)."""
     many, own, _, outs = _called(func, inputs, create_graph)
     vs = _seeds(own, v, "function's input")

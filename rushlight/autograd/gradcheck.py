@@ -42,7 +42,10 @@ def _numerical(fn: Callable, inputs: Sequence, x: Any, eps: float) -> list:
             made.append([(h - l).reshape(-1) / (2 * eps) for h, l in zip(high, low)])
         columns.append(made)
     count = len(columns[0][0]) if columns else len(_tensors(fn(*inputs)))
-    return [[np.stack([c[s][k] for c in columns], -1) for s in range(len(steps))] if columns else None for k in range(count)]
+    return [
+        [np.stack([c[s][k] for c in columns], -1) for s in range(len(steps))] if columns else None
+        for k in range(count)
+    ]
 
 
 def _analytical(output: Any, x: Any) -> Any:
@@ -52,7 +55,9 @@ def _analytical(output: Any, x: Any) -> Any:
         seed = np.zeros(output.array.shape, output.array.dtype)
         seed[np.unravel_index(i, seed.shape)] = 1
         (g,) = grad([output], [x], [make(seed)], retain_graph=True, allow_unused=True)
-        rows.append(np.zeros(x.array.size, x.array.dtype) if g is None else np.array(g.array).reshape(-1))
+        rows.append(
+            np.zeros(x.array.size, x.array.dtype) if g is None else np.array(g.array).reshape(-1)
+        )
     return np.stack(rows) if rows else np.zeros((0, x.array.size), x.array.dtype)
 
 
@@ -83,7 +88,10 @@ def gradcheck(
     inputs = (inputs,) if isinstance(inputs, TensorBase) else tuple(inputs)
     chosen = _wanted(inputs)
     if not chosen:
-        raise ValueError("gradcheck expects at least one input tensor to require gradient, but none of the them have requires_grad=True.")
+        raise ValueError(
+            "gradcheck expects at least one input tensor to require gradient, but none of the "
+            "them have requires_grad=True."
+        )
     outputs = [o for o in _tensors(func(*inputs)) if o.requires_grad]
     every = _tensors(func(*inputs))
     for number, x in enumerate(chosen):
@@ -142,7 +150,9 @@ def gradgradcheck(
     outputs = [o for o in _tensors(func(*inputs)) if o.requires_grad]
     if grad_outputs is None:
         rng = np.random.default_rng(0)
-        grad_outputs = [make(rng.standard_normal(o.array.shape).astype(o.array.dtype)) for o in outputs]
+        grad_outputs = [
+            make(rng.standard_normal(o.array.shape).astype(o.array.dtype)) for o in outputs
+        ]
         for g in grad_outputs:
             g.needs = True
     seeds = [grad_outputs] if isinstance(grad_outputs, TensorBase) else list(grad_outputs)

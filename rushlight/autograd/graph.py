@@ -8,7 +8,8 @@ from .._core.backward import gradient_edge
 from .._core.tape import Handle, Node, TensorBase
 
 __all__ = ["GradientEdge", "Node", "disable_saved_tensors_hooks", "get_gradient_edge",
-           "increment_version", "register_multi_grad_hook", "save_on_cpu", "saved_tensors_hooks"]  # fmt: skip
+           "increment_version", "register_multi_grad_hook", "save_on_cpu",
+           "saved_tensors_hooks"]  # fmt: skip
 
 
 class GradientEdge(tuple):
@@ -67,8 +68,8 @@ class disable_saved_tensors_hooks:
 
 
 def register_multi_grad_hook(tensors: Any, fn: Callable, *, mode: str = "all") -> Any:
-    """Call `fn` with the gradients of all `tensors`, or (mode "any") with the first that is known."""
-    tensors = [t for t in tensors]
+    """Call `fn` with the gradients of all `tensors`, or (mode "any") with the first known."""
+    tensors = list(tensors)
     found: list = [None] * len(tensors)
     seen = [0]
 

@@ -15,7 +15,7 @@ from .._files.pickler import dumps
 from .._files.records import FAULTS, Checkpoint, TensorRecord
 from .._files.values import cast
 from .._files.walk import tensors
-from .inspect import amount, can_map, complain
+from .inspect import amount, complain
 
 _UNITS = {
     "": 1,
@@ -55,7 +55,7 @@ def register(commands: Any) -> None:
 def main(args: argparse.Namespace) -> int:
     """Status 0 when the file is written, 2 when something stands in the way."""
     try:
-        found = open_checkpoint(args.source, mapped=can_map())
+        found = open_checkpoint(args.source)
         named = renamed(tensors(found.root), args.map)
         if args.dtype:
             named = {name: cast(record, args.dtype) for name, record in named.items()}

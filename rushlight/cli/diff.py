@@ -12,7 +12,7 @@ from .._files.formats import open_checkpoint
 from .._files.records import FAULTS, TensorRecord
 from .._files.values import decode
 from .._files.walk import tensors
-from .inspect import can_map, complain, paint
+from .inspect import complain, paint
 
 
 def register(commands: Any) -> None:
@@ -35,10 +35,7 @@ def register(commands: Any) -> None:
 def main(args: argparse.Namespace) -> int:
     """Status 0 if they are equal, 1 if they differ, 2 if one cannot be read."""
     try:
-        first, second = (
-            tensors(open_checkpoint(path, mapped=can_map()).root)
-            for path in (args.first, args.second)
-        )
+        first, second = (tensors(open_checkpoint(path).root) for path in (args.first, args.second))
         found = compare(first, second, args.rtol, args.atol, values=not args.names)
     except FAULTS as error:
         return complain("diff", error)
@@ -62,6 +59,9 @@ def compare(
     for name in first:
         if name in second:
             what = _difference(first[name], second[name], rtol, atol, values)
+            for record in (first[name], second[name]):
+                if record.storage is not None:
+                    record.storage.release()
             if what:
                 changed[name] = what
     only = (

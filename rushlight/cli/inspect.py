@@ -39,7 +39,7 @@ def register(commands: Any) -> None:
 def main(args: argparse.Namespace) -> int:
     """Prints the file; status 2 if it cannot be read."""
     try:
-        found = open_checkpoint(args.file, mapped=can_map())
+        found = open_checkpoint(args.file)
         facts = describe(found, args.stats)
     except FAULTS as error:
         return complain("inspect", error)
@@ -48,15 +48,6 @@ def main(args: argparse.Namespace) -> int:
     else:
         _print(facts, found, args.all)
     return 0
-
-
-def can_map() -> bool:
-    """Whether files can be mapped here (not in a browser)."""
-    try:
-        import mmap  # noqa: F401 (optional: not on every platform)
-    except ImportError:
-        return False
-    return True
 
 
 def complain(command: str, error: Exception) -> int:
@@ -112,6 +103,7 @@ def _tensor(record: TensorRecord, stats: bool) -> dict[str, Any]:
         facts["parameter"] = True
     if stats and record.storage is not None:
         facts.update(statistics(record))
+        record.storage.release()
     return facts
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from .._files.records import FAULTS, Global, Opaque, UnpicklingError
 from .._files.source import Source
 from .._files.standard import harmless
 from .._files.unpickler import Unpickler
-from .inspect import can_map, paint
+from .inspect import paint
 
 ENDINGS = (
     ".pt",
@@ -76,6 +77,11 @@ def main(args: argparse.Namespace) -> int:
     return 1 if RUNS in verdicts else 2 if DAMAGED in verdicts else 0
 
 
+def can_map() -> bool:
+    """Whether files can be mapped here (not in a browser)."""
+    return importlib.util.find_spec("mmap") is not None
+
+
 def look_through(path: str) -> Iterator[Finding]:
     """A finding for a file, or for each file of a folder that could be a checkpoint."""
     if not os.path.isdir(path):
@@ -98,8 +104,10 @@ def look(path: str) -> Finding:
     if os.path.isdir(path):
         return _merged(finding, look_through(path))
     try:
-        source = Source(path, can_map())
+        source = Source(path)
         kind = sniff(source)
+        if kind in ("legacy", "tar", "pickle"):  # one pickle after the other, and then raw numbers
+            source = Source(path, can_map())
         if kind in ("zip", "npy", "legacy", "tar", "pickle"):
             _LOOKS[kind](source, finding)
             if (
@@ -216,7 +224,8 @@ def _array(data: Any, where: str, finding: Finding) -> None:
 
 
 def _look_npy(source: Source, finding: Finding) -> None:
-    _array(source.all(), source.where, finding)
+    head = source.read(0, min(source.size, 4096))
+    _array(source.all() if b"O" in head[:200] else head, source.where, finding)
 
 
 def _look_tar(source: Source, finding: Finding) -> None:

@@ -26,7 +26,7 @@ class Geometric(Distribution):
             (self.logits,) = broadcast_all(logits)
         shape = self.probs.size() if probs is not None else self.logits.size()
         super().__init__(shape, validate_args=validate_args)
-        if self._validate_args and probs is not None and not (self.probs > 0).all():
+        if self._validate_args and probs is not None and self.probs.le(0).any():
             raise ValueError(
                 f"Expected parameter probs ({type(self.probs).__name__} of shape "
                 f"{tuple(self.probs.shape)}) of distribution {self!r} to be positive but found "

@@ -28,7 +28,8 @@ class MixtureSameFamily(Distribution):
     ) -> None:
         if not isinstance(mixture_distribution, Categorical):
             raise ValueError(
-                " The Mixture distribution needs to be an instance of torch.distributions.Categorical"
+                " The Mixture distribution needs to be an instance of "
+                "torch.distributions.Categorical"
             )
         if not isinstance(component_distribution, Distribution):
             raise ValueError(

@@ -44,10 +44,10 @@ class Transform:
         """The inverse, as a transform."""
         return _InverseTransform(self)
 
-    @property
-    def sign(self) -> Any:
-        """1 where increasing, -1 where decreasing."""
+    def _no_sign(self) -> Any:
         raise NotImplementedError(f"{type(self).__name__} is not monotone")
+
+    sign: Any = property(_no_sign, doc="1 where increasing, -1 where decreasing.")
 
     def with_cache(self, cache_size: int = 1) -> "Transform":
         """The same transform with another cache."""

@@ -61,13 +61,14 @@ class TransformedDistribution(Distribution):
 
     has_rsample = property(lambda self: self.base_dist.has_rsample)
 
-    @constraints.dependent_property(is_discrete=False)
-    def support(self) -> Any:  # type: ignore[override]
+    def _image(self) -> Any:
         """Where the last transform goes to."""
         if not self.transforms:
             return self.base_dist.support
         last, n = self.transforms[-1].codomain, len(self.event_shape)
         return constraints.independent(last, n - last.event_dim) if n > last.event_dim else last
+
+    support: Any = constraints.dependent_property(_image, is_discrete=False)
 
     def _transformed(self, x: Any) -> Any:
         for transform in self.transforms:

@@ -47,20 +47,24 @@ def _closed(tree: Any) -> Any:
 
 
 def grad_and_value(func: Callable, argnums: Any = 0, has_aux: bool = False) -> Callable:
-    """A function that gives (gradient, value) of a scalar function (or (gradient, (value, aux)))."""
+    """A function that gives (gradient, value), or (gradient, (value, aux))."""
 
     @functools.wraps(func)
     def inside(*args: Any, **kwargs: Any) -> Any:
         numbers, single = _chosen(argnums, args)
         trees = [flatten(args[i]) for i in numbers]
-        nested = modes.local.grad and any(is_tensor(x) and x.requires_grad for x in flatten((args, kwargs))[0])
+        nested = modes.local.grad and any(
+            is_tensor(x) and x.requires_grad for x in flatten((args, kwargs))[0]
+        )
         with modes.enable_grad():
             own = [[_fresh(x) for x in leaves] for leaves, _ in trees]
             fresh = [unflatten(leaves, spec) for leaves, (_, spec) in zip(own, trees)]
             out = func(*_with(args, numbers, fresh), **kwargs)
             value, aux = out if has_aux else (out, None)
             if not is_tensor(value):
-                raise RuntimeError(f"Expected f(*args) to return a tensor, got {type(value).__name__}")
+                raise RuntimeError(
+                    f"Expected f(*args) to return a tensor, got {type(value).__name__}"
+                )
             if value.dim() != 0:
                 raise RuntimeError(
                     "Expected f(*args) to return a scalar tensor, got tensor with "
@@ -70,7 +74,9 @@ def grad_and_value(func: Callable, argnums: Any = 0, has_aux: bool = False) -> C
             made = _gradients([value], flat, [DIFFERENTIABLE.zeros_like(value) + 1])
         found = iter(made)
         grads = [
-            unflatten([next(found) if is_tensor(x) and x.requires_grad else None for x in leaves], spec)
+            unflatten(
+                [next(found) if is_tensor(x) and x.requires_grad else None for x in leaves], spec
+            )
             for leaves, (_, spec) in zip(own, trees)
         ]
         shaped = grads[0] if single else tuple(grads)
@@ -88,7 +94,9 @@ def _gradients(outs: list, ins: list, seeds: list) -> list:
     live = [(o, s) for o, s in zip(outs, seeds) if o.requires_grad]
     if not live or not ins:
         return [DIFFERENTIABLE.zeros_like(x) for x in ins]
-    made = backward_grad([o for o, _ in live], ins, [s for _, s in live], create_graph=True, allow_unused=True)
+    made = backward_grad(
+        [o for o, _ in live], ins, [s for _, s in live], create_graph=True, allow_unused=True
+    )
     return [DIFFERENTIABLE.zeros_like(x) if g is None else g for g, x in zip(made, ins)]
 
 
@@ -118,7 +126,9 @@ def vjp(func: Callable, *primals: Any, has_aux: bool = False) -> tuple:
         flat = [x for leaves in own for x in leaves]
         with modes.enable_grad():
             made = iter(_gradients(outs, flat, seeds))
-        return tuple(unflatten([next(made) for _ in leaves], spec) for leaves, (_, spec) in zip(own, trees))
+        return tuple(
+            unflatten([next(made) for _ in leaves], spec) for leaves, (_, spec) in zip(own, trees)
+        )
 
     shown = unflatten([_shown(o) for o in outs], out_spec)
     return (shown, pull, aux) if has_aux else (shown, pull)
@@ -128,14 +138,19 @@ def _shown(o: Any) -> Any:
     return o if not is_tensor(o) or _inside(o) else o.detach()
 
 
-def jvp(func: Callable, primals: Any, tangents: Any, *, strict: bool = False, has_aux: bool = False) -> tuple:
+def jvp(
+    func: Callable, primals: Any, tangents: Any, *, strict: bool = False, has_aux: bool = False
+) -> tuple:
     """(func(*primals), the derivative in the direction of the tangents)."""
     if not isinstance(primals, tuple) or not isinstance(tangents, tuple):
         raise RuntimeError("jvp(f, primals, tangents): Expected primals and tangents to be tuples.")
     values, spec = flatten(primals)
     moves, _ = flatten(tangents)
     if len(values) != len(moves):
-        raise RuntimeError("jvp(f, primals, tangents): Expected primals and tangents to have the same python structure.")
+        raise RuntimeError(
+            "jvp(f, primals, tangents): Expected primals and tangents to have the same python "
+            "structure."
+        )
     with level() as depth:
         names = Dual(depth)
         duals = [make(DualArray(names, x, t), x.device) for x, t in zip(values, moves)]
@@ -145,7 +160,8 @@ def jvp(func: Callable, primals: Any, tangents: Any, *, strict: bool = False, ha
         opened = [names.enter(o) for o in outs]
     primal = unflatten([d.value for d in opened], out_spec)
     tangent = unflatten(
-        [DIFFERENTIABLE.zeros_like(d.value) if d.tangent is None else d.tangent for d in opened], out_spec
+        [DIFFERENTIABLE.zeros_like(d.value) if d.tangent is None else d.tangent for d in opened],
+        out_spec,
     )
     return (primal, tangent, aux) if has_aux else (primal, tangent)
 
@@ -167,7 +183,9 @@ def _basis(x: Any) -> Any:
     return eye.reshape((n, *x.shape))
 
 
-def jacrev(func: Callable, argnums: Any = 0, *, has_aux: bool = False, chunk_size: int | None = None) -> Callable:
+def jacrev(
+    func: Callable, argnums: Any = 0, *, has_aux: bool = False, chunk_size: int | None = None
+) -> Callable:
     """The Jacobian of a function, row by row (backward)."""
 
     @functools.wraps(func)
@@ -182,6 +200,7 @@ def jacrev(func: Callable, argnums: Any = 0, *, has_aux: bool = False, chunk_siz
         outs, spec = flatten(out)
         rows = []
         for k, o in enumerate(outs):
+
             def one(seed: Any, k: int = k) -> Any:
                 seeds = [DIFFERENTIABLE.zeros_like(x) for x in outs]
                 seeds[k] = seed
@@ -206,7 +225,9 @@ def _shaped(jac: tuple, shape: tuple, single: bool, lead: bool) -> Any:
     return parts[0] if single else tuple(parts)
 
 
-def jacfwd(func: Callable, argnums: Any = 0, has_aux: bool = False, *, randomness: str = "error") -> Callable:
+def jacfwd(
+    func: Callable, argnums: Any = 0, has_aux: bool = False, *, randomness: str = "error"
+) -> Callable:
     """The Jacobian of a function, column by column (forward)."""
 
     @functools.wraps(func)

@@ -15,11 +15,15 @@ def functional_call(
     for part in [given] if isinstance(given, dict) else given:
         merged.update(part)
     args = () if args is None else args if isinstance(args, tuple) else (args,)
-    names = dict(module.named_parameters(remove_duplicate=False)) | dict(module.named_buffers(remove_duplicate=False))
+    names = dict(module.named_parameters(remove_duplicate=False)) | dict(
+        module.named_buffers(remove_duplicate=False)
+    )
     unknown = [k for k in merged if k not in names]
     if strict and (unknown or len(merged) < len(names)):
         missing = [k for k in names if k not in merged]
-        raise RuntimeError(f"functional_call: unexpected key(s) {unknown}, missing key(s) {missing}")
+        raise RuntimeError(
+            f"functional_call: unexpected key(s) {unknown}, missing key(s) {missing}"
+        )
     by_tensor = {id(names[k]): v for k, v in merged.items() if k in names} if tie_weights else {}
     replaced = []
     try:

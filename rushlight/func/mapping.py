@@ -26,7 +26,10 @@ def vmap(
         chunk_size: how many examples to run at once.
     """
     if randomness not in ("error", "same", "different"):
-        raise RuntimeError(f"Only allowed values for randomness are 'error', 'different', or 'same'. Got {randomness}")
+        raise RuntimeError(
+            "Only allowed values for randomness are 'error', 'different', or 'same'. Got "
+            f"{randomness}"
+        )
 
     @functools.wraps(func)
     def mapped(*args: Any, **kwargs: Any) -> Any:
@@ -34,7 +37,9 @@ def vmap(
         axes = spread(in_dims if not isinstance(in_dims, list) else tuple(in_dims), args)
         named, named_spec = flatten(kwargs)
         size = _size([*leaves, *named], [*axes, *[0 if is_tensor(x) else None for x in named]])
-        moved = [movedim(x, a, 0) if a is not None and x.dim() > 1 else x for x, a in zip(leaves, axes)]
+        moved = [
+            movedim(x, a, 0) if a is not None and x.dim() > 1 else x for x, a in zip(leaves, axes)
+        ]
         step = chunk_size or size
         parts = []
         for start in range(0, size, step):
@@ -54,18 +59,40 @@ def _size(leaves: list, axes: list) -> int:
         if a is None:
             continue
         if not is_tensor(x):
-            raise ValueError(f"vmap: Got in_dim={a} for an input but the input is of type {type(x).__name__}. We cannot vmap over non-Tensor arguments, please use None as the respective in_dim")
+            raise ValueError(
+                f"vmap: Got in_dim={a} for an input but the input is of type {type(x).__name__}. "
+                "We cannot vmap over non-Tensor arguments, please use None as the respective "
+                "in_dim"
+            )
         if not -x.dim() <= a < x.dim():
-            raise ValueError(f"vmap: Got in_dim={a} for some input, but that input is a Tensor of dimensionality {x.dim()} so expected in_dim to satisfy -{x.dim()} <= in_dim < {x.dim()}.")
+            raise ValueError(
+                f"vmap: Got in_dim={a} for some input, but that input is a Tensor of "
+                f"dimensionality {x.dim()} so expected in_dim to satisfy -{x.dim()} <= in_dim < "
+                f"{x.dim()}."
+            )
         sizes.append(x.shape[a])
     if not sizes:
-        raise ValueError("vmap: at least one input must be mapped: all in_dims are None or there is no tensor")
+        raise ValueError(
+            "vmap: at least one input must be mapped: all in_dims are None or there is no tensor"
+        )
     if len(set(sizes)) > 1:
-        raise ValueError(f"vmap: Expected all tensors to have the same size in the mapped dimension, got sizes {sizes} for the mapped dimension")
+        raise ValueError(
+            "vmap: Expected all tensors to have the same size in the mapped dimension, got "
+            f"sizes {sizes} for the mapped dimension"
+        )
     return sizes[0]
 
 
-def _run(func: Callable, rows: list, axes: list, spec: Any, named: list, named_spec: Any, size: int, randomness: str) -> tuple:
+def _run(
+    func: Callable,
+    rows: list,
+    axes: list,
+    spec: Any,
+    named: list,
+    named_spec: Any,
+    size: int,
+    randomness: str,
+) -> tuple:
     with level() as depth:
         names = Batched(depth, size, randomness)
         inside = [_entered(names, x) if a is not None else x for x, a in zip(rows, axes)]
@@ -80,7 +107,10 @@ def _run(func: Callable, rows: list, axes: list, spec: Any, named: list, named_s
     outs = []
     for x in leaves:
         if not is_tensor(x):
-            raise ValueError(f"vmap: the mapped function must only return Tensors, got type {type(x).__name__}. Did you mean to return a Tensor?")
+            raise ValueError(
+                "vmap: the mapped function must only return Tensors, got type "
+                f"{type(x).__name__}. Did you mean to return a Tensor?"
+            )
         array = names.enter(x)
         outs.append(names._full(array))
     return outs, shape

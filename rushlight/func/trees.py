@@ -40,14 +40,15 @@ def tree_map(function: Callable, tree: Any) -> Any:
 
 
 def spread(axes: Any, tree: Any) -> list:
-    """One axis for each leaf of `tree`, from a number or a tree of numbers that is a prefix of it."""
+    """One axis for each leaf of `tree`, from a number or a tree of numbers over it."""
     if axes is None or isinstance(axes, int):
         return [axes] * len(flatten(tree)[0])
     if isinstance(tree, dict):
         return [a for k in tree for a in spread(axes[k], tree[k])]
     if not isinstance(tree, (tuple, list)) or len(axes) != len(tree):
         raise ValueError(
-            f"in_dims is not compatible with the structure of inputs: {axes} against {type(tree).__name__}"
+            f"in_dims is not compatible with the structure of inputs: {axes} against "
+            f"{type(tree).__name__}"
         )
     return [a for x, t in zip(axes, tree) for a in spread(x, t)]
 

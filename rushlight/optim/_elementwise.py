@@ -7,6 +7,7 @@ import numpy as np
 from numpy import ndarray
 
 from .._core import dtypes, modes
+from .._core.hosted import numbers as hosted_numbers
 from .._core.views import written
 from .._creation.data import tensor
 from .._creation.filled import zeros_like
@@ -139,13 +140,22 @@ class Elementwise(Optimizer):
             state = self.state.get(param)
             if not state:
                 state = self._begin(param, group)
-            numbers = self.numbers(param, state, group)
+            numbers = self._hosted(param, state, group)
             if state:
                 self.state[param] = state
             in_place = not (group["differentiable"] or traced())
             plan = self._plan(param, state) if in_place else None
             if plan is None or not plan.run(self.rule, grad.array, numbers, group["maximize"]):
                 self._update_values(param, grad, state, numbers, group)
+
+    def _hosted(
+        self, param: Tensor, state: dict[str, Any], group: dict[str, Any]
+    ) -> dict[str, Any]:
+        """`numbers`; where the step is being captured, they are worked out anew at each run."""
+        if not traced():
+            return self.numbers(param, state, group)
+        scalars = [state[name] for name in self.scalars if isinstance(state.get(name), Tensor)]
+        return hosted_numbers(lambda: self.numbers(param, state, group), scalars)
 
     def _begin(self, param: Tensor, group: dict[str, Any]) -> dict[str, Any]:
         """The state before the first step; counts lie with the parameter where it is captured."""

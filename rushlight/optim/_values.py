@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .._core import modes
+from .._core.hosted import Number
 from .._ops.complex_numbers import view_as_complex, view_as_real
 from .._ops.indexing import where
 from .._tensor import Tensor
@@ -24,17 +25,23 @@ class Value:
         self.tensor = tensor
         return self
 
+    def _raw(self, x: Any) -> Any:
+        """The tensor or number that `x` holds; a captured number as a tensor of this dtype."""
+        if x.__class__ is Value:
+            return x.tensor
+        return x.tensor(self.tensor) if x.__class__ is Number else x
+
     def mul_(self, other: Any) -> "Value":
-        return self._become(self.tensor * _raw(other))
+        return self._become(self.tensor * self._raw(other))
 
     def div_(self, other: Any) -> "Value":
-        return self._become(self.tensor / _raw(other))
+        return self._become(self.tensor / self._raw(other))
 
     def maximum_(self, other: "Value") -> "Value":
         return self._become(self.tensor.maximum(other.tensor))
 
     def clamp_(self, low: float, high: float) -> "Value":
-        return self._become(self.tensor.clamp(low, high))
+        return self._become(self.tensor.clamp(self._raw(low), self._raw(high)))
 
     def copy_(self, other: "Value") -> "Value":
         return self._become(other.tensor)
@@ -43,20 +50,20 @@ class Value:
         return self._become(self.add(other, alpha).tensor)
 
     def addcmul_(self, first: "Value", second: "Value", value: Any = 1) -> "Value":
-        return self._become(self.tensor + first.tensor * second.tensor * value)
+        return self._become(self.tensor + first.tensor * second.tensor * self._raw(value))
 
     def addcdiv_(self, first: "Value", second: "Value", value: Any = 1) -> "Value":
-        return self._become(self.tensor + first.tensor / second.tensor * value)
+        return self._become(self.tensor + first.tensor / second.tensor * self._raw(value))
 
     def lerp_(self, end: "Value", weight: Any) -> "Value":
-        return self._become(self.tensor + (end.tensor - self.tensor) * weight)
+        return self._become(self.tensor + (end.tensor - self.tensor) * self._raw(weight))
 
     def add(self, other: Any, alpha: Any = 1) -> "Value":
-        other = _raw(other)
-        return Value(self.tensor + (other if _is_one(alpha) else other * alpha))
+        other = self._raw(other)
+        return Value(self.tensor + (other if _is_one(alpha) else other * self._raw(alpha)))
 
     def mul(self, other: Any) -> "Value":
-        return Value(self.tensor * _raw(other))
+        return Value(self.tensor * self._raw(other))
 
     def sqrt(self) -> "Value":
         return Value(self.tensor.sqrt())
@@ -78,7 +85,7 @@ class Value:
         x = self.tensor
         chosen = x
         for holds, value in ((x > 0, positive), (x == 0, zero), (x < 0, negative)):
-            value = _raw(value)
+            value = self._raw(value)
             if not isinstance(value, Tensor):
                 value = x.new_full((), value)
             chosen = where(holds, value, chosen)
@@ -87,10 +94,6 @@ class Value:
 
 def _is_one(x: Any) -> bool:
     return x.__class__ is int and x == 1
-
-
-def _raw(x: Any) -> Any:
-    return x.tensor if x.__class__ is Value else x
 
 
 def run_on_values(

@@ -19,9 +19,10 @@ from .._files.formats import open_checkpoint
 from .._files.progress import Progress
 from .._files.records import DTYPES, Checkpoint, Limits, Storage, TensorRecord
 from .._files.revive import Reviver
-from .._files.source import read_storages
+from .._files.source import Source, read_storages
 from .._files.standard import unknown
 from ..nn.parameter import Parameter
+from .functions import functions
 from .guard import refuse_unknown, user_allowed
 
 _TRUE = ("1", "y", "yes", "true")
@@ -41,6 +42,12 @@ class Report:
     opaque: dict[str, str] = field(default_factory=dict)
     moved: list[str] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
+    _mapped: list[Source] = field(default_factory=list, repr=False)
+
+    def still(self) -> None:
+        """Raises UnpicklingError if a file that was loaded with `mmap=True` has shrunk since."""
+        for source in self._mapped:
+            source.still(source.size)
 
 
 def load(
@@ -64,7 +71,8 @@ def load(
     Args:
         f: a path (of a file, or of a folder of shards), or a file object that can seek.
         map_location: a device, a dict of device names, or a function of (storage, location).
-        mmap: map the file instead of reading it; tensors then read what they touch.
+        mmap: map the file instead of reading it; tensors then read what they touch. Map only
+            files that nobody truncates meanwhile (the report's `still()` looks whether it happened).
         opaque: keep objects that cannot be rebuilt as plain `Opaque` records.
         report: return (object, Report).
         limits: how far a file may grow in memory.
@@ -107,6 +115,7 @@ def _made(
         storage=placer.storage,
         dtype=_dtype,
         special=_SPECIAL,
+        functions=functions,
         classes=user_allowed(),
         search=not guarded,
         opaque=opaque,
@@ -114,7 +123,9 @@ def _made(
     )
     _read_all(found, placer)
     root = reviver.revive(found.root)
-    made = Report(found.kind, reviver.left, sorted(placer.missing), found.metadata)
+    for source in found.mapped():
+        source.still(source.size)
+    made = Report(found.kind, reviver.left, sorted(placer.missing), found.metadata, found.mapped())
     _tell(found.where, made)
     return (root, made) if report else root
 
@@ -155,12 +166,11 @@ def _check_script(found: Checkpoint, guarded: bool) -> None:
 
 def _read_all(found: Checkpoint, placer: Placer) -> None:
     """Reads the storages' bytes, unless they are mapped or not wanted."""
-    sources = found.source if isinstance(found.source, list) else [found.source]
     storages = [s for s in found.storages.values() if placer.device(s) is not META]
-    if any(source is not None and source.mapped for source in sources):
+    if found.mapped() or not found.sources():
         return
     with Progress("loading", sum(s.nbytes for s in storages if not s.loaded)) as progress:
-        read_storages(sources[0], storages, progress)
+        read_storages(found.sources()[0], storages, progress)
 
 
 def _tell(where: str, made: Report) -> None:

@@ -234,6 +234,8 @@ def load_model(
         if _RNG not in found.root:
             raise LookupError(f"load_model: {found.where} holds no random state")
         set_rng_state(placer.tensor(found.root[_RNG]))
+    for source in found.mapped():
+        source.still(source.size)
     return model
 
 

@@ -13,10 +13,11 @@ from .._core.size import Size, layout, memory_format
 from .._core.tape import TensorBase
 from .._files import torchzip
 from .._files.atomic import save_to
-from .._files.pickler import Call, dumps, torch_name
+from .._files.pickler import Call, dumps, ours_to_torch, torch_name
 from .._files.progress import Progress
 from .._files.records import Storage, TensorRecord, contiguous
 from ..nn.parameter import Parameter, is_lazy
+from .functions import torch_home
 
 _array_of = TensorBase.__dict__["array"]
 _checksums = True
@@ -94,6 +95,7 @@ def pickle_of(obj: Any, protocol: int = 2) -> tuple[bytes, list[Storage]]:
         is_tensor=lambda x: isinstance(x, TensorBase) and not is_lazy(x),
         describe=describer.record,
         translate=translate,
+        rename=lambda module, name: torch_home(module, name) or ours_to_torch(module, name),
     )
 
 
@@ -142,6 +144,11 @@ class Describer:
 
     def record(self, tensor: Any) -> TensorRecord:
         """What the file will say about a tensor."""
+        if tensor.is_sparse:
+            raise NotImplementedError(
+                "save: sparse tensors are not written yet; save x.to_dense(), or x.indices(), "
+                "x.values() and x.shape"
+            )
         array = _array_of.__get__(tensor)
         where = str(tensor.device)
         kind = dtypes.of(array.dtype)

@@ -180,11 +180,6 @@ def sum(input: Any, dim: Any = None, dtype: Any = None) -> Any:
     return sparse(places, held, size, len(kept) == lead and input.is_coalesced()).coalesce()
 
 
-def _handle(name: str, handler: Any) -> None:
-    for each in name.split():
-        HANDLERS[each] = handler
-
-
 def _on_values(name: str) -> Any:
     """A function that keeps zeros zero, applied to the coalesced values."""
 
@@ -195,23 +190,23 @@ def _on_values(name: str) -> Any:
     return apply
 
 
-_handle("add", add)
-_handle("sub subtract", sub)
-_handle("mul multiply", mul)
-_handle("div divide true_divide", div)
-_handle("mm matmul", mm)
-_handle("mv", mv)
-_handle("addmm", addmm)
-_handle("transpose swapaxes swapdims", transpose)
-_handle("t", t)
-_handle("sum", sum)
-_handle("neg negative", lambda input: like(input, -input._values()))
-_handle("clone", lambda input, **_: input.clone())
-_handle("detach alias", lambda input: input.detach())
-_handle("cast", lambda input, dtype, **_: input.to(dtype))
-_handle("zeros_like", lambda input, **_: input * 0)
-for _name in (
+def _negative(input: Any) -> Any:
+    return like(input, -input._values())
+
+
+_ZERO_AT_ZERO = (
     "abs absolute sign sgn sqrt relu tanh sin asin atan sinh asinh tan expm1 log1p floor ceil "
     "trunc round square"
-).split():
-    HANDLERS[_name] = _on_values(_name)
+)
+HANDLERS.update({
+    "add": add, "sub": sub, "subtract": sub, "mul": mul, "multiply": mul,
+    "div": div, "divide": div, "true_divide": div, "neg": _negative, "negative": _negative,
+    "mm": mm, "matmul": mm, "mv": mv, "addmm": addmm, "sum": sum,
+    "t": t, "transpose": transpose, "swapaxes": transpose, "swapdims": transpose,
+    "clone": lambda input, **_: input.clone(),
+    "detach": lambda input: input.detach(),
+    "alias": lambda input: input.detach(),
+    "cast": lambda input, dtype, **_: input.to(dtype),
+    "zeros_like": lambda input, **_: input * 0,
+    **{name: _on_values(name) for name in _ZERO_AT_ZERO.split()},
+})  # fmt: skip

@@ -27,6 +27,10 @@ def refused(name: str) -> NoDenseArray:
     )
 
 
+def _converter(dtype: Any) -> Any:
+    return lambda self, memory_format=None: self.to(dtype)
+
+
 class SparseTensor(Tensor):
     """A tensor in coordinate format, as `torch.sparse_coo_tensor` makes it.
 
@@ -142,8 +146,7 @@ class SparseTensor(Tensor):
         if found is None or self._ordered:
             return None if found is None else like(self, found)
         # values at one place all have that place's gradient: it is told once
-        flat, first = np.unique(self.flat_places(), return_index=True)
-        first = make(first.astype(np.int64))
+        first = make(np.unique(self.flat_places(), return_index=True)[1].astype(np.int64))
         places = self._places.index_select(1, first)
         return sparse(places, found.index_select(0, first), self._size, True)
 
@@ -172,7 +175,7 @@ class SparseTensor(Tensor):
         lead, places = tuple(self._size[: self.sparse_dim()]), self._places.array
         if not lead:
             return np.zeros(self._nnz(), np.int64)
-        return np.ravel_multi_index(tuple(places), lead) if places.size else places[0]
+        return np.asarray(np.ravel_multi_index(tuple(places), lead)) if places.size else places[0]
 
     def to_dense(self, dtype: Any = None, *, masked_grad: bool | None = None) -> Tensor:
         """The dense tensor."""
@@ -236,7 +239,12 @@ class SparseTensor(Tensor):
     def __iter__(self) -> Any:
         raise refused("unbind")
 
+    half, bfloat16 = _converter(dtypes.float16), _converter(dtypes.bfloat16)
+    float, double = _converter(dtypes.float32), _converter(dtypes.float64)
+    int, long, bool = (_converter(d) for d in (dtypes.int32, dtypes.int64, dtypes.bool_))
 
+
+# an operation's name -> its sparse form; `arithmetic` has them
 HANDLERS: dict[str, Callable] = {}
 
 
@@ -252,17 +260,6 @@ def sparse(places: Any, held: Any, size: Any, ordered: bool) -> SparseTensor:
 def like(t: SparseTensor, held: Any) -> SparseTensor:
     """Other values at the coordinates of `t`."""
     return sparse(t._indices(), held, t.shape, t.is_coalesced())
-
-
-def _converter(dtype: Any) -> Callable[[SparseTensor], SparseTensor]:
-    return lambda self, memory_format=None: self.to(dtype)
-
-
-for _name, _dtype in {
-    "float": dtypes.float32, "double": dtypes.float64, "half": dtypes.float16,
-    "bfloat16": dtypes.bfloat16, "int": dtypes.int32, "long": dtypes.int64, "bool": dtypes.bool_,
-}.items():  # fmt: skip
-    setattr(SparseTensor, _name, _converter(_dtype))
 
 
 def _part(t: Tensor) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from .. import _creation as creation
 from .._core import dtypes
 from .._core.tape import TensorBase
-from .._creation import randint, rand
+from .._creation import rand, randint
 
 # (relative, absolute) tolerance by dtype: PyTorch's defaults
 _TOLERANCES = {
@@ -20,7 +20,8 @@ _TOLERANCES = {
 def assert_close(
     actual: Any, expected: Any, *, allow_subclasses: bool = True, rtol: float | None = None,
     atol: float | None = None, equal_nan: bool = False, check_device: bool = True,
-    check_dtype: bool = True, check_layout: bool = True, check_stride: bool = False, msg: Any = None,
+    check_dtype: bool = True, check_layout: bool = True, check_stride: bool = False,
+    msg: Any = None,
 ) -> None:  # fmt: skip
     """Raise unless `actual` is `expected` within tolerances (by dtype, unless both are given).
 
@@ -41,14 +42,34 @@ def assert_close(
 def _compared(a: Any, b: Any, options: dict, where: str) -> str | None:
     if isinstance(a, Mapping) and isinstance(b, Mapping):
         if set(a) != set(b):
-            return f"The keys of the mappings do not match: {sorted(map(str, set(a) ^ set(b)))}{where}"
-        return next(filter(None, (_compared(a[k], b[k], options, f"\nThe failure occurred for item [{k!r}]") for k in a)), None)
+            return (
+                f"The keys of the mappings do not match: {sorted(map(str, set(a) ^ set(b)))}{where}"
+            )
+        return next(
+            filter(
+                None,
+                (
+                    _compared(a[k], b[k], options, f"\nThe failure occurred for item [{k!r}]")
+                    for k in a
+                ),
+            ),
+            None,
+        )
     both = all(isinstance(x, Sequence) and not isinstance(x, str) for x in (a, b))
     if both:
         if len(a) != len(b):
             return f"The length of the sequences mismatch: {len(a)} != {len(b)}{where}"
         pairs = enumerate(zip(a, b))
-        return next(filter(None, (_compared(x, y, options, f"\nThe failure occurred for item [{i}]") for i, (x, y) in pairs)), None)
+        return next(
+            filter(
+                None,
+                (
+                    _compared(x, y, options, f"\nThe failure occurred for item [{i}]")
+                    for i, (x, y) in pairs
+                ),
+            ),
+            None,
+        )
     return _tensors(a, b, options, where)
 
 
@@ -57,12 +78,17 @@ def _tensors(a: Any, b: Any, options: dict, where: str) -> str | None:
     a, b = (x if isinstance(x, TensorBase) else creation.as_tensor(x) for x in (a, b))
     if tuple(a.shape) != tuple(b.shape):
         return f"The values for attribute 'shape' do not match: {a.shape} != {b.shape}.{where}"
-    checks = [("device", options["check_device"]), ("dtype", options["check_dtype"] and not numbers)]
+    checks = [
+        ("device", options["check_device"]),
+        ("dtype", options["check_dtype"] and not numbers),
+    ]
     for name, wanted in checks:
         if wanted and getattr(a, name) is not getattr(b, name):
-            return f"The values for attribute '{name}' do not match: {getattr(a, name)} != {getattr(b, name)}.{where}"
+            x, y = getattr(a, name), getattr(b, name)
+            return f"The values for attribute '{name}' do not match: {x} != {y}.{where}"
     if options["check_stride"] and a.stride() != b.stride():
-        return f"The values for attribute 'stride()' do not match: {a.stride()} != {b.stride()}.{where}"
+        x, y = a.stride(), b.stride()
+        return f"The values for attribute 'stride()' do not match: {x} != {y}.{where}"
     rtol, atol = _tolerances(a, b, options)
     x, y = (t.detach().cpu()._values("assert_close()") for t in (a, b))
     wide = np.complex128 if "c" in (x.dtype.kind, y.dtype.kind) else np.float64
@@ -89,26 +115,53 @@ def _report(x: np.ndarray, y: np.ndarray, bad: np.ndarray, rtol: float, atol: fl
     off, ratio = np.where(bad, off, 0), np.where(bad, ratio, 0)
     kind = "equal" if rtol == atol == 0 else "close"
     if x.ndim == 0:
-        limits = "" if kind == "equal" else f" (up to {atol} allowed)", "" if kind == "equal" else f" (up to {rtol} allowed)"
+        limits = (
+            "" if kind == "equal" else f" (up to {atol} allowed)",
+            "" if kind == "equal" else f" (up to {rtol} allowed)",
+        )
         return (
             f"Scalars are not {kind}!\n\nExpected {y.item()} but got {x.item()}.\n"
-            f"Absolute difference: {off.item()}{limits[0]}\nRelative difference: {ratio.item()}{limits[1]}"
+            f"Absolute difference: {off.item()}{limits[0]}\nRelative difference: "
+            f"{ratio.item()}{limits[1]}"
         )
     count, total = int(bad.sum()), bad.size
-    at = [tuple(int(i) for i in np.unravel_index(int(np.nanargmax(v)), v.shape)) for v in (off, ratio)]
-    limits = ("", "") if kind == "equal" else (f" (up to {atol} allowed)", f" (up to {rtol} allowed)")
+    at = [
+        tuple(int(i) for i in np.unravel_index(int(np.nanargmax(v)), v.shape)) for v in (off, ratio)
+    ]
+    limits = (
+        ("", "") if kind == "equal" else (f" (up to {atol} allowed)", f" (up to {rtol} allowed)")
+    )
     return (
-        f"Tensor-likes are not {kind}!\n\nMismatched elements: {count} / {total} ({100 * count / total:.1f}%)\n"
+        f"Tensor-likes are not {kind}!\n\nMismatched elements: {count} / {total} "
+        f"({100 * count / total:.1f}%)\n"
         f"Greatest absolute difference: {off[at[0]]} at index {at[0]}{limits[0]}\n"
         f"Greatest relative difference: {ratio[at[1]]} at index {at[1]}{limits[1]}"
     )
 
 
-def assert_allclose(actual: Any, expected: Any, rtol: Any = None, atol: Any = None, equal_nan: bool = True, msg: str = "") -> None:
+def assert_allclose(
+    actual: Any,
+    expected: Any,
+    rtol: Any = None,
+    atol: Any = None,
+    equal_nan: bool = True,
+    msg: str = "",
+) -> None:
     """The older form of `assert_close`: dtypes may differ, NaN equals NaN."""
     if rtol is None or atol is None:
-        rtol, atol = _tolerances(creation.as_tensor(actual), creation.as_tensor(expected), {"rtol": None})
-    assert_close(actual, expected, rtol=rtol, atol=atol, equal_nan=equal_nan, check_dtype=False, check_device=True, msg=msg or None)
+        rtol, atol = _tolerances(
+            creation.as_tensor(actual), creation.as_tensor(expected), {"rtol": None}
+        )
+    assert_close(
+        actual,
+        expected,
+        rtol=rtol,
+        atol=atol,
+        equal_nan=equal_nan,
+        check_dtype=False,
+        check_device=True,
+        msg=msg or None,
+    )
 
 
 def make_tensor(
@@ -121,7 +174,9 @@ def make_tensor(
         made = randint(0, 2, size).to(dtype)
     elif dtype.category == 1:
         low, high = -9 if low is None else low, 10 if high is None else high
-        made = randint(max(int(low), 0 if not dtype.is_signed else int(low)), int(high), size).to(dtype)
+        made = randint(max(int(low), 0 if not dtype.is_signed else int(low)), int(high), size).to(
+            dtype
+        )
     else:
         low, high = -9 if low is None else low, 9 if high is None else high
         made = (rand(size, dtype=dtypes.float64) * (high - low) + low).to(dtype)

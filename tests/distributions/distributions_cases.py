@@ -1,7 +1,6 @@
-"""Distributions to compare: each made by a function of the framework's module, with values to score."""
+"""Distributions to compare: their names, arguments, and values to score."""
 
 from typing import Any
-
 
 # name -> (arguments as lists or numbers, values whose density is asked)
 CASES: dict[str, tuple[str, dict, Any]] = {
@@ -36,6 +35,19 @@ CASES: dict[str, tuple[str, dict, Any]] = {
     "half normal": ("HalfNormal", {"scale": [1.5, 0.2]}, [0.3, 0.1]),
     "half cauchy": ("HalfCauchy", {"scale": [1.5, 0.2]}, [0.3, 0.1]),
     "log-normal": ("LogNormal", {"loc": [0.5, -1.0], "scale": [1.5, 0.2]}, [0.3, 0.9]),
+    "negative binomial": ("NegativeBinomial", {"total_count": 5, "probs": [0.2, 0.9]}, [1.0, 40.0]),
+    "pareto": ("Pareto", {"scale": [1.0, 0.5], "alpha": [2.5, 4.0]}, [1.5, 0.9]),
+    "weibull": ("Weibull", {"scale": [1.0, 0.5], "concentration": [2.5, 4.0]}, [1.5, 0.9]),
+    "inverse gamma": (
+        "InverseGamma",
+        {"concentration": [3.5, 4.0], "rate": [1.0, 0.5]},
+        [1.5, 0.9],
+    ),
+    "logistic normal": (
+        "LogisticNormal",
+        {"loc": [0.5, -1.0], "scale": [1.5, 0.2]},
+        [0.3, 0.5, 0.2],
+    ),
     "relaxed categorical": (
         "RelaxedOneHotCategorical",
         {"temperature": [0.7], "logits": [0.1, 0.5, -0.3]},

@@ -1,4 +1,4 @@
-"""Distributions by themselves: draws agree with densities, divergences with draws, shapes add up."""
+"""Distributions by themselves: draws agree with densities, divergences with draws."""
 
 import math
 import pickle
@@ -47,7 +47,7 @@ def test_moments_are_those_of_the_draws(name):
     drawn, deviation = d.sample((4000,)), d.stddev
     error = deviation / math.sqrt(4000)
     assert ((drawn.mean(0) - d.mean).abs() < 5 * error).all()
-    if name != "student":
+    if name not in ("student", "pareto", "inverse gamma"):  # no fourth moment
         assert ((drawn.std(0) / deviation - 1).abs() < 0.15).all()
 
 

@@ -97,7 +97,8 @@ PAIRS = [
     ("laplace", "laplace"), ("cauchy", "cauchy"), ("bernoulli of probs", "bernoulli of logits"),
     ("geometric", "geometric"), ("poisson", "poisson"), ("binomial", "binomial of logits"),
     ("categorical", "categorical of logits"), ("one-hot", "straight through"), ("gamma", "chi2"),
-    ("beta", "beta"), ("dirichlet", "dirichlet"), ("gumbel", "gumbel"), ("half normal", "half normal"),
+    ("beta", "beta"), ("dirichlet", "dirichlet"), ("gumbel", "gumbel"),
+    ("half normal", "half normal"),
     ("log-normal", "log-normal"), ("normal vectors by factor", "normal vectors by covariance"),
     ("uniform", "normal"), ("exponential", "normal"), ("laplace", "normal"),
 ]  # fmt: skip

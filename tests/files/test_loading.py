@@ -16,6 +16,8 @@ import pytest
 
 import rushlight as torch
 from rushlight._files.formats import open_checkpoint
+from rushlight._files.source import Source
+from rushlight.cli import main
 from rushlight.serialization import (
     Limits,
     Opaque,
@@ -27,6 +29,7 @@ from rushlight.serialization import (
     safe_globals,
     save,
 )
+from rushlight.serialization.loading import Placer
 
 
 def tensor(**change):
@@ -381,3 +384,90 @@ def test_every_good_file_of_the_corpus_loads():
         made = from_bytes(data)
         values = made.values() if isinstance(made, dict) else [made]
         assert all(np.asarray(v).size for v in values if isinstance(v, torch.Tensor)), name
+
+
+def test_a_mapped_file_that_shrinks_later_is_told_by_the_report(tmp_path):
+    path = tmp_path / "a.pt"
+    save({"x": torch.zeros(100_000)}, path)
+    _, report = load(path, mmap=True, report=True)
+    report.still()
+    os.truncate(path, 1000)
+    with pytest.raises(pickle.UnpicklingError, match="the file shrank to 1000 bytes"):
+        report.still()
+
+
+def test_load_fails_if_the_file_shrinks_while_it_runs(tmp_path, monkeypatch):
+    path = tmp_path / "a.pt"
+    save({"x": torch.zeros(100_000)}, path)
+    shown = Placer.tensor
+
+    def shrink(self, record):
+        made = shown(self, record)
+        os.truncate(path, 1000)
+        return made
+
+    monkeypatch.setattr(Placer, "tensor", shrink)
+    with pytest.raises(pickle.UnpicklingError, match="the file shrank"):
+        load(path, mmap=True)
+
+
+@pytest.mark.parametrize("words", [["inspect", "--stats"], ["diff"], ["convert"]])
+def test_commands_do_not_map_what_could_shrink_under_them(tmp_path, words, monkeypatch):
+    path, other = str(tmp_path / "a.pt"), str(tmp_path / "b.pt")
+    save({"x": torch.zeros(100_000)}, path)
+    save({"x": torch.zeros(100_000)}, other)
+    monkeypatch.setattr(Source, "_map", None)
+    command, *options = words
+    files = [path] if command == "inspect" else [path, other]
+    assert main([command, *files, *options]) == 0
+
+
+def test_arrays_of_an_npz_are_read_when_they_are_asked_for(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, a=np.arange(6).reshape(2, 3).T, b=np.ones(3, ">f4"), c=np.zeros((0, 2)))
+    found = open_checkpoint(path)
+    assert not any(storage.loaded for storage in found.storages.values())
+    assert found.root["a"].array().tolist() == [[0, 3], [1, 4], [2, 5]]
+    assert found.root["b"].array().tolist() == [1, 1, 1]
+    found.storages["a"].release()
+    assert not found.storages["a"].loaded
+    assert found.root["a"].array().tolist() == [[0, 3], [1, 4], [2, 5]]
+
+
+def test_assign_makes_one_parameter_of_entries_that_share_memory():
+    net, plain = tied(), tied()
+    with torch.device("meta"):
+        empty = tied()
+    state = from_bytes(saved(net.state_dict()))
+    assert state["0.weight"].data_ptr() == state["1.weight"].data_ptr()
+    for target in (plain, empty):
+        target.load_state_dict(state, assign=True)
+        assert target[0].weight is target[1].weight
+        target(torch.tensor([1, 2])).sum().backward()
+    net(torch.tensor([1, 2])).sum().backward()
+    assert torch.equal(plain[0].weight.grad, net[0].weight.grad)
+    apart = tied()
+    apart.load_state_dict({name: value.clone() for name, value in state.items()}, assign=True)
+    assert apart[0].weight is not apart[1].weight
+
+
+def tied():
+    net = torch.nn.Sequential(torch.nn.Embedding(5, 3), torch.nn.Linear(3, 5, bias=False))
+    net[1].weight = net[0].weight
+    return net
+
+
+@pytest.mark.parametrize("function", ["relu", "gelu", "silu", "linear", "max_pool2d", "softmax"])
+def test_functions_of_ours_come_back_as_themselves(function):
+    function = getattr(torch.nn.functional, function)
+    data = saved({"activation": function})
+    assert from_bytes(data, weights_only=False)["activation"] is function
+    with pytest.raises(pickle.UnpicklingError, match="Unsupported global"):
+        from_bytes(data)
+
+
+def test_a_name_of_torch_that_is_no_function_of_ours_stays_a_record():
+    data = hostile.zipped(b"\x80\x02ctorch.nn.functional\n_verify_batch_size\n.")
+    with pytest.warns(UserWarning, match="a name that is not called"):
+        made = from_bytes(data, weights_only=False)
+    assert repr(made) == "<name torch.nn.functional._verify_batch_size>"

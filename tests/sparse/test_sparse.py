@@ -104,3 +104,8 @@ def test_coordinates_outside_are_refused():
 def test_dense_tensors_stay_themselves():
     x = rl.ones(2)
     assert not x.is_sparse and x.to_dense() is x
+
+
+def test_saving_says_what_to_save_instead(tmp_path):
+    with pytest.raises(NotImplementedError, match=r"save x.to_dense\(\)"):
+        rl.save({"graph": pair(rl)}, tmp_path / "graph.pt")

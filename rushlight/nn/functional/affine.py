@@ -23,13 +23,15 @@ def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
         )
     if input1.shape[-1] != weight.shape[1] or input2.shape[-1] != weight.shape[2]:
         raise RuntimeError(
-            f"bilinear(): the weight takes sizes {weight.shape[1]} and {weight.shape[2]}; the inputs "
+            f"bilinear(): the weight takes sizes {weight.shape[1]} and {weight.shape[2]}; the "
+            "inputs "
             f"have {input1.shape[-1]} and {input2.shape[-1]}"
         )
     rows = input1.reshape(-1, input1.shape[-1])  # (rows, in1)
     cols = input2.reshape(-1, input2.shape[-1])  # (rows, in2)
     out, in1, in2 = weight.shape
     left = rows @ weight.permute(1, 0, 2).reshape(in1, out * in2)  # (rows, out * in2)
-    made = (left.reshape(-1, out, in2) * cols.unsqueeze(1)).sum(-1)  # (rows, out)
+    products = left.reshape(-1, out, in2) * cols.unsqueeze(1)
+    made = products.sum(-1, dtype=products.dtype)  # (rows, out)
     made = made.reshape(*input1.shape[:-1], out)
     return made if bias is None else made + bias

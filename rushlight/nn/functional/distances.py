@@ -20,7 +20,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
             f"expected common dtype to be floating point, yet common dtype is {x1.dtype.type_name}"
         )
 
-    if x1.dim() != x2.dim() or x1.shape[dim] != x2.shape[dim]:
+    if x1.shape != x2.shape:
         x1, x2 = broadcast_tensors(x1, x2)  # lengths are those of what meets
 
     def unit(x: Tensor) -> Tensor:

@@ -71,7 +71,9 @@ def binary_cross_entropy_with_logits(
     )
 
 
-def kl_div(input: Tensor, target: Tensor, reduction: int = 0, *, log_target: bool = False) -> Tensor:
+def kl_div(
+    input: Tensor, target: Tensor, reduction: int = 0, *, log_target: bool = False
+) -> Tensor:
     """The Kullback-Leibler divergence of log-probabilities from a target."""
     if reduction == 1:  # here the mean over elements is meant, which the other form warns about
         return losses.kl_div(input, target, reduction="none", log_target=log_target).mean()

@@ -1,5 +1,6 @@
 """Moving a module's parameters and buffers to another device or dtype, in place; `compile`."""
 
+import importlib
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,8 @@ from ..._core.dtypes import dtype as Dtype
 from ..._core.modes import no_grad
 from ..._creation import empty_like
 from ..._tensor import Tensor
+
+_ROOT = __name__.partition(".")[0]
 
 
 def apply_to_tensors(self: Any, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
@@ -153,9 +156,5 @@ def share_memory(self: Any) -> Any:
 
 
 def compile(self: Any, *args: Any, **kwargs: Any) -> None:
-    """Nothing, and says so: this version has no compiling engine."""
-    warnings.warn(
-        "Module.compile: this version has no compiling engine; the module runs eagerly, with the "
-        "same results.",
-        stacklevel=2,
-    )
+    """Compile `forward`, in place; the arguments are those of `torch.compile`."""
+    importlib.import_module(f"{_ROOT}.compiler").compile(self, *args, **kwargs)

@@ -243,12 +243,13 @@ def _state_dims(batched: bool, names: str, found: str) -> str:
 
 def _check_dropout(dropout: Any, num_layers: int) -> None:
     number = isinstance(dropout, numbers.Real) and not isinstance(dropout, bool)
-    if not number or not 0 <= float(dropout) <= 1:
+    share = float(dropout) if number else -1.0
+    if not 0 <= share <= 1:
         raise ValueError(
             "dropout should be a number in range [0, 1] representing the probability of an element "
             "being zeroed"
         )
-    if dropout > 0 and num_layers == 1:
+    if share > 0 and num_layers == 1:
         warnings.warn(
             "dropout option adds dropout after all but last recurrent layer, so non-zero dropout "
             f"expects num_layers greater than 1, but got dropout={dropout} and "

@@ -36,6 +36,7 @@ class Faults(list):
         super().__init__()
         self.waiting: list[Callable[[], None]] = []
         self.targets: list[Tensor] = []
+        self.tied: dict[tuple, Tensor] = {}
 
 
 # ---- writing
@@ -289,7 +290,8 @@ def _offer(
             )
     if isinstance(error_msgs, Faults) and not assign and not is_lazy(parameter):
         error_msgs.targets.append(parameter)
-    _write_or_wait(error_msgs, partial(_write, module, name, parameter, value, assign))
+    tied = error_msgs.tied if isinstance(error_msgs, Faults) else {}
+    _write_or_wait(error_msgs, partial(_write, module, name, parameter, value, assign, tied))
 
 
 def _write_or_wait(error_msgs: list[str], write: Callable[[], None]) -> None:
@@ -300,7 +302,10 @@ def _write_or_wait(error_msgs: list[str], write: Callable[[], None]) -> None:
         write()
 
 
-def _write(module: Any, name: str, parameter: Any, value: Any, assign: bool) -> None:
+def _write(
+    module: Any, name: str, parameter: Any, value: Any, assign: bool, tied: dict[tuple, Tensor]
+) -> None:
+    """Copy, or take the value; what was one parameter and is one memory stays one parameter."""
     if not assign:
         if not (is_lazy(parameter) and is_lazy(value)):
             parameter.copy_(value)
@@ -310,6 +315,9 @@ def _write(module: Any, name: str, parameter: Any, value: Any, assign: bool) -> 
             value.requires_grad_(parameter.requires_grad)
         else:
             value = Parameter(value, requires_grad=parameter.requires_grad)
+        if not is_lazy(value):
+            layout = value.data_ptr(), value.shape, value.stride(), value.dtype, value.device
+            value = tied.setdefault((id(parameter), *layout), value)
     setattr(module, name, value)
 
 

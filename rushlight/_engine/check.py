@@ -1,0 +1,140 @@
+"""`compile(check=True)`: eager mode beside each program, and the first difference by name."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from .._arrays.numpy import NUMPY
+from .._core.tape import TensorBase
+from .graph import Graph, Value
+from .program import Program
+
+RTOL, ATOL = 1e-5, 1e-6  # of float32; kernels may add in another order than NumPy does
+
+
+def checked(compiled: Any, program: Program, tensors: list, args: tuple, kwargs: dict) -> Any:
+    """The program's result, after eager mode gave the same.
+
+    Raises:
+        RuntimeError: naming the word and the user's line of the first difference.
+    """
+    before = _State(program, tensors)
+    arrays = [a.copy() for a in before.inputs(program)]
+    given = program.run(tensors)
+    ours = _State(program, tensors)
+    results = [t.array.copy() for t in _tensors(given)]
+    before.restore()
+    eager = compiled.f(*args, **kwargs)
+    wanted = [t.array for t in _tensors(eager)]
+    theirs = _State(program, tensors)
+    pairs = [
+        *zip(results, wanted),
+        *zip(ours.arrays, theirs.arrays),
+        *zip(ours.grads, theirs.grads),
+    ]
+    if all(close(a, b) for a, b in pairs) and len(results) == len(wanted):
+        return eager
+    raise RuntimeError(f"compile(check=True): {_first(program, arrays)}")
+
+
+class _State:
+    """The memory that a program reads or writes, as it is now."""
+
+    def __init__(self, program: Program, tensors: list) -> None:
+        self.tensors = [t for t in _outside(program, tensors)]
+        self.arrays = [t.array.copy() for t in self.tensors]
+        self.versions = [t.version[0] for t in self.tensors]
+        self.leaves = [tensors[x] if isinstance(x, int) else x for x, *_ in program.gradients]
+        self.held = [x.grad for x in self.leaves]
+        self.grads = [None if g is None else g.array.copy() for g in self.held]
+        self.small = [(t, t.array.copy()) for h in program.hosts for t in h.touched]
+        self.streams = [(s, s.state_bytes(), s.spare) for s in program.generators]
+
+    def inputs(self, program: Program) -> Iterable[Any]:
+        """The arrays of the graph's inputs, numbers left out."""
+        return self.arrays
+
+    def restore(self) -> None:
+        """Put it all back."""
+        for t, array, version in zip(self.tensors, self.arrays, self.versions):
+            t.array[...] = array
+            t.version[0] = version
+        for leaf, grad in zip(self.leaves, self.held):
+            leaf.grad = grad
+        for t, array in self.small:
+            t.array[...] = array
+        for stream, state, spare in self.streams:
+            stream.set_state_bytes(state)
+            stream.spare = spare
+
+
+def _outside(program: Program, tensors: list) -> Iterable[Any]:
+    for how, what, _ in program.inputs:
+        if how != "number":
+            yield what if how == "closed" else tensors[what] if how == "arg" else what.grad
+
+
+def _tensors(x: Any) -> list:
+    if isinstance(x, TensorBase):
+        return [x]
+    if isinstance(x, dict):
+        x = x.values()
+    return (
+        [t for part in x for t in _tensors(part)]
+        if isinstance(x, Iterable) and not isinstance(x, str)
+        else []
+    )
+
+
+def close(a: Any, b: Any) -> bool:
+    """Whether two results agree to within rounding."""
+    if a is None or b is None or a.shape != b.shape or a.dtype != b.dtype:
+        return a is b
+    if a.dtype.kind not in "fc":
+        return bool(np.array_equal(a, b))
+    return bool(np.allclose(a, b, RTOL, ATOL, equal_nan=True))
+
+
+def _first(program: Program, arrays: list) -> str:
+    """Where the run and the words one by one part ways."""
+    if any(s.effect and s.word != "check" for s in program.graph.steps):
+        return "the program and eager mode differ; it draws random numbers, so words cannot be compared"
+    given = iter(arrays)
+    values = [
+        next(given) if how != "number" else np.array(what(), s.dtype)
+        for how, what, s in program.inputs
+    ]
+    words = interpreted(program.traced, values)
+    outs = program.values(values)
+    for step in program.traced.steps:
+        for v in step.results:
+            if v.id in outs and not close(np.asarray(outs[v.id]), np.asarray(words[v.id])):
+                return f"{step.word} differs from eager mode at {step.where}: {step}"
+    return f"the captured program differs from eager mode (in the trace made at {program.where})"
+
+
+def interpreted(graph: Graph, arrays: list) -> dict[int, Any]:
+    """Every value of a graph, word by word on NumPy."""
+    found = {v.id: a for v, a in zip(graph.inputs, arrays)}
+
+    def plain(a: Any) -> Any:
+        if a.__class__ is Value:
+            return found[a.id]
+        return a.__class__(plain(x) for x in a) if a.__class__ in (list, tuple) else a
+
+    with np.errstate(all="ignore"):
+        for step in graph.steps:
+            if step.word == "check":
+                continue
+            if step.word == "call":
+                made = step.args[0]()
+            else:
+                args, params = (
+                    plain(tuple(step.args)),
+                    {k: plain(v) for k, v in step.params.items()},
+                )
+                made = getattr(NUMPY, step.word)(*args, **params)
+            each = made if len(step.results) > 1 else (made,)
+            found.update((v.id, np.asarray(x)) for v, x in zip(step.results, each))
+    return found

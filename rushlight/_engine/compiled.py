@@ -1,0 +1,281 @@
+"""The callable that `rushlight.compile` gives: traces by signature, and eager mode wherever unsure."""
+
+import functools
+import sys
+import threading
+import warnings
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .._arrays.traced import HERE, GraphBreak, users_line
+from .._core import dtypes, modes, rng
+from .._core.tape import ASK, TensorBase, ndarray
+from .check import checked
+from .program import Again, Eagerly, Program, Unkept
+
+LIMIT = 8  # programs kept for one function, as PyTorch's recompile_limit
+TRIES = 3  # traces of one signature that may be given up before it stays eager
+_SIMPLE = (bool, int, float, complex, str, bytes, type(None), slice, dtypes.dtype)
+
+_all: weakref.WeakSet = weakref.WeakSet()
+
+
+class Compiled:
+    """`f`, captured once for each kind of arguments, then run as a program.
+
+    Args:
+        f: the function.
+        fullgraph: refuse to fall back to eager mode.
+        check: run eager mode beside each program, and compare.
+    """
+
+    _opaque = True
+
+    def __init__(self, f: Callable, fullgraph: bool = False, check: Any = None) -> None:
+        self.f, self.fullgraph, self.checker = f, fullgraph, check
+        self.programs: dict[Any, list[Program]] = {}
+        self.tried: dict[Any, int] = {}
+        self.eager: dict[Any, str] = {}  # signatures that run eagerly, and why
+        self.reasons: list[str] = []
+        self.traces = 0
+        self.lock = threading.RLock()
+        self.full = False
+        _all.add(self)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if _passes():
+            return self.f(*args, **kwargs)
+        with self.lock:
+            call = _signature(args, kwargs)
+            if call is None:
+                return self._say("an argument is no plain tensor, number or object", args, kwargs)
+            key, tensors, others = call
+            if key in self.eager:
+                return self.f(*args, **kwargs)
+            return self._run(key, tensors, others, args, kwargs)
+
+    def _run(self, key: Any, tensors: list, others: list, args: tuple, kwargs: dict) -> Any:
+        programs = self.programs.get(key, ())
+        for program in programs:
+            if program.holds():
+                try:
+                    if self.checker is not None:
+                        return self.checker(self, program, tensors, args, kwargs)
+                    return program.run(tensors)
+                except Again:
+                    continue
+                except Eagerly:
+                    return self.f(*args, **kwargs)
+        program = self._program(key, tensors, others, args, kwargs)
+        if program is None:
+            return self.f(*args, **kwargs)
+        try:
+            if self.checker is not None:
+                return self.checker(self, program, tensors, args, kwargs)
+            return program.run(tensors)
+        except (Again, Eagerly):
+            return self.f(*args, **kwargs)
+
+    def _program(self, key: Any, tensors: list, others: list, args: tuple, kwargs: dict) -> Any:
+        """A new program for this call; None where it must run eagerly."""
+        if sum(map(len, self.programs.values())) >= LIMIT:
+            if not self.full:
+                self.full = True
+                self._warn(f"{LIMIT} programs were made for other arguments or other state; more "
+                           "kinds of calls run eagerly")  # fmt: skip
+            return None
+        self.traces += 1
+        try:
+            made = Program(self.f, args, kwargs, tensors, others)
+        except GraphBreak as stop:
+            return self._broken(key, stop)
+        except Unkept as left:
+            return self._unkept(key, str(left))
+        except RecursionError:
+            return self._broken(key, GraphBreak("the trace nests too deeply", users_line()))
+        except Exception as error:  # eager mode says what is wrong, if anything is
+            self.reasons.append(f"trace failed: {type(error).__name__}: {error}")
+            return self._unkept(key, f"the trace failed with {type(error).__name__}: {error}")
+        self.programs.setdefault(key, []).insert(0, made)
+        return made
+
+    def _broken(self, key: Any, stop: GraphBreak) -> None:
+        text = str(stop)
+        if self.fullgraph:
+            raise RuntimeError(
+                f"compile: fullgraph=True, but Python needs a value here: {text}. Leave the value "
+                "in a tensor, or leave out fullgraph."
+            ) from None
+        self.eager[key] = text
+        self._warn(f"{text}; calls like this one run eagerly")
+
+    def _unkept(self, key: Any, why: str) -> None:
+        self.tried[key] = self.tried.get(key, 0) + 1
+        self.reasons.append(f"not kept: {why}")
+        if self.tried[key] >= TRIES:
+            if self.fullgraph:
+                raise RuntimeError(f"compile: fullgraph=True, but {why}")
+            self.eager[key] = why
+            self._warn(f"{why}; calls like this one run eagerly")
+
+    def _say(self, why: str, args: tuple, kwargs: dict) -> Any:
+        if self.fullgraph:
+            raise RuntimeError(f"compile: fullgraph=True, but {why}")
+        if why not in self.reasons:
+            self.reasons.append(why)
+            self._warn(f"{why}; calls like this one run eagerly")
+        return self.f(*args, **kwargs)
+
+    def _warn(self, text: str) -> None:
+        if text not in self.reasons:
+            self.reasons.append(text)
+        name = getattr(self.f, "__qualname__", type(self.f).__name__)
+        warnings.warn(f"rushlight.compile({name}): {text}", stacklevel=_outside())
+
+    def reset(self) -> None:
+        """Forget what was compiled."""
+        with self.lock:
+            self.programs, self.tried, self.eager, self.reasons = {}, {}, {}, []
+            self.full, self.traces = False, 0
+
+    def explain(self) -> str:
+        """Graphs, their inputs and outputs, and what ran eagerly and why, as text."""
+        rows = [f"{getattr(self.f, '__qualname__', self.f)}: {self.traces} traces"]
+        for programs in self.programs.values():
+            for p in programs:
+                rows += ["", p.described()]
+        if self.reasons:
+            rows += ["", "ran eagerly:", *(f"  {r}" for r in self.reasons)]
+        return "\n".join(rows)
+
+
+def _outside() -> int:
+    """The stacklevel, for `_warn`, of the first frame outside the package."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(HERE):
+        frame, level = frame.f_back, level + 1
+    return level
+
+
+def _passes() -> bool:
+    """Whether the function is simply called: inside a trace, a transform, or a mode that watches calls."""
+    local = modes.local
+    return bool(
+        local.trace is not None
+        or local.mapped
+        or local.anomaly
+        or local.saved_hooks
+        or local.subclass_off
+    )
+
+
+def _signature(args: tuple, kwargs: dict) -> tuple | None:
+    """(key, tensors, other objects) of a call; None where it cannot be captured."""
+    local = modes.local
+    key: list = [
+        local.grad,
+        local.inference,
+        local.autocast,
+        dtypes.get_default_dtype(),
+        id(rng.default()),
+    ]
+    tensors: list = []
+    others: list = []
+    if not _read(args, key, tensors, others):
+        return None
+    if kwargs:
+        key.append(tuple(kwargs))
+        if not _read(tuple(kwargs.values()), key, tensors, others):
+            return None
+    return tuple(key), tensors, others
+
+
+def _read(items: Any, key: list, tensors: list, others: list) -> bool:
+    for x in items:
+        if isinstance(x, TensorBase):
+            array = x.array
+            if array.__class__ is not ndarray or not x._plain_subclass:
+                return False
+            needs = x.needs is True or (x.needs is ASK and x.origin is not None and _wants(x))
+            place = next((i for i, t in enumerate(tensors) if t is x), -1)
+            strides = None if array.flags.c_contiguous else array.strides
+            key.append(
+                (
+                    x.__class__,
+                    array.shape,
+                    array.dtype,
+                    x.device,
+                    needs,
+                    strides,
+                    place,
+                    x.grad is None,
+                )
+            )
+            tensors.append(x)
+        elif isinstance(x, _SIMPLE):
+            key.append((x.__class__, repr(x) if isinstance(x, (float, complex, slice)) else x))
+        elif isinstance(x, dict):
+            key.append((dict, tuple(map(str, x))))
+            if not _read(x.values(), key, tensors, others):
+                return False
+        elif isinstance(x, (list, tuple)):
+            key.append((x.__class__, len(x)))
+            if not _read(x, key, tensors, others):
+                return False
+        elif isinstance(x, (np.ndarray, np.generic)):
+            return False
+        else:
+            key.append(id(x))
+            others.append(x)
+    return True
+
+
+def _wants(x: Any) -> bool:
+    base = x.origin[0]
+    return base.needs is True
+
+
+class Forward:
+    """The compiled `forward` of one module; a copy of the module has a compiled one of its own."""
+
+    _opaque = True
+
+    def __init__(self, module: Any, fullgraph: bool, check: Any) -> None:
+        self.module, self.options = module, (fullgraph, check)
+        self.compiled = Compiled(type(module).forward.__get__(module), fullgraph, check)
+        self.explain, self.reset = self.compiled.explain, self.compiled.reset
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.compiled(*args, **kwargs)
+
+    def __deepcopy__(self, memo: dict) -> Any:
+        return Forward(memo.get(id(self.module), self.module), *self.options)
+
+    def __reduce__(self) -> tuple:
+        return getattr, (self.module, "forward")  # read back, the module runs eagerly
+
+
+def compiled(f: Callable, fullgraph: bool, check: bool) -> Any:
+    """`f` wrapped, with `explain` and `reset`; a module itself, its `forward` compiled."""
+    checker = checked if check else None
+    if hasattr(f, "_parameters") and hasattr(f, "_modules"):
+        if not isinstance(f.__dict__.get("forward"), Forward):
+            f.__dict__["forward"] = Forward(f, fullgraph, checker)
+        return f
+    made = Compiled(f, fullgraph, checker)
+
+    @functools.wraps(f)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        return made(*args, **kwargs)
+
+    run.explain, run.reset, run.compiled = made.explain, made.reset, made  # type: ignore[attr-defined]
+    return run
+
+
+def reset() -> None:
+    """Forget everything that was compiled."""
+    for each in list(_all):
+        each.reset()

@@ -1,0 +1,239 @@
+"""Which steps become one kernel: pointwise words and reductions over one shape, in one nest of loops.
+
+Groups run in the order in which they were begun; a step may join a group when all that it reads is
+made no later. Views are no work: they only say where a kernel finds its elements.
+"""
+
+from typing import Any
+
+from .._arrays.meta import MetaArray, spec
+from .._core.spec import contiguous_strides
+from .graph import VIEWS, Graph, Step, Value
+from .kernels.rows import REDUCTIONS
+from .kernels.words import native, number_of
+
+_NEAR = 24  # groups that are looked at for one to join
+_SEEN = VIEWS - {"real", "imag", "windows"}
+
+
+class Group:
+    """Steps that run together: a nest over `shape` whose last `reduced` axes are summed, or NumPy."""
+
+    __slots__ = ("at", "native", "shape", "reduced", "steps", "made", "full", "product")
+
+    def __init__(self, at: int, native: bool, shape: tuple = ()) -> None:
+        self.at, self.native, self.shape, self.reduced = at, native, shape, 0
+        self.steps: list[Step] = []
+        self.made: dict[int, Value] = {}
+        self.product: Step | None = None  # the matrix product that it begins with
+        self.full: set[int] = set()  # made values with an element for each place of the shape
+
+    @property
+    def lead(self) -> tuple:
+        """The axes that are kept."""
+        return self.shape[: len(self.shape) - self.reduced]
+
+    def add(self, step: Step, full: bool) -> None:
+        """A step more; whether its result has the whole shape."""
+        self.steps.append(step)
+        for v in step.results:
+            self.made[v.id] = v
+            if full:
+                self.full.add(v.id)
+
+
+class Fused:
+    """The groups of a graph, and where each value lies."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.groups: list[Group] = []
+        self.makers: dict[int, Group] = {}
+        self.base: dict[int, Value] = {}
+        self.seen: dict[int, MetaArray] = {}
+        self.views: dict[int, Step] = {}
+        for v in graph.inputs:
+            self._own(v)
+        for step in graph.steps:
+            self._place(step)
+
+    def _own(self, v: Value) -> None:
+        self.base[v.id] = v
+        self.seen[v.id] = MetaArray(v.shape, v.dtype)
+
+    def _place(self, step: Step) -> None:
+        if step.word in _SEEN and self._view(step):
+            return
+        for v in step.results:
+            self._own(v)
+        group = self._group(step)
+        for v in step.results:
+            self.makers[v.id] = group
+
+    def _view(self, step: Step) -> bool:
+        """Note where a view's elements lie; whether it is one (a reshape may be a copy)."""
+        given = step.args[0]
+        if given.__class__ is not Value:
+            return False
+        made: Any = spec(step.word, (self.seen[given.id], *step.args[1:]), step.params)
+        if len(made) < 3:
+            return False
+        self.base[step.result.id] = self.base[given.id]
+        self.seen[step.result.id] = MetaArray(*made)
+        self.views[step.result.id] = step
+        return True
+
+    # -- choosing a group
+
+    def _group(self, step: Step) -> Group:
+        makers = [self.makers.get(self.base[v.id].id) for v in step.values()]
+        latest = max((g.at for g in makers if g), default=-1)
+        if step.word == "matmul" and _multiplied(step):
+            group = Group(len(self.groups), True, tuple(step.result.shape))
+            group.product = step
+            self.groups.append(group)
+            group.add(step, True)
+            return group
+        if self._emitted(step):
+            shape = step.args[0].shape if step.word in REDUCTIONS else step.result.shape
+            for group in reversed(self.groups[max(latest, len(self.groups) - _NEAR) :]):
+                if group.native and group.at >= latest and self._joins(group, step):
+                    return group
+            group = Group(len(self.groups), True, tuple(shape))
+            self.groups.append(group)
+            if step.word in REDUCTIONS:
+                group.reduced = _trailing(step) or 0
+            group.add(step, step.word not in REDUCTIONS)
+            return group
+        return self._numpy(step, latest)
+
+    def _numpy(self, step: Step, latest: int) -> Group:
+        """The last group, if it is NumPy's; effects must keep their order anyway."""
+        last = self.groups[-1] if self.groups else None
+        if last is None or last.native:
+            last = Group(len(self.groups), False)
+            self.groups.append(last)
+        last.add(step, False)
+        return last
+
+    def _emitted(self, step: Step) -> bool:
+        if step.effect or len(step.results) != 1 or step.word == "check" or step.result.size == 0:
+            return False
+        if step.word in REDUCTIONS:
+            x = step.args[0]
+            if x.__class__ is not Value or x.size == 0 or x.dtype.name not in ("float32", "float64"):
+                return False
+            named = step.params.get("dtype")
+            return named is None and step.result.dtype == x.dtype and self._lies_in_rows(step)
+        return native(step)
+
+    def _lies_in_rows(self, step: Step) -> bool:
+        """Whether a reduction is over trailing axes whose elements are evenly spaced."""
+        k = _trailing(step)
+        return k is not None and along(self.seen[step.args[0].id], k) is not None
+
+    def _joins(self, group: Group, step: Step) -> bool:
+        """Add a step to a group where its arguments are at hand there."""
+        if step.word in REDUCTIONS:
+            x, k = step.args[0], _trailing(step)
+            if group.product or k is None or not self._is_full(group, x) or group.reduced not in (0, k):
+                return False
+            if not group.reduced and not self._reducible(group, k):
+                return False
+            group.reduced = k
+            group.add(step, False)
+            return True
+        values = [v for v in step.values()]
+        if step.result.shape == group.shape and group.shape != group.lead:
+            fits = all(self._at_hand(group, v) for v in values)
+            full = True
+        elif not group.reduced:
+            fits, full = step.result.shape == group.shape and all(self._at_hand(group, v) for v in values), True
+        else:
+            fits, full = self._is_lead(group, step.result) and all(self._is_thin(group, v) for v in values), False
+        if fits:
+            group.add(step, full)
+        return fits
+
+    def _reducible(self, group: Group, k: int) -> bool:
+        """Whether all that a group reads has rows of evenly spaced elements."""
+        values = [v for s in group.steps for v in s.values() if self.base[v.id].id not in group.made]
+        return all(along(self.over(v, group.shape), k) is not None for v in values)
+
+    def _at_hand(self, group: Group, v: Value) -> bool:
+        if self.base[v.id].id in group.made:
+            return self._is_full(group, v) or (group.reduced > 0 and self._is_spread(group, v))
+        return not group.reduced or along(self.over(v, group.shape), group.reduced) is not None
+
+    def _is_full(self, group: Group, v: Value) -> bool:
+        """The value itself over the whole shape, or a view that shows the same."""
+        seen, base = self.seen[v.id], self.base[v.id]
+        if base.id not in group.full or seen.offset:
+            return False
+        return tuple(v.shape) == group.shape and _same(seen.strides, contiguous_strides(base.shape), v.shape)
+
+    def _is_spread(self, group: Group, v: Value) -> bool:
+        """A value of one element for each row, as it is broadcast along the rows."""
+        base = self.base[v.id]
+        if base.id in group.full or self.seen[v.id].offset:
+            return False
+        over = self.over(v, group.shape)
+        lead = contiguous_strides(group.lead) + (0,) * group.reduced
+        return _same(over.strides, lead, group.shape)
+
+    def _is_lead(self, group: Group, v: Value) -> bool:
+        shape = tuple(v.shape)
+        return shape in (group.lead, group.lead + (1,) * group.reduced)
+
+    def _is_thin(self, group: Group, v: Value) -> bool:
+        """A value that has, or is broadcast to, one element for each row."""
+        base = self.base[v.id]
+        if base.id in group.full:
+            return False
+        if base.id in group.made:
+            return self._is_lead(group, v) and self.seen[v.id].contiguous and not self.seen[v.id].offset
+        return v.ndim <= len(group.lead) or self._is_lead(group, v)
+
+    def over(self, v: Value, shape: tuple) -> MetaArray:
+        """A value's elements as they are met when it is broadcast to a shape."""
+        return MetaArray(*spec("broadcast_to", (self.seen[v.id], shape), {}))
+
+
+def _multiplied(step: Step) -> bool:
+    """Whether a matrix product has a kernel: matrices, or batches of them, of one floating dtype."""
+    a, b = step.args
+    if a.__class__ is not Value or b.__class__ is not Value or a.ndim < 2 or b.ndim < 2:
+        return False
+    dtypes = {a.dtype.name, b.dtype.name}
+    return dtypes in ({"float32"}, {"float64"}) and step.result.size > 0 and a.shape[-1] > 0
+
+
+def _trailing(step: Step) -> int | None:
+    """Over how many last axes a reduction goes; None where it is over others."""
+    x = step.args[0]
+    axis = step.params.get("axis", step.args[1] if len(step.args) > 1 else None)
+    n = x.ndim
+    if axis is None:
+        axes = set(range(n))
+    else:
+        axes = {a % n for a in ((axis,) if isinstance(axis, int) else axis)}
+    k = len(axes)
+    return k if k and axes == set(range(n - k, n)) else None
+
+
+def along(x: MetaArray, k: int) -> int | None:
+    """The stride along the last k axes taken as one; None where there is no one stride."""
+    stride, size = None, 1
+    for n, s in zip(reversed(x.shape[len(x.shape) - k :]), reversed(x.strides[len(x.shape) - k :])):
+        if n == 1:
+            continue
+        if stride is None:
+            stride = s
+        elif s != stride * size:
+            return None
+        size *= n
+    return 0 if stride is None else stride
+
+
+def _same(a: tuple, b: tuple, shape: tuple) -> bool:
+    return all(s == t for s, t, n in zip(a, b, shape) if n != 1)

@@ -1,0 +1,314 @@
+"""One captured call: the trace made, the graph run again, what it changed bound back."""
+
+import gc
+import types
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .._arrays.traced import GraphBreak, Symbol, users_line
+from .._core import modes
+from .._core.tape import TensorBase, make, ndarray
+from .._core.views import written
+from .capture import Capture
+from .graph import Graph
+from .reach import Kept, Reach
+from .results import Results
+from .simplify import simplify
+from .straight import Refused, Straight
+
+
+class Unkept(Exception):
+    """A trace that may not be used again: it left new Python state behind (an optimizer's first step)."""
+
+
+class Again(Exception):
+    """What steered the trace is different now: it must be made anew. Nothing was changed."""
+
+
+class Eagerly(Exception):
+    """The run refused its values before it wrote anything: eager mode says what is wrong."""
+
+
+class Program:
+    """A function for arguments of one kind, as a graph over the tensors that it met."""
+
+    def __init__(self, f: Callable, args: tuple, kwargs: dict, tensors: list, others: list) -> None:
+        """Trace `f`, and leave everything as it was.
+
+        Raises:
+            GraphBreak: where Python needs a value.
+            Unkept: where the trace left new state behind.
+        """
+        self.where = users_line()
+        reach = Reach([f, *others, *tensors])
+        gradients = {id(h.grad): h.tensor for h in reach.tensors.values() if h.grad is not None}
+        capture = Capture.__new__(Capture)
+        self.grad_mode = modes.local.grad
+        try:
+            self._trace(capture, reach, gradients, f, args, kwargs, tensors)
+            left = self._left(capture, reach)
+        finally:
+            if hasattr(capture, "met"):
+                capture.restore()
+            reach.restore()
+        born = {id(t) for t in tensors}
+        for key in [k for k in capture.met if k in capture.new]:
+            del capture.met[key]
+        if left is None and capture.alive(born):
+            gc.collect()
+            if capture.alive(born):
+                left = "it leaves new tensors alive"
+        if left is not None:
+            raise Unkept(left)
+        self._guards(reach, capture, tensors)
+        self._compile(capture)
+
+    # -- the trace
+
+    def _trace(
+        self, capture: Capture, reach: Reach, gradients: dict, f: Callable, args: tuple,
+        kwargs: dict, tensors: list,
+    ) -> None:  # fmt: skip
+        before = modes.local.grad
+        modes.count("special", 1)
+        try:
+            capture.__init__(tensors, gradients)
+            modes.local.trace = capture
+            result = f(*args, **kwargs)
+            if capture.broken is not None:
+                raise capture.broken
+            if modes.local.grad is not before:
+                modes.local.grad is before or modes._switch_grad(before)
+                capture.stop("it leaves gradients switched on or off")
+            found = Results(capture, reach.seen)
+            self.result = found.read(result)
+            del result
+            self.changed = self._changed(capture, reach, found)
+            self.gradients = self._gradients(capture, reach, found)
+            self.symbols = found.outputs
+        finally:
+            modes.local.trace = None
+            modes.count("special", -1)
+            if modes.local.grad is not before:
+                modes._switch_grad(before)
+
+    def _changed(self, capture: Capture, reach: Reach, found: Results) -> list[tuple]:
+        """(how, what, output, input's symbol) of each outside tensor that was written to."""
+        made, roots = [], {id(m.symbol): m for m in capture.met.values() if m.root}
+        for held in reach.tensors.values():
+            if id(held.tensor) not in capture.met and held.tensor.array is not held.array:
+                capture.stop("a tensor from outside gets other data")
+        for how, what, symbol in capture.inputs:
+            met = roots.get(id(symbol))
+            if met is None:
+                continue
+            t = met.tensor
+            if t.node is not None or (t.needs is True) is not (met.needs is True):
+                capture.stop("a tensor from outside gets a graph or a new requires_grad")
+            if t.array is symbol:
+                continue
+            if t.array.__class__ is not Symbol or (t.array.shape, t.array.dtype) != (
+                symbol.shape,
+                symbol.dtype,
+            ):
+                capture.stop("a tensor from outside gets other data")
+            for other in roots.values():
+                if other is not met and np.may_share_memory(other.memory, met.memory):
+                    capture.stop("two tensors share memory in a way that was not made by a view")
+            made.append((how, what, found.output(t.array), symbol))
+        return made
+
+    def _gradients(self, capture: Capture, reach: Reach, found: Results) -> list[tuple]:
+        """(leaf, output) of each gradient that is another tensor now; output None: it is gone."""
+        made, done = [], set()
+        held = [(h.tensor, h.grad) for h in reach.tensors.values()]
+        held += [
+            (m.tensor, m.grad) for m in capture.met.values() if id(m.tensor) not in capture.new
+        ]
+        place = {id(m.tensor): w for h, w, s in capture.inputs if h == "arg"
+                 for m in capture.met.values() if m.symbol is s}  # fmt: skip
+        for t, before in held:
+            if id(t) in done or t.grad is before:
+                continue
+            done.add(id(t))
+            leaf: Any = place.get(id(t), t)
+            if t.grad is None:
+                made.append((leaf, None, None))
+                continue
+            g = t.grad
+            if g.needs is True:
+                capture.stop("a gradient with a graph of its own")
+            capture.capture(g)
+            made.append((leaf, found.output(g.array), g.device))
+        return made
+
+    def _left(self, capture: Capture, reach: Reach) -> str | None:
+        """What Python state the call changed."""
+        kept = reach.changed()
+        if kept is None:
+            return None
+        if isinstance(kept.owner, dict):
+            now = [k for k, v in zip(kept.keys or (), kept.values) if kept.owner.get(k) is not v]
+            return f"it changes Python state: {', '.join(map(str, now[:3])) or 'a dictionary'}"
+        return f"it changes Python state: a {type(kept.owner).__name__}"
+
+    # -- guards
+
+    def _guards(self, reach: Reach, capture: Capture, tensors: list) -> None:
+        mine = {id(t) for t in tensors}
+        self.dicts = [(k.owner, k.ids, k) for k in reach.kept if type(k) is Kept and _whole(k)]
+        self.others = [k for k in reach.kept if not (type(k) is Kept and _whole(k))]
+        self.leaves = [
+            (h.tensor, h.grad is None)
+            for i, h in reach.tensors.items()
+            if h.needs is True and i not in mine
+        ]
+        self.closed = []
+        for how, what, symbol in capture.inputs:
+            if how == "closed":
+                self.closed.append([what, what.array, what.needs, symbol])
+        self.hosts, self.conditions = capture.hosts, capture.conditions
+        self.generators = [stream for stream, *_ in capture.streams.values()]
+        self.inputs = [(how, what, symbol) for how, what, symbol in capture.inputs]
+        self.keep = [
+            x
+            for x in reach.seen.values()
+            if not isinstance(x, (TensorBase, ndarray, types.FrameType))
+        ]
+
+    def holds(self) -> bool:
+        """Whether Python's state and the tensors from outside are as they were when it was traced."""
+        for owner, ids, kept in self.dicts:
+            if list(map(id, owner.values())) != ids and not kept.same():
+                return False
+        for kept in self.others:
+            if not kept.same():
+                return False
+        for t, none in self.leaves:
+            if (t.grad is None) is not none:
+                return False
+        for entry in self.closed:
+            t, array, needs, symbol = entry
+            if t.needs is not needs or t.node is not None:
+                return False
+            if t.array is not array:
+                if not fits(t.array, symbol):
+                    return False
+                entry[1] = t.array
+        return all(fits(what.grad.array, s) for how, what, s in self.inputs if how == "grad")
+
+    # -- the run
+
+    def _compile(self, capture: Capture) -> None:
+        self.traced: Graph = capture.graph(self.symbols)
+        self._built(simplify(self.traced))
+
+    def _built(self, graph: Graph) -> None:
+        """Take `graph` as the program."""
+        self.graph = graph
+        values = {v.id: v for v in self.graph.inputs}
+        over = {k: values[s.id] for _, _, k, s in self.changed}
+        self.straight = Straight(self.graph, over)
+        self.function = self.straight.run
+        taken = self.straight.taken
+        self.bound = [(how, what, k, k in taken) for how, what, k, _ in self.changed]
+        self.finds = [(find, symbol.dtype) for how, find, symbol in self.inputs if how == "number"]
+        self.streams = [s for s in self.graph.steps if s.word in ("bits", "call")]
+
+    def run(self, tensors: list) -> Any:
+        """Run it on these arguments, bind back what it changed, and give its result.
+
+        Raises:
+            Again: where numbers that steered the trace are others now.
+            Eagerly: where a value was refused.
+        """
+        undo = self._numbers()
+        arrays = []
+        for how, what, symbol in self.inputs:
+            if how == "closed":
+                arrays.append(what.array)
+            elif how == "arg":
+                arrays.append(tensors[what].array)
+            elif how == "grad":
+                arrays.append(what.grad.array)
+            else:
+                arrays.append(np.array(what(), symbol.dtype))
+        try:
+            with np.errstate(all="ignore"):
+                outs = self.function(*arrays)
+        except Refused:
+            _undo(undo)
+            raise Eagerly from None
+        return self._bind(outs, tensors)
+
+    def values(self, arrays: list) -> dict[int, Any]:
+        """Every value of a run on copies of these arrays, by its number."""
+        every = [v for step in self.graph.steps for v in step.results]
+        run = Straight(Graph(self.graph.inputs, self.graph.steps, every)).run
+        with np.errstate(all="ignore"):
+            return {v.id: o for v, o in zip(every, run(*[a.copy() for a in arrays]))}
+
+    def described(self) -> str:
+        """The graph, what its inputs and outputs are, as text."""
+        rows = [f"{len(self.traced)} steps traced, {len(self.graph)} after simplifying"]
+        for (how, what, _), v in zip(self.inputs, self.graph.inputs):
+            told = f"{how} {what}" if how == "arg" else how
+            rows.append(f"  {v.described()} is {told}")
+        rows.append(str(self.graph))
+        taken = sum(t for *_, t in self.bound)
+        rows.append(
+            f"writes {len(self.bound)} tensors ({taken} in place), {len(self.gradients)} gradients"
+        )
+        return "\n".join(rows)
+
+    def _numbers(self) -> list:
+        """Let Python work out this run's numbers."""
+        undo = []
+        for host in self.hosts:
+            undo += [(t, t.array.copy(), t.version[0]) for t in host.touched]
+            found = host.box[0] = host.find()
+            if any(found[k] is not v and found[k] != v for k, v in host.fixed.items()):
+                _undo(undo)
+                raise Again
+        for ask, answer in self.conditions:
+            if ask() != answer:
+                _undo(undo)
+                raise Again
+        return undo
+
+    def _bind(self, outs: tuple, tensors: list) -> Any:
+        for how, what, k, taken in self.bound:
+            t = what if how == "closed" else tensors[what] if how == "arg" else what.grad
+            if not taken:
+                t.array[...] = outs[k]
+            written(t)
+        for leaf, k, where in self.gradients:
+            t = tensors[leaf] if leaf.__class__ is int else leaf
+            t.grad = None if k is None else make(outs[k], where)
+        return self.result(outs, tensors)
+
+
+def _whole(k: Kept) -> bool:
+    return isinstance(k.owner, dict) and not k.loose
+
+
+def _undo(undo: list) -> None:
+    for t, values, version in reversed(undo):
+        t.array[...] = values
+        t.version[0] = version
+
+
+def fits(array: Any, symbol: Symbol) -> bool:
+    """Whether an array has the shape, dtype and order that a trace saw."""
+    if array.__class__ is not ndarray or array.shape != symbol.shape or array.dtype != symbol.dtype:
+        return False
+    return (
+        bool(array.flags.c_contiguous)
+        if symbol.contiguous
+        else (tuple(s // max(array.itemsize, 1) for s in array.strides) == symbol.strides)
+    )
+
+
+__all__ = ["Again", "Eagerly", "GraphBreak", "Program", "Unkept", "fits"]

@@ -1,0 +1,122 @@
+"""What a captured call gives back: how each tensor of its result is found again at each run."""
+
+from collections.abc import Callable
+from typing import Any
+
+from .._arrays.traced import Symbol
+from .._core.kinds import known
+from .._core.tape import Node, Port, TensorBase, make, ndarray
+from .._core.views import edge
+from .capture import Capture
+
+_PLAIN = (bool, int, float, complex, str, bytes, type(None))
+
+
+class Freed(Node):
+    """Stands for the graph behind a result whose backward pass was part of the program."""
+
+    __slots__ = ()
+
+
+Freed.__name__ = Freed.__qualname__ = "CompiledBackward0"
+
+
+def freed_node() -> Node:
+    """A node that refuses a second backward pass, in PyTorch's words."""
+    node = object.__new__(Freed)
+    node.tick, node.extra, node.edges, node.shapes, node.saved = -1, None, (), None, None
+    return node
+
+
+class Results:
+    """Reads a call's result while its trace is open, and collects the outputs it needs."""
+
+    def __init__(self, capture: Capture, before: dict[int, Any]) -> None:
+        self.capture, self.before = capture, before
+        self.outputs: list[Symbol] = []
+
+    def output(self, symbol: Symbol) -> int:
+        """The number of an output that is this symbol."""
+        self.outputs.append(symbol)
+        return len(self.outputs) - 1
+
+    def read(self, x: Any) -> Callable[[tuple, list], Any]:
+        """A function (outputs, arguments) -> the result."""
+        if isinstance(x, TensorBase):
+            return self._tensor(x)
+        if isinstance(x, _PLAIN):
+            return lambda outs, args: x
+        if isinstance(x, dict):
+            parts = {k: self.read(v) for k, v in x.items()}
+            kind = type(x)
+            return lambda outs, args: kind((k, p(outs, args)) for k, p in parts.items())
+        if isinstance(x, (list, tuple)):
+            each = [self.read(v) for v in x]
+            kind = type(x)
+            if hasattr(kind, "_fields"):
+                return lambda outs, args: kind(*[p(outs, args) for p in each])
+            return lambda outs, args: kind([p(outs, args) for p in each])
+        if id(x) in self.before:
+            return lambda outs, args: x
+        return self.capture.stop(f"the result holds a {type(x).__name__}")
+
+    def _tensor(self, t: TensorBase) -> Callable[[tuple, list], Any]:
+        capture, wanted = self.capture, edge(t)
+        met = capture.met.get(id(t))
+        if met is not None and met.root:
+            how, what = next((h, w) for h, w, s in capture.inputs if s is met.symbol)
+            if how == "arg":
+                return lambda outs, args: args[what]
+            return (lambda outs, args: what.grad) if how == "grad" else lambda outs, args: what
+        if (met is not None and id(t) not in capture.new) or id(t) in self.before:
+            return lambda outs, args: t
+        if (
+            wanted is None
+            and t.origin is not None
+            and (base := self._outside(t.origin[0])) is not None
+        ):
+            record, params = t.origin[1], t.origin[2]
+            return lambda outs, args: record.function(base(outs, args), **params)
+        return self._value(t, wanted)
+
+    def _outside(self, base: TensorBase) -> Any:
+        """How to find the outside tensor that a view shows, None where it shows something made inside."""
+        met = self.capture.met.get(id(base))
+        if met is None or id(base) in self.capture.new or base.needs is True:
+            return None
+        return self._tensor(base)
+
+    def _value(self, t: TensorBase, wanted: Any) -> Callable[[tuple, list], Any]:
+        capture, where, kind = self.capture, t.device, type(t)
+        if kind is not known.tensor:
+            return capture.stop(f"the result is a {kind.__name__}")
+        if t.array.__class__ is ndarray:
+            capture.capture(t)
+        if t.array.__class__ is not Symbol:
+            return capture.stop("the result is no plain tensor")
+        k = self.output(t.array)
+        if wanted is None:
+            return lambda outs, args: make(outs[k], where)
+        if not _is_freed(wanted):
+            return capture.stop("the result carries a graph for a backward pass outside")
+
+        def with_graph(outs: tuple, args: list) -> Any:
+            made = make(outs[k], where, True)
+            made.node = freed_node()
+            return made
+
+        return with_graph
+
+
+def _is_freed(where: Any) -> bool:
+    """Whether a backward pass has gone over the graph behind a tensor."""
+    todo, seen = [where.node if where.__class__ is Port else where], set()
+    while todo:
+        node = todo.pop()
+        if not node.is_node or id(node) in seen:
+            continue
+        seen.add(id(node))
+        if node.saved is None:
+            return True
+        todo += [e.node if e.__class__ is Port else e for e in node.edges if e is not None]
+    return False
