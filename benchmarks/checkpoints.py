@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from rushlight._files import atomic, progress  # noqa: E402
-from rushlight._files import safetensors as own  # noqa: E402
+from rushlight._files import safetensors_writer as own  # noqa: E402
 from rushlight.serialization import Describer, load, save, set_crc32_options  # noqa: E402
 
 

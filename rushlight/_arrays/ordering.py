@@ -101,7 +101,7 @@ def add_rows(target: np.ndarray, indices: np.ndarray, rows: np.ndarray) -> None:
 
 
 def unique(x: np.ndarray, axis: int | None = None) -> tuple:
-    """Sorted distinct values (or slices), first indices, inverse and counts; each NaN is its own."""
+    """Sorted distinct values (or slices), first indices, inverse, counts; each NaN is its own."""
     values, first, inverse, counts = np.unique(x, True, True, True, axis=axis, equal_nan=False)
     inverse = inverse.reshape(x.shape if axis is None else -1)
     return values, *(a.astype(I64, copy=False) for a in (first, inverse, counts))

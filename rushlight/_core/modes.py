@@ -5,7 +5,6 @@ the defaults; while they are zero nobody reads the thread-local (40 ns against 6
 """
 
 import functools
-import inspect
 import threading
 from typing import Any
 
@@ -20,6 +19,8 @@ class _Local(threading.local):
     mapped: tuple = ()  # the vmaps that this thread is inside, the innermost last
     saved_hooks = None  # stack of (pack, unpack) for tensors saved for backward
 
+
+GENERATOR, KEYWORDS = 0x20, 0x08  # code flags; `inspect` names them, at a price in start-up
 
 local = _Local()
 special = 0  # threads that trace, autocast, pack saved tensors ...: every call must look
@@ -48,7 +49,7 @@ class _Decorator:
     """A context manager that also decorates functions, generators and classes' methods."""
 
     def __call__(self, function: Any) -> Any:
-        if inspect.isgeneratorfunction(function):
+        if getattr(function, "__code__", None) and function.__code__.co_flags & GENERATOR:
             return self._generator(function)
 
         @functools.wraps(function)

@@ -1,11 +1,11 @@
 """Making ops: the decorators that turn array code into a record and its public function."""
 
 import functools
-import inspect
 import types
 from collections.abc import Callable
 from typing import Any
 
+from . import modes
 from .emit import Writer
 from .record import Op, records
 
@@ -60,11 +60,7 @@ def with_numpy_names(function: Any) -> Any:
     """The function, taking NumPy's `axis` and `keepdims` for `dim` and `keepdim` too."""
     code = function.__code__
     named = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    if (
-        not {"dim", "keepdim"} & set(named)
-        or "axis" in named
-        or code.co_flags & inspect.CO_VARKEYWORDS
-    ):
+    if not {"dim", "keepdim"} & set(named) or "axis" in named or code.co_flags & modes.KEYWORDS:
         return function
 
     @functools.wraps(function)

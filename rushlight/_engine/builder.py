@@ -200,7 +200,9 @@ class Module:
         ]  # fmt: skip
         self._names = count()
 
-    def function(self, name: str, params: str, shared: bool = False, result: Kind | None = None) -> "Function":
+    def function(
+        self, name: str, params: str, shared: bool = False, result: Kind | None = None
+    ) -> "Function":
         """A new function; `params` is words like "x:ptr n:i64". Only a shared one is seen outside."""
         f = Function(self, name, params, shared, result)
         self.functions.append(f)
@@ -212,7 +214,12 @@ class Module:
 
     def __str__(self) -> str:
         return "\n".join(
-            [*map(str, self.functions), *self.declared.values(), self.target.attributes, *self.notes]
+            [
+                *map(str, self.functions),
+                *self.declared.values(),
+                self.target.attributes,
+                *self.notes,
+            ]
         )
 
 
@@ -222,7 +229,9 @@ _PARAMS = {"ptr": POINTER, "i64": I64, "i32": I32, "bool": BOOL, "f32": F32, "f6
 class Function:
     """One function being written, from its first line to its last."""
 
-    def __init__(self, module: Module, name: str, params: str, shared: bool, result: Kind | None) -> None:
+    def __init__(
+        self, module: Module, name: str, params: str, shared: bool, result: Kind | None
+    ) -> None:
         self.module, self.name, self.shared, self.result = module, name, shared, result
         self.target = module.target
         self._count = count()
@@ -281,7 +290,9 @@ class Function:
         t = typed(x.kind, lanes)
         one = self.op(x.kind, lanes, f"insertelement {t} poison, {x.type} {x.name}, i64 0")
         return self.op(
-            x.kind, lanes, f"shufflevector {t} {one.name}, {t} poison, <{lanes} x i32> zeroinitializer"
+            x.kind,
+            lanes,
+            f"shufflevector {t} {one.name}, {t} poison, <{lanes} x i32> zeroinitializer",
         )
 
     def lane(self, x: Val, i: int) -> Val:
@@ -297,14 +308,18 @@ class Function:
             return parts[0]
         t, made = typed(kind, lanes), Val(self, kind, lanes, "poison")
         for i, p in enumerate(parts):
-            made = self.op(kind, lanes, f"insertelement {t} {made.name}, {p.type} {p.name}, i64 {i}")
+            made = self.op(
+                kind, lanes, f"insertelement {t} {made.name}, {p.type} {p.name}, i64 {i}"
+            )
         return made
 
     def shuffle(self, a: Val, b: Val, order: list[int]) -> Val:
         """Lanes of two vectors in a new order."""
         picks = ", ".join(f"i32 {i}" for i in order)
         return self.op(
-            a.kind, len(order), f"shufflevector {a.type} {a.name}, {b.type} {b.name}, <{len(order)} x i32> <{picks}>"
+            a.kind,
+            len(order),
+            f"shufflevector {a.type} {a.name}, {b.type} {b.name}, <{len(order)} x i32> <{picks}>",
         )
 
     def lanes_from(self, start: Val, lanes: int) -> Val:
@@ -329,7 +344,9 @@ class Function:
         yes = self.like(yes, no)
         mask = self.spread(mask, yes.lanes) if mask.lanes != yes.lanes else mask
         return self.op(
-            yes.kind, yes.lanes, f"select {mask.type} {mask.name}, {yes.type} {yes.name}, {no.type} {no.name}"
+            yes.kind,
+            yes.lanes,
+            f"select {mask.type} {mask.name}, {yes.type} {yes.name}, {no.type} {no.name}",
         )
 
     def least(self, a: Any, b: Any) -> Val:
@@ -412,7 +429,9 @@ class Function:
         self.begin(body)
         yield Val(self, I64, 1, i)
         self.line(f"{after} = add nsw i64 {i}, {step}")
-        self._body[place] = f"  {i} = phi i64 [ {start.name}, %{before} ], [ {after}, %{self._label} ]"
+        self._body[place] = (
+            f"  {i} = phi i64 [ {start.name}, %{before} ], [ {after}, %{self._label} ]"
+        )
         self.line(f"br label %{head}, !llvm.loop !1")
         self.begin(out)
 

@@ -10,6 +10,7 @@ from .._arrays.traced import Symbol, Trace
 from .._core import dtypes, modes
 from .._core.hosted import Number
 from .._core.tape import TensorBase, make, ndarray
+from .._core.views import edge
 from .graph import Graph, Step, Value
 
 
@@ -17,7 +18,7 @@ class Met:
     """A tensor whose memory is a symbol until the trace ends, and what it was before."""
 
     __slots__ = (
-        "tensor", "memory", "symbol", "needs", "node", "origin", "version", "root",
+        "tensor", "wants", "memory", "symbol", "needs", "node", "origin", "version", "root",
         "grad",
     )  # fmt: skip
 
@@ -84,11 +85,13 @@ class Capture(Trace):
             self._root(t, "closed", t)
 
     def _root(self, t: TensorBase, how: str, what: Any) -> None:
-        if t.node is not None or (t.origin is not None and t.needs is True):
+        wants = edge(t) is not None
+        if t.node is not None and how != "arg":
             self.stop("a tensor that was made outside and carries a graph")
         met = self.met[id(t)] = Met(t, True)
-        if t.origin is not None:
-            t.origin, t.needs = None, False
+        met.wants = wants
+        if t.origin is not None or t.node is not None:  # for the trace it is a leaf
+            t.origin, t.needs, t.node = None, wants, None
         array = t.array
         strides = tuple(s // max(array.itemsize, 1) for s in array.strides)
         met.symbol = self.symbol(array.shape, array.dtype, strides)

@@ -10,7 +10,7 @@ from .._arrays.meta import MetaArray, spec
 from .._core.spec import contiguous_strides
 from .graph import VIEWS, Graph, Step, Value
 from .kernels.rows import REDUCTIONS
-from .kernels.words import native, number_of
+from .kernels.words import native
 
 _NEAR = 24  # groups that are looked at for one to join
 _SEEN = VIEWS - {"real", "imag", "windows"}
@@ -96,7 +96,7 @@ class Fused:
             return group
         if self._emitted(step):
             shape = step.args[0].shape if step.word in REDUCTIONS else step.result.shape
-            for group in reversed(self.groups[max(latest, len(self.groups) - _NEAR) :]):
+            for group in reversed(self.groups[max(latest, len(self.groups) - _NEAR, 0) :]):
                 if group.native and group.at >= latest and self._joins(group, step):
                     return group
             group = Group(len(self.groups), True, tuple(shape))
@@ -121,7 +121,11 @@ class Fused:
             return False
         if step.word in REDUCTIONS:
             x = step.args[0]
-            if x.__class__ is not Value or x.size == 0 or x.dtype.name not in ("float32", "float64"):
+            if (
+                x.__class__ is not Value
+                or x.size == 0
+                or x.dtype.name not in ("float32", "float64")
+            ):
                 return False
             named = step.params.get("dtype")
             return named is None and step.result.dtype == x.dtype and self._lies_in_rows(step)
@@ -136,7 +140,12 @@ class Fused:
         """Add a step to a group where its arguments are at hand there."""
         if step.word in REDUCTIONS:
             x, k = step.args[0], _trailing(step)
-            if group.product or k is None or not self._is_full(group, x) or group.reduced not in (0, k):
+            if (
+                group.product
+                or k is None
+                or not self._is_full(group, x)
+                or group.reduced not in (0, k)
+            ):
                 return False
             if not group.reduced and not self._reducible(group, k):
                 return False
@@ -148,16 +157,24 @@ class Fused:
             fits = all(self._at_hand(group, v) for v in values)
             full = True
         elif not group.reduced:
-            fits, full = step.result.shape == group.shape and all(self._at_hand(group, v) for v in values), True
+            fits, full = (
+                step.result.shape == group.shape and all(self._at_hand(group, v) for v in values),
+                True,
+            )
         else:
-            fits, full = self._is_lead(group, step.result) and all(self._is_thin(group, v) for v in values), False
+            fits, full = (
+                self._is_lead(group, step.result) and all(self._is_thin(group, v) for v in values),
+                False,
+            )
         if fits:
             group.add(step, full)
         return fits
 
     def _reducible(self, group: Group, k: int) -> bool:
         """Whether all that a group reads has rows of evenly spaced elements."""
-        values = [v for s in group.steps for v in s.values() if self.base[v.id].id not in group.made]
+        values = [
+            v for s in group.steps for v in s.values() if self.base[v.id].id not in group.made
+        ]
         return all(along(self.over(v, group.shape), k) is not None for v in values)
 
     def _at_hand(self, group: Group, v: Value) -> bool:
@@ -170,7 +187,9 @@ class Fused:
         seen, base = self.seen[v.id], self.base[v.id]
         if base.id not in group.full or seen.offset:
             return False
-        return tuple(v.shape) == group.shape and _same(seen.strides, contiguous_strides(base.shape), v.shape)
+        return tuple(v.shape) == group.shape and _same(
+            seen.strides, contiguous_strides(base.shape), v.shape
+        )
 
     def _is_spread(self, group: Group, v: Value) -> bool:
         """A value of one element for each row, as it is broadcast along the rows."""
@@ -191,7 +210,11 @@ class Fused:
         if base.id in group.full:
             return False
         if base.id in group.made:
-            return self._is_lead(group, v) and self.seen[v.id].contiguous and not self.seen[v.id].offset
+            return (
+                self._is_lead(group, v)
+                and self.seen[v.id].contiguous
+                and not self.seen[v.id].offset
+            )
         return v.ndim <= len(group.lead) or self._is_lead(group, v)
 
     def over(self, v: Value, shape: tuple) -> MetaArray:

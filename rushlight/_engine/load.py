@@ -54,9 +54,14 @@ class _Elf:
             raise ValueError("engine: not a 64-bit object file")
         self.image = image
         self.machine = struct.unpack_from("<H", image, 18)[0]
-        start, number = struct.unpack_from("<Q", image, 40)[0], struct.unpack_from("<H", image, 60)[0]
+        start, number = (
+            struct.unpack_from("<Q", image, 40)[0],
+            struct.unpack_from("<H", image, 60)[0],
+        )
         # name type flags address offset size link info align entry
-        self.sections = [struct.unpack_from("<IIQQQQIIQQ", image, start + 64 * i) for i in range(number)]
+        self.sections = [
+            struct.unpack_from("<IIQQQQIIQQ", image, start + 64 * i) for i in range(number)
+        ]
         self.table = next(s for s in self.sections if s[1] == _SYMBOLS)
 
     def code(self) -> Code:
@@ -102,7 +107,9 @@ class _Elf:
                 where, info, extra = struct.unpack_from("<QQq", self.image, at)
                 name, address = found[info >> 32]
                 if address is None:
-                    raise ValueError(f"engine: compiled code needs {name!r}, which we do not provide")
+                    raise ValueError(
+                        f"engine: compiled code needs {name!r}, which we do not provide"
+                    )
                 spot = base + places[s[7]] + where
                 _relocate(self.machine, info & 0xFFFFFFFF, spot, address + extra)
 

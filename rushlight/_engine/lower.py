@@ -25,7 +25,9 @@ class _Lower:
     def __init__(self, first: int) -> None:
         self.ids, self.steps = count(first), []
 
-    def new(self, word: str, args: tuple, shape: tuple, dtype: Any, strides: Any = None, **params: Any) -> Value:
+    def new(
+        self, word: str, args: tuple, shape: tuple, dtype: Any, strides: Any = None, **params: Any
+    ) -> Value:
         """A step more, and its result."""
         made = Value(next(self.ids), shape, dtype, strides)
         self.steps.append(Step((made,), word, args, params))
@@ -38,7 +40,10 @@ class _Lower:
             self.steps.append(step)
 
     def _sum(self, step: Step) -> bool:
-        x, axis = step.args[0], step.params.get("axis", step.args[1] if len(step.args) > 1 else None)
+        x, axis = (
+            step.args[0],
+            step.params.get("axis", step.args[1] if len(step.args) > 1 else None),
+        )
         if axis is None or x.size > _SMALL or step.params.get("keepdims"):
             return False
         axes = {a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)}
@@ -75,7 +80,9 @@ class _Lower:
         if hits is None:
             return False
         chosen = self.new("where", (hits, x, 0), x.shape, x.dtype)
-        self.steps.append(Step(step.results, "sum", (chosen,), {"axis": -1, "keepdims": True}, step.where))
+        self.steps.append(
+            Step(step.results, "sum", (chosen,), {"axis": -1, "keepdims": True}, step.where)
+        )
         return True
 
     def _scatter(self, step: Step) -> bool:
@@ -83,7 +90,11 @@ class _Lower:
         x, values = given["x"], given["values"]
         if given.get("mode", "set") != "set" or given["axis"] not in (-1, step.result.ndim - 1):
             return False
-        if x.__class__ is not Value or values.__class__ is not Value or values.shape != given["indices"].shape:
+        if (
+            x.__class__ is not Value
+            or values.__class__ is not Value
+            or values.shape != given["indices"].shape
+        ):
             return False
         hits = self._hits(x.shape, given["indices"])
         if hits is None:

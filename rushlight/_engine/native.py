@@ -68,7 +68,9 @@ class Native:
     def _take(self, over: dict[int, Value]) -> None:
         """Outputs written over their inputs: where nobody reads the input later, or elsewhere."""
         groups = self.fused.groups
-        safe = max((g.at for g in groups for s in g.steps if s.effect or s.word == "check"), default=-1)
+        safe = max(
+            (g.at for g in groups for s in g.steps if s.effect or s.word == "check"), default=-1
+        )
         outs = [v.id for v in self.graph.outputs]
         for k, given in over.items():
             v = self.graph.outputs[k]
@@ -86,7 +88,9 @@ class Native:
         for step in group.steps:
             for v in step.values():
                 if self.fused.base[v.id].id == given.id and (
-                    step is group.product or tuple(v.shape) != group.shape or not self.fused.seen[v.id].contiguous
+                    step is group.product
+                    or tuple(v.shape) != group.shape
+                    or not self.fused.seen[v.id].contiguous
                 ):
                     return False
         return tuple(given.shape) == group.shape
@@ -240,7 +244,11 @@ class _Program:
         over, kind = self.owner.fused.over(v, shape), kind_of(v.dtype)
         assert kind is not None
         return Operand(
-            self._slot(self.owner.fused.base[v.id]), over.offset, over.strides[:-1], over.strides[-1], kind
+            self._slot(self.owner.fused.base[v.id]),
+            over.offset,
+            over.strides[:-1],
+            over.strides[-1],
+            kind,
         )
 
     def _nest(self, group: Group) -> "Nest | Product":
@@ -271,7 +279,9 @@ class _Program:
             if step is group.product:
                 continue
             if step.word in REDUCTIONS:
-                nest.steps.append(Step(step.results, step.word, (used(step.args[0], group.shape, False),)))
+                nest.steps.append(
+                    Step(step.results, step.word, (used(step.args[0], group.shape, False),))
+                )
                 continue
             thin = step.result.id in nest.thin
             shape = step.result.shape if thin else group.shape
@@ -294,7 +304,9 @@ class _Program:
             assert kind is not None
             full = v.id in group.full
             strides = fused_strides(group, full)
-            nest.stores.append((v.id, Operand(number, 0, strides, int(full and group.reduced > 0), kind)))
+            nest.stores.append(
+                (v.id, Operand(number, 0, strides, int(full and group.reduced > 0), kind))
+            )
 
     # -- code
 
@@ -312,9 +324,7 @@ class _Program:
 
     def _text(self, nests: list) -> str:
         module = Module(host())
-        names = [
-            (matmul if isinstance(n, Product) else rows).kernel(module, n) for n in nests
-        ]
+        names = [(matmul if isinstance(n, Product) else rows).kernel(module, n) for n in nests]
         f = module.function("program", "buffers:ptr me:i64 threads:i64 control:ptr", shared=True)
         buffers, me, threads, control = f.args
         partials = f.load(buffers.shifted(len(self.slots), I64), POINTER)
@@ -345,9 +355,7 @@ class _Program:
 
 def _kept(owner: Native, groups: list[Group]) -> set[int]:
     """Values that somebody outside their group reads."""
-    return {
-        v for g in groups for v in g.made if any(at != g.at for at in owner.readers.get(v, ()))
-    }
+    return {v for g in groups for v in g.made if any(at != g.at for at in owner.readers.get(v, ()))}
 
 
 def fused_strides(group: Group, full: bool) -> tuple[int, ...]:

@@ -85,9 +85,12 @@ class Program:
             found = Results(capture, reach.seen)
             self.result = found.read(result)
             del result
+            self.joint = Joint(capture, found.wanting) if found.wanting else None
+            found.wanting.clear()
             self.changed = self._changed(capture, reach, found)
             self.gradients = self._gradients(capture, reach, found)
-            self.symbols = found.outputs
+            self.count = len(found.outputs)
+            self.symbols = found.outputs + ([g for *_, g in self.joint.leaves] if self.joint else [])
         finally:
             modes.local.trace = None
             modes.count("special", -1)
@@ -105,7 +108,7 @@ class Program:
             if met is None:
                 continue
             t = met.tensor
-            if t.node is not None or (t.needs is True) is not (met.needs is True):
+            if t.node is not None or (t.needs is True) is not met.wants:
                 capture.stop("a tensor from outside gets a graph or a new requires_grad")
             if t.array is symbol:
                 continue
@@ -132,6 +135,8 @@ class Program:
         for t, before in held:
             if id(t) in done or t.grad is before:
                 continue
+            if id(t) in capture.met and capture.met[id(t)].node is not None:
+                capture.stop("a backward pass that goes on outside")
             done.add(id(t))
             leaf: Any = place.get(id(t), t)
             if t.grad is None:

@@ -34,6 +34,7 @@ class Results:
     def __init__(self, capture: Capture, before: dict[int, Any]) -> None:
         self.capture, self.before = capture, before
         self.outputs: list[Symbol] = []
+        self.wanting: list[TensorBase] = []  # results that carry a graph
 
     def output(self, symbol: Symbol) -> int:
         """The number of an output that is this symbol."""
@@ -98,7 +99,9 @@ class Results:
         if wanted is None:
             return lambda outs, args: make(outs[k], where)
         if not _is_freed(wanted):
-            return capture.stop("the result carries a graph for a backward pass outside")
+            index = len(self.wanting)
+            self.wanting.append(t)
+            return lambda outs, args: with_port(outs[k], where, outs[-1], index)
 
         def with_graph(outs: tuple, args: list) -> Any:
             made = make(outs[k], where, True)
@@ -106,6 +109,13 @@ class Results:
             return made
 
         return with_graph
+
+
+def with_port(array: Any, where: Any, node: Any, index: int) -> Any:
+    """A result whose gradient goes to the node of the call (the last of its outputs)."""
+    made = make(array, where, True)
+    made.node = Port(node, index, len(node.saved[0].joint.seeds))
+    return made
 
 
 def _is_freed(where: Any) -> bool:

@@ -36,7 +36,6 @@ def _atomic_add(f: Function, at: Val, n: int, order: str = "acq_rel") -> Val:
     return f.op(I32, 1, f"atomicrmw add ptr {at.name}, i32 {n} {order}")
 
 
-
 def _wait(f: Function, over: Any) -> None:
     """Spin until `over()` holds, offering the core to others after a while."""
     spins = f.var(I32, 1, 0)
@@ -114,7 +113,9 @@ def _call_of(program: Val, args: Val, me: Val, threads: Val, control: Val) -> st
 
 def _runner(module: Module) -> None:
     """run: a program on all threads, the caller being thread 0; back when all are done."""
-    f = module.function("run", "control:ptr program:ptr args:ptr threads:i64 workers:i64", shared=True)
+    f = module.function(
+        "run", "control:ptr program:ptr args:ptr threads:i64 workers:i64", shared=True
+    )
     control, program, args, threads, workers = f.args
     task = control.shifted(_PROGRAM, _BYTE)
     f.store(task, program)
@@ -160,9 +161,9 @@ class Pool:
         self._control, self._workers, self._kept = 0, 0, []
         addresses = _code(host()).addresses
         pointer = ctypes.c_void_p
-        self._run = ctypes.CFUNCTYPE(None, pointer, pointer, pointer, ctypes.c_int64, ctypes.c_int64)(
-            addresses["run"]
-        )
+        self._run = ctypes.CFUNCTYPE(
+            None, pointer, pointer, pointer, ctypes.c_int64, ctypes.c_int64
+        )(addresses["run"])
         self._alone = ctypes.CFUNCTYPE(None, pointer, pointer, pointer)(addresses["alone"])
         self._worker = ctypes.CFUNCTYPE(None, pointer)(addresses["worker"])
         if hasattr(os, "register_at_fork"):

@@ -1,13 +1,10 @@
-"""The safetensors format, both ways: a JSON header, then the bytes of all tensors."""
+"""Reads the safetensors format: a JSON header, then the bytes of all tensors."""
 
 from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Callable, Mapping
 from typing import Any
-
-import numpy as np
 
 from .records import (
     DTYPES,
@@ -44,7 +41,6 @@ NAMES = {
     "U8": "uint8",
     "BOOL": "bool",
 }
-CODES = {name: code for code, name in NAMES.items()}
 _MOST = 100_000_000  # the format's own bound on the header
 
 
@@ -133,58 +129,3 @@ def _check_spans(source: Source, spans: list[tuple[int, int, str]], start: int) 
         raise fault(
             source.where, f"{source.size - start - at} bytes follow the last tensor", start + at
         )
-
-
-# -- writing -------------------------------------------------------------------------------
-
-
-def write(
-    put: Callable[[Any], Any],
-    tensors: Mapping[str, TensorRecord],
-    metadata: Mapping[str, str] | None = None,
-    progress: Any = None,
-) -> None:
-    """Writes tensors by name; the widest dtypes come first, so that every tensor is aligned.
-
-    Raises:
-        TypeError: for a dtype that the format does not have.
-    """
-    for name, record in tensors.items():
-        if record.dtype not in CODES or record.storage is None:
-            raise TypeError(
-                f"safetensors has no way to write {name!r}: {record.dtype} on {record.device}"
-            )
-    ranks = {dtype: rank for rank, dtype in enumerate(CODES)}
-    order = sorted(tensors, key=lambda name: (ranks[tensors[name].dtype], name))
-    header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
-    at = 0
-    for name in order:
-        record = tensors[name]
-        span = [at, at + record.nbytes]
-        header[name] = {
-            "dtype": CODES[record.dtype],
-            "shape": list(record.shape),
-            "data_offsets": span,
-        }
-        at = span[1]
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-    text += b" " * (-len(text) % 8)
-    put(struct.pack("<Q", len(text)) + text)
-    for name in order:
-        if tensors[name].nbytes:
-            put(plain_bytes(tensors[name]))
-        if progress:
-            progress(tensors[name].nbytes)
-
-
-def plain_bytes(record: TensorRecord) -> memoryview:
-    """The elements in row-major order, little-endian, without a copy where they lie so already."""
-    array = record.array()
-    if record.flags.get("conj"):
-        array = array.conj()
-    if record.flags.get("neg"):
-        array = -array
-    array = np.ascontiguousarray(array)
-    if array.dtype.byteorder == ">" or (array.dtype.byteorder == "=" and np.little_endian is False):
-        array = array.byteswap()
-    return array.reshape(-1).view(np.uint8).data

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from .records import Storage, fault
+from .records import fault
 
-_PIECE = 8 << 20  # bytes that one thread reads at a time
+PIECE = 8 << 20  # bytes that one thread reads at a time
 
 
 class Source:
@@ -106,7 +106,7 @@ class Source:
         return found
 
     def _long(self, offset: int, count: int) -> bytes:
-        if _PREADV and count < _PIECE:
+        if PREADV and count < PIECE:
             return os.pread(self.fd, count, self.base + offset)
         buffer = bytearray(count)
         self.into(offset, memoryview(buffer))
@@ -129,7 +129,7 @@ class Source:
         if self.fd < 0:
             self.file.seek(self.base + offset)
         while done < count:
-            piece = target[done : done + _PIECE]
+            piece = target[done : done + PIECE]
             if self.fd >= 0:
                 got = self._fetch(self.base + offset + done, piece)
             elif hasattr(self.file, "readinto"):
@@ -143,7 +143,7 @@ class Source:
             done += got
 
     def _fetch(self, offset: int, piece: memoryview) -> int:
-        if _PREADV:
+        if PREADV:
             return os.preadv(self.fd, [piece], offset)
         os.lseek(self.fd, offset, 0)
         data = os.read(self.fd, len(piece))
@@ -206,38 +206,4 @@ class Source:
             self.file.seek(self.base + offset)
 
 
-_PREADV = hasattr(os, "preadv")
-
-
-def read_storages(source: Source, storages: list[Storage], progress: Any = None) -> None:
-    """Reads storages that lie plain in the file, two threads side by side where that helps."""
-    todo = [s for s in storages if s.place is not None and not s.loaded and s.nbytes]
-    total = sum(s.nbytes for s in todo)
-    if source.mapped or source.fd < 0 or total < 4 * _PIECE or not _PREADV or not _threads():
-        for storage in todo:
-            storage.bits  # noqa: B018 (reads it)
-            if progress:
-                progress(storage.nbytes)
-        return
-    _read_side_by_side(source, todo, progress)
-
-
-def _threads() -> int:
-    """How many threads can read: one is enough where there is one processor or no threads."""
-    count = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    return 0 if count < 2 else min(count, 4)
-
-
-def _read_side_by_side(source: Source, todo: list[Storage], progress: Any) -> None:
-    from concurrent.futures import ThreadPoolExecutor  # optional: not in every Python has threads
-
-    def fetch(storage: Storage) -> int:
-        storage.bits  # noqa: B018 (reads it)
-        return storage.nbytes
-
-    with ThreadPoolExecutor(_threads()) as pool:
-        for done in pool.map(fetch, todo):
-            if progress:
-                progress(done)
+PREADV = hasattr(os, "preadv")

@@ -458,11 +458,11 @@ def masked_fill(input, mask, value):
 
 def _as_element(value: Any, dtype: Any) -> Any:
     """A number as an element of `dtype`; refuses what that cannot hold."""
-    if dtype.is_complex or (dtype.is_floating_point and type(value) is not complex):
+    if dtype.is_complex or (dtype.is_floating_point and value.__class__ is not complex):
         return value
     if dtype is dtypes.bool_:
         return bool(value)
-    limit = None if type(value) is complex else dtypes.iinfo(dtype)
+    limit = None if value.__class__ is complex else dtypes.iinfo(dtype)
     if limit is None or not limit.min <= value <= limit.max:
         name = {"float32": "float", "float64": "double"}.get(dtype.name, f"{dtype.name}_t")
         raise RuntimeError(

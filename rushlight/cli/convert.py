@@ -8,7 +8,7 @@ import os
 import re
 from typing import Any
 
-from .._files import arrays, safetensors, torchzip
+from .._files import arrays, safetensors_writer, torchzip_writer
 from .._files.atomic import save_to
 from .._files.formats import open_checkpoint
 from .._files.pickler import dumps
@@ -109,13 +109,13 @@ def _write(target: str, found: Checkpoint, named: dict[str, TensorRecord], plain
     ending = os.path.splitext(target)[1].lower()
     if ending == ".safetensors":
         metadata = found.metadata if found.kind == "safetensors" else {"format": "pt"}
-        save_to(target, lambda put: safetensors.write(put, named, metadata))
+        save_to(target, lambda put: safetensors_writer.write(put, named, metadata))
     elif ending == ".npz":
         save_to(target, lambda put: arrays.write(put, named))
     elif ending in _TORCH:
         pickled, storages = dumps(found.root if plain else dict(named))
         prefix = os.path.splitext(os.path.basename(target))[0]
-        save_to(target, lambda put: torchzip.write(put, pickled, storages, prefix))
+        save_to(target, lambda put: torchzip_writer.write(put, pickled, storages, prefix))
     else:
         raise ValueError(
             f"{target}: its ending tells no format; use {', '.join(_TORCH)}, .safetensors or .npz"

@@ -16,10 +16,11 @@ from .._core.kinds import known
 from .._core.size import Size, sparse_coo, sparse_csr, strided
 from .._core.tape import make
 from .._files.formats import open_checkpoint
+from .._files.parallel import read_storages
 from .._files.progress import Progress
 from .._files.records import DTYPES, Checkpoint, Limits, Storage, TensorRecord
 from .._files.revive import Reviver
-from .._files.source import Source, read_storages
+from .._files.source import Source
 from .._files.standard import unknown
 from ..nn.parameter import Parameter
 from .functions import functions
@@ -72,7 +73,7 @@ def load(
         f: a path (of a file, or of a folder of shards), or a file object that can seek.
         map_location: a device, a dict of device names, or a function of (storage, location).
         mmap: map the file instead of reading it; tensors then read what they touch. Map only
-            files that nobody truncates meanwhile (the report's `still()` looks whether it happened).
+            files that nobody truncates meanwhile (the report's `still()` tells).
         opaque: keep objects that cannot be rebuilt as plain `Opaque` records.
         report: return (object, Report).
         limits: how far a file may grow in memory.

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .._creation import tensor
-from .._files import torchzip
+from .._files import torchzip_writer
 from .._files.archive import Archive
 from .._files.atomic import save_to
 from .._files.formats import open_checkpoint
@@ -247,7 +247,8 @@ class _Write:
 
     def __call__(self) -> None:
         save_to(
-            self.path, lambda put: torchzip.write(put, self.pickled, self.storages, "checkpoint")
+            self.path,
+            lambda put: torchzip_writer.write(put, self.pickled, self.storages, "checkpoint"),
         )
         self.done()
 

@@ -16,7 +16,7 @@ from typing import Any
 from .. import version
 from .._core import dtypes
 from .._core.size import Size
-from .._files import safetensors
+from .._files import safetensors_writer
 from .._files.atomic import save_to
 from .._files.formats import open_checkpoint
 from .._files.pickler import ours_to_torch
@@ -78,7 +78,7 @@ def save_model(
     describer = Describer()
     records = {name: describer.record(t) for name, t in tensors.items()}
     header = {"format": "pt", **(metadata or {}), KEY: json.dumps(plan, separators=(",", ":"))}
-    save_to(path, lambda put: safetensors.write(put, records, header))
+    save_to(path, lambda put: safetensors_writer.write(put, records, header))
 
 
 def _weights(model: Module) -> tuple[dict[str, Any], dict[str, str]]:

@@ -11,7 +11,7 @@ from .._core import dtypes
 from .._core.devices import device
 from .._core.size import Size, layout, memory_format
 from .._core.tape import TensorBase
-from .._files import torchzip
+from .._files import torchzip_writer
 from .._files.atomic import save_to
 from .._files.pickler import Call, dumps, ours_to_torch, torch_name
 from .._files.progress import Progress
@@ -73,7 +73,9 @@ def save(
     with Progress("saving", sum(storage.nbytes for storage in storages)) as progress:
         save_to(
             f,
-            lambda put: torchzip.write(put, pickled, storages, _prefix(f), _checksums, progress),
+            lambda put: torchzip_writer.write(
+                put, pickled, storages, _prefix(f), _checksums, progress
+            ),
         )
 
 

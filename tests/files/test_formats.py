@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import rushlight as torch
-from rushlight._files import arrays, safetensors
+from rushlight._files import arrays, safetensors_writer
 from rushlight._files.formats import open_checkpoint
 from rushlight._files.values import cast, decode
 from rushlight._files.walk import tensors, ties
@@ -38,7 +38,7 @@ NAMED = {
 
 
 def test_safetensors_come_back_with_metadata():
-    data = written(safetensors.write, NAMED, {"format": "pt", "note": "\u4f60"})
+    data = written(safetensors_writer.write, NAMED, {"format": "pt", "note": "\u4f60"})
     made, report = load(io.BytesIO(data), report=True)
     assert report.metadata == {"format": "pt", "note": "\u4f60"} and report.kind == "safetensors"
     for name, value in NAMED.items():
@@ -59,7 +59,7 @@ def test_safetensors_agree_with_the_package(tmp_path):
     found = open_checkpoint(path)
     again = tmp_path / "b.bin"
     with open(again, "wb") as file:
-        safetensors.write(file.write, found.root, found.metadata)
+        safetensors_writer.write(file.write, found.root, found.metadata)
     assert again.read_bytes() == path.read_bytes()  # even the order is the package's
     with pytest.warns(UserWarning, match="float8_e5m2"):
         made = load(path)
@@ -76,7 +76,7 @@ def test_safetensors_agree_with_the_package(tmp_path):
 
 def test_a_dtype_that_safetensors_lacks_is_refused():
     with pytest.raises(TypeError, match="no way to write 'x': complex128"):
-        written(safetensors.write, {"x": torch.ones(2, dtype=torch.complex128)})
+        written(safetensors_writer.write, {"x": torch.ones(2, dtype=torch.complex128)})
 
 
 def test_npz_both_ways(tmp_path):

@@ -155,7 +155,7 @@ def test_wrong_targets_are_explained(path):
 
 
 def test_large_files_write_64_bit_places(tmp_path):
-    from rushlight._files.torchzip import ZipWriter
+    from rushlight._files.torchzip_writer import ZipWriter
 
     class Long(bytes):
         def __len__(self):

@@ -61,7 +61,9 @@ class _Matmul:
         size = product.panel(f.target)
         self.panel = self.work.shifted(self.me * size + PARTIALS, I8)
         a, b = product.a, product.b
-        self.dots = self.rows <= _FEW and a.along == 1 and b.lead[-1] == 1 and product.inner >= self.lanes
+        self.dots = (
+            self.rows <= _FEW and a.along == 1 and b.lead[-1] == 1 and product.inner >= self.lanes
+        )
 
     def write(self) -> None:
         """The loops over the batch and this thread's share of it, of the columns or of the rows."""
@@ -71,7 +73,11 @@ class _Matmul:
         panels = -(-self.columns // (_COLUMNS if self.dots else self.width))
         tiles = -(-self.rows // f.target.rows)
         whole = (f.index(0), f.index(1))
-        batch, columns, rows = (f.index(0), f.index(many)), (whole[0], f.index(panels)), (whole[0], f.index(tiles))
+        batch, columns, rows = (
+            (f.index(0), f.index(many)),
+            (whole[0], f.index(panels)),
+            (whole[0], f.index(tiles)),
+        )
         if many >= 8:
             batch = part(f, many, self.me, self.threads)
         elif panels >= tiles or self.dots:
@@ -141,7 +147,10 @@ class _Matmul:
                     mask = f.first_lanes(live, lanes) if live < lanes else None
                     x = f.load(row.shifted(v * lanes, kind), kind, lanes, mask)
                 else:
-                    parts = [f.load(row.shifted((v * lanes + i) * along, kind), kind) for i in range(live)]
+                    parts = [
+                        f.load(row.shifted((v * lanes + i) * along, kind), kind)
+                        for i in range(live)
+                    ]
                     x = f.gathered(parts + [f.const(0, kind)] * (lanes - live))
                 f.store(self.panel.shifted(k * self.width + v * lanes, kind), x)
 
@@ -192,7 +201,9 @@ class _Matmul:
         first = b.shifted(column * along, kind)
 
         def step(k: Val, mask: Val | None) -> None:
-            rows = [f.load(a.shifted(k + i * lead, kind), kind, lanes, mask) for i in range(self.rows)]
+            rows = [
+                f.load(a.shifted(k + i * lead, kind), kind, lanes, mask) for i in range(self.rows)
+            ]
             for j in range(wide):
                 x = f.load(first.shifted(k + j * along, kind), kind, lanes, mask)
                 for i, row in enumerate(rows):
@@ -213,4 +224,3 @@ class _Matmul:
         rows = Rows(self.f, self.p.nest, lanes)
         rows.stand([*self._places(item), row])
         return lambda at, x, mask: rows.finish(at, {self.p.value: x}, mask)
-

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..builder import BOOL, F32, F64, I64, POINTER, Function, Kind, Module, Val, kind_of
+from ..builder import BOOL, F64, I64, POINTER, Function, Kind, Module, Val, kind_of
 from ..graph import Step, Value
 from ..threads import barrier
 from .words import emit, number_of
@@ -112,7 +112,9 @@ class Rows:
                 if s.word in REDUCTIONS and self.levels[s.result.id] == level + 1
             ]  # fmt: skip
             stores = [
-                (v, o) for v, o in self.nest.stores if v not in self.nest.thin and self.levels[v] == level
+                (v, o)
+                for v, o in self.nest.stores
+                if v not in self.nest.thin and self.levels[v] == level
             ]
             if reductions or stores:
                 self._sweep(reductions, stores, start, stop, shared)
@@ -157,7 +159,9 @@ class Rows:
         for step in self.nest.steps:
             v = step.result.id
             if v in self.nest.thin and step.word not in REDUCTIONS and self.levels[v] == level:
-                given = [self.thin[a.id] if isinstance(a, Value) else number_of(a) for a in step.args]
+                given = [
+                    self.thin[a.id] if isinstance(a, Value) else number_of(a) for a in step.args
+                ]
                 self.thin[v] = emit(self.f, step, given)
 
     def _store_thin(self, shared: bool) -> None:

@@ -58,7 +58,12 @@ def number_of(a: Any) -> Any:
     """A Python number, where an argument is one or an array of one element; else None."""
     if isinstance(a, bool | int | float):
         return a
-    if isinstance(a, np.ndarray | np.generic) and a.size == 1 and a.ndim == 0 and a.dtype.kind in "biuf":
+    if (
+        isinstance(a, np.ndarray | np.generic)
+        and a.size == 1
+        and a.ndim == 0
+        and a.dtype.kind in "biuf"
+    ):
         return a.item()
     return None
 

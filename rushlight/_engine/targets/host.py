@@ -39,7 +39,9 @@ class Host:
 
     # -- words that changed between versions of LLVM
 
-    def masked_load(self, f: Function, name: str, at: Val, mask: Val, kind: Kind, lanes: int) -> str:
+    def masked_load(
+        self, f: Function, name: str, at: Val, mask: Val, kind: Kind, lanes: int
+    ) -> str:
         """A load of some lanes, the others zero."""
         t = typed(kind, lanes)
         if self.version >= 22:
