@@ -25,7 +25,8 @@ WRAPPED = {"where", "einsum", "nn.functional.embedding", "nn.functional.embeddin
            "cfloat", "nn.functional.triplet_margin_with_distance_loss", "linalg.eig", "linalg.eigh", "zero_",
            "linalg.pinv.singular", "as_strided", "sgn",
            # returns some results only; called through functions of other names or orders
-           "linalg.lstsq.grad_oriented", "normal.in_place", "normal.number_mean", "rand_like", "svd_lowrank", "pca_lowrank"}  # fmt: skip
+           "linalg.lstsq.grad_oriented", 
+           "normal.in_place", "normal.number_mean", "rand_like", "svd_lowrank", "pca_lowrank"}  # fmt: skip
 # sums of a few dozen elements that are rounded at each step, by PyTorch or by us
 TOLERANCE = {torch.float32: 1e-3, torch.complex64: 1e-3, torch.float16: 1e-2, torch.bfloat16: 8e-2}
 TIES = {"kthvalue", "topk", "mode", "sort", "argsort"}  # PyTorch's order of equals is arbitrary

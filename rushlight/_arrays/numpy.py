@@ -333,7 +333,7 @@ class Numpy:
     def pad(x: Any, widths: Any, value: Any = 0) -> Any:
         """x with (before, after) elements of `value` added on each axis."""
         shape = tuple(n + a + b for n, (a, b) in zip(x.shape, widths))
-        made = np.zeros(shape, x.dtype) if value == 0 else np.full(shape, value, x.dtype)
+        made = np.zeros(shape, x.dtype) if value == 0 else NUMPY.full(shape, value, x.dtype)
         made[tuple(slice(a, a + n) for n, (a, _) in zip(x.shape, widths))] = x
         return made
 

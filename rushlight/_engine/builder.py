@@ -203,7 +203,7 @@ class Module:
     def function(
         self, name: str, params: str, shared: bool = False, result: Kind | None = None
     ) -> "Function":
-        """A new function; `params` is words like "x:ptr n:i64". Only a shared one is seen outside."""
+        """A new function, its params like "x:ptr n:i64"; only a shared one is seen outside."""
         f = Function(self, name, params, shared, result)
         self.functions.append(f)
         return f
@@ -481,7 +481,7 @@ class Function:
         self.module.declared.setdefault(name, f"declare {result} @{name}({', '.join(params)})")
 
     def math(self, word: str, *args: Val) -> Val:
-        """One of LLVM's elementwise functions that are single instructions (fma, sqrt, floor ...)."""
+        """One of LLVM's elementwise functions, single instructions mostly: fma, sqrt, floor ..."""
         x = args[0]
         return self.known(f"llvm.{word}.{mangled(x.kind, x.lanes)}", x.kind, x.lanes, *args)
 

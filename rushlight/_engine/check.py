@@ -71,7 +71,7 @@ class _State:
 
 def _outside(program: Program, tensors: list) -> Iterable[Any]:
     for how, what, _ in program.inputs:
-        if how != "number":
+        if how not in ("number", "seed"):
             yield what if how == "closed" else tensors[what] if how == "arg" else what.grad
 
 

@@ -212,6 +212,7 @@ def _read(items: Any, key: list, tensors: list, others: list) -> bool:
                     strides,
                     place,
                     x.grad is None,
+                    x.node is None,
                 )
             )
             tensors.append(x)

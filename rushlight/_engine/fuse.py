@@ -1,4 +1,4 @@
-"""Which steps become one kernel: pointwise words and reductions over one shape, in one nest of loops.
+"""Which steps become one kernel: pointwise words and reductions over one shape, one nest of loops.
 
 Groups run in the order in which they were begun; a step may join a group when all that it reads is
 made no later. Views are no work: they only say where a kernel finds its elements.
@@ -17,7 +17,7 @@ _SEEN = VIEWS - {"real", "imag", "windows"}
 
 
 class Group:
-    """Steps that run together: a nest over `shape` whose last `reduced` axes are summed, or NumPy."""
+    """Steps that run together: NumPy, or a nest over `shape` with its last `reduced` axes summed."""
 
     __slots__ = ("at", "native", "shape", "reduced", "steps", "made", "full", "product")
 
@@ -152,7 +152,7 @@ class Fused:
             group.reduced = k
             group.add(step, False)
             return True
-        values = [v for v in step.values()]
+        values = list(step.values())
         if step.result.shape == group.shape and group.shape != group.lead:
             fits = all(self._at_hand(group, v) for v in values)
             full = True
@@ -223,7 +223,7 @@ class Fused:
 
 
 def _multiplied(step: Step) -> bool:
-    """Whether a matrix product has a kernel: matrices, or batches of them, of one floating dtype."""
+    """Whether a matrix product has a kernel: (batches of) matrices of one floating dtype."""
     a, b = step.args
     if a.__class__ is not Value or b.__class__ is not Value or a.ndim < 2 or b.ndim < 2:
         return False

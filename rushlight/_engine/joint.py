@@ -6,7 +6,7 @@ import numpy as np
 
 from .._core import modes
 from .._core.backward import walk_for
-from .._core.tape import Node, Port, TensorBase, freed, ndarray, stale, ticks
+from .._core.tape import Node, TensorBase, freed, ndarray, stale, ticks
 from .._core.views import edge
 from .capture import Capture
 from .graph import VIEWS, Graph, Step, Value
@@ -56,8 +56,8 @@ class Backward:
         graph: its outputs are `count` results, then one gradient for each of the joint's leaves.
     """
 
-    def __init__(self, joint: Joint, graph: Graph, count: int) -> None:
-        self.joint, self.count = joint, count
+    def __init__(self, joint: Joint, graph: Graph, count: int, changed: set[int]) -> None:
+        self.joint, self.count, self.changed = joint, count, changed
         seeds = {s.id for s in joint.seeds}
         self.forward_steps = _needed(graph, graph.outputs[:count])
         before = {v.id for s in self.forward_steps for v in s.results}
@@ -102,8 +102,13 @@ class Backward:
         )
         place = {v.id: i for i, v in enumerate(self.inputs)}
         at = [place[v.id] for v in self.from_inputs]
-        held = [(owners[i], owners[i].version[0]) if owners[i] is not None else None for i in at]
-        kept = [*outs[self.count :], *(arrays[i] for i in at)]
+        held, inputs = [], []
+        for i, v in zip(at, self.from_inputs):
+            written = v.id in self.changed  # by this very program: the old value is kept
+            inputs.append(arrays[i].copy() if written else arrays[i])
+            loose = written or owners[i] is None
+            held.append(None if loose else (owners[i], owners[i].version[0]))
+        kept = [*outs[self.count :], *inputs]
         node.saved = (self, kept, held)
         return node
 
@@ -138,11 +143,6 @@ class _Plan:
 
 
 CompiledFunction.plan = _Plan()
-
-
-def port(node: Node, index: int, count: int) -> Port:
-    """One output of the node."""
-    return Port(node, index, count)
 
 
 def _needed(graph: Graph, outputs: list[Value]) -> list[Step]:

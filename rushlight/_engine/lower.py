@@ -60,7 +60,7 @@ class _Lower:
         return True
 
     def _hits(self, shape: tuple, index: Any) -> Value | None:
-        """Where the place along the last axis is the row's index, which counts from the end below 0."""
+        """Where the place along the last axis is the row's index (negative ones from the end)."""
         if index.__class__ is not Value or index.dtype.name != "int64" or len(shape) < 1:
             return None
         if tuple(index.shape) != (*shape[:-1], 1) or shape[-1] > _SMALL:

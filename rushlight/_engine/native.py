@@ -1,6 +1,8 @@
 """A graph as native programs, with NumPy between them for the words that have no kernel."""
 
 import threading
+import warnings
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,7 @@ from .straight import Straight
 from .targets.host import compiled, host
 from .threads import barrier, pool
 
-# Below this much work (elements, dear words counted ten times) waking others costs more than it saves.
+# Below this much work (elements, dear words counted ten times) waking others does not pay.
 _ALONE = 60_000
 
 
@@ -42,7 +44,7 @@ def build(graph: Graph, over: dict[int, Value] | None = None) -> "Native | None"
 
 
 class Native:
-    """The function that a graph is: `run(*arrays)` gives its outputs; `taken` are those in place."""
+    """The function that a graph is: `run(*arrays)` gives its outputs; `taken`: those in place."""
 
     def __init__(self, fused: Fused, over: dict[int, Value]) -> None:
         self.fused, self.graph = fused, fused.graph
@@ -200,7 +202,8 @@ class _Program:
         leaves = {v.id for v in self.fresh}
         makers = owner.fused.makers
         lives = [
-            (v.id, v.size * v.dtype.itemsize, makers[v.id].at, max(owner.readers.get(v.id, [first])))
+            (v.id, v.size * v.dtype.itemsize, makers[v.id].at,
+             max(owner.readers.get(v.id, [first])))
             for v in made.values() if v.id not in leaves
         ]  # fmt: skip
         offsets, size = arranged(lives)
@@ -285,7 +288,7 @@ class _Program:
                 continue
             thin = step.result.id in nest.thin
             shape = step.result.shape if thin else group.shape
-            nest.steps.append(step.replaced(lambda v: used(v, shape, thin)))
+            nest.steps.append(step.replaced(partial(used, shape=shape, thin=thin)))
         self._stores(group, nest)
         if group.product is not None:
             return self._product(group, nest)

@@ -13,6 +13,7 @@ from .._core.tape import TensorBase, make, ndarray
 from .._core.views import written
 from .capture import Capture
 from .graph import Graph
+from .joint import Backward, Joint
 from .reach import Kept, Reach
 from .results import Results
 from .simplify import simplify
@@ -215,12 +216,14 @@ class Program:
         self.graph = graph
         values = {v.id: v for v in self.graph.inputs}
         over = {k: values[s.id] for _, _, k, s in self.changed}
-        self.straight = Straight(self.graph, over)
-        self.function = self.straight.run
-        taken = self.straight.taken
+        if self.joint is not None:
+            written_to = {s.id for _, _, _, s in self.changed}
+            self.back = Backward(self.joint, graph, self.count, written_to)
+            self.function, taken = self.back.forward, set()
+        else:
+            self.back, straight = None, Straight(self.graph, over)
+            self.function, taken = straight.run, straight.taken
         self.bound = [(how, what, k, k in taken) for how, what, k, _ in self.changed]
-        self.finds = [(find, symbol.dtype) for how, find, symbol in self.inputs if how == "number"]
-        self.streams = [s for s in self.graph.steps if s.word in ("bits", "call")]
 
     def run(self, tensors: list) -> Any:
         """Run it on these arguments, bind back what it changed, and give its result.
@@ -230,23 +233,31 @@ class Program:
             Eagerly: where a value was refused.
         """
         undo = self._numbers()
-        arrays = []
-        for how, what, symbol in self.inputs:
-            if how == "closed":
-                arrays.append(what.array)
-            elif how == "arg":
-                arrays.append(tensors[what].array)
-            elif how == "grad":
-                arrays.append(what.grad.array)
-            else:
-                arrays.append(np.array(what(), symbol.dtype))
+        arrays, owners = self._arrays(tensors)
         try:
             with np.errstate(all="ignore"):
                 outs = self.function(*arrays)
         except Refused:
             _undo(undo)
             raise Eagerly from None
+        if self.back is not None:
+            outs = (*outs, self.back.node(outs, arrays, owners, tensors))
         return self._bind(outs, tensors)
+
+    def _arrays(self, tensors: list) -> tuple[list, list]:
+        """What the program reads, and the tensors it belongs to (None for a number)."""
+        arrays, owners = [], []
+        for how, what, symbol in self.inputs:
+            if how == "seed":
+                continue
+            if how == "number":
+                t, array = None, np.array(what(), symbol.dtype)
+            else:
+                t = what if how == "closed" else tensors[what] if how == "arg" else what.grad
+                array = t.array
+            arrays.append(array)
+            owners.append(t)
+        return arrays, owners
 
     def values(self, arrays: list) -> dict[int, Any]:
         """Every value of a run on copies of these arrays, by its number."""

@@ -73,7 +73,7 @@ _BYTE = BOOL  # one byte in memory
 
 
 def _worker(module: Module) -> None:
-    """What each worker runs until it is given the null program; its state: control, thread, ticket."""
+    """What a worker runs until it is given the null program; state: control, thread, ticket."""
     f = module.function("worker", "state:ptr", shared=True)
     (state,) = f.args
     control, me = f.load(state, POINTER), f.load(state.shifted(1, I64), I64)

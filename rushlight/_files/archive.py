@@ -119,25 +119,9 @@ class Archive:
 
     def _entry(self, block: bytes, at: int, place: int) -> tuple[Entry, int]:
         """The record at `at` of the directory and how many bytes it takes."""
-        (
-            magic,
-            _,
-            _,
-            flags,
-            method,
-            _,
-            _,
-            crc,
-            packed,
-            size,
-            names,
-            extras,
-            comment,
-            disk,
-            _,
-            _,
-            header,
-        ) = _ENTRY.unpack_from(block, at)
+        fields = _ENTRY.unpack_from(block, at)
+        magic, flags, method, crc, packed, size = fields[0], *fields[3:5], *fields[7:10]
+        names, extras, comment, disk, header = *fields[10:14], fields[16]
         length = _ENTRY.size + names + extras + comment
         if magic != b"PK\1\2" or at + length > len(block):
             raise self._fault("a record of the zip directory is broken", place)
@@ -254,21 +238,6 @@ class Archive:
         if entry.method == STORED:
             return self.source.array(data, entry.size)
         return self._inflate(entry, data)
-
-    def verify(self) -> None:
-        """Reads every record and compares its checksum."""
-        for entry in self.entries.values():
-            data, crc, at = self.locate(entry), 0, 0
-            if entry.method == DEFLATED:
-                self.array(entry)
-                continue
-            while at < entry.size:
-                piece = self.source.read(data + at, min(_PIECE, entry.size - at))
-                crc, at = zlib.crc32(piece, crc), at + len(piece)
-            if crc != entry.crc:
-                raise self._fault(
-                    f"record {entry.name!r:.200} is damaged (its checksum is wrong)", data
-                )
 
     def _inflate(self, entry: Entry, data: int) -> np.ndarray:
         """Unpacks piece by piece: memory grows with what comes, not with what is announced."""

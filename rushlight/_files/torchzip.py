@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections import OrderedDict
-from typing import Any
 
 import numpy as np
 
 from .archive import STORED, Archive
 from .meanings import Refused, storage_id
-from .records import DTYPES, Checkpoint, Limits, Opaque, Storage, TensorRecord, fault
+from .records import DTYPES, Checkpoint, Limits, Storage, fault
 from .source import Source
+from .torchscript import script_weights
 from .unpickler import Unpickler
 
 
@@ -114,22 +113,3 @@ class _Storages:
 def _ordered(bits: np.ndarray, unit: int) -> np.ndarray:
     """The bytes in this machine's order."""
     return bits if unit == 1 else bits.view(f"u{unit}").byteswap().view(np.uint8)
-
-
-def script_weights(root: Any, where: str) -> OrderedDict:
-    """The parameters and buffers of a TorchScript module, by their dotted names."""
-    found: OrderedDict = OrderedDict()
-    todo: list[tuple[str, Any, int]] = [("", root, 0)]
-    seen: set[int] = set()
-    while todo:
-        path, value, depth = todo.pop(0)
-        if isinstance(value, TensorRecord):
-            found[path] = value
-        elif isinstance(value, Opaque) and isinstance(value.state, dict) and id(value) not in seen:
-            seen.add(id(value))
-            if depth > 100:
-                raise fault(where, "modules are nested more than 100 deep")
-            todo += [
-                (f"{path}.{key}".lstrip("."), part, depth + 1) for key, part in value.state.items()
-            ]
-    return found

@@ -14,6 +14,8 @@ def _summed(m: Any, input: Any, dim: Any, keepdim: bool, dtype: Any) -> Any:
     axes = None if dim is None else axes_of(dim, len(input.shape))
     if dtype is not None:
         input = m.astype(input, dtype)
+        if input.dtype not in FLOATS:  # NumPy would count small integers in int64
+            return m.sum(input, axis=axes, keepdims=keepdim, dtype=input.dtype)
     elif input.dtype not in FLOATS:
         return m.sum(input, axis=axes, keepdims=keepdim, dtype=m.int64)
     return m.sum(input, axis=axes, keepdims=keepdim)

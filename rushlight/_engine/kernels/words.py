@@ -1,4 +1,4 @@
-"""The pointwise words on values in registers: what NumPy's ufunc of that name gives, lane by lane."""
+"""The pointwise words on values in registers: what NumPy's ufunc of that name gives."""
 
 from collections.abc import Callable
 from typing import Any
@@ -39,7 +39,8 @@ _LOGIC: dict[str, Callable] = dict(
 )
 _BITS: dict[str, Callable] = dict(
     bitwise_and=lambda f, a, b: a & b, bitwise_or=lambda f, a, b: a | b,
-    bitwise_xor=lambda f, a, b: a ^ b, bitwise_invert=lambda f, a: a ^ (1 if a.kind is BOOL else -1),
+    bitwise_xor=lambda f, a, b: a ^ b,
+    bitwise_invert=lambda f, a: a ^ (1 if a.kind is BOOL else -1),
 )  # fmt: skip
 _TESTS: dict[str, Callable] = dict(
     isnan=lambda f, a: a.isnan(),

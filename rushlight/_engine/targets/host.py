@@ -119,7 +119,7 @@ def host() -> Host:
 
 @cache
 def _machine(target: Host) -> Any:
-    """LLVM's code generator: small and position-independent, so that our own loader can place it."""
+    """LLVM's code generator: small, position-independent code that our own loader can place."""
     found = llvm().Target.from_triple(target.triple)
     return found.create_target_machine(
         cpu=target.cpu, features=target.features, opt=2, reloc="pic", codemodel="small"
