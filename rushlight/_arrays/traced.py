@@ -15,7 +15,7 @@ HERE = str(Path(__file__).resolve().parent.parent)
 
 
 class GraphBreak(BaseException):
-    """Python must see a value that a trace does not have; not an Exception, so nobody swallows it."""
+    """Python must see a value that a trace has not; no Exception, so that nobody swallows it."""
 
     def __init__(self, reason: str, where: str = "") -> None:
         super().__init__(f"{reason} (at {where})" if where else reason)
@@ -157,9 +157,10 @@ def _kept_order(shape: tuple, args: tuple) -> tuple | None:
         )
         for a in given
     ]
-    made = np.nditer([*like, None], ["external_loop"], [["readonly"]] * len(like) + [["writeonly", "allocate"]],
-                     order="K", op_dtypes=[None] * len(like) + [np.int8]).operands[-1]  # fmt: skip
-    return tuple(made.strides)
+    flags: Any = [["readonly"]] * len(like) + [["writeonly", "allocate"]]
+    kinds = [None] * len(like) + [np.int8]
+    walk: Any = np.nditer([*like, None], ["external_loop"], flags, kinds, order="K")
+    return tuple(walk.operands[-1].strides)
 
 
 __all__ = ["VIEWS", "GraphBreak", "Symbol", "Trace", "users_line"]

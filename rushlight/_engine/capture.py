@@ -1,4 +1,4 @@
-"""A trace of a running function: every tensor it meets becomes an input, what it changes an output."""
+"""A trace of a running function: tensors it meets become inputs, what it changes outputs."""
 
 import weakref
 from collections.abc import Callable
@@ -50,7 +50,8 @@ class Host:
 class Capture(Trace):
     """The trace of one call.
 
-    inputs: (how, what, symbol): ("arg", position), ("grad", leaf), ("closed", tensor), ("number", find).
+    inputs: (how, what, symbol), where how and what are "arg" and its position, "grad" and its leaf,
+        "closed" and the tensor, "number" and a function that finds it, "seed" and None.
     """
 
     def __init__(self, arguments: list, gradients: dict[int, Any]) -> None:
@@ -117,7 +118,7 @@ class Capture(Trace):
         """A tensor made inside: a constant of the program."""
         array = t.array
         met = self.met[id(t)] = Met(t, False)
-        first = array.flat[0] if array.size else None
+        first: Any = array.flat[0] if array.size else None
         if (
             array.size
             and array.dtype.kind in "fiub"

@@ -42,7 +42,7 @@ class _State:
     """The memory that a program reads or writes, as it is now."""
 
     def __init__(self, program: Program, tensors: list) -> None:
-        self.tensors = [t for t in _outside(program, tensors)]
+        self.tensors = list(_outside(program, tensors))
         self.arrays = [t.array.copy() for t in self.tensors]
         self.versions = [t.version[0] for t in self.tensors]
         self.leaves = [tensors[x] if isinstance(x, int) else x for x, *_ in program.gradients]
@@ -99,7 +99,7 @@ def close(a: Any, b: Any) -> bool:
 def _first(program: Program, arrays: list) -> str:
     """Where the run and the words one by one part ways."""
     if any(s.effect and s.word != "check" for s in program.graph.steps):
-        return "the program and eager mode differ; it draws random numbers, so words cannot be compared"
+        return "program and eager mode differ (it draws random numbers: no word by word comparison)"
     given = iter(arrays)
     values = [
         next(given) if how != "number" else np.array(what(), s.dtype)

@@ -1,4 +1,4 @@
-"""The callable that `rushlight.compile` gives: traces by signature, and eager mode wherever unsure."""
+"""What `rushlight.compile` gives: traces by signature, and eager mode wherever unsure."""
 
 import functools
 import sys
@@ -161,7 +161,7 @@ def _outside() -> int:
 
 
 def _passes() -> bool:
-    """Whether the function is simply called: inside a trace, a transform, or a mode that watches calls."""
+    """Whether f is simply called: inside a trace, a transform, a mode that watches calls."""
     local = modes.local
     return bool(
         local.trace is not None

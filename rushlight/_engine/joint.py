@@ -1,4 +1,4 @@
-"""A captured function whose result wants gradients: its backward pass, traced with it, as one node."""
+"""A function whose result wants gradients: its backward pass, traced with it, as one node."""
 
 from typing import Any
 
@@ -119,7 +119,8 @@ class Backward:
             if pair is not None and pair[0].version[0] != pair[1]:
                 stale(node, pair[0], pair[0].version[0], pair[1])
         seeds = [
-            np.zeros(s.shape, s.dtype) if x is None else x for x, s in zip(g, self.joint.seeds)
+            np.zeros(s.shape, s.dtype) if x is None else np.asarray(x)
+            for x, s in zip(g, self.joint.seeds)
         ]
         with np.errstate(all="ignore"):
             return self.backward(*kept, *seeds)
@@ -134,7 +135,9 @@ class _Plan:
         if node.saved is None:
             freed()
         gs = g if isinstance(g, list) else [g]
-        if lift is not None or any(x is not None and x.__class__ is not ndarray for x in gs):
+        if lift is not None or any(
+            x is not None and not isinstance(x, (ndarray, np.generic)) for x in gs
+        ):
             raise RuntimeError(
                 "torch.compile with aot_autograd does not currently support double backward. "
                 "Compile the whole step, backward pass included, or leave this function eager."

@@ -2,7 +2,7 @@
 
 import threading
 import warnings
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,17 @@ def build(graph: Graph, over: dict[int, Value] | None = None) -> "Native | None"
     fused = Fused(lowered(graph))
     if not any(g.native for g in fused.groups):
         return None
-    return Native(fused, over or {})
+    try:
+        return Native(fused, over or {})
+    except (ValueError, RuntimeError, MemoryError, OSError) as error:
+        _say_once(error)
+        return None
+
+
+@cache
+def _say_once(error: Exception) -> None:
+    """A program that cannot be compiled runs in NumPy, with the same results."""
+    warnings.warn(f"rushlight.compile: no native program ({error}); NumPy runs it", stacklevel=4)
 
 
 class Native:
@@ -91,11 +101,12 @@ class Native:
             for v in step.values():
                 if self.fused.base[v.id].id == given.id and (
                     step is group.product
-                    or tuple(v.shape) != group.shape
+                    or step.word in REDUCTIONS
+                    or v.shape != step.result.shape
                     or not self.fused.seen[v.id].contiguous
                 ):
                     return False
-        return tuple(given.shape) == group.shape
+        return tuple(given.shape) in (group.shape, group.lead)
 
     # -- parts
 
@@ -327,7 +338,10 @@ class _Program:
 
     def _text(self, nests: list) -> str:
         module = Module(host())
-        names = [(matmul if isinstance(n, Product) else rows).kernel(module, n) for n in nests]
+        names = [
+            matmul.kernel(module, n) if isinstance(n, Product) else rows.kernel(module, n)
+            for n in nests
+        ]
         f = module.function("program", "buffers:ptr me:i64 threads:i64 control:ptr", shared=True)
         buffers, me, threads, control = f.args
         partials = f.load(buffers.shifted(len(self.slots), I64), POINTER)

@@ -21,7 +21,7 @@ from .straight import Refused, Straight
 
 
 class Unkept(Exception):
-    """A trace that may not be used again: it left new Python state behind (an optimizer's first step)."""
+    """A trace that is not used again: it left new state behind (an optimizer's first step)."""
 
 
 class Again(Exception):
@@ -81,7 +81,6 @@ class Program:
             if capture.broken is not None:
                 raise capture.broken
             if modes.local.grad is not before:
-                modes.local.grad is before or modes._switch_grad(before)
                 capture.stop("it leaves gradients switched on or off")
             found = Results(capture, reach.seen)
             self.result = found.read(result)
@@ -91,7 +90,9 @@ class Program:
             self.changed = self._changed(capture, reach, found)
             self.gradients = self._gradients(capture, reach, found)
             self.count = len(found.outputs)
-            self.symbols = found.outputs + ([g for *_, g in self.joint.leaves] if self.joint else [])
+            self.symbols = found.outputs + (
+                [g for *_, g in self.joint.leaves] if self.joint else []
+            )
         finally:
             modes.local.trace = None
             modes.count("special", -1)
@@ -185,7 +186,7 @@ class Program:
         ]
 
     def holds(self) -> bool:
-        """Whether Python's state and the tensors from outside are as they were when it was traced."""
+        """Whether Python's state and the tensors from outside are as they were at the trace."""
         for owner, ids, kept in self.dicts:
             if list(map(id, owner.values())) != ids and not kept.same():
                 return False

@@ -1,4 +1,4 @@
-"""What a function can reach: the containers and tensors of its Python state, kept, compared, put back.
+"""The Python state that a function can reach: containers and tensors, kept, compared, put back.
 
 A captured program holds only while this state is what it was; and a trace that is given up must
 leave it as it was.
@@ -46,9 +46,9 @@ class Kept:
     def same(self) -> bool:
         """Whether the same objects, or equal simple values, are in it still."""
         owner = self.owner
-        if isinstance(owner, dict) and self.keys is not None:
-            if not self.loose and len(owner) != len(self.keys):
-                return False
+        whole = isinstance(owner, dict) and not self.loose
+        if whole and len(owner) != len(self.keys or ()):
+            return False
         now = self._now()
         if list(map(id, now)) == self.ids:
             return True
@@ -84,7 +84,7 @@ def alike(a: Any, b: Any) -> bool:
 
 
 class Numbers(Kept):
-    """The options of an optimizer's group: those that are numbers may change, but not from or to 0."""
+    """The options of an optimizer's group: numbers may change, but not from or to 0."""
 
     __slots__ = ("zeros",)
 
@@ -228,10 +228,9 @@ class Reach:
 
 def _filled(cell: Any) -> bool:
     try:
-        cell.cell_contents
+        return cell.cell_contents is not cell
     except ValueError:
         return False
-    return True
 
 
 def _names(code: Any) -> list[str]:

@@ -81,7 +81,7 @@ class Results:
         return self._value(t, wanted)
 
     def _outside(self, base: TensorBase) -> Any:
-        """How to find the outside tensor that a view shows, None where it shows something made inside."""
+        """How to find the outside tensor that a view shows; None for one made inside."""
         met = self.capture.met.get(id(base))
         if met is None or id(base) in self.capture.new or base.needs is True:
             return None

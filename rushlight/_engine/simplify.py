@@ -1,4 +1,4 @@
-"""Smaller graphs with the same results, bit for bit: constants, exact algebra, common steps, dead steps."""
+"""Smaller graphs, equal bit for bit: constants, exact algebra, common steps, dead steps."""
 
 import math
 from collections.abc import Callable
@@ -165,7 +165,7 @@ def call(step: Step) -> Any:
 
 
 def algebra(graph: Graph) -> Graph:
-    """Steps that change nothing, or are undone by the next: only where the result is exactly equal."""
+    """Steps that change nothing, or undo each other: only where the result is exactly equal."""
     return rewritten(graph, _simpler)
 
 
@@ -245,7 +245,7 @@ def _same_shape(step: Step, rewrite: Rewrite) -> Any:
 
 
 def _permuted(step: Step, rewrite: Rewrite) -> Any:
-    x, axes = step.args[0], step.params.get("axes", step.args[1] if len(step.args) > 1 else None)
+    x, axes = step.args[0], step.params.get("axes") or step.args[1]
     if axes is None or x.__class__ is not Value:
         return None
     axes = tuple(a % x.ndim for a in axes)
@@ -272,7 +272,7 @@ def _of_real(step: Step, rewrite: Rewrite) -> Any:
 
 
 def _copied(step: Step, rewrite: Rewrite) -> Any:
-    """A copy is the same value; what runs the graph sees to it that results have their own memory."""
+    """A copy is the same value: whatever runs the graph gives results memory of their own."""
     x = step.args[0]
     if x.__class__ is not Value:
         return None
@@ -281,8 +281,9 @@ def _copied(step: Step, rewrite: Rewrite) -> Any:
 
 def _whole(step: Step, rewrite: Rewrite) -> Any:
     """An index that takes everything."""
-    x, key = step.args[0], step.args[1] if len(step.args) > 1 else step.params.get("key")
-    parts = key if key.__class__ is tuple else (key,)
+    x = step.args[0]
+    key: Any = step.args[1] if len(step.args) > 1 else step.params.get("key")
+    parts = key if isinstance(key, tuple) else (key,)
     everything = all(k is Ellipsis or k == slice(None) for k in parts)
     return x if everything and x.__class__ is Value else None
 

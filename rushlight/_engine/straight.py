@@ -15,6 +15,7 @@ from .graph import VIEWS, Graph, Step, Value
 _FLOATS = (dtypes.F32, dtypes.F64)
 _UFUNCS = {w: f for w in dir(NUMPY) if isinstance(f := getattr(NUMPY, w), np.ufunc) and f.nout == 1}
 _NO_OUT = frozenset({"ldexp"})
+_FOREIGN = frozenset({"alias", "call", "bits"})  # their results' memory is not ours to write on
 KEPT = 1 << 14  # bytes from which memory is kept from run to run
 _MAYBE = frozenset({"astype", "conj", "bitcast"})  # give back the memory of their argument at times
 
@@ -51,7 +52,7 @@ class Straight:
         for v in graph.inputs:
             self.roots[v.id] = v.id
         for step in graph.steps:
-            shown = step.args[0] if step.word in VIEWS | _MAYBE and step.args else None
+            shown: Any = step.args[0] if step.word in VIEWS | _MAYBE and step.args else None
             for v in step.results:
                 self.roots[v.id] = self.roots[shown.id] if shown.__class__ is Value else v.id
         self.last: dict[int, int] = {}
@@ -59,9 +60,8 @@ class Straight:
             for v in step.values():
                 self.last[self.roots[v.id]] = at
         self.inputs = {v.id for v in graph.inputs}
-        self.constants = {
-            v.id for s in graph.steps if s.word in ("alias", "call", "bits") or len(s.results) > 1 for v in s.results
-        }  # memory that is not ours to write on  # fmt: skip
+        foreign = [s for s in graph.steps if s.word in _FOREIGN or len(s.results) > 1]
+        self.constants = {v.id for s in foreign for v in s.results}
         self.outputs = {self.roots[v.id] for v in graph.outputs}
         effects = [at for at, s in enumerate(graph.steps) if s.effect]
         self.safe = effects[-1] if effects else -1  # before it nothing of the caller's is written
@@ -181,13 +181,12 @@ class Straight:
                 )
             return f"v{out.id} = {word}({given})"
         self.place[out.id] = target
-        named = (
-            "out=" if word in ("maximum", "minimum", "matmul") else ""
-        )  # NumPy deprecates three in a row
+        # NumPy wants maximum(a, b, c) to mean three operands one day
+        named = "out=" if word in ("maximum", "minimum", "matmul") else ""
         return f"{word}({given}, {named}{target})"
 
     def _scalar(self, a: Any, step: Step) -> Any:
-        """A number as a 0-dim array of its partner's dtype, which NumPy meets in a third of the time."""
+        """A number as a 0-dim array of its partner's dtype: NumPy meets it in a third of the time."""
         if a.__class__ not in (int, float):
             return a
         kinds = {x.dtype for x in step.args if x.__class__ is Value}
@@ -204,7 +203,7 @@ class Straight:
         return "\n".join(rows)
 
     def _returned(self, k: int, v: Value) -> str:
-        """An output in memory of its own: not the caller's, not another output's, not a constant's."""
+        """An output in memory of its own: no input's, no other output's, no constant's."""
         name, root = self._name(v), self.roots[v.id]
         if k in self.taken:
             return name

@@ -18,7 +18,6 @@ _ENTRY = struct.Struct("<4s6H3I5H2I")
 _LOCAL = struct.Struct("<4s5H3I2H")
 _MAX16, _MAX32 = 0xFFFF, 0xFFFFFFFF
 STORED, DEFLATED = 0, 8
-_PIECE = 4 << 20
 _DEFERRED, _ENCRYPTED = 8, 1 | 64 | 8192  # flag bits: sizes follow the data; scrambled
 
 

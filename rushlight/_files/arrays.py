@@ -131,6 +131,8 @@ def write(put: Callable[[Any], Any], tensors: Mapping[str, TensorRecord]) -> Non
         for piece in (local + raw + extra, data):
             put(piece)
             at += len(piece)
+        if record.storage is not None:
+            record.storage.release()
     _directory(put, entries, at)
 
 

@@ -20,58 +20,16 @@ class Refused(Exception):
 Meaning = Callable[[Any, tuple], Any]
 
 # Storage class -> dtype of its elements.
-STORAGES = {
-    "DoubleStorage": "float64",
-    "FloatStorage": "float32",
-    "HalfStorage": "float16",
-    "BFloat16Storage": "bfloat16",
-    "ComplexDoubleStorage": "complex128",
-    "ComplexFloatStorage": "complex64",
-    "LongStorage": "int64",
-    "IntStorage": "int32",
-    "ShortStorage": "int16",
-    "CharStorage": "int8",
-    "ByteStorage": "uint8",
-    "BoolStorage": "bool",
-    "QUInt8Storage": "quint8",
-    "QInt8Storage": "qint8",
-    "QInt32Storage": "qint32",
-    "QUInt4x2Storage": "quint4x2",
-    "QUInt2x4Storage": "quint2x4",
-    "UntypedStorage": "uint8",
-}
+_WORDS = """
+    Double=float64 Float=float32 Half=float16 BFloat16=bfloat16 ComplexDouble=complex128
+    ComplexFloat=complex64 Long=int64 Int=int32 Short=int16 Char=int8 Byte=uint8 Bool=bool
+    QUInt8=quint8 QInt8=qint8 QInt32=qint32 QUInt4x2=quint4x2 QUInt2x4=quint2x4 Untyped=uint8
+"""
+STORAGES = {f"{kind}Storage": name for kind, name in (x.split("=") for x in _WORDS.split())}
 STORAGE_OF = {name: kind for kind, name in STORAGES.items() if kind != "UntypedStorage"}
 
-# Names that PyTorch's guarded mode (weights_only=True) lets through, beside dtypes and storages.
-ALLOWED = {
-    *(f"collections.{name}" for name in ("OrderedDict", "Counter")),
-    *(f"builtins.{name}" for name in ("bytearray", "set", "complex")),
-    *(f"torch.{name}" for name in ("Size", "Tensor", "device", "serialization._get_layout")),
-    *(f"torch.per_tensor_{name}" for name in ("affine", "symmetric")),
-    *(f"torch.per_channel_{name}" for name in ("affine", "symmetric", "affine_float_qparams")),
-    *(f"torch._utils._rebuild_{name}" for name in ("parameter", "parameter_with_state")),
-    *(f"torch._utils._rebuild_{name}tensor" for name in ("", "q", "sparse_", "nested_")),
-    *(f"torch._utils._rebuild_tensor_{name}" for name in ("v2", "v3")),
-    *(f"torch._utils._rebuild_device_tensor_from_{name}" for name in ("numpy", "cpu_tensor")),
-    *(f"torch._utils._rebuild_{name}" for name in ("meta_tensor_no_storage", "wrapper_subclass")),
-    "torch.nn.parameter.Parameter",
-    "torch._tensor._rebuild_from_type_v2",
-    "_codecs.encode",
-}
-BLOCKED = ("sys", "os", "posix", "nt")
-_TENSORS = tuple("Double Float Half BFloat16 Long Int Short Char Byte Bool".split())
-_MODULES = ("torch", "torch.storage", "torch.cuda", "torch.sparse", "torch.cuda.sparse")
-_ODD_DTYPES = {f"{sign}int{bits}" for sign in ("", "u") for bits in range(1, 8)}
-_ODD_DTYPES |= set("bits1x8 bits2x4 bits4x2 bits8 bits16".split())
-
-
-def allowed(name: Global) -> bool:
-    """Whether PyTorch's guarded mode knows the name."""
-    if name.path in ALLOWED or dtype_of(name) is not None or storage_dtype(name) is not None:
-        return True
-    if name.module == "torch" and (name.name in _ODD_DTYPES):
-        return True
-    return name.module in _MODULES and name.name.removesuffix("Tensor") in _TENSORS
+TENSORS = tuple("Double Float Half BFloat16 Long Int Short Char Byte Bool".split())
+MODULES = ("torch", "torch.storage", "torch.cuda", "torch.sparse", "torch.cuda.sparse")
 
 
 def dtype_of(name: Any) -> str | None:
@@ -84,7 +42,7 @@ def dtype_of(name: Any) -> str | None:
 
 def storage_dtype(name: Any) -> str | None:
     """The dtype of the elements of a storage class such as torch.FloatStorage."""
-    if isinstance(name, Global) and name.module in _MODULES:
+    if isinstance(name, Global) and name.module in MODULES:
         return STORAGES.get(name.name)
     return None
 
@@ -369,6 +327,6 @@ MEANINGS: dict[str, Meaning] = {
     "copyreg._reconstructor": _reconstructor,
     "copyreg.__newobj__": _newobj,
 }
-for _kind in _TENSORS:
+for _kind in TENSORS:
     for _module in ("torch", "torch.cuda"):
         MEANINGS[f"{_module}.{_kind}Tensor"] = _blank(STORAGES[f"{_kind}Storage"])

@@ -9,7 +9,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from .meanings import ALLOWED, STORAGE_OF
+from .allowed import ALLOWED
+from .meanings import STORAGE_OF
 from .records import DTYPES, Global, Opaque, Storage, TensorRecord
 
 OURS = __name__.partition(".")[0]

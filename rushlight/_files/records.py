@@ -39,17 +39,11 @@ DTYPES: dict[str, tuple[int, str]] = {
     "quint4x2": (1, "u1"),
     "quint2x4": (1, "u1"),
 }
-ALIASES = {
-    "double": "float64",
-    "float": "float32",
-    "half": "float16",
-    "long": "int64",
-    "int": "int32",
-    "short": "int16",
-    "cdouble": "complex128",
-    "cfloat": "complex64",
-    "chalf": "complex32",
-}
+_WORDS = """
+    double=float64 float=float32 half=float16 long=int64 int=int32 short=int16
+    cdouble=complex128 cfloat=complex64 chalf=complex32
+"""
+ALIASES = dict(pair.split("=", 1) for pair in _WORDS.split())
 LONGEST = (1 << 63) - 1  # bytes and elements are counted in signed 64-bit numbers everywhere
 # All that opening a file may raise.
 FAULTS = (UnpicklingError, ValueError, OSError, EOFError, RuntimeError)

@@ -20,27 +20,13 @@ from .records import (
 from .source import Source
 
 # safetensors' dtype names, in the order in which the package writes tensors.
-NAMES = {
-    "U64": "uint64",
-    "I64": "int64",
-    "F64": "float64",
-    "C64": "complex64",
-    "F32": "float32",
-    "U32": "uint32",
-    "I32": "int32",
-    "BF16": "bfloat16",
-    "F16": "float16",
-    "U16": "uint16",
-    "I16": "int16",
-    "F8_E8M0": "float8_e8m0fnu",
-    "F8_E4M3": "float8_e4m3fn",
-    "F8_E5M2": "float8_e5m2",
-    "F8_E4M3FNUZ": "float8_e4m3fnuz",
-    "F8_E5M2FNUZ": "float8_e5m2fnuz",
-    "I8": "int8",
-    "U8": "uint8",
-    "BOOL": "bool",
-}
+_WORDS = """
+    U64=uint64 I64=int64 F64=float64 C64=complex64 F32=float32 U32=uint32 I32=int32 BF16=bfloat16
+    F16=float16 U16=uint16 I16=int16 F8_E8M0=float8_e8m0fnu F8_E4M3=float8_e4m3fn
+    F8_E5M2=float8_e5m2 F8_E4M3FNUZ=float8_e4m3fnuz F8_E5M2FNUZ=float8_e5m2fnuz I8=int8 U8=uint8
+    BOOL=bool
+"""
+NAMES = dict(pair.split("=", 1) for pair in _WORDS.split())
 _MOST = 100_000_000  # the format's own bound on the header
 
 

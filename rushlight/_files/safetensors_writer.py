@@ -50,6 +50,7 @@ def write(
     for name in order:
         if tensors[name].nbytes:
             put(plain_bytes(tensors[name]))
+            tensors[name].storage.release()
         if progress:
             progress(tensors[name].nbytes)
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .meanings import MEANINGS, allowed
+from .allowed import allowed
+from .meanings import MEANINGS
 from .records import Global, Opaque
 
 unknown = object()  # what a function here returns when the arguments are not what it expects

@@ -13,6 +13,8 @@ from .records import Storage
 
 ALIGNMENT = 64
 _MAX32 = 0xFFFFFFFF
+_WORTH, _SMALL = 1 << 22, 1 << 16  # bytes of a file, and of a storage, that a thread is worth
+_AHEAD = 4  # storages: more of them would have to lie in memory when they come from a file
 
 
 class ZipWriter:
@@ -115,7 +117,9 @@ def write(
     listed = list(storages)
     with _Checksums(listed, checksums) as sums:
         for number, storage in enumerate(listed):
-            zipped.record(f"data/{number}", storage.bits.data, sums.of(number))
+            sum_of = sums.of(number)
+            zipped.record(f"data/{number}", storage.bits.data, sum_of)
+            storage.release()
             if progress:
                 progress(storage.nbytes)
     zipped.record("version", b"3\n")
@@ -125,25 +129,30 @@ def write(
 
 
 class _Checksums:
-    """CRC-32 of the storages, worked out by two threads while the first one writes."""
+    """CRC-32 of the storages, worked out a little ahead of the thread that writes."""
 
     def __init__(self, storages: list[Storage], wanted: bool) -> None:
-        self.storages, self.pool, self.jobs = storages, None, []
-        self.wanted = (
-            wanted and sum(s.nbytes for s in storages) > 1 << 22 and (os.cpu_count() or 1) > 1
-        )
+        self.storages, self.pool, self.next = storages, None, 0
+        self.jobs: dict[int, Any] = {}
+        total, self.cores = sum(s.nbytes for s in storages), os.cpu_count() or 1
+        self.wanted = wanted and total > _WORTH and self.cores > 1
 
     def __enter__(self) -> _Checksums:
         if self.wanted:
             from concurrent.futures import ThreadPoolExecutor  # optional: not in every Python
 
-            self.pool = ThreadPoolExecutor(2)
-            self.jobs = [self.pool.submit(lambda s=s: zlib.crc32(s.bits)) for s in self.storages]
+            self.pool = ThreadPoolExecutor(1 if self.cores < 4 else 2)
         return self
 
     def of(self, number: int) -> Callable[[], int] | None:
-        """A function that waits for one checksum."""
-        return self.jobs[number].result if self.jobs else None
+        """A function that waits for one checksum; None where it is quicker to work it out."""
+        while self.pool and self.next < len(self.storages) and self.next <= number + _AHEAD:
+            storage = self.storages[self.next]
+            if storage.nbytes > _SMALL:
+                self.jobs[self.next] = self.pool.submit(lambda s=storage: zlib.crc32(s.bits))
+            self.next += 1
+        job = self.jobs.pop(number, None)
+        return job and job.result
 
     def __exit__(self, *_: Any) -> None:
         if self.pool:

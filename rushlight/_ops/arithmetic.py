@@ -8,7 +8,7 @@ from .._core.op import op
 from .refusal import BOOL, refuse
 
 
-@op("pointwise", reference="numpy.add", autocast="promote")
+@op("pointwise", reference="numpy.add")
 def add(m, input, other, *, alpha=1):
     """The sum `input + alpha * other`, element by element."""
     return input + other if alpha == 1 else input + other * _factor(m, input, alpha)
@@ -164,7 +164,7 @@ def _pow_node(numbers: tuple) -> str:
     return "PowBackward2" if "input" in numbers else "PowBackward1"
 
 
-@op("pointwise", node=_pow_node, domain=(0.2, 2.5), autocast="float32")
+@op("pointwise", node=_pow_node, domain=(0.2, 2.5))
 def pow(m, input, exponent):
     """`input` to the power `exponent`, element by element.
 

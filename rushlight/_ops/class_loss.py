@@ -114,7 +114,7 @@ def _nll_slope(
     return m.scatter(m.full(shape, 0, g.dtype), _column(m, index), _column(m, each), 1)
 
 
-@op(None)
+@op(None, autocast="float32")
 def nll_loss(
     m: Any,
     input: Any,
@@ -128,7 +128,7 @@ def nll_loss(
     return _nll(m, input, target, weight, reduction, ignore_index)
 
 
-@op(None, node="NllLoss2DBackward0")
+@op(None, node="NllLoss2DBackward0", autocast="float32")
 def nll_loss2d(
     m: Any,
     input: Any,
@@ -196,7 +196,7 @@ def _distances(m: Any, input: Any, target: Any, margin: float) -> tuple:
     return m.where(others, slack, 0), index
 
 
-@op(None)
+@op(None, autocast="float32")
 def multi_margin_loss(
     m: Any,
     input: Any,
@@ -262,7 +262,7 @@ def _label_slack(m: Any, x: Any, target: Any) -> tuple:
     return m.where(counted, slack, 0), index
 
 
-@op(None, node="MultilabelMarginLossBackward0")
+@op(None, node="MultilabelMarginLossBackward0", autocast="float32")
 def multilabel_margin_loss(m: Any, input: Any, target: Any, *, reduction: str = "mean") -> Any:
     """Sum over labels and non-labels of max(0, 1 - (x[label] - x[other])), over the class count.
 

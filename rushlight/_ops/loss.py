@@ -26,7 +26,7 @@ def shared(m: Any, g: Any, x: Any, reduction: str) -> Any:
     return g / m.scalar(prod(x.shape), g.dtype) if reduction == "mean" else g
 
 
-@op("pointwise")
+@op("pointwise", autocast="float32")
 def mse_loss(m: Any, input: Any, target: Any, *, reduction: str = "mean") -> Any:
     """Squares of the differences."""
     d = input - target
@@ -51,7 +51,7 @@ def _smooth(m: Any, d: Any, bound: float) -> Any:
     return m.where(a < bound, d * d * 0.5, (a - 0.5 * bound) * bound)
 
 
-@op("pointwise")
+@op("pointwise", autocast="float32")
 def smooth_l1_loss(
     m: Any, input: Any, target: Any, *, reduction: str = "mean", beta: float = 1.0
 ) -> Any:
@@ -78,7 +78,7 @@ def _(m: Any, g: Any, input: Any, target: Any, reduction: str, beta: float) -> A
     return _smooth_l1_slope(m, g, target - input, reduction, beta)
 
 
-@op("pointwise")
+@op("pointwise", autocast="float32")
 def huber_loss(
     m: Any, input: Any, target: Any, *, reduction: str = "mean", delta: float = 1.0
 ) -> Any:
@@ -115,7 +115,7 @@ _LEAST_LOG = (
 )  # PyTorch's bound on log(0), so that a certain wrong answer costs a finite amount
 
 
-@op("pointwise")
+@op("pointwise", autocast="float32")
 def binary_cross_entropy(
     m: Any, input: Any, target: Any, weight: Any = None, *, reduction: str = "mean"
 ) -> Any:
@@ -152,7 +152,7 @@ def _(draw: Any) -> Iterator:
     yield (draw(3, 4, **unit), draw(3, 4, **unit)), {"reduction": "none"}
 
 
-@op("pointwise", node="BinaryCrossEntropyWithLogitsBackward0")
+@op("pointwise", node="BinaryCrossEntropyWithLogitsBackward0", autocast="float32")
 def logits_cross_entropy(
     m: Any,
     input: Any,
@@ -200,7 +200,7 @@ def _(draw: Any) -> Iterator:
     yield (draw(3, 4), draw(3, 4, low=0, high=1)), {"reduction": "sum"}
 
 
-@op("pointwise")
+@op("pointwise", autocast="float32")
 def soft_margin_loss(m: Any, input: Any, target: Any, *, reduction: str = "mean") -> Any:
     """log(1 + exp(-target * input)), for targets of -1 and 1."""
     return reduced(m, softplus_of(m, -(target * input)), reduction)

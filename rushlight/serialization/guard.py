@@ -5,8 +5,8 @@ from __future__ import annotations
 from pickle import UnpicklingError
 from typing import Any
 
+from .._files.allowed import BLOCKED, allowed
 from .._files.formats import open_checkpoint
-from .._files.meanings import BLOCKED, allowed
 from .._files.pickler import ours_to_torch
 from .._files.records import Global
 

@@ -17,6 +17,7 @@ from .._creation import tensor
 from .._files import torchzip_writer
 from .._files.archive import Archive
 from .._files.atomic import save_to
+from .._files.checking import verify as verify_archive
 from .._files.formats import open_checkpoint
 from .._files.records import FAULTS
 from .._files.source import Source
@@ -261,7 +262,7 @@ def verify(path: Any) -> None:
     """
     source = Source(path)
     try:
-        Archive(source).verify()
+        verify_archive(Archive(source))
     finally:
         source.close()
 

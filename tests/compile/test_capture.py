@@ -1,9 +1,10 @@
-"""What a capture sees and refuses: views, writes, random numbers, Python's values, broken traces."""
+"""What a capture sees and refuses: views, writes, random numbers, Python's values."""
 
 import sys
 import threading
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,12 +13,12 @@ import rushlight as rl
 from rushlight import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from programs import play, program  # noqa: E402
+from programs import play, program
 
 CASES = 60
 
 
-def run_program(steps, values, compiled):
+def run_program(steps, values, compiled) -> tuple[Any, Any, Any]:
     """The value and gradient of a program, or its error."""
     leaf = rl.tensor(values, requires_grad=True)
 
@@ -327,7 +328,7 @@ def test_arguments_of_pytorchs_compile_and_the_decorator():
         return x + x
 
     assert f(rl.ones(1)).item() == 2 and f.__doc__ == "Twice." and f.__name__ == "f"
-    g = lambda x: x  # noqa: E731
+    g = lambda x: x
     assert rl.compile(g, disable=True) is g
     with pytest.raises(RuntimeError, match="expected a function or a Module"):
         rl.compile(3)

@@ -1,4 +1,4 @@
-"""Compiled functions whose results take gradients outside: modules, losses, parts of a larger graph."""
+"""Compiled functions whose results take gradients outside: modules, parts of larger graphs."""
 
 import copy
 
@@ -13,7 +13,12 @@ from rushlight import nn
 def model():
     rl.manual_seed(0)
     return nn.Sequential(
-        nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Flatten(), nn.Dropout(0.2), nn.Linear(108, 4)
+        nn.Conv2d(1, 3, 3),
+        nn.BatchNorm2d(3),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Dropout(0.2),
+        nn.Linear(108, 4),
     )
 
 
@@ -33,7 +38,9 @@ def test_a_module_trains_as_in_eager_mode():
         losses.append(found)
     assert losses[0] == losses[1]
     assert isinstance(nets[1], nn.Sequential) and nets[1].forward.compiled.programs
-    for (name, a), b in zip(nets[0].state_dict().items(), nets[1].state_dict().values(), strict=True):
+    for (name, a), b in zip(
+        nets[0].state_dict().items(), nets[1].state_dict().values(), strict=True
+    ):
         assert np.array_equal(a.numpy(), b.numpy()), name
 
 

@@ -1,4 +1,4 @@
-"""Training steps, captured whole: the same losses, weights and gradients as in eager mode, bit for bit."""
+"""Training steps, captured whole: losses, weights and gradients as in eager mode, bit for bit."""
 
 import copy
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..._core import modes
 from ..._ops import class_loss as ops
 from ..._ops import ctc
 from ..._ops.softmaxes import log_softmax
@@ -114,6 +115,8 @@ def cross_entropy(
         return _with_probabilities(
             input, target, weight, reduction, ignore_index, label_smoothing, dim
         )
+    if modes.special and modes.local.autocast is not None:  # autocast takes losses in float32
+        input = input.float()
     log_p = log_softmax(input, dim)
     if label_smoothing:
         return _smoothed(log_p, target, weight, reduction, ignore_index, label_smoothing, dim)

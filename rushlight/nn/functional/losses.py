@@ -3,6 +3,7 @@
 import math
 import warnings
 
+from ..._core import modes
 from ..._core.modes import no_grad
 from ..._ops import loss as ops
 from ..._ops.activation import logsigmoid
@@ -85,6 +86,8 @@ def l1_loss(
     """The mean of the absolute differences."""
     _warn_of_broadcast(input, target)
     reduction = reduction_of(size_average, reduce, reduction)
+    if modes.special and modes.local.autocast is not None:  # autocast takes losses in float32
+        input, target = input.float(), target.float()
     each = (input - target).abs()
     return reduced(each, reduction) if weight is None else _weighted(each, weight, reduction)
 

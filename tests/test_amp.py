@@ -1,0 +1,69 @@
+"""autocast and GradScaler: which dtype each op runs in, and training with scaled gradients."""
+
+import pytest
+
+import rushlight as rl
+from rushlight import nn
+
+
+def test_contractions_run_lower_and_losses_in_float32():
+    net, x, y = nn.Linear(4, 3), rl.randn(2, 4), rl.tensor([0, 2])
+    with rl.autocast("cpu"):
+        assert rl.is_autocast_enabled()
+        out = net(x)
+        assert out.dtype is rl.bfloat16 and (x @ x.t()).dtype is rl.bfloat16
+        assert (x + 1).dtype is rl.float32 and out.exp().dtype is rl.bfloat16
+        loss = nn.functional.cross_entropy(out, y)
+        assert loss.dtype is rl.float32
+        with rl.autocast("cpu", enabled=False):
+            assert net(x).dtype is rl.float32
+    loss.backward()
+    assert net.weight.grad.dtype is rl.float32 and not rl.is_autocast_enabled()
+
+
+def test_autocast_dtypes_are_pytorchs():
+    torch = pytest.importorskip("torch")
+
+    def found(lib):
+        f = lib.nn.functional
+        x, w, i = lib.ones(2, 3), lib.ones(4, 3), lib.ones(1, 1, 4, 4)
+        t = lib.tensor([0, 1])
+        with lib.autocast("cpu", dtype=lib.bfloat16):
+            h = f.linear(x, w)
+            made = [
+                h, x @ w.t(), lib.mm(x, w.t()), lib.bmm(x[None], w.t()[None]), h + x.sum(), h.softmax(-1),
+                h.log_softmax(-1), f.layer_norm(h, (4,)), h.exp(), h**2, f.relu(h), h.sum(), h.mean(),
+                f.mse_loss(h, h), f.l1_loss(h, h), f.cross_entropy(h, t), f.nll_loss(h, t),
+                f.conv2d(i, i), f.max_pool2d(i, 2), lib.einsum("ij,kj->ik", x, w), lib.cat([h, h]),
+                f.gelu(h), f.smooth_l1_loss(h, h), f.binary_cross_entropy_with_logits(h, h.float()),
+            ]  # fmt: skip
+        return [str(v.dtype) for v in made]
+
+    differ = [(i, a, b) for i, (a, b) in enumerate(zip(found(rl), found(torch))) if a != b]
+    assert not differ
+
+
+def test_decorated_function():
+    @rl.autocast("cpu")
+    def f(x):
+        return x @ x
+
+    assert f(rl.ones(2, 2)).dtype is rl.bfloat16
+
+
+def test_scaler_steps_skips_and_adapts():
+    net = nn.Linear(2, 1)
+    optimizer = rl.optim.SGD(net.parameters(), lr=0.1)
+    scaler = rl.amp.GradScaler("cpu", init_scale=1024.0, growth_interval=2)
+    before = net.weight.detach().clone()
+    for factor in (1.0, float("inf"), 1.0, 1.0):
+        optimizer.zero_grad()
+        scaler.scale(net(rl.ones(1, 2)).sum() * factor).backward()
+        scaler.step(optimizer)
+        scaler.update()
+    assert scaler.get_scale() == 1024.0 and rl.allclose(net.weight, before - 0.3)
+    other = rl.amp.GradScaler("cpu")
+    other.load_state_dict(scaler.state_dict())
+    assert other.state_dict() == scaler.state_dict()
+    with pytest.raises(RuntimeError, match="No inf checks were recorded prior to update"):
+        other.update()
