@@ -31,11 +31,12 @@ def test_autocast_dtypes_are_pytorchs():
         with lib.autocast("cpu", dtype=lib.bfloat16):
             h = f.linear(x, w)
             made = [
-                h, x @ w.t(), lib.mm(x, w.t()), lib.bmm(x[None], w.t()[None]), h + x.sum(), h.softmax(-1),
-                h.log_softmax(-1), f.layer_norm(h, (4,)), h.exp(), h**2, f.relu(h), h.sum(), h.mean(),
-                f.mse_loss(h, h), f.l1_loss(h, h), f.cross_entropy(h, t), f.nll_loss(h, t),
-                f.conv2d(i, i), f.max_pool2d(i, 2), lib.einsum("ij,kj->ik", x, w), lib.cat([h, h]),
-                f.gelu(h), f.smooth_l1_loss(h, h), f.binary_cross_entropy_with_logits(h, h.float()),
+                h, x @ w.t(), lib.mm(x, w.t()), lib.bmm(x[None], w.t()[None]), h + x.sum(),
+                h.softmax(-1), h.log_softmax(-1), f.layer_norm(h, (4,)), h.exp(), h**2, f.relu(h),
+                h.sum(), h.mean(), f.mse_loss(h, h), f.l1_loss(h, h), f.cross_entropy(h, t),
+                f.nll_loss(h, t), f.conv2d(i, i), f.max_pool2d(i, 2), lib.cat([h, h]), f.gelu(h),
+                lib.einsum("ij,kj->ik", x, w), f.smooth_l1_loss(h, h),
+                f.binary_cross_entropy_with_logits(h, h.float()),
             ]  # fmt: skip
         return [str(v.dtype) for v in made]
 

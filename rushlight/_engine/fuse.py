@@ -17,7 +17,7 @@ _SEEN = VIEWS - {"real", "imag", "windows"}
 
 
 class Group:
-    """Steps that run together: NumPy, or a nest over `shape` with its last `reduced` axes summed."""
+    """Steps that run together: NumPy, or a nest over `shape`, its last `reduced` axes summed."""
 
     __slots__ = ("at", "native", "shape", "reduced", "steps", "made", "full", "product")
 

@@ -3,6 +3,8 @@
 import threading
 import warnings
 from functools import cache, partial
+from importlib.util import find_spec
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -33,9 +35,7 @@ def build(graph: Graph, over: dict[int, Value] | None = None) -> "Native | None"
         graph: what to run.
         over: output number -> input whose memory it takes over once that is read no more.
     """
-    try:
-        host()
-    except ImportError:
+    if find_spec("llvmlite") is None:
         return None
     fused = Fused(lowered(graph))
     if not any(g.native for g in fused.groups):
@@ -231,6 +231,7 @@ class _Program:
         self.given = [(v, slot) for v, slot in self.slots.items() if v not in inner]
         self.places = [(v.id, self.slots[v.id], v.shape, v.dtype) for v in self.fresh]
         self.seen: dict[int, Any] = {}
+        self.given_out: dict[int, np.ndarray] = {}
         self._compile(nests)
 
     def _leaves(self, v: Value, last: int) -> bool:
@@ -363,7 +364,12 @@ class _Program:
                 seen[slot] = a
                 table[slot] = a.__array_interface__["data"][0]
         for v, slot, shape, dtype in self.places:
-            env[v] = a = np.empty(shape, dtype)
+            a = self.given_out.get(slot)
+            # Fresh pages cost more than most arithmetic: what nobody holds any more is used again.
+            # (The dictionary, `a` and the count's own argument hold it: three.)
+            if a is None or getrefcount(a) > 3:
+                self.given_out[slot] = a = np.empty(shape, dtype)
+            env[v] = a
             table[slot] = a.__array_interface__["data"][0]
         pool().run(self.entry, self.address, self.threads)
         for v in self.over:

@@ -241,6 +241,11 @@ class Program:
         except Refused:
             _undo(undo)
             raise Eagerly from None
+        except Exception:
+            if any(taken for *_, taken in self.bound):
+                raise
+            _undo(undo)  # nothing was written yet: eager mode says what is wrong
+            raise Eagerly from None
         if self.back is not None:
             outs = (*outs, self.back.node(outs, arrays, owners, tensors))
         return self._bind(outs, tensors)

@@ -186,7 +186,7 @@ class Straight:
         return f"{word}({given}, {named}{target})"
 
     def _scalar(self, a: Any, step: Step) -> Any:
-        """A number as a 0-dim array of its partner's dtype: NumPy meets it in a third of the time."""
+        """A number as a 0-dim array of its partner's dtype: a third of the time for NumPy."""
         if a.__class__ not in (int, float):
             return a
         kinds = {x.dtype for x in step.args if x.__class__ is Value}

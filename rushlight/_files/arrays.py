@@ -110,7 +110,9 @@ def _header(source: Source, where: str) -> tuple[np.dtype, bool, tuple[int, ...]
 # -- writing -------------------------------------------------------------------------------
 
 
-def write(put: Callable[[Any], Any], tensors: Mapping[str, TensorRecord]) -> None:
+def write(
+    put: Callable[[Any], Any], tensors: Mapping[str, TensorRecord], forget: bool = False
+) -> None:
     """An uncompressed .npz of tensors by name; bfloat16 widens to float32, which NumPy knows.
 
     Raises:
@@ -131,7 +133,7 @@ def write(put: Callable[[Any], Any], tensors: Mapping[str, TensorRecord]) -> Non
         for piece in (local + raw + extra, data):
             put(piece)
             at += len(piece)
-        if record.storage is not None:
+        if forget and record.storage is not None:
             record.storage.release()
     _directory(put, entries, at)
 

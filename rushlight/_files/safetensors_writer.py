@@ -20,6 +20,7 @@ def write(
     tensors: Mapping[str, TensorRecord],
     metadata: Mapping[str, str] | None = None,
     progress: Any = None,
+    forget: bool = False,
 ) -> None:
     """Writes tensors by name; the widest dtypes come first, so that every tensor is aligned.
 
@@ -50,7 +51,8 @@ def write(
     for name in order:
         if tensors[name].nbytes:
             put(plain_bytes(tensors[name]))
-            tensors[name].storage.release()
+            if forget:
+                tensors[name].storage.release()
         if progress:
             progress(tensors[name].nbytes)
 

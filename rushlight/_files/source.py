@@ -113,10 +113,9 @@ class Source:
         return bytes(buffer)
 
     def all(self) -> memoryview:
-        """The whole file: the mapping where there is one, else its bytes."""
-        if self.view is None:
+        """The whole file, read even where it is mapped."""
+        if self.view is None or self.fd >= 0:
             return memoryview(self.read(0, self.size))
-        self.still(self.size)
         return self.view
 
     def into(self, offset: int, target: memoryview) -> None:

@@ -107,8 +107,12 @@ def write(
     prefix: str = "archive",
     checksums: bool = True,
     progress: Any = None,
+    forget: bool = False,
 ) -> None:
-    """Writes the whole archive through `put`; storages stream from where they lie."""
+    """Writes the whole archive through `put`; storages stream from where they lie.
+
+    `forget`: the storages come from a file that stays open; give their memory back one by one.
+    """
     zipped = ZipWriter(put, prefix, checksums)
     zipped.record("data.pkl", pickled)
     zipped.record(".format_version", b"1")
@@ -119,7 +123,8 @@ def write(
         for number, storage in enumerate(listed):
             sum_of = sums.of(number)
             zipped.record(f"data/{number}", storage.bits.data, sum_of)
-            storage.release()
+            if forget:
+                storage.release()
             if progress:
                 progress(storage.nbytes)
     zipped.record("version", b"3\n")

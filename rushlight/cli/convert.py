@@ -109,13 +109,15 @@ def _write(target: str, found: Checkpoint, named: dict[str, TensorRecord], plain
     ending = os.path.splitext(target)[1].lower()
     if ending == ".safetensors":
         metadata = found.metadata if found.kind == "safetensors" else {"format": "pt"}
-        save_to(target, lambda put: safetensors_writer.write(put, named, metadata))
+        save_to(target, lambda put: safetensors_writer.write(put, named, metadata, forget=True))
     elif ending == ".npz":
-        save_to(target, lambda put: arrays.write(put, named))
+        save_to(target, lambda put: arrays.write(put, named, forget=True))
     elif ending in _TORCH:
         pickled, storages = dumps(found.root if plain else dict(named))
         prefix = os.path.splitext(os.path.basename(target))[0]
-        save_to(target, lambda put: torchzip_writer.write(put, pickled, storages, prefix))
+        save_to(
+            target, lambda put: torchzip_writer.write(put, pickled, storages, prefix, forget=True)
+        )
     else:
         raise ValueError(
             f"{target}: its ending tells no format; use {', '.join(_TORCH)}, .safetensors or .npz"

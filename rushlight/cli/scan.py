@@ -233,14 +233,22 @@ def _look_tar(source: Source, finding: Finding) -> None:
         _pickles(data, f"{source.where}, member {name}", finding)
 
 
+def _shown(source: Source) -> memoryview:
+    """The whole file without reading it, where it is mapped."""
+    if source.view is None:
+        return source.all()
+    source.still(source.size)
+    return source.view
+
+
 def _look_pickle(source: Source, finding: Finding) -> None:
-    _pickles(source.all(), source.where, finding)
+    _pickles(_shown(source), source.where, finding)
 
 
 def _look_legacy(source: Source, finding: Finding) -> None:
     """Five pickles; raw numbers follow, which are no pickles."""
     inner = Finding(source.where)
-    _pickles(source.all(), source.where, inner)
+    _pickles(_shown(source), source.where, inner)
     finding.calls = inner.calls
     if not inner.calls:
         legacy.read(source)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+
 from rushlight._arrays.meta import MetaArray, spec
 from rushlight._engine import native
 from rushlight._engine.graph import Graph, Step, Value
@@ -43,7 +44,9 @@ def drawn(values: list[Value], seed: int = 0) -> list[np.ndarray]:
     return [np.asarray(random.normal(size=v.shape) * 2).astype(v.dtype) for v in values]
 
 
-def same(b: Builder, outputs: list[Value], arrays: Any = None, tol: float = 2e-6, over: Any = None) -> Any:
+def same(
+    b: Builder, outputs: list[Value], arrays: Any = None, tol: float = 2e-6, over: Any = None
+) -> Any:
     """Check the native program against NumPy's line, twice; gives the program."""
     graph = Graph(b.inputs, b.steps, outputs).check()
     arrays = drawn(b.inputs) if arrays is None else arrays

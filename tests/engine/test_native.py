@@ -1,4 +1,4 @@
-"""Native programs against NumPy: loops, reductions, products, memory, and chains drawn at random."""
+"""Native programs against NumPy: loops, reductions, products, memory, random chains."""
 
 import os
 import sys
@@ -10,10 +10,10 @@ import pytest
 pytest.importorskip("llvmlite")
 sys.path.insert(0, os.path.dirname(__file__))
 
-from graphs import Builder, drawn, same  # noqa: E402
-from rushlight._engine import cache, native  # noqa: E402
-from rushlight._engine.graph import Graph  # noqa: E402
-from rushlight._engine.schedule import arranged  # noqa: E402
+from graphs import Builder, drawn, same
+
+from rushlight._engine import cache
+from rushlight._engine.schedule import arranged
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (7,), (3, 5), (33, 129), (2, 3, 67)])
@@ -26,7 +26,9 @@ def test_pointwise_chain_and_full_sum(shape, dtype):
     assert len(program.parts) == 1 or not shape
 
 
-@pytest.mark.parametrize("shapes", [((3, 5), (5,)), ((4, 1), (1, 6)), ((2, 3, 4), (3, 1)), ((), (9,))])
+@pytest.mark.parametrize(
+    "shapes", [((3, 5), (5,)), ((4, 1), (1, 6)), ((2, 3, 4), (3, 1)), ((), (9,))]
+)
 def test_broadcasting(shapes):
     b = Builder()
     x, y = (b.input(s) for s in shapes)
@@ -74,7 +76,9 @@ def test_nan_goes_through_extremes_and_reductions():
     same(b, [b.maximum(x, 0.0), b.minimum(x, 0.0), b.max(x, axis=1), b.sum(x, axis=1)], array)
 
 
-@pytest.mark.parametrize("sizes", [(1, 1, 1), (2, 784, 256), (3, 5, 7), (13, 33, 17), (77, 131, 93)])
+@pytest.mark.parametrize(
+    "sizes", [(1, 1, 1), (2, 784, 256), (3, 5, 7), (13, 33, 17), (77, 131, 93)]
+)
 @pytest.mark.parametrize("turned", [(0, 0), (1, 0), (0, 1), (1, 1)])
 def test_product_with_what_follows(sizes, turned):
     rows, inner, columns = sizes
@@ -184,7 +188,9 @@ def test_several_python_threads():
     arrays = drawn(b.inputs)
     wanted = program.run(*arrays)[0]
     found = []
-    workers = [threading.Thread(target=lambda: found.append(program.run(*arrays)[0])) for _ in range(4)]
+    workers = [
+        threading.Thread(target=lambda: found.append(program.run(*arrays)[0])) for _ in range(4)
+    ]
     for w in workers:
         w.start()
     for w in workers:

@@ -448,3 +448,23 @@ class Plain:
 
     def __hash__(self):
         raise AssertionError("code of a class ran while loading")
+
+
+@pytest.mark.filterwarnings("ignore:enable_nested_tensor:UserWarning")
+@pytest.mark.parametrize("activation", ["relu", "gelu", "silu", "tanh"])
+def test_whole_models_keep_their_activation_functions_both_ways(activation):
+    function = {"silu": torch.nn.functional.silu, "tanh": torch.tanh}.get(activation, activation)
+    net = torch.nn.TransformerEncoderLayer(8, 2, 16, activation=function, batch_first=True).eval()
+    buffer = io.BytesIO()
+    torch.save(net, buffer)
+    buffer.seek(0)
+    made = load(buffer, weights_only=False)
+    assert made.activation is getattr(rushlight.nn.functional, activation)
+    x = np.linspace(-1, 1, 48, dtype=np.float32).reshape(2, 3, 8)
+    wanted = net(torch.from_numpy(x)).detach().numpy()
+    assert np.allclose(made(rushlight.from_numpy(x)).detach().numpy(), wanted, atol=1e-5)
+    back = io.BytesIO()
+    save(made, back)
+    back.seek(0)
+    again = torch.load(back, weights_only=False).activation
+    assert again is getattr(torch.nn.functional, activation)

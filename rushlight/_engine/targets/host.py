@@ -1,9 +1,14 @@
 """The processor we run on: its vectors, how its threads wait, and LLVM's compilation for it."""
 
+import os
+import sys
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
+from .. import cache as disk
 from ..builder import Function, Kind, Val, typed
 from ..system import SLEEP_CALL
 
@@ -108,13 +113,38 @@ def described(cpu: str, features: str, triple: str, version: int) -> Host:
 
 @cache
 def host() -> Host:
-    """This machine."""
+    """This machine, as LLVM reported it once: the report is kept, LLVM need not be loaded."""
+    key = disk.key_of("host", *_fingerprint())
+    kept = disk.read(key)
+    if kept is None:
+        kept = "\n".join(_reported()).encode()
+        disk.write(key, kept)
+    cpu, features, triple, version = kept.decode().split("\n")
+    return described(cpu, features, triple, int(version))
+
+
+def _reported() -> tuple[str, str, str, str]:
+    """Processor, features, triple, LLVM's version."""
     binding = llvm()
-    features = binding.get_host_cpu_features().flatten()
-    return described(
-        binding.get_host_cpu_name(), features, binding.get_default_triple(),
-        binding.llvm_version_info[0],
+    return (
+        binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten(),
+        binding.get_default_triple(), str(binding.llvm_version_info[0]),
     )  # fmt: skip
+
+
+def _fingerprint() -> list[str]:
+    """What tells processors and installations of llvmlite apart without loading it."""
+    spec = find_spec("llvmlite")
+    place = spec.origin if spec is not None and spec.origin else ""
+    when = str(os.stat(place).st_mtime_ns) if place else ""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
+        told = [
+            x for x in lines if x.startswith(("model", "flags", "vendor_id", "CPU ", "Features"))
+        ]
+    except OSError:
+        told = [str(x) for x in (sys.platform, os.environ.get("PROCESSOR_IDENTIFIER"))]
+    return [place, when, sys.platform, *sorted(told)]
 
 
 @cache
