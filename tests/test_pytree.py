@@ -43,5 +43,7 @@ def test_maps_over_several_trees_and_over_types():
     assert p.tree_map(lambda a, b: a + b, [1, {"x": 2}], [10, {"x": 20}]) == [11, {"x": 22}]
     assert p.tree_map_only(int, lambda n: -n, [1, "a", (2,)]) == [-1, "a", (-2,)]
     assert p.tree_any(lambda n: n > 2, [1, 3]) and not p.tree_all(lambda n: n > 2, [1, 3])
-    with pytest.raises(ValueError, match="has length 1 but the spec refers to a pytree that holds 2"):
+    with pytest.raises(
+        ValueError, match="has length 1 but the spec refers to a pytree that holds 2"
+    ):
         p.tree_unflatten([1], p.tree_structure([0, 0]))

@@ -19,14 +19,15 @@ from torch.testing._internal.common_methods_invocations import op_db
 import rushlight as rl
 
 # samples that call through a wrapper with arguments in another order, or are defined up to a phase
-WRAPPED = {"where", "einsum", "nn.functional.embedding", "nn.functional.embedding_bag", "T", "H",
-           "mT", "mH",
-           "bfloat16", "bool", "double", "float", "half", "int", "long", "short", "byte", "char", "cdouble",
-           "cfloat", "nn.functional.triplet_margin_with_distance_loss", "linalg.eig", "linalg.eigh", "zero_",
-           "linalg.pinv.singular", "as_strided", "sgn",
-           # returns some results only; called through functions of other names or orders
-           "linalg.lstsq.grad_oriented", 
-           "normal.in_place", "normal.number_mean", "rand_like", "svd_lowrank", "pca_lowrank"}  # fmt: skip
+WRAPPED = {
+    "where", "einsum", "nn.functional.embedding", "nn.functional.embedding_bag", "T", "H", "mT",
+    "mH", "bfloat16", "bool", "double", "float", "half", "int", "long", "short", "byte", "char",
+    "cdouble", "cfloat", "nn.functional.triplet_margin_with_distance_loss", "linalg.eig",
+    "linalg.eigh", "zero_", "linalg.pinv.singular", "as_strided", "sgn",
+    # returns some results only; called through functions of other names or orders
+    "linalg.lstsq.grad_oriented", "normal.in_place", "normal.number_mean", "rand_like",
+    "svd_lowrank", "pca_lowrank",
+}  # fmt: skip
 # sums of a few dozen elements that are rounded at each step, by PyTorch or by us
 TOLERANCE = {torch.float32: 1e-3, torch.complex64: 1e-3, torch.float16: 1e-2, torch.bfloat16: 8e-2}
 TIES = {"kthvalue", "topk", "mode", "sort", "argsort"}  # PyTorch's order of equals is arbitrary

@@ -264,4 +264,3 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
 def to_dlpack(tensor: Any) -> Any:
     """The DLPack capsule of a tensor's memory."""
     return tensor.__dlpack__()
-

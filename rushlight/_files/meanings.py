@@ -25,7 +25,7 @@ _WORDS = """
     ComplexFloat=complex64 Long=int64 Int=int32 Short=int16 Char=int8 Byte=uint8 Bool=bool
     QUInt8=quint8 QInt8=qint8 QInt32=qint32 QUInt4x2=quint4x2 QUInt2x4=quint2x4 Untyped=uint8
 """
-STORAGES = {f"{kind}Storage": name for kind, name in (x.split("=") for x in _WORDS.split())}
+STORAGES = {f"{kind}Storage": name for kind, _, name in (x.partition("=") for x in _WORDS.split())}
 STORAGE_OF = {name: kind for kind, name in STORAGES.items() if kind != "UntypedStorage"}
 
 TENSORS = tuple("Double Float Half BFloat16 Long Int Short Char Byte Bool".split())

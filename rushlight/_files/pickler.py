@@ -59,7 +59,7 @@ class TorchPickler(pickle._Pickler):
         self.keys: dict[int, int] = {}
         self.dispatch = {
             **pickle._Pickler.dispatch,
-            types.FunctionType: TorchPickler.save_global,
+            types.FunctionType: TorchPickler.save_function,
             Global: TorchPickler.save_name,
             Call: TorchPickler.save_call,
             Storage: TorchPickler.save_storage,
@@ -93,6 +93,10 @@ class TorchPickler(pickle._Pickler):
             self.save_instead(obj, lambda _: torch_name(module, name or obj.__qualname__))
         else:
             super().save_global(obj, name)
+
+    def save_function(self, obj: Any) -> None:
+        """A function by name."""
+        self.save_global(obj)
 
     def save_name(self, obj: Global) -> None:
         """A bare name."""

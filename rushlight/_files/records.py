@@ -43,7 +43,7 @@ _WORDS = """
     double=float64 float=float32 half=float16 long=int64 int=int32 short=int16
     cdouble=complex128 cfloat=complex64 chalf=complex32
 """
-ALIASES = dict(pair.split("=", 1) for pair in _WORDS.split())
+ALIASES = {short: name for short, _, name in (x.partition("=") for x in _WORDS.split())}
 LONGEST = (1 << 63) - 1  # bytes and elements are counted in signed 64-bit numbers everywhere
 # All that opening a file may raise.
 FAULTS = (UnpicklingError, ValueError, OSError, EOFError, RuntimeError)

@@ -26,7 +26,7 @@ _WORDS = """
     F8_E5M2=float8_e5m2 F8_E4M3FNUZ=float8_e4m3fnuz F8_E5M2FNUZ=float8_e5m2fnuz I8=int8 U8=uint8
     BOOL=bool
 """
-NAMES = dict(pair.split("=", 1) for pair in _WORDS.split())
+NAMES = {code: name for code, _, name in (pair.partition("=") for pair in _WORDS.split())}
 _MOST = 100_000_000  # the format's own bound on the header
 
 

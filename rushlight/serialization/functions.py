@@ -29,8 +29,7 @@ def functions() -> dict[str, Callable[..., Any]]:
     return table | {path: ours[name] for path, name in _ALSO.items()}
 
 
-@cache
-def _public(module: types.ModuleType) -> dict[str, Callable[..., Any]]:
+def _public(module: Any) -> dict[str, Callable[..., Any]]:
     return {
         name: value
         for name, value in vars(module).items()
@@ -39,8 +38,7 @@ def _public(module: types.ModuleType) -> dict[str, Callable[..., Any]]:
 
 
 def _ours(function: types.FunctionType) -> bool:
-    home = function.__module__
-    return home.startswith((f"{functional.__name__}.", f"{_ROOT}._ops."))
+    return function.__module__.startswith((f"{functional.__name__}.", f"{_ROOT}._ops."))
 
 
 def torch_home(module: str, name: str) -> tuple[str, str] | None:
