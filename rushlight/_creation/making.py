@@ -9,6 +9,7 @@ from .._core import dtypes
 from .._core.devices import META, concrete, virtual_count
 from .._core.kinds import known
 from .._core.layouts import check_layout
+from .._core.memory import LARGE, keep_large_blocks
 from .._core.size import strided
 from .._core.tape import TensorBase, make
 from .._core.views import refuse_write, written
@@ -130,7 +131,10 @@ def place(
         check_grad(kind, requires_grad)
     if where is META:
         return make(known.meta.full(shape, 0, kind), where, bool(requires_grad))
-    return make(fill(shape, kind.numpy), where, bool(requires_grad))
+    array = fill(shape, kind.numpy)
+    if array.nbytes > LARGE:
+        keep_large_blocks()
+    return make(array, where, bool(requires_grad))
 
 
 def wrap(array: np.ndarray, device: Any, requires_grad: bool = False) -> Any:

@@ -84,7 +84,8 @@ def _array(source: Source, key: str, where: str) -> TensorRecord:
 
     strides = contiguous(shape) if not order else tuple(reversed(contiguous(shape[::-1])))
     storage = Storage(key, name, nbytes, read=fetch)
-    storage.place = source.base + start
+    if dtype.byteorder != ">":
+        storage.place = lambda: (source, start)
     return TensorRecord(storage, name, 0, shape, strides)
 
 

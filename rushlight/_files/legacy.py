@@ -29,6 +29,7 @@ class _Reader:
 
     def pickle(self, persistent: Any = None) -> Any:
         """The next object."""
+        where = self.where
         unpickler = Unpickler(
             self.data,
             None,
@@ -40,7 +41,7 @@ class _Reader:
             called=self.found.called,
         )
         if persistent:
-            unpickler.persistent = lambda parts: persistent(unpickler, parts)
+            unpickler.persistent = lambda parts: persistent(where, parts)
         made = unpickler.load()
         self.at = unpickler.pos
         return made
@@ -90,7 +91,7 @@ def read(source: Source, limits: Limits | None = None, encoding: str = "utf-8") 
     info = reader.pickle()
     little = info.get("little_endian", True) if isinstance(info, dict) else True
     roots: dict[str, Storage] = {}
-    found.root = reader.pickle(lambda u, parts: _persistent(u, parts, found, roots))
+    found.root = reader.pickle(lambda where, parts: _persistent(where, parts, found, roots))
     keys = reader.pickle()
     if not isinstance(keys, list):
         raise fault(source.where, "the list of storages is missing", reader.at)
@@ -112,13 +113,13 @@ def read(source: Source, limits: Limits | None = None, encoding: str = "utf-8") 
     return found
 
 
-def _persistent(u: Any, parts: Any, found: Checkpoint, roots: dict[str, Storage]) -> Any:
+def _persistent(where: str, parts: Any, found: Checkpoint, roots: dict[str, Storage]) -> Any:
     """A storage, or a view of one, whose id ends in (key, offset, count)."""
     if type(parts) is tuple and parts and parts[0] in ("module", b"module"):
         if len(parts) < 2:
             raise Refused("a module's persistent id has no class")
         return parts[1]
-    dtype, key, location, count = storage_id(u, parts)
+    dtype, key, location, count = storage_id(parts)
     storage = roots.get(key)
     if storage is None:
         storage = roots[key] = Storage(key, dtype, count * DTYPES[dtype][0], location)
@@ -127,20 +128,21 @@ def _persistent(u: Any, parts: Any, found: Checkpoint, roots: dict[str, Storage]
         raise Refused(f"storage {key[:40]!r} is announced twice, and not the same")
     if len(parts) < 6 or parts[5] is None:
         return storage
-    return _part(u, storage, parts[5], found)
+    return _part(where, storage, parts[5], found)
 
 
-def _part(u: Any, root: Storage, parts: Any, found: Checkpoint) -> Storage:
+def _part(where: str, root: Storage, parts: Any, found: Checkpoint) -> Storage:
     """The storage that is a run of another storage's elements."""
     if type(parts) is not tuple or len(parts) != 3:
         raise Refused("a storage's view is not (key, offset, size)")
     key, offset, count = parts
-    record = window(root, root.dtype, offset, (count,), (1,), u.where)
-    name = f"{root.key}/{_key(key, u.where)}"
+    record = window(root, root.dtype, offset, (count,), (1,), where)
+    name = f"{root.key}/{_key(key, where)}"
     if name not in found.storages:
-        unit = DTYPES[root.dtype][0]
+        at = offset * DTYPES[root.dtype][0]
         part = found.storages[name] = Storage(name, root.dtype, record.nbytes, root.location)
-        part.reading(lambda: root.bits[offset * unit : offset * unit + part.nbytes])
+        end = at + part.nbytes
+        part.reading(lambda: root.bits[at:end])
     return found.storages[name]
 
 
@@ -157,10 +159,10 @@ def read_tar(source: Source, limits: Limits | None = None, encoding: str = "utf-
     objects = _tar_storages(readers["storages"], found)
     _tar_tensors(readers["tensors"], objects)
 
-    def persistent(u: Any, parts: Any) -> Any:
+    def persistent(where: str, parts: Any) -> Any:
         if type(parts) is tuple:
             return parts[0] if parts else None
-        key = _key(parts, u.where)
+        key = _key(parts, where)
         if key not in objects:
             raise Refused(f"tensor {key} is not announced")
         return objects[key]
@@ -245,7 +247,7 @@ def _tar_storages(reader: _Reader, found: Checkpoint) -> dict[str, Any]:
             )
         root = objects[_key(view[1], reader.where)]
         objects[_key(view[0], reader.where)] = _part(
-            reader, root, (view[0], view[2], view[3]), found
+            reader.where, root, (view[0], view[2], view[3]), found
         )
     return objects
 

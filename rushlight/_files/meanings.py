@@ -47,7 +47,7 @@ def storage_dtype(name: Any) -> str | None:
     return None
 
 
-def storage_id(u: Any, parts: Any) -> tuple[str, str, str, int]:
+def storage_id(parts: Any) -> tuple[str, str, str, int]:
     """Dtype, key, location and element count of a persistent id ("storage", class, key, ...)."""
     if type(parts) is not tuple or len(parts) < 5:
         raise Refused('a persistent id is not ("storage", type, key, location, size)')

@@ -5,39 +5,47 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import numpy as np
+
 from .records import Storage
-from .source import PIECE, PREADV, Source
+from .source import PIECE, PREADV
 
 
-def read_storages(source: Source, storages: list[Storage], progress: Any = None) -> None:
-    """Reads storages that lie plain in the file, two threads side by side where that helps."""
-    todo = [s for s in storages if s.place is not None and not s.loaded and s.nbytes]
-    total = sum(s.nbytes for s in todo)
-    if source.mapped or source.fd < 0 or total < 4 * PIECE or not PREADV or not _threads():
-        for storage in todo:
+def read_storages(storages: list[Storage], progress: Any = None) -> None:
+    """Reads storages that lie plain in a file, two threads side by side where that helps."""
+    plain = [(s, *s.place()) for s in storages if s.place is not None and not s.loaded and s.nbytes]
+    todo = [(s, source, at) for s, source, at in plain if source.fd >= 0 and not source.mapped]
+    if _threads() < 2 or not PREADV or sum(s.nbytes for s, _, _ in todo) < 4 * PIECE:
+        todo = []
+    _read_side_by_side(todo, progress)
+    for storage, _, _ in plain:
+        if not storage.loaded:
             storage.bits  # noqa: B018 (reads it)
             if progress:
                 progress(storage.nbytes)
-        return
-    _read_side_by_side(source, todo, progress)
 
 
 def _threads() -> int:
-    """How many threads can read: one is enough where there is one processor or no threads."""
-    count = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    return 0 if count < 2 else min(count, 4)
+    """How many threads can read: one is enough where there is one processor."""
+    if hasattr(os, "sched_getaffinity"):
+        return min(len(os.sched_getaffinity(0)), 4)
+    return min(os.cpu_count() or 1, 4)
 
 
-def _read_side_by_side(source: Source, todo: list[Storage], progress: Any) -> None:
+def _read_side_by_side(todo: list[tuple[Storage, Any, int]], progress: Any) -> None:
+    if not todo:
+        return
     from concurrent.futures import ThreadPoolExecutor  # optional: not in every Python has threads
 
-    def fetch(storage: Storage) -> int:
-        storage.bits  # noqa: B018 (reads it)
-        return storage.nbytes
+    # This thread makes the arrays, which costs far less than new memory in each of the others.
+    made = [np.empty(storage.nbytes, np.uint8) for storage, _, _ in todo]
+
+    def fetch(number: int) -> None:
+        _, source, at = todo[number]
+        source.into(at, made[number].data)
 
     with ThreadPoolExecutor(_threads()) as pool:
-        for done in pool.map(fetch, todo):
+        for number, _ in enumerate(pool.map(fetch, range(len(todo)))):
+            todo[number][0].bits = made[number]
             if progress:
-                progress(done)
+                progress(made[number].nbytes)

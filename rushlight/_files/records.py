@@ -159,9 +159,8 @@ class Storage:
     ) -> None:
         self.key, self.dtype, self.nbytes, self.location = key, dtype, nbytes, location
         self.unit = DTYPES[dtype][0]  # bytes that change places together on a big-endian machine
-        self.place: int | None = (
-            None  # where the bytes begin in the file, when they lie there plain
-        )
+        # Gives the source and the offset of the bytes, when they lie in a file as they are.
+        self.place: Callable[[], tuple[Any, int]] | None = None
         self._read, self._bits = read, bits
 
     @property

@@ -94,7 +94,7 @@ def _entry(source: Source, name: str, entry: Any, start: int) -> tuple[TensorRec
             f"{dtype} of shape {shape} takes {nbytes} bytes; data_offsets give {span[1] - span[0]}",
         )
     storage = Storage(name, dtype, nbytes)
-    storage.place = start + span[0]
+    storage.place = lambda: (source, start + span[0])
     storage.reading(lambda: source.array(start + span[0], nbytes))
     return TensorRecord(storage, dtype, 0, shape, contiguous(shape)), *span
 

@@ -33,7 +33,7 @@ def read(source: Source, limits: Limits | None = None, encoding: str = "utf-8") 
             )
     unpickler = Unpickler(
         archive.read(f"{prefix}data.pkl"),
-        None,
+        lambda parts: storages.get(*storage_id(parts)),
         f"{source.where}, record data.pkl",
         encoding=encoding,
         limits=archive.limits,
@@ -41,7 +41,6 @@ def read(source: Source, limits: Limits | None = None, encoding: str = "utf-8") 
         called=found.called,
         stored=source.size,
     )
-    unpickler.persistent = lambda parts: storages.get(*storage_id(unpickler, parts))
     found.root = unpickler.load()
     if kind == "torchscript":
         found.root = script_weights(found.root, source.where)
@@ -104,10 +103,11 @@ class _Storages:
                 f"storage {storage.key[:40]!r} should have {storage.nbytes} bytes; its record has "
                 f"{entry.size}"
             )
-        if entry.method == STORED:
-            storage.place = entry.header
-        swap = self.order != sys.byteorder
-        storage.reading(lambda: _ordered(self.archive.array(entry), storage.unit if swap else 1))
+        # The function must not hold the storage: memory would then wait for a collection.
+        archive, unit = self.archive, storage.unit if self.order != sys.byteorder else 1
+        storage.reading(lambda: _ordered(archive.array(entry), unit))
+        if entry.method == STORED and unit == 1:
+            storage.place = lambda: (archive.source, archive.locate(entry))
 
 
 def _ordered(bits: np.ndarray, unit: int) -> np.ndarray:

@@ -168,10 +168,10 @@ def _check_script(found: Checkpoint, guarded: bool) -> None:
 def _read_all(found: Checkpoint, placer: Placer) -> None:
     """Reads the storages' bytes, unless they are mapped or not wanted."""
     storages = [s for s in found.storages.values() if placer.device(s) is not META]
-    if found.mapped() or not found.sources():
+    if found.mapped():
         return
     with Progress("loading", sum(s.nbytes for s in storages if not s.loaded)) as progress:
-        read_storages(found.sources()[0], storages, progress)
+        read_storages(storages, progress)
 
 
 def _tell(where: str, made: Report) -> None:

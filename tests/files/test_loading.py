@@ -1,12 +1,15 @@
 """load: what is refused, what stays opaque, where tensors go, what never runs."""
 
+import gc
 import io
 import os
 import pickle
 import struct
 import sys
+import tracemalloc
 import types
 import warnings
+import weakref
 from collections import namedtuple
 from enum import Enum
 
@@ -471,3 +474,37 @@ def test_a_name_of_torch_that_is_no_function_of_ours_stays_a_record():
     with pytest.warns(UserWarning, match="a name that is not called"):
         made = from_bytes(data, weights_only=False)
     assert repr(made) == "<name torch.nn.functional._verify_batch_size>"
+
+
+@pytest.mark.parametrize("mmap", [False, True])
+@pytest.mark.parametrize("name", ["a.pt", "a.npz", "a.safetensors"])
+def test_memory_goes_with_the_last_tensor_not_with_the_next_collection(tmp_path, name, mmap):
+    path, source = str(tmp_path / name), str(tmp_path / "source.pt")
+    save({"x": torch.zeros(1000), "y": torch.zeros(10)}, source)
+    assert main(["convert", source, path]) == 0
+    gc.collect()
+    gc.disable()
+    try:
+        state = load(path, mmap=mmap)
+        owner = state["x"].array
+        while isinstance(owner.base, np.ndarray):
+            owner = owner.base
+        gone = weakref.ref(owner)
+        del state, owner
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_a_refused_file_leaves_nothing_in_memory():
+    data = hostile.zipped(b"\x80\x02N" + b"\x94" * 3_000_000 + b".")
+    gc.collect()
+    gc.disable()
+    try:
+        tracemalloc.start()
+        with pytest.raises(pickle.UnpicklingError):
+            from_bytes(data)
+        assert tracemalloc.get_traced_memory()[0] < 1 << 20
+    finally:
+        tracemalloc.stop()
+        gc.enable()
