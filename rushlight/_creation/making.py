@@ -132,7 +132,7 @@ def place(
     if where is META:
         return make(known.meta.full(shape, 0, kind), where, bool(requires_grad))
     array = fill(shape, kind.numpy)
-    if array.nbytes > LARGE:
+    if array.__class__ is np.ndarray and array.nbytes > LARGE:
         keep_large_blocks()
     return make(array, where, bool(requires_grad))
 
