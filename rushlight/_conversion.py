@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from ._arrays.numpy import NUMPY
-from ._core import dtypes, modes, views
-from ._core.devices import CPU, META, concrete, device
-from ._core.kinds import known, namespace
+from ._arrays.strides import owner
+from ._core import dtypes, views
+from ._core.devices import CPU, concrete, device
+from ._core.kinds import known
 from ._core.size import (
     channels_last,
     channels_last_3d,
@@ -19,7 +19,6 @@ from ._core.tape import TensorBase, make, ndarray
 from ._ops import casts, slicing
 from ._ops import views as view_ops
 from ._ops.moves import moved
-from ._tensor import Tensor
 
 _AXES = {channels_last: (0, 2, 3, 1), channels_last_3d: (0, 2, 3, 4, 1)}
 
@@ -333,13 +332,6 @@ def data_ptr(self: Any) -> int:
     return array.__array_interface__["data"][0]
 
 
-def owner(array: ndarray) -> ndarray:
-    """The array that owns the memory which `array` shows."""
-    while isinstance(array.base, ndarray):
-        array = array.base
-    return array
-
-
 def storage_offset(self: Any) -> int:
     """How many elements into its storage the tensor begins."""
     if self.array.__class__ is not ndarray:
@@ -384,11 +376,6 @@ def is_storage(obj: Any, /) -> bool:
     return isinstance(obj, UntypedStorage)
 
 
-def numpy_values(self: Any) -> Any:
-    """The values of a tensor as an ndarray; for use inside the package."""
-    return self._values("this")
-
-
 def __dlpack__(self: Any, **options: Any) -> Any:
     """The DLPack capsule of a CPU tensor's memory."""
     if self.requires_grad:
@@ -425,4 +412,3 @@ def _number(value: Any, d: dtypes.dtype) -> ndarray:
 
 
 known.as_tensor = as_tensor
-__all__ = ["META", "NUMPY", "Tensor", "modes", "namespace", "to"]

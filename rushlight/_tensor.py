@@ -11,10 +11,10 @@ from ._arrays.meta import META_WORDS
 from ._arrays.numpy import NUMPY
 from ._core import dtypes, modes, views
 from ._core.backward import backward as run_backward
-from ._core.devices import CPU, META, device
+from ._core.devices import META, device
+from ._core.errors import dim_of
 from ._core.kinds import known, without_value
-from ._core.record import Op
-from ._core.size import Size, contiguous_format, layout, strided
+from ._core.size import Size, layout, strided
 from ._core.tape import ASK, Handle, Node, Port, TensorBase, extra_of, make, ndarray
 from ._ops import casts, indexing, slicing
 from ._ops import views as view_ops
@@ -153,7 +153,7 @@ class Tensor(TensorBase):
         if dim is None:
             return Size(self.array.shape)
         shape = self.array.shape
-        return shape[views_dim(dim, len(shape))]
+        return shape[dim_of(dim, len(shape))]
 
     def dim(self) -> int:
         """The number of dimensions."""
@@ -182,7 +182,7 @@ class Tensor(TensorBase):
             made = tuple(s // array.itemsize for s in array.strides)
         else:
             made = array.strides
-        return made if dim is None else made[views_dim(dim, len(made))]
+        return made if dim is None else made[dim_of(dim, len(made))]
 
     def __len__(self) -> int:
         if not self.array.shape:
@@ -507,16 +507,6 @@ class Tensor(TensorBase):
         return made
 
 
-def views_dim(dim: int, n: int) -> int:
-    """`dim` counted from the front, or PyTorch's error."""
-    if not -(n or 1) <= dim < (n or 1):
-        low, high = (-n, n - 1) if n else (-1, 0)
-        raise IndexError(
-            f"Dimension out of range (expected to be in range of [{low}, {high}], but got {dim})"
-        )
-    return dim
-
-
 def _copy_slots(made: Any, t: Any) -> None:
     _array_of.__set__(made, _array_of.__get__(t))
     made.needs, made.node, made.version = t.needs, t.node, t.version
@@ -554,4 +544,5 @@ def _converted(made: Any, cls: type) -> Any:
 
 Tensor.__module__ = "torch"
 known.tensor = Tensor
-__all__ = ["CPU", "_words", "META_WORDS", "NUMPY", "Op", "Tensor", "contiguous_format"]
+# the kinds of array and the words of tensors announce themselves when they are imported
+__all__ = ["META_WORDS", "NUMPY", "Tensor", "_words"]

@@ -3,7 +3,7 @@
 import difflib
 import importlib
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from importlib.machinery import PathFinder
 from os import listdir
 from types import ModuleType
@@ -95,13 +95,6 @@ def missing_module(full_name: str) -> str:
     while parent and not is_module(parent):
         parent, _, name = parent.rpartition(".")
     return f"No module named {torch_name(full_name)!r}. {_advice(parent or _ROOT, name)}"
-
-
-def missing_attribute(kind: str, name: str, known: Iterable[str]) -> str:
-    """PyTorch's sentence for a missing attribute of an object, then the nearest there is."""
-    sentence = f"'{kind}' object has no attribute '{name}'"
-    near = difflib.get_close_matches(name, [k for k in known if not k.startswith("_")], 1, 0.75)
-    return f"{sentence}. Did you mean {near[0]!r}?" if near else sentence
 
 
 def _advice(module: str, name: str) -> str:

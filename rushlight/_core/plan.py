@@ -106,7 +106,7 @@ class Plan:
             lines.append("    if lift is not None and lift.reruns:")
             lines.append(f"        {', '.join(op.keeps)}, = stats(m{arguments})")
         scope: dict[str, Any] = {
-            "stale": stale, "freed": freed, "stats": op.stats, "up": up, "down": down,
+            "stale": stale, "stats": op.stats, "up": up, "down": down,
             "opened": opened,
         }  # fmt: skip
         calls = []

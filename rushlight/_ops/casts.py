@@ -5,6 +5,7 @@ from typing import Any
 from .._core import dtypes, views
 from .._core.kinds import speak
 from .._core.op import op
+from .._core.tape import fit
 
 
 @op("move", node="ToCopyBackward0", name="cast")
@@ -93,11 +94,7 @@ def _(m, g):
 
 @copied.vjp("source")
 def _(m, g, source_shape):
-    extra = len(g.shape) - len(source_shape)
-    axes = tuple(range(extra)) + tuple(
-        i + extra for i, n in enumerate(source_shape) if n == 1 and g.shape[i + extra] != 1
-    )
-    return m.reshape(m.sum(g, axis=axes, keepdims=True), source_shape) if axes else g
+    return fit(m, g, source_shape)
 
 
 @op("move", node="CopySlices")

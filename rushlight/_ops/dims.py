@@ -83,13 +83,6 @@ def last(m: Any, x: Any, axis: int) -> Any:
     return m.permute_dims(x, (*[i for i in range(n) if i != axis], axis))
 
 
-def unlast(m: Any, x: Any, axis: int) -> Any:
-    """`x` with its last axis moved to `axis`: undoes `last`."""
-    order = list(range(len(x.shape) - 1))
-    order.insert(axis, len(x.shape) - 1)
-    return m.permute_dims(x, tuple(order))
-
-
 def itself(m: Any, scalar: Any) -> Any:
     """A copy of an array of one element and no dimensions, of any dtype."""
     return m.reshape(m.concat([m.reshape(scalar, (1,))], axis=0), ())

@@ -8,9 +8,8 @@ from .._core.errors import dim_of
 from .._core.general import lower
 from .._core.kinds import known, speak
 from .._core.op import composite, op
-from .._core.tape import TensorBase, make, ndarray
+from .._core.tape import TensorBase, fit, make, ndarray
 from .slicing import aliased, picked, sliced, widened
-from .views import summed_to
 
 # ---- keys ---------------------------------------------------------------------------------------
 
@@ -348,7 +347,7 @@ def _(m, g, values_shape, flat, plan, accumulate):
 
 @put_places.vjp("values")
 def _(m, g, values_shape, flat, plan):
-    return summed_to(m, plan.placed(m, m.take(plan.front(m, g), flat, 0)), values_shape)
+    return fit(m, plan.placed(m, m.take(plan.front(m, g), flat, 0)), values_shape)
 
 
 def _located(x: Any, indices: list) -> tuple[Any, Any]:

@@ -8,15 +8,7 @@ from .._core.kinds import speak
 from .._core.op import composite, op
 from .._core.size import Size
 from .._core.spec import filled
-
-
-def _sizes(shape: Any) -> tuple:
-    """A shape given as one sequence or as numbers."""
-    if len(shape) == 1 and not hasattr(shape[0], "__index__"):
-        return tuple(shape[0])
-    if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
-        return tuple(shape[0])
-    return tuple(shape)
+from .._core.tape import fit
 
 
 @op("view", node="ViewBackward0")
@@ -192,16 +184,7 @@ def expanded(have: tuple, size: tuple) -> tuple:
 
 @expand.vjp("input")
 def _(m, g, input_shape):
-    return summed_to(m, g, input_shape)
-
-
-def summed_to(m: Any, g: Any, shape: tuple) -> Any:
-    """`g` summed over the axes that were stretched from `shape`."""
-    extra = len(g.shape) - len(shape)
-    axes = tuple(range(extra)) + tuple(
-        i + extra for i, n in enumerate(shape) if n == 1 and g.shape[i + extra] != 1
-    )
-    return m.reshape(m.sum(g, axis=axes, keepdims=True), shape) if axes else g
+    return fit(m, g, input_shape)
 
 
 @expand.writes

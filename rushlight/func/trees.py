@@ -1,42 +1,12 @@
-"""Nested tuples, lists and dicts of tensors, taken apart and put together again."""
+"""Trees of tensors: `flatten` and `unflatten` are `utils._pytree`'s, and axes spread over them."""
 
-from collections.abc import Callable
 from typing import Any
 
 from .._core.tape import TensorBase
+from ..utils._pytree import tree_flatten as flatten
+from ..utils._pytree import tree_unflatten as unflatten
 
-
-def flatten(tree: Any) -> tuple[list, Any]:
-    """The leaves of a tree, and what `unflatten` needs to build it again."""
-    if isinstance(tree, dict):
-        parts = [flatten(v) for v in tree.values()]
-        keys = list(tree)
-        return [x for p, _ in parts for x in p], (type(tree), keys, [s for _, s in parts])
-    if isinstance(tree, (tuple, list)):
-        parts = [flatten(v) for v in tree]
-        return [x for p, _ in parts for x in p], (type(tree), None, [s for _, s in parts])
-    return [tree], None
-
-
-def unflatten(leaves: Any, spec: Any) -> Any:
-    """The tree of `spec` with these leaves."""
-    return _build(iter(leaves), spec)
-
-
-def _build(leaves: Any, spec: Any) -> Any:
-    if spec is None:
-        return next(leaves)
-    cls, keys, parts = spec
-    made = [_build(leaves, s) for s in parts]
-    if keys is not None:
-        return cls(zip(keys, made))
-    return cls(*made) if hasattr(cls, "_fields") else cls(made)
-
-
-def tree_map(function: Callable, tree: Any) -> Any:
-    """The tree with `function` applied to every leaf."""
-    leaves, spec = flatten(tree)
-    return unflatten([function(x) for x in leaves], spec)
+__all__ = ["flatten", "is_tensor", "spread", "unflatten"]
 
 
 def spread(axes: Any, tree: Any) -> list:
