@@ -4,6 +4,7 @@ Groups run in the order in which they were begun; a step may join a group when a
 made no later. Views are no work: they only say where a kernel finds its elements.
 """
 
+from itertools import count
 from typing import Any
 
 from .._arrays.meta import MetaArray, spec
@@ -19,7 +20,9 @@ _SEEN = VIEWS - {"real", "imag", "windows"}
 class Group:
     """Steps that run together: NumPy, or a nest over `shape`, its last `reduced` axes summed."""
 
-    __slots__ = ("at", "native", "shape", "reduced", "steps", "made", "full", "product")
+    __slots__ = (
+        "at", "native", "shape", "reduced", "steps", "made", "full", "product", "refusal", "where"
+    )  # fmt: skip
 
     def __init__(self, at: int, native: bool, shape: tuple = ()) -> None:
         self.at, self.native, self.shape, self.reduced = at, native, shape, 0
@@ -27,6 +30,8 @@ class Group:
         self.made: dict[int, Value] = {}
         self.product: Step | None = None  # the matrix product that it begins with
         self.full: set[int] = set()  # made values with an element for each place of the shape
+        self.refusal: Value | None = None  # the program ends after this group where it is 0
+        self.where = ""  # the user's line of that check
 
     @property
     def lead(self) -> tuple:
@@ -43,23 +48,54 @@ class Group:
 
 
 class Fused:
-    """The groups of a graph, and where each value lies."""
+    """The groups of a graph, and where each value lies.
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
+    Args:
+        graph: in words that kernels have.
+        exact: the strides of its inputs are those of the arrays; else those lie in order.
+    """
+
+    def __init__(self, graph: Graph, exact: bool = False) -> None:
+        self.graph, self.exact = graph, exact
         self.groups: list[Group] = []
         self.makers: dict[int, Group] = {}
         self.base: dict[int, Value] = {}
         self.seen: dict[int, MetaArray] = {}
         self.views: dict[int, Step] = {}
+        known = [v.id for s in graph.steps for v in s.results] + [v.id for v in graph.inputs]
+        self._ids = count(1 + max(known, default=0))
         for v in graph.inputs:
-            self._own(v)
+            self._own(v, v.strides if exact else None)
         for step in graph.steps:
-            self._place(step)
+            if step.word != "check" or not self._check(step):
+                self._place(step)
 
-    def _own(self, v: Value) -> None:
+    def _own(self, v: Value, strides: tuple | None = None) -> None:
         self.base[v.id] = v
-        self.seen[v.id] = MetaArray(v.shape, v.dtype)
+        self.seen[v.id] = MetaArray(v.shape, v.dtype, strides)
+
+    def _check(self, step: Step) -> bool:
+        """A refusal of values as a number that kernels work out: 1 where all conditions hold."""
+        (holds,) = step.args
+        if holds.__class__ is not Value or holds.dtype.name != "bool" or holds.size == 0:
+            return False
+        number = Value(next(self._ids), holds.shape, "float32")
+        self._place(Step((number,), "astype", (holds, number.dtype)))
+        if holds.shape:
+            least = Value(next(self._ids), (), "float32")
+            self._place(Step((least,), "min", (number,)))
+            number = least
+        group = self.makers[number.id]
+        assert group.native
+        if group.refusal is not None:  # one question to a group: what is asked here comes after
+            group = Group(len(self.groups), True, ())
+            self.groups.append(group)
+            copied = Value(next(self._ids), (), "float32")
+            self._own(copied)
+            group.add(Step((copied,), "add", (number, 0.0)), True)
+            number, self.makers[copied.id] = copied, group
+        group.refusal, group.where = number, step.where
+        return True
 
     def _place(self, step: Step) -> None:
         if step.word in _SEEN and self._view(step):

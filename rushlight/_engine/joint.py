@@ -10,7 +10,7 @@ from .._core.tape import Node, TensorBase, freed, ndarray, stale, ticks
 from .._core.views import edge
 from .capture import Capture
 from .graph import VIEWS, Graph, Step, Value
-from .straight import Straight
+from .native import runner
 
 
 class Joint:
@@ -71,8 +71,8 @@ class Backward:
         self.forward_graph = Graph(self.inputs, self.forward_steps, outs).check()
         heads = self.kept + self.from_inputs + [v for v in graph.inputs if v.id in seeds]
         self.graph = Graph(heads, steps, graph.outputs[count:]).check()
-        self.forward = Straight(self.forward_graph).run
-        self.backward = Straight(self.graph).run
+        self.forward = runner(self.forward_graph, exact=True).run
+        self.backward = runner(self.graph).run
         self.fields = ()
 
     def _back(self, graph: Graph, known: set, makers: dict) -> tuple[list[Step], list[Value]]:

@@ -13,8 +13,10 @@ from .._core.tape import TensorBase, make, ndarray
 from .._core.views import written
 from .capture import Capture
 from .graph import Graph
+from .guards import Guards
 from .joint import Backward, Joint
-from .reach import Kept, Reach
+from .native import runner
+from .reach import Reach
 from .results import Results
 from .simplify import simplify
 from .straight import Refused, Straight
@@ -164,47 +166,16 @@ class Program:
     # -- guards
 
     def _guards(self, reach: Reach, capture: Capture, tensors: list) -> None:
-        mine = {id(t) for t in tensors}
-        self.dicts = [(k.owner, k.ids, k) for k in reach.kept if type(k) is Kept and _whole(k)]
-        self.others = [k for k in reach.kept if not (type(k) is Kept and _whole(k))]
-        self.leaves = [
-            (h.tensor, h.grad is None)
-            for i, h in reach.tensors.items()
-            if h.needs is True and i not in mine
-        ]
-        self.closed = []
-        for how, what, symbol in capture.inputs:
-            if how == "closed":
-                self.closed.append([what, what.array, what.needs, symbol])
+        self.inputs = [(how, what, symbol) for how, what, symbol in capture.inputs]
+        self.guards = Guards(reach, self.inputs, {id(t) for t in tensors})
+        self.holds = self.guards.holds
         self.hosts, self.conditions = capture.hosts, capture.conditions
         self.generators = [stream for stream, *_ in capture.streams.values()]
-        self.inputs = [(how, what, symbol) for how, what, symbol in capture.inputs]
         self.keep = [
             x
             for x in reach.seen.values()
             if not isinstance(x, (TensorBase, ndarray, types.FrameType))
         ]
-
-    def holds(self) -> bool:
-        """Whether Python's state and the tensors from outside are as they were at the trace."""
-        for owner, ids, kept in self.dicts:
-            if list(map(id, owner.values())) != ids and not kept.same():
-                return False
-        for kept in self.others:
-            if not kept.same():
-                return False
-        for t, none in self.leaves:
-            if (t.grad is None) is not none:
-                return False
-        for entry in self.closed:
-            t, array, needs, symbol = entry
-            if t.needs is not needs or t.node is not None:
-                return False
-            if t.array is not array:
-                if not fits(t.array, symbol):
-                    return False
-                entry[1] = t.array
-        return all(fits(what.grad.array, s) for how, what, s in self.inputs if how == "grad")
 
     # -- the run
 
@@ -220,11 +191,38 @@ class Program:
         if self.joint is not None:
             written_to = {s.id for _, _, _, s in self.changed}
             self.back = Backward(self.joint, graph, self.count, written_to)
-            self.function, taken = self.back.forward, set()
+            self.runner, self.function, taken = None, self.back.forward, set()
         else:
-            self.back, straight = None, Straight(self.graph, over)
-            self.function, taken = straight.run, straight.taken
+            fixed = [s.id for how, _, s in self.inputs if how in ("closed", "number")]
+            self.back, made = None, runner(self.graph, over, fixed, exact=True)
+            self.runner, self.function, taken = made, made.run, made.taken
         self.bound = [(how, what, k, k in taken) for how, what, k, _ in self.changed]
+        self.numbers = [
+            (np.zeros((), s.dtype), what) for how, what, s in self.inputs if how == "number"
+        ]
+        self.arrays = self._reader()
+        # An optimizer's numbers follow from its groups alone, unless it counts steps in tensors.
+        self.steady = all(not h.touched for h in self.hosts) and not any(
+            isinstance(v, TensorBase) for g in self.guards.groups for v in g.owner.values()
+        )
+        if self.steady:
+            for array, find in self.numbers:
+                array[...] = find()
+
+    def _reader(self) -> Callable[[list], list]:
+        """A function of the arguments that gives the program's input arrays."""
+        scope: dict[str, Any] = {}
+        numbers = iter(self.numbers)
+        rows = []
+        for i, (how, what, _) in enumerate(self.inputs):
+            scope[f"x{i}"] = next(numbers)[0] if how == "number" else what
+            if how != "seed":
+                rows.append(
+                    f"tensors[{what}].array" if how == "arg"
+                    else f"x{i}" + {"number": "", "closed": ".array", "grad": ".grad.array"}[how]
+                )  # fmt: skip
+        exec(f"def arrays(tensors): return [{', '.join(rows)}]", scope)
+        return scope["arrays"]
 
     def run(self, tensors: list) -> Any:
         """Run it on these arguments, bind back what it changed, and give its result.
@@ -233,8 +231,8 @@ class Program:
             Again: where numbers that steered the trace are others now.
             Eagerly: where a value was refused.
         """
-        undo = self._numbers()
-        arrays, owners = self._arrays(tensors)
+        undo = self._numbers() if self.numbers or self.conditions or self.hosts else []
+        arrays = self.arrays(tensors)
         try:
             with np.errstate(all="ignore"):
                 outs = self.function(*arrays)
@@ -247,23 +245,16 @@ class Program:
             _undo(undo)  # nothing was written yet: eager mode says what is wrong
             raise Eagerly from None
         if self.back is not None:
-            outs = (*outs, self.back.node(outs, arrays, owners, tensors))
+            outs = (*outs, self.back.node(outs, arrays, self._owners(tensors), tensors))
         return self._bind(outs, tensors)
 
-    def _arrays(self, tensors: list) -> tuple[list, list]:
-        """What the program reads, and the tensors it belongs to (None for a number)."""
-        arrays, owners = [], []
-        for how, what, symbol in self.inputs:
-            if how == "seed":
-                continue
-            if how == "number":
-                t, array = None, np.array(what(), symbol.dtype)
-            else:
-                t = what if how == "closed" else tensors[what] if how == "arg" else what.grad
-                array = t.array
-            arrays.append(array)
-            owners.append(t)
-        return arrays, owners
+    def _owners(self, tensors: list) -> list:
+        """The tensors whose memory the program reads (None for a number)."""
+        return [
+            what if how == "closed" else tensors[what] if how == "arg"
+            else what.grad if how == "grad" else None
+            for how, what, _ in self.inputs if how != "seed"
+        ]  # fmt: skip
 
     def values(self, arrays: list) -> dict[int, Any]:
         """Every value of a run on copies of these arrays, by its number."""
@@ -286,7 +277,13 @@ class Program:
         return "\n".join(rows)
 
     def _numbers(self) -> list:
-        """Let Python work out this run's numbers."""
+        """Let Python work out this run's numbers, where they may be others than the last one's."""
+        if self.steady:
+            changed = self.guards.renumbered()
+            if changed is None:
+                raise Again
+            if not changed:
+                return []
         undo = []
         for host in self.hosts:
             undo += [(t, t.array.copy(), t.version[0]) for t in host.touched]
@@ -298,6 +295,8 @@ class Program:
             if ask() != answer:
                 _undo(undo)
                 raise Again
+        for array, find in self.numbers:
+            array[...] = find()
         return undo
 
     def _bind(self, outs: tuple, tensors: list) -> Any:
@@ -312,25 +311,10 @@ class Program:
         return self.result(outs, tensors)
 
 
-def _whole(k: Kept) -> bool:
-    return isinstance(k.owner, dict) and not k.loose
-
-
 def _undo(undo: list) -> None:
     for t, values, version in reversed(undo):
         t.array[...] = values
         t.version[0] = version
 
 
-def fits(array: Any, symbol: Symbol) -> bool:
-    """Whether an array has the shape, dtype and order that a trace saw."""
-    if array.__class__ is not ndarray or array.shape != symbol.shape or array.dtype != symbol.dtype:
-        return False
-    return (
-        bool(array.flags.c_contiguous)
-        if symbol.contiguous
-        else (tuple(s // max(array.itemsize, 1) for s in array.strides) == symbol.strides)
-    )
-
-
-__all__ = ["Again", "Eagerly", "GraphBreak", "Program", "Unkept", "fits"]
+__all__ = ["Again", "Eagerly", "GraphBreak", "Program", "Unkept"]

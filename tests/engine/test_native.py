@@ -129,7 +129,7 @@ def test_words_without_a_kernel_run_between():
     x = b.input((4, 6))
     s = b.sort(b.multiply(x, 2.0), 1, False, True)
     program = same(b, [b.exp(s)])
-    assert [type(p).__name__ for p in program.parts] == ["_Program", "_Call", "_Program"]
+    assert [type(p).__name__ for p in program.parts] == ["Unit", "Call", "Unit"]
 
 
 def _chain(random: np.random.Generator) -> tuple:

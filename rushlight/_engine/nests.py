@@ -1,0 +1,156 @@
+"""From a group of steps to what a kernel is told: operands with strides, steps, stores."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from .builder import kind_of
+from .fuse import Fused, Group, along
+from .graph import Step, Value
+from .kernels.matmul import Product
+from .kernels.rows import REDUCTIONS, Nest, Operand
+from .kernels.words import DEAR
+
+
+class Nests:
+    """The descriptions of the kernels of one program, and the numbers of its buffers.
+
+    Args:
+        fused: the groups, and where values lie.
+        kept: values that are stored, because somebody outside their group reads them.
+        home: value -> the input in whose memory it is stored.
+    """
+
+    def __init__(self, fused: Fused, kept: set[int], home: dict[int, Value]) -> None:
+        self.fused, self.kept, self.home = fused, kept, home
+        self.slots: dict[int, int] = {}
+
+    def slot(self, v: Value) -> int:
+        """The number of a value's buffer."""
+        return self.slots.setdefault(v.id, len(self.slots))
+
+    def of(self, group: Group) -> "Nest | Product":
+        """The group's steps over rows: views become strides, values get one number for each use."""
+        fused = self.fused
+        nest = Nest(group.lead, int(np.prod(group.shape[len(group.lead) :], dtype=np.int64)))
+        nest.thin = {v for v in group.made if v not in group.full} if group.reduced else set()
+        uses: dict[tuple, Value] = {}
+
+        def used(v: Value, shape: tuple, thin: bool) -> Value:
+            base = fused.base[v.id]
+            if base.id in group.made:
+                return base
+            over = fused.over(v, shape)
+            lead = over.strides[: len(group.lead)]
+            stride = 0 if thin or not group.reduced else along(over, group.reduced)
+            key = (v.id, lead, stride, thin)
+            if key not in uses:
+                uses[key] = mine = Value(-1 - len(uses), v.shape, v.dtype)
+                kind = kind_of(v.dtype)
+                assert stride is not None and kind is not None
+                nest.loads[mine.id] = Operand(self.slot(base), over.offset, lead, stride, kind)
+                if thin:
+                    nest.thin.add(mine.id)
+            return uses[key]
+
+        for step in group.steps:
+            if step is group.product:
+                continue
+            if step.word in REDUCTIONS:
+                given = (used(step.args[0], group.shape, False),)
+                nest.steps.append(Step(step.results, step.word, given))
+                continue
+            thin = step.result.id in nest.thin
+            shape = step.result.shape if thin else group.shape
+            nest.steps.append(step.replaced(partial(used, shape=shape, thin=thin)))
+        self._stores(group, nest)
+        if group.product is not None:
+            return self._product(group, nest)
+        if not group.reduced:
+            _collapse(nest)
+        nest.shared = nest.rows == 1
+        return nest
+
+    def _stores(self, group: Group, nest: Nest) -> None:
+        for v in group.made.values():
+            if v.id not in self.kept:
+                continue
+            kind = kind_of(v.dtype)
+            assert kind is not None
+            full = v.id in group.full
+            strides = _in_order(group.shape if full else group.lead)[: len(group.lead)]
+            number = self.slot(self.home.get(v.id, v))
+            nest.stores.append(
+                (v.id, Operand(number, 0, strides, int(full and group.reduced > 0), kind))
+            )
+
+    def _product(self, group: Group, nest: Nest) -> Product:
+        """A matrix product, with the group's other steps to follow on each tile."""
+        assert group.product is not None
+        nest.lead, nest.length = group.shape[:-1], group.shape[-1]
+        for o in [*nest.loads.values(), *(o for _, o in nest.stores)]:
+            o.lead, o.along = o.lead[:-1], o.lead[-1]
+        a, b = group.product.args
+        batch = group.shape[:-2]
+        left, right = (self._operand(v, (*batch, *v.shape[-2:])) for v in (a, b))
+        return Product(left, right, a.shape[-1], group.product.result.id, nest)
+
+    def _operand(self, v: Value, shape: tuple) -> Operand:
+        over, kind = self.fused.over(v, shape), kind_of(v.dtype)
+        assert kind is not None
+        number = self.slot(self.fused.base[v.id])
+        return Operand(number, over.offset, over.strides[:-1], over.strides[-1], kind)
+
+
+def _in_order(axes: tuple) -> tuple[int, ...]:
+    """The strides of elements that lie in order."""
+    size, strides = 1, []
+    for n in reversed(axes):
+        strides.append(size)
+        size *= n
+    return tuple(strides[::-1])
+
+
+def _collapse(nest: Nest) -> None:
+    """Axes that all operands walk through as one become one; the last is the length of a row."""
+    operands = [*nest.loads.values(), *(o for _, o in nest.stores)]
+    sizes, axes = [], [[] for _ in operands]
+    for at, n in enumerate(nest.lead):
+        if n == 1 and at < len(nest.lead) - 1:
+            continue
+        strides = [o.lead[at] for o in operands]
+        kept = at == len(nest.lead) - 1 and any(s.word == "position" for s in nest.steps)
+        if sizes and not kept and all(a[-1] == s * n for a, s in zip(axes, strides)):
+            sizes[-1] *= n
+            for a, s in zip(axes, strides):
+                a[-1] = s
+        else:
+            sizes.append(n)
+            for a, s in zip(axes, strides):
+                a.append(s)
+    nest.length = sizes[-1] if sizes else 1
+    nest.lead = tuple(sizes[:-1])
+    for o, a in zip(operands, axes):
+        o.lead, o.along = tuple(a[:-1]), a[-1] if a else 1
+
+
+def work_of(n: Any) -> int:
+    """How much a kernel does: a multiply-add counts an eighth of an element's word."""
+    if isinstance(n, Product):
+        return work_of(n.nest) + n.nest.rows * n.nest.length * n.inner // 8
+    dear = sum(10 if s.word in DEAR else 1 for s in n.steps)
+    return n.rows * n.length * (dear + len(n.loads) + len(n.stores))
+
+
+def described(n: Any) -> tuple:
+    """All that the text of a kernel depends on."""
+    if isinstance(n, Product):
+        return ("matmul", n.a, n.b, n.inner, n.value, described(n.nest))
+    steps = [_signature(s) for s in n.steps]
+    return ("rows", n.lead, n.length, n.shared, n.loads, n.stores, sorted(n.thin), steps)
+
+
+def _signature(step: Step) -> str:
+    given = [f"{a!r}:{a.dtype}" if isinstance(a, Value) else repr(a) for a in step.args]
+    return f"{step.result!r}:{step.result.dtype}={step.word}{given}"

@@ -1,0 +1,128 @@
+"""Neighbouring groups as one native function: its buffers, its code, and the call of it."""
+
+import ctypes
+from typing import Any
+
+import numpy as np
+
+from . import cache as disk
+from .builder import F32, I64, POINTER, Function, Module
+from .fuse import Fused, Group
+from .graph import Value
+from .kernels import matmul, rows
+from .kernels.matmul import Product
+from .load import loaded
+from .nests import Nests, described, work_of
+from .schedule import arranged
+from .targets.host import compiled, host
+from .threads import barrier, pool
+
+# Below this much work (elements, dear words counted ten times) waking others does not pay.
+_ALONE = 60_000
+
+
+class Unit:
+    """One native function over a table of buffers.
+
+    The table holds the addresses of all buffers, then of the scratch memory, then the status: 0, or
+    1 + the number of the check that failed (nothing that outlives the program was written then).
+
+    Args:
+        fused: all groups of the graph.
+        groups: those of this function.
+        readers: value -> the numbers of the groups that read it (one past the last: an output).
+        home: value -> the input that it is written over.
+    """
+
+    def __init__(
+        self, fused: Fused, groups: list[Group], readers: dict[int, list[int]],
+        home: dict[int, Value],
+    ) -> None:  # fmt: skip
+        self.groups = groups
+        first, last = groups[0].at, groups[-1].at
+        made = {v.id: v for g in groups for v in g.made.values()}
+        kept = {v for g in groups for v in g.made if any(r != g.at for r in readers.get(v, ()))}
+        nests = Nests(fused, kept, home)
+        self.kernels = [nests.of(group) for group in groups]
+        self.slots = nests.slots
+        made = {i: v for i, v in made.items() if i in self.slots}
+        self.fresh = [v for v in made.values() if max(readers.get(v.id, [-1])) > last]
+        self.over = [(v, home[v]) for g in groups for v in g.made if v in home]
+        leaves = {v.id for v in self.fresh}
+        lives = [
+            (v.id, v.size * v.dtype.itemsize, fused.makers[v.id].at,
+             max(readers.get(v.id, [first])))
+            for v in made.values() if v.id not in leaves
+        ]  # fmt: skip
+        offsets, size = arranged(lives)
+        inner = set(offsets) | leaves
+        self.given = [v for v in self.slots if v not in inner]
+        self.refusals = [g for g in groups if g.refusal is not None]
+        self.work = sum(map(work_of, self.kernels))
+        self._memory(offsets, size)
+        self._compile()
+
+    def _memory(self, offsets: dict[int, int], size: int) -> None:
+        """One arena for what lives inside, and room for what kernels put aside."""
+        self.threads = 1 if self.work < _ALONE else pool().threads
+        scratch = max((_scratch(k, self.threads) for k in self.kernels), default=0)
+        self.arena = np.zeros(size + matmul.PARTIALS + scratch + 128, np.uint8)
+        base = -(-self.arena.ctypes.data // 64) * 64
+        self.table = (ctypes.c_int64 * (len(self.slots) + 2))()
+        self.address = ctypes.addressof(self.table)
+        for v, at in offsets.items():
+            self.table[self.slots[v]] = base + at
+        self.table[len(self.slots)] = base + size
+
+    def _compile(self) -> None:
+        target = host()
+        told = [described(k) for k in self.kernels]
+        refused = [(g.at - self.groups[0].at, self.slots[g.refusal.id]) for g in self.refusals]
+        key = disk.key_of("program", target.key, repr((told, refused)))
+        image = disk.read(key)
+        if image is None:
+            image = compiled(self.text(), target)
+            disk.write(key, image)
+        self.code = loaded(image, ["program"])
+        self.entry = self.code.addresses["program"]
+
+    def text(self) -> str:
+        """The program in LLVM's words."""
+        module = Module(host())
+        names = [
+            matmul.kernel(module, k) if isinstance(k, Product) else rows.kernel(module, k)
+            for k in self.kernels
+        ]
+        f = module.function("program", "buffers:ptr me:i64 threads:i64 control:ptr", shared=True)
+        buffers, me, threads, control = f.args
+        partials = f.load(buffers.shifted(len(self.slots), I64), POINTER)
+        for at, (name, group) in enumerate(zip(names, self.groups)):
+            if at:
+                f.call(barrier(module), control, threads)
+            f.call(name, buffers, me, threads, control, partials)
+            if group.refusal is not None:
+                f.call(barrier(module), control, threads)
+                self._refuse(f, group)
+        f.done()
+        return str(module)
+
+    def _refuse(self, f: Function, group: Group) -> None:
+        """Leave where a condition does not hold; all threads read the same flag."""
+        buffers = f.args[0]
+        place = f.load(buffers.shifted(self.slots[group.refusal.id], I64), POINTER)
+        with f.when(f.load(place, F32).equals(0.0)):
+            number = f.const(1 + self.refusals.index(group), I64)
+            f.store(buffers.shifted(len(self.slots) + 1, I64), number)
+            f.done()
+            f.begin(f.label())
+
+    def refused(self) -> str:
+        """The line of the check that failed; the status is set back."""
+        at, self.table[len(self.slots) + 1] = self.table[len(self.slots) + 1] - 1, 0
+        return self.refusals[at].where
+
+
+def _scratch(kernel: Any, threads: int) -> int:
+    if isinstance(kernel, Product):
+        return kernel.panel(host()) * threads
+    return kernel.workspace(host(), threads) if hasattr(kernel, "workspace") else 0
