@@ -27,7 +27,8 @@ class Nests:
         self.slots: dict[int, int] = {}
 
     def slot(self, v: Value) -> int:
-        """The number of a value's buffer."""
+        """The number of the buffer in which a value lies."""
+        v = self.home.get(v.id, v)
         return self.slots.setdefault(v.id, len(self.slots))
 
     def of(self, group: Group) -> "Nest | Product":
@@ -80,9 +81,8 @@ class Nests:
             assert kind is not None
             full = v.id in group.full
             strides = _in_order(group.shape if full else group.lead)[: len(group.lead)]
-            number = self.slot(self.home.get(v.id, v))
             nest.stores.append(
-                (v.id, Operand(number, 0, strides, int(full and group.reduced > 0), kind))
+                (v.id, Operand(self.slot(v), 0, strides, int(full and group.reduced > 0), kind))
             )
 
     def _product(self, group: Group, nest: Nest) -> Product:

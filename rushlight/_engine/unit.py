@@ -57,7 +57,7 @@ class Unit:
         offsets, size = arranged(lives)
         inner = set(offsets) | leaves
         self.given = [v for v in self.slots if v not in inner]
-        self.refusals = [g for g in groups if g.refusal is not None]
+        self.refusals = [(g.at, g.refusal, g.where) for g in groups if g.refusal is not None]
         self.work = sum(map(work_of, self.kernels))
         self._memory(offsets, size)
         self._compile()
@@ -77,7 +77,7 @@ class Unit:
     def _compile(self) -> None:
         target = host()
         told = [described(k) for k in self.kernels]
-        refused = [(g.at - self.groups[0].at, self.slots[g.refusal.id]) for g in self.refusals]
+        refused = [(at - self.groups[0].at, self.slots[v.id]) for at, v, _ in self.refusals]
         key = disk.key_of("program", target.key, repr((told, refused)))
         image = disk.read(key)
         if image is None:
@@ -100,26 +100,26 @@ class Unit:
             if at:
                 f.call(barrier(module), control, threads)
             f.call(name, buffers, me, threads, control, partials)
-            if group.refusal is not None:
-                f.call(barrier(module), control, threads)
-                self._refuse(f, group)
+            for number, (asked, flag, _) in enumerate(self.refusals, 1):
+                if asked == group.at:
+                    f.call(barrier(module), control, threads)
+                    self._refuse(f, flag, number)
         f.done()
         return str(module)
 
-    def _refuse(self, f: Function, group: Group) -> None:
+    def _refuse(self, f: Function, flag: Value, number: int) -> None:
         """Leave where a condition does not hold; all threads read the same flag."""
         buffers = f.args[0]
-        place = f.load(buffers.shifted(self.slots[group.refusal.id], I64), POINTER)
+        place = f.load(buffers.shifted(self.slots[flag.id], I64), POINTER)
         with f.when(f.load(place, F32).equals(0.0)):
-            number = f.const(1 + self.refusals.index(group), I64)
-            f.store(buffers.shifted(len(self.slots) + 1, I64), number)
+            f.store(buffers.shifted(len(self.slots) + 1, I64), f.const(number, I64))
             f.done()
             f.begin(f.label())
 
     def refused(self) -> str:
         """The line of the check that failed; the status is set back."""
         at, self.table[len(self.slots) + 1] = self.table[len(self.slots) + 1] - 1, 0
-        return self.refusals[at].where
+        return self.refusals[at][2]
 
 
 def _scratch(kernel: Any, threads: int) -> int:
