@@ -7,8 +7,12 @@ made no later. Views are no work: they only say where a kernel finds its element
 from itertools import count
 from typing import Any
 
+import numpy as np
+
 from .._arrays.meta import MetaArray, spec
+from .._arrays.numpy import NUMPY
 from .._core.spec import contiguous_strides
+from .builder import kind_of
 from .graph import VIEWS, Graph, Step, Value
 from .kernels.rows import REDUCTIONS
 from .kernels.words import native
@@ -62,6 +66,9 @@ class Fused:
         self.base: dict[int, Value] = {}
         self.seen: dict[int, MetaArray] = {}
         self.views: dict[int, Step] = {}
+        self.constants: dict[int, np.ndarray] = {}
+        self.pieces: dict[int, Value] = {}  # a value that lies inside another, made of pieces
+        self.born: dict[int, list[int]] = {}  # that other one -> the groups that make its pieces
         known = [v.id for s in graph.steps for v in s.results] + [v.id for v in graph.inputs]
         self._ids = count(1 + max(known, default=0))
         for v in graph.inputs:
@@ -98,10 +105,18 @@ class Fused:
         return True
 
     def _place(self, step: Step) -> None:
+        if step.word in ("alias", "arange") and self._constant(step):
+            return
         if step.word in _SEEN and self._view(step):
             return
+        if step.word == "assemble":
+            self._assemble(step)
+            return
+        if step.word in ("reshape", "contiguous", "copy") and self._copied(step):
+            return
         for v in step.results:
-            self._own(v)
+            if v.id not in self.pieces:
+                self._own(v)
         group = self._group(step)
         for v in step.results:
             self.makers[v.id] = group
@@ -119,11 +134,62 @@ class Fused:
         self.views[step.result.id] = step
         return True
 
+    def _constant(self, step: Step) -> bool:
+        """An array that is known now: read like an input."""
+        if any(isinstance(a, Value) for a in step.args) or step.result.dtype.names is not None:
+            return False
+        made = step.args[0] if step.word == "alias" else NUMPY.arange(*step.args, **step.params)
+        if made.__class__ is not np.ndarray:
+            return False
+        self._own(step.result)
+        self.constants[step.result.id] = np.ascontiguousarray(made).reshape(made.shape)
+        return True
+
+    def _assemble(self, step: Step) -> None:
+        """Each part of an assembled value is stored in its box by whatever makes it."""
+        whole = step.result
+        self._own(whole)
+        for part, box in zip(step.args[0], step.params["boxes"]):
+            shape = tuple(b - a for a, b in box)
+            piece = Value(next(self._ids), shape, whole.dtype)
+            self.pieces[piece.id] = self.base[piece.id] = whole
+            offset = sum(a * s for (a, _), s in zip(box, whole.strides))
+            self.seen[piece.id] = MetaArray(shape, whole.dtype, whole.strides, offset)
+            if part.__class__ is Value:
+                self._place(Step((piece,), "astype", (part, whole.dtype), {}, step.where))
+            else:
+                self._place(Step((piece,), "full", (shape, part, whole.dtype), {}, step.where))
+            self.born.setdefault(whole.id, []).append(self.makers[piece.id].at)
+            self.makers[whole.id] = max(
+                (self.makers[v] for v in (piece.id, whole.id) if v in self.makers),
+                key=lambda g: g.at,
+            )
+
+    def _copied(self, step: Step) -> bool:
+        """A copy in order, and what is left of the step as a view of it."""
+        x = step.args[0]
+        if x.__class__ is not Value or kind_of(x.dtype) is None or x.size == 0:
+            return False
+        if step.word != "reshape" and self.seen[x.id].contiguous and x.dtype == step.result.dtype:
+            self.base[step.result.id], self.seen[step.result.id] = self.base[x.id], self.seen[x.id]
+            self.views[step.result.id] = Step(step.results, "reshape", (x, x.shape), {}, step.where)
+            return True
+        copied = Value(next(self._ids), x.shape, x.dtype) if step.word == "reshape" else step.result
+        self._place(Step((copied,), "astype", (x, x.dtype), {}, step.where))
+        if step.word == "reshape":
+            self._place(Step(step.results, "reshape", (copied, *step.args[1:]), step.params))
+        return True
+
     # -- choosing a group
 
+    def _ready(self, v: Value) -> int:
+        """The first group in which a value can be read."""
+        base = self.base[v.id]
+        maker = self.makers.get(base.id)
+        return -1 if maker is None else maker.at + (base.id in self.born)
+
     def _group(self, step: Step) -> Group:
-        makers = [self.makers.get(self.base[v.id].id) for v in step.values()]
-        latest = max((g.at for g in makers if g), default=-1)
+        latest = max((self._ready(v) for v in step.values()), default=-1)
         if step.word == "matmul" and _multiplied(step):
             group = Group(len(self.groups), True, tuple(step.result.shape))
             group.product = step
@@ -189,6 +255,13 @@ class Fused:
             group.add(step, False)
             return True
         values = list(step.values())
+        place = self.seen[step.result.id]
+        if (
+            group.reduced
+            and step.result.shape == group.shape
+            and along(place, group.reduced) is None
+        ):
+            return False
         if step.result.shape == group.shape and group.shape != group.lead:
             fits = all(self._at_hand(group, v) for v in values)
             full = True
@@ -211,7 +284,10 @@ class Fused:
         values = [
             v for s in group.steps for v in s.values() if self.base[v.id].id not in group.made
         ]
-        return all(along(self.over(v, group.shape), k) is not None for v in values)
+        stored = [self.seen[v] for v in group.made if v in self.pieces]
+        return all(along(self.over(v, group.shape), k) is not None for v in values) and all(
+            along(x, k) is not None for x in stored
+        )
 
     def _at_hand(self, group: Group, v: Value) -> bool:
         if self.base[v.id].id in group.made:

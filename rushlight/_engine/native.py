@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .assemble import assembled
 from .fuse import Fused, Group
 from .graph import Graph, Step, Value
 from .kernels.rows import REDUCTIONS
@@ -49,7 +50,7 @@ def build(
     """
     if not installed():
         return None
-    fused = Fused(lowered(graph), exact)
+    fused = Fused(lowered(assembled(graph)), exact)
     if not any(g.native for g in fused.groups):
         return None
     try:
@@ -96,6 +97,8 @@ class Native:
                     self.readers.setdefault(base[v.id].id, []).append(group.at)
             if group.refusal is not None:  # a late thread reads it while others run the next group
                 self.readers.setdefault(group.refusal.id, []).append(group.at + 1)
+        for whole, at in self.fused.born.items():
+            self.readers.setdefault(whole, []).extend(at)
         for v in self.graph.outputs:
             self.readers.setdefault(base[v.id].id, []).append(len(self.fused.groups))
 
@@ -110,6 +113,8 @@ class Native:
             v = self.graph.outputs[k]
             group = self.fused.makers.get(v.id)
             if group is None or not group.native or group.at <= safe or outs.count(v.id) > 1:
+                continue
+            if v.id in self.fused.born:
                 continue
             if any(at > group.at for at in self.readers.get(given.id, ())) or given.id in outs:
                 continue
@@ -192,6 +197,9 @@ class Native:
         rows = [f"def run({', '.join(f'v{v.id}' for v in self.graph.inputs)}):", "  with lock:"]
         if not self.fused.exact:
             rows += [f"    v{v.id} = tidy(v{v.id})" for v in self.graph.inputs]
+        for v, array in self.fused.constants.items():
+            scope[f"K{v}"] = array
+            rows.append(f"    v{v} = K{v}")
         last = self._last_parts()
         for at, part in enumerate(self.parts):
             lines = (
@@ -227,7 +235,7 @@ class Native:
         rows = []
         for v in unit.given:
             address = f"{table}[{unit.slots[v]}] = v{v}.__array_interface__['data'][0]"
-            if v in self.fixed:
+            if v in self.fixed or v in self.fused.constants:
                 scope[seen][v] = None
                 rows.append(f"if {seen}[{v}] is not v{v}: {seen}[{v}] = v{v}; {address}")
             else:
@@ -252,7 +260,7 @@ class Native:
     def _returned(self, k: int, v: Value) -> str:
         if k in self.taken:
             return f"v{self.home[v.id].id}"
-        given = {x.id for x in self.graph.inputs}
+        given = {x.id for x in self.graph.inputs} | set(self.fused.constants)
         outs = [self.fused.base[x.id].id for x in self.graph.outputs]
         base = self.fused.base[v.id].id
         shared = base in given or outs.count(base) > 1 or base != v.id

@@ -1,5 +1,6 @@
 """From a group of steps to what a kernel is told: operands with strides, steps, stores."""
 
+from dataclasses import fields, replace
 from functools import partial
 from typing import Any
 
@@ -75,15 +76,21 @@ class Nests:
 
     def _stores(self, group: Group, nest: Nest) -> None:
         for v in group.made.values():
-            if v.id not in self.kept:
+            whole = self.fused.pieces.get(v.id)
+            if v.id not in self.kept and whole is None:
                 continue
             kind = kind_of(v.dtype)
             assert kind is not None
-            full = v.id in group.full
-            strides = _in_order(group.shape if full else group.lead)[: len(group.lead)]
-            nest.stores.append(
-                (v.id, Operand(self.slot(v), 0, strides, int(full and group.reduced > 0), kind))
-            )
+            full, lead = v.id in group.full, len(group.lead)
+            if whole is None:
+                offset, strides = 0, _in_order(group.shape if full else group.lead)
+                step = int(full and group.reduced > 0)
+            else:
+                place = self.fused.seen[v.id]
+                offset, strides = place.offset, place.strides
+                step = (along(place, group.reduced) or 0) if full and group.reduced else 0
+            stored = Operand(self.slot(whole or v), offset, strides[:lead], step, kind)
+            nest.stores.append((v.id, stored))
 
     def _product(self, group: Group, nest: Nest) -> Product:
         """A matrix product, with the group's other steps to follow on each tile."""
@@ -143,14 +150,55 @@ def work_of(n: Any) -> int:
     return n.rows * n.length * (dear + len(n.loads) + len(n.stores))
 
 
-def described(n: Any) -> tuple:
+def canonical(kernel: Any) -> tuple[Any, list[tuple[int, int]]]:
+    """The kernel over buffers 0, 1, ... of its own, and where those lie: (buffer, byte) of each.
+
+    Equal work at other places, a layer and the next one, becomes the same kernel.
+    """
+    ids: dict[int, int] = {}
+    places: dict[tuple[int, int], int] = {}
+
+    def value(i: int) -> int:
+        return ids.setdefault(i, len(ids))
+
+    def renamed(v: Value) -> Value:
+        return Value(value(v.id), v.shape, v.dtype, v.strides)
+
+    def operand(o: Operand) -> Operand:
+        at = places.setdefault((o.buffer, o.offset * o.kind.size), len(places))
+        return replace(o, buffer=at, offset=0)
+
+    def told(x: Any) -> Any:
+        if isinstance(x, Operand):
+            return operand(x)
+        if not isinstance(x, Nest):
+            return x
+        loads = {value(i): operand(o) for i, o in x.loads.items()}
+        steps = []
+        for step in x.steps:
+            read = step.replaced(renamed)
+            steps.append(Step(tuple(map(renamed, step.results)), step.word, read.args, read.params))
+        stores = [(value(i), operand(o)) for i, o in x.stores]
+        return replace(x, loads=loads, steps=steps, stores=stores, thin={value(i) for i in x.thin})
+
+    if isinstance(kernel, Nest):
+        return told(kernel), list(places)
+    given = {f.name: getattr(kernel, f.name) for f in fields(kernel)}
+    made = {k: value(x) if k == "value" else told(x) for k, x in given.items()}
+    return replace(kernel, **made), list(places)
+
+
+def described(kernel: Any) -> tuple:
     """All that the text of a kernel depends on."""
-    if isinstance(n, Product):
-        return ("matmul", n.a, n.b, n.inner, n.value, described(n.nest))
-    steps = [_signature(s) for s in n.steps]
-    return ("rows", n.lead, n.length, n.shared, n.loads, n.stores, sorted(n.thin), steps)
+    if isinstance(kernel, Nest):
+        given = {f.name: getattr(kernel, f.name) for f in fields(kernel)}
+        given |= {"steps": [_signature(s) for s in kernel.steps], "thin": sorted(kernel.thin)}
+        return ("Nest", *given.items())
+    parts = [getattr(kernel, f.name) for f in fields(kernel)]
+    return (type(kernel).__name__, *(described(x) if isinstance(x, Nest) else x for x in parts))
 
 
 def _signature(step: Step) -> str:
     given = [f"{a!r}:{a.dtype}" if isinstance(a, Value) else repr(a) for a in step.args]
-    return f"{step.result!r}:{step.result.dtype}={step.word}{given}"
+    params = {k: v for k, v in step.params.items() if not isinstance(v, Value)}
+    return f"{step.result!r}:{step.result.dtype}={step.word}{given}{params or ''}"

@@ -1,18 +1,19 @@
 """Neighbouring groups as one native function: its buffers, its code, and the call of it."""
 
 import ctypes
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from . import cache as disk
-from .builder import F32, I64, POINTER, Function, Module
+from .builder import F32, I8, I64, POINTER, Function, Module
 from .fuse import Fused, Group
 from .graph import Value
 from .kernels import matmul, rows
 from .kernels.matmul import Product
 from .load import loaded
-from .nests import Nests, described, work_of
+from .nests import Nests, canonical, described, work_of
 from .schedule import arranged
 from .targets.host import compiled, host
 from .threads import barrier, pool
@@ -41,16 +42,19 @@ class Unit:
         self.groups = groups
         first, last = groups[0].at, groups[-1].at
         made = {v.id: v for g in groups for v in g.made.values()}
+        parts = [fused.pieces[v] for v in made if v in fused.pieces]
+        made |= {v.id: v for v in parts if min(fused.born[v.id]) >= first}
         kept = {v for g in groups for v in g.made if any(r != g.at for r in readers.get(v, ()))}
         nests = Nests(fused, kept, home)
-        self.kernels = [nests.of(group) for group in groups]
+        made_of = [canonical(nests.of(group)) for group in groups]
+        self.kernels, self.places = [k for k, _ in made_of], [p for _, p in made_of]
         self.slots = nests.slots
         made = {i: v for i, v in made.items() if i in self.slots}
         self.fresh = [v for v in made.values() if max(readers.get(v.id, [-1])) > last]
         self.over = [(v, home[v]) for g in groups for v in g.made if v in home]
         leaves = {v.id for v in self.fresh}
         lives = [
-            (v.id, v.size * v.dtype.itemsize, fused.makers[v.id].at,
+            (v.id, v.size * v.dtype.itemsize, min(fused.born.get(v.id, [fused.makers[v.id].at])),
              max(readers.get(v.id, [first])))
             for v in made.values() if v.id not in leaves
         ]  # fmt: skip
@@ -76,7 +80,7 @@ class Unit:
 
     def _compile(self) -> None:
         target = host()
-        told = [described(k) for k in self.kernels]
+        told = [*zip(map(described, self.kernels), self.places)]
         refused = [(at - self.groups[0].at, self.slots[v.id]) for at, v, _ in self.refusals]
         key = disk.key_of("program", target.key, repr((told, refused)))
         image = disk.read(key)
@@ -88,18 +92,22 @@ class Unit:
 
     def text(self) -> str:
         """The program in LLVM's words."""
-        module = Module(host())
-        names = [
-            matmul.kernel(module, k) if isinstance(k, Product) else rows.kernel(module, k)
-            for k in self.kernels
-        ]
+        module, names = Module(host()), {}
+        for kernel in self.kernels:  # equal ones are one
+            key = repr(described(kernel))
+            if key not in names:
+                names[key] = writer(kernel)(module, kernel)
         f = module.function("program", "buffers:ptr me:i64 threads:i64 control:ptr", shared=True)
         buffers, me, threads, control = f.args
         partials = f.load(buffers.shifted(len(self.slots), I64), POINTER)
-        for at, (name, group) in enumerate(zip(names, self.groups)):
+        mine = f.buffer(I64, max(map(len, self.places)))
+        for at, (kernel, group) in enumerate(zip(self.kernels, self.groups)):
             if at:
                 f.call(barrier(module), control, threads)
-            f.call(name, buffers, me, threads, control, partials)
+            for i, (slot, offset) in enumerate(self.places[at]):
+                place = f.load(buffers.shifted(slot, I64), POINTER)
+                f.store(mine.shifted(i, I64), place.shifted(offset, I8) if offset else place)
+            f.call(names[repr(described(kernel))], mine, me, threads, control, partials)
             for number, (asked, flag, _) in enumerate(self.refusals, 1):
                 if asked == group.at:
                     f.call(barrier(module), control, threads)
@@ -120,6 +128,11 @@ class Unit:
         """The line of the check that failed; the status is set back."""
         at, self.table[len(self.slots) + 1] = self.table[len(self.slots) + 1] - 1, 0
         return self.refusals[at][2]
+
+
+def writer(kernel: Any) -> Callable[[Module, Any], str]:
+    """What writes a kernel of this kind."""
+    return matmul.kernel if isinstance(kernel, Product) else rows.kernel
 
 
 def _scratch(kernel: Any, threads: int) -> int:

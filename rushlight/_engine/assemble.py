@@ -1,0 +1,225 @@
+"""Arrays put together from parts: joined, padded, or written to piece by piece.
+
+`concat`, `pad` and `write` become one step, `assemble`: values, and for each the box of the result
+that it fills; no two boxes meet, together they are everything. A kernel that makes such a value can
+then store it in its box at once, and nothing is copied.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import count
+from typing import Any
+
+from .._core.spec import indexed
+from .builder import kind_of
+from .graph import Graph, Step, Value
+
+Box = tuple[tuple[int, int], ...]  # (first, one past the last) along each axis
+_PARTS = 64  # beyond, so many pieces are better joined by NumPy
+
+
+class Filling:
+    """What is known of an assembled value: parts (a value, or the number of empty space), boxes."""
+
+    def __init__(self, parts: list[tuple[Any, Box]], empty: Any = None) -> None:
+        self.parts, self.empty = parts, empty
+
+
+def assembled(graph: Graph) -> Graph:
+    """The same graph with `assemble` in the place of joins, pads and writes."""
+    made = _Assemble(graph)
+    for step in graph.steps:
+        made.add(step)
+    return Graph(graph.inputs, made.steps, graph.outputs)
+
+
+class _Assemble:
+    """The new steps, as they are made; assembled values are held back until somebody reads them."""
+
+    def __init__(self, graph: Graph) -> None:
+        known = [v.id for s in graph.steps for v in s.results] + [v.id for v in graph.inputs]
+        self.ids = count(1 + max(known, default=0))
+        self.uses: dict[int, int] = {}
+        for step in graph.steps:
+            for v in step.values():
+                self.uses[v.id] = self.uses.get(v.id, 0) + 1
+        for v in graph.outputs:
+            self.uses[v.id] = self.uses.get(v.id, 0) + 2
+        self.steps: list[Step] = []
+        self.numbers: dict[int, Any] = {}  # values that are one number everywhere
+        self.held: dict[int, tuple[Step, Filling]] = {}
+
+    def add(self, step: Step) -> None:
+        """A step, or its parts."""
+        if step.word == "full" and step.args[1].__class__ in (int, float, bool):
+            self.numbers[step.result.id] = step.args[1]
+        filling = self._filling(step)
+        if filling is None or len(filling.parts) > _PARTS:
+            for v in step.values():
+                self._release(v)
+            self.steps.append(step)
+            return
+        self.held[step.result.id] = step, filling
+        if self.uses.get(step.result.id, 0) != 1:
+            self._release(step.result)
+
+    def _filling(self, step: Step) -> Filling | None:
+        form = getattr(self, f"_{step.word}", None)
+        if form is None or len(step.results) != 1 or step.result.size == 0:
+            return None
+        return form(step) if kind_of(step.result.dtype) is not None else None
+
+    def _release(self, v: Value) -> None:
+        """Write down a value that was held back."""
+        if v.id not in self.held:
+            return
+        step, filling = self.held.pop(v.id)
+        parts = list(filling.parts)
+        if filling.empty is not None:
+            parts += [
+                (filling.empty, box) for box in _rest(step.result.shape, [b for _, b in parts])
+            ]
+        for part, _ in parts:
+            if part.__class__ is Value:
+                self._release(part)
+        boxes = tuple(box for _, box in parts)
+        self.steps.append(
+            Step(step.results, "assemble", ([p for p, _ in parts],), {"boxes": boxes}, step.where)
+        )
+
+    # -- words
+
+    def _concat(self, step: Step) -> Filling | None:
+        given, axis = step.args[0], step.params.get("axis", (*step.args, 0)[1])
+        if any(v.__class__ is not Value or v.dtype != step.result.dtype for v in given):
+            return None
+        axis, at, parts = axis % step.result.ndim, 0, []
+        for v in given:
+            box = [(0, n) for n in v.shape]
+            box[axis] = (at, at + v.shape[axis])
+            at += v.shape[axis]
+            if v.size:
+                parts.append((v, tuple(box)))
+        return Filling(parts)
+
+    def _pad(self, step: Step) -> Filling | None:
+        x, widths, value, *_ = (*step.args, step.params.get("value", 0))
+        if x.__class__ is not Value or value.__class__ not in (int, float, bool):
+            return None
+        if any(a < 0 or b < 0 for a, b in widths):
+            return None
+        box = tuple((a, a + n) for (a, _), n in zip(widths, x.shape))
+        return Filling([(x, box)] if x.size else [], value)
+
+    def _write(self, step: Step) -> Filling | None:
+        x, value, key = (*step.args, step.params.get("key"))[:3]
+        if x.__class__ is not Value:
+            return None
+        box, shape = _box(x, key)
+        if box is None:
+            return None
+        if value.__class__ is Value:
+            value = self._shaped(value, shape, tuple(b - a for a, b in box), step)
+        elif value.__class__ not in (int, float, bool):
+            return None
+        if value is None:
+            return None
+        mine = (value, box)
+        held = self.held.get(x.id)
+        if held is not None and self.uses[x.id] == 1:
+            known = held[1]
+            if known.empty is not None and all(_apart(box, b) for _, b in known.parts):
+                del self.held[x.id]
+                return Filling([*known.parts, mine], known.empty)
+        if x.id in self.numbers:
+            return Filling([mine], self.numbers[x.id])
+        self._release(x)
+        rest = [(self._part(x, b, step), b) for b in _rest(x.shape, [box])]
+        return Filling([mine, *rest])
+
+    def _add(self, step: Step) -> Filling | None:
+        """Zeros with something in one place, and zeros with something in another: both."""
+        found = [self.held.get(a.id) if a.__class__ is Value else None for a in step.args]
+        one, other = found
+        if one is None or other is None or step.args[0] is step.args[1]:
+            return None
+        if any(self.uses[a.id] != 1 for a in step.args) or one[1].empty != 0 or other[1].empty != 0:
+            return None
+        if step.args[0].shape != step.args[1].shape:
+            return None
+        parts = one[1].parts + other[1].parts
+        boxes = [b for _, b in parts]
+        if not all(_apart(a, b) for i, a in enumerate(boxes) for b in boxes[:i]):
+            return None
+        for a in step.args:
+            del self.held[a.id]
+        return Filling(parts, one[1].empty)
+
+    # -- parts
+
+    def _new(self, word: str, args: tuple, like: Value, shape: tuple, where: str) -> Value:
+        made = Value(next(self.ids), shape, like.dtype)
+        self.steps.append(Step((made,), word, args, {}, where))
+        return made
+
+    def _part(self, x: Value, box: Box, step: Step) -> Value:
+        key = tuple(slice(a, b) for a, b in box)
+        return self._new("index", (x, key), x, tuple(b - a for a, b in box), step.where)
+
+    def _shaped(self, v: Value, shape: tuple, full: tuple, step: Step) -> Value | None:
+        """What is written, as large as its box."""
+        if v.dtype != step.result.dtype:
+            return None
+        self._release(v)
+        if tuple(v.shape) != shape:
+            v = self._new("broadcast_to", (v, shape), v, shape, step.where)
+        return v if shape == full else self._new("reshape", (v, full), v, full, step.where)
+
+
+def _box(x: Value, key: Any) -> tuple[Box | None, tuple]:
+    """The box that a key takes (None for steps and other keys), and the shape of its view."""
+    parts = key if isinstance(key, tuple) else (key,)
+    if not all(
+        k is None or k is Ellipsis or k.__class__ is int or k.__class__ is slice for k in parts
+    ):
+        return None, ()
+    shape = indexed(x.shape, x.strides, key)[0]
+    used = sum(k is not None and k is not Ellipsis for k in parts)
+    box: list[tuple[int, int]] = []
+    for k in parts:
+        n = x.shape[len(box)] if len(box) < x.ndim else 0
+        if k is Ellipsis:
+            box += [(0, m) for m in x.shape[len(box) : len(box) + x.ndim - used]]
+        elif k.__class__ is int:
+            box.append((k % n, k % n + 1))
+        elif k is not None:
+            start, stop, step = k.indices(n)
+            if step != 1 or stop <= start:
+                return None, ()
+            box.append((start, stop))
+    box += [(0, m) for m in x.shape[len(box) :]]
+    return tuple(box), tuple(shape)
+
+
+def _apart(a: Box, b: Box) -> bool:
+    return any(y[1] <= x[0] or x[1] <= y[0] for x, y in zip(a, b))
+
+
+def _rest(shape: tuple, boxes: Iterable[Box]) -> list[Box]:
+    """Boxes that fill what these leave of a shape."""
+    free: list[Box] = [tuple((0, n) for n in shape)]
+    for box in boxes:
+        free = [piece for space in free for piece in _without(space, box)]
+    return free
+
+
+def _without(space: Box, box: Box) -> Iterator[Box]:
+    if _apart(space, box):
+        yield space
+        return
+    space_now = list(space)
+    for axis, ((low, high), (a, b)) in enumerate(zip(space, box)):
+        if low < a:
+            yield (*space_now[:axis], (low, a), *space_now[axis + 1 :])
+        if b < high:
+            yield (*space_now[:axis], (b, high), *space_now[axis + 1 :])
+        space_now[axis] = (max(low, a), min(high, b))
