@@ -112,12 +112,12 @@ class _Assemble:
 
     def _write(self, step: Step) -> Filling | None:
         x, value, key = (*step.args, step.params.get("key"))[:3]
-        if x.__class__ is not Value:
+        if not isinstance(x, Value):
             return None
         box, shape = _box(x, key)
         if box is None:
             return None
-        if value.__class__ is Value:
+        if isinstance(value, Value):
             value = self._shaped(value, shape, tuple(b - a for a, b in box), step)
         elif value.__class__ not in (int, float, bool):
             return None

@@ -15,6 +15,7 @@ from .assemble import assembled
 from .fuse import Fused, Group
 from .graph import Graph, Step, Value
 from .kernels.rows import REDUCTIONS
+from .log import outlined, say, wanted
 from .lower import lowered
 from .straight import Refused, Straight
 from .threads import pool
@@ -83,6 +84,8 @@ class Native:
         self._take(over)
         self.parts: list[Any] = []
         self._assemble()
+        if wanted("kernels"):
+            say(f"rushlight: kernels\n{outlined(fused.groups)}")
         self.source, scope = self._source()
         exec(compile(self.source, "<native>", "exec"), scope)
         self.run: Callable[..., tuple] = scope["run"]
@@ -251,7 +254,12 @@ class Native:
                 f"if {name} is None or count({name}) > 3: "
                 f"{out}[{v.id}] = {name} = empty(s{v.id}, d{v.id}); {address}"
             )
-        rows.append(f"run_on({unit.entry}, {unit.address}, {unit.threads})")
+        run = f"run_on({unit.entry}, {unit.address}, {unit.threads})"
+        if unit.clock is None:
+            rows.append(run)
+        else:
+            scope |= {f"B{at}": unit.clock.start, f"N{at}": unit.clock.note, f"A{at}": unit.stamps}
+            rows.append(f"B{at}(); {run}; N{at}(A{at}())")
         if unit.refusals:
             scope[f"R{at}"] = unit.refused
             rows.append(f"if {table}[{len(unit.slots) + 1}]: raise Refused(R{at}())")

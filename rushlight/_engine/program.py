@@ -15,6 +15,7 @@ from .capture import Capture
 from .graph import Graph
 from .guards import Guards
 from .joint import Backward, Joint
+from .log import say, wanted
 from .native import runner
 from .reach import Reach
 from .results import Results
@@ -186,6 +187,8 @@ class Program:
     def _built(self, graph: Graph) -> None:
         """Take `graph` as the program."""
         self.graph = graph
+        if wanted("graph"):
+            say(f"rushlight: {self.where}\n{graph}")
         values = {v.id: v for v in self.graph.inputs}
         over = {k: values[s.id] for _, _, k, s in self.changed}
         if self.joint is not None:

@@ -13,6 +13,7 @@ from .graph import Value
 from .kernels import matmul, rows
 from .kernels.matmul import Product
 from .load import loaded
+from .log import Clock, wanted
 from .nests import Nests, canonical, described, work_of
 from .schedule import arranged
 from .targets.host import compiled, host
@@ -63,6 +64,7 @@ class Unit:
         self.given = [v for v in self.slots if v not in inner]
         self.refusals = [(g.at, g.refusal, g.where) for g in groups if g.refusal is not None]
         self.work = sum(map(work_of, self.kernels))
+        self.clock = Clock(groups) if wanted("time") else None
         self._memory(offsets, size)
         self._compile()
 
@@ -72,7 +74,7 @@ class Unit:
         scratch = max((_scratch(k, self.threads) for k in self.kernels), default=0)
         self.arena = np.zeros(size + matmul.PARTIALS + scratch + 128, np.uint8)
         base = -(-self.arena.ctypes.data // 64) * 64
-        self.table = (ctypes.c_int64 * (len(self.slots) + 2))()
+        self.table = (ctypes.c_int64 * (len(self.slots) + 3 + len(self.kernels)))()
         self.address = ctypes.addressof(self.table)
         for v, at in offsets.items():
             self.table[self.slots[v]] = base + at
@@ -82,7 +84,7 @@ class Unit:
         target = host()
         told = [*zip(map(described, self.kernels), self.places)]
         refused = [(at - self.groups[0].at, self.slots[v.id]) for at, v, _ in self.refusals]
-        key = disk.key_of("program", target.key, repr((told, refused)))
+        key = disk.key_of("program", target.key, repr((told, refused, self.clock is not None)))
         image = disk.read(key)
         if image is None:
             image = compiled(self.text(), target)
@@ -104,6 +106,8 @@ class Unit:
         for at, (kernel, group) in enumerate(zip(self.kernels, self.groups)):
             if at:
                 f.call(barrier(module), control, threads)
+            if self.clock is not None:
+                self._stamp(f, at)
             for i, (slot, offset) in enumerate(self.places[at]):
                 place = f.load(buffers.shifted(slot, I64), POINTER)
                 f.store(mine.shifted(i, I64), place.shifted(offset, I8) if offset else place)
@@ -112,8 +116,21 @@ class Unit:
                 if asked == group.at:
                     f.call(barrier(module), control, threads)
                     self._refuse(f, flag, number)
+        if self.clock is not None:
+            self._stamp(f, len(self.kernels))
         f.done()
         return str(module)
+
+    def _stamp(self, f: Function, at: int) -> None:
+        """The counter's value, written down by the first thread."""
+        buffers, me = f.args[:2]
+        with f.when(me.equals(0)):
+            now = f.known("llvm.readcyclecounter", I64, 1)
+            f.store(buffers.shifted(len(self.slots) + 2 + at, I64), now)
+
+    def stamps(self) -> list[int]:
+        """The counter before the first kernel and after each, of the last run."""
+        return list(self.table[len(self.slots) + 2 :])
 
     def _refuse(self, f: Function, flag: Value, number: int) -> None:
         """Leave where a condition does not hold; all threads read the same flag."""
@@ -138,4 +155,4 @@ def writer(kernel: Any) -> Callable[[Module, Any], str]:
 def _scratch(kernel: Any, threads: int) -> int:
     if isinstance(kernel, Product):
         return kernel.panel(host()) * threads
-    return kernel.workspace(host(), threads) if hasattr(kernel, "workspace") else 0
+    return rows.workspace(kernel, host(), threads)
