@@ -4,6 +4,7 @@ Groups run in the order in which they were begun; a step may join a group when a
 made no later. Views are no work: they only say where a kernel finds its elements.
 """
 
+from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
@@ -198,7 +199,7 @@ class Fused:
             return group
         if self._emitted(step):
             shape = step.args[0].shape if step.word in REDUCTIONS else step.result.shape
-            for group in reversed(self.groups[max(latest, len(self.groups) - _NEAR, 0) :]):
+            for group in self._candidates(latest):
                 if group.native and group.at >= latest and self._joins(group, step):
                     return group
             group = Group(len(self.groups), True, tuple(shape))
@@ -208,6 +209,13 @@ class Fused:
             group.add(step, step.word not in REDUCTIONS)
             return group
         return self._numpy(step, latest)
+
+    def _candidates(self, latest: int) -> Iterator[Group]:
+        """Groups that a step may join: those begun of late, and the one that made its argument."""
+        near = max(latest, len(self.groups) - _NEAR, 0)
+        yield from reversed(self.groups[near:])
+        if 0 <= latest < near:
+            yield self.groups[latest]
 
     def _numpy(self, step: Step, latest: int) -> Group:
         """The last group, if it is NumPy's; effects must keep their order anyway."""
@@ -246,6 +254,7 @@ class Fused:
                 group.product
                 or k is None
                 or not self._is_full(group, x)
+                or x.shape != group.shape
                 or group.reduced not in (0, k)
             ):
                 return False
@@ -254,54 +263,49 @@ class Fused:
             group.reduced = k
             group.add(step, False)
             return True
-        values = list(step.values())
-        place = self.seen[step.result.id]
-        if (
-            group.reduced
-            and step.result.shape == group.shape
-            and along(place, group.reduced) is None
-        ):
+        full = self._fills(group, step)
+        if not full and not self._thins(group, step):
             return False
-        if step.result.shape == group.shape and group.shape != group.lead:
-            fits = all(self._at_hand(group, v) for v in values)
-            full = True
-        elif not group.reduced:
-            fits, full = (
-                step.result.shape == group.shape and all(self._at_hand(group, v) for v in values),
-                True,
-            )
-        else:
-            fits, full = (
-                self._is_lead(group, step.result) and all(self._is_thin(group, v) for v in values),
-                False,
-            )
-        if fits:
-            group.add(step, full)
-        return fits
+        group.add(step, full)
+        return True
+
+    def _fills(self, group: Group, step: Step) -> bool:
+        """Whether a step has an element for each place of the group, and its arguments at hand."""
+        shape, own = step.result.shape, group.shape
+        if shape != own and (not shape or shape[-1] != own[-1] or step.result.size != size(own)):
+            return False
+        place = self.stored(step.result, group)
+        if place is None or (group.reduced and along(place, group.reduced) is None):
+            return False
+        return all(self._at_hand(group, v, shape) for v in step.values())
+
+    def _thins(self, group: Group, step: Step) -> bool:
+        """Whether a step has one element for each row of a group that reduces."""
+        if not group.reduced or not self._is_lead(group, step.result):
+            return False
+        return all(self._is_thin(group, v) for v in step.values())
 
     def _reducible(self, group: Group, k: int) -> bool:
         """Whether all that a group reads has rows of evenly spaced elements."""
-        values = [
-            v for s in group.steps for v in s.values() if self.base[v.id].id not in group.made
-        ]
-        stored = [self.seen[v] for v in group.made if v in self.pieces]
-        return all(along(self.over(v, group.shape), k) is not None for v in values) and all(
-            along(x, k) is not None for x in stored
-        )
+        given = [
+            self.met(v, s.result.shape, group.shape)
+            for s in group.steps for v in s.values() if self.base[v.id].id not in group.made
+        ]  # fmt: skip
+        given += [self.stored(v, group) for i, v in group.made.items() if i in self.pieces]
+        return all(x is not None and along(x, k) is not None for x in given)
 
-    def _at_hand(self, group: Group, v: Value) -> bool:
+    def _at_hand(self, group: Group, v: Value, shape: tuple) -> bool:
         if self.base[v.id].id in group.made:
-            return self._is_full(group, v) or (group.reduced > 0 and self._is_spread(group, v))
-        return not group.reduced or along(self.over(v, group.shape), group.reduced) is not None
+            if self._is_full(group, v) and (v.shape == shape or v.shape == group.shape):
+                return True
+            return group.reduced > 0 and shape == group.shape and self._is_spread(group, v)
+        met = self.met(v, shape, group.shape)
+        return met is not None and (not group.reduced or along(met, group.reduced) is not None)
 
     def _is_full(self, group: Group, v: Value) -> bool:
-        """The value itself over the whole shape, or a view that shows the same."""
+        """The value itself over the whole shape, or a view that shows the same in order."""
         seen, base = self.seen[v.id], self.base[v.id]
-        if base.id not in group.full or seen.offset:
-            return False
-        return tuple(v.shape) == group.shape and _same(
-            seen.strides, contiguous_strides(base.shape), v.shape
-        )
+        return base.id in group.full and not seen.offset and v.size == base.size and seen.contiguous
 
     def _is_spread(self, group: Group, v: Value) -> bool:
         """A value of one element for each row, as it is broadcast along the rows."""
@@ -332,6 +336,30 @@ class Fused:
     def over(self, v: Value, shape: tuple) -> MetaArray:
         """A value's elements as they are met when it is broadcast to a shape."""
         return MetaArray(*spec("broadcast_to", (self.seen[v.id], shape), {}))
+
+    def met(self, v: Value, shape: tuple, group: tuple) -> MetaArray | None:
+        """The same under a group's shape, whose elements are those of `shape` in order."""
+        over = self.over(v, shape)
+        return over if shape == group else reshaped(over, group)
+
+    def stored(self, v: Value, group: Group) -> MetaArray | None:
+        """Where a result with an element for each place of a group lies, under its shape."""
+        place = self.seen[v.id]
+        return place if v.shape == group.shape else reshaped(place, group.shape)
+
+
+def reshaped(x: MetaArray, shape: tuple) -> MetaArray | None:
+    """The same elements under another shape; None where that takes a copy."""
+    made: Any = spec("reshape", (x, shape), {})
+    return MetaArray(*made) if len(made) > 2 else None
+
+
+def size(shape: tuple) -> int:
+    """The number of elements."""
+    n = 1
+    for k in shape:
+        n *= k
+    return n
 
 
 def _multiplied(step: Step) -> bool:

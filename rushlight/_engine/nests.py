@@ -43,7 +43,8 @@ class Nests:
             base = fused.base[v.id]
             if base.id in group.made:
                 return base
-            over = fused.over(v, shape)
+            over = fused.over(v, shape) if thin else fused.met(v, shape, group.shape)
+            assert over is not None
             lead = over.strides[: len(group.lead)]
             stride = 0 if thin or not group.reduced else along(over, group.reduced)
             key = (v.id, lead, stride, thin)
@@ -63,8 +64,7 @@ class Nests:
                 given = (used(step.args[0], group.shape, False),)
                 nest.steps.append(Step(step.results, step.word, given))
                 continue
-            thin = step.result.id in nest.thin
-            shape = step.result.shape if thin else group.shape
+            thin, shape = step.result.id in nest.thin, step.result.shape
             nest.steps.append(step.replaced(partial(used, shape=shape, thin=thin)))
         self._stores(group, nest)
         if group.product is not None:
@@ -86,7 +86,8 @@ class Nests:
                 offset, strides = 0, _in_order(group.shape if full else group.lead)
                 step = int(full and group.reduced > 0)
             else:
-                place = self.fused.seen[v.id]
+                place = self.fused.stored(v, group) if full else self.fused.seen[v.id]
+                assert place is not None
                 offset, strides = place.offset, place.strides
                 step = (along(place, group.reduced) or 0) if full and group.reduced else 0
             stored = Operand(self.slot(whole or v), offset, strides[:lead], step, kind)
