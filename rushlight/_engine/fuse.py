@@ -68,6 +68,7 @@ class Fused:
         self.seen: dict[int, MetaArray] = {}
         self.views: dict[int, Step] = {}
         self.constants: dict[int, np.ndarray] = {}
+        self.pending: dict[int, Step] = {}  # steps on inputs alone: they go where they are read
         self.pieces: dict[int, Value] = {}  # a value that lies inside another, made of pieces
         self.born: dict[int, list[int]] = {}  # that other one -> the groups that make its pieces
         known = [v.id for s in graph.steps for v in s.results] + [v.id for v in graph.inputs]
@@ -77,6 +78,8 @@ class Fused:
         for step in graph.steps:
             if step.word != "check" or not self._check(step):
                 self._place(step)
+        for v in list(self.pending):
+            self._settle(v)
 
     def _own(self, v: Value, strides: tuple | None = None) -> None:
         self.base[v.id] = v
@@ -93,8 +96,8 @@ class Fused:
             least = Value(next(self._ids), (), "float32")
             self._place(Step((least,), "min", (number,)))
             number = least
+        self._settle(number.id)
         group = self.makers[number.id]
-        assert group.native
         if group.refusal is not None:  # one question to a group: what is asked here comes after
             group = Group(len(self.groups), True, ())
             self.groups.append(group)
@@ -118,9 +121,34 @@ class Fused:
         for v in step.results:
             if v.id not in self.pieces:
                 self._own(v)
+        if self._waits(step):
+            self.pending[step.result.id] = step
+            return
         group = self._group(step)
         for v in step.results:
             self.makers[v.id] = group
+
+    def _waits(self, step: Step) -> bool:
+        """Whether a step can be put off until somebody reads it: it reads inputs alone."""
+        if len(step.results) != 1 or step.result.id in self.pieces or step.word in REDUCTIONS:
+            return False
+        return native(step) and all(self._ready(v) < 0 for v in step.values())
+
+    def _settle(self, v: int) -> None:
+        """Give a step that was put off a group now."""
+        step = self.pending.pop(v, None)
+        if step is not None:
+            self.makers[v] = self._group(step)
+
+    def _put_off(self, step: Step, found: dict[int, Step] | None = None) -> dict[int, Step]:
+        """The steps put off that a step reads, those that they read first."""
+        found = {} if found is None else found
+        for v in step.values():
+            base = self.base[v.id].id
+            if base in self.pending and base not in found:
+                self._put_off(self.pending[base], found)
+                found[base] = self.pending[base]
+        return found
 
     def _view(self, step: Step) -> bool:
         """Note where a view's elements lie; whether it is one (a reshape may be a copy)."""
@@ -190,34 +218,65 @@ class Fused:
         return -1 if maker is None else maker.at + (base.id in self.born)
 
     def _group(self, step: Step) -> Group:
-        latest = max((self._ready(v) for v in step.values()), default=-1)
+        put_off = self._put_off(step)
         if step.word == "matmul" and _multiplied(step):
-            group = Group(len(self.groups), True, tuple(step.result.shape))
+            self._settle_all(put_off)
+            group = self._begun(tuple(step.result.shape))
             group.product = step
-            self.groups.append(group)
             group.add(step, True)
             return group
-        if self._emitted(step):
-            shape = step.args[0].shape if step.word in REDUCTIONS else step.result.shape
-            for group in self._candidates(latest):
-                if group.native and group.at >= latest and self._joins(group, step):
-                    return group
-            group = Group(len(self.groups), True, tuple(shape))
-            self.groups.append(group)
-            if step.word in REDUCTIONS:
-                group.reduced = _trailing(step) or 0
-            group.add(step, step.word not in REDUCTIONS)
-            return group
-        return self._numpy(step, latest)
+        if not self._emitted(step):
+            self._settle_all(put_off)
+            return self._numpy(step)
+        steps = [*put_off.values(), step]
+        latest = max((self._ready(v) for v in step.values()), default=-1)
+        for group in self._candidates(latest):
+            if group.native and group.at >= latest and self._all_join(group, steps):
+                return group
+        reduces = step.word in REDUCTIONS
+        shape = tuple(step.args[0].shape if reduces else step.result.shape)
+        group = self._begun(shape)
+        if put_off:
+            if self._all_join(group, steps):
+                return group
+            self.groups.pop()
+            self._settle_all(put_off)
+            group = self._begun(shape)
+        if reduces:
+            group.reduced = _trailing(step) or 0
+        group.add(step, not reduces)
+        return group
+
+    def _begun(self, shape: tuple) -> Group:
+        """A new native group at the end."""
+        self.groups.append(group := Group(len(self.groups), True, shape))
+        return group
+
+    def _settle_all(self, put_off: dict[int, Step]) -> None:
+        for v in put_off:
+            self._settle(v)
+
+    def _all_join(self, group: Group, steps: list[Step]) -> bool:
+        """Add steps to a group, all or none."""
+        before = len(group.steps), dict(group.made), set(group.full), group.reduced
+        for step in steps:
+            if not self._joins(group, step):
+                del group.steps[before[0] :]
+                _, group.made, group.full, group.reduced = before
+                return False
+        for step in steps:
+            v = step.result.id
+            if self.pending.pop(v, None) is not None:
+                self.makers[v] = group
+        return True
 
     def _candidates(self, latest: int) -> Iterator[Group]:
-        """Groups that a step may join: those begun of late, and the one that made its argument."""
-        near = max(latest, len(self.groups) - _NEAR, 0)
-        yield from reversed(self.groups[near:])
-        if 0 <= latest < near:
+        """Groups that a step may join: the one that made its argument, then those begun of late."""
+        if latest >= 0 and latest < len(self.groups):
             yield self.groups[latest]
+        yield from reversed(self.groups[max(latest + 1, len(self.groups) - _NEAR, 0) :])
 
-    def _numpy(self, step: Step, latest: int) -> Group:
+    def _numpy(self, step: Step) -> Group:
         """The last group, if it is NumPy's; effects must keep their order anyway."""
         last = self.groups[-1] if self.groups else None
         if last is None or last.native:
