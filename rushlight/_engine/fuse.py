@@ -331,7 +331,9 @@ class Fused:
     def _fills(self, group: Group, step: Step) -> bool:
         """Whether a step has an element for each place of the group, and its arguments at hand."""
         shape, own = step.result.shape, group.shape
-        if shape != own and (not shape or shape[-1] != own[-1] or step.result.size != size(own)):
+        if shape != own and (
+            not shape or not own or shape[-1] != own[-1] or step.result.size != size(own)
+        ):
             return False
         place = self.stored(step.result, group)
         if place is None or (group.reduced and along(place, group.reduced) is None):
