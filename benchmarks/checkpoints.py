@@ -2,6 +2,8 @@
 
 Options: `--megabytes N` for another size, `--rounds N`. Rounds alternate, so that a busy machine is
 equally unkind to all; the page cache is warm. Flushing to the disk is excluded (and its own line).
+Before each timed write as many bytes are written and removed, so that every way finds memory that
+the kernel has just given back; "first" is the first call in a fresh process, imports left out.
 """
 
 import argparse
@@ -19,20 +21,22 @@ import torch
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+PAUSE = 0.1  # seconds: threads of BLAS and OpenMP wait busily for a while after their work
 
 from rushlight._files import atomic, progress  # noqa: E402
 from rushlight._files import safetensors_writer as own  # noqa: E402
 from rushlight.serialization import Describer, load, save, set_crc32_options  # noqa: E402
 
 
-def timed(work: Callable[[], object], folder: str = "") -> float:
-    """Milliseconds of one call; what it made is dropped afterwards.
-
-    Files are written anew: when a rename replaces a file, ext4 begins to flush the new one.
-    """
-    for name in os.listdir(folder) if folder else ():
+def clear(folder: str) -> None:
+    """Removes what was written: when a rename replaces a file, ext4 begins to flush the new one."""
+    for name in os.listdir(folder):
         if name.startswith("out"):
             os.remove(os.path.join(folder, name))
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Milliseconds of one call; what it made is dropped afterwards."""
     began = time.perf_counter()
     made = work()
     spent = (time.perf_counter() - began) * 1000
@@ -41,16 +45,21 @@ def timed(work: Callable[[], object], folder: str = "") -> float:
 
 
 def table(
-    rows: dict[str, dict[str, Callable[[], object]]], rounds: int, folder: str
+    rows: dict[str, dict[str, Callable[[], object]]], rounds: int, folder: str, warm: Callable
 ) -> dict[str, dict[str, float]]:
-    """Median milliseconds of each way of each row, taken in turns."""
+    """Median milliseconds of each way of each row, taken in turns, each second turn backwards."""
     found: dict[str, dict[str, list[float]]] = {
         row: {way: [] for way in ways} for row, ways in rows.items()
     }
-    for _ in range(rounds):
+    for number in range(rounds):
         for row, ways in rows.items():
-            for way, work in ways.items():
-                found[row][way].append(timed(work, folder))
+            for way, work in list(ways.items())[:: -1 if number % 2 else 1]:
+                clear(folder)
+                if row.startswith(("raw", "save")):
+                    warm()
+                    clear(folder)
+                time.sleep(PAUSE)
+                found[row][way].append(timed(work))
     return {
         row: {way: statistics.median(times) for way, times in ways.items()}
         for row, ways in found.items()
@@ -66,7 +75,7 @@ def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--megabytes", type=int, default=500)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=6)
     args = parser.parse_args()
     torch.set_num_threads(2)
     progress.Progress.PATIENCE = float("inf")
@@ -80,12 +89,19 @@ def main() -> None:
         ours = load(pt)
         atomic.flush = lambda fd: None  # the others do not flush
         rows = _rows(theirs, ours, pt, st, raw, folder)
-        found = table(rows, args.rounds, folder)
+        found = table(rows, args.rounds, folder, rows["raw"]["write"])
+        clear(folder)
         atomic.flush = atomic_fsync
         found["save .pt, flushed"] = {
             "rushlight": timed(lambda: save(ours, os.path.join(folder, "f.pt")))
         }
+        found["load .pt, first"] = _first(pt, min(args.rounds, 3))
         _print(found)
+        raw_write = found["raw"]["write"]
+        for row in ("save .pt", "save .safetensors"):
+            print(
+                f"{row} over a raw write: {100 * (found[row]['rushlight'] / raw_write - 1):.0f} %"
+            )
         print("peak memory of load over the file:", *_peaks(pt), "%")
         _inspect(pt)
 
@@ -115,7 +131,10 @@ def _rows(theirs: dict, ours: dict, pt: str, st: str, raw: str, folder: str) -> 
     def save_safetensors() -> None:
         describer = Describer()
         records = {name: describer.record(value) for name, value in ours.items()}
-        atomic.save_to(out + "o.safetensors", lambda put: own.write(put, records, {"format": "pt"}))
+        room = sum(record.nbytes for record in records.values())
+        atomic.save_to(
+            out + "o.safetensors", lambda put: own.write(put, records, {"format": "pt"}), room
+        )
 
     return {
         "raw": {"write": raw_write, "write and read": raw_read},
@@ -173,22 +192,38 @@ def _peaks(pt: str) -> list[str]:
     return [done.stdout.strip()]
 
 
+def _first(pt: str, rounds: int) -> dict[str, float]:
+    """The first load of a process, in processes by turns."""
+    code = (
+        "import sys, time; {}; began = time.perf_counter(); made = load(sys.argv[1]); "
+        "print((time.perf_counter() - began) * 1000)"
+    )
+    ways = {
+        "torch": "import torch; torch.set_num_threads(2); load = torch.load",
+        "rushlight": "from rushlight.serialization import load",
+    }
+    found: dict[str, list[float]] = {way: [] for way in ways}
+    for _ in range(rounds):
+        for way, preparation in ways.items():
+            command = [sys.executable, "-c", code.format(preparation), pt]
+            done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+            found[way].append(float(done.stdout))
+    return {way: statistics.median(times) for way, times in found.items()}
+
+
 def _inspect(pt: str) -> None:
     """The time of `rushlight inspect`, from start to end of the process."""
-    times = []
-    for _ in range(5):
-        began = time.perf_counter()
-        subprocess.run(
-            [sys.executable, "-m", "rushlight", "inspect", pt],
-            capture_output=True,
-            cwd=ROOT,
-            check=True,
-        )
-        times.append(time.perf_counter() - began)
-    print(
-        f"rushlight inspect            {min(times) * 1000:.0f} ms at best, "
-        f"{statistics.median(times) * 1000:.0f} ms median"
-    )
+    starts = {
+        "rushlight inspect": ["rushlight_command.py"],
+        "python -m rushlight inspect": ["-m", "rushlight"],
+    }
+    for name, start in starts.items():
+        command = [sys.executable, *start, "inspect", pt]
+        times = [
+            timed(lambda c=command: subprocess.run(c, capture_output=True, cwd=ROOT, check=True))
+            for _ in range(7)
+        ]
+        print(f"{name:<28} {min(times):.0f} ms at best, {statistics.median(times):.0f} ms median")
 
 
 if __name__ == "__main__":

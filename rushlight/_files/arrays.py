@@ -15,7 +15,6 @@ from .archive import STORED, Archive
 from .records import (
     DTYPES,
     Checkpoint,
-    Limits,
     Storage,
     TensorRecord,
     contiguous,
@@ -32,7 +31,7 @@ _FIELDS = re.compile(  # as NumPy writes it; read by a pattern, because literal_
     rb"'shape':\s*\(((?:\d{1,19}L?,\s*){0,64}(?:\d{1,19}L?)?)\)\s*,?\s*\}\s*"
 )
 _KINDS = {
-    np.dtype(code).str[1:]: name
+    code.replace("?", "b1"): name  # as NumPy writes it behind the byte order
     for name, (_, code) in DTYPES.items()
     if name
     in ("float64", "float32", "float16", "complex128", "complex64", "int64", "int32", "int16")
@@ -40,14 +39,17 @@ _KINDS = {
 }
 
 
-def read(source: Source, limits: Limits | None = None) -> Checkpoint:
-    """The arrays of an .npz by name, or the one array of an .npy."""
+def read(source: Source) -> Checkpoint:
+    """The one array of an .npy."""
+    found = Checkpoint(_array(source, "array", source.where), "npy", source.where, source=source)
+    found.storages["array"] = found.root.storage
+    return found
+
+
+def read_archive(archive: Archive) -> Checkpoint:
+    """The arrays of an .npz by name."""
+    source = archive.source
     found = Checkpoint({}, "npz", source.where, source=source)
-    if source.read(0, min(6, source.size)) == MAGIC:
-        found.kind, found.root = "npy", _array(source, "array", source.where)
-        found.storages["array"] = found.root.storage
-        return found
-    archive = Archive(source, limits)
     for name, entry in archive.entries.items():
         if not name.endswith(".npy"):
             raise fault(source.where, f"record {name!r:.200} is not an array", entry.header)

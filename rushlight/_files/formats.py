@@ -43,12 +43,12 @@ def read(
     """What a source holds."""
     kind = sniff(source)
     if kind == "zip":
-        names = _zip_names(source, limits)
-        if names and all(name.endswith(".npy") for name in names):
-            return arrays.read(source, limits)
-        return torchzip.read(source, limits, encoding)
+        archive = Archive(source, limits)
+        if archive.entries and all(name.endswith(".npy") for name in archive.entries):
+            return arrays.read_archive(archive)
+        return torchzip.read(archive, encoding)
     if kind == "npy":
-        return arrays.read(source, limits)
+        return arrays.read(source)
     if kind == "safetensors":
         return safetensors.read(source, limits)
     if kind == "tar":
@@ -112,10 +112,6 @@ def _old_tar(head: bytes) -> bool:
     except ValueError:
         return False
     return len(head) == 512 and said == sum(head[:148]) + 8 * 32 + sum(head[156:])
-
-
-def _zip_names(source: Source, limits: Limits | None) -> list[str]:
-    return list(Archive(source, limits).entries)
 
 
 def _plain_pickle(source: Source, limits: Limits | None, encoding: str) -> Checkpoint:

@@ -10,8 +10,6 @@ import numpy as np
 
 from .records import DTYPES, Global, Opaque, Storage, TensorRecord, dtype_name, shown, window
 
-EMPTY = np.empty(0, np.uint8)
-
 
 class Refused(Exception):
     """Something in a pickle that is malformed or not allowed; the reader adds the place."""
@@ -182,7 +180,11 @@ def _device_tensor(u: Any, args: tuple) -> Any:
 
 def _blank(dtype: str) -> Meaning:
     """An empty tensor, which a state fills (PyTorch before 0.4)."""
-    return lambda u, args: TensorRecord(Storage("", dtype, 0, bits=EMPTY), dtype, 0, (0,), (1,))
+
+    def make(u: Any, args: tuple) -> TensorRecord:
+        return TensorRecord(Storage("", dtype, 0, bits=np.empty(0, np.uint8)), dtype, 0, (0,), (1,))
+
+    return make
 
 
 def _pairs(u: Any, args: tuple, make: Callable[[], Any], what: str) -> Any:

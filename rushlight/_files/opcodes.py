@@ -56,8 +56,8 @@ def _fixed(layout: str) -> Action:
 
 
 def _sized(layout: str, decode: Callable[[Any, bytes], Any]) -> Action:
-    width = struct.calcsize(layout)
-    return lambda u: u.push_sized(decode(u, u.take(u.number(layout, width))))
+    width, unpack = struct.calcsize(layout), struct.Struct(layout).unpack
+    return lambda u: u.push_sized(decode(u, u.take(unpack(u.take(width))[0])))
 
 
 def _utf8(u: Any, raw: bytes) -> str:
@@ -201,6 +201,10 @@ def _put_short(u: Any) -> None:
     u.pos += 1
 
 
+def _put_long(u: Any) -> None:
+    u.memo[int.from_bytes(u.take(4), "little")] = u.stack[-1]
+
+
 def _byte(u: Any) -> None:
     u.stack.append(u.data[u.pos])
     u.pos += 1
@@ -308,7 +312,7 @@ for _opcode, _action in {
     b"o": _object,
     b"p": lambda u: _put(u, _decimal(u.line())),
     b"q": _put_short,
-    b"r": lambda u: _put(u, u.number("<I", 4)),
+    b"r": _put_long,
     b"s": _set_item,
     b"t": _tuple,
     b")": _push(()),

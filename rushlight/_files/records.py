@@ -96,15 +96,11 @@ def dtype_name(name: str) -> str:
 class Global:
     """A name that the file mentions. It is text: nothing ever looks it up to call it."""
 
-    __slots__ = ("module", "name", "offset")
+    __slots__ = ("module", "name", "offset", "path")
 
     def __init__(self, module: str, name: str, offset: int = -1) -> None:
         self.module, self.name, self.offset = module, name, offset
-
-    @property
-    def path(self) -> str:
-        """The dotted name, as PyTorch's messages write it."""
-        return f"{self.module}.{self.name}"
+        self.path = f"{module}.{name}"  # as PyTorch's messages write it
 
     def __repr__(self) -> str:
         return f"<name {self.path[:200]}>"
@@ -247,6 +243,8 @@ class TensorRecord:
 
 def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
     """Row-major strides of a shape, counted in elements; PyTorch's choice for sizes 0 and 1."""
+    if len(shape) == 1:
+        return (1,)
     steps, step = [], 1
     for size in reversed(shape):
         steps.append(step)

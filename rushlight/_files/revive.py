@@ -79,7 +79,9 @@ class Reviver:
             return x
         if id(x) in self.done:
             return self.done[id(x)]
-        if kind in DICTS:
+        if kind is TensorRecord:
+            made = self._tensor(x, depth)
+        elif kind in DICTS:
             made = self._later(self._fill_dict, x, x, depth)
         elif kind in (list, deque):
             made = self._later(self._fill_list, x, x, depth)
@@ -87,8 +89,6 @@ class Reviver:
             made = self._later(self._fill_set, x, x, depth)
         elif kind in (tuple, frozenset):
             made = self._tuple(x, kind, depth)
-        elif kind is TensorRecord:
-            made = self._tensor(x, depth)
         elif kind is Storage:
             made = self.make_storage(x)
         elif kind is Global:

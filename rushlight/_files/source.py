@@ -158,7 +158,7 @@ class Source:
 
     def still(self, end: int) -> None:
         """Refuses to touch mapped pages that the file has lost since it was mapped."""
-        if self.fd >= 0 and (now := os.fstat(self.fd).st_size) < self.base + end:
+        if self.fd >= 0 and (now := os.lseek(self.fd, 0, os.SEEK_END)) < self.base + end:
             raise fault(self.where, f"the file shrank to {now} bytes while it was mapped", end)
 
     def window(self, offset: int, count: int) -> np.ndarray | None:

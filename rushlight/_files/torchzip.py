@@ -8,19 +8,18 @@ import numpy as np
 
 from .archive import STORED, Archive
 from .meanings import Refused, storage_id
-from .records import DTYPES, Checkpoint, Limits, Storage, fault
-from .source import Source
+from .records import DTYPES, Checkpoint, Storage, fault
 from .torchscript import script_weights
 from .unpickler import Unpickler
 
 
-def read(source: Source, limits: Limits | None = None, encoding: str = "utf-8") -> Checkpoint:
+def read(archive: Archive, encoding: str = "utf-8") -> Checkpoint:
     """The checkpoint in records; the bytes of storages stay in the file until they are asked for.
 
     Raises:
         UnpicklingError: for a file that is damaged or made to deceive.
     """
-    archive = Archive(source, limits)
+    source = archive.source
     prefix = _prefix(archive)
     order = _byte_order(archive, prefix)
     kind = "torchscript" if f"{prefix}constants.pkl" in archive.entries else "torch"

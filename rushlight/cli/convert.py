@@ -107,16 +107,21 @@ def renamed(named: dict[str, TensorRecord], rules: list[str]) -> dict[str, Tenso
 def _write(target: str, found: Checkpoint, named: dict[str, TensorRecord], plain: bool) -> str:
     """One file; a PyTorch file keeps the whole structure unless something in it was changed."""
     ending = os.path.splitext(target)[1].lower()
+    room = sum(record.nbytes for record in named.values())
     if ending == ".safetensors":
         metadata = found.metadata if found.kind == "safetensors" else {"format": "pt"}
-        save_to(target, lambda put: safetensors_writer.write(put, named, metadata, forget=True))
+        save_to(
+            target, lambda put: safetensors_writer.write(put, named, metadata, forget=True), room
+        )
     elif ending == ".npz":
-        save_to(target, lambda put: arrays.write(put, named, forget=True))
+        save_to(target, lambda put: arrays.write(put, named, forget=True), room)
     elif ending in _TORCH:
         pickled, storages = dumps(found.root if plain else dict(named))
         prefix = os.path.splitext(os.path.basename(target))[0]
         save_to(
-            target, lambda put: torchzip_writer.write(put, pickled, storages, prefix, forget=True)
+            target,
+            lambda put: torchzip_writer.write(put, pickled, storages, prefix, forget=True),
+            sum(storage.nbytes for storage in storages),
         )
     else:
         raise ValueError(

@@ -19,6 +19,8 @@ from .._files.standard import harmless
 from .._files.unpickler import Unpickler
 from .inspect import paint
 
+_LARGE = 1 << 22  # bytes of a record that is not read whole
+
 ENDINGS = (
     ".pt",
     ".pth",
@@ -195,11 +197,17 @@ def _look_archive(source: Source, finding: Finding) -> None:
     archive = Archive(source)
     for name in archive.entries:
         where = f"{source.where}, record {name!r:.200}"
-        data = archive.array(archive.entries[name]).data if _may_hold_pickle(name) else b""
+        data = _content(archive, name) if _may_hold_pickle(name) else b""
         if name.endswith(".npy"):
             _array(data, where, finding)
         elif data and _is_pickle(archive, name, data):
             _pickles(data, where, finding, stored=source.size)
+
+
+def _content(archive: Archive, name: str) -> Any:
+    """A record's bytes; only what can be large is mapped, and that takes NumPy."""
+    entry = archive.entries[name]
+    return archive.read(name) if entry.size < _LARGE else archive.array(entry).data
 
 
 def _is_pickle(archive: Archive, name: str, data: Any) -> bool:

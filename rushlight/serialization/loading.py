@@ -167,9 +167,9 @@ def _check_script(found: Checkpoint, guarded: bool) -> None:
 
 def _read_all(found: Checkpoint, placer: Placer) -> None:
     """Reads the storages' bytes, unless they are mapped or not wanted."""
-    storages = [s for s in found.storages.values() if placer.device(s) is not META]
     if found.mapped():
         return
+    storages = [s for s in found.storages.values() if placer.device(s) is not META]
     with Progress("loading", sum(s.nbytes for s in storages if not s.loaded)) as progress:
         read_storages(storages, progress)
 
@@ -233,6 +233,7 @@ class Placer:
     def __init__(self, map_location: Any) -> None:
         self.choose = _chooser(map_location)
         self.places: dict[int, device] = {}
+        self.homes: dict[str, device] = {}
         self.cells: dict[int, list] = {}
         self.missing: set[str] = set()
 
@@ -240,29 +241,32 @@ class Placer:
         """The device of a storage, chosen once."""
         found = self.places.get(id(storage))
         if found is None:
-            found = self.places[id(storage)] = self.choose(storage) or self._saved_on(
-                storage.location
-            )
+            found = self.choose(storage) or self.homes.get(storage.location)
+            found = self.places[id(storage)] = found or self._saved_on(storage.location)
         return found
 
     def _saved_on(self, location: str) -> device:
         """The device named in the file, or the CPU where there is none such."""
         try:
-            return concrete(location)
+            found = concrete(location)
         except (AssertionError, RuntimeError):
             self.missing.add(location[:40])
-            return CPU
+            found = CPU
+        self.homes[location] = found
+        return found
 
     def tensor(self, record: TensorRecord) -> Any:
         """A tensor on the storage's memory (the record itself, where no tensor has its dtype)."""
         kind = _dtype(record.dtype)
-        if record.storage is None or (kind and self.device(record.storage) is META):
+        storage: Any = record.storage
+        place = self.device(storage) if isinstance(storage, Storage) else META
+        if place is META:
             made = make(known.meta.full(record.shape, 0, kind), META) if kind else record
         elif kind is None:
-            record.storage.bits  # noqa: B018 (reads it)
+            storage.bits  # noqa: B018 (reads it)
             return record
         else:
-            made = self._shown(record, kind)
+            made = self._shown(record, kind, place)
         if made is record:
             return record
         if record.parameter:
@@ -273,17 +277,18 @@ class Placer:
             made.needs = True
         return made
 
-    def _shown(self, record: TensorRecord, kind: dtypes.dtype) -> Any:
+    def _shown(self, record: TensorRecord, kind: dtypes.dtype, place: device) -> Any:
         storage: Any = record.storage
         array = _array(record, storage.bits, kind)
-        if not array.flags.aligned or not array.flags.writeable:
+        flags = array.flags
+        if not flags.aligned or not flags.writeable:
             storage.bits = storage.bits.copy()
             array = _array(record, storage.bits, kind)
         if record.flags.get("conj"):
             array = array.conj()
         if record.flags.get("neg"):
             array = -array
-        made = make(array, self.device(storage))
+        made = make(array, place)
         made.version = self.cells.setdefault(id(storage), made.version)
         return made
 
@@ -295,9 +300,9 @@ class Placer:
 
 def _array(record: TensorRecord, bits: np.ndarray, kind: dtypes.dtype) -> np.ndarray:
     unit = kind.itemsize
-    if not record.count:
+    if 0 in record.shape:
         return np.empty(record.shape, kind.numpy)
-    strides = tuple(step * unit for step in record.stride)
+    strides = tuple([step * unit for step in record.stride])
     return np.ndarray(record.shape, kind.numpy, bits, record.offset * unit, strides)
 
 

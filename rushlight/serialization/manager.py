@@ -250,6 +250,7 @@ class _Write:
         save_to(
             self.path,
             lambda put: torchzip_writer.write(put, self.pickled, self.storages, "checkpoint"),
+            sum(storage.nbytes for storage in self.storages),
         )
         self.done()
 

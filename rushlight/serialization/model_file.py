@@ -78,7 +78,8 @@ def save_model(
     describer = Describer()
     records = {name: describer.record(t) for name, t in tensors.items()}
     header = {"format": "pt", **(metadata or {}), KEY: json.dumps(plan, separators=(",", ":"))}
-    save_to(path, lambda put: safetensors_writer.write(put, records, header))
+    room = sum(record.nbytes for record in records.values())
+    save_to(path, lambda put: safetensors_writer.write(put, records, header), room)
 
 
 def _weights(model: Module) -> tuple[dict[str, Any], dict[str, str]]:

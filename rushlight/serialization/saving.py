@@ -70,12 +70,14 @@ def save(
     pickled, storages = pickle_of(obj, pickle_protocol)
     if isinstance(f, (str, os.PathLike)) and keep:
         rotate(os.fsdecode(os.fspath(f)), keep)
-    with Progress("saving", sum(storage.nbytes for storage in storages)) as progress:
+    total = sum(storage.nbytes for storage in storages)
+    with Progress("saving", total) as progress:
         save_to(
             f,
             lambda put: torchzip_writer.write(
                 put, pickled, storages, _prefix(f), _checksums, progress
             ),
+            total,
         )
 
 

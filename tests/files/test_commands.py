@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import hostile
 import pytest
@@ -10,6 +11,8 @@ import pytest
 import rushlight as torch
 from rushlight.cli import main
 from rushlight.serialization import load, save
+
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @pytest.fixture
@@ -187,3 +190,38 @@ def test_inspect_loads_nothing_heavy(folder):
     assert "numpy" in loaded
     heavy = {"torch", "safetensors", "tqdm", "tarfile", "zipfile", "concurrent.futures", "asyncio"}
     assert not loaded & heavy
+
+
+@pytest.mark.parametrize("words", [("inspect",), ("inspect", "--json"), ("scan",)])
+def test_looking_into_a_file_needs_no_numpy(folder, words):
+    code = (
+        "import sys, rushlight_command as c; sys.argv = ['rushlight', *sys.argv[1:]]; "
+        "status = c.main(); found = {m for m in sys.modules if m.startswith('numpy')}; "
+        "assert found == {'numpy'} and isinstance(sys.modules['numpy'], c.Later), found; "
+        "sys.exit(status)"
+    )
+    told = []
+    for start in (["-c", code], ["-m", "rushlight"]):
+        done = subprocess.run(
+            [sys.executable, *start, *words, str(folder / "a.pt")],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+        )
+        assert done.returncode == 0, done.stderr
+        told.append(done.stdout)
+    assert told[0] == told[1] != ""
+
+
+@pytest.mark.parametrize("words", [("inspect", "--stats"), ("diff",), ("convert",), ("--version",)])
+def test_numpy_comes_when_it_is_needed(folder, words):
+    files = [str(folder / "a.pt")] if words[0] != "--version" else []
+    files += [files[0]] if words[0] == "diff" else []
+    files += [str(folder / "made.safetensors")] if words[0] == "convert" else []
+    done = subprocess.run(
+        [sys.executable, "rushlight_command.py", *words, *files],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr

@@ -181,3 +181,18 @@ def test_memory_that_numpy_owns_strangely_is_saved_right(path):
         and torch.equal(back["column"], column)
         and torch.equal(back["swapped"], odd.t())
     )
+
+
+@pytest.mark.parametrize("cores", [1, 2, 8])
+def test_checksums_are_right_whichever_thread_works_them_out(path, monkeypatch, cores):
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    x = [torch.full((count,), float(count)) for count in (700_000, 3, 90_000, 0, 400_000)] * 3
+    save(x, path)
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+    assert all(torch.equal(a, b) for a, b in zip(load(path), x, strict=True))
+
+
+def test_asking_for_too_much_room_leaves_the_length_alone(path):
+    atomic.save_to(path, lambda put: put(b"abc"), 8 << 20)
+    assert path.read_bytes() == b"abc"
