@@ -9,6 +9,7 @@ import numpy as np
 
 from ._arrays.meta import META_WORDS
 from ._arrays.numpy import NUMPY
+from ._arrays.straight import Lines
 from ._core import dtypes, modes, views
 from ._core.backward import backward as run_backward
 from ._core.devices import META, device
@@ -16,9 +17,10 @@ from ._core.errors import dim_of
 from ._core.kinds import known, without_value
 from ._core.size import Size, layout, strided
 from ._core.tape import ASK, Handle, Node, Port, TensorBase, extra_of, make, ndarray
-from ._ops import casts, indexing, slicing
+from ._ops import casts, indexing
 from ._ops import views as view_ops
 from ._ops import words as _words
+from ._ops.slicing import picked, sliced
 from ._printing import tensor_repr
 
 _array_of = TensorBase.__dict__["array"]
@@ -431,14 +433,17 @@ class Tensor(TensorBase):
     def __getitem__(self, key: Any) -> Any:
         cls = key.__class__
         if cls is int:
-            if not self.array.shape:
+            try:
+                return picked(self, key)
+            except IndexError:
+                if self.array.shape:
+                    raise
                 raise IndexError(
                     "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or "
                     "`tensor.item<T>()` in C++ to convert a 0-dim tensor to a number"
-                )
-            return slicing.picked(self, key)
+                ) from None
         if cls is slice and (key.step is None or (key.step.__class__ is int and key.step > 0)):
-            return slicing.sliced(self, key)
+            return sliced(self, key)
         return indexing.getitem(self, key)
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -545,4 +550,4 @@ def _converted(made: Any, cls: type) -> Any:
 Tensor.__module__ = "torch"
 known.tensor = Tensor
 # the kinds of array and the words of tensors announce themselves when they are imported
-__all__ = ["META_WORDS", "NUMPY", "Tensor", "_words"]
+__all__ = ["META_WORDS", "NUMPY", "Lines", "Tensor", "_words"]

@@ -19,6 +19,17 @@ def gradient(function, values):
 # -- accuracy
 
 
+@pytest.mark.parametrize("count", [1 << 17, (1 << 20) + 5])
+def test_a_long_sum_is_exact_to_the_last_bits(count):
+    x = torch.full((count,), 0.1)
+    wanted = float(x.numpy().sum(dtype=np.float64))
+    assert float(x.sum()) == pytest.approx(wanted, rel=3e-7)
+    x[7], x[-1] = inf, 2.0
+    assert float(x.sum()) == inf
+    x[8] = nan
+    assert math.isnan(float(x.sum())) and math.isnan(float(x.mean()))
+
+
 @pytest.mark.parametrize(
     ("shape", "dim"),
     [

@@ -109,6 +109,10 @@ class Namespace:
         """Numbers meet arrays without values as they are."""
         return value
 
+    def matmul_rows(self, x: Any, w: Any) -> Any:
+        """A product whose first factor may have but few rows is a product like others."""
+        return self.matmul(x, w)
+
     def within(self, x: Any, low: Any, high: Any) -> bool:
         """Where values are not known, nothing is known about their bounds."""
         return False

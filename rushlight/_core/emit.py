@@ -14,7 +14,7 @@ import numpy as np
 from . import dtypes, modes
 from .general import general
 from .kinds import known
-from .plan import build, plan_of
+from .plan import build, plan_of, signature
 from .record import Op
 from .tape import ASK, ndarray, ticks
 from .views import edge, shares
@@ -87,7 +87,9 @@ def view_word(op: Op) -> Any:
 
 MISSING = object()  # the default of an argument that must be given
 _NUMPY_NAMES = {"dim": "axis", "keepdim": "keepdims"}  # PyTorch takes them as well
-_LOCALS = {"z", "t", "c", "a", "d", "node", "needed", "out"}  # of the written function
+# Words that are an array's own method, where nothing is wrong: a twelfth of `x.reshape(4, 3)`
+_METHODS = {"reshape": "reshape", "permute_dims": "transpose", "index": "__getitem__"}
+_LOCALS = {"z", "t", "c", "a", "d", "node", "needed", "out", "k_", "f_"}  # of the written function
 
 
 class Writer:
@@ -173,8 +175,14 @@ class Writer:
 
     def _create_view(self) -> list[str]:
         first = self.op.arrays[0]
+        copied = []  # where all parts of a key are numbers, NumPy gives no view
+        if getattr(self.view, "__name__", "") == "index":
+            copied = [
+                f"    if z.__class__ is not ndarray: z = kernel({first}_a, {self.op.params[0]})"
+            ]
         params = "".join(f"{p!r}: {p}, " for p in self.op.params)
         return [
+            *copied,
             f"    t = new_(Tensor); t.array = z; t.device = {first}.device; t.grad = None; d = "
             "z.base",
             f"    if d is {first}_a or (d is not None and d is {first}_a.base) or shares(z, "
@@ -188,6 +196,11 @@ class Writer:
         if self.ufunc is not None:
             return f"z = kernel({', '.join(arguments)})"
         if self.view is not None:
+            method = _METHODS.get(self.view.__name__)
+            if method == "__getitem__":
+                return f"z = {arguments[0]}[{self.op.params[0]}]"
+            if method is not None:
+                return f"z = {arguments[0]}.{method}({self.op.params[0]})"
             return f"z = kernel({', '.join(arguments + self.op.params)})"
         named = [f"{p}={p}" for p in self.op.params]
         made = ", ".join(["z", *self.op.keeps])
@@ -272,7 +285,9 @@ class Writer:
         if op.kind not in ("view", "move"):
             tests.append(f"({first}_a.dtype is not F32 and {first}_a.dtype is not F64)")
         lines += self._unless(tests) + self._unruled()
-        lines += self._try(self._call([f"{n}_a" for n in op.arrays]))
+        lines += (
+            self._lined() if op.straight else self._try(self._call([f"{n}_a" for n in op.arrays]))
+        )
         lines += self._create_view() if op.kind == "view" else self._create()
         shapes = None
         if op.broadcasts and len(op.arrays) > 1:
@@ -283,6 +298,24 @@ class Writer:
             shapes = f"node.shapes = ({', '.join(each)},)"
         given = [n for n in op.arrays if n in op.rules] if op.differentiable else []
         return lines + self._recording(given, shapes)
+
+    def _lined(self) -> list[str]:
+        """The call of a body that is written down by signature."""
+        op = self.op
+        written = known.straight(op.body)
+        self.scope.update(line_=written.get, learn=written.learn)
+        arrays = [f"{n}_a" for n in op.arrays]
+        params = "".join(f"{p!r}: {p}, " for p in op.params)
+        given, made = "".join(f"{a}, " for a in arrays), ", ".join(["z", *op.keeps])
+        return [
+            "    try:",
+            f"        k_ = ({signature(arrays, op)}{''.join(f'{p}, ' for p in op.params)})",
+            "        f_ = line_(k_)",
+            f"        if f_ is None: f_ = learn(k_, ({given}), {{{params}}})",
+            f"        {made} = f_({given})",
+            "    except Exception:",
+            f"        {self.slow}",
+        ]
 
     def _unruled(self) -> list[str]:
         """An op without rules is differentiated through its body: the general path records that."""

@@ -17,6 +17,7 @@ class Known:
     numpy: Any = None  # the namespace of ndarrays
     differentiable: Any = None  # the namespace of tensors, defined below
     meta: Any = None  # the namespace of arrays without values
+    straight: Any = None  # body -> its lines: NumPy calls written down by signature
     tensor: Any = None  # the Tensor class
     parameter: Any = None  # the Parameter class
     as_tensor: Any = None  # number or tensor -> tensor

@@ -83,7 +83,7 @@ def composite(function: Any) -> Any:
     record.samples_fn = record.errors_fn = record.reference_fn = None
     record.domain = record.reference = record.put = None
     record.differentiable, record.composite, record.many = True, True, False
-    record.floats = record.alias = record.broadcasts = False
+    record.floats = record.alias = record.broadcasts = record.straight = False
     record.function = function
     records().append(record)
     function.op = record

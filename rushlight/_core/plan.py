@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import dtypes
+from .kinds import known
 from .record import Op, argument_names
 from .tape import Node, freed, stale
 
@@ -28,6 +29,7 @@ class Plan:
         if self.reruns:
             used += [n for n in op.stats_names if n not in used]
         self.fields = used
+        self.straight = op.straight and not halves
         name = op.node_name if isinstance(op.node_name, str) else op.node_name(numbers)
         self.node_class = type(name, (Node,), {"__slots__": (), "plan": self})
         self.keep = "(" + "".join(f"{k}, " for n in used for k in self._kept(n)[1]) + ")"
@@ -109,6 +111,8 @@ class Plan:
             "stale": stale, "stats": op.stats, "up": up, "down": down,
             "opened": opened,
         }  # fmt: skip
+        if self.straight:
+            lines += self._lined(scope)
         calls = []
         for i, name in enumerate(op.arrays):
             if name not in self.wanted:
@@ -122,6 +126,36 @@ class Plan:
             calls.append("*" + call if name in op.lists else call)
         lines.append(f"    return ({', '.join(calls)},)")
         return "\n".join(lines), scope
+
+    def _lined(self, scope: dict) -> list[str]:
+        """Source lines for plain arrays: all rules at once, written down by signature."""
+        op, given = self.op, ["g", *self.fields]
+        at = {n: i for i, n in enumerate(given)}
+        rules = [
+            (op.rules[n], [at[a] for a in self.names[n]]) if n in self.wanted else None
+            for n in op.arrays
+        ]
+
+        def body(m: Any, *values: Any) -> tuple:
+            return tuple(
+                None if r is None else r[0](m, values[0], *[values[i] for i in r[1]]) for r in rules
+            )
+
+        written = known.straight(body)
+        scope.update(line_=written.get, learn=written.learn, plain=known.numpy)
+        arrays = ["g", *(n for n in self.fields if n in ("out", *op.arrays, *op.keeps))]
+        others = "".join(f"{n}, " for n in self.fields if n not in arrays)
+        values = "".join(f"{n}, " for n in given)
+        return [
+            "    if m is plain:",
+            "        try:",
+            f"            k_ = ({signature(arrays, op)}{others})",
+            "            f_ = line_(k_)",
+            f"            if f_ is None: f_ = learn(k_, ({values}), {{}})",
+            f"            return f_({values})",
+            "        except Exception:",
+            "            pass  # said again, plainly",
+        ]
 
     def __getattr__(self, name: str) -> Any:
         """`run` and `save` are compiled when first asked for: a forward pass needs neither."""
@@ -142,9 +176,9 @@ class Plan:
         if node.saved is None:
             freed()
         fields = [f for n in self.fields for f in self._kept(n)[0]]
-        for known in ({"self": "input", "result": "out"}.get(name, name), name):
-            if known in fields:
-                return node.saved[fields.index(known)]
+        for asked in ({"self": "input", "result": "out"}.get(name, name), name):
+            if asked in fields:
+                return node.saved[fields.index(asked)]
         raise AttributeError(f"{type(node).__name__} keeps {fields}, not {name!r}")
 
     def saved_tensors(self, node: Node) -> Any:
@@ -179,6 +213,20 @@ def down(m: Any, g: Any, wanted: Any) -> Any:
     if g.__class__ is list:
         return [down(m, x, d) for x, d in zip(g, wanted)]
     return g if dtypes.of(g.dtype) is wanted else m.astype(g, wanted)
+
+
+def signature(arrays: list[str], op: Op) -> str:
+    """Source of what a straight line hangs on: shapes and dtypes of arrays (or None)."""
+    optional = {*op.optional, *(f"{n}_a" for n in op.optional)}
+    made = []
+    for i, n in enumerate(arrays):
+        kinds = "" if i and op.kind == "same" else f", {n}.dtype"
+        if n in optional:
+            kinds = kinds and f", None if {n} is None else {n}.dtype"
+            made.append(f"None if {n} is None else {n}.shape{kinds}, ")
+        else:
+            made.append(f"{n}.shape{kinds}, ")
+    return "".join(made)
 
 
 @functools.lru_cache(None)

@@ -37,6 +37,9 @@ class Op:
             "promotes", None
         )  # the arguments that take part, None: all
         self.autocast: str | None = options.pop("autocast", None)
+        # body and rules are written down as straight lines of NumPy calls (`_arrays/straight.py`):
+        # for bodies of several words that look at shapes and dtypes alone
+        self.straight: bool = options.pop("straight", False)
         # PyTorch's sentence for operands of dtypes {a} and {b}, where it is not the usual one
         self.mixed: str | None = options.pop("mixed", None)
         self.domain, self.reference = options.pop("domain", None), options.pop("reference", None)

@@ -8,6 +8,7 @@ from .._core import dtypes
 from .._core.op import op
 from .activation import floating
 from .loss import reduced
+from .softmaxes import shifted
 
 
 def _column(m: Any, target: Any) -> Any:
@@ -73,7 +74,16 @@ def _all_count(m: Any, target: Any, classes: int, ignore_index: int) -> bool:
     return not 0 <= ignore_index < classes and m.within(target, 0, classes)
 
 
-def _nll(m: Any, input: Any, target: Any, weight: Any, reduction: str, ignore_index: int) -> Any:
+def _nll(
+    m: Any,
+    input: Any,
+    target: Any,
+    weight: Any,
+    reduction: str,
+    ignore_index: int,
+    shift: Any = None,
+) -> Any:
+    """The loss of log-probabilities `input - shift`, of which only the chosen ones are formed."""
     if len(input.shape) == 1:
         row = m.reshape(input, (1, -1)), m.reshape(target, (1,))
         made = _nll(m, *row, weight, reduction, ignore_index)
@@ -81,11 +91,13 @@ def _nll(m: Any, input: Any, target: Any, weight: Any, reduction: str, ignore_in
     _check_nll(m, input, target, weight)
     if weight is None and _all_count(m, target, input.shape[1], ignore_index):
         picked = m.take_along_axis(input, _column(m, target), 1)
+        picked = picked if shift is None else picked - shift
         if reduction == "mean":
             return m.sum(picked) / m.scalar(-prod(target.shape), input.dtype)
         return reduced(m, -_flat(m, picked), reduction)
     valid, index = _chosen(m, target, input.shape[1], ignore_index)
-    picked = -_flat(m, m.take_along_axis(input, _column(m, index), 1))
+    picked = m.take_along_axis(input, _column(m, index), 1)
+    picked = -_flat(m, picked if shift is None else picked - shift)
     scale = _weights(m, valid, index, weight, input.dtype)
     each = m.where(valid, picked * scale, 0)
     if reduction == "mean":
@@ -114,7 +126,7 @@ def _nll_slope(
     return m.scatter(m.full(shape, 0, g.dtype), _column(m, index), _column(m, each), 1)
 
 
-@op(None, autocast="float32")
+@op(None, autocast="float32", straight=True)
 def nll_loss(
     m: Any,
     input: Any,
@@ -128,7 +140,7 @@ def nll_loss(
     return _nll(m, input, target, weight, reduction, ignore_index)
 
 
-@op(None, node="NllLoss2DBackward0", autocast="float32")
+@op(None, node="NllLoss2DBackward0", autocast="float32", straight=True)
 def nll_loss2d(
     m: Any,
     input: Any,
@@ -140,6 +152,27 @@ def nll_loss2d(
 ) -> Any:
     """nll_loss for each pixel: input (n, classes, h, w), target (n, h, w)."""
     return _nll(m, input, target, weight, reduction, ignore_index)
+
+
+@op(None, straight=True, differentiable=False)
+def undifferentiated_cross_entropy(
+    m: Any, input: Any, target: Any, *, reduction: str = "mean", ignore_index: int = -100
+) -> Any:
+    """nll_loss of log_softmax along axis 1 as one op, for calls that are not recorded.
+
+    Two ops take half as long again: 16 us against 11 for (4, 8).
+    """
+    if 0 in input.shape:
+        return _nll(m, input, target, None, reduction, ignore_index)
+    floating(m, input, "log_softmax_lastdim_kernel_impl")
+    z, logarithm = shifted(m, input, 1)
+    return _nll(m, z, target, None, reduction, ignore_index, logarithm)
+
+
+@undifferentiated_cross_entropy.samples
+def _(draw: Any) -> Iterator:
+    yield (draw(4, 3), draw.ints(4, low=0, high=3)), {}
+    yield (draw(4, 3), draw.ints(4, low=0, high=3)), {"reduction": "none", "ignore_index": 1}
 
 
 @nll_loss.vjp("input")

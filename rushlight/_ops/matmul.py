@@ -242,9 +242,9 @@ def _affine(m: Any, input: Any, weight: Any, bias: Any) -> Any:
     if shape[-1] != weight.shape[1]:
         _refuse_linear(tuple(shape), tuple(weight.shape))
     if len(shape) <= 2:
-        made = m.matmul(input, m.permute_dims(weight, (1, 0)))
+        made = m.matmul_rows(input, m.permute_dims(weight, (1, 0)))
     else:  # one product for all leading rows
-        rows = m.matmul(_rows(m, input), m.permute_dims(weight, (1, 0)))
+        rows = m.matmul_rows(_rows(m, input), m.permute_dims(weight, (1, 0)))
         made = m.reshape(rows, (*shape[:-1], weight.shape[0]))
     return made if bias is None else made + bias
 
@@ -268,14 +268,14 @@ def _linear(name: str, node: str) -> Any:
         "mat1 and mat2 must have the same dtype, but got {a} and {b}" if "with_" in name else None
     )
 
-    @op("same", name=name, node=node, autocast="lower", mixed=said)
+    @op("same", name=name, node=node, autocast="lower", mixed=said, straight=True)
     def affine(m, input, weight, bias=None):
         """`input @ weight.T + bias`."""
         return _affine(m, input, weight, bias)
 
     @affine.vjp("input")
     def _(m, g, weight):
-        return m.matmul(g, m.conj(weight))
+        return m.matmul_rows(g, m.conj(weight))
 
     @affine.vjp("weight")
     def _(m, g, input):
@@ -339,4 +339,4 @@ def _word(a: Any, b: Any) -> Any:
     return matmul(a, b)
 
 
-speak(matmul=_word)
+speak(matmul=_word, matmul_rows=_word)

@@ -180,7 +180,7 @@ def check_tail(input: Any, normalized_shape: tuple, weight: Any, bias: Any) -> N
         )
 
 
-@op("same", keeps=("mean", "rstd"), node="NativeLayerNormBackward0")
+@op("same", keeps=("mean", "rstd"), node="NativeLayerNormBackward0", straight=True)
 def layer_norm_native(
     m: Any,
     input: Any,

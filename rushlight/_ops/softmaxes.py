@@ -21,7 +21,7 @@ def _prepared(m: Any, input: Any, dtype: Any, kernel: str) -> Any:
     return input
 
 
-@op("reduce")
+@op("reduce", straight=True)
 def softmax(m: Any, input: Any, *, dim: int, dtype: Any = None) -> Any:
     """exp(x) divided by its sum along `dim`."""
     axis = _axis(input, dim)
@@ -39,15 +39,21 @@ def _(m: Any, g: Any, out: Any, dim: int, dtype: Any, input_dtype: Any) -> Any:
     return made if dtype is None else m.astype(made, input_dtype)
 
 
-@op("reduce")
+def shifted(m: Any, input: Any, axis: int | None) -> tuple:
+    """The input less its maxima, and the logarithm of the sum of that one's exponentials."""
+    z = input - m.max(input, axis=axis, keepdims=True)
+    return z, m.log(m.sum(m.exp(z), axis=axis, keepdims=True))
+
+
+@op("reduce", straight=True)
 def log_softmax(m: Any, input: Any, *, dim: int, dtype: Any = None) -> Any:
     """The logarithm of softmax, computed without taking one of a tiny number."""
     axis = _axis(input, dim)
     input = _prepared(m, input, dtype, "log_softmax_lastdim_kernel_impl")
     if 0 in input.shape:
         return input * 1
-    z = input - m.max(input, axis=axis, keepdims=True)
-    return z - m.log(m.sum(m.exp(z), axis=axis, keepdims=True))
+    z, logarithm = shifted(m, input, axis)
+    return z - logarithm
 
 
 @log_softmax.vjp("input")

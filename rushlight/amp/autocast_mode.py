@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from .._core import dtypes, modes
+from .._core import devices, dtypes, modes
 
 _DEFAULTS = {"cpu": dtypes.bfloat16, "cuda": dtypes.float16}
 
@@ -32,6 +32,12 @@ class autocast:
                 f"User specified an unsupported autocast device_type '{device_type}'"
             )
         self.device, self.fast_dtype = device_type, dtype or _DEFAULTS[device_type]
+        if enabled and device_type == "cuda" and not devices.virtual_count():
+            warnings.warn(
+                "CUDA is not available or torch_xla is imported. Disabling autocast.",
+                stacklevel=2,
+            )
+            enabled = False
         if enabled and self.fast_dtype not in dtypes.HALVES:
             warnings.warn(
                 f"In {device_type} autocast, but the target dtype is not supported. Disabling "

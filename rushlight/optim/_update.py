@@ -13,6 +13,7 @@ from numpy import ndarray
 
 from .._core.views import written
 from .._tensor import Tensor
+from ._written import Memory, signature, written_down
 
 # An update makes several passes: over a block that stays in the cache they are quicker, unless it
 # is so small that the calls count. Measured on the reference machine, a million elements of
@@ -30,8 +31,10 @@ class _Scratch(threading.local):
         self.buffers: dict[tuple[int, int], ndarray] = {}
         self.used = 0
 
-    def like(self, array: ndarray) -> ndarray:
+    def like(self, array: Any) -> Any:
         """An array to write to, of the shape and dtype of `array`."""
+        if array.__class__ is Memory:
+            return array.scratch()
         size = array.size
         if array.ndim != 1 or size > WHOLE:
             return np.empty_like(array)
@@ -157,16 +160,33 @@ def _plain(x: Any) -> Any:
     return x.array if x.__class__ is Flat else x
 
 
+_lines: dict[tuple, Any] = {}  # rules written down, None for those that cannot be
+
+
 class Plan:
     """A parameter's memory and that of its state, looked at and cut up once.
 
     It holds as long as `fits` says that the tensors still have the same arrays.
     """
 
-    __slots__ = ("array", "blocks", "flat", "kept", "param", "size")
+    __slots__ = (
+        "array",
+        "blocks",
+        "flat",
+        "kept",
+        "line",
+        "names",
+        "operands",
+        "param",
+        "size",
+        "values",
+    )
 
     def __init__(self, param: Tensor, state: dict[str, Tensor]) -> None:
         self.param, self.array = param, param.array
+        self.values: Any = None  # the numbers of the last step, and the line for them
+        self.line: Callable | None = None
+        self.operands: tuple = ()
         self.kept = [(name, tensor, tensor.array) for name, tensor in state.items()]
         arrays = [self.array, *(array for _, _, array in self.kept)]
         self.flat = all(array.flags.c_contiguous for array in arrays)
@@ -176,7 +196,7 @@ class Plan:
         # An odd layout is one block with scratch of its own, whatever its size.
         self.size = BLOCK if self.flat and size > WHOLE else size
         starts = range(0, size, self.size) if size else ()
-        names = [name for name, _, _ in self.kept]
+        names = self.names = [name for name, _, _ in self.kept]
         self.blocks = []
         for start in starts:
             parts = arrays if self.size == size else [a[start : start + self.size] for a in arrays]
@@ -192,6 +212,16 @@ class Plan:
                 return False
         return True
 
+    def _line(self, rule: Callable, numbers: dict[str, Any], maximize: bool) -> Any:
+        """The rule written down for numbers of this sort, None where it cannot be."""
+        dtype = self.array.dtype
+        key = (rule, dtype, maximize, *self.names, *signature(numbers.values()))
+        line = _lines.get(key, key)
+        if line is key:
+            line = written_down(rule, Flat, dtype, self.names, numbers, maximize, _scratch.like)
+            _lines[key] = line
+        return line
+
     def run(self, rule: Callable, grad: Any, numbers: dict[str, Any], maximize: bool) -> bool:
         """Carry out `rule` on every block; False if the gradient is no memory of this kind."""
         array = self.array
@@ -199,11 +229,20 @@ class Plan:
             return False
         if self.flat and grad.ndim != 1:
             grad = grad.reshape(-1)
+        values = (rule, maximize, *numbers.values())
+        if values != self.values:
+            self.values, self.line, self.operands = values, None, ()
+            if (found := self._line(rule, numbers, maximize)) is not None:
+                self.line, self.operands = found[0], found[1](**numbers)
+        whole = self.size == grad.size or not self.flat
         for start, param, state in self.blocks:
+            part = grad if whole else grad[start : start + self.size]
             _scratch.used = 0
-            whole = self.size == grad.size or not self.flat
-            part = Flat(grad if whole else grad[start : start + self.size])
-            rule(param, part.neg() if maximize else part, state, **numbers)
+            if self.line is None:
+                flat = Flat(part)
+                rule(param, flat.neg() if maximize else flat, state, **numbers)
+            else:
+                self.line(param.array, part, *[s.array for s in state.values()], self.operands)
         written(self.param)
         for _, tensor, _ in self.kept:
             written(tensor)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..._core import modes
+from ..._core.tape import ndarray
 from ..._ops import class_loss as ops
 from ..._ops import ctc
 from ..._ops.softmaxes import log_softmax
@@ -88,6 +89,15 @@ def _nll(
     return made.view(target.shape) if reduction == "none" else made
 
 
+def _plain(input: Tensor, target: Tensor) -> bool:
+    """Whether nothing is to be recorded, traced or cast."""
+    return (
+        not (modes.special or (input.needs and modes.records()))
+        and input.array.__class__ is ndarray is target.array.__class__
+        and input.device is target.device
+    )
+
+
 def cross_entropy(
     input: Tensor,
     target: Tensor,
@@ -108,10 +118,16 @@ def cross_entropy(
         label_smoothing: the part of the target spread evenly over all classes.
     """
     reduction = reduction_of(size_average, reduce, reduction)
-    if not 0.0 <= label_smoothing <= 1.0:
-        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}")
-    dim = 0 if len(input.array.shape) == 1 else 1
-    if input.array.shape == target.array.shape:
+    shape, places = input.array.shape, target.array.shape
+    if label_smoothing:
+        if not 0.0 <= label_smoothing <= 1.0:
+            raise RuntimeError(
+                f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}"
+            )
+    elif weight is None and len(shape) == 2 and places == shape[:1] and _plain(input, target):
+        return ops.undifferentiated_cross_entropy(input, target, reduction, ignore_index)
+    dim = 0 if len(shape) == 1 else 1
+    if shape == places:
         return _with_probabilities(
             input, target, weight, reduction, ignore_index, label_smoothing, dim
         )
