@@ -5,43 +5,63 @@ wide a vector is, how a thread waits) is asked of the target. Nothing is reorder
 a product and a sum are two roundings unless a kernel says `fma`.
 """
 
-import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-import numpy as np
+from .elements import (
+    BF16,
+    BOOL,
+    F16,
+    F32,
+    F64,
+    I8,
+    I16,
+    I32,
+    I64,
+    KINDS,
+    POINTER,
+    U8,
+    U16,
+    U32,
+    U64,
+    Kind,
+    conversion,
+    kind_of,
+    literal,
+    mangled,
+    typed,
+)
+from .halves import narrowed, widened
 
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """An element's type: its name in the text, its bytes in memory, its family."""
-
-    name: str
-    size: int
-    family: str  # "float", "int", "uint", "bool" (a mask in registers, a byte in memory), "address"
-
-    @property
-    def floating(self) -> bool:
-        """Whether it is a floating one."""
-        return self.family == "float"
-
-
-F32, F64 = Kind("float", 4, "float"), Kind("double", 8, "float")
-I8, I16, I32, I64 = (Kind(f"i{8 * n}", n, "int") for n in (1, 2, 4, 8))
-U8, U16, U32, U64 = (Kind(f"i{8 * n}", n, "uint") for n in (1, 2, 4, 8))
-BOOL, POINTER = Kind("i1", 1, "bool"), Kind("ptr", 8, "address")
-KINDS = {
-    "float32": F32, "float64": F64, "int8": I8, "int16": I16, "int32": I32, "int64": I64,
-    "uint8": U8, "uint16": U16, "uint32": U32, "uint64": U64, "bool": BOOL,
-}  # fmt: skip
-
-
-def kind_of(dtype: Any) -> Kind | None:
-    """The kind of a NumPy dtype; None where kernels have none."""
-    return KINDS.get(dtype.name) if dtype.names is None else None
+__all__ = [
+    "BF16",
+    "BOOL",
+    "F16",
+    "F32",
+    "F64",
+    "I8",
+    "I16",
+    "I32",
+    "I64",
+    "KINDS",
+    "POINTER",
+    "U8",
+    "U16",
+    "U32",
+    "U64",
+    "Function",
+    "Kind",
+    "Module",
+    "Val",
+    "Var",
+    "conversion",
+    "kind_of",
+    "literal",
+    "mangled",
+    "typed",
+]
 
 
 class Val:
@@ -171,23 +191,6 @@ class Var:
         self.f.line(f"store {value.type} {value.name}, ptr {self.name}")
 
 
-def typed(kind: Kind, lanes: int) -> str:
-    """A type as it is written."""
-    return kind.name if lanes == 1 else f"<{lanes} x {kind.name}>"
-
-
-def literal(x: Any, kind: Kind) -> str:
-    """A number as it is written: floating ones by their bits, so that none is rounded twice."""
-    if kind.floating:
-        if kind is F32:
-            with np.errstate(over="ignore"):
-                x = float(np.float32(x))
-        return f"0x{struct.unpack('<Q', struct.pack('<d', float(x)))[0]:016X}"
-    if kind is BOOL:
-        return "true" if x else "false"
-    return str(int(x))
-
-
 class Module:
     """Functions that are compiled together."""
 
@@ -195,8 +198,9 @@ class Module:
         self.target = target
         self.functions: list[Function] = []
         self.declared: dict[str, str] = {}
-        self.notes = [  # 0: past the caches; 1: a loop that is unrolled by hand where it should be
+        self.notes = [  # 0: past the caches; 1: a loop unrolled by hand already; 3: a rare branch
             "!0 = !{i32 1}", "!1 = distinct !{!1, !2}", '!2 = !{!"llvm.loop.unroll.disable"}',
+            '!3 = !{!"branch_weights", i32 1, i32 2000}',
         ]  # fmt: skip
         self._names = count()
 
@@ -349,6 +353,12 @@ class Function:
             f"select {mask.type} {mask.name}, {yes.type} {yes.name}, {no.type} {no.name}",
         )
 
+    def any(self, mask: Val) -> Val:
+        """Whether a mask holds in some lane."""
+        if mask.lanes == 1:
+            return mask
+        return self.known(f"llvm.vector.reduce.or.v{mask.lanes}i1", BOOL, 1, mask)
+
     def least(self, a: Any, b: Any) -> Val:
         """The smaller of two integers."""
         a, b = self.index(a), self.index(b)
@@ -358,7 +368,11 @@ class Function:
         """The value converted: floating numbers are cut towards zero, a mask is 0 or 1."""
         if kind == x.kind:
             return x
-        to, word = typed(kind, x.lanes), _conversion(x.kind, kind)
+        if x.kind.storage:
+            return self.cast(widened(self, x), kind)
+        if kind.storage:
+            return narrowed(self, x, kind)
+        to, word = typed(kind, x.lanes), conversion(x.kind, kind)
         if kind is BOOL:
             zero = self.const(0, x.kind, x.lanes)
             how = "fcmp une" if x.kind.floating else "icmp ne"
@@ -452,10 +466,11 @@ class Function:
         self.begin(go_on)
 
     @contextmanager
-    def when(self, condition: Val) -> Iterator[None]:
-        """The body where the condition holds."""
+    def when(self, condition: Val, rare: bool = False) -> Iterator[None]:
+        """The body where the condition holds; a rare one is kept out of the way."""
         yes, out = self.label(), self.label()
-        self.line(f"br i1 {condition.name}, label %{yes}, label %{out}")
+        weights = ", !prof !3" if rare else ""
+        self.line(f"br i1 {condition.name}, label %{yes}, label %{out}{weights}")
         self.begin(yes)
         yield
         self.line(f"br label %{out}")
@@ -486,7 +501,9 @@ class Function:
         return self.known(f"llvm.{word}.{mangled(x.kind, x.lanes)}", x.kind, x.lanes, *args)
 
     def fma(self, a: Val, b: Any, c: Any) -> Val:
-        """a * b + c with one rounding."""
+        """a * b + c with one rounding; with two on a machine that has no instruction for it."""
+        if not self.target.fused:
+            return a * b + c
         return self.math("fma", a, self.like(b, a), self.like(c, a))
 
     def folded(self, x: Val, join: Callable[[Val, Val], Val]) -> Val:
@@ -510,24 +527,3 @@ class Function:
         return "\n".join(
             [head, "entry:", *self._places, "  br label %start", "start:", *self._body, "}", ""]
         )
-
-
-def mangled(kind: Kind, lanes: int) -> str:
-    """A type inside the name of an instruction."""
-    short = {"float": "f32", "double": "f64"}.get(kind.name, kind.name)
-    return short if lanes == 1 else f"v{lanes}{short}"
-
-
-def _conversion(old: Kind, new: Kind) -> str | None:
-    """The instruction that converts; None where the bits are the same."""
-    if old.floating and new.floating:
-        return "fpext" if new.size > old.size else "fptrunc"
-    if old.floating:
-        return "fptoui" if new.family == "uint" else "fptosi"
-    if new.floating:
-        return "sitofp" if old.family == "int" else "uitofp"
-    if old is BOOL or (new.size > old.size and old.family == "uint"):
-        return "zext"
-    if new.size > old.size:
-        return "sext"
-    return "trunc" if new.size < old.size else None

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import tempfile
+from functools import cache
 from pathlib import Path
 
 from .system import cache_folder
@@ -17,6 +18,18 @@ def key_of(*parts: str) -> str:
     for part in parts:
         digest.update(len(part).to_bytes(8, "little") + part.encode())
     return digest.hexdigest()
+
+
+@cache
+def emitter() -> str:
+    """A name for the state of this package's own code: what it emitted before is not run again."""
+    found = []
+    for place, _, names in os.walk(Path(__file__).parent):
+        for name in names:
+            if name.endswith(".py"):
+                stat = os.stat(os.path.join(place, name))
+                found.append((name, stat.st_size, stat.st_mtime_ns))
+    return key_of(*map(repr, sorted(found)))
 
 
 def read(key: str) -> bytes | None:

@@ -15,7 +15,7 @@ from .._arrays.numpy import NUMPY
 from .._core.spec import contiguous_strides
 from .builder import kind_of
 from .graph import VIEWS, Graph, Step, Value
-from .kernels.rows import REDUCTIONS
+from .kernels.rows import REDUCTIONS, reducible
 from .kernels.words import native
 
 _NEAR = 24  # groups that are looked at for one to join
@@ -289,15 +289,7 @@ class Fused:
         if step.effect or len(step.results) != 1 or step.word == "check" or step.result.size == 0:
             return False
         if step.word in REDUCTIONS:
-            x = step.args[0]
-            if (
-                x.__class__ is not Value
-                or x.size == 0
-                or x.dtype.name not in ("float32", "float64")
-            ):
-                return False
-            named = step.params.get("dtype")
-            return named is None and step.result.dtype == x.dtype and self._lies_in_rows(step)
+            return reducible(step) and self._lies_in_rows(step)
         return native(step)
 
     def _lies_in_rows(self, step: Step) -> bool:
@@ -312,7 +304,7 @@ class Fused:
             if (
                 group.product
                 or k is None
-                or not self._is_full(group, x)
+                or not (self._is_full(group, x) or self.base[x.id].id not in group.made)
                 or x.shape != group.shape
                 or group.reduced not in (0, k)
             ):

@@ -1,29 +1,50 @@
-"""Words that kernels have in another form: gathers along a row as comparisons, sums over outer axes
-as sums over inner ones of a view."""
+"""Words that kernels have in another form: gathers along a row as comparisons, reductions over
+outer axes as reductions over inner ones of a view."""
 
 from itertools import count
 from typing import Any
 
+from .._arrays.meta import MetaArray, spec
 from .graph import Graph, Step, Value
+from .kernels.totals import REDUCTIONS
+from .kernels.words import DEAR, native
 
-_SMALL = 1 << 16  # elements: beyond, walking down columns costs more than NumPy's blocks
+_WIDE = 1 << 16  # elements of a row: beyond, comparing each with an index costs more than a gather
+_DEEP = 12  # steps that a reduction takes along into its own order
+_ONE_AXIS = {"argmax", "argmin"}
 
 
 def lowered(graph: Graph) -> Graph:
     """The same graph in words that kernels have."""
-    top = max((v.id for s in graph.steps for v in s.results), default=0)
-    top = max([top, *(v.id for v in graph.inputs)])
-    lower = _Lower(top + 1)
+    lower = _Lower(graph)
     for step in graph.steps:
         lower.add(step)
-    return Graph(graph.inputs, lower.steps, graph.outputs)
+    return Graph(graph.inputs, _live(lower.steps, graph.outputs), graph.outputs)
+
+
+def _live(steps: list[Step], outputs: list[Value]) -> list[Step]:
+    """The steps that something comes of."""
+    needed = {v.id for v in outputs}
+    kept = []
+    for step in reversed(steps):
+        if step.effect or any(v.id in needed for v in step.results):
+            kept.append(step)
+            needed.update(v.id for v in step.values())
+    return kept[::-1]
 
 
 class _Lower:
     """The new steps, as they are made."""
 
-    def __init__(self, first: int) -> None:
-        self.ids, self.steps = count(first), []
+    def __init__(self, graph: Graph) -> None:
+        values = [*graph.inputs, *(v for s in graph.steps for v in s.results)]
+        self.ids, self.steps = count(max((v.id for v in values), default=0) + 1), []
+        self.makers = graph.makers()
+        self.outputs = {v.id for v in graph.outputs}
+        self.readers: dict[int, list[Step]] = {}
+        for step in graph.steps:
+            for v in step.values():
+                self.readers.setdefault(v.id, []).append(step)
 
     def new(
         self, word: str, args: tuple, shape: tuple, dtype: Any, strides: Any = None, **params: Any
@@ -33,37 +54,101 @@ class _Lower:
         self.steps.append(Step((made,), word, args, params))
         return made
 
+    def view(self, word: str, x: Value, *args: Any) -> Value:
+        """A view of a value."""
+        made: Any = spec(word, (MetaArray(x.shape, x.dtype, x.strides), *args), {})
+        return self.new(word, (x, *args), *made[:3])
+
     def add(self, step: Step) -> None:
         """A step, or what it becomes."""
-        form = getattr(self, f"_{step.word}", None)
+        form = self._reduced if step.word in REDUCTIONS else getattr(self, f"_{step.word}", None)
         if form is None or not form(step):
             self.steps.append(step)
 
-    def _sum(self, step: Step) -> bool:
-        x, axis = (
-            step.args[0],
-            step.params.get("axis", step.args[1] if len(step.args) > 1 else None),
-        )
-        if axis is None or x.size > _SMALL or step.params.get("keepdims"):
+    # -- reductions over outer axes
+
+    def _reduced(self, step: Step) -> bool:
+        """One run of neighbouring axes after another, the last first, each moved to the end."""
+        given = dict(zip(("x", "axis", "keepdims", "dtype"), step.args)) | step.params
+        x, axis = given["x"], given.get("axis")
+        if x.__class__ is not Value or axis is None or x.size == 0:
             return False
-        axes = {a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)}
-        if not axes or (x.ndim - 1) in axes:
+        axes = sorted({a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)})
+        if not axes or axes == list(range(axes[0], x.ndim)):
+            return False  # trailing already
+        if step.word in _ONE_AXIS and len(axes) != 1:
             return False
-        order = tuple(i for i in range(x.ndim) if i not in axes) + tuple(sorted(axes))
-        turned = self.new(
-            "permute_dims", (x, order), tuple(x.shape[i] for i in order), x.dtype,
-            tuple(x.strides[i] for i in order),
-        )  # fmt: skip
-        inner = tuple(range(x.ndim - len(axes), x.ndim))
-        rest = {k: v for k, v in step.params.items() if k != "axis"}
-        self.steps.append(Step(step.results, "sum", (turned,), {"axis": inner, **rest}, step.where))
+        runs = [[axes.pop()]]
+        while axes:
+            if axes[-1] == runs[-1][0] - 1:
+                runs[-1].insert(0, axes.pop())
+            else:
+                runs.append([axes.pop()])
+        for at, run in enumerate(runs):
+            x = self._run(step, x, run, at == len(runs) - 1 and not given.get("keepdims"))
+        if given.get("keepdims"):
+            self.steps.append(Step(step.results, "reshape", (x, step.result.shape), {}, step.where))
         return True
+
+    def _run(self, step: Step, x: Value, run: list[int], last: bool) -> Value:
+        """x reduced over neighbouring axes; the last time as the step's own result."""
+        kept = [i for i in range(x.ndim) if i not in run]
+        if run[-1] != x.ndim - 1:
+            x = self._turned(x, (*kept, *run), {}, [0])
+        shape = tuple(x.shape[: len(kept)])
+        inner = tuple(range(len(kept), x.ndim))
+        axis: Any = inner[0] if step.word in _ONE_AXIS else inner
+        named = step.params.get("dtype", step.args[3] if len(step.args) > 3 else None)
+        params = {"axis": axis} | ({"dtype": named} if named is not None else {})
+        made = step.result if last else Value(next(self.ids), shape, step.result.dtype)
+        self.steps.append(Step((made,), step.word, (x,), params, step.where))
+        return made
+
+    def _turned(self, x: Value, order: tuple, known: dict, met: list[int]) -> Value:
+        """x with its axes in another order: made so where that saves storing it, else a view."""
+        if x.id in known:
+            return known[x.id]
+        step = self.makers.get(x.id)
+        met[0] += 1
+        if step is None or met[0] > _DEEP or not self._taken_along(step):
+            known[x.id] = self.view("permute_dims", x, order)
+            return known[x.id]
+
+        def moved(v: Value) -> Value:
+            if v.shape != x.shape:
+                v = self.view("broadcast_to", v, x.shape)
+                return self.view("permute_dims", v, order)
+            return self._turned(v, order, known, met)
+
+        fresh = step.replaced(moved)
+        shape = tuple(x.shape[i] for i in order)
+        made = Value(next(self.ids), shape, x.dtype)
+        self.steps.append(Step((made,), fresh.word, fresh.args, fresh.params, step.where))
+        known[x.id] = made
+        return made
+
+    def _taken_along(self, step: Step) -> bool:
+        """Whether a value is made again for a reduction, because nobody needs it in memory."""
+        v = step.results[0]
+        if not native(step) or step.effect or step.word in ("position", "full"):
+            return False
+        if v.id in self.outputs or not any(True for _ in step.values()):
+            return False
+        others = self.readers.get(v.id, [])
+        if not all(native(s) or s.word in REDUCTIONS for s in others):
+            return False
+        if len(others) == 1:
+            return True
+        large = {a.id for a in step.values() if a.size == v.size}
+        return step.word not in DEAR and len(large) <= 1  # made from one array, as that one is read
+
+    # -- gathers along a row
 
     def _hits(self, shape: tuple, index: Any) -> Value | None:
         """Where the place along the last axis is the row's index (negative ones from the end)."""
         if index.__class__ is not Value or index.dtype.name != "int64" or len(shape) < 1:
             return None
-        if tuple(index.shape) != (*shape[:-1], 1) or shape[-1] > _SMALL:
+        if tuple(index.shape) != (*shape[:-1], 1) or shape[-1] > _WIDE:
             return None
         below = self.new("less", (index, 0), index.shape, "bool")
         wrapped = self.new("add", (index, shape[-1]), index.shape, "int64")

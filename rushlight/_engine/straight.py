@@ -145,6 +145,8 @@ class Straight:
         if found is None and step.word != "matmul":
             dying = self._dying(at, step)
             found = None if dying is None else self._name(dying)
+            if out.id in self.outputs and found in self.scope:
+                found = None  # memory that is kept is never handed out
         if found is None:
             found = self._memory(at, out)
         if found is not None:

@@ -84,7 +84,7 @@ class Unit:
         target = host()
         told = [*zip(map(described, self.kernels), self.places)]
         refused = [(at - self.groups[0].at, self.slots[v.id]) for at, v, _ in self.refusals]
-        key = disk.key_of("program", target.key, repr((told, refused, self.clock is not None)))
+        key = disk.key_of("program", target.key, disk.emitter(), repr((told, refused, self.clock is not None)))
         image = disk.read(key)
         if image is None:
             image = compiled(self.text(), target)

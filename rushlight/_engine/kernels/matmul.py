@@ -1,19 +1,31 @@
 """Matrix products in tiles that stay in registers, and what follows on a tile before it is stored.
 
-Each thread owns columns (or rows, where there are few columns). It packs a panel of b, as wide as a
-tile, into memory of its own, and runs down the rows of a; no thread waits for another. With a few
-rows and both operands in order along the sum, products of rows need no packing.
+Three ways, by the sizes. `Own`: each task is a panel of b's columns, packed by the thread that runs
+down the rows of a with it; nobody waits. `Shared`: all threads pack both operands, meet, and take
+blocks of the result. `Dots`: with a few rows, or columns, and both operands in order along the sum,
+products of rows without packing. A long sum is cut, so that a panel stays in the first cache.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
-from ..builder import I8, I64, POINTER, Function, Kind, Module, Val
+from ..builder import I8, I32, I64, POINTER, Function, Kind, Module, Val
+from ..threads import barrier
+from .matmul_tiles import follower, placed, tile, totals
+from .packing import packer
 from .rows import Nest, Operand, Rows, part
 
 PARTIALS = 4096  # bytes before the panels: the parts of sums (kernels/rows.py)
+TICKET = 160  # where the control block counts tasks (threads.py: behind the program's three words)
+
 _FEW = 4  # rows that are multiplied without packing
-_COLUMNS = 4  # of b at once, where rows are multiplied
+_SUM = 256  # places of the sum in a packed panel: 256 x 64 bytes are most of a first cache
+_STRIP = 24  # tiles in a block of a: with _SUM places a third of a second cache of 512 KB
+_TALL = 32  # tiles below which b's panels are worth packing by whoever needs them
+_DIRECT = 32768  # bytes of b that stay in the first cache as they lie
+_DYNAMIC = 4_000_000  # multiplications from which tasks are drawn: 20 us, against 0.1 for a ticket
 
 
 @dataclass(slots=True)
@@ -34,193 +46,434 @@ class Product:
         """The kind of both operands."""
         return self.a.kind
 
+    def shared(self, target: Any) -> int:
+        """Bytes of work memory that all threads use together."""
+        return _plan(self, target).shared
+
     def panel(self, target: Any) -> int:
-        """Bytes of a thread's packed panel."""
-        return self.inner * target.columns * target.vector // 64 * 64 + 64
+        """Bytes of work memory for each thread, so that they hold what all use together too."""
+        plan = _plan(self, target)
+        return plan.own + plan.shared
 
 
 def kernel(module: Module, product: Product) -> str:
     """The name of the function (buffers, thread, threads, control, workspace) that multiplies."""
+    plan = _plan(product, module.target)
     name = module.fresh("matmul")
     f = module.function(name, "buffers:ptr me:i64 threads:i64 control:ptr work:ptr")
-    _Matmul(f, product).write()
+    (_Dots if plan.dots else _Tiles)(f, plan).write()
     f.done()
     return name
 
 
-class _Matmul:
-    """The writing of one kernel."""
+# -- the plan
 
-    def __init__(self, f: Function, product: Product) -> None:
-        self.f, self.p, self.kind = f, product, product.kind
-        self.buffers, self.me, self.threads, _, self.work = f.args
-        self.batch = product.nest.lead[:-1]
-        self.rows, self.columns = product.nest.lead[-1], product.nest.length
+
+@dataclass(slots=True)
+class _Plan:
+    """What is decided before anything is written."""
+
+    product: Product
+    rows: int
+    columns: int
+    inner: int
+    items: int  # in the batch
+    dots: int = 0  # columns (rows) that a few rows (columns) are multiplied with at once
+    shared_way: bool = False
+    vectors: int = 0  # in a panel's width
+    width: int = 0
+    panels: int = 0
+    high: int = 0  # rows of a tile; the last one may have fewer
+    tiles: int = 0
+    cut: int = 0  # places of the sum that a panel holds
+    packed: bool = False  # a is packed (in the shared way only)
+    direct: bool = False  # b is read where it lies
+    grid: tuple[int, int] = (1, 1)  # blocks of tiles, of panels
+    own: int = 0
+    shared: int = 0
+
+    @property
+    def plain(self) -> bool:
+        """Whether the product is stored as it is, and nothing follows."""
+        nest, value = self.product.nest, self.product.value
+        if nest.steps or len(nest.stores) != 1:
+            return False
+        stored, o = nest.stores[0]
+        return stored == value and o.along == 1 and o.kind is self.product.kind
+
+
+def _plan(product: Product, target: Any) -> _Plan:
+    product = _flat(product)
+    nest = product.nest
+    rows, columns, items = nest.lead[-1], nest.length, prod(nest.lead[:-1])
+    plan = _Plan(product, rows, columns, product.inner, items)
+    a, b, size = product.a, product.b, product.kind.size
+    lanes, registers = target.lanes(size), target.rows * target.columns
+    if min(rows, columns) <= _FEW and a.along == 1 and b.lead[-1] == 1:
+        plan.dots = max(2, min(lanes, _power(registers // min(rows, columns)), 8))
+        return plan
+    _shape_tiles(plan, target, lanes, registers)
+    general = a.along != 1 and a.lead[-1] != 1
+    plan.shared_way = not (plan.tiles <= _TALL or (items >= 4 and product.inner <= 2 * _SUM))
+    blocks = -(-product.inner // _SUM)
+    plan.cut = (product.inner + 8 * blocks - 1) // (8 * blocks) * 8
+    plan.packed = plan.shared_way and (general or plan.panels >= 4)
+    slab = product.inner * b.lead[-1] * size
+    plan.direct = not plan.shared_way and b.along == 1 and (plan.tiles <= 2 or slab <= _DIRECT)
+    _workspace(plan, lanes, size)
+    return plan
+
+
+def _flat(product: Product) -> Product:
+    """A batch that shares one b and walks evenly through all else is more rows of one product."""
+    a, b, nest = product.a, product.b, product.nest
+    while len(nest.lead) > 1:
+        n = nest.lead[-1]
+        walks = [a, *nest.loads.values(), *(o for _, o in nest.stores)]
+        if b.lead[-2] or any(o.lead[-2] != n * o.lead[-1] for o in walks):
+            break
+        nest = replace(
+            nest, lead=(*nest.lead[:-2], nest.lead[-2] * n),
+            loads={v: _merged(o) for v, o in nest.loads.items()},
+            stores=[(v, _merged(o)) for v, o in nest.stores],
+        )  # fmt: skip
+        a, b = _merged(a), _merged(b)
+    return replace(product, a=a, b=b, nest=nest)
+
+
+def _merged(o: Operand) -> Operand:
+    return replace(o, lead=(*o.lead[:-2], o.lead[-1]))
+
+
+def _power(n: int) -> int:
+    """The largest power of two that is at most n."""
+    return 1 << (n.bit_length() - 1)
+
+
+def _shape_tiles(plan: _Plan, target: Any, lanes: int, registers: int) -> None:
+    """The tiles: full registers, and rows spread evenly, so that no tile is nearly empty."""
+    vectors = target.columns
+    if plan.rows < target.rows:  # few rows: wider, for enough sums that do not wait on each other
+        vectors = max(vectors, min(8, _power(registers // plan.rows)))
+    vectors = min(vectors, -(-plan.columns // lanes))
+    most = min(14, registers // vectors)
+    plan.vectors, plan.width = vectors, vectors * lanes
+    plan.panels = -(-plan.columns // plan.width)
+    plan.tiles = -(-plan.rows // most)
+    plan.high = -(-plan.rows // plan.tiles)
+    plan.tiles = -(-plan.rows // plan.high)
+
+
+def _workspace(plan: _Plan, lanes: int, size: int) -> None:
+    """Blocks of the shared way, and the bytes of all panels and of unfinished sums."""
+    whole, area = plan.inner <= plan.cut, plan.high * plan.width
+    if plan.shared_way:
+        across = max(1, round(plan.panels / 16))
+        down = -(-plan.tiles // _STRIP)
+        while across * down < 64 and plan.panels > 4 * across:
+            across *= 2
+        plan.grid = (down, across)
+        strips = _strips(plan, lanes) if plan.packed else 0
+        plan.shared = (strips + plan.panels * plan.width * plan.inner) * size
+        sums = 1 if whole else -(-plan.tiles // down) * -(-plan.panels // across)
+        plan.own = area * sums * size
+    else:
+        sums = 1 if whole else plan.tiles
+        plan.own = (plan.cut * plan.width + area * sums) * size
+    plan.shared, plan.own = (n // 64 * 64 + 64 for n in (plan.shared, plan.own))
+
+
+def _strips(plan: _Plan, lanes: int) -> int:
+    """Elements of all packed strips of a; behind each there is room for a vector's overhang."""
+    return plan.tiles * (plan.high * plan.inner + -(-plan.inner // plan.cut) * lanes)
+
+
+# -- the writing
+
+
+class _Writer:
+    """What all ways have in common."""
+
+    def __init__(self, f: Function, plan: _Plan) -> None:
+        self.f, self.plan, self.p, self.kind = f, plan, plan.product, plan.product.kind
+        self.buffers, self.me, self.threads, self.control, self.work = f.args
+        self.batch = self.p.nest.lead[:-1]
         self.lanes = f.target.lanes(self.kind.size)
-        self.width = f.target.columns * self.lanes
-        size = product.panel(f.target)
-        self.panel = self.work.shifted(self.me * size + PARTIALS, I8)
-        a, b = product.a, product.b
-        self.dots = (
-            self.rows <= _FEW and a.along == 1 and b.lead[-1] == 1 and product.inner >= self.lanes
-        )
+        work = plan.items * plan.rows * plan.columns * plan.inner
+        self.drawn = work >= _DYNAMIC
 
-    def write(self) -> None:
-        """The loops over the batch and this thread's share of it, of the columns or of the rows."""
-        f, many = self.f, 1
-        for n in self.batch:
-            many *= n
-        panels = -(-self.columns // (_COLUMNS if self.dots else self.width))
-        tiles = -(-self.rows // f.target.rows)
-        whole = (f.index(0), f.index(1))
-        batch, columns, rows = (
-            (f.index(0), f.index(many)),
-            (whole[0], f.index(panels)),
-            (whole[0], f.index(tiles)),
-        )
-        if many >= 8:
-            batch = part(f, many, self.me, self.threads)
-        elif panels >= tiles or self.dots:
-            columns = part(f, panels, self.me, self.threads)
-        else:
-            rows = part(f, tiles, self.me, self.threads)
-        with f.loop(*batch) as item:
-            places = self._places(item)
-            a, b = self._at(self.p.a, places), self._at(self.p.b, places)
-            with f.loop(*columns) as panel:
-                if self.dots:
-                    self._products(a, b, item, panel * _COLUMNS)
-                else:
-                    self._panel(a, b, item, panel * self.width, rows)
-
-    def _places(self, item: Val) -> list[Val]:
-        places = []
-        for at in reversed(range(len(self.batch))):
-            places.append(item % self.batch[at] if at else item)
-            item = item // self.batch[at]
-        return places[::-1]
-
-    def _at(self, o: Operand, places: list[Val]) -> Val:
+    def at(self, o: Operand, item: Val) -> Val:
+        """Where an operand's matrix of the batch begins."""
         offset: Any = o.offset
-        for place, stride in zip(places, o.lead):
+        for place, stride in zip(placed(item, self.batch), o.lead):
             if stride:
                 offset = place * stride + offset
         return self.f.load(self.buffers.shifted(o.buffer, I64), POINTER).shifted(offset, o.kind)
 
-    # -- tiles
+    def shares(self, n: int, task: Callable[[Val], None]) -> None:
+        """Tasks, each done by one thread: shared out beforehand, or drawn where there is much."""
+        f = self.f
+        if not self.drawn:
+            with f.loop(*part(f, n, self.me, self.threads)) as i:
+                task(i)
+            return
+        turn, ticket = f.var(I64, 1, -1), self.control.shifted(TICKET, I8)
+        with f.forever() as out:
+            turn.set(turn.get() + 1)
+            with f.when(self.threads > 1):
+                drawn = f.op(I32, 1, f"atomicrmw add ptr {ticket.name}, i32 1 monotonic")
+                turn.set(f.cast(drawn, I64))
+            f.leave_if(turn.get() >= n, out)
+            task(turn.get())
+        # All draw once in vain: the last one to do so leaves the count as it was found.
+        with f.when((self.threads > 1) & turn.get().equals(self.threads + (n - 1))):
+            f.line(f"store atomic i32 0, ptr {ticket.name} release, align 4")
 
-    def _panel(self, a: Val, b: Val, item: Val, column: Val, tiles: tuple) -> None:
-        """All of this thread's tiles of one panel; the last panel may be narrow."""
-        f, rest = self.f, self.columns % self.width
-        if self.columns >= self.width:
-            with f.when(column + self.width <= self.columns):
-                self._tiles(a, b, item, column, tiles, self.width)
-        if rest:
-            with f.when(column + self.width > self.columns):
-                self._tiles(a, b, item, column, tiles, rest)
 
-    def _tiles(self, a: Val, b: Val, item: Val, column: Val, tiles: tuple, wide: int) -> None:
-        f, lead, height = self.f, self.p.b.lead[-1], self.f.target.rows
-        direct = self.p.b.along == 1 and (wide == self.width) and self.rows <= 2 * height
-        if direct:
-            source, stride = b.shifted(column, self.kind), lead
+class _Tiles(_Writer):
+    """Products of tiles, with panels of a thread's own or of all."""
+
+    def __init__(self, f: Function, plan: _Plan) -> None:
+        super().__init__(f, plan)
+        p, lanes = plan, self.lanes
+        base = self.work.shifted(PARTIALS, I8)
+        self.strips = base
+        self.panels = base.shifted(_strips(p, lanes) if p.packed else 0, self.kind)
+        own = base.shifted(self.me * p.own + p.shared, I8)
+        self.panel, self.sums = own, own
+        if not p.shared_way:
+            self.sums = own.shifted(p.cut * p.width, self.kind)
+        # A last tile with few rows begins higher up: what it makes again must not follow twice.
+        self.short = p.rows % p.high != 0 and (not p.plain or p.inner > p.cut)
+        self.edge = p.columns % p.width != 0 or self.short
+        self.tile = tile(f.module, self.kind, p.high, p.vectors)
+        self.follow = ""
+        if not p.plain or self.edge:
+            self.follow = follower(f.module, self.p.nest, self.p.value, self.kind)
+        a, b = self.p.a, self.p.b
+        self.pack_a = packer(f.module, self.kind, a.lead[-1], a.along) if p.packed else ""
+        whole = p.direct and p.columns % p.width == 0
+        self.pack_b = "" if whole else packer(f.module, self.kind, b.along, b.lead[-1])
+
+    def write(self) -> None:
+        """The tasks of this thread."""
+        f, p = self.f, self.plan
+        if p.shared_way:
+            with f.loop(0, p.items) as item:
+                self._stand(item)
+                self._shared(item)
+        elif p.panels >= 4 or p.items >= 4:
+
+            def task(i: Val) -> None:
+                item, panel = i // p.panels, i % p.panels
+                self._stand(item)
+                self._block(item, (f.index(0), f.index(p.tiles)), (panel, panel + 1))
+
+            self.shares(p.items * p.panels, task)
         else:
-            self._pack(b, column, wide)
-            source, stride = self.panel, self.width
-        full, rest = self.rows // height, self.rows % height
+            with f.loop(0, p.items) as item:
+                self._stand(item)
+                rows = part(f, p.tiles, self.me, self.threads)
+                self._block(item, rows, (f.index(0), f.index(p.panels)))
+
+    def _stand(self, item: Val) -> None:
+        self.a, self.b = self.at(self.p.a, item), self.at(self.p.b, item)
+        if self.plan.plain:
+            self.c = self.at(self.p.nest.stores[0][1], item)
+
+    def _shared(self, item: Val) -> None:
+        """All pack, meet, and take blocks."""
+        f, p = self.f, self.plan
+        wait = barrier(f.module)
+        with f.loop(0, p.inner, p.cut) as k:
+            n = f.least(p.inner - k, p.cut)
+            if p.packed:
+                with f.loop(*part(f, p.tiles, self.me, self.threads)) as t:
+                    self._pack_strip(t, k, n)
+            with f.loop(*part(f, p.panels, self.me, self.threads)) as panel:
+                self._pack_panel(self._packed_panel(panel, k, n), panel * p.width, k, n)
+        f.call(wait, self.control, self.threads)
+        down, across = p.grid
+
+        def task(i: Val) -> None:
+            row, column = i % down, i // down
+            tiles = (row * p.tiles // down, (row + 1) * p.tiles // down)
+            panels = (column * p.panels // across, (column + 1) * p.panels // across)
+            self._block(item, tiles, panels)
+
+        self.shares(down * across, task)
+        if p.items > 1:
+            f.call(wait, self.control, self.threads)
+
+    # -- packing
+
+    def _row(self, t: Val) -> Val:
+        """The first row that a tile multiplies."""
+        p = self.plan
+        return t * p.high if p.rows % p.high == 0 else self.f.least(t * p.high, p.rows - p.high)
+
+    def _strip(self, t: Val, k: Val, n: Val) -> Val:
+        """Where a packed strip of a is."""
+        p = self.plan
+        behind = (k // p.cut * p.tiles + t) * self.lanes
+        return self.strips.shifted((k * p.tiles + t * n) * p.high + behind, self.kind)
+
+    def _packed_panel(self, panel: Val, k: Val, n: Val) -> Val:
+        p = self.plan
+        return self.panels.shifted((k * p.panels + panel * n) * p.width, self.kind)
+
+    def _pack_strip(self, t: Val, k: Val, n: Val) -> None:
+        f, p, a = self.f, self.plan, self.p.a
+        row = self._row(t)
+        source = self.a.shifted(row * a.lead[-1] + k * a.along, self.kind)
+        f.call(
+            self.pack_a, source, f.index(a.lead[-1]), f.index(a.along), self._strip(t, k, n),
+            f.index(p.high), n, f.index(p.high),
+        )  # fmt: skip
+
+    def _pack_panel(self, made: Val, column: Val, k: Val, n: Val) -> None:
+        f, p, b = self.f, self.plan, self.p.b
+        source = self.b.shifted(column * b.along + k * b.lead[-1], self.kind)
+        live = f.least(p.columns - column, p.width)
+        f.call(
+            self.pack_b, source, f.index(b.along), f.index(b.lead[-1]), made,
+            f.index(p.width), n, live,
+        )  # fmt: skip
+
+    # -- a block of the result
+
+    def _block(self, item: Val, tiles: tuple[Val, Val], panels: tuple[Val, Val]) -> None:
+        """Some tiles of some panels, one part of the sum after another."""
+        f, p = self.f, self.plan
         first, last = tiles
-        with f.loop(first, f.least(last, full)) as tile:
-            self._tile(a, source, stride, item, tile * height, column, height, wide)
-        if rest:
-            with f.when((first <= full) & (last > full)):
-                self._tile(a, source, stride, item, f.index(full * height), column, rest, wide)
+        with f.loop(0, p.inner, p.cut) as k:
+            n = f.least(p.inner - k, p.cut)
+            with f.loop(*panels) as panel:
+                column = panel * p.width
+                live = f.least(p.columns - column, p.width)
+                b, step = self._source(panel, column, live, k, n)
 
-    def _pack(self, b: Val, column: Val, wide: int) -> None:
-        """The panel's elements, row after row, zeros beyond the matrix."""
-        f, lanes, kind = self.f, self.lanes, self.kind
-        lead, along = self.p.b.lead[-1], self.p.b.along
-        with f.loop(0, self.p.inner) as k:
-            row = b.shifted(column * along + k * lead, kind)
-            for v in range(-(-wide // lanes)):
-                live = min(lanes, wide - v * lanes)
-                if along == 1:
-                    mask = f.first_lanes(live, lanes) if live < lanes else None
-                    x = f.load(row.shifted(v * lanes, kind), kind, lanes, mask)
-                else:
-                    parts = [
-                        f.load(row.shifted((v * lanes + i) * along, kind), kind)
-                        for i in range(live)
-                    ]
-                    x = f.gathered(parts + [f.const(0, kind)] * (lanes - live))
-                f.store(self.panel.shifted(k * self.width + v * lanes, kind), x)
+                with f.loop(first, last) as t:
+                    number = (panel - panels[0]) * (last - first) + (t - first)
+                    self._one(item, t, number, (b, step), column, live, k, n)
 
-    def _tile(self, a: Val, source: Val, stride: int, item: Val, row: Val, column: Val,
-              height: int, wide: int) -> None:  # fmt: skip
-        """height x wide sums in registers."""
-        f, lanes, kind = self.f, self.lanes, self.kind
-        vectors, lead, along = -(-wide // lanes), self.p.a.lead[-1], self.p.a.along
-        sums = [[f.var(kind, lanes, 0) for _ in range(vectors)] for _ in range(height)]
-        top = a.shifted(row * lead, kind)
+    def _source(self, panel: Val, column: Val, live: Val, k: Val, n: Val) -> tuple[Val, Val]:
+        """Where a panel of b is, and how far apart its vectors lie."""
+        f, p = self.f, self.plan
+        if p.shared_way:
+            return self._packed_panel(panel, k, n), f.index(p.width)
+        if not p.direct:
+            self._pack_panel(self.panel, column, k, n)
+            return self.panel, f.index(p.width)
+        lead = self.p.b.lead[-1]
+        there = self.b.shifted(column + k * lead, self.kind)
+        if not self.pack_b:
+            return there, f.index(lead)
+        narrow = live < p.width
+        with f.when(narrow):
+            self._pack_panel(self.panel, column, k, n)
+        return f.select(narrow, self.panel, there), f.select(narrow, f.index(p.width), lead)
 
-        def step(k: Val) -> None:
-            line = source.shifted(k * stride, kind)
-            across = [f.load(line.shifted(v * lanes, kind), kind, lanes) for v in range(vectors)]
-            for i in range(height):
-                x = f.spread(f.load(top.shifted(k * along + i * lead, kind), kind), lanes)
-                for v in range(vectors):
-                    sums[i][v].set(f.fma(x, across[v], sums[i][v].get()))
+    def _one(self, item: Val, t: Val, number: Val, b: tuple[Val, Val], column: Val, live: Val,
+             k: Val, n: Val) -> None:  # fmt: skip
+        """A tile: its sums, and what follows on them after the last part."""
+        f, p, o, kind = self.f, self.plan, self.p.a, self.kind
+        row, whole = self._row(t), p.inner <= p.cut
+        if p.packed:
+            a = (self._strip(t, k, n), f.index(1), f.index(p.high))
+        else:
+            at = self.a.shifted(row * o.lead[-1] + k * o.along, kind)
+            a = (at, f.index(o.lead[-1]), f.index(o.along))
+        sums = self.sums if whole else self.sums.shifted(number * (p.high * p.width), kind)
+        made, down, done = sums, f.index(p.width), k + n >= p.inner
+        if p.plain:
+            lead = self.p.nest.stores[0][1].lead[-1]
+            made, down = self.c.shifted(row * lead + column, kind), f.index(lead)
+            if self.edge:
+                small = live < p.width
+                if self.short:
+                    small = small | t.equals(p.tiles - 1)
+                made, down = f.select(small, sums, made), f.select(small, p.width, down)
+                done = done & small
+        f.call(self.tile, *a, *b, made, down, n, k)
+        if self.follow:
+            with f.when(done):
+                rows = f.least(p.rows - t * p.high, p.high)
+                sums = sums.shifted((p.high - rows) * p.width, kind)
+                f.call(self.follow, *f.args, item, t * p.high, rows, column, live, sums,
+                       f.index(p.width))  # fmt: skip
 
-        whole = self.p.inner // 4 * 4
-        with f.loop(0, whole, 4) as k:
-            for u in range(4):
-                step(k + u)
-        for k in range(whole, self.p.inner):
-            step(f.index(k))
-        for i in range(height):
-            finish = self._finish(item, row + i, lanes)
-            for v in range(vectors):
-                live = min(lanes, wide - v * lanes)
-                mask = f.first_lanes(live, lanes) if live < lanes else None
-                finish(column + v * lanes, sums[i][v].get(), mask)
 
-    # -- products of rows
+class _Dots(_Writer):
+    """Products of rows: a few rows with all columns, or all rows with a few columns."""
 
-    def _products(self, a: Val, b: Val, item: Val, column: Val) -> None:
-        f, rest = self.f, self.columns % _COLUMNS
-        with f.when(column + _COLUMNS <= self.columns):
-            self._dots(a, b, item, column, _COLUMNS)
-        if rest:
-            with f.when(column + _COLUMNS > self.columns):
-                self._dots(a, b, item, column, rest)
+    def write(self) -> None:
+        """Groups of columns (rows) to a task."""
+        p = self.plan
+        self.across = p.rows <= p.columns  # which side has many
+        many = max(p.rows, p.columns)
+        groups = -(-many // p.dots)
 
-    def _dots(self, a: Val, b: Val, item: Val, column: Val, wide: int) -> None:
-        """Each row of a with each of a few columns of b, both in order along the sum."""
-        f, lanes, kind, inner = self.f, self.lanes, self.kind, self.p.inner
-        lead, along = self.p.a.lead[-1], self.p.b.along
-        sums = [[f.var(kind, lanes, 0) for _ in range(wide)] for _ in range(self.rows)]
-        first = b.shifted(column * along, kind)
+        def task(i: Val) -> None:
+            item, first = i // groups, i % groups * p.dots
+            self._group(item, first, many)
+
+        self.shares(p.items * groups, task)
+
+    def _group(self, item: Val, first: Val, many: int) -> None:
+        f, p, kind, lanes = self.f, self.plan, self.kind, self.lanes
+        a, b = self.at(self.p.a, item), self.at(self.p.b, item)
+        few, some = (a, b) if self.across else (b, a)
+        strides = self.p.a.lead[-1], self.p.b.along
+        lead, along = strides if self.across else strides[::-1]
+        few = [few.shifted(i * lead, kind) for i in range(min(p.rows, p.columns))]
+        some = [some.shifted(f.least(first + j, many - 1) * along, kind) for j in range(p.dots)]
+        sums = [[f.var(kind, lanes, 0) for _ in some] for _ in few]
 
         def step(k: Val, mask: Val | None) -> None:
-            rows = [
-                f.load(a.shifted(k + i * lead, kind), kind, lanes, mask) for i in range(self.rows)
-            ]
-            for j in range(wide):
-                x = f.load(first.shifted(k + j * along, kind), kind, lanes, mask)
+            rows = [f.load(x.shifted(k, kind), kind, lanes, mask) for x in few]
+            for j, y in enumerate(some):
+                column = f.load(y.shifted(k, kind), kind, lanes, mask)
                 for i, row in enumerate(rows):
-                    sums[i][j].set(f.fma(row, x, sums[i][j].get()))
+                    sums[i][j].set(f.fma(row, column, sums[i][j].get()))
 
-        whole = inner // lanes * lanes
+        whole = p.inner // lanes * lanes
         with f.loop(0, whole, lanes) as k:
             step(k, None)
-        if whole < inner:
-            step(f.index(whole), f.first_lanes(inner - whole, lanes))
-        for i in range(self.rows):
-            finish = self._finish(item, f.index(i), 1)
-            for j in range(wide):
-                finish(column + j, f.folded(sums[i][j].get(), lambda x, y: x + y), None)
+        if whole < p.inner:
+            step(f.index(whole), f.first_lanes(p.inner - whole, lanes))
+        found = [totals(f, [s.get() for s in line]) for line in sums]
+        if self.across:
+            self._store_rows(item, first, found)
+        else:
+            self._store_columns(item, first, found)
 
-    def _finish(self, item: Val, row: Val, lanes: int) -> Any:
-        """What takes the elements of one row of c, does what follows on them, and stores."""
-        rows = Rows(self.f, self.p.nest, lanes)
-        rows.stand([*self._places(item), row])
-        return lambda at, x, mask: rows.finish(at, {self.p.value: x}, mask)
+    def _store_rows(self, item: Val, first: Val, found: list[Val]) -> None:
+        """Vectors along the columns."""
+        f, p, rest = self.f, self.plan, self.plan.columns % self.plan.dots
+
+        def store(mask: Val | None) -> None:
+            for i, x in enumerate(found):
+                rows = Rows(f, self.p.nest, p.dots)
+                rows.stand([*placed(item, self.batch), f.index(i)])
+                rows.finish(first, {self.p.value: x}, mask)
+
+        if p.columns >= p.dots:
+            with f.when(first + p.dots <= p.columns):
+                store(None)
+        if rest:
+            with f.when(first + p.dots > p.columns):
+                store(f.first_lanes(rest, p.dots))
+
+    def _store_columns(self, item: Val, first: Val, found: list[Val]) -> None:
+        """Vectors down the rows: one row after another."""
+        f, p = self.f, self.plan
+        rows, places = Rows(f, self.p.nest, 1), placed(item, self.batch)
+        kept = f.buffer(self.kind, len(found) * p.dots)
+        for i, x in enumerate(found):
+            f.store(kept.shifted(i * p.dots, self.kind), x)
+        with f.loop(0, f.least(p.rows - first, p.dots)) as j:
+            rows.stand([*places, first + j])
+            for i in range(len(found)):
+                x = f.load(kept.shifted(j + i * p.dots, self.kind), self.kind)
+                rows.finish(f.index(i), {self.p.value: x}, None)

@@ -1,320 +1,375 @@
 """Fused loops: pointwise words over rows of any strides, with reductions along a row and what
 follows from them, in as many sweeps over the row as the reductions depend on each other.
 
-A row is given to one thread; a single long row is shared by all, who add up their parts.
+A row is one thread's; a single long row is shared by all, who leave the totals of their parts.
+Short rows stay in registers from their first sweep to their last.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
-from ..builder import BOOL, F64, I64, POINTER, Function, Kind, Module, Val, kind_of
-from ..graph import Step, Value
+from ..builder import BOOL, I64, Function, Module, Val, kind_of
+from ..graph import Value
 from ..threads import barrier
+from . import columns, transpose
+from .nest import Nest, Operand, Rows, fetch, part
+from .plan import GRAIN, Plan, eased
+from .share import COUNTER, PARTIALS, tasks
+from .totals import BLOCK, REDUCTIONS, Total, reducible
 from .words import emit, number_of
 
-REDUCTIONS = {"sum", "max", "min"}
-_UNROLL = 4
-_BLOCK = 4096  # elements that are added up in their own precision before float64 takes over
+__all__ = ["REDUCTIONS", "Nest", "Operand", "Rows", "kernel", "part", "reducible", "workspace"]
 
-
-@dataclass(slots=True)
-class Operand:
-    """Elements in memory: the buffer's number, where they begin, strides of the rows and along."""
-
-    buffer: int
-    offset: int
-    lead: tuple[int, ...]
-    along: int
-    kind: Kind
-
-
-@dataclass(slots=True)
-class Nest:
-    """What one kernel does: rows of a shape, each of `length` elements."""
-
-    lead: tuple[int, ...]
-    length: int
-    steps: list[Step] = field(default_factory=list)
-    loads: dict[int, Operand] = field(default_factory=dict)  # by value
-    stores: list[tuple[int, Operand]] = field(default_factory=list)
-    thin: set[int] = field(default_factory=set)  # values with one element for each row
-    shared: bool = False  # one row for all threads
-
-    @property
-    def rows(self) -> int:
-        """How many rows there are."""
-        n = 1
-        for k in self.lead:
-            n *= k
-        return n
+_INLINE = 4  # vectors: a shorter row is written out
+_MOST = 256  # parts of a row that is shared
+_ROW = 1 << 18  # bytes of a row's values that may be kept from sweep to sweep
+_LINE = 64  # bytes
+_FAR = 1 << 20  # elements: in smaller work rows need not be fetched ahead
+_STREAMED = 1 << 24  # bytes: an output that is larger than the caches passes them by
 
 
 def kernel(module: Module, nest: Nest) -> str:
-    """The name of the function (buffers, thread, threads, control, partials) that runs a nest."""
+    """The name of the function (buffers, thread, threads, control, workspace) that runs a nest."""
     name = module.fresh("rows")
-    f = module.function(name, "buffers:ptr me:i64 threads:i64 control:ptr partials:ptr")
-    Rows(f, nest).write()
+    f = module.function(name, "buffers:ptr me:i64 threads:i64 control:ptr work:ptr")
+    nest = eased(columns.turned(nest))
+    if columns.suits(nest, f.target):
+        columns.Columns(f, nest).write()
+    elif transpose.suits(nest):
+        transpose.Tiles(f, nest).write()
+    else:
+        _Along(f, nest).write()
     f.done()
     return name
 
 
-def part(f: Function, n: int, me: Val, threads: Val, grain: int = 1) -> tuple[Val, Val]:
-    """This thread's share of n things, in whole grains."""
-    grains = -(-n // grain)
-    first, last = me * grains // threads * grain, (me + 1) * grains // threads * grain
-    return first, f.least(last, n)
+def workspace(nest: Nest, target: Any, threads: int) -> int:
+    """Bytes of scratch memory, behind the first PARTIALS."""
+    nest = eased(columns.turned(nest))
+    if columns.suits(nest, target):
+        return columns.workspace(nest, target, threads)
+    plan = Plan(nest)
+    return _partials(nest, plan) + _kept(nest, plan) * threads
 
 
-class Rows:
-    """The writing of one kernel, or of what follows on a row of a matrix product."""
+def _grain(nest: Nest, plan: Plan) -> int:
+    """Elements of a long row that a thread takes at once: whole lines."""
+    fair = max(GRAIN // plan.cost, 1024, -(-nest.length // _MOST))
+    return -(-fair // 1024) * 1024
 
-    def __init__(self, f: Function, nest: Nest, lanes: int = 0) -> None:
-        self.f, self.nest = f, nest
-        self.buffers, self.me, self.threads, self.control, self.partials = f.args
-        kinds = [o.kind for o in nest.loads.values()] + [o.kind for _, o in nest.stores]
-        wide = all(k.size == 8 for k in kinds if k is not BOOL) and any(k.size == 8 for k in kinds)
-        self.lanes = lanes or f.target.lanes(8 if wide else 4)
-        self.levels = self._levels()
-        self.steps = {s.result.id: s for s in nest.steps}
+
+def _partials(nest: Nest, plan: Plan) -> int:
+    """Bytes for the totals of a shared row's parts."""
+    parts = -(-nest.length // _grain(nest, plan))
+    made = sum(len(plan.reductions(level)) for level in range(plan.sweeps))
+    return (parts * made * 16 + COUNTER + 63) // 64 * 64 if nest.rows == 1 else 0
+
+
+def _row_bytes(nest: Nest, plan: Plan, v: int) -> int:
+    """Bytes for a row of a kept value, and a vector beyond its end."""
+    step = plan.steps.get(v)
+    kind = kind_of(step.result.dtype) if step is not None else nest.loads[v].kind
+    assert kind is not None
+    return (nest.length * kind.size + 127) // 64 * 64
+
+
+def _kept(nest: Nest, plan: Plan) -> int:
+    total = sum(_row_bytes(nest, plan, v) for v in plan.kept)
+    return total if total <= _ROW else 0
+
+
+class _Along:
+    """The writing of a kernel whose vectors lie along the rows."""
+
+    def __init__(self, f: Function, nest: Nest) -> None:
+        self.f, self.nest, self.plan = f, nest, Plan(nest)
+        _, self.me, self.threads, self.control, self.work = f.args
+        self.rows = Rows(f, nest)
+        self.lanes = self.rows.lanes
         self.thin: dict[int, Val] = {}
-        self.bases: dict[tuple, Val] = {}
+        self.short: list[dict] | None = None  # what is known at each vector of a short row
+        self.buffers: dict[int, Val] = {}
+        self._place_buffers()
 
-    def _levels(self) -> dict[int, int]:
-        """For each value, how many sweeps must be over before it can be had."""
-        levels = dict.fromkeys(self.nest.loads, 0)
-        for step in self.nest.steps:
-            level = max((levels.get(v.id, 0) for v in step.values()), default=0)
-            levels[step.result.id] = level + (step.word in REDUCTIONS)
-        return levels
+    def _place_buffers(self) -> None:
+        """Memory of this thread's own for values that outlive a sweep."""
+        size = _kept(self.nest, self.plan)
+        shared = self.nest.rows == 1 and self.nest.length > _grain(self.nest, self.plan)
+        if not size or self.nest.length <= _INLINE * self.lanes or shared:
+            self.plan.kept.clear()
+            return
+        at = self.me * size + (PARTIALS + _partials(self.nest, self.plan))
+        for v in self.plan.kept:
+            self.buffers[v] = self.work.shifted(at, BOOL)
+            at = at + _row_bytes(self.nest, self.plan, v)
 
     def write(self) -> None:
-        """The loop over rows."""
-        f, nest = self.f, self.nest
-        if nest.shared or not nest.lead:
-            first, last = part(f, nest.length, self.me, self.threads, 64)
-            self._row(f.index(0), first, last, True)
-            return
-        first, last = part(f, nest.rows, self.me, self.threads)
-        with f.loop(first, last) as row:
-            self._row(row, f.index(0), f.index(nest.length), False)
+        """The loop over rows, or over parts of them."""
+        f, nest, plan = self.f, self.nest, self.plan
+        grain = _grain(nest, plan)
+        alone = not any(plan.reductions(level) for level in range(plan.sweeps))
+        if nest.length > grain and nest.rows == 1 and not alone:
+            self._shared(grain)
+        elif nest.length > grain and alone:
+            self._chunks(grain)
+        else:
+            group = min(max(GRAIN // (nest.length * plan.cost), 1), nest.rows)
+            with tasks(f, -(-nest.rows // group)) as task:
+                first = task * group
+                with f.loop(first, f.least(first + group, nest.rows)) as row:
+                    self._row(row)
 
     # -- one row
 
-    def _row(self, row: Val, start: Val, stop: Val, shared: bool) -> None:
-        self.thin = {}
-        self.stand(self._places(row))
-        top = max(self.levels.values(), default=0)
-        for level in range(top + 1):
-            self._thin(level)
-            reductions = [
-                s for s in self.nest.steps
-                if s.word in REDUCTIONS and self.levels[s.result.id] == level + 1
-            ]  # fmt: skip
-            stores = [
-                (v, o)
-                for v, o in self.nest.stores
-                if v not in self.nest.thin and self.levels[v] == level
-            ]
-            if reductions or stores:
-                self._sweep(reductions, stores, start, stop, shared)
-        self._store_thin(shared)
+    def _row(self, row: Val) -> None:
+        nest, lanes = self.nest, self.lanes
+        self._stand(row)
+        vectors = -(-nest.length // lanes)
+        self.short = [{} for _ in range(vectors)] if vectors <= _INLINE else None
+        for level in range(self.plan.sweeps):
+            self._find_thin(level)
+            totals = self._totals(level)
+            body = self._body(level, totals)
+            if self.short is not None:
+                self._written_out(body)
+            elif self._streams(level):
+                self._ragged(level, totals, body, self.f.index(0), self.f.index(nest.length))
+            else:
+                self._whole(level, totals, body)
+            for total in totals:
+                self.thin[total.step.result.id] = total.result()
+        self._end()
 
-    def stand(self, places: list[Val]) -> None:
-        """Turn to the row at these places along the leading axes."""
-        self.bases = {}
-        for value, o in self.nest.loads.items():
-            self.bases[value, "load"] = self._base(o, places)
-        for value, o in self.nest.stores:
-            self.bases[value, "store"] = self._base(o, places)
+    def _stand(self, row: Val) -> None:
+        self.thin, self.rows.kept = {}, {}
+        self.rows.stand(self.rows.places(row))
 
-    def finish(self, at: Val, values: dict[int, Any], mask: Val | None) -> None:
-        """Store what follows from these values at one place of the row."""
+    def _end(self) -> None:
+        self._find_thin(self.plan.sweeps)
         for v, o in self.nest.stores:
-            x = self._value(v, at, mask, values)
-            self._put(v, o, at, self.f.const(x, o.kind, self.lanes), mask)
+            if v in self.nest.thin:
+                self.f.store(self.rows.bases[v, "store"], self.f.const(self.thin[v], o.kind))
 
-    def _places(self, row: Val) -> list[Val]:
-        """The row's index along each leading axis."""
-        places, lead = [], self.nest.lead
-        for at in reversed(range(len(lead))):
-            places.append(row % lead[at] if at else row)
-            row = row // lead[at]
-        return places[::-1]
-
-    def _base(self, o: Operand, places: list[Val]) -> Val:
-        f = self.f
-        at = f.load(self.buffers.shifted(o.buffer, I64), POINTER)
-        offset: Any = o.offset
-        for place, stride in zip(places, o.lead):
-            if stride:
-                offset = place * stride + offset
-        return at.shifted(offset, o.kind)
-
-    def _thin(self, level: int) -> None:
+    def _find_thin(self, level: int) -> None:
         """Values with one element for this row that can be had now."""
-        for value, o in self.nest.loads.items():
-            if value in self.nest.thin and value not in self.thin:
-                self.thin[value] = self.f.load(self.bases[value, "load"], o.kind)
-        for step in self.nest.steps:
+        nest, plan = self.nest, self.plan
+        for v, o in nest.loads.items():
+            if v in nest.thin and v not in self.thin:
+                self.thin[v] = self.f.load(self.rows.bases[v, "load"], o.kind)
+        for step in nest.steps:
             v = step.result.id
-            if v in self.nest.thin and step.word not in REDUCTIONS and self.levels[v] == level:
+            if v in nest.thin and step.word not in REDUCTIONS and plan.levels[v] == level:
                 given = [
                     self.thin[a.id] if isinstance(a, Value) else number_of(a) for a in step.args
                 ]
                 self.thin[v] = emit(self.f, step, given)
 
-    def _store_thin(self, shared: bool) -> None:
-        f = self.f
-        stores = [(v, o) for v, o in self.nest.stores if v in self.nest.thin]
-        if not stores:
-            return
-
-        def write() -> None:
-            for v, _ in stores:
-                f.store(self.bases[v, "store"], self.thin[v])
-
-        if shared:
-            with f.when(self.me.equals(0)):
-                write()
-        else:
-            write()
-
     # -- one sweep
 
-    def _sweep(self, reductions: list, stores: list, start: Val, stop: Val, shared: bool) -> None:
-        f, lanes = self.f, self.lanes
-        totals = [_Total(f, s, lanes) for s in reductions]
+    def _totals(self, level: int) -> list["_Sum"]:
+        units = self._unroll(level)
+        if self.short is not None:
+            units = len(self.short)
+        return [_Sum(self.f, s, self.lanes, units) for s in self.plan.reductions(level)]
+
+    def _unroll(self, level: int) -> int:
+        """Vectors that are worked on side by side: fewer where a body is long."""
+        cost = self.plan.costs[level]
+        return 4 if cost <= 8 else 1
+
+    def _body(self, level: int, totals: list["_Sum"]) -> Callable:
+        f, lanes, rows = self.f, self.lanes, self.rows
         spread = {v: f.spread(x, lanes) for v, x in self.thin.items()}
-        block = _BLOCK if any(t.word == "sum" for t in totals) else 1 << 40
-        if self.nest.length <= block:
-            block = 1 << 40
+        stores, saved = self.plan.stores(level), self.plan.saved(level)
+        streamed, ahead = self._streams(level), self._ahead(level)
+        rows.kept = {
+            v: (self.buffers[v], self._kind(v)) for v, s in self.plan.kept.items() if s < level
+        }
 
         def body(at: Val, unit: int, mask: Val | None) -> None:
-            values = dict(spread)
+            values = dict(spread) if self.short is None else self.short[unit]
+            values.update(spread)
+            for o, base in ahead:
+                if unit * lanes * o.kind.size % 64 == 0:
+                    fetch(f, base.shifted(at + o.lead[-1], o.kind))
             for total in totals:
-                total.add(unit, self._value(total.argument, at, mask, values), mask)
-            for v, o in stores:
-                x = self._value(v, at, mask, values)
-                self._put(v, o, at, f.const(x, o.kind, lanes), mask)
+                place = f.lanes_from(at, lanes) if total.placed else None
+                x = rows.value(total.argument, at, mask, values)
+                total.add(total.units[unit], total.lifted(x, place, mask))
+            for n, (v, o) in enumerate(stores):
+                x = rows.value(v, at, mask, values)
+                rows.put(v, o, at, x, mask, streamed and n == 0)
+            for v in saved:
+                x = f.const(rows.value(v, at, mask, values), self._kind(v), lanes)
+                f.store(self.buffers[v].shifted(at, self._kind(v)), x)
 
-        def chunk(first: Val, last: Val) -> None:
-            for total in totals:
-                total.begin()
-            step = _UNROLL * lanes
-            whole = first + (last - first) // step * step
-            with f.loop(first, whole, step) as i:
-                for unit in range(_UNROLL):
-                    body(i + unit * lanes, unit, None)
-            vectors = whole + (last - whole) // lanes * lanes
-            with f.loop(whole, vectors, lanes) as i:
+        return body
+
+    def _ahead(self, level: int) -> list:
+        """What the first sweep of the next row will read: the second one of this row fetches it."""
+        nest = self.nest
+        if level != 1 or nest.rows * nest.length < _FAR or nest.length < 256:
+            return []
+        found = [(v, o) for v, o in nest.loads.items() if v not in nest.thin and o.along == 1]
+        return [(o, self.rows.bases[v, "load"]) for v, o in found if o.lead[-1] >= nest.length]
+
+    def _kind(self, v: int) -> Any:
+        step = self.plan.steps.get(v)
+        return kind_of(step.result.dtype) if step is not None else self.nest.loads[v].kind
+
+    def _streams(self, level: int) -> bool:
+        """Whether the first store of a sweep is too large for the caches, and new to them."""
+        stores, nest = self.plan.stores(level), self.nest
+        if not stores or nest.length <= _INLINE * self.lanes or stores[0][1].along != 1:
+            return False
+        o = stores[0][1]
+        size = nest.rows * nest.length * o.kind.size
+        known = any(x.buffer == o.buffer for x in nest.loads.values())
+        return size >= _STREAMED and not known and o.kind.size * self.lanes == self.f.target.vector
+
+    # -- ways along a row
+
+    def _written_out(self, body: Callable) -> None:
+        """Each vector of a short row by itself."""
+        n, lanes = self.nest.length, self.lanes
+        for unit in range(-(-n // lanes)):
+            live = n - unit * lanes
+            mask = self.f.first_lanes(live, lanes) if live < lanes else None
+            body(self.f.index(unit * lanes), unit, mask)
+
+    def _whole(self, level: int, totals: list, body: Callable) -> None:
+        """A row of known length: what is left of it first, then several vectors at once."""
+        f, n, lanes = self.f, self.nest.length, self.lanes
+        step = self._unroll(level) * lanes
+        main, vectors = n // step * step, n // lanes * lanes
+        blocks = n > BLOCK and any(t.wide is not t.kind for t in totals)
+        for total in totals:
+            total.open(blocks)
+        if main < vectors:
+            with f.loop(main, vectors, lanes) as i:
                 body(i, 0, None)
-            with f.when(vectors < last):
-                body(vectors, 0, f.first_lanes(last - vectors, lanes))
+        if vectors < n:
+            body(f.index(vectors), 0, f.first_lanes(n - vectors, lanes))
+        self._main(totals, body, f.index(0), f.index(main), step, blocks)
+
+    def _main(
+        self, totals: list, body: Callable, first: Val, last: Val, step: int, blocks: bool
+    ) -> None:
+        f, lanes = self.f, self.lanes
+
+        def units(start: Val, stop: Val) -> None:
+            with f.loop(start, stop, step) as i:
+                for unit in range(step // lanes):
+                    body(i + unit * lanes, unit, None)
+
+        if not blocks:
+            units(first, last)
+            return
+        once = f.select(last > first, last, first + 1)  # the rest's totals are counted here too
+        with f.loop(first, once, BLOCK) as at:
+            units(at, f.least(at + BLOCK, last))
             for total in totals:
-                total.end()
+                total.close()
 
-        if block < 1 << 40:
-            with f.loop(start, stop, block) as at:
-                chunk(at, f.least(at + block, stop))
-        else:
-            chunk(start, stop)
-        for k, total in enumerate(totals):
-            found = self._joined(total, k) if shared else total.result()
-            self.thin[total.made] = found
+    def _ragged(self, level: int, totals: list, body: Callable, start: Val, stop: Val) -> None:
+        """A part of a row: its ends under masks, and between them whole vectors, which are aligned
+        where they pass by the caches."""
+        f, lanes, n = self.f, self.lanes, self.nest.length
+        step = self._unroll(level) * lanes
+        streams = self._streams(level)
+        first = f.least(start + self._unaligned(level, start), stop) if streams else start
+        main = first + (stop - first) // step * step
+        for total in totals:
+            total.open(True)
+        if streams or n % step:
+            heads = _LINE // f.target.vector if streams else 0
+            left = (stop - main + (lanes - 1)) // lanes
+            with f.loop(-heads, left) as j:
+                head = j < 0
+                at = f.select(head, start + (j + heads) * lanes, main + j * lanes)
+                live = f.least(f.select(head, first, stop) - at, lanes)
+                body(at, 0, f.first_lanes(live, lanes))
+        self._main(totals, body, first, main, step, bool(totals))
 
-    def _joined(self, total: "_Total", k: int) -> Val:
-        """The total of all threads' parts: each writes its own, waits, and reads all of them."""
-        f = self.f
-        wait = barrier(f.module)
-        place = self.partials.shifted(k, I64)
-        f.store(place.shifted(self.me * 8, I64), total.whole.get())
-        f.call(wait, self.control, self.threads)
-        joined = f.var(total.whole.kind, 1, f.load(place, total.whole.kind))
-        with f.loop(1, self.threads) as t:
-            other = f.load(place.shifted(t * 8, I64), total.whole.kind)
-            joined.set(total.join(joined.get(), other))
-        f.call(wait, self.control, self.threads)
-        return f.cast(joined.get(), total.kind)
+    def _unaligned(self, level: int, start: Val) -> Val:
+        """Elements before the next whole line: half lines cost more than they save."""
+        f, (v, o) = self.f, self.plan.stores(level)[0]
+        at = self.rows.bases[v, "store"].shifted(start, o.kind)
+        bits = f.op(I64, 1, f"ptrtoint ptr {at.name} to i64")
+        return ((0 - bits) & (_LINE - 1)) // o.kind.size
 
-    def _value(self, v: int, at: Val, mask: Val | None, values: dict) -> Any:
-        if v in values:
-            return values[v]
-        if v in self.nest.loads:
-            made = self._get(v, self.nest.loads[v], at, mask)
-        elif (step := self.steps[v]).word == "position":
-            made = self.f.lanes_from(at, self.lanes)
-        else:
-            given = [
-                self._value(a.id, at, mask, values) if isinstance(a, Value) else number_of(a)
-                for a in step.args
-            ]
-            made = emit(self.f, step, given)
-        values[v] = made
-        return made
+    # -- parts of rows
 
-    def _get(self, v: int, o: Operand, at: Val, mask: Val | None) -> Val:
-        f, base = self.f, self.bases[v, "load"]
-        if o.along == 0:
-            return f.spread(f.load(base, o.kind), self.lanes)
-        if o.along == 1:
-            return f.load(base.shifted(at, o.kind), o.kind, self.lanes, mask)
-        parts = []
-        last = f.index(self.nest.length - 1)
-        for i in range(self.lanes):  # a lane beyond the row reads its last element
-            place = f.least(at + i, last) if mask is not None else at + i
-            parts.append(f.load(base.shifted(place * o.along, o.kind), o.kind))
-        return f.gathered(parts)
+    def _chunks(self, grain: int) -> None:
+        """Pointwise work on long rows, a chunk at a time."""
+        f, n = self.f, self.nest.length
+        chunks = -(-n // grain)
+        with tasks(f, chunks * self.nest.rows) as task:
+            self._stand(task // chunks)
+            start = task % chunks * grain
+            for level in range(self.plan.sweeps):
+                body = self._body(level, [])
+                self._ragged(level, [], body, start, f.least(start + grain, n))
 
-    def _put(self, v: int, o: Operand, at: Val, x: Val, mask: Val | None) -> None:
-        f, base = self.f, self.bases[v, "store"]
-        f.store(base.shifted(at * o.along if o.along != 1 else at, o.kind), x, mask)
+    def _shared(self, grain: int) -> None:
+        """One row for all threads: totals of its parts, in memory, then of all of them."""
+        f, plan, n = self.f, self.plan, self.nest.length
+        parts, area = -(-n // grain), COUNTER
+        self._stand(f.index(0))
+        for level in range(plan.sweeps):
+            self._find_thin(level)
+            totals = self._totals(level)
+            body = self._body(level, totals)
+            with tasks(f, parts) as task:
+                start = task * grain
+                self._ragged(level, totals, body, start, f.least(start + grain, n))
+                for k, total in enumerate(totals):
+                    place = self.work.shifted(task * 8 + (area + k * parts * 16), BOOL)
+                    total.put(place, [v.get() for v in total.whole], parts * 8)
+            if totals:
+                f.call(barrier(f.module), self.control, self.threads)
+            for k, total in enumerate(totals):
+                place = self.work.shifted(area + k * parts * 16, BOOL)
+                self.thin[total.step.result.id] = self._joined(total, place, parts)
+            area += len(totals) * parts * 16
+        with f.when(self.me.equals(0)):
+            self._end()
+
+    def _joined(self, total: "_Sum", place: Val, parts: int) -> Val:
+        """The total of all parts, in their order: it does not depend on who made which."""
+        total.begin(total.whole)
+        with self.f.loop(0, parts) as k:
+            total.add(total.whole, total.got(place.shifted(k, I64), 1, parts * 8))
+        return total.result_of([v.get() for v in total.whole])
 
 
-class _Total:
-    """A reduction in the making: vectors in the loop, one number after each block."""
+class _Sum(Total):
+    """A reduction along a row: a state for each vector side by side, one for blocks before."""
 
-    def __init__(self, f: Function, step: Step, lanes: int) -> None:
-        self.f, self.word, self.made = f, step.word, step.result.id
-        (value,) = [a for a in step.args if isinstance(a, Value)][:1]
-        self.argument = value.id
-        kind = kind_of(value.dtype)
-        assert kind is not None
-        self.kind, self.lanes = kind, lanes
-        joins: dict[str, Callable[[Val, Val], Val]] = dict(
-            sum=lambda a, b: a + b, max=self._larger, min=self._smaller
-        )
-        self.join = joins[self.word]
-        self.start = {"sum": 0.0, "max": float("-inf"), "min": float("inf")}[self.word]
-        self.units = [f.var(kind, lanes) for _ in range(_UNROLL)]
-        self.whole = f.var(F64 if self.word == "sum" else kind, 1, self.start)
+    def __init__(self, f: Function, step: Any, lanes: int, units: int) -> None:
+        super().__init__(f, step, lanes)
+        self.step = step
+        self.units = [self.vars(lanes) for _ in range(units)]
+        self.whole = self.vars(1, wide=True)
+        self.blocks = False
+        self.open(False)
 
-    def _larger(self, a: Val, b: Val) -> Val:
-        return self.f.select((a > b) | a.isnan(), a, b)
+    def open(self, blocks: bool) -> None:
+        """Nothing yet; whether blocks will be closed before the end."""
+        self.blocks = blocks
+        for state in self.units:
+            self.begin(state)
+        if blocks:
+            self.begin(self.whole)
 
-    def _smaller(self, a: Val, b: Val) -> Val:
-        return self.f.select((a < b) | a.isnan(), a, b)
-
-    def begin(self) -> None:
-        """Before a block."""
-        for unit in self.units:
-            unit.set(self.start)
-
-    def add(self, unit: int, x: Any, mask: Val | None) -> None:
-        """A vector more."""
-        f, place = self.f, self.units[unit]
-        x = f.const(x, self.kind, self.lanes)
-        if mask is not None:
-            x = f.select(mask, x, f.const(self.start, self.kind, self.lanes))
-        place.set(self.join(place.get(), x))
-
-    def end(self) -> None:
-        """After a block: its sum, in float64 from here on."""
-        f = self.f
-        a, b, c, d = (u.get() for u in self.units)
-        block = f.folded(self.join(self.join(a, b), self.join(c, d)), self.join)
-        self.whole.set(self.join(self.whole.get(), f.cast(block, self.whole.kind)))
+    def close(self) -> None:
+        """The end of a block."""
+        self.add(self.whole, self.widened(self.folded(self.units)))
+        for state in self.units:
+            self.begin(state)
 
     def result(self) -> Val:
-        """The total, in the kind of its elements."""
-        return self.f.cast(self.whole.get(), self.kind)
+        """What it comes to."""
+        if self.blocks:
+            return self.result_of([v.get() for v in self.whole])
+        return self.result_of(self.folded(self.units))

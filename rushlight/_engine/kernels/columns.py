@@ -1,0 +1,446 @@
+"""Reductions down columns: vectors lie across the rows of a nest, one total in each lane.
+
+For sums over outer axes (what lies in order is the row of totals, not what is added up), and for
+rows so short that a vector would hold little else than their end. Tall columns are walked in blocks
+of a few rows, all columns of a block before the next, so that memory is read in its own order.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from ..builder import BOOL, Function, Val, kind_of
+from ..graph import Step, Value
+from ..threads import barrier
+from .nest import Nest, Operand, Rows, placed
+from .plan import GRAIN, Plan
+from .share import PARTIALS, tasks
+from .totals import REDUCTIONS, Total
+from .words import emit, number_of
+
+_SHORT = 16  # elements of a row: longer ones are better read along
+_BLOCK = 64  # rows that are added up in their own precision
+_TALL_BLOCK = 8  # rows of a tall column at once: as many streams as processors fetch ahead
+_WIDE = 1024  # columns of a tall task: their totals stay in the nearest cache
+_PARTS = 64  # tasks of a tall nest, about
+_KEPT = 1 << 18  # bytes of values that may be kept from sweep to sweep
+
+
+def _operands(nest: Nest) -> list[Operand]:
+    return [*nest.loads.values(), *(o for _, o in nest.stores)]
+
+
+def _full(nest: Nest) -> list[Operand]:
+    """The operands that have elements along the rows."""
+    given = [o for v, o in nest.loads.items() if v not in nest.thin]
+    return given + [o for v, o in nest.stores if v not in nest.thin]
+
+
+def _reduces(nest: Nest) -> bool:
+    return any(s.word in REDUCTIONS for s in nest.steps)
+
+
+def turned(nest: Nest) -> Nest:
+    """The same nest, the axis that most operands are in order along put last: of the rows where
+    there are reductions, of all where there are none."""
+    n = len(nest.lead)
+    if not n:
+        return nest
+    reduces = _reduces(nest)
+    strides = [(*o.lead, o.along) for o in _full(nest) + [o for _, o in nest.stores]]
+    axes = range(n) if reduces else range(n + 1)
+    best = max(axes, key=lambda a: (sum(s[a] == 1 for s in strides), a))
+    if best < n - reduces and not any(s.word == "position" for s in nest.steps):
+        order = [a for a in range(n + 1) if a != best]
+        order.insert(n - reduces, best)
+        nest = placed(nest, order)
+    return _merged(nest)
+
+
+def _merged(nest: Nest) -> Nest:
+    """Neighbouring leading axes that all operands walk through as one become one."""
+    at = 0
+    while at + 1 < len(nest.lead):
+        n = nest.lead[at + 1]
+        if (
+            nest.lead[at] != 1
+            and n != 1
+            and any(o.lead[at] != o.lead[at + 1] * n for o in _operands(nest))
+        ):
+            at += 1
+            continue
+        gone = at + 1 if n == 1 else at
+
+        def less(o: Operand, gone: int = gone) -> Operand:
+            return replace(o, lead=o.lead[:gone] + o.lead[gone + 1 :])
+
+        sizes = (*nest.lead[:at], nest.lead[at] * n, *nest.lead[at + 2 :])
+        loads = {v: less(o) for v, o in nest.loads.items()}
+        stores = [(v, less(o)) for v, o in nest.stores]
+        nest = replace(nest, lead=sizes, loads=loads, stores=stores)
+    return nest
+
+
+def suits(nest: Nest, target: Any) -> bool:
+    """Whether vectors are better laid across the rows."""
+    if not nest.lead or nest.lead[-1] == 1 or not _reduces(nest):
+        return False
+    if nest.length == 1:
+        return True
+    large = [o for o in _full(nest) if o.along and o.lead[-1]]
+    along, across = sum(o.along == 1 for o in large), sum(o.lead[-1] == 1 for o in large)
+    return across > along
+
+
+def _swapped(nest: Nest) -> Nest:
+    """The nest whose rows lie across: the last leading axis and the one along changed about."""
+    n = len(nest.lead)
+    return placed(nest, [*range(n - 1), n, n - 1])
+
+
+def _units(nest: Nest, plan: Plan, lanes: int) -> int:
+    """Vectors of columns side by side."""
+    return min(4 if sum(plan.costs) <= 8 else 1, -(-nest.lead[-1] // lanes))
+
+
+def _kept(nest: Nest, plan: Plan, lanes: int) -> int:
+    """Bytes of a thread's for values that outlive a sweep."""
+    size = len(plan.kept) * nest.length * _units(nest, plan, lanes) * lanes * 8
+    return size if size <= _KEPT else 0
+
+
+def workspace(nest: Nest, target: Any, threads: int) -> int:
+    """Bytes of scratch memory, behind the first PARTIALS."""
+    plan, lanes = Plan(nest, across=True), nest.lanes(target)
+    if (tall := _Shape.of(nest, plan, lanes)) is not None:
+        return tall.bytes * (threads if tall.parts == 1 else 1)
+    return _kept(nest, plan, lanes) * threads
+
+
+class _Shape:
+    """How a tall nest is cut into tasks: chunks of columns, parts of their length."""
+
+    def __init__(self, nest: Nest, plan: Plan, lanes: int) -> None:
+        self.columns, width = nest.lead[-1], _units(nest, plan, lanes) * lanes
+        self.outer = nest.rows // self.columns
+        self.chunk = min(_WIDE // width * width, -(-self.columns // width) * width)
+        self.chunks = -(-self.columns // self.chunk)
+        made = min(max(nest.rows * nest.length * plan.cost // GRAIN, 1), _PARTS)
+        parts = max(made // (self.outer * self.chunks), 1)
+        self.height = max(-(-nest.length // parts), 2 * _BLOCK)
+        self.height = -(-self.height // _BLOCK) * _BLOCK
+        self.parts = -(-nest.length // self.height)
+        self.stride = -(-self.columns // lanes) * lanes  # states of one part: whole vectors
+        cells = self.chunk if self.parts == 1 else self.outer * self.parts * self.stride
+        self.apart = (cells + 2 * lanes) * 8 // 64 * 64 + 64
+        self.bytes = self.apart * 2 * len(plan.reductions(0))
+
+    @classmethod
+    def of(cls, nest: Nest, plan: Plan, lanes: int) -> "_Shape | None":
+        """None where a nest is not tall, or more than totals."""
+        small = nest.rows * nest.length < 1 << 16 or nest.length < 4
+        return None if small or plan.sweeps != 1 or plan.stores(0) else cls(nest, plan, lanes)
+
+
+class Columns:
+    """The writing of one kernel."""
+
+    def __init__(self, f: Function, nest: Nest) -> None:
+        self.f, self.nest, self.plan = f, nest, Plan(nest, across=True)
+        _, self.me, self.threads, self.control, self.work = f.args
+        self.rows = Rows(f, _swapped(nest), nest.lanes(f.target))
+        self.lanes = self.rows.lanes
+        self.outer: list[Val] = []
+        self.thin: list[dict] = []
+        self.units: list[tuple[int, Val | None]] = []
+        self.position = [s.result.id for s in nest.steps if s.word == "position"]
+        self._place_buffers()
+
+    def _place_buffers(self) -> None:
+        size = _kept(self.nest, self.plan, self.lanes)
+        if not size:
+            self.plan.kept.clear()
+        at = self.work.shifted(self.me * size + PARTIALS, BOOL)
+        self.buffers = {
+            v: at.shifted(i * (size // len(self.plan.kept)), BOOL)
+            for i, v in enumerate(self.plan.kept)
+        }
+
+    def write(self) -> None:
+        """The loop over blocks of columns."""
+        f, nest, plan, lanes = self.f, self.nest, self.plan, self.lanes
+        if (tall := _Shape.of(nest, plan, lanes)) is not None:
+            _Tall(self, tall).write()
+            return
+        columns = nest.lead[-1]
+        width = _units(nest, plan, lanes) * lanes
+        full, rest = columns // width, columns % width
+        blocks = full + (rest > 0)
+        many = nest.rows // columns * blocks
+        group = min(max(GRAIN // (nest.length * width * plan.cost), 1), many)
+        with tasks(f, -(-many // group)) as task:
+            first = task * group
+            with f.loop(first, f.least(first + group, many)) as item:
+                self.outer = self._places(item // blocks)
+                block = item % blocks
+                if full:
+                    with f.when(block < full):
+                        self._block(block * width, self.vectors(width))
+                if rest:
+                    with f.when(block >= full):
+                        self._block(f.index(full * width), self.vectors(rest))
+
+    def vectors(self, width: int) -> list[tuple[int, Val | None]]:
+        """Where the vectors of some columns begin, and the mask of a narrow one."""
+        lanes = self.lanes
+        found = [(at, width - at) for at in range(0, width, lanes)]
+        return [
+            (at, self.f.first_lanes(live, lanes) if live < lanes else None) for at, live in found
+        ]
+
+    def _places(self, item: Val) -> list[Val]:
+        places, lead = [], self.nest.lead[:-1]
+        for at in reversed(range(len(lead))):
+            places.append(item % lead[at] if at else item)
+            item = item // lead[at]
+        return places[::-1]
+
+    # -- a block of columns
+
+    def _block(self, column: Val, units: list) -> None:
+        """All sweeps over some columns."""
+        f, plan = self.f, self.plan
+        self.units, self.thin = units, [{} for _ in units]
+        for level in range(plan.sweeps):
+            self.find_thin(level, column)
+            totals = [Column(f, s, self.lanes, len(units)) for s in plan.reductions(level)]
+            self._sweep(level, totals, column)
+            for total in totals:
+                for unit, known in enumerate(self.thin):
+                    known[total.step.result.id] = total.result(unit)
+        self.store_thin(column)
+
+    def find_thin(self, level: int, column: Val) -> None:
+        """Values with one element for each column that can be had now."""
+        f, nest, rows = self.f, self.nest, self.rows
+        if level == 0:
+            rows.stand([*self.outer, f.index(0)])
+        for (at, mask), known in zip(self.units, self.thin):
+            for v in nest.loads:
+                if v in nest.thin and v not in known:
+                    rows.value(v, column + at, mask, known)
+            for step in nest.steps:
+                v = step.result.id
+                if v in nest.thin and step.word not in REDUCTIONS and self.plan.levels[v] == level:
+                    given = [
+                        known[a.id] if isinstance(a, Value) else number_of(a) for a in step.args
+                    ]
+                    known[v] = emit(f, step, given)
+
+    def store_thin(self, column: Val) -> None:
+        """What is left of each column."""
+        self.find_thin(self.plan.sweeps, column)
+        self.rows.stand([*self.outer, self.f.index(0)])
+        for v, o in self.rows.nest.stores:
+            if v in self.nest.thin:
+                for (at, mask), known in zip(self.units, self.thin):
+                    self.rows.put(v, o, column + at, known[v], mask)
+
+    def _sweep(self, level: int, totals: list["Column"], column: Val) -> None:
+        f, n = self.f, self.nest.length
+        blocks = n > _BLOCK and any(t.wide is not t.kind for t in totals)
+        for total in totals:
+            total.open(blocks)
+        if not blocks:
+            with f.loop(0, n) as k:
+                self._step(level, totals, column, k)
+            return
+        with f.loop(0, n, _BLOCK) as at:
+            with f.loop(at, f.least(at + _BLOCK, n)) as k:
+                self._step(level, totals, column, k)
+            for total in totals:
+                total.close()
+
+    def _step(self, level: int, totals: list["Column"], column: Val, k: Val) -> None:
+        """One row of the columns."""
+        f, rows, plan, lanes = self.f, self.rows, self.plan, self.lanes
+        stores = [
+            (v, o) for v, o in rows.nest.stores
+            if v not in self.nest.thin and plan.levels[v] == level
+        ]  # fmt: skip
+        rows.stand([*self.outer, k])
+        for unit, (at, mask) in enumerate(self.units):
+            values, cell = self.values(unit, k), (k * len(self.units) + unit) * lanes
+            for v, s in plan.kept.items():
+                if s < level:
+                    kind = self._kind(v)
+                    values[v] = f.load(self.buffers[v].shifted(cell, kind), kind, lanes)
+            for total in totals:
+                x = rows.value(total.argument, column + at, mask, values)
+                total.add(total.units[unit], total.lifted(x, k, None))
+            for v, o in stores:
+                rows.put(v, o, column + at, rows.value(v, column + at, mask, values), mask)
+            for v in plan.saved(level):
+                x = f.const(rows.value(v, column + at, mask, values), self._kind(v), lanes)
+                f.store(self.buffers[v].shifted(cell, self._kind(v)), x)
+
+    def values(self, unit: int, k: Val) -> dict:
+        """What is known at a row of a vector's columns."""
+        return self.thin[unit] | dict.fromkeys(self.position, k)
+
+    def _kind(self, v: int) -> Any:
+        step = self.plan.steps.get(v)
+        return kind_of(step.result.dtype) if step is not None else self.nest.loads[v].kind
+
+
+class Column(Total):
+    """A reduction down columns: a state for each vector of them, and one for blocks before."""
+
+    def __init__(self, f: Function, step: Step, lanes: int, units: int) -> None:
+        super().__init__(f, step, lanes)
+        self.step = step
+        self.units = [self.vars(lanes) for _ in range(units)]
+        self.wholes = [self.vars(lanes, wide=True) for _ in range(units)]
+        self.blocks = False
+
+    def open(self, blocks: bool) -> None:
+        """Nothing yet; whether blocks will be closed before the end."""
+        self.blocks = blocks
+        for state in self.units + (self.wholes if blocks else []):
+            self.begin(state)
+
+    def close(self) -> None:
+        """The end of a block."""
+        for state, whole in zip(self.units, self.wholes):
+            self.add(whole, self.widened([v.get() for v in state]))
+            self.begin(state)
+
+    def result(self, unit: int) -> Val:
+        """What the columns of a vector come to."""
+        state = self.wholes[unit] if self.blocks else self.units[unit]
+        return self.result_of([v.get() for v in state])
+
+
+class _Tall:
+    """The way down tall columns: states in memory, blocks of rows added to them in turn."""
+
+    def __init__(self, owner: Columns, shape: _Shape) -> None:
+        self.c, self.shape, self.f = owner, shape, owner.f
+        steps = owner.plan.reductions(0)
+        self.width = _units(owner.nest, owner.plan, owner.lanes) * owner.lanes
+        self.reps = 4 // (self.width // owner.lanes)
+        self.totals = [Column(self.f, s, owner.lanes, self.width // owner.lanes * self.reps)
+                       for s in steps]  # fmt: skip
+
+    def write(self) -> None:
+        """Tasks, and the joining of their parts."""
+        f, s, c = self.f, self.shape, self.c
+        with tasks(f, s.outer * s.chunks * s.parts) as task:
+            part, item = task % s.parts, task // s.parts
+            c.outer = c._places(item // s.chunks)
+            first = item % s.chunks * s.chunk
+            last = f.least(first + s.chunk, s.columns)
+            self.base = self._base(item // s.chunks * s.parts + part, first)
+            self._begin(first, last)
+            top = part * s.height
+            end = f.least(top + s.height, c.nest.length)
+            with f.loop(top, end, _TALL_BLOCK) as k:
+                self._block(k, f.least(k + _TALL_BLOCK, end), first, last)
+            if s.parts == 1:
+                self._end(first, last, 1)
+        if s.parts > 1:
+            f.call(barrier(f.module), c.control, c.threads)
+            with tasks(f, s.outer * s.chunks) as item:
+                c.outer = c._places(item // s.chunks)
+                first = item % s.chunks * s.chunk
+                self.base = self._base(item // s.chunks * s.parts, first)
+                self._end(first, f.least(first + s.chunk, s.columns), s.parts)
+
+    def _base(self, number: Val, first: Val) -> Val:
+        """Where the states of a task begin: its thread's own, or among those of all parts."""
+        s, c = self.shape, self.c
+        own = c.me * s.bytes if s.parts == 1 else (number * s.stride + first) * 8
+        return c.work.shifted(own + PARTIALS, BOOL)
+
+    def _place(self, r: int, column: Val) -> Val:
+        return self.base.shifted(column * 8 + r * 2 * self.shape.apart, BOOL)
+
+    def _begin(self, first: Val, last: Val) -> None:
+        f, lanes = self.f, self.c.lanes
+        with f.loop(0, last - first, lanes) as at:
+            for r, total in enumerate(self.totals):
+                state = [f.const(x, k, lanes) for x, k in zip(total.start, total.wides)]
+                self._put(r, total, at, state)
+
+    def _put(self, r: int, total: Column, at: Val, state: list[Val]) -> None:
+        """States stored, each lane in eight bytes' room."""
+        total.put(self._place(r, at), state, self.shape.apart)
+
+    def _got(self, r: int, total: Column, at: Val) -> list[Val]:
+        return total.got(self._place(r, at), self.c.lanes, self.shape.apart)
+
+    def _block(self, top: Val, end: Val, first: Val, last: Val) -> None:
+        """A few rows, all columns."""
+        f, c, s = self.f, self.c, self.shape
+        whole = s.columns // self.width * self.width
+        if whole:
+            with f.loop(first, f.least(last, whole), self.width) as column:
+                self._columns(top, end, column, first, c.vectors(self.width))
+        if s.columns > whole:
+            with f.when(last.equals(s.columns)):
+                self._columns(top, end, f.index(whole), first, c.vectors(s.columns - whole))
+
+    def _columns(self, top: Val, end: Val, column: Val, first: Val, units: list) -> None:
+        f, c, n = self.f, self.c, len(units)
+        reps = self.reps if n * self.reps <= len(self.totals[0].units) else 1
+        c.units, c.thin = units, [{} for _ in units]
+        c.find_thin(0, column)
+        for total in self.totals:
+            total.open(False)
+        even = top + (end - top) // reps * reps
+        with f.loop(top, even, reps) as k:
+            for rep in range(reps):
+                self._row(k + rep, column, rep * n)
+        if reps > 1 and c.nest.length % reps:
+            with f.loop(even, end) as k:
+                self._row(k, column, 0)
+        for r, total in enumerate(self.totals):
+            for unit, (at, _) in enumerate(units):
+                state = [v.get() for v in total.units[unit]]
+                for rep in range(1, reps):
+                    state = total.join([v.get() for v in total.units[rep * n + unit]], state)
+                place = column - first + at
+                joined = total.join(total.widened(state), self._got(r, total, place))
+                self._put(r, total, place, joined)
+
+    def _row(self, k: Val, column: Val, first: int) -> None:
+        c = self.c
+        c.rows.stand([*c.outer, k])
+        for unit, (at, mask) in enumerate(c.units):
+            values = c.values(unit, k)
+            for total in self.totals:
+                x = c.rows.value(total.argument, column + at, mask, values)
+                total.add(total.units[first + unit], total.lifted(x, k, None))
+
+    def _end(self, first: Val, last: Val, parts: int) -> None:
+        """The states of all parts joined, and what follows on them."""
+        f, lanes = self.f, self.c.lanes
+        rest = self.shape.columns % lanes
+        with f.loop(first, first + (last - first) // lanes * lanes, lanes) as column:
+            self._finish(column, first, [(0, None)], parts)
+        if rest:
+            with f.when(last.equals(self.shape.columns)):
+                column = f.index(self.shape.columns - rest)
+                self._finish(column, first, [(0, f.first_lanes(rest, lanes))], parts)
+
+    def _finish(self, column: Val, first: Val, units: list, parts: int) -> None:
+        f, c = self.f, self.c
+        c.units, c.thin = units, [{}]
+        c.find_thin(0, column)
+        for r, total in enumerate(self.totals):
+            whole = total.wholes[0]
+            total.begin(whole)
+            with f.loop(0, parts) as part:
+                total.add(whole, self._got(r, total, column - first + part * self.shape.stride))
+            c.thin[0][total.step.result.id] = total.result_of([v.get() for v in whole])
+        c.find_thin(1, column)
+        c.store_thin(column)

@@ -1,0 +1,128 @@
+"""The innermost part of a matrix product: a tile of sums in registers, shared by all products of a
+module, and what follows on the sums of one product once they are whole.
+"""
+
+from ..builder import POINTER, Function, Kind, Module, Val
+from .packing import soon
+from .rows import Nest, Rows
+
+_REACH = 5  # rows that are addressed from one pointer: few enough registers for their distances
+
+
+def tile(module: Module, kind: Kind, height: int, vectors: int) -> str:
+    """The name of the function that multiplies a strip of a with a panel of b.
+
+    (a, apart, along, b, step, made, down, n, more): `made`, its rows `down` apart, gets the sums
+    over n places, added to what it holds where `more` is not 0. a's rows lie `apart`, its places
+    of the sum `along`; b's vectors are `step` apart along the sum. The strides are arguments: one
+    function does for packed operands and for those read where they lie, at the same speed.
+    """
+    name = f"tile_{kind.name}_{height}x{vectors}"
+    if not any(f.name == name for f in module.functions):
+        f = module.function(
+            name,
+            "a:ptr apart:i64 along:i64 b:ptr step:i64 made:ptr down:i64 n:i64 more:i64",
+        )
+        _tile(f, kind, height, vectors)
+        f.done()
+    return name
+
+
+def _tile(f: Function, kind: Kind, height: int, vectors: int) -> None:
+    a, apart, along, b, step, made, down, n, more = f.args
+    lanes = f.target.lanes(kind.size)
+    sums = [[f.var(kind, lanes, 0) for _ in range(vectors)] for _ in range(height)]
+    line = f.var(POINTER, 1, b)
+    starts = [f.var(POINTER, 1, a.shifted(apart * i, kind)) for i in range(0, height, _REACH)]
+    away = [apart * i for i in range(min(height, _REACH))]
+    unroll = 4 if height * vectors <= 8 else 2
+
+    def multiply() -> None:
+        """One place of the sum."""
+        at = line.get()
+        across = [f.load(at.shifted(v * lanes, kind), kind, lanes) for v in range(vectors)]
+        for i in range(height):
+            place = starts[i // _REACH].get().shifted(away[i % _REACH], kind)
+            x = f.spread(f.load(place, kind), lanes)
+            for v in range(vectors):
+                sums[i][v].set(f.fma(x, across[v], sums[i][v].get()))
+        line.set(at.shifted(step, kind))
+        for start in starts:
+            start.set(start.get().shifted(along, kind))
+
+    for i in range(height):
+        soon(f, made.shifted(down * i, kind), 1)
+    whole = n // unroll * unroll
+    with f.loop(0, whole, unroll):
+        for _ in range(unroll):
+            multiply()
+    with f.loop(whole, n):
+        multiply()
+    places = [
+        [made.shifted(down * i + v * lanes, kind) for v in range(vectors)] for i in range(height)
+    ]
+    with f.when(more > 0):
+        for at, total in _pairs(places, sums):
+            total.set(total.get() + f.load(at, kind, lanes))
+    for at, total in _pairs(places, sums):
+        f.store(at, total.get())
+
+
+def _pairs(a: list[list], b: list[list]) -> list[tuple]:
+    return [pair for x, y in zip(a, b) for pair in zip(x, y)]
+
+
+FOLLOWS = "item:i64 row:i64 rows:i64 column:i64 live:i64 sums:ptr down:i64"
+
+
+def follower(module: Module, nest: Nest, value: int, kind: Kind) -> str:
+    """The name of the function that does what follows on some rows of sums, and stores.
+
+    (buffers, thread, threads, control, work, then FOLLOWS): `live` elements of each of `rows` rows
+    from (row, column) of the batch's `item` on; the sums' rows lie `down` apart.
+    """
+    name = module.fresh("follow")
+    f = module.function(name, f"buffers:ptr me:i64 threads:i64 control:ptr work:ptr {FOLLOWS}")
+    item, row, rows, column, live, sums, down = f.args[5:]
+    del f.args[5:]  # a nest knows the first five
+    lanes = f.target.lanes(kind.size)
+    body = Rows(f, nest, lanes)
+    places = placed(item, nest.lead[:-1])
+    whole = live // lanes * lanes
+    with f.loop(0, rows) as i:
+        body.stand([*places, row + i])
+        line = sums.shifted(i * down, kind)
+        with f.loop(0, whole, lanes) as at:
+            body.finish(column + at, {value: f.load(line.shifted(at, kind), kind, lanes)}, None)
+        if nest.length % lanes:
+            with f.when(whole < live):
+                x = f.load(line.shifted(whole, kind), kind, lanes)
+                body.finish(column + whole, {value: x}, f.first_lanes(live - whole, lanes))
+    f.done()
+    return name
+
+
+def placed(item: Val, batch: tuple[int, ...]) -> list[Val]:
+    """The index along each of the batch's axes."""
+    places = []
+    for at in reversed(range(len(batch))):
+        places.append(item % batch[at] if at else item)
+        item = item // batch[at]
+    return places[::-1]
+
+
+def totals(f: Function, sums: list[Val]) -> Val:
+    """The sums of the lanes of some vectors (a power of two, at most lanes), as one vector."""
+    blocks = 1
+    while len(sums) > 1 or sums[0].lanes > blocks:
+        lanes = sums[0].lanes
+        half = lanes // blocks // 2
+        low = [at for at in range(2 * lanes) if at % (2 * half) < half]
+        if len(sums) > 1:
+            pairs = list(zip(sums[::2], sums[1::2]))
+            blocks *= 2
+        else:
+            pairs, low = [(sums[0], sums[0])], low[: lanes // 2]
+        high = [at + half for at in low]
+        sums = [f.shuffle(x, y, low) + f.shuffle(x, y, high) for x, y in pairs]
+    return sums[0]

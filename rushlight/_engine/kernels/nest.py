@@ -1,0 +1,216 @@
+"""What a row kernel does: a nest of loops over operands of any strides, and its values at a place.
+
+`Rows` writes the values of one row at a time, as many elements as a vector has lanes; whoever walks
+over the rows (rows.py, columns.py, transpose.py, a matrix product's tile) says where it stands.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..builder import BOOL, I64, POINTER, Function, Kind, Val, kind_of
+from ..graph import Step, Value
+from .words import emit, number_of
+
+
+@dataclass(slots=True)
+class Operand:
+    """Elements in memory: the buffer's number, where they begin, strides of the rows and along."""
+
+    buffer: int
+    offset: int
+    lead: tuple[int, ...]
+    along: int
+    kind: Kind
+
+
+@dataclass(slots=True)
+class Nest:
+    """What one kernel does: rows of a shape, each of `length` elements."""
+
+    lead: tuple[int, ...]
+    length: int
+    steps: list[Step] = field(default_factory=list)
+    loads: dict[int, Operand] = field(default_factory=dict)  # by value
+    stores: list[tuple[int, Operand]] = field(default_factory=list)
+    thin: set[int] = field(default_factory=set)  # values with one element for each row
+    shared: bool = False  # one row for all threads
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        n = 1
+        for k in self.lead:
+            n *= k
+        return n
+
+    def kinds(self) -> list[Kind]:
+        """The kinds of what is loaded and stored."""
+        return [o.kind for o in self.loads.values()] + [o.kind for _, o in self.stores]
+
+    def lanes(self, target: Any) -> int:
+        """How many elements are worked on at once: a vector of those that are not the widest."""
+        sizes = {k.size for k in self.kinds() if k is not BOOL}
+        return target.lanes(8 if sizes == {8} else 4)
+
+
+def placed(nest: Nest, order: list[int]) -> Nest:
+    """The nest with its axes in another order, the last of them along."""
+
+    def moved(o: Operand) -> Operand:
+        strides = [(*o.lead, o.along)[i] for i in order]
+        return replace(o, lead=tuple(strides[:-1]), along=strides[-1])
+
+    sizes = [(*nest.lead, nest.length)[i] for i in order]
+    loads = {v: moved(o) for v, o in nest.loads.items()}
+    stores = [(v, moved(o)) for v, o in nest.stores]
+    return replace(nest, lead=tuple(sizes[:-1]), length=sizes[-1], loads=loads, stores=stores)
+
+
+def fetch(f: Function, at: Val) -> None:
+    """Say that the line at an address will be read soon, from the second cache."""
+    f.declare("llvm.prefetch.p0", "void", ["ptr", "i32", "i32", "i32"])
+    f.line(f"call void @llvm.prefetch.p0(ptr {at.name}, i32 0, i32 2, i32 1)")
+
+
+def part(f: Function, n: int, me: Val, threads: Val, grain: int = 1) -> tuple[Val, Val]:
+    """This thread's share of n things, in whole grains."""
+    grains = -(-n // grain)
+    first, last = me * grains // threads * grain, (me + 1) * grains // threads * grain
+    return first, f.least(last, n)
+
+
+def counted(mask: Val) -> int | None:
+    """How many leading lanes a mask that is a constant has; None for one made as it runs."""
+    return mask.name.count("true") if mask.name[0] in "<t" else None
+
+
+class Rows:
+    """The writing of what stands at places of a row; the work that follows a product uses it too.
+
+    `values` hold what is known at a place already; what is made is added. A mask is of the leading
+    lanes that lie within the row.
+    """
+
+    def __init__(self, f: Function, nest: Nest, lanes: int = 0) -> None:
+        self.f, self.nest, self.buffers = f, nest, f.args[0]
+        self.lanes = lanes or nest.lanes(f.target)
+        self.steps = {s.result.id: s for s in nest.steps}
+        self.bases: dict[tuple, Val] = {}
+        operands = [*nest.loads.values(), *(o for _, o in nest.stores)]
+        self.pointers = {n: self._pointer(n) for n in dict.fromkeys(o.buffer for o in operands)}
+        self.kept: dict[int, tuple[Val, Kind]] = {}  # values of earlier sweeps, in memory
+
+    def stand(self, places: list[Val]) -> None:
+        """Turn to the row at these places along the leading axes."""
+        self.bases = {}
+        for value, o in self.nest.loads.items():
+            self.bases[value, "load"] = self._base(o, places)
+        for value, o in self.nest.stores:
+            self.bases[value, "store"] = self._base(o, places)
+
+    def finish(self, at: Val, values: dict[int, Any], mask: Val | None) -> None:
+        """Store what follows from these values at one place of the row."""
+        for v, o in self.nest.stores:
+            self.put(v, o, at, self.value(v, at, mask, values), mask)
+
+    def places(self, row: Val) -> list[Val]:
+        """The row's index along each leading axis."""
+        places, lead = [], self.nest.lead
+        for at in reversed(range(len(lead))):
+            places.append(row % lead[at] if at else row)
+            row = row // lead[at]
+        return places[::-1]
+
+    def _pointer(self, buffer: int) -> Val:
+        return self.f.load(self.buffers.shifted(buffer, I64), POINTER)
+
+    def _base(self, o: Operand, places: list[Val]) -> Val:
+        at = self.pointers[o.buffer]
+        offset: Any = o.offset
+        for place, stride in zip(places, o.lead):
+            if stride:
+                offset = place * stride + offset
+        return at.shifted(offset, o.kind)
+
+    def value(self, v: int, at: Val, mask: Val | None, values: dict) -> Any:
+        """The elements of a value at a place: loaded, kept from an earlier sweep, or made."""
+        if v in values:
+            return values[v]
+        if v in self.kept:
+            buffer, kind = self.kept[v]
+            made = self.f.load(buffer.shifted(at, kind), kind, self.lanes)
+        elif v in self.nest.loads:
+            made = self._get(v, self.nest.loads[v], at, mask)
+        elif (step := self.steps[v]).word == "position":
+            made = self.f.lanes_from(at, self.lanes)
+        else:
+            given = [
+                self.value(a.id, at, mask, values) if isinstance(a, Value) else number_of(a)
+                for a in step.args
+            ]
+            made = emit(self.f, step, given)
+        values[v] = made
+        return made
+
+    def _get(self, v: int, o: Operand, at: Val, mask: Val | None) -> Val:
+        f, base = self.f, self.bases[v, "load"]
+        if o.along == 0:
+            return f.spread(f.load(base, o.kind), self.lanes)
+        if o.along == 1:
+            return f.load(base.shifted(at, o.kind), o.kind, self.lanes, mask)
+        first, live = base.shifted(at * o.along, o.kind), self.lanes
+        if mask is not None and (live := counted(mask) or 0) == 0:
+            return self._strided(base, o, at)
+        parts = [f.load(first.shifted(i * o.along, o.kind), o.kind) for i in range(live)]
+        return f.gathered(parts + parts[-1:] * (self.lanes - live))
+
+    def _strided(self, base: Val, o: Operand, at: Val) -> Val:
+        """Elements apart from each other; a lane beyond the row reads its last element."""
+        f, last = self.f, self.f.index(self.nest.length - 1)
+        places = [f.least(at + i, last) * o.along for i in range(self.lanes)]
+        return f.gathered([f.load(base.shifted(p, o.kind), o.kind) for p in places])
+
+    def put(
+        self, v: int, o: Operand, at: Val, x: Any, mask: Val | None, streaming: bool = False
+    ) -> None:
+        """Store elements of a value."""
+        f, base = self.f, self.bases[v, "store"]
+        x = f.const(x, o.kind, self.lanes)
+        place = base.shifted(at * o.along if o.along != 1 else at, o.kind)
+        if o.along == 1 or self.lanes == 1:
+            live = None if mask is None else counted(mask)
+            if live is None:
+                f.store(place, x, mask, streaming and mask is None)
+            else:
+                store_first(f, place, x, live)
+        else:
+            self._scatter(place, o, x, mask)
+
+    def _scatter(self, place: Val, o: Operand, x: Val, mask: Val | None) -> None:
+        """Store lanes apart from each other."""
+        f, live = self.f, self.lanes if mask is None else counted(mask)
+        for i in range(self.lanes if live is None else live):
+            spot = place.shifted(i * o.along, o.kind)
+            if live is None and mask is not None:
+                with f.when(f.lane(mask, i)):
+                    f.store(spot, f.lane(x, i))
+            else:
+                f.store(spot, f.lane(x, i))
+
+
+def store_first(f: Function, at: Val, x: Val, n: int) -> None:
+    """Store the first n lanes in pieces of powers of two: masked stores are slow on many CPUs."""
+    done, size = 0, x.lanes
+    while done < n:
+        while size > n - done:
+            size //= 2
+        piece = f.shuffle(x, x, list(range(done, done + size))) if size > 1 else f.lane(x, done)
+        f.store(at.shifted(done, x.kind), x if size == x.lanes else piece)
+        done += size
+
+
+def kind(v: Value) -> Kind:
+    """The kind of a value that a kernel holds."""
+    found = kind_of(v.dtype)
+    assert found is not None
+    return found

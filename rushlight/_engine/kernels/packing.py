@@ -1,0 +1,127 @@
+"""Panels of a matrix copied side by side, as the tiles of a matrix product read them.
+
+A panel is some elements wide; its elements at one place of the sum lie next to each other, the
+next place `down` elements further on. One function serves all products of a module.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ..builder import BOOL, POINTER, Function, Kind, Module, Val
+
+_AHEAD = 12  # places of the sum that are asked for before they are copied: rows lie pages apart
+PARAMS = "source:ptr apart:i64 step:i64 made:ptr down:i64 n:i64 live:i64"
+
+
+def packer(module: Module, kind: Kind, apart: int, step: int) -> str:
+    """The name of the function (see PARAMS) that packs a panel.
+
+    Args:
+        module: where it is written, once for each way of lying.
+        kind: of the elements.
+        apart: the stride from one element of the width to the next.
+        step: the stride along the sum, which has n places; `live` elements of the width are filled.
+    """
+    way = "across" if apart == 1 else "turned" if step == 1 else "any"
+    name = f"pack_{way}_{kind.name}"
+    if not any(f.name == name for f in module.functions):
+        f = module.function(name, PARAMS)
+        {"across": _across, "turned": _turned, "any": _any}[way](f, kind)
+        f.done()
+    return name
+
+
+def _across(f: Function, kind: Kind) -> None:
+    """Elements of the width lie in order: vectors for each place of the sum."""
+    source, _, step, made, down, n, live = f.args
+    lanes = f.target.lanes(kind.size)
+
+    def copy(first: Any, vectors: int, mask: Val | None) -> None:
+        at = f.var(POINTER, 1, source.shifted(first, kind))
+        to = f.var(POINTER, 1, made.shifted(first, kind))
+        with f.loop(0, n):
+            soon(f, at.get().shifted(step * _AHEAD, kind), 0)
+            for v in range(vectors):
+                x = f.load(at.get().shifted(v * lanes, kind), kind, lanes, mask)
+                f.store(to.get().shifted(v * lanes, kind), x)
+            at.set(at.get().shifted(step, kind))
+            to.set(to.get().shifted(down, kind))
+
+    usual = live.equals(2 * lanes)
+    with f.when(usual):
+        copy(0, 2, None)
+    with f.when(usual ^ f.const(1, BOOL)), _backwards(f, live, lanes) as first:
+        copy(first, 1, f.first_lanes(live - first, lanes))
+
+
+@contextmanager
+def _backwards(f: Function, live: Val, lanes: int) -> Iterator[Val]:
+    """Where each vector of the width begins, the last one first: what it writes beyond the width
+    is the next place's beginning, which is still to be written."""
+    vectors = (live + (lanes - 1)) // lanes
+    with f.loop(0, vectors) as i:
+        yield (vectors - 1 - i) * lanes
+
+
+def _turned(f: Function, kind: Kind) -> None:
+    """Elements along the sum lie in order: small squares are transposed, side by side in a vector.
+
+    A square is one of 128 bits, the part of a vector that all processors shuffle at once: 16 moves
+    for 8 x 8 numbers where whole squares take 24, and LLVM is done in a quarter of the time.
+    Elements that are not filled get the last one's: a tile never stores what it makes of them.
+    """
+    source, apart, _, made, down, n, live = f.args
+    lanes, side = f.target.lanes(kind.size), 16 // kind.size
+    whole = n // side * side
+    with _backwards(f, live, lanes) as first:
+        rows = [source.shifted(f.least(live - 1, first + i) * apart, kind) for i in range(lanes)]
+        to = f.var(POINTER, 1, made.shifted(first, kind))
+        with f.loop(0, whole, side) as k:
+            given = [f.load(row.shifted(k, kind), kind, side) for row in rows]
+            for line in transposed(f, [joined(f, given[i::side]) for i in range(side)]):
+                f.store(to.get(), line)
+                to.set(to.get().shifted(down, kind))
+    rest = (source.shifted(whole, kind), apart, f.index(1), made.shifted(whole * down, kind))
+    _one_by_one(f, kind, *rest, down, n - whole, live)
+
+
+def _any(f: Function, kind: Kind) -> None:
+    """Neither lies in order."""
+    _one_by_one(f, kind, *f.args)
+
+
+def _one_by_one(f: Function, kind: Kind, source: Val, apart: Val, step: Val, made: Val, down: Val,
+                n: Val, live: Val) -> None:  # fmt: skip
+    with f.loop(0, n) as k, f.loop(0, live) as i:
+        x = f.load(source.shifted(k * step + i * apart, kind), kind)
+        f.store(made.shifted(k * down + i, kind), x)
+
+
+def joined(f: Function, parts: list[Val]) -> Val:
+    """Vectors, a power of two of them, one behind another as one."""
+    while len(parts) > 1:
+        order = list(range(2 * parts[0].lanes))
+        parts = [f.shuffle(x, y, order) for x, y in zip(parts[::2], parts[1::2])]
+    return parts[0]
+
+
+def transposed(f: Function, rows: list[Val]) -> list[Val]:
+    """Squares that lie side by side in vectors, each transposed: blocks of twice the size exchange
+    in each turn."""
+    lanes, reach = rows[0].lanes, 1
+    while reach < len(rows):
+        low = [lanes + i - reach if i & reach else i for i in range(lanes)]
+        high = [lanes + i if i & reach else i + reach for i in range(lanes)]
+        for i in range(len(rows)):
+            if not i & reach:
+                x, y = rows[i], rows[i + reach]
+                rows[i], rows[i + reach] = f.shuffle(x, y, low), f.shuffle(x, y, high)
+        reach *= 2
+    return rows
+
+
+def soon(f: Function, at: Val, write: int) -> None:
+    """A hint that this line of memory will be read, or written (1)."""
+    f.declare("llvm.prefetch.p0", "void", ["ptr", "i32", "i32", "i32"])
+    f.line(f"call void @llvm.prefetch.p0(ptr {at.name}, i32 {write}, i32 3, i32 1)")

@@ -1,0 +1,105 @@
+"""The Mersenne Twister as a kernel: the words that `_core/rng.py` draws, many times as fast.
+
+The state is NumPy's own, in its memory (`MT19937().ctypes.state_address`): 624 words and the place
+of the next one, so that eager and compiled draws go on from each other. A new word depends on words
+397 and 624 places back, hence vectors of neighbours are independent of each other.
+(Matsumoto and Nishimura, ACM Trans. Model. Comput. Simul. 8, 1998.)
+"""
+
+from ..builder import I32, I64, POINTER, U32, Function, Kind, Module, Val
+
+STATE = 624  # words of the state; the next one's place lies behind them
+_FAR = 397
+
+
+def kernel(module: Module, count: int, width: int, state: int, out: int) -> str:
+    """The name of the function (buffers, thread, threads, control, work) that draws `count` words.
+
+    The words have `width` bits (32, or 64: the first of two is the high half). `state` and `out`
+    are the numbers of the buffers; the first thread draws alone.
+    """
+    name = module.fresh("bits")
+    f = module.function(name, "buffers:ptr me:i64 threads:i64 control:ptr work:ptr")
+    buffers, me = f.args[0], f.args[1]
+    with f.when(me.equals(0)):
+        places = [f.load(buffers.shifted(number, I64), POINTER) for number in (state, out)]
+        f.call(_draw(module, width), *places, f.index(count * width // 32))
+    f.done()
+    return name
+
+
+def _draw(module: Module, width: int) -> str:
+    """A function (state, out, how many 32-bit words), one for each width."""
+    name = f"draw_{width}"
+    if any(f.name == name for f in module.functions):
+        return name
+    advance = _advance(module)
+    f = module.function(name, "state:ptr out:ptr count:i64")
+    state, out, count = f.args
+    block, place = f.buffer(U32, 2 * STATE), state.shifted(STATE, I32)
+    done = f.var(I64, 1, 0)
+    with f.forever() as end:
+        f.leave_if(done.get() >= count, end)
+        at = f.var(I64, 1, f.cast(f.load(place, I32), I64))
+        with f.when(at.get() >= STATE):
+            f.call(advance, state, block)
+            at.set(0)
+        n = f.least(STATE - at.get(), count - done.get())
+        _copy(f, state.shifted(at.get(), U32), out, done.get(), n, width == 64)
+        f.store(place, f.cast(at.get() + n, I32))
+        done.set(done.get() + n)
+    f.done()
+    return name
+
+
+def _advance(module: Module) -> str:
+    """A function (state, block) that replaces all words of a state; `block` holds two states."""
+    name = "advance"
+    if any(f.name == name for f in module.functions):
+        return name
+    f = module.function(name, "state:ptr block:ptr")
+    state, block = f.args
+    lanes = min(f.target.lanes(4), 16)  # 624 is a multiple of 16
+    with f.loop(0, STATE, lanes) as i:
+        f.store(block.shifted(i, U32), f.load(state.shifted(i, U32), U32, lanes))
+    with f.loop(0, STATE, lanes) as i:
+        here, following, far = (f.load(block.shifted(i + k, U32), U32, lanes) for k in (0, 1, _FAR))
+        joined = (here & 0x80000000) | (following & 0x7FFFFFFF)
+        odd = (0 - (following & 1)) & 0x9908B0DF
+        made = far ^ (joined >> 1) ^ odd
+        f.store(block.shifted(i + STATE, U32), made)
+        f.store(state.shifted(i, U32), made)
+    f.done()
+    return name
+
+
+def _tempered(y: Val) -> Val:
+    y = y ^ (y >> 11)
+    y = y ^ ((y << 7) & 0x9D2C5680)
+    y = y ^ ((y << 15) & 0xEFC60000)
+    return y ^ (y >> 18)
+
+
+def _copy(f: Function, words: Val, out: Val, start: Val, n: Val, swapped: bool) -> None:
+    """n words, tempered, to out[start:]; swapped: neighbours exchanged, the high half first."""
+    lanes = f.target.lanes(4)
+
+    def one(i: Val) -> None:
+        at = start + i
+        f.store(out.shifted(at ^ 1 if swapped else at, U32), _tempered(_at(f, words, i, U32)))
+
+    head = f.least(start & 1, n) if swapped else f.index(0)  # the second half of a pair
+    with f.loop(0, head) as i:
+        one(i)
+    whole = head + (n - head) // lanes * lanes
+    with f.loop(head, whole, lanes) as i:
+        made = _tempered(f.load(words.shifted(i, U32), U32, lanes))
+        if swapped:
+            made = f.shuffle(made, made, [k ^ 1 for k in range(lanes)])
+        f.store(out.shifted(start + i, U32), made)
+    with f.loop(whole, n) as i:
+        one(i)
+
+
+def _at(f: Function, words: Val, i: Val, kind: Kind) -> Val:
+    return f.load(words.shifted(i, kind), kind)

@@ -1,0 +1,33 @@
+"""How threads share a kernel's work: small work in even parts, large work by a counter, so that a
+thread whose core is taken by others does not make the rest wait."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..builder import I64, Function, Val
+from .nest import part
+
+PARTIALS = 4096  # bytes at the start of the workspace, whatever the kernel
+COUNTER = 64  # of them: zero whenever no kernel runs
+_EVEN = 12  # tasks: fewer are shared out beforehand
+
+
+@contextmanager
+def tasks(f: Function, n: int) -> Iterator[Val]:
+    """The body once for each of n tasks, each run by one thread."""
+    _, me, threads, _, work = f.args
+    if n == 1:
+        with f.when(me.equals(0)):
+            yield f.index(0)
+    elif n < _EVEN:
+        first, last = part(f, n, me, threads)
+        with f.loop(first, last) as task:
+            yield task
+    else:
+        with f.forever() as out:
+            task = f.op(I64, 1, f"atomicrmw add ptr {work.name}, i64 1 monotonic")
+            # The last thread to find nothing left makes the counter ready for the next kernel.
+            with f.when(task.equals(threads + (n - 1))):
+                f.store(work, f.const(0, I64))
+            f.leave_if(task >= n, out)
+            yield task

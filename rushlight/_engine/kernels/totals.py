@@ -1,0 +1,187 @@
+"""Reductions in the making: what is carried along, how two parts join, what comes out in the end.
+
+A state is a list of values: one for most words, the best value and its place for argmax. Sums of
+float32 are made in float32 for a block of elements at most, and in float64 from there on.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..builder import BOOL, F32, F64, I32, I64, Function, Kind, Val, Var, kind_of
+from ..graph import Step, Value
+
+REDUCTIONS = {"sum", "max", "min", "prod", "any", "all", "argmax", "argmin"}
+BLOCK = 4096  # elements of a row that are added up in their own precision (numpy's error and less)
+_PLACES = {"argmax", "argmin"}
+
+
+def reducible(step: Step) -> bool:
+    """Whether a reduction's kinds have a kernel (over which axes is another question)."""
+    x: Any = step.args[0] if step.args else None
+    if x.__class__ is not Value or x.size == 0 or len(step.results) != 1:
+        return False
+    given, made, word = kind_of(x.dtype), kind_of(step.result.dtype), step.word
+    if word not in REDUCTIONS or given is None or made is None:
+        return False
+    if word in ("sum", "prod"):
+        # As NumPy: in the result's own kind; from floating numbers to integers nobody asks for.
+        return made is not BOOL and (made.floating or not given.floating)
+    if word in _PLACES:
+        return made is I64 and x.size < 1 << 31
+    return word in ("any", "all") or given == made
+
+
+def _lowest(kind: Kind) -> Any:
+    if kind.floating:
+        return float("-inf")
+    return int(np.iinfo(f"{kind.family}{8 * kind.size}").min)
+
+
+def _highest(kind: Kind) -> Any:
+    if kind.floating:
+        return float("inf")
+    return int(np.iinfo(f"{kind.family}{8 * kind.size}").max)
+
+
+def larger(f: Function, a: Val, b: Val) -> Val:
+    """The larger one; NaN where either is."""
+    more = f.select(a > b, a, b)
+    return f.select(a.isnan(), a, more) if a.kind.floating else more
+
+
+def smaller(f: Function, a: Val, b: Val) -> Val:
+    """The smaller one; NaN where either is."""
+    less = f.select(a < b, a, b)
+    return f.select(a.isnan(), a, less) if a.kind.floating else less
+
+
+class Total:
+    """One reduction: its word, its kinds, and its states."""
+
+    def __init__(self, f: Function, step: Step, lanes: int) -> None:
+        self.f, self.word, self.made, self.lanes = f, step.word, step.result.id, lanes
+        value = step.args[0]
+        given, made = kind_of(value.dtype), kind_of(step.result.dtype)
+        assert given is not None and made is not None
+        self.argument, self.result_kind = value.id, made
+        self.kind = given
+        if step.word in ("any", "all") or given is BOOL:
+            self.kind = I32
+        if step.word in ("sum", "prod"):
+            self.kind = made
+        self.wide = F64 if (self.word, self.kind) == ("sum", F32) else self.kind
+        self.kinds = [self.kind, I32] if self.word in _PLACES else [self.kind]
+        self.wides = [self.wide, *self.kinds[1:]]
+        self.start = self._start()
+
+    def _start(self) -> list[Any]:
+        word, kind = self.word, self.kind
+        if word == "sum":
+            return [-0.0 if kind.floating else 0]
+        if word in ("prod", "all"):
+            return [1]
+        if word == "any":
+            return [0]
+        edge = _lowest(kind) if word in ("max", "argmax") else _highest(kind)
+        return [edge, 0] if word in _PLACES else [edge]
+
+    @property
+    def placed(self) -> bool:
+        """Whether a state tells a place."""
+        return self.word in _PLACES
+
+    # -- states
+
+    def vars(self, lanes: int, wide: bool = False) -> list[Var]:
+        """Places for a state."""
+        return [self.f.var(k, lanes) for k in (self.wides if wide else self.kinds)]
+
+    def begin(self, state: list[Var]) -> None:
+        """Nothing yet."""
+        for var, x in zip(state, self.start):
+            var.set(x)
+
+    def lifted(self, x: Any, place: Val | None, mask: Val | None) -> list[Val]:
+        """Elements as a state; `place` is where all lanes stand, or each lane's own."""
+        f, lanes = self.f, self.lanes
+        if isinstance(x, Val):
+            test = f.cast(x, BOOL) if self.word in ("any", "all") else x
+            x = f.cast(f.spread(test, lanes), self.kind)
+        else:
+            if self.word in ("any", "all"):
+                x = int(bool(x))
+            x = f.const(x, self.kind, lanes)
+        if mask is not None:
+            x = f.select(mask, x, f.const(self.start[0], self.kind, lanes))
+        if not self.placed:
+            return [x]
+        assert place is not None
+        return [x, f.const(f.cast(place, I32), I32, lanes)]
+
+    def join(self, a: list[Val], b: list[Val]) -> list[Val]:
+        """Two states as one; in an argmax `a` counts as the later one unless places say else."""
+        f, x, y = self.f, a[0], b[0]
+        if self.placed:
+            return self._join_places(a, b)
+        made: Callable[[], Val] = dict(
+            sum=lambda: x + y, prod=lambda: x * y, any=lambda: x | y, all=lambda: x & y,
+            max=lambda: larger(f, x, y), min=lambda: smaller(f, x, y),
+        )[self.word]  # fmt: skip
+        return [made()]
+
+    def _join_places(self, a: list[Val], b: list[Val]) -> list[Val]:
+        """The better value, and of equal ones the first; NaN is best."""
+        f, x, y = self.f, a[0], b[0]
+        better, same = (x > y if self.word == "argmax" else x < y), x.equals(y)
+        if x.kind.floating:
+            mine, other = x.isnan(), y.isnan()
+            no = other ^ f.const(1, BOOL, other.lanes)
+            better, same = better | (mine & no), same | (mine & other)
+        take = better | (same & (a[1] < b[1]))
+        return [f.select(take, x, y), f.select(take, a[1], b[1])]
+
+    def add(self, state: list[Var], x: list[Val]) -> None:
+        """A state joined to a place's own."""
+        for var, v in zip(state, self.join(x, [s.get() for s in state])):
+            var.set(v)
+
+    def widened(self, state: list[Val]) -> list[Val]:
+        """The state of a block, as it is joined to others."""
+        return [self.f.cast(x, k) for x, k in zip(state, self.wides)]
+
+    def folded(self, states: list[list[Var]]) -> list[Val]:
+        """The states of several vectors as that of one element."""
+        parts = [[v.get() for v in s] for s in states]
+        while len(parts) > 1:
+            pairs = [self.join(a, b) for a, b in zip(parts[::2], parts[1::2])]
+            parts = pairs + parts[2 * len(pairs) :]
+        state, n = parts[0], self.lanes
+        while n > 1:
+            n //= 2
+            state = self.join(
+                [self._lanes(x, n, 2 * n) for x in state], [self._lanes(x, 0, n) for x in state]
+            )
+        return state
+
+    def _lanes(self, x: Val, first: int, last: int) -> Val:
+        if last - first == 1:
+            return self.f.lane(x, first)
+        return self.f.shuffle(x, x, list(range(first, last)))
+
+    def result_of(self, state: list[Val]) -> Val:
+        """What a state comes to, in the kind of the step's result."""
+        return self.f.cast(state[-1], self.result_kind)
+
+    # -- states in memory
+
+    def put(self, at: Val, state: list[Val], apart: int) -> None:
+        """A state stored, its parts `apart` bytes from each other."""
+        for i, x in enumerate(state):
+            self.f.store(at.shifted(i * apart, BOOL), x)
+
+    def got(self, at: Val, lanes: int, apart: int) -> list[Val]:
+        """A state of several neighbours, loaded."""
+        f = self.f
+        return [f.load(at.shifted(i * apart, BOOL), k, lanes) for i, k in enumerate(self.wides)]

@@ -1,0 +1,246 @@
+"""Row kernels against NumPy in float64: orders of loops, reductions, strides, threads, targets."""
+
+import os
+import sys
+
+import numpy as np
+import pytest
+
+pytest.importorskip("llvmlite")
+sys.path.insert(0, os.path.dirname(__file__))
+
+from graphs import Builder, drawn, same
+
+from rushlight._engine import threads
+from rushlight._engine.builder import F32, Module
+from rushlight._engine.graph import Step, Value
+from rushlight._engine.kernels import columns, rows
+from rushlight._engine.kernels.rows import Nest, Operand
+from rushlight._engine.targets import host
+
+
+@pytest.fixture(params=[1, 2])
+def on_threads(request, monkeypatch):
+    """A number of threads, however small the work."""
+    monkeypatch.setattr(threads.pool(), "threads", request.param)
+    return request.param
+
+
+SHAPES = [(2, 3), (64, 10), (7, 1), (1, 9), (33, 129), (5, 4, 6), (300, 257), (2, 70_000),
+          (5000, 8), (700, 3), (3, 64, 40)]  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("axis", [0, 1, -1, (0, 1), None])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_sums_over_any_axes(shape, axis, keepdims, on_threads):
+    b = Builder()
+    x, y = b.input(shape), b.input(shape[-1:])
+    part = b.multiply(b.add(x, y), 0.5)
+    outputs = [b.sum(x, axis=axis, keepdims=keepdims), b.sum(part, axis=axis, keepdims=keepdims),
+               b.max(part, axis=axis, keepdims=keepdims)]  # fmt: skip
+    same(b, outputs, tol=2e-5)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("axis", [0, -1])
+def test_softmax_and_norm_along_any_axis(shape, axis, on_threads):
+    b = Builder()
+    x, w = b.input(shape), b.input(shape[-1:])
+    e = b.exp(b.subtract(x, b.max(x, axis=axis, keepdims=True)))
+    soft = b.divide(e, b.sum(e, axis=axis, keepdims=True))
+    n = float(shape[axis])
+    centred = b.subtract(x, b.divide(b.sum(x, axis=axis, keepdims=True), n))
+    square = b.divide(b.sum(b.multiply(centred, centred), axis=axis, keepdims=True), n)
+    scale = b.divide(1.0, b.sqrt(b.add(square, 1e-5)))
+    same(b, [soft, b.multiply(b.multiply(centred, scale), w)], tol=1e-4)
+
+
+def _totals(b, x, axis):
+    """All reductions that need no floating numbers of their own."""
+    return [getattr(b, w)(x, axis=axis) for w in ("max", "min", "any", "all", "argmax", "argmin")]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "int32", "int8", "uint8", "bool"])
+@pytest.mark.parametrize("shape", [(3, 5), (40, 33), (2, 5000), (3000, 2), (1, 1)])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_reductions_of_any_kind(dtype, shape, axis, on_threads):
+    b = Builder()
+    x = b.input(shape, dtype)
+    arrays = drawn(b.inputs)
+    if dtype == "float32":
+        arrays[0].flat[:: 7 * shape[0]] = np.nan
+    outputs = _totals(b, x, axis)
+    outputs += [b.sum(x, axis=axis), b.prod(b.where(b.greater(x, 0), 1, 1), axis=axis)]
+    same(b, outputs, arrays, tol=2e-5)
+
+
+def test_argmax_takes_the_first_and_nan_wins():
+    b = Builder()
+    x = b.input((6, 40))
+    array = np.zeros((6, 40), np.float32)
+    array[0, [5, 30]] = 3
+    array[1] = -np.inf
+    array[2, [17, 33]] = np.nan
+    array[3] = np.inf
+    array[4, 39] = 1
+    same(b, [b.argmax(x, axis=1), b.argmin(x, axis=1), b.argmax(x), b.max(x, axis=1)], [array])
+
+
+@pytest.mark.parametrize("n", [1, 5, 31, 100, 4097, 200_001])
+def test_long_rows_give_the_same_total_on_any_number_of_threads(n):
+    b = Builder()
+    x = b.input((n,))
+    e = b.exp(b.subtract(x, b.max(x)))
+    program = same(b, [b.sum(x), b.divide(e, b.sum(e)), b.argmin(x)], tol=2e-5)
+    arrays = drawn(b.inputs, 3)
+    found = []
+    for number in (1, 2):
+        threads.set_threads(number)
+        found.append([a.copy() for a in program.run(*arrays)])
+    threads.set_threads(2)
+    for one, two in zip(*found):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_sums_are_as_exact_as_float64_rounded():
+    b = Builder()
+    x, y = b.input((1_000_000,)), b.input((100_000, 8))
+    arrays = [np.random.default_rng(1).random(v.shape, np.float32) for v in b.inputs]
+    program = same(b, [b.sum(x), b.sum(y, axis=0)], arrays)
+    whole, columns_ = program.run(*arrays)
+    np.testing.assert_allclose(whole, arrays[0].sum(dtype="d"), rtol=1.2e-7)
+    np.testing.assert_allclose(columns_, arrays[1].sum(0, dtype="d"), rtol=1.2e-7)
+
+
+def _view(b, x, random):
+    """A view that reads x backwards, in steps, turned or broadcast."""
+    form = int(random.integers(0, 5))
+    if form == 0:
+        return b.index(x, (slice(None, None, -1), slice(None)))
+    if form == 1:
+        return b.index(x, (slice(None), slice(None, None, 2)))
+    if form == 2:
+        return b.permute_dims(x, (1, 0))
+    if form == 3:
+        return b.broadcast_to(b.index(x, (slice(0, 1), slice(None))), (17, x.shape[1]))
+    return x
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_views_of_random_strides(seed, on_threads):
+    random = np.random.default_rng(seed)
+    b = Builder()
+    dtype = ("float32", "float64")[seed % 2]
+    x = b.input(tuple(int(n) for n in random.integers(1, 50, 2)), dtype)
+    v = _view(b, x, random)
+    z = b.input(v.shape, dtype)
+    w = b.add(b.multiply(v, 2.0), z)
+    axis = int(random.integers(0, 2))
+    inner = b.sum(v, axis=axis, keepdims=True)
+    same(b, [w, b.sum(w, axis=axis), b.subtract(v, inner), b.max(v, axis=1 - axis)], tol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (8, 8), (16, 16), (37, 53), (300, 7), (7, 300), (513, 257)]
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "bool"])
+def test_transposed_copies_and_sums(shape, dtype, on_threads):
+    b = Builder()
+    x, z = b.input(shape, dtype), b.input(shape[::-1], dtype)
+    t = b.permute_dims(x, (1, 0))
+    word = b.logical_and if dtype == "bool" else b.add
+    same(b, [word(t, z), word(t, t)])
+
+
+def test_transposed_batches():
+    b = Builder()
+    x, z = b.input((3, 20, 4, 9)), b.input((3, 4, 20, 9))
+    same(b, [b.add(b.permute_dims(x, (0, 2, 1, 3)), z), b.exp(b.permute_dims(x, (3, 1, 0, 2)))])
+
+
+def test_large_outputs_pass_by_the_caches_from_any_address():
+    b = Builder()
+    x, y = b.input((5_000_000,)), b.input((1100, 4100))
+    e = b.exp(b.subtract(y, b.max(y, axis=-1, keepdims=True)))
+    same(b, [b.maximum(x, 0.0), b.divide(e, b.sum(e, axis=-1, keepdims=True))])
+
+
+def test_statistics_over_split_axes_are_native():
+    b = Builder()
+    x = b.input((4, 6, 5, 7))
+    mean = b.divide(b.sum(x, axis=(0, 2, 3), keepdims=True), 140.0)
+    off = b.subtract(x, mean)
+    program = same(b, [b.sum(b.multiply(off, off), axis=(0, 2, 3)), mean], tol=1e-4)
+    assert all(g.native for g in program.fused.groups)
+
+
+TARGETS = {
+    "avx2": ("haswell", "+avx2,+fma", "x86_64-unknown-linux-gnu"),
+    "plain": ("x86-64", "", "x86_64-unknown-linux-gnu"),
+    "avx512": ("skylake-avx512", "+avx512f,+avx512vl", "x86_64-unknown-linux-gnu"),
+    "neon": ("generic", "+neon", "aarch64-unknown-linux-gnu"),
+}
+
+
+def _nests():
+    """One nest for each way of walking."""
+
+    def nest(lead, length, strides, reduced=True):
+        n = Nest(lead, length)
+        x, s, o = Value(-1, (), "float32"), Value(1, (), "float32"), Value(2, (), "float32")
+        n.loads[-1] = Operand(0, 0, strides[:-1], strides[-1], F32)
+        if reduced:
+            n.steps += [Step((s,), "sum", (x,)), Step((o,), "multiply", (s, 2.0))]
+            n.thin = {1, 2}
+            n.stores.append((2, Operand(1, 0, (1,) * len(lead), 0, F32)))
+        else:
+            n.steps.append(Step((o,), "exp", (x,)))
+            n.stores.append((2, Operand(1, 0, (length,), 1, F32)))
+        return n
+
+    yield nest((), 100_000, (1,))
+    yield nest((64,), 10, (10, 1))
+    yield nest((300,), 5000, (5000, 1))
+    yield nest((300,), 20, (1, 300))
+    yield nest((300,), 5001, (1, 300))
+    yield nest((1000,), 999, (1, 1000), reduced=False)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_every_walk_is_emitted_for_every_target(name):
+    from rushlight._engine.targets.host import compiled, described, llvm
+
+    cpu, features, triple = TARGETS[name]
+    if name == "neon":
+        llvm().initialize_all_targets()
+        llvm().initialize_all_asmprinters()
+    target = described(cpu, features, triple, llvm().llvm_version_info[0])
+    for nest in _nests():
+        module = Module(target)
+        made = rows.kernel(module, nest)
+        f = module.function("program", "buffers:ptr me:i64 threads:i64 control:ptr", shared=True)
+        f.call(made, *f.args, f.args[0])
+        f.done()
+        assert compiled(str(module), target)
+
+
+@pytest.mark.parametrize("name", ["avx2", "plain"])
+def test_narrower_targets_give_the_same(name, monkeypatch):
+    cpu, features, triple = TARGETS[name]
+    real = host.host()
+    if not real.triple.startswith("x86"):
+        pytest.skip("another processor")
+    target = host.described(cpu, features, real.triple, real.version)
+    monkeypatch.setattr("rushlight._engine.unit.host", lambda: target)
+    if name != "plain":  # it has no instruction to round or to multiply and add
+        test_softmax_and_norm_along_any_axis((33, 129), -1, 1)
+        test_softmax_and_norm_along_any_axis((33, 129), 0, 1)
+    test_sums_over_any_axes((300, 257), 0, False, 1)
+    test_sums_over_any_axes((300, 257), 1, False, 1)
+    test_transposed_copies_and_sums((37, 53), "float32", 1)
+
+
+def test_columns_are_chosen_where_rows_lie_across():
+    walks = [columns.suits(columns.turned(n), host.host()) for n in _nests()]
+    assert walks == [False, False, False, True, True, False]
