@@ -15,6 +15,7 @@ from .._arrays.numpy import NUMPY
 from .._core.spec import contiguous_strides
 from .builder import kind_of
 from .graph import VIEWS, Graph, Step, Value
+from .kernels import convolution, pooling_steps
 from .kernels.rows import REDUCTIONS, reducible
 from .kernels.words import native
 
@@ -225,6 +226,13 @@ class Fused:
             group.product = step
             group.add(step, True)
             return group
+        planes = self._planes(step)
+        if planes is not None:
+            self._settle_all(put_off)
+            group = self._begun(planes)
+            group.product = step
+            group.add(step, True)
+            return group
         if not self._emitted(step):
             self._settle_all(put_off)
             return self._numpy(step)
@@ -251,6 +259,18 @@ class Fused:
         """A new native group at the end."""
         self.groups.append(group := Group(len(self.groups), True, shape))
         return group
+
+    def _planes(self, step: Step) -> tuple | None:
+        """The shape, places of a plane as one axis, over which a convolution or pooling is made."""
+        made, axes = step.result, 0
+        if step.word in pooling_steps.WORDS:
+            axes = len(step.params["window"])
+        elif step.word in convolution.WORDS and convolution.convolved(step):
+            axes = made.ndim - (1 if step.word == "conv_weight" else 2)
+            if step.word != "conv_weight" and not self.seen[step.args[1].id].contiguous:
+                return None
+        lead = made.shape[: made.ndim - axes]
+        return (*lead, size(made.shape[made.ndim - axes :])) if axes else None
 
     def _settle_all(self, put_off: dict[int, Step]) -> None:
         for v in put_off:
@@ -324,7 +344,12 @@ class Fused:
         """Whether a step has an element for each place of the group, and its arguments at hand."""
         shape, own = step.result.shape, group.shape
         if shape != own and (
-            not shape or not own or shape[-1] != own[-1] or step.result.size != size(own)
+            not shape
+            or not own
+            or step.result.size != size(own)
+            or (
+                shape[-1] != own[-1] and not (group.product and shape == group.product.result.shape)
+            )
         ):
             return False
         place = self.stored(step.result, group)

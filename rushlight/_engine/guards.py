@@ -156,10 +156,11 @@ def reader(args: tuple, kwargs: dict) -> Callable[[tuple], bool] | None:
     scope |= {"default": dtypes.get_default_dtype(), "grad": modes.local.grad}
     scope |= {"inference": modes.local.inference}
     rows = [
-        "not modes.special", "len(args) == n", "local.grad is grad",
-        "local.inference is inference", "dtypes.get_default_dtype() is default",
-        "rng.default() is stream",
+        "not modes.special", "len(args) == n", "local.inference is inference",
+        "dtypes._default is default", "rng.default() is stream",
     ]  # fmt: skip
+    rows.append("not modes.no_grad_threads" if modes.local.grad and not modes.no_grad_threads
+                else "local.grad is grad")  # fmt: skip
     for i, x in enumerate(args):
         if not isinstance(x, TensorBase) or x.array.__class__ is not ndarray:
             return None

@@ -14,6 +14,7 @@ import numpy as np
 from .assemble import assembled
 from .fuse import Fused, Group, size
 from .graph import Graph, Step, Value
+from .kernels import pooling_steps
 from .kernels.rows import REDUCTIONS
 from .log import outlined, say, wanted
 from .lower import lowered
@@ -51,7 +52,7 @@ def build(
     """
     if not installed():
         return None
-    fused = Fused(lowered(assembled(graph)), exact)
+    fused = Fused(lowered(assembled(pooling_steps.gathered(graph))), exact)
     if not any(g.native for g in fused.groups):
         return None
     try:
@@ -89,6 +90,7 @@ class Native:
         self.source, scope = self._source()
         exec(compile(self.source, "<native>", "exec"), scope)
         self.run: Callable[..., tuple] = scope["run"]
+        self.quiet = all(isinstance(p, Unit) for p in self.parts)  # NumPy would warn of NaN
 
     def _lifetimes(self) -> None:
         """For each base value: the groups that read it (an output: one past the last)."""
@@ -148,7 +150,8 @@ class Native:
                 run.append(group)
                 continue
             if run:
-                self.parts.append(Unit(self.fused, run, self.readers, self.home))
+                known = self.fixed | set(self.fused.constants)
+                self.parts.append(Unit(self.fused, run, self.readers, self.home, known))
                 run = []
             if group is not None:
                 self.parts.append(self._numpy(group.steps, group.at))
@@ -238,7 +241,9 @@ class Native:
         rows = []
         for v in unit.given:
             address = f"{table}[{unit.slots[v]}] = v{v}.__array_interface__['data'][0]"
-            if v in self.fixed or v in self.fused.constants:
+            if unit.slots[v] in unit.objects:
+                rows.append(f"{table}[{unit.slots[v]}] = id(v{v})")
+            elif v in self.fixed or v in self.fused.constants:
                 scope[seen][v] = None
                 rows.append(f"if {seen}[{v}] is not v{v}: {seen}[{v}] = v{v}; {address}")
             else:
@@ -248,13 +253,19 @@ class Native:
             # (The dictionary, the name and the count's own argument hold it: three.)
             scope[out][v.id], name = None, f"v{v.id}"
             scope[f"s{v.id}"], scope[f"d{v.id}"] = v.shape, v.dtype
-            address = f"{table}[{unit.slots[v.id]}] = {name}.__array_interface__['data'][0]"
+            address = f"{name}.__array_interface__['data'][0]"
+            if unit.slots[v.id] in unit.objects:
+                address = f"id({name})"
+            address = f"{table}[{unit.slots[v.id]}] = {address}"
             rows.append(f"{name} = {out}[{v.id}]")
             rows.append(
                 f"if {name} is None or count({name}) > 3: "
                 f"{out}[{v.id}] = {name} = empty(s{v.id}, d{v.id}); {address}"
             )
         run = f"run_on({unit.entry}, {unit.address}, {unit.threads})"
+        if unit.threads == 1:
+            scope[f"O{at}"] = unit.alone
+            run = f"O{at}({unit.address})"
         if unit.clock is None:
             rows.append(run)
         else:

@@ -9,9 +9,9 @@ import numpy as np
 from .builder import kind_of
 from .fuse import Fused, Group, along
 from .graph import Step, Value
+from .kernels import convolution, pooling_steps
 from .kernels.matmul import Product
 from .kernels.rows import REDUCTIONS, Nest, Operand
-from .kernels.words import DEAR
 
 
 class Nests:
@@ -32,7 +32,7 @@ class Nests:
         v = self.home.get(v.id, v)
         return self.slots.setdefault(v.id, len(self.slots))
 
-    def of(self, group: Group) -> "Nest | Product":
+    def of(self, group: Group) -> Any:
         """The group's steps over rows: views become strides, values get one number for each use."""
         fused = self.fused
         nest = Nest(group.lead, int(np.prod(group.shape[len(group.lead) :], dtype=np.int64)))
@@ -93,16 +93,28 @@ class Nests:
             stored = Operand(self.slot(whole or v), offset, strides[:lead], step, kind)
             nest.stores.append((v.id, stored))
 
-    def _product(self, group: Group, nest: Nest) -> Product:
+    def _product(self, group: Group, nest: Nest) -> Any:
         """A matrix product, with the group's other steps to follow on each tile."""
         assert group.product is not None
         nest.lead, nest.length = group.shape[:-1], group.shape[-1]
         for o in [*nest.loads.values(), *(o for _, o in nest.stores)]:
             o.lead, o.along = o.lead[:-1], o.lead[-1]
+        if group.product.word != "matmul":
+            return self._planes(group.product, nest)
         a, b = group.product.args
         batch = group.shape[:-2]
         left, right = (self._operand(v, (*batch, *v.shape[-2:])) for v in (a, b))
         return Product(left, right, a.shape[-1], group.product.result.id, nest)
+
+    def _planes(self, step: Step, nest: Nest) -> Any:
+        """A convolution or a pooling, with the group's other steps to follow."""
+        given = [self._operand(v, v.shape) for v in step.args if v.__class__ is Value]
+        if step.word in pooling_steps.WORDS:
+            made = pooling_steps.described(step, given, nest)
+        else:
+            made = convolution.described(step, given[0], given[1], nest)
+        assert made is not None
+        return made
 
     def _operand(self, v: Value, shape: tuple) -> Operand:
         over, kind = self.fused.over(v, shape), kind_of(v.dtype)
@@ -141,14 +153,6 @@ def _collapse(nest: Nest) -> None:
     nest.lead = tuple(sizes[:-1])
     for o, a in zip(operands, axes):
         o.lead, o.along = tuple(a[:-1]), a[-1] if a else 1
-
-
-def work_of(n: Any) -> int:
-    """How much a kernel does: a multiply-add counts an eighth of an element's word."""
-    if isinstance(n, Product):
-        return work_of(n.nest) + n.nest.rows * n.nest.length * n.inner // 8
-    dear = sum(10 if s.word in DEAR else 1 for s in n.steps)
-    return n.rows * n.length * (dear + len(n.loads) + len(n.stores))
 
 
 def canonical(kernel: Any) -> tuple[Any, list[tuple[int, int]]]:

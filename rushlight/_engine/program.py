@@ -203,6 +203,7 @@ class Program:
         self.numbers = [
             (np.zeros((), s.dtype), what) for how, what, s in self.inputs if how == "number"
         ]
+        self.quiet = getattr(self.runner, "quiet", False)
         self.arrays = self._reader()
         # An optimizer's numbers follow from its groups alone, unless it counts steps in tensors.
         self.steady = all(not h.touched for h in self.hosts) and not any(
@@ -237,8 +238,11 @@ class Program:
         undo = self._numbers() if self.numbers or self.conditions or self.hosts else []
         arrays = self.arrays(tensors)
         try:
-            with np.errstate(all="ignore"):
+            if self.quiet:
                 outs = self.function(*arrays)
+            else:
+                with np.errstate(all="ignore"):
+                    outs = self.function(*arrays)
         except Refused:
             _undo(undo)
             raise Eagerly from None

@@ -1,24 +1,32 @@
 """Neighbouring groups as one native function: its buffers, its code, and the call of it."""
 
 import ctypes
-from collections.abc import Callable
-from typing import Any
+import sys
 
 import numpy as np
 
 from . import cache as disk
+from . import families
 from .builder import F32, I8, I64, POINTER, Function, Module
 from .fuse import Fused, Group
 from .graph import Value
-from .kernels import matmul, rows
-from .kernels.matmul import Product
+from .kernels.share import PARTIALS
 from .load import loaded
 from .log import Clock, wanted
-from .nests import Nests, canonical, described, work_of
+from .nests import Nests, canonical, described
 from .schedule import arranged
 from .targets.host import compiled, host
 from .threads import barrier, pool
 
+
+def _head() -> int:
+    """Where, in an array object, the address of its memory is; 0 where that is not known."""
+    array, at = np.zeros(3), object.__basicsize__
+    found = ctypes.c_int64.from_address(id(array) + at).value
+    return at if found == array.__array_interface__["data"][0] else 0
+
+
+HEAD = _head() if sys.implementation.name == "cpython" else 0
 # Below this much work (elements, dear words counted ten times) waking others does not pay.
 _ALONE = 60_000
 
@@ -34,11 +42,13 @@ class Unit:
         groups: those of this function.
         readers: value -> the numbers of the groups that read it (one past the last: an output).
         home: value -> the input that it is written over.
+        fixed: inputs that are the same array mostly: the table holds their memory's address. For
+            other arrays it holds that of the array itself, in which the program looks.
     """
 
     def __init__(
         self, fused: Fused, groups: list[Group], readers: dict[int, list[int]],
-        home: dict[int, Value],
+        home: dict[int, Value], fixed: set[int],
     ) -> None:  # fmt: skip
         self.groups = groups
         first, last = groups[0].at, groups[-1].at
@@ -62,8 +72,10 @@ class Unit:
         offsets, size = arranged(lives)
         inner = set(offsets) | leaves
         self.given = [v for v in self.slots if v not in inner]
+        moving = [v for v in self.given if v not in fixed] + [v.id for v in self.fresh]
+        self.objects = {self.slots[v] for v in moving} if HEAD else set()
         self.refusals = [(g.at, g.refusal, g.where) for g in groups if g.refusal is not None]
-        self.work = sum(map(work_of, self.kernels))
+        self.work = sum(map(families.work, self.kernels))
         self.clock = Clock(groups) if wanted("time") else None
         self._memory(offsets, size)
         self._compile()
@@ -71,8 +83,8 @@ class Unit:
     def _memory(self, offsets: dict[int, int], size: int) -> None:
         """One arena for what lives inside, and room for what kernels put aside."""
         self.threads = 1 if self.work < _ALONE else pool().threads
-        scratch = max((_scratch(k, self.threads) for k in self.kernels), default=0)
-        self.arena = np.zeros(size + matmul.PARTIALS + scratch + 128, np.uint8)
+        scratch = max(families.workspace(k, host(), self.threads) for k in self.kernels)
+        self.arena = np.zeros(size + PARTIALS + scratch + 128, np.uint8)
         base = -(-self.arena.ctypes.data // 64) * 64
         self.table = (ctypes.c_int64 * (len(self.slots) + 3 + len(self.kernels)))()
         self.address = ctypes.addressof(self.table)
@@ -84,13 +96,17 @@ class Unit:
         target = host()
         told = [*zip(map(described, self.kernels), self.places)]
         refused = [(at - self.groups[0].at, self.slots[v.id]) for at, v, _ in self.refusals]
-        key = disk.key_of("program", target.key, disk.emitter(), repr((told, refused, self.clock is not None)))
+        key = disk.key_of(
+            "program", target.key, disk.emitter(),
+            repr((told, refused, self.clock is not None, sorted(self.objects), HEAD)),
+        )  # fmt: skip
         image = disk.read(key)
         if image is None:
             image = compiled(self.text(), target)
             disk.write(key, image)
-        self.code = loaded(image, ["program"])
+        self.code = loaded(image, ["program", "alone"])
         self.entry = self.code.addresses["program"]
+        self.alone = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.code.addresses["alone"])
 
     def text(self) -> str:
         """The program in LLVM's words."""
@@ -98,7 +114,7 @@ class Unit:
         for kernel in self.kernels:  # equal ones are one
             key = repr(described(kernel))
             if key not in names:
-                names[key] = writer(kernel)(module, kernel)
+                names[key] = families.kernel(module, kernel)
         f = module.function("program", "buffers:ptr me:i64 threads:i64 control:ptr", shared=True)
         buffers, me, threads, control = f.args
         partials = f.load(buffers.shifted(len(self.slots), I64), POINTER)
@@ -110,6 +126,8 @@ class Unit:
                 self._stamp(f, at)
             for i, (slot, offset) in enumerate(self.places[at]):
                 place = f.load(buffers.shifted(slot, I64), POINTER)
+                if slot in self.objects:
+                    place = f.load(place.shifted(HEAD, I8), POINTER)
                 f.store(mine.shifted(i, I64), place.shifted(offset, I8) if offset else place)
             f.call(names[repr(described(kernel))], mine, me, threads, control, partials)
             for number, (asked, flag, _) in enumerate(self.refusals, 1):
@@ -119,6 +137,10 @@ class Unit:
         if self.clock is not None:
             self._stamp(f, len(self.kernels))
         f.done()
+        one = module.function("alone", "buffers:ptr", shared=True)
+        nobody = one.const(0, POINTER)
+        one.call("program", one.args[0], one.const(0, I64), one.const(1, I64), nobody)
+        one.done()
         return str(module)
 
     def _stamp(self, f: Function, at: int) -> None:
@@ -145,14 +167,3 @@ class Unit:
         """The line of the check that failed; the status is set back."""
         at, self.table[len(self.slots) + 1] = self.table[len(self.slots) + 1] - 1, 0
         return self.refusals[at][2]
-
-
-def writer(kernel: Any) -> Callable[[Module, Any], str]:
-    """What writes a kernel of this kind."""
-    return matmul.kernel if isinstance(kernel, Product) else rows.kernel
-
-
-def _scratch(kernel: Any, threads: int) -> int:
-    if isinstance(kernel, Product):
-        return kernel.panel(host()) * threads
-    return rows.workspace(kernel, host(), threads)

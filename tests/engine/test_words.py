@@ -132,7 +132,7 @@ def test_words_of_two_arrays(word):
                           ("bool", "int64"), ("uint8", "int8"), ("float32", "bool")]:  # fmt: skip
         both = emitted(word, pairs(edges(first), edges(second)), {})
         if both is not None:
-            agree(*both, _LOOSE.get(word, 0), f"{word} {first} {second}")
+            agree(*both, ulp=_LOOSE.get(word, 0), told=f"{word} {first} {second}")
             found += 1
     assert found
 
@@ -144,7 +144,7 @@ def test_words_of_an_array_and_a_number(word, number):
         both = emitted(word, (edges(dtype), number), {})
         if both is not None:
             loose = {0.5: 2, 3: 2, 4: 2}.get(number, 0) if word == "pow" else 0
-            agree(*both, max(loose, _LOOSE.get(word, 0)), f"{word} {dtype} {number}")
+            agree(*both, ulp=max(loose, _LOOSE.get(word, 0)), told=f"{word} {dtype} {number}")
 
 
 @pytest.mark.parametrize("where, lanes", [("host", 8), ("host", 1), ("plain", 4)])

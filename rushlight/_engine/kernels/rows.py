@@ -16,9 +16,19 @@ from .nest import Nest, Operand, Rows, fetch, part
 from .plan import GRAIN, Plan, eased
 from .share import COUNTER, PARTIALS, tasks
 from .totals import BLOCK, REDUCTIONS, Total, reducible
-from .words import emit, number_of
+from .words import DEAR, emit, number_of
 
-__all__ = ["REDUCTIONS", "Nest", "Operand", "Rows", "kernel", "part", "reducible", "workspace"]
+__all__ = [
+    "REDUCTIONS",
+    "Nest",
+    "Operand",
+    "Rows",
+    "kernel",
+    "part",
+    "reducible",
+    "work",
+    "workspace",
+]
 
 _INLINE = 4  # vectors: a shorter row is written out
 _MOST = 256  # parts of a row that is shared
@@ -50,6 +60,12 @@ def workspace(nest: Nest, target: Any, threads: int) -> int:
         return columns.workspace(nest, target, threads)
     plan = Plan(nest)
     return _partials(nest, plan) + _kept(nest, plan) * threads
+
+
+def work(nest: Nest) -> int:
+    """How much a nest does, in elements: dear words count ten times."""
+    dear = sum(10 if s.word in DEAR else 1 for s in nest.steps)
+    return nest.rows * nest.length * (dear + len(nest.loads) + len(nest.stores))
 
 
 def _grain(nest: Nest, plan: Plan) -> int:

@@ -1,9 +1,9 @@
 """The exponential and the logarithm, and what is made of them, on vectors of either precision.
 
 Coefficients come from `tools/polynomials.py` (minimax fits of our own), highest power first. Errors
-are in units of the last place against a wider format, the largest found by `tests/engine/test_vmath.py`
-over all exponents. NaN goes through, infinities, signed zeros and denormal numbers are right.
-A float32 is computed in float32; what is rare is computed in float64 and rounded (0.5).
+are the largest found over all exponents against a wider format, in units of the last place, and
+are held by `tests/engine/test_vmath.py`. NaN goes through, infinities, signed zeros and denormal
+numbers are right. A float32 is computed in float32, but what is rare in float64, rounded (0.5).
 """
 
 from collections.abc import Callable

@@ -1,0 +1,117 @@
+"""Convolutions on registers: which of a graph's steps have a kernel, and the kernel."""
+
+from typing import Any
+
+from ..._core.spec import contiguous_strides
+from ..builder import Module
+from ..graph import Step, Value
+from . import (
+    convolution_depthwise,
+    convolution_forward,
+    convolution_packed,
+    convolution_weight,
+)
+from .convolution_shape import Convolution
+from .rows import Nest, Operand
+
+WORDS = frozenset({"conv", "conv_input", "conv_weight"})
+_SMALL = 1024  # places of a plane, below which images are laid out together
+_LIMIT = 1 << 31  # bytes of an operand: offsets are 32 bits
+
+
+def convolved(step: Step) -> bool:
+    """Whether a step is a convolution that has a kernel: one or two spatial axes, one dtype."""
+    if step.word not in WORDS or len(step.args) + len(step.params) < 5:
+        return False
+    a, b, out = step.args[0], step.args[1], step.result
+    if a.__class__ is not Value or b.__class__ is not Value:
+        return False
+    names = {a.dtype.name, b.dtype.name, out.dtype.name}
+    filters = b if step.word != "conv_weight" else out
+    return (
+        names in ({"float32"}, {"float64"})
+        and a.ndim == b.ndim == out.ndim
+        and a.ndim in (3, 4)
+        and min(a.size, b.size, out.size) > 0
+        and max(v.size * v.dtype.itemsize for v in (a, b, out)) < _LIMIT
+        and filters.size <= filters.shape[0] * filters.shape[1] * 256
+    )
+
+
+def described(step: Step, first: Operand, second: Operand, nest: Nest) -> Convolution | None:
+    """A step, its operands as they lie in memory and what follows, as a kernel's description.
+
+    Args:
+        step: one that is `convolved`.
+        first: the first argument; its `lead` holds the strides of all axes but the last.
+        second: the second argument.
+        nest: what follows; its leading axes are the result's first two, its length a plane
+            (conv_weight: output channels; the elements of a filter).
+
+    Returns:
+        None where a filter that is read does not lie in order.
+    """
+    given = dict(zip(_NAMES[step.word], step.args)) | step.params
+    shapes = [step.args[0].shape, step.args[1].shape, step.result.shape]
+    flat = step.args[0].ndim == 3
+    image, filters, out = _sorted(step.word, [_planes(s) if flat else tuple(s) for s in shapes])
+    stride, padding, dilation = (tuple(given[k]) for k in ("stride", "padding", "dilation"))
+    if flat:
+        stride, padding, dilation = (1, *stride), (0, *padding), (1, *dilation)
+        first, second = (_flat(o, v.shape[2]) for o, v in zip((first, second), step.args))
+    if step.word != "conv_weight":
+        lie = zip((*second.lead[1:], second.along), contiguous_strides(filters)[1:], filters[1:])
+        if any(found != wanted and n > 1 for found, wanted, n in lie):
+            return None
+    return Convolution(
+        step.word, first, second, image, filters, out, stride, padding, dilation,
+        int(given.get("groups", 1)), step.result.id, nest,
+    )  # fmt: skip
+
+
+_NAMES = {
+    "conv": ("x", "w", "stride", "padding", "dilation", "groups"),
+    "conv_input": ("g", "w", "shape", "stride", "padding", "dilation", "groups"),
+    "conv_weight": ("g", "x", "shape", "stride", "padding", "dilation", "groups"),
+}
+
+
+def _sorted(word: str, shapes: list) -> tuple:
+    """Shapes of the input, the filters and the result of the convolution."""
+    a, b, made = shapes
+    if word == "conv":
+        return a, b, made
+    return (made, b, a) if word == "conv_input" else (b, made, a)
+
+
+def _planes(shape: tuple) -> tuple:
+    """One spatial axis as two, the first of size 1."""
+    return (*shape[:2], 1, shape[2])
+
+
+def _flat(o: Operand, size: int) -> Operand:
+    """An operand with an axis of size 1 before its last, of size `size`."""
+    return Operand(o.buffer, o.offset, (*o.lead, o.along * size), o.along, o.kind)
+
+
+def _family(target: Any, c: Convolution) -> Any:
+    """The family of kernels that suits the sizes."""
+    if convolution_depthwise.suits(target, c):
+        return convolution_depthwise
+    if c.word == "conv_weight":
+        return convolution_weight
+    made = convolution_forward.Pass(target, c)
+    small = made.down.count * made.right.count <= _SMALL
+    if c.groups == 1 and small and convolution_packed.cost(target, made) < made.cost * 0.98:
+        return convolution_packed
+    return convolution_forward
+
+
+def kernel(module: Module, c: Convolution) -> str:
+    """The name of the function (buffers, thread, threads, control, work) that convolves."""
+    return _family(module.target, c).kernel(module, c)
+
+
+def workspace(target: Any, c: Convolution, threads: int) -> int:
+    """Bytes of working memory that the kernel needs behind the first PARTIALS (share.py)."""
+    return _family(target, c).workspace(target, c, threads)

@@ -1,0 +1,214 @@
+"""The gradient for filters that see few channels each: sums of products along rows of planes.
+
+A group's framed channels and its gradients lie as they are; vectors run along a row of places, some
+taps at a time in registers, and their lanes are added up at the end.
+"""
+
+from math import prod
+from typing import Any
+
+from ..builder import I64, Function, Kind, Module, Val
+from .convolution_follow import follower
+from .convolution_shape import Convolution, axes, strides
+from .convolution_tiles import (
+    BYTE,
+    Sizes,
+    address,
+    call,
+    frame,
+    items,
+    jump,
+    known,
+    opened,
+    placed,
+    stored,
+)  # fmt: skip
+from .share import PARTIALS
+
+_TAPS = 5  # in registers at once: a load for each, and one for the gradient
+
+
+def suits(target: Any, c: Convolution) -> bool:
+    """Whether groups have so few output channels that most lanes of a tile would be idle."""
+    return (
+        c.word == "conv_weight"
+        and c.groups > 1
+        and c.filters[0] // c.groups * 2 < target.lanes(c.kind.size)
+        and prod(c.filters[1:]) <= 256
+    )
+
+
+def _layout(target: Any, c: Convolution) -> dict[str, int]:
+    """Sizes of a group, and where a thread's regions begin."""
+    (down, right), lanes, size = axes(c), target.lanes(c.kind.size), c.kind.size
+    columns, rows = c.filters[0] // c.groups, prod(c.filters[1:])
+    pitch = right.pitch()
+    phase = (down.count + down.reach) * pitch
+    channel = len(down.starts) * len(right.starts) * phase
+    held = -(-rows // _TAPS) * _TAPS
+    places, end = placed({
+        "taps": held * 8,
+        "sums": columns * held * lanes * size,
+        "dense": (columns * rows + lanes) * size,
+        "frame": (c.filters[1] * channel + pitch + 4 * lanes) * size,
+    })  # fmt: skip
+    return {
+        **{f"o_{name}": at for name, at in places.items()}, "end": end, "pitch": pitch,
+        "phase": phase, "channel": channel, "held": held, "columns": columns, "rows": rows,
+    }  # fmt: skip
+
+
+def workspace(target: Any, c: Convolution, threads: int) -> int:
+    """Bytes of working memory behind the first PARTIALS."""
+    return _layout(target, c)["end"] * threads
+
+
+def kernel(module: Module, c: Convolution) -> str:
+    """The name of the function (buffers, thread, threads, control, work) that sums."""
+    name = module.fresh(c.word)
+    f = module.function(name, "buffers:ptr me:i64 threads:i64 control:ptr work:ptr")
+    (down, right), z = axes(c), _layout(module.target, c)
+    across = len(right.starts)
+    taps = [
+        (k * z["channel"] + (a * across + b) * z["phase"] + y * z["pitch"] + x) * c.kind.size
+        for k in range(c.filters[1])
+        for _, a, y in down.parts[0]
+        for _, b, x in right.parts[0]
+    ]
+    taps += taps[-1:] * (z["held"] - len(taps))
+    images, lead, line, along = strides(c.second)
+    g_image, g_lead, g_line, g_along = strides(c.first)
+    values = {
+        **z, "images": c.image[0], "groups": c.groups, "inner": c.filters[1],
+        "count_down": down.outs, "count_right": right.outs, "read_down": down.reach,
+        "read_right": right.reach, "size_down": down.size, "size_right": right.size,
+        "step_down": down.step, "step_right": right.step, "phases_down": len(down.starts),
+        "phases_right": across, "start_down": down.starts[0], "start_right": right.starts[0],
+        "between_down": down.between, "between_right": right.between,
+        "s_image": images, "s_channel": lead, "s_line": line, "s_along": along,
+        "g_image": g_image, "g_channel": g_lead, "g_line": g_line, "g_along": g_along,
+        "slope_at": opened(f, c.first), "image_at": opened(f, c.second),
+        "follow_at": address(f, follower(module, c.nest, c.value, c.kind)),
+        "taps_at": stored(f, taps),
+    }  # fmt: skip
+    call(f, _driver(module, c.kind, tuple(values)), stored(f, values.values()), *f.args)
+    f.done()
+    return name
+
+
+def _driver(module: Module, kind: Kind, names: tuple[str, ...]) -> str:
+    """The name of the function that all such gradients share."""
+    name = f"convolved_depthwise_{kind.name}"
+    if known(module, name):
+        return name
+    f = module.function(name, "sizes:ptr buffers:ptr me:i64 threads:i64 control:ptr work:ptr")
+    _Depthwise(f, kind, names).write()
+    f.done()
+    return name
+
+
+class _Depthwise:
+    """The writing of that function."""
+
+    def __init__(self, f: Function, kind: Kind, names: tuple[str, ...]) -> None:
+        sizes, self.buffers, self.me, self.threads, _, self.work = f.args
+        self.f, self.kind, self.size, self.lanes = f, kind, kind.size, f.target.lanes(kind.size)
+        self.z = Sizes(f, sizes, names)
+        self.mine = self.work.shifted(self.me * self.z.end + PARTIALS, BYTE)
+
+    def _region(self, name: str) -> Val:
+        return self.mine.shifted(getattr(self.z, f"o_{name}"), BYTE)
+
+    def write(self) -> None:
+        """A group after another, over all images."""
+        f, z, kind = self.f, self.z, self.kind
+        with items(f, self.work, self.threads, z.groups) as group:
+            sums, nothing = self._region("sums"), f.const(0, kind, self.lanes)
+            with f.loop(0, z.columns * z.held) as i:
+                f.store(sums.shifted(i * self.lanes, kind), nothing)
+            with f.loop(0, z.images) as image:
+                self._frame(image, group)
+                with f.loop(0, z.columns) as o:
+                    self._products(image, group * z.columns + o, o)
+            self._finish(group)
+
+    def _frame(self, image: Val, group: Val) -> None:
+        f, z, kind = self.f, self.z, self.kind
+        with (
+            f.loop(0, z.inner) as c,
+            f.loop(0, z.phases_down) as y,
+            f.loop(0, z.phases_right) as x,
+        ):
+            channel = group * z.inner + c
+            at = c * z.channel + (y * z.phases_right + x) * z.phase
+            call(
+                f, frame(f.module, kind),
+                z.image_at.shifted(image * z.s_image + channel * z.s_channel, kind),
+                self._region("frame").shifted(at, kind), z.size_down, z.size_right, z.s_line,
+                z.s_along, z.start_down + y * z.between_down,
+                z.start_right + x * z.between_right, z.step_down, z.step_right,
+                z.count_down + z.read_down, z.count_right + z.read_right, z.pitch,
+            )  # fmt: skip
+
+    def _products(self, image: Val, channel: Val, o: Val) -> None:
+        f, z, kind = self.f, self.z, self.kind
+        slope = z.slope_at.shifted(image * z.g_image + channel * z.g_channel, kind)
+        with f.loop(0, z.held, _TAPS) as t:
+            call(
+                f, _dots(f.module, kind), self._region("frame"), z.taps_at.shifted(t, I64),
+                self._region("sums").shifted((o * z.held + t) * self.lanes, kind), slope,
+                z.count_down, z.count_right, z.pitch, z.g_line, z.g_along,
+            )  # fmt: skip
+
+    def _finish(self, group: Val) -> None:
+        """Lanes added up, a filter's elements in order, and what follows."""
+        f, z, kind = self.f, self.z, self.kind
+        dense, none = self._region("dense"), f.index(0)
+        with f.loop(0, z.columns) as o, f.loop(0, z.rows) as j:
+            at = self._region("sums").shifted((o * z.held + j) * self.lanes, kind)
+            total = f.folded(f.load(at, kind, self.lanes), lambda a, b: a + b)
+            f.store(dense.shifted(o * z.rows + j, kind), total)
+        jump(
+            f, z.follow_at, self.buffers, dense, none, group * z.columns, z.columns,
+            z.rows * self.size, f.index(1), none, none, none, z.rows,
+        )  # fmt: skip
+
+
+def _dots(module: Module, kind: Kind) -> str:
+    """The name of the function that adds products to a few taps' sums, a vector for each:
+
+    sums[t] += sum over u, v of frame[taps[t] + u * pitch + v] * g[u * line + v * along].
+    """
+    name = f"dots_{kind.name}"
+    if known(module, name):
+        return name
+    f = module.function(
+        name,
+        "frame:ptr taps:ptr sums:ptr g:ptr rows:i64 columns:i64 pitch:i64 line:i64 along:i64",
+    )
+    source, taps, sums, g, rows, columns, pitch, line, along = f.args
+    lanes = f.target.lanes(kind.size)
+    starts = [source.shifted(f.load(taps.shifted(t, I64), I64), BYTE) for t in range(_TAPS)]
+    total = [
+        f.var(kind, lanes, f.load(sums.shifted(t * lanes, kind), kind, lanes)) for t in range(_TAPS)
+    ]
+
+    def add(u: Val, v: Val, slope: Val, mask: Val | None) -> None:
+        for start, place in zip(starts, total):
+            x = f.load(start.shifted(u * pitch + v, kind), kind, lanes, mask)
+            place.set(f.fma(slope, x, place.get()))
+
+    with f.loop(0, rows) as u:
+        row = g.shifted(u * line, kind)
+        whole = f.select(along.equals(1), columns // lanes * lanes, f.index(0))
+        with f.loop(0, whole, lanes) as v:
+            add(u, v, f.load(row.shifted(v, kind), kind, lanes), None)
+        rest = f.select(along.equals(1), f.index(lanes), f.index(1))
+        with f.loop(0, (columns - whole + (rest - 1)) // rest) as k:
+            v = whole + k * rest
+            mask = f.first_lanes(f.least(columns - v, rest), lanes)
+            add(u, v, f.load(row.shifted(v * along, kind), kind, lanes, mask), mask)
+    for t, place in enumerate(total):
+        f.store(sums.shifted(t * lanes, kind), place.get())
+    f.done()
+    return name

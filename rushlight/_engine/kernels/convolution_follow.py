@@ -1,0 +1,40 @@
+"""What follows on a convolution's sums: a function for each convolution, given rows of them."""
+
+from ..builder import Kind, Module, Val
+from .convolution_tiles import BYTE
+from .rows import Nest, Rows
+
+
+def follower(module: Module, nest: Nest, value: int, kind: Kind) -> str:
+    """The name of the function that does what follows on `rows` rows of sums, and stores.
+
+    Each row has `lines` runs of `count` elements; the runs begin at places `at`, `at + step`, ...
+    of the nest's row, and lie `pitch` bytes from each other; rows lie `across` bytes from each
+    other. The row's place is (image, row), or (row) where the nest has one leading axis.
+    """
+    name = module.fresh("follow")
+    f = module.function(
+        name,
+        "buffers:ptr source:ptr image:i64 row:i64 rows:i64 across:i64 lines:i64 pitch:i64 at:i64 "
+        "step:i64 count:i64",
+    )
+    _, source, image, row, rows, across, lines, pitch, at, step, count = f.args
+    with f.loop(0, rows) as i:
+        follow = Rows(f, nest, f.target.lanes(kind.size))
+        follow.stand([image, row + i][-len(nest.lead) :])
+        with f.loop(0, lines) as r:
+            here = source.shifted(i * across + r * pitch, BYTE)
+            run(follow, value, kind, here, at + r * step, count)
+    f.done()
+    return name
+
+
+def run(follow: Rows, value: int, kind: Kind, source: Val, at: Val, count: Val) -> None:
+    """What follows on places of a row that lie in order."""
+    f, lanes = follow.f, follow.lanes
+    whole = count // lanes * lanes
+    with f.loop(0, whole, lanes) as j:
+        follow.finish(at + j, {value: f.load(source.shifted(j, kind), kind, lanes)}, None)
+    with f.when(whole < count):
+        x = f.load(source.shifted(whole, kind), kind, lanes)
+        follow.finish(at + whole, {value: x}, f.first_lanes(count - whole, lanes))

@@ -1,0 +1,389 @@
+"""Convolutions, and their gradients for the image, from a copy of the image framed by zeros.
+
+A thread takes a few rows of one image and some output channels. It copies what they read into
+memory of its own, parted by the stride into phases, so that each tap of the filter sees the rows'
+places one after another in memory, at a constant distance from one another. The tiles of the matrix
+product read them there; the places between two rows are computed too and dropped.
+
+The gradient for the image is the same pass over the gradient of the result, with the filter's taps
+in the other order. Where the stride is above 1, each phase of the image meets its own taps.
+"""
+
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+from typing import Any
+
+from ..builder import I64, Function, Kind, Module, Val
+from .convolution_follow import follower
+from .convolution_shape import Convolution, axes, strides
+from .convolution_tiles import (
+    BYTE,
+    ENTRY,
+    Sizes,
+    address,
+    call,
+    entries,
+    frame,
+    items,
+    jump,
+    known,
+    opened,
+    pair,
+    placed,
+    shape,
+    stepped,
+    stored,
+    sweep,
+)  # fmt: skip
+from .share import PARTIALS
+
+NEAR = 256 << 10  # bytes of a framed image: half of a core's second-level cache
+_WIDE = 1024  # columns above which rows are cut
+_DEEP = 288  # elements of a sum made at once: what a tile reads of the image stays in the L1 cache
+_CLOSE = 20 << 10  # bytes of it
+_ITEMS = 12  # to be shared by the threads, at least
+
+
+@dataclass(slots=True)
+class Plan:
+    """How a pass is cut: rows and columns of a block, panels of a chunk, the frame's sizes."""
+
+    height: int
+    vectors: int
+    panels: int  # of a group
+    rows: int  # of a block
+    columns: int
+    pitch: int
+    plane: int  # elements of one phase of one channel
+    channel: int  # elements of one channel
+    channels: int  # that are framed at once
+    chunk: int  # panels that are done with one frame
+    deep: int  # channels of a sum made at once
+
+
+class Pass:
+    """The sizes of one pass, and what follows from them."""
+
+    def __init__(self, target: Any, c: Convolution) -> None:
+        self.c, self.lanes, self.size = c, target.lanes(c.kind.size), c.kind.size
+        self.down, self.right = axes(c)
+        o, self.taps = c.filters[0] // c.groups, prod(c.filters[2:])
+        turned = c.word == "conv_input"
+        self.rows, self.inner = (c.filters[1], o) if turned else (o, c.filters[1])
+        self.images = c.image[0]
+        self.outs = (self.down.outs, self.right.outs)
+        self.parts = list(product(self.down.parts, self.right.parts))
+        self.phases = len(self.down.starts) * len(self.right.starts)
+        self.plan = self._cut(target)
+
+    def _cut(self, target: Any) -> Plan:
+        height, vectors = shape(target, self.rows)
+        panels = -(-self.rows // height)
+        columns, pitch = self.right.count, self.right.pitch()
+        if columns > _WIDE:
+            columns = _WIDE // 2
+            pitch = columns + self.right.reach
+        groups = 1
+        if self.c.groups > 1:
+            whole = self.inner * self._channel(self.down.count, pitch) * self.size
+            groups = max(1, min(self.c.groups, NEAR // 2 // whole))
+        rows = self._height(vectors, columns, pitch, self.inner * groups)
+        blocks = self.images * -(-self.down.count // rows) * -(-self.right.count // columns)
+        many = self.c.groups * panels
+        chunk = -(-many // max(1, min(many, -(-_ITEMS // blocks))))
+        if self.c.groups > 1:
+            chunk = min(groups, max(1, chunk // panels)) * panels
+        channel = self._channel(rows, pitch)
+        channels = self.inner * (max(1, chunk // panels) if self.c.groups > 1 else 1)
+        return Plan(
+            height, vectors, panels, rows, columns, pitch, channel // self.phases, channel,
+            channels, chunk, self._deep(),
+        )  # fmt: skip
+
+    def _deep(self) -> int:
+        """Channels of a sum that are added up at once."""
+        lines = 160 * max(map(len, self.down.parts))  # bytes that a tile reads of a channel, about
+        most = max(1, min(_DEEP // self.taps, _CLOSE // lines))
+        return -(-self.inner // -(-self.inner // most))
+
+    def _channel(self, rows: int, pitch: int) -> int:
+        return self.phases * (rows + self.down.reach) * pitch
+
+    def _height(self, vectors: int, columns: int, pitch: int, channels: int) -> int:
+        """Rows of a block: few columns are lost behind its last, and its frame stays near."""
+        best, chosen, useful = float("inf"), 1, self.down.count * self.right.count
+        useful *= self.rows * self.taps / len(self.parts)
+        for rows in range(1, self.down.count + 1):
+            channel = self._channel(rows, pitch)
+            if rows > 1 and channels * channel * self.size > NEAR:
+                break
+            across = -(-((rows - 1) * pitch + columns) // self.lanes)
+            tiles = across // vectors + across % vectors * (2 / 3)
+            work = tiles * vectors * self.lanes * self.rows * self.taps / len(self.parts)
+            blocks = -(-self.down.count // rows)
+            cost = blocks * (work + channel * 8) / useful
+            if cost < best * 0.995:
+                best, chosen, self.cost = cost, rows, cost
+        return chosen
+
+    # -- memory of a thread, in bytes
+
+    @property
+    def across(self) -> int:
+        """Columns of a row of sums: whole tiles."""
+        p = self.plan
+        return -(-((p.rows - 1) * p.pitch + p.columns) // self.lanes) * self.lanes
+
+    @property
+    def held(self) -> int:
+        """Panels whose sums are held at once."""
+        return self.plan.chunk if self.c.groups == 1 else self.plan.panels
+
+    def layout(self) -> tuple[dict[str, int], int]:
+        """Where each region begins, and where the last ends."""
+        p, slack = self.plan, (self.across + 4 * self.lanes) * self.size
+        dense = p.rows * p.columns * len(self.parts) + 4 * self.lanes
+        return placed({
+            "rows": p.height * 8,
+            "tables": self.inner * self.taps * ENTRY,
+            "sums": len(self.parts) * self.held * p.height * self.across * self.size,
+            "dense": dense * self.size if len(self.parts) > 1 else 0,
+            "frame": p.channels * p.channel * self.size + slack,
+        })  # fmt: skip
+
+    # -- what all kernels are told
+
+    def numbers(self) -> dict[str, int]:
+        """Sizes of the pass, whatever way it goes."""
+        c, size, (down, right) = self.c, self.size, (self.down, self.right)
+        images, lead, line, along = strides(c.first)
+        height = self.plan.height
+        row = self.taps if c.word == "conv_input" else c.second.lead[0]
+        outer = self.inner if c.word == "conv_input" else self.rows
+        return {
+            "images": self.images, "inner": self.inner, "outs": self.rows,
+            "height": height, "whole": self.rows // height, "panels": self.plan.panels,
+            "deep": self.plan.deep, "row": row * size, "group": outer * c.second.lead[0] * size,
+            "parts": len(self.parts), "parts_down": len(down.parts),
+            "parts_right": len(right.parts), "outs_down": down.outs, "outs_right": right.outs,
+            "count_down": down.count, "count_right": right.count,
+            "read_down": down.reach, "read_right": right.reach,
+            "size_down": down.size, "size_right": right.size, "step_down": down.step,
+            "step_right": right.step, "phases_down": len(down.starts),
+            "phases_right": len(right.starts), "start_down": down.starts[0],
+            "start_right": right.starts[0], "between_down": down.between,
+            "between_right": right.between, "s_image": images, "s_channel": lead, "s_line": line,
+            "s_along": along,
+        }  # fmt: skip
+
+    def pointers(self, f: Function) -> dict[str, Val]:
+        """Addresses: the operands, the functions that make tiles, and what follows."""
+        c, p = self.c, self.plan
+        wide, narrow = (
+            address(f, sweep(f.module, c.kind, p.height, self.rows % p.height, vectors))
+            for vectors in (p.vectors, 1)
+        )
+        follow = follower(f.module, c.nest, c.value, c.kind)
+        return {
+            "image_at": opened(f, c.first), "filters_at": opened(f, c.second), "wide_at": wide,
+            "narrow_at": narrow, "follow_at": address(f, follow),
+        }  # fmt: skip
+
+    def tapped(self, pitch: int, phase: int) -> list[list[tuple[int, int]]]:
+        """For each part, each tap: where its element is in a filter, where it begins in a frame."""
+        wide, across, size = self.c.filters[3], len(self.right.starts), self.size
+        return [
+            [
+                ((i * wide + j) * size, ((a * across + b) * phase + y * pitch + x) * size)
+                for i, a, y in down
+                for j, b, x in right
+            ]
+            for down, right in self.parts
+        ]
+
+
+def workspace(target: Any, c: Convolution, threads: int) -> int:
+    """Bytes of working memory behind the first PARTIALS."""
+    return Pass(target, c).layout()[1] * threads
+
+
+def kernel(module: Module, c: Convolution) -> str:
+    """The name of the function (buffers, thread, threads, control, work) that convolves."""
+    name = module.fresh(c.word)
+    f = module.function(name, "buffers:ptr me:i64 threads:i64 control:ptr work:ptr")
+    s = Pass(module.target, c)
+    p, (places, end) = s.plan, s.layout()
+    tapped = s.tapped(p.pitch, p.plane)
+    lead = (c.second.lead[0] if c.word == "conv_input" else s.taps) * s.size
+    flat = p.pitch == s.right.outs == p.columns and len(tapped) == 1
+    values = {
+        **s.numbers(), **s.pointers(f), **{f"o_{k}": v for k, v in places.items()}, "end": end,
+        "vectors": p.vectors, "many": c.groups * p.panels, "chunk": p.chunk,
+        "grouped": int(c.groups > 1), "rows": p.rows, "columns": p.columns, "pitch": p.pitch,
+        "phase": p.plane, "channel": p.channel, "framed": p.channels,
+        "channels": c.groups * s.inner,
+        "across": s.across, "held": s.held * p.height * s.across, "flat": int(flat),
+        "lead": pair(lead, p.channel * s.size),
+        "taps_at": stored(f, [pair(*t) for part in tapped for t in part]),
+        "counts_at": stored(f, map(len, tapped)),
+    }  # fmt: skip
+    call(f, _driver(module, c.kind, tuple(values)), stored(f, values.values()), *f.args)
+    f.done()
+    return name
+
+
+def _driver(module: Module, kind: Kind, names: tuple[str, ...]) -> str:
+    """The name of the function that all convolutions share: its sizes are what it is told."""
+    name = f"convolved_{kind.name}"
+    if known(module, name):
+        return name
+    f = module.function(name, "sizes:ptr buffers:ptr me:i64 threads:i64 control:ptr work:ptr")
+    _Forward(f, kind, names).write()
+    f.done()
+    return name
+
+
+class _Forward:
+    """The writing of that function."""
+
+    def __init__(self, f: Function, kind: Kind, names: tuple[str, ...]) -> None:
+        sizes, self.buffers, self.me, self.threads, _, self.work = f.args
+        self.f, self.kind, self.size, self.lanes = f, kind, kind.size, f.target.lanes(kind.size)
+        self.z = Sizes(f, sizes, names)
+        self.mine = self.work.shifted(self.me * self.z.end + PARTIALS, BYTE)
+
+    def _region(self, name: str) -> Val:
+        return self.mine.shifted(getattr(self.z, f"o_{name}"), BYTE)
+
+    def write(self) -> None:
+        """All that this thread takes."""
+        f, z = self.f, self.z
+        self._tables()
+        downs = (z.count_down + (z.rows - 1)) // z.rows
+        acrosses = (z.count_right + (z.columns - 1)) // z.columns
+        chunks = (z.many + (z.chunk - 1)) // z.chunk
+        framed = f.var(I64, 1, -1)
+        with items(f, self.work, self.threads, z.images * downs * acrosses * chunks) as item:
+            chunk, block = item % chunks, item // chunks
+            across, rest = block % acrosses, block // acrosses
+            u, v = rest % downs * z.rows, across * z.columns
+            rows, columns = f.least(z.count_down - u, z.rows), f.least(z.count_right - v, z.columns)
+            first = chunk * z.chunk
+            last = f.least(first + z.chunk, z.many)
+            begin, where = first // z.panels, (rest // downs, u, v, rows, columns)
+            now = f.select(z.grouped > 0, item, block)
+            with f.when(framed.get().compared("ne", now)):
+                self._frame(begin * z.inner, where)
+                framed.set(now)
+            with f.loop(begin, (last + (z.panels - 1)) // z.panels) as group:
+                before = group * z.panels
+                start = f.select(first > before, first - before, f.index(0))
+                self._panels(start, f.least(last - before, z.panels), group, group - begin, where)
+
+    # -- what is the same for all blocks
+
+    def _tables(self) -> None:
+        """The table of each part, one behind another; the offsets of a tile's rows."""
+        f, z = self.f, self.z
+        done = f.var(I64, 1, 0)
+        with f.loop(0, z.parts) as part:
+            at, count = done.get(), f.load(z.counts_at.shifted(part, I64), I64)
+            table = self._region("tables").shifted(at * z.inner, I64)
+            entries(f, table, z.inner, z.taps_at.shifted(at, I64), count, z.lead)
+            done.set(at + count)
+        with f.loop(0, z.height) as i:
+            f.store(self._region("rows").shifted(i, I64), i * z.row)
+
+    def _frame(self, channel: Val, where: tuple) -> None:
+        """Copy what a block reads: for each channel each phase."""
+        f, z, kind = self.f, self.z, self.kind
+        image, u, v, rows, columns = where
+        source = z.image_at.shifted(image * z.s_image + channel * z.s_channel, kind)
+        target = self._region("frame")
+        with (
+            f.loop(0, f.least(z.framed, z.channels - channel)) as c,
+            f.loop(0, z.phases_down) as y,
+            f.loop(0, z.phases_right) as x,
+        ):
+            at = c * z.channel + (y * z.phases_right + x) * z.phase
+            call(
+                f, frame(f.module, kind), source.shifted(c * z.s_channel, kind),
+                target.shifted(at, kind), z.size_down, z.size_right, z.s_line, z.s_along,
+                u * z.step_down + z.start_down + y * z.between_down,
+                v * z.step_right + z.start_right + x * z.between_right,
+                z.step_down, z.step_right, rows + z.read_down, columns + z.read_right, z.pitch,
+            )  # fmt: skip
+
+    # -- panels: the rows of a tile, over all columns of a block
+
+    def _panels(self, first: Val, last: Val, group: Val, near: Val, where: tuple) -> None:
+        """Panels of one group: their sums, a few channels at a time, and what follows."""
+        f, z, kind = self.f, self.z, self.kind
+        image, *block = where
+        _, _, rows, columns = block
+        a = z.filters_at.shifted(group * z.group + first * z.height * z.row, BYTE)
+        b = self._region("frame").shifted(near * z.inner * z.channel, kind)
+        vectors = ((rows - 1) * z.pitch + columns + (self.lanes - 1)) // self.lanes
+        done = f.var(I64, 1, 0)
+        with f.loop(0, z.parts) as part:
+            count = f.load(z.counts_at.shifted(part, I64), I64)
+            table = self._region("tables").shifted(done.get() * z.inner, I64)
+            out = self._region("sums").shifted(part * z.held, kind)
+            self._sums(a, b, table, count, out, (first, last, vectors))
+            done.set(done.get() + count)
+        row, live = first * z.height, f.least(last * z.height, z.outs) - first * z.height
+        with f.when(z.parts.equals(1)):
+            self._follow((image, group * z.outs + row, live), tuple(block))
+        with f.when(z.parts > 1), f.loop(0, live) as i:
+            self._follow_parts(image, group * z.outs + row + i, i, tuple(block))
+
+    def _sums(self, a: Val, b: Val, table: Val, taps: Val, out: Val, extent: tuple) -> None:
+        """The tiles of one part, into the thread's sums."""
+        f, z, (first, last, vectors) = self.f, self.z, extent
+        whole, odd = f.least(last, z.whole) - first, last > z.whole
+        full = vectors // z.vectors * z.vectors
+        with stepped(f, f.index(0), z.inner, z.deep) as channel:
+            n, entry = f.least(z.inner - channel, z.deep) * taps, channel * taps
+            for name, begin, end, step in (
+                (z.wide_at, f.index(0), full, z.vectors), (z.narrow_at, full, vectors, f.index(1)),
+            ):  # fmt: skip
+                with stepped(f, begin, end, step) as v:
+                    moved, place = (x.shifted(v * self.lanes, self.kind) for x in (b, out))
+                    jump(
+                        f, name, a, self._region("rows"), table.shifted(entry, I64), n, moved,
+                        place, z.across * self.size, channel > 0, whole, odd, z.height * z.row,
+                        f.index(0), z.height * z.across * self.size,
+                    )  # fmt: skip
+
+    def _follow(self, rows_of: tuple, block: tuple) -> None:
+        """What follows on some output channels: row after row of the block, or all at once."""
+        f, z, size = self.f, self.z, self.size
+        u, v, rows, columns = block
+        flat = z.flat > 0
+        jump(
+            f, z.follow_at, self.buffers, self._region("sums"), *rows_of, z.across * size,
+            f.select(flat, f.index(1), rows), z.pitch * size, u * z.outs_right + v, z.outs_right,
+            f.select(flat, rows * columns, columns),
+        )  # fmt: skip
+
+    def _follow_parts(self, image: Val, row: Val, i: Val, block: tuple) -> None:
+        """The same where parts lie between one another: they are put in order first."""
+        f, z, kind, size = self.f, self.z, self.kind, self.size
+        u, v, rows, columns = block
+        wide, dense = z.columns * z.parts_right, self._region("dense")
+        with f.loop(0, z.parts_down) as y, f.loop(0, z.parts_right) as x:
+            part = y * z.parts_right + x
+            sums = self._region("sums").shifted(part * z.held + i * z.across, kind)
+            with f.loop(0, rows) as r:
+                to = dense.shifted((r * z.parts_down + y) * wide + x, kind)
+                line = sums.shifted(r * z.pitch, kind)
+                with f.loop(0, columns) as j:
+                    to_j = to.shifted(j * z.parts_right, kind)
+                    f.store(to_j, f.load(line.shifted(j, kind), kind))
+        y, x = u * z.parts_down, v * z.parts_right
+        jump(
+            f, z.follow_at, self.buffers, dense, image, row, f.index(1), f.index(0),
+            f.least(z.outs_down - y, rows * z.parts_down), wide * size, y * z.outs_right + x,
+            z.outs_right, f.least(z.outs_right - x, columns * z.parts_right),
+        )  # fmt: skip

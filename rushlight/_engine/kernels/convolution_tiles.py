@@ -1,0 +1,332 @@
+"""What all convolutions are made of: tiles of sums in registers, images framed by zeros, tables.
+
+These functions are shared by all convolutions of a module: sizes are arguments, not constants.
+
+A tile is height rows of one operand times a few vectors of the other. Where the k-th element of a
+row lies, and where the k-th vectors lie, is read from a table of byte offsets: so one function
+serves any filter, stride and dilation (indirect convolution: Dukhan, 2019), and nothing is laid
+out as a matrix of columns.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ..builder import BOOL, I32, I64, POINTER, U32, Function, Kind, Module, Val
+
+BYTE = BOOL  # one byte in memory
+_UNROLL = 4
+ENTRY = 8  # bytes of a table's entry: the offset of a row's element, that of the vectors
+
+
+def known(module: Module, name: str) -> bool:
+    """Whether the module has a function already."""
+    return any(f.name == name for f in module.functions)
+
+
+def call(f: Function, name: str, *args: Val) -> None:
+    """A call that stays one: code that is shared is compiled once, and keeps its registers."""
+    given = ", ".join(f"{a.type} {a.name}" for a in args)
+    f.line(f"call void @{name}({given}) noinline")
+
+
+def shape(target: Any, rows: int) -> tuple[int, int]:
+    """(height, vectors) of a tile for so many rows: accumulators fill the registers."""
+    if rows >= target.rows:
+        return target.rows, target.columns
+    registers = (target.rows + 1) * target.columns
+    return rows, max(target.columns, registers // (rows + 1))
+
+
+def sums(module: Module, kind: Kind, height: int, vectors: int) -> str:
+    """The name of the function that makes one tile:
+
+    out[i][j] (+)= sum over k of rows[i][table[k].0] * b[table[k].1 + j], i < height.
+
+    Its arguments: `a` and for each row its offset from there, the table and its length, b, where
+    the tile goes, the bytes between its rows, whether it is added to what is there.
+    """
+    name = f"sums_{kind.name}_{height}x{vectors}"
+    if known(module, name):
+        return name
+    f = module.function(name, "a:ptr rows:ptr table:ptr n:i64 b:ptr out:ptr pitch:i64 more:bool")
+    a, rows, table, n, b, out, pitch, more = f.args
+    lanes = f.target.lanes(kind.size)
+    total = [[f.var(kind, lanes, 0) for _ in range(vectors)] for _ in range(height)]
+    starts = [a.shifted(f.load(rows.shifted(i, I64), I64), BYTE) for i in range(height)]
+
+    def step(entry: Val, at: int) -> None:
+        one, other = (f.cast(f.load(entry.shifted(2 * at + i, I32), U32), I64) for i in range(2))
+        line = b.shifted(other, BYTE)
+        across = [f.load(line.shifted(v * lanes, kind), kind, lanes) for v in range(vectors)]
+        for i in range(height):
+            x = f.spread(f.load(starts[i].shifted(one, BYTE), kind), lanes)
+            for v in range(vectors):
+                total[i][v].set(f.fma(x, across[v], total[i][v].get()))
+
+    whole = n // _UNROLL * _UNROLL
+    with f.loop(0, whole, _UNROLL) as k:
+        entry = table.shifted(k, I64)
+        for u in range(_UNROLL):
+            step(entry, u)
+    with f.loop(whole, n) as k:
+        step(table.shifted(k, I64), 0)
+
+    def places() -> Iterator[tuple]:
+        for i in range(height):
+            row = out.shifted(pitch * i, BYTE)
+            for v in range(vectors):
+                yield row.shifted(v * lanes, kind), total[i][v]
+
+    with f.when(more):
+        for at, place in places():
+            place.set(place.get() + f.load(at, kind, lanes))
+    for at, place in places():
+        f.store(at, place.get())
+    f.done()
+    return name
+
+
+def sweep(module: Module, kind: Kind, height: int, rest: int, vectors: int) -> str:
+    """The name of the function that makes tiles below one another, the last of `rest` rows.
+
+    Its arguments: those of `sums`, then how many tiles are whole, whether the last follows, and the
+    bytes from one to the next in `a`, in `rows` and in `out`.
+    """
+    name = f"sweep_{kind.name}_{height}_{rest}x{vectors}"
+    if known(module, name):
+        return name
+    f = module.function(
+        name,
+        "a:ptr rows:ptr table:ptr n:i64 b:ptr out:ptr pitch:i64 more:bool whole:i64 last:bool "
+        "down:i64 turn:i64 under:i64",
+    )
+    a, rows, *same, out, pitch, more, whole, last, down, turn, under = f.args
+
+    def tile(high: int, at: Val) -> None:
+        call(
+            f, sums(module, kind, high, vectors), a.shifted(at * down, BYTE),
+            rows.shifted(at * turn, BYTE), *same, out.shifted(at * under, BYTE), pitch, more,
+        )  # fmt: skip
+
+    with f.loop(0, whole) as at:
+        tile(height, at)
+    if rest:
+        with f.when(last):
+            tile(rest, whole)
+    f.done()
+    return name
+
+
+def frame(module: Module, kind: Kind, fill: float = 0.0) -> str:
+    """The name of the function that copies a part of an image, `fill` where it is outside.
+
+    dst[r][c] = src[(top + r * down) * line + (left + c * right) * along] for r < rows, c < columns.
+    Rows may overlap in dst (`pitch` below `columns`); up to a vector beyond the last is written.
+    """
+    name = f"frame_{kind.name}" if fill == 0 else f"frame_{kind.name}_infinite"
+    if known(module, name):
+        return name
+    f = module.function(
+        name,
+        "src:ptr dst:ptr height:i64 width:i64 line:i64 along:i64 top:i64 left:i64 down:i64 "
+        "right:i64 rows:i64 columns:i64 pitch:i64",
+    )
+    src, dst, height, width, line, along = f.args[:6]
+    top, left, down, right, rows, columns, pitch = f.args[6:]
+    lanes = f.target.lanes(kind.size)
+    zero = f.index(0)
+
+    def bounded(x: Val, low: Val, high: Val) -> Val:
+        x = f.select(x < low, low, x)
+        return f.select(x > high, high, x)
+
+    first = bounded((right - 1 - left) // right, zero, columns)
+    last = bounded((width - left + right - 1) // right, first, columns)
+    step = right * along
+    with f.loop(0, rows) as r:
+        y, to = top + r * down, dst.shifted(r * pitch, kind)
+        inside = (y >= 0) & (y < height)
+        begin, end = f.select(inside, first, columns), f.select(inside, last, columns)
+        nothing = f.const(fill, kind, lanes)
+        with f.loop(0, begin, lanes) as c:
+            f.store(to.shifted(c, kind), nothing)
+        row = src.shifted(y * line + left * along, kind)
+        with f.when(step.equals(1)):
+            whole = begin + (end - begin) // lanes * lanes
+            with f.loop(begin, whole, lanes) as c:
+                f.store(to.shifted(c, kind), f.load(row.shifted(c, kind), kind, lanes))
+            with f.when(whole < end):
+                mask = f.first_lanes(end - whole, lanes)
+                f.store(
+                    to.shifted(whole, kind), f.load(row.shifted(whole, kind), kind, lanes, mask)
+                )
+        with f.when(step.compared("ne", 1)):
+            pairs = f.select(step.equals(2), (end - begin - 1) // lanes * lanes, f.index(0))
+            with f.loop(begin, begin + pairs, lanes) as c:
+                two = [f.load(row.shifted(c * 2 + i * lanes, kind), kind, lanes) for i in range(2)]
+                f.store(
+                    to.shifted(c, kind), f.shuffle(two[0], two[1], list(range(0, 2 * lanes, 2)))
+                )
+            with f.loop(begin + pairs, end) as c:
+                f.store(to.shifted(c, kind), f.load(row.shifted(c * step, kind), kind))
+        with f.loop(end, columns, lanes) as c:
+            f.store(to.shifted(c, kind), nothing)
+    f.done()
+    return name
+
+
+def pack(module: Module, kind: Kind, width: int) -> str:
+    """The name of the function that lays out the columns of one tile, an element of a sum a row.
+
+    A row is put together from pieces, pairs of bytes (where in the frame, where in the row), each
+    as long as a vector: what a piece writes too much, the next ones write again. What the last row
+    writes too much would be another thread's.
+    """
+    name = f"pack_{kind.name}_{width}"
+    if known(module, name):
+        return name
+    f = module.function(name, "table:ptr n:i64 frame:ptr pieces:ptr count:i64 out:ptr")
+    table, n, source, pieces, count, out = f.args
+    lanes = f.target.lanes(kind.size)
+    spare = f.buffer(kind, width + lanes)
+    with f.loop(0, n) as k:
+        at = source.shifted(f.cast(f.load(table.shifted(k * 2 + 1, I32), U32), I64), BYTE)
+        row = f.select(k.equals(n - 1), spare, out.shifted(k * width, kind))
+        with f.loop(0, count) as piece:
+            place = pieces.shifted(piece, I64)
+            come, go = (f.cast(f.load(place.shifted(i, I32), U32), I64) for i in range(2))
+            f.store(row.shifted(go, BYTE), f.load(at.shifted(come, BYTE), kind, lanes))
+    last = out.shifted((n - 1) * width, kind)
+    with f.loop(0, width, lanes) as j:
+        f.store(last.shifted(j, kind), f.load(spare.shifted(j, kind), kind, lanes))
+    f.done()
+    return name
+
+
+def turned(module: Module, kind: Kind) -> str:
+    """The name of the function that transposes: dst[c * pitch + r] = src[r * down + c * along].
+
+    Rows are written by whole vectors, so that some beyond the last are, with what is in no row.
+    """
+    name = f"turned_{kind.name}"
+    if known(module, name):
+        return name
+    f = module.function(name, "src:ptr dst:ptr rows:i64 columns:i64 down:i64 along:i64 pitch:i64")
+    src, dst, rows, columns, down, along, pitch = f.args
+    lanes = f.target.lanes(kind.size)
+    last = rows - 1
+    with f.loop(0, rows, lanes) as r:
+        lines = [src.shifted(f.least(r + i, last) * down, kind) for i in range(lanes)]
+        whole = f.select(along.equals(1), columns // lanes * lanes, f.index(0))
+        with f.loop(0, whole, lanes) as c:
+            block = [f.load(line.shifted(c, kind), kind, lanes) for line in lines]
+            for i, x in enumerate(_crossed(f, block)):
+                f.store(dst.shifted((c + i) * pitch + r, kind), x)
+        with f.loop(whole, columns) as c:
+            column = [f.load(line.shifted(c * along, kind), kind) for line in lines]
+            f.store(dst.shifted(c * pitch + r, kind), f.gathered(column))
+    f.done()
+    return name
+
+
+def _crossed(f: Function, block: list[Val]) -> list[Val]:
+    """A square of vectors transposed: each step swaps halves, quarters, ... between pairs."""
+    n, apart = len(block), 1
+    rows = list(block)
+    while apart < n:
+        for i in range(n):
+            if i & apart:
+                continue
+            a, b = rows[i], rows[i + apart]
+            low = [j if not j & apart else n + j - apart for j in range(n)]
+            rows[i], rows[i + apart] = (
+                f.shuffle(a, b, low), f.shuffle(a, b, [j + apart for j in low])
+            )  # fmt: skip
+        apart *= 2
+    return rows
+
+
+def entries(f: Function, table: Val, channels: Val, taps: Val, count: Val, step: Val) -> None:
+    """Fill a table: for each channel each tap's pair of offsets, moved by `step` for each channel.
+
+    All offsets are bytes. A pair is one number: its halves do not run over.
+    """
+    with f.loop(0, channels) as c:
+        row = table.shifted(c * count, I64)
+        with f.loop(0, count) as t:
+            x = f.load(taps.shifted(t, I64), I64) + c * step
+            f.store(row.shifted(t, I64), x)
+
+
+def pair(one: int, other: int) -> int:
+    """Two offsets as a table has them."""
+    return one + (other << 32)
+
+
+# -- what one convolution tells the functions that all share
+
+
+def stored(f: Function, values: Iterable[Any]) -> Val:
+    """Numbers and addresses in memory, one after another."""
+    values = list(values)
+    at = f.buffer(I64, max(len(values), 1))
+    for i, x in enumerate(values):
+        f.store(at.shifted(i, I64), f.index(x))
+    return at
+
+
+def address(f: Function, name: str) -> Val:
+    """Where a function is."""
+    return Val(f, POINTER, 1, f"@{name}")
+
+
+def jump(f: Function, at: Val, *args: Val) -> None:
+    """A call of the function at an address."""
+    given = ", ".join(f"{a.type} {a.name}" for a in args)
+    f.line(f"call void {at.name}({given})")
+
+
+class Sizes:
+    """What `stored` wrote, by name: addresses have names that end with _at."""
+
+    def __init__(self, f: Function, at: Val, names: Iterable[str]) -> None:
+        self._known = {
+            name: f.load(at.shifted(i, I64), POINTER if name.endswith("_at") else I64)
+            for i, name in enumerate(names)
+        }
+
+    def __getattr__(self, name: str) -> Val:
+        return self._known[name]
+
+
+@contextmanager
+def stepped(f: Function, start: Any, stop: Val, step: Val) -> Iterator[Val]:
+    """A loop whose step is known as it runs."""
+    with f.loop(0, (stop - start + (step - 1)) // step) as k:
+        yield start + k * step
+
+
+@contextmanager
+def items(f: Function, work: Val, threads: Val, n: Val) -> Iterator[Val]:
+    """The body for each of n tasks that this thread draws: as share.tasks, n known as it runs."""
+    with f.forever() as out:
+        task = f.op(I64, 1, f"atomicrmw add ptr {work.name}, i64 1 monotonic")
+        with f.when(task.equals(threads + (n - 1))):
+            f.store(work, f.const(0, I64))
+        f.leave_if(task >= n, out)
+        yield task
+
+
+def placed(sizes: dict[str, int]) -> tuple[dict[str, int], int]:
+    """Where regions of so many bytes begin, line by line, and where the last one ends."""
+    places, end = {}, 0
+    for name, n in sizes.items():
+        places[name] = end
+        end += -(-n // 64) * 64
+    return places, end
+
+
+def opened(f: Function, o: Any) -> Val:
+    """Where an operand of a kernel begins."""
+    return f.load(f.args[0].shifted(o.buffer, I64), POINTER).shifted(o.offset, o.kind)

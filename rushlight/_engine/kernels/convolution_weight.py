@@ -1,0 +1,320 @@
+"""The gradient of a convolution for its filters: a matrix product summed over images and places.
+
+Its rows are the filter's elements: the framed image, begun at each tap, gives them without a copy.
+Its columns are output channels: the gradient of the result is transposed once. Where these are few,
+the sum is cut into slices that are added up at the end.
+"""
+
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+from typing import Any
+
+from ..builder import BOOL, I64, Function, Kind, Module, Val
+from ..threads import barrier
+from .convolution_follow import follower
+from .convolution_shape import Axis, Convolution, axes, strides
+from .convolution_tiles import (
+    BYTE,
+    Sizes,
+    address,
+    call,
+    frame,
+    items,
+    jump,
+    known,
+    opened,
+    placed,
+    stepped,
+    stored,
+    sweep,
+    turned,
+)  # fmt: skip
+from .share import PARTIALS
+
+_ROOM = 12 << 20  # bytes of framed images and transposed gradients at once
+_PLACES = 1 << 16  # of a table
+_DEEP = 256  # elements of a sum made at once: a tile's columns stay in the L1 cache
+_ITEMS = 16
+
+
+@dataclass(slots=True)
+class Cut:
+    """How the product is cut, and its frame's sizes."""
+
+    height: int
+    vectors: int
+    width: int  # columns of a tile
+    rows: int  # of a group: the elements of a filter
+    panels: int
+    columns: int  # of a group: its output channels
+    tiles: int
+    chunk: int  # panels that a thread takes
+    slices: int
+    images: int  # at once
+    plane: int  # places of a result's plane
+    pitch: int
+    phase: int  # elements of one phase of a framed channel
+    channel: int  # elements of a framed channel
+
+    @property
+    def held(self) -> int:
+        """Rows of sums of one tile of columns: whole panels, and a vector more."""
+        return self.panels * self.height + self.width
+
+
+def cut(target: Any, c: Convolution, down: Axis, right: Axis) -> Cut:
+    """The cut of a product."""
+    lanes, size = target.lanes(c.kind.size), c.kind.size
+    columns, rows = c.filters[0] // c.groups, prod(c.filters[1:])
+    vectors = min(target.columns, -(-columns // lanes))
+    height = min(rows, target.rows * target.columns // vectors)
+    panels, width = -(-rows // height), vectors * lanes
+    tiles, plane = -(-columns // width), down.outs * right.outs
+    pitch = right.pitch()
+    phase = (down.count + down.reach) * pitch
+    # A frame's last row ends beyond its plane, where another thread's channel must not begin.
+    behind = right.count + right.reach - pitch + lanes
+    channel = len(down.starts) * len(right.starts) * phase + behind
+    each = (c.image[1] * channel + plane * c.groups * tiles * width) * size
+    images = max(1, min(c.image[0], _ROOM // each, _PLACES // plane))
+    chunk = max(1, min(32, panels * tiles * c.groups // _ITEMS))
+    made = -(-panels // chunk) * tiles * c.groups
+    slices = max(1, min(-(-_ITEMS // made), images * plane // (2 * _DEEP)))
+    return Cut(
+        height, vectors, width, rows, panels, columns, tiles, chunk, slices, images, plane, pitch,
+        phase, channel,
+    )  # fmt: skip
+
+
+def _regions(c: Convolution, k: Cut) -> tuple[dict[str, int], int, dict[str, int], int]:
+    """Where each thread's own regions begin and end, then where those of all do."""
+    size, many = c.kind.size, c.groups * k.tiles
+    slack = 8 * k.width * size
+    own = placed({
+        "sums": (k.chunk * k.height + k.width) * k.width * size,
+        "dense": k.width * (k.chunk * k.height + k.width) * size,
+    })  # fmt: skip
+    shared = placed({
+        "rows": (k.rows + k.height) * 8,
+        "table": k.images * k.plane * 8,
+        "frame": k.images * c.image[1] * k.channel * size + slack + 8 * k.pitch * size,
+        "columns": many * k.images * k.plane * k.width * size + slack,
+        "parts": 0 if _direct(c, k) else k.slices * many * k.held * k.width * size,
+    })  # fmt: skip
+    return *own, *shared
+
+
+def _direct(c: Convolution, k: Cut) -> bool:
+    """Whether each sum is made at once."""
+    return k.slices == 1 and k.images == c.image[0]
+
+
+def workspace(target: Any, c: Convolution, threads: int) -> int:
+    """Bytes of working memory behind the first PARTIALS."""
+    _, end, _, last = _regions(c, cut(target, c, *axes(c)))
+    return end * threads + last
+
+
+def kernel(module: Module, c: Convolution) -> str:
+    """The name of the function (buffers, thread, threads, control, work) that sums."""
+    name = module.fresh(c.word)
+    f = module.function(name, "buffers:ptr me:i64 threads:i64 control:ptr work:ptr")
+    down, right = axes(c)
+    k, size = cut(module.target, c, down, right), c.kind.size
+    own, end, shared, _ = _regions(c, k)
+    across = len(right.starts)
+    taps = [
+        ((a * across + b) * k.phase + y * k.pitch + x) * size
+        for (_, a, y), (_, b, x) in product(down.parts[0], right.parts[0])
+    ]
+    images, lead, line, along = strides(c.second)
+    g_images, g_lead, g_line, g_along = strides(c.first)
+    values = {
+        **{f"o_{name}": at for name, at in (own | shared).items()}, "end": end,
+        "height": k.height, "outs": k.rows, "whole": k.rows // k.height, "panels": k.panels,
+        "columns": k.columns, "tiles": k.tiles, "groups": c.groups, "chunk": k.chunk,
+        "slices": k.slices, "together": k.images, "images": c.image[0], "plane": k.plane,
+        "pitch": k.pitch, "phase": k.phase, "channel": k.channel, "held": k.held,
+        "direct": int(_direct(c, k)), "cuts": -(-_ITEMS // k.images), "channels": c.image[1],
+        "inner": c.filters[1], "taps": len(taps), "count_down": down.outs,
+        "count_right": right.outs, "read_down": down.reach, "read_right": right.reach,
+        "size_down": down.size, "size_right": right.size, "step_down": down.step,
+        "step_right": right.step, "phases_down": len(down.starts), "phases_right": across,
+        "start_down": down.starts[0], "start_right": right.starts[0],
+        "between_down": down.between, "between_right": right.between,
+        "s_image": images, "s_channel": lead, "s_line": line, "s_along": along,
+        "g_image": g_images, "g_channel": g_lead, "g_line": g_line, "g_along": g_along,
+        "slope_at": opened(f, c.first), "image_at": opened(f, c.second),
+        "sweep_at": address(f, sweep(module, c.kind, k.height, k.rows % k.height, k.vectors)),
+        "follow_at": address(f, follower(module, c.nest, c.value, c.kind)),
+        "taps_at": stored(f, taps),
+    }  # fmt: skip
+    driver = _driver(module, c.kind, k.vectors, tuple(values))
+    call(f, driver, stored(f, values.values()), *f.args)
+    f.done()
+    return name
+
+
+def _driver(module: Module, kind: Kind, vectors: int, names: tuple[str, ...]) -> str:
+    """The name of the function that all such gradients share, whose tiles are as wide."""
+    name = f"convolved_weight_{kind.name}_{vectors}"
+    if known(module, name):
+        return name
+    f = module.function(name, "sizes:ptr buffers:ptr me:i64 threads:i64 control:ptr work:ptr")
+    _Weight(f, kind, vectors, names).write()
+    f.done()
+    return name
+
+
+class _Weight:
+    """The writing of that function."""
+
+    def __init__(self, f: Function, kind: Kind, vectors: int, names: tuple[str, ...]) -> None:
+        sizes, self.buffers, self.me, self.threads, self.control, self.work = f.args
+        self.f, self.kind, self.size, self.lanes = f, kind, kind.size, f.target.lanes(kind.size)
+        self.width = vectors * self.lanes
+        self.z = z = Sizes(f, sizes, names)
+        self.mine = self.work.shifted(self.me * z.end + PARTIALS, BYTE)
+        self.ours = self.work.shifted(self.threads * z.end + PARTIALS, BYTE)
+        self.many = z.groups * z.tiles  # tiles of columns
+
+    def _own(self, name: str) -> Val:
+        return self.mine.shifted(getattr(self.z, f"o_{name}"), BYTE)
+
+    def _shared(self, name: str) -> Val:
+        return self.ours.shifted(getattr(self.z, f"o_{name}"), BYTE)
+
+    def write(self) -> None:
+        """A group of images after another: copy, meet, multiply, meet; then add the parts up."""
+        f, z, work, threads = self.f, self.z, self.work, self.threads
+        wait = barrier(f.module)
+        chunks = (z.panels + (z.chunk - 1)) // z.chunk
+        with f.when(self.me.equals(0)):
+            self._rows()
+        with stepped(f, f.index(0), z.images, z.together) as first:
+            live = f.least(z.images - first, z.together)
+            with items(f, work, threads, live * z.cuts) as item:
+                self._copy(first, item // z.cuts, item % z.cuts)
+            f.call(wait, self.control, threads)
+            with items(f, work, threads, z.slices * self.many * chunks) as item:
+                tile, panel = item // chunks % self.many, item % chunks * z.chunk
+                self._multiply(first, live, item // (chunks * self.many), tile, panel)
+            f.call(wait, self.control, threads)
+        with f.when(z.direct.equals(0)), items(f, work, threads, self.many * chunks) as item:
+            self._add(item // chunks, item % chunks * z.chunk)
+
+    # -- copies
+
+    def _rows(self) -> None:
+        """Where each element of a filter begins in a framed image."""
+        f, z, rows = self.f, self.z, self._shared("rows")
+        with f.loop(0, z.inner) as c, f.loop(0, z.taps) as t:
+            at = c * (z.channel * self.size) + f.load(z.taps_at.shifted(t, I64), I64)
+            f.store(rows.shifted(c * z.taps + t, I64), at)
+
+    def _copy(self, first: Val, image: Val, part: Val) -> None:
+        """A part of an image's channels framed, of its gradient's transposed."""
+        f, z, kind, many = self.f, self.z, self.kind, self.many
+        source = z.image_at.shifted((first + image) * z.s_image, kind)
+        target = self._shared("frame").shifted(image * z.channels * z.channel, kind)
+        with (
+            f.loop(part * z.channels // z.cuts, (part + 1) * z.channels // z.cuts) as channel,
+            f.loop(0, z.phases_down) as y,
+            f.loop(0, z.phases_right) as x,
+        ):
+            at = channel * z.channel + (y * z.phases_right + x) * z.phase
+            call(
+                f, frame(f.module, kind), source.shifted(channel * z.s_channel, kind),
+                target.shifted(at, kind), z.size_down, z.size_right, z.s_line, z.s_along,
+                z.start_down + y * z.between_down, z.start_right + x * z.between_right,
+                z.step_down, z.step_right, z.count_down + z.read_down,
+                z.count_right + z.read_right, z.pitch,
+            )  # fmt: skip
+        with f.loop(part * many // z.cuts, (part + 1) * many // z.cuts) as tile:
+            self._transposed(first, image, tile)
+        with f.when(part.equals(0)):
+            self._table(image)
+
+    def _transposed(self, first: Val, image: Val, tile: Val) -> None:
+        """One tile's columns: for each place the gradients of its output channels."""
+        f, z, kind, width = self.f, self.z, self.kind, self.width
+        at = tile % z.tiles * width
+        channel = tile // z.tiles * z.columns + at
+        source = z.slope_at.shifted((first + image) * z.g_image + channel * z.g_channel, kind)
+        row = (tile * z.together + image) * z.plane
+        target = self._shared("columns").shifted(row * width, kind)
+        flat = z.g_line.equals(z.count_right * z.g_along)
+        with f.loop(0, f.select(flat, f.index(1), z.count_down)) as u:
+            call(
+                f, turned(f.module, kind), source.shifted(u * z.g_line, kind),
+                target.shifted(u * z.count_right * width, kind), f.least(z.columns - at, width),
+                f.select(flat, z.plane, z.count_right), z.g_channel, z.g_along, f.index(width),
+            )  # fmt: skip
+
+    def _table(self, image: Val) -> None:
+        """For each place: where it is in the frame, and its row of columns."""
+        f, z, size = self.f, self.z, self.size
+        table = self._shared("table").shifted(image * z.plane, I64)
+        before = image * (z.channels * z.channel)
+        with f.loop(0, z.count_down) as u, f.loop(0, z.count_right) as v:
+            place = u * z.count_right + v
+            one = (before + u * z.pitch + v) * size
+            other = (image * z.plane + place) * (self.width * size)
+            f.store(table.shifted(place, I64), one + (other << 32))
+
+    # -- products
+
+    def _multiply(self, first: Val, live: Val, piece: Val, tile: Val, panel: Val) -> None:
+        """Some panels of one tile of columns, over a slice of the sum."""
+        f, z, kind, size = self.f, self.z, self.kind, self.size
+        places = live * z.plane
+        begin, end = piece * places // z.slices, (piece + 1) * places // z.slices
+        last = f.least(panel + z.chunk, z.panels)
+        a = self._shared("frame").shifted(tile // z.tiles * z.inner * z.channel, kind)
+        b = self._shared("columns").shifted(tile * z.together * z.plane * self.width, kind)
+        own = f.op(BOOL, 1, f"icmp ne i64 {z.direct.name}, 0")
+        out = f.select(own, self._own("sums"), self._part(piece, tile, panel))
+        with f.loop(begin, end, _DEEP) as at:
+            jump(
+                f, z.sweep_at, a, self._shared("rows").shifted(panel * z.height, I64),
+                self._shared("table").shifted(at, I64), f.least(end - at, _DEEP), b, out,
+                f.index(self.width * size), (first > 0) | (at > begin),
+                f.least(last, z.whole) - panel, last > z.whole, f.index(0), z.height * 8,
+                z.height * (self.width * size),
+            )  # fmt: skip
+        with f.when(own):
+            self._follow(out, tile, panel)
+
+    def _part(self, piece: Any, tile: Val, panel: Val) -> Val:
+        """Where a slice's sums of some panels lie."""
+        row = (piece * self.many + tile) * self.z.held + panel * self.z.height
+        return self._shared("parts").shifted(row * self.width, self.kind)
+
+    def _add(self, tile: Val, panel: Val) -> None:
+        """All slices' sums of some panels, and what follows."""
+        f, z, kind = self.f, self.z, self.kind
+        out = self._part(f.index(0), tile, panel)
+        count = (f.least(panel + z.chunk, z.panels) - panel) * z.height * self.width
+        with f.loop(1, z.slices) as piece:
+            other = self._part(piece, tile, panel)
+            with f.loop(0, count, self.lanes) as j:
+                place = out.shifted(j, kind)
+                x = f.load(other.shifted(j, kind), kind, self.lanes)
+                f.store(place, f.load(place, kind, self.lanes) + x)
+        self._follow(out, tile, panel)
+
+    def _follow(self, sums: Val, tile: Val, panel: Val) -> None:
+        """Transpose sums so that a filter's elements lie in order, and do what follows on them."""
+        f, z, width = self.f, self.z, self.width
+        at, none = panel * z.height, f.index(0)
+        count = f.least(z.outs - at, z.chunk * z.height)
+        channel = tile % z.tiles * width
+        live = f.least(z.columns - channel, width)
+        dense, pitch = self._own("dense"), z.chunk * z.height + width
+        call(f, turned(f.module, self.kind), sums, dense, count, live, f.index(width),
+             f.index(1), pitch)  # fmt: skip
+        jump(
+            f, z.follow_at, self.buffers, dense, none, tile // z.tiles * z.columns + channel, live,
+            pitch * self.size, f.index(1), none, at, none, count,
+        )  # fmt: skip
