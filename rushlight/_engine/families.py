@@ -3,10 +3,11 @@
 from typing import Any
 
 from .builder import Module
-from .kernels import convolution, matmul, pooling, rows
+from .kernels import convolution, matmul, pooling, random, rows
 from .kernels.convolution_shape import Convolution
 from .kernels.matmul import Product
 from .kernels.pooling import Pooling
+from .kernels.random import Draw
 
 
 def kernel(module: Module, told: Any) -> str:
@@ -17,6 +18,8 @@ def kernel(module: Module, told: Any) -> str:
         return pooling.kernel(module, told)
     if isinstance(told, Product):
         return matmul.kernel(module, told)
+    if isinstance(told, Draw):
+        return random.kernel(module, told.count, told.width, told.state.buffer, told.out.buffer)
     return rows.kernel(module, told)
 
 
@@ -28,6 +31,8 @@ def workspace(told: Any, target: Any, threads: int) -> int:
         return pooling.workspace(target, told, threads)
     if isinstance(told, Product):
         return told.panel(target) * threads
+    if isinstance(told, Draw):
+        return 0
     return rows.workspace(told, target, threads)
 
 
@@ -40,4 +45,4 @@ def work(told: Any) -> int:
         items = nest.rows // max(nest.lead[-1], 1)
         read = items * told.inner * (nest.lead[-1] + nest.length)
         return rows.work(nest) + read + nest.rows * nest.length * told.inner // 8
-    return rows.work(told)
+    return 4 * told.count if isinstance(told, Draw) else rows.work(told)

@@ -233,6 +233,11 @@ class Fused:
             group.product = step
             group.add(step, True)
             return group
+        if step.word == "bits" and step.result.size:
+            group = self._begun(tuple(step.result.shape))
+            group.product = step
+            group.add(step, True)
+            return group
         if not self._emitted(step):
             self._settle_all(put_off)
             return self._numpy(step)
@@ -319,6 +324,8 @@ class Fused:
 
     def _joins(self, group: Group, step: Step) -> bool:
         """Add a step to a group where its arguments are at hand there."""
+        if group.product is not None and group.product.word == "bits":
+            return False
         if step.word in REDUCTIONS:
             x, k = step.args[0], _trailing(step)
             if (

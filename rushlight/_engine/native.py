@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from importlib.util import find_spec
 from sys import getrefcount
-from threading import Lock
 from typing import Any
 
 import numpy as np
 
 from .assemble import assembled
+from .forked import lock
 from .fuse import Fused, Group, size
 from .graph import Graph, Step, Value
 from .kernels import pooling_steps
@@ -52,12 +52,12 @@ def build(
     """
     if not installed():
         return None
-    fused = Fused(lowered(assembled(pooling_steps.gathered(graph))), exact)
-    if not any(g.native for g in fused.groups):
-        return None
     try:
+        fused = Fused(lowered(assembled(pooling_steps.gathered(graph))), exact)
+        if not any(g.native for g in fused.groups):
+            return None
         return Native(fused, over or {}, set(fixed))
-    except (ValueError, RuntimeError, MemoryError, OSError) as error:
+    except Exception as error:
         _say_once(f"{type(error).__name__}: {error}")
         return None
 
@@ -196,7 +196,7 @@ class Native:
     def _source(self) -> tuple[str, dict[str, Any]]:
         """The run as Python: addresses into tables, one call for each part."""
         scope: dict[str, Any] = {
-            "lock": Lock(), "run_on": pool().run if self._units() else None, "empty": np.empty,
+            "lock": lock(), "run_on": pool().run if self._units() else None, "empty": np.empty,
             "count": getrefcount, "tidy": _tidy, "Refused": Refused,
             "parts": self.parts,  # the function may outlive this object: their memory is its own
         }  # fmt: skip
@@ -245,12 +245,18 @@ class Native:
                 rows.append(f"{table}[{unit.slots[v]}] = id(v{v})")
             elif v in self.fixed or v in self.fused.constants:
                 scope[seen][v] = None
-                rows.append(f"if {seen}[{v}] is not v{v}: {seen}[{v}] = v{v}; {address}")
+                rows.append(
+                    f"if {seen}[{v}] is not v{v}: {seen}[{v}] = None; {address}; {seen}[{v}] = v{v}"
+                )
             else:
                 rows.append(address)
+        for number, stream in unit.streams.items():
+            scope[name := f"G{at}_{-number}"], scope["state_of"] = stream, _state_of
+            rows.append(f"{table}[{unit.slots[number]}] = state_of({name})")
         for v in unit.fresh:
             # Fresh pages cost more than most arithmetic: what nobody holds any more is used again.
-            # (The dictionary, the name and the count's own argument hold it: three.)
+            # (The dictionary, the name and the count's own argument hold it: three. It is put there
+            # last: what Ctrl-C leaves half done is done again.)
             scope[out][v.id], name = None, f"v{v.id}"
             scope[f"s{v.id}"], scope[f"d{v.id}"] = v.shape, v.dtype
             address = f"{name}.__array_interface__['data'][0]"
@@ -259,8 +265,8 @@ class Native:
             address = f"{table}[{unit.slots[v.id]}] = {address}"
             rows.append(f"{name} = {out}[{v.id}]")
             rows.append(
-                f"if {name} is None or count({name}) > 3: "
-                f"{out}[{v.id}] = {name} = empty(s{v.id}, d{v.id}); {address}"
+                f"if {name} is None or count({name}) > 3: {out}[{v.id}] = None; "
+                f"{name} = empty(s{v.id}, d{v.id}); {address}; {out}[{v.id}] = {name}"
             )
         run = f"run_on({unit.entry}, {unit.address}, {unit.threads})"
         if unit.threads == 1:
@@ -303,6 +309,11 @@ class Call:
         if self.tidy:
             rows += [f"v{v.id} = tidy(v{v.id})" for v in self.outs]
         return rows
+
+
+def _state_of(stream: Any) -> int:
+    """The address of a stream's state."""
+    return (stream._bits or stream._open()).ctypes.state_address
 
 
 def _tidy(a: Any) -> np.ndarray:

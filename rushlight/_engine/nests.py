@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from .builder import kind_of
+from .builder import U64, kind_of
 from .fuse import Fused, Group, along
 from .graph import Step, Value
 from .kernels import convolution, pooling_steps
 from .kernels.matmul import Product
+from .kernels.random import Draw
 from .kernels.rows import REDUCTIONS, Nest, Operand
 
 
@@ -26,6 +27,7 @@ class Nests:
     def __init__(self, fused: Fused, kept: set[int], home: dict[int, Value]) -> None:
         self.fused, self.kept, self.home = fused, kept, home
         self.slots: dict[int, int] = {}
+        self.streams: dict[int, Any] = {}  # what random words come from, under numbers below 0
 
     def slot(self, v: Value) -> int:
         """The number of the buffer in which a value lies."""
@@ -68,7 +70,8 @@ class Nests:
             nest.steps.append(step.replaced(partial(used, shape=shape, thin=thin)))
         self._stores(group, nest)
         if group.product is not None:
-            return self._product(group, nest)
+            drawn = group.product.word == "bits"
+            return self._draw(group.product) if drawn else self._product(group, nest)
         if not group.reduced:
             _collapse(nest)
         nest.shared = nest.rows == 1
@@ -105,6 +108,16 @@ class Nests:
         batch = group.shape[:-2]
         left, right = (self._operand(v, (*batch, *v.shape[-2:])) for v in (a, b))
         return Product(left, right, a.shape[-1], group.product.result.id, nest)
+
+    def _draw(self, step: Step) -> Draw:
+        """Random words; their stream's state is a buffer like others."""
+        _, width, stream = (*step.args, *step.params.values())
+        number = next((n for n, s in self.streams.items() if s is stream), None)
+        if number is None:
+            number = -1 - len(self.streams)
+            self.streams[number] = stream
+        state = Operand(self.slots.setdefault(number, len(self.slots)), 0, (), 1, U64)
+        return Draw(state, Operand(self.slot(step.result), 0, (), 1, U64), step.result.size, width)
 
     def _planes(self, step: Step, nest: Nest) -> Any:
         """A convolution or a pooling, with the group's other steps to follow."""

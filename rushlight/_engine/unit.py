@@ -8,6 +8,7 @@ import numpy as np
 from . import cache as disk
 from . import families
 from .builder import F32, I8, I64, POINTER, Function, Module
+from .forked import mended
 from .fuse import Fused, Group
 from .graph import Value
 from .kernels.share import PARTIALS
@@ -16,7 +17,7 @@ from .log import Clock, wanted
 from .nests import Nests, canonical, described
 from .schedule import arranged
 from .targets.host import compiled, host
-from .threads import barrier, pool
+from .threads import barrier, heed, pool
 
 
 def _head() -> int:
@@ -29,6 +30,8 @@ def _head() -> int:
 HEAD = _head() if sys.implementation.name == "cpython" else 0
 # Below this much work (elements, dear words counted ten times) waking others does not pay.
 _ALONE = 60_000
+# After so much, about 0.2 s on two threads, a program asks whether Ctrl-C was pressed.
+_LONG = 2_000_000_000
 
 
 class Unit:
@@ -36,6 +39,7 @@ class Unit:
 
     The table holds the addresses of all buffers, then of the scratch memory, then the status: 0, or
     1 + the number of the check that failed (nothing that outlives the program was written then).
+    Its last word is not 0 where a signal's handler raised and the program was left.
 
     Args:
         fused: all groups of the graph.
@@ -59,7 +63,7 @@ class Unit:
         nests = Nests(fused, kept, home)
         made_of = [canonical(nests.of(group)) for group in groups]
         self.kernels, self.places = [k for k, _ in made_of], [p for _, p in made_of]
-        self.slots = nests.slots
+        self.slots, self.streams = nests.slots, nests.streams
         made = {i: v for i, v in made.items() if i in self.slots}
         self.fresh = [v for v in made.values() if max(readers.get(v.id, [-1])) > last]
         self.over = [(v, home[v]) for g in groups for v in g.made if v in home]
@@ -71,7 +75,7 @@ class Unit:
         ]  # fmt: skip
         offsets, size = arranged(lives)
         inner = set(offsets) | leaves
-        self.given = [v for v in self.slots if v not in inner]
+        self.given = [v for v in self.slots if v not in inner and v >= 0]
         moving = [v for v in self.given if v not in fixed] + [v.id for v in self.fresh]
         self.objects = {self.slots[v] for v in moving} if HEAD else set()
         self.refusals = [(g.at, g.refusal, g.where) for g in groups if g.refusal is not None]
@@ -79,14 +83,20 @@ class Unit:
         self.clock = Clock(groups) if wanted("time") else None
         self._memory(offsets, size)
         self._compile()
+        mended(self)
+
+    def _at_fork_reinit(self) -> None:
+        """In a forked child nobody ends what another thread began: counts of tasks start anew."""
+        self.arena[-self.scratch :] = 0
 
     def _memory(self, offsets: dict[int, int], size: int) -> None:
         """One arena for what lives inside, and room for what kernels put aside."""
-        self.threads = 1 if self.work < _ALONE else pool().threads
+        self.threads = 1 if self.work < _ALONE else pool().room
         scratch = max(families.workspace(k, host(), self.threads) for k in self.kernels)
-        self.arena = np.zeros(size + PARTIALS + scratch + 128, np.uint8)
+        self.scratch = PARTIALS + scratch + 128
+        self.arena = np.zeros(size + self.scratch, np.uint8)
         base = -(-self.arena.ctypes.data // 64) * 64
-        self.table = (ctypes.c_int64 * (len(self.slots) + 3 + len(self.kernels)))()
+        self.table = (ctypes.c_int64 * (len(self.slots) + 4 + len(self.kernels)))()
         self.address = ctypes.addressof(self.table)
         for v, at in offsets.items():
             self.table[self.slots[v]] = base + at
@@ -118,10 +128,14 @@ class Unit:
         f = module.function("program", "buffers:ptr me:i64 threads:i64 control:ptr", shared=True)
         buffers, me, threads, control = f.args
         partials = f.load(buffers.shifted(len(self.slots), I64), POINTER)
-        mine = f.buffer(I64, max(map(len, self.places)))
+        mine, since = f.buffer(I64, max(map(len, self.places))), 0
         for at, (kernel, group) in enumerate(zip(self.kernels, self.groups)):
             if at:
                 f.call(barrier(module), control, threads)
+            if since > _LONG:
+                heed(f, buffers.shifted(len(self.table) - 1, I64), me, threads, control)
+                since = 0
+            since += families.work(kernel)
             if self.clock is not None:
                 self._stamp(f, at)
             for i, (slot, offset) in enumerate(self.places[at]):
@@ -152,7 +166,7 @@ class Unit:
 
     def stamps(self) -> list[int]:
         """The counter before the first kernel and after each, of the last run."""
-        return list(self.table[len(self.slots) + 2 :])
+        return list(self.table[len(self.slots) + 2 : -1])
 
     def _refuse(self, f: Function, flag: Value, number: int) -> None:
         """Leave where a condition does not hold; all threads read the same flag."""

@@ -6,10 +6,23 @@ of the next one, so that eager and compiled draws go on from each other. A new w
 (Matsumoto and Nishimura, ACM Trans. Model. Comput. Simul. 8, 1998.)
 """
 
+from dataclasses import dataclass
+
 from ..builder import I32, I64, POINTER, U32, Function, Kind, Module, Val
+from .nest import Operand
 
 STATE = 624  # words of the state; the next one's place lies behind them
 _FAR = 397
+
+
+@dataclass(slots=True)
+class Draw:
+    """The next words of a stream: `state` is its memory, as NumPy's MT19937 keeps it."""
+
+    state: Operand
+    out: Operand
+    count: int
+    width: int  # bits of a word: 32 or 64
 
 
 def kernel(module: Module, count: int, width: int, state: int, out: int) -> str:
