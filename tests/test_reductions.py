@@ -326,3 +326,9 @@ def test_covariance_with_weights():
     assert np.allclose(repeated.numpy(), again.numpy())
     wanted = np.cov(x.numpy(), aweights=[1.0, 2.0, 3.0])
     assert np.allclose(torch.cov(x, aweights=torch.tensor([1.0, 2.0, 3.0])).numpy(), wanted)
+
+
+def test_rows_named_from_both_ends_are_added_up():
+    x = torch.zeros(9, 20)
+    x.index_put_((torch.tensor([8, -1, 2, 2]),), torch.ones(4, 20), accumulate=True)
+    assert x[8].unique().tolist() == [2.0] and x[2].unique().tolist() == [2.0]

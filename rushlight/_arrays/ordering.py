@@ -91,6 +91,7 @@ def add_rows(target: np.ndarray, indices: np.ndarray, rows: np.ndarray) -> None:
     if width < 8 or len(indices) < 2:
         np.add.at(target, indices, rows)
         return
+    indices = np.where(indices < 0, indices + len(target), indices)  # -1 is the last row, too
     order = np.argsort(indices, kind="stable")
     found = indices[order]
     starts = np.flatnonzero(np.concatenate(([True], found[1:] != found[:-1])))

@@ -3,8 +3,9 @@
 from typing import Any
 
 from .builder import Module
-from .kernels import convolution, matmul, pooling, random, rows
+from .kernels import convolution, gather, matmul, pooling, random, rows
 from .kernels.convolution_shape import Convolution
+from .kernels.gather import Gather
 from .kernels.matmul import Product
 from .kernels.pooling import Pooling
 from .kernels.random import Draw
@@ -20,6 +21,8 @@ def kernel(module: Module, told: Any) -> str:
         return matmul.kernel(module, told)
     if isinstance(told, Draw):
         return random.kernel(module, told.count, told.width, told.state.buffer, told.out.buffer)
+    if isinstance(told, Gather):
+        return gather.kernel(module, told)
     return rows.kernel(module, told)
 
 
@@ -31,7 +34,7 @@ def workspace(told: Any, target: Any, threads: int) -> int:
         return pooling.workspace(target, told, threads)
     if isinstance(told, Product):
         return told.panel(target) * threads
-    if isinstance(told, Draw):
+    if isinstance(told, (Draw, Gather)):
         return 0
     return rows.workspace(told, target, threads)
 
@@ -45,4 +48,7 @@ def work(told: Any) -> int:
         items = nest.rows // max(nest.lead[-1], 1)
         read = items * told.inner * (nest.lead[-1] + nest.length)
         return rows.work(nest) + read + nest.rows * nest.length * told.inner // 8
+    if isinstance(told, Gather):
+        moved = told.outer * told.count * told.inner
+        return moved if told.mode == "take" else moved + told.outer * told.size * told.inner
     return 4 * told.count if isinstance(told, Draw) else rows.work(told)

@@ -15,10 +15,11 @@ from .._arrays.numpy import NUMPY
 from .._core.spec import contiguous_strides
 from .builder import kind_of
 from .graph import VIEWS, Graph, Step, Value
-from .kernels import convolution, pooling_steps
+from .kernels import convolution, gather, pooling_steps
 from .kernels.rows import REDUCTIONS, reducible
 from .kernels.words import native
 
+_ALONE = gather.WORDS | {"bits"}  # what their kernels make is stored as it is
 _NEAR = 24  # groups that are looked at for one to join
 _SEEN = VIEWS - {"real", "imag", "windows"}
 
@@ -238,6 +239,12 @@ class Fused:
             group.product = step
             group.add(step, True)
             return group
+        if step.word in gather.WORDS and (found := self._gathers(step)) is not None:
+            step = found
+            group = self._begun(tuple(step.result.shape))
+            group.product = step
+            group.add(step, True)
+            return group
         if not self._emitted(step):
             self._settle_all(put_off)
             return self._numpy(step)
@@ -276,6 +283,37 @@ class Fused:
                 return None
         lead = made.shape[: made.ndim - axes]
         return (*lead, size(made.shape[made.ndim - axes :])) if axes else None
+
+    def _gathers(self, step: Step) -> Step | None:
+        """The step over arrays in order, where rows found by number have a kernel.
+
+        The numbers are checked, in a group before.
+        """
+        if not gather.gathered(step) or kind_of(step.result.dtype) is None:
+            return None
+        self._settle_all(self._put_off(step))
+        step = step.replaced(self._in_order)
+        given = gather.parts(step)
+        x, index = given["x"], given["indices"]
+        n = x.shape[given["axis"] % x.ndim]
+        known = self.constants.get(index.id)
+        if known is not None:
+            return step if (known >= -n).all() and (known < n).all() else None
+        low, high, both = (Value(next(self._ids), index.shape, "bool") for _ in range(3))
+        self._place(Step((low,), "greater_equal", (index, -n)))
+        self._place(Step((high,), "less", (index, n)))
+        self._place(Step((both,), "bitwise_and", (low, high)))
+        self._check(Step((), "check", (both,), {}, step.where))
+        return step
+
+    def _in_order(self, v: Value) -> Value:
+        """The value, or a copy of it whose elements lie in order."""
+        if self.seen[v.id].contiguous:
+            return v
+        copied = Value(next(self._ids), v.shape, v.dtype)
+        self._place(Step((copied,), "astype", (v, v.dtype)))
+        self._settle(copied.id)
+        return copied
 
     def _settle_all(self, put_off: dict[int, Step]) -> None:
         for v in put_off:
@@ -324,7 +362,7 @@ class Fused:
 
     def _joins(self, group: Group, step: Step) -> bool:
         """Add a step to a group where its arguments are at hand there."""
-        if group.product is not None and group.product.word == "bits":
+        if group.product is not None and group.product.word in _ALONE:
             return False
         if step.word in REDUCTIONS:
             x, k = step.args[0], _trailing(step)

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from .builder import U64, kind_of
-from .fuse import Fused, Group, along
+from .fuse import Fused, Group, along, size
 from .graph import Step, Value
-from .kernels import convolution, pooling_steps
+from .kernels import convolution, gather, pooling_steps
+from .kernels.gather import Gather
 from .kernels.matmul import Product
 from .kernels.random import Draw
 from .kernels.rows import REDUCTIONS, Nest, Operand
@@ -70,8 +71,10 @@ class Nests:
             nest.steps.append(step.replaced(partial(used, shape=shape, thin=thin)))
         self._stores(group, nest)
         if group.product is not None:
-            drawn = group.product.word == "bits"
-            return self._draw(group.product) if drawn else self._product(group, nest)
+            word = group.product.word
+            if word in gather.WORDS:
+                return self._gather(group.product)
+            return self._draw(group.product) if word == "bits" else self._product(group, nest)
         if not group.reduced:
             _collapse(nest)
         nest.shared = nest.rows == 1
@@ -118,6 +121,27 @@ class Nests:
             self.streams[number] = stream
         state = Operand(self.slots.setdefault(number, len(self.slots)), 0, (), 1, U64)
         return Draw(state, Operand(self.slot(step.result), 0, (), 1, U64), step.result.size, width)
+
+    def _gather(self, step: Step) -> Gather:
+        """Rows found by number."""
+        given = gather.parts(step)
+        x, axis = given["x"], given["axis"] % given["x"].ndim
+        values = given.get("values")
+        kind = kind_of(step.result.dtype)
+        assert kind is not None
+        return Gather(
+            self._flat(x), self._flat(given["indices"]),
+            None if values is None else self._flat(values),
+            Operand(self.slot(step.result), 0, (), 1, kind),
+            "take" if step.word == "take" else given["mode"],
+            size(x.shape[:axis]), x.shape[axis], given["indices"].size, size(x.shape[axis + 1 :]),
+        )  # fmt: skip
+
+    def _flat(self, v: Value) -> Operand:
+        """Elements in order."""
+        kind, seen = kind_of(v.dtype), self.fused.seen[v.id]
+        assert kind is not None
+        return Operand(self.slot(self.fused.base[v.id]), seen.offset, (), 1, kind)
 
     def _planes(self, step: Step, nest: Nest) -> Any:
         """A convolution or a pooling, with the group's other steps to follow."""
