@@ -12,17 +12,17 @@ from math import prod
 from typing import Any
 
 from ..builder import I8, I32, I64, POINTER, Function, Kind, Module, Val
-from ..threads import barrier
+from ..threads import TASKS, barrier
 from .matmul_tiles import follower, placed, tile, totals
 from .packing import packer
 from .rows import Nest, Operand, Rows, part
 
 PARTIALS = 4096  # bytes before the panels: the parts of sums (kernels/rows.py)
-TICKET = 160  # where the control block counts tasks (threads.py: behind the program's three words)
 
 _FEW = 4  # rows that are multiplied without packing
 _SUM = 256  # places of the sum in a packed panel: 256 x 64 bytes are most of a first cache
 _STRIP = 24  # tiles in a block of a: with _SUM places a third of a second cache of 512 KB
+_STRIP_BYTES = 1 << 15  # sums of a row of tiles that wait in the first cache for what follows
 _TALL = 32  # tiles below which b's panels are worth packing by whoever needs them
 _DIRECT = 32768  # bytes of b that stay in the first cache as they lie
 _DYNAMIC = 4_000_000  # multiplications from which tasks are drawn: 20 us, against 0.1 for a ticket
@@ -89,6 +89,7 @@ class _Plan:
     packed: bool = False  # a is packed (in the shared way only)
     direct: bool = False  # b is read where it lies
     grid: tuple[int, int] = (1, 1)  # blocks of tiles, of panels
+    strip: int = 0  # panels of one row of tiles that are followed at once (0: each tile by itself)
     own: int = 0
     shared: int = 0
 
@@ -115,6 +116,11 @@ def _plan(product: Product, target: Any) -> _Plan:
     _shape_tiles(plan, target, lanes, registers)
     general = a.along != 1 and a.lead[-1] != 1
     plan.shared_way = not (plan.tiles <= _TALL or (items >= 4 and product.inner <= 2 * _SUM))
+    if items == 1 and not plan.plain and product.inner <= _SUM and plan.tiles * plan.panels > 16:
+        plan.shared_way, plan.strip = (
+            True,
+            min(plan.panels, max(1, _STRIP_BYTES // _tile(plan, size))),
+        )
     blocks = -(-product.inner // _SUM)
     plan.cut = (product.inner + 8 * blocks - 1) // (8 * blocks) * 8
     plan.packed = plan.shared_way and (general or plan.panels >= 4)
@@ -122,6 +128,11 @@ def _plan(product: Product, target: Any) -> _Plan:
     plan.direct = not plan.shared_way and b.along == 1 and (plan.tiles <= 2 or slab <= _DIRECT)
     _workspace(plan, lanes, size)
     return plan
+
+
+def _tile(plan: _Plan, size: int) -> int:
+    """Bytes of a tile's sums."""
+    return plan.high * plan.width * size
 
 
 def _flat(product: Product) -> Product:
@@ -173,9 +184,12 @@ def _workspace(plan: _Plan, lanes: int, size: int) -> None:
         while across * down < 64 and plan.panels > 4 * across:
             across *= 2
         plan.grid = (down, across)
+        if plan.strip:
+            plan.grid = (plan.tiles, -(-plan.panels // plan.strip))
         strips = _strips(plan, lanes) if plan.packed else 0
         plan.shared = (strips + plan.panels * plan.width * plan.inner) * size
         sums = 1 if whole else -(-plan.tiles // down) * -(-plan.panels // across)
+        sums = max(sums, plan.strip)
         plan.own = area * sums * size
     else:
         sums = 1 if whole else plan.tiles
@@ -217,7 +231,7 @@ class _Writer:
             with f.loop(*part(f, n, self.me, self.threads)) as i:
                 task(i)
             return
-        turn, ticket = f.var(I64, 1, -1), self.control.shifted(TICKET, I8)
+        turn, ticket = f.var(I64, 1, -1), self.control.shifted(TASKS, I8)
         with f.forever() as out:
             turn.set(turn.get() + 1)
             with f.when(self.threads > 1):
@@ -297,6 +311,10 @@ class _Tiles(_Writer):
 
         def task(i: Val) -> None:
             row, column = i % down, i // down
+            if p.strip:
+                last = f.least((column + 1) * p.strip, p.panels)
+                self._strip_of_tiles(item, row, column * p.strip, last)
+                return
             tiles = (row * p.tiles // down, (row + 1) * p.tiles // down)
             panels = (column * p.panels // across, (column + 1) * p.panels // across)
             self._block(item, tiles, panels)
@@ -356,6 +374,24 @@ class _Tiles(_Writer):
                 with f.loop(first, last) as t:
                     number = (panel - panels[0]) * (last - first) + (t - first)
                     self._one(item, t, number, (b, step), column, live, k, n)
+
+    def _strip_of_tiles(self, item: Val, t: Val, first: Val, last: Val) -> None:
+        """A row of tiles, then what follows on all of it: long walks are fetched ahead."""
+        f, p, o, kind = self.f, self.plan, self.p.a, self.kind
+        n, none, down = f.index(p.inner), f.index(0), f.index(p.strip * p.width)
+        if p.packed:
+            a = (self._strip(t, none, n), f.index(1), f.index(p.high))
+        else:
+            at = self.a.shifted(self._row(t) * o.lead[-1], kind)
+            a = (at, f.index(o.lead[-1]), f.index(o.along))
+        with f.loop(first, last) as panel:
+            made = self.sums.shifted((panel - first) * p.width, kind)
+            b = self._packed_panel(panel, none, n), f.index(p.width)
+            f.call(self.tile, *a, *b, made, down, n, none)
+        column, rows = first * p.width, f.least(p.rows - t * p.high, p.high)
+        live = f.least(p.columns - column, (last - first) * p.width)
+        sums = self.sums.shifted((p.high - rows) * down, kind)
+        f.call(self.follow, *f.args, item, t * p.high, rows, column, live, sums, down)
 
     def _source(self, panel: Val, column: Val, live: Val, k: Val, n: Val) -> tuple[Val, Val]:
         """Where a panel of b is, and how far apart its vectors lie."""
