@@ -405,7 +405,7 @@ class Function:
             name = f"llvm.masked.store.{mangled(x.kind, x.lanes)}.p0"
             self.line(self.target.masked_store(self, name, at, x, mask))
         elif streaming:
-            size = x.kind.size * x.lanes
+            size = min(x.kind.size * x.lanes, self.target.vector)
             self.line(f"store {x.type} {x.name}, ptr {at.name}, align {size}, !nontemporal !0")
         else:
             self.line(f"store {x.type} {x.name}, ptr {at.name}, align {x.kind.size}")
