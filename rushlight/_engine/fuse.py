@@ -69,6 +69,7 @@ class Fused:
         self.base: dict[int, Value] = {}
         self.seen: dict[int, MetaArray] = {}
         self.views: dict[int, Step] = {}
+        self.checked: set = set()  # conditions, and (numbers, size) of rows found by number
         self.constants: dict[int, np.ndarray] = {}
         self.pending: dict[int, Step] = {}  # steps on inputs alone: they go where they are read
         self.pieces: dict[int, Value] = {}  # a value that lies inside another, made of pieces
@@ -92,6 +93,9 @@ class Fused:
         (holds,) = step.args
         if holds.__class__ is not Value or holds.dtype.name != "bool" or holds.size == 0:
             return False
+        if holds.id in self.checked:
+            return True
+        self.checked.add(holds.id)
         number = Value(next(self._ids), holds.shape, "float32")
         self._place(Step((number,), "astype", (holds, number.dtype)))
         if holds.shape:
@@ -274,7 +278,7 @@ class Fused:
 
     def _planes(self, step: Step) -> tuple | None:
         """The shape, places of a plane as one axis, over which a convolution or pooling is made."""
-        made, axes = step.result, 0
+        made, axes = step.results[0], 0
         if step.word in pooling_steps.WORDS:
             axes = len(step.params["window"])
         elif step.word in convolution.WORDS and convolution.convolved(step):
@@ -299,6 +303,9 @@ class Fused:
         known = self.constants.get(index.id)
         if known is not None:
             return step if (known >= -n).all() and (known < n).all() else None
+        if (index.id, n) in self.checked:
+            return step
+        self.checked.add((index.id, n))
         low, high, both = (Value(next(self._ids), index.shape, "bool") for _ in range(3))
         self._place(Step((low,), "greater_equal", (index, -n)))
         self._place(Step((high,), "less", (index, n)))

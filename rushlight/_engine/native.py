@@ -129,6 +129,10 @@ class Native:
 
     def _read_in_place(self, group: Group, given: Value) -> bool:
         """Whether a group reads an input only at the place that it writes."""
+        if group.product is not None and group.product.word == "put":
+            x, *others = group.product.values()
+            mine = [self.fused.base[v.id].id == given.id for v in others]
+            return self.fused.base[x.id].id == given.id and x.shape == given.shape and not any(mine)
         for step in group.steps:
             for v in step.values():
                 if self.fused.base[v.id].id == given.id and (

@@ -14,6 +14,7 @@ from typing import Any
 from ..builder import I8, I32, I64, POINTER, Function, Kind, Module, Val
 from ..threads import TASKS, barrier
 from .matmul_tiles import follower, placed, tile, totals
+from .nest import fetch
 from .packing import packer
 from .rows import Nest, Operand, Rows, part
 
@@ -23,6 +24,7 @@ _FEW = 4  # rows that are multiplied without packing
 _SUM = 256  # places of the sum in a packed panel: 256 x 64 bytes are most of a first cache
 _STRIP = 24  # tiles in a block of a: with _SUM places a third of a second cache of 512 KB
 _STRIP_BYTES = 1 << 15  # sums of a row of tiles that wait in the first cache for what follows
+_FAR = 1 << 20  # bytes that do not stay in the caches
 _TALL = 32  # tiles below which b's panels are worth packing by whoever needs them
 _DIRECT = 32768  # bytes of b that stay in the first cache as they lie
 _DYNAMIC = 4_000_000  # multiplications from which tasks are drawn: 20 us, against 0.1 for a ticket
@@ -465,8 +467,13 @@ class _Dots(_Writer):
         few = [few.shifted(i * lead, kind) for i in range(min(p.rows, p.columns))]
         some = [some.shifted(f.least(first + j, many - 1) * along, kind) for j in range(p.dots)]
         sums = [[f.var(kind, lanes, 0) for _ in some] for _ in few]
+        # The next group's rows are fetched where they come from memory: 12 -> 15 GB/s.
+        ahead = p.dots * along if many * p.inner * kind.size >= _FAR else 0
 
         def step(k: Val, mask: Val | None) -> None:
+            if ahead and mask is None:
+                for y in some:
+                    fetch(f, y.shifted(k + ahead, kind))
             rows = [f.load(x.shifted(k, kind), kind, lanes, mask) for x in few]
             for j, y in enumerate(some):
                 column = f.load(y.shifted(k, kind), kind, lanes, mask)
