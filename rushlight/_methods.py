@@ -15,7 +15,6 @@ from ._ops import (
     blocks,
     bounds,
     calculus,
-    casts,
     combined,
     complex_numbers,
     contraction,
@@ -77,10 +76,6 @@ METHODS: dict[Any, tuple[str, str]] = {
         "diff cov corrcoef",
         "",
     ),
-    casts: (
-        "put",
-        "put",
-    ),
     combined: (
         "square float_power positive addcmul addcdiv lerp cross dist",
         "square float_power addcmul addcdiv lerp",
@@ -131,7 +126,7 @@ METHODS: dict[Any, tuple[str, str]] = {
     gathering: (
         (
             "index_select gather scatter scatter_add scatter_reduce index_add index_copy "
-            "index_fill take take_along_dim masked_scatter index_reduce "
+            "index_fill take take_along_dim masked_scatter put index_reduce "
         ),
         (
             "scatter scatter_add scatter_reduce index_add index_copy index_fill "

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from zlib import crc32
 
 import numpy as np
+from op_calls import CALLS, OF_MEMORY, lines
+from op_references import LAWS, VALUES
 
 import rushlight
 from rushlight import _ops
@@ -111,12 +113,26 @@ def close(found: Any, wanted: Any, rtol: float = 1e-7, atol: float = 1e-9) -> No
     np.testing.assert_allclose(np.asarray(found), np.asarray(wanted), rtol=rtol, atol=atol)
 
 
+def agree(found: Any, wanted: Any) -> None:
+    """Compare results of one or several arrays, their shapes too."""
+    if isinstance(found, (tuple, list)):
+        for f, w in zip(found, wanted, strict=True):
+            agree(f, w)
+    elif isinstance(found, np.ndarray):
+        assert found.shape == np.shape(wanted)
+        exact = found.dtype.kind in "iub" and np.asarray(wanted).dtype.kind in "iub"
+        np.testing.assert_array_equal(found, wanted) if exact else close(found, wanted)
+    else:
+        assert found == wanted
+
+
 def mapped(value: Any, change: Callable[[Any], Any]) -> Any:
     """`value` with `change` applied to each tensor in it."""
     if isinstance(value, rushlight.Tensor):
         return change(value)
     if isinstance(value, (tuple, list)) and not isinstance(value, rushlight.Size):
-        return type(value)(mapped(v, change) for v in value)
+        parts = [mapped(v, change) for v in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
     if isinstance(value, dict):
         return {k: mapped(v, change) for k, v in value.items()}
     return value
@@ -146,7 +162,8 @@ def _strided(a: np.ndarray) -> np.ndarray:
 def samples(record: Op) -> list[Sample]:
     """All calls of a record, with floats in float64."""
     made = [arranged(s, s.label, _double) for s in _drawn(record)]
-    if record.put is None:  # a view's record may refuse strides that it cannot follow
+    # a view's record may refuse strides that it cannot follow
+    if record.put is None and record.name not in OF_MEMORY:
         made += [arranged(s, f"strided {s.label}", _strided) for s in made if _tensors(s)]
     if record.kind == "pointwise" and made:
         first = made[0]
@@ -181,9 +198,9 @@ def _tensors(sample: Sample) -> list:
 
 def _drawn(record: Op) -> Iterator[Sample]:
     draw = Draw(record.name)
-    if record.samples_fn is not None:
-        for i, (args, kwargs) in enumerate(record.samples_fn(draw)):
-            yield Sample(f"sample {i}", args, kwargs)
+    drawn = list(record.samples_fn(draw)) if record.samples_fn else []
+    for i, (args, kwargs) in enumerate(drawn or CALLS.get(name_of(record), lines())(draw)):
+        yield Sample(f"sample {i}", args, kwargs)
     if record.kind != "pointwise" or any(p not in record.defaults for p in record.params):
         return
     if record.samples_fn is None or record.domain is not None:
@@ -214,12 +231,17 @@ def reference(record: Op) -> Callable | None:
         written = record.reference_fn
         return lambda *args, **kwargs: written(np, *args, **kwargs)
     if record.reference is None:
-        return None
+        return VALUES.get(name_of(record)) or VALUES.get(record.name)
     module, _, name = record.reference.rpartition(".")
     found = getattr({"numpy": np, "math": math}[module], name)
     if module == "math":
         found = np.vectorize(found, otypes=[float])
     return lambda *args, **kwargs: None if kwargs else found(*args)
+
+
+def law(record: Op) -> Callable | None:
+    """What must hold of an op's result, where no one value is the right one."""
+    return LAWS.get(name_of(record)) or LAWS.get(record.name)
 
 
 def is_op(value: Any, record: Op) -> bool:

@@ -85,6 +85,30 @@ def test_module_load():
     assert x.module_load(y, assign=True).data_ptr() == y.data_ptr()
 
 
+@pytest.mark.parametrize("turned", [False, True], ids=["in order", "turned"])
+def test_writes_through_strided_views_are_differentiated(turned):
+    x = rl.arange(12.0).reshape(3, 4).requires_grad_()
+    made = (x.t() if turned else x).clone()  # a clone keeps the order in memory
+    made.as_strided((2, 3), (5, 1), 1).mul_(2)
+    (made * made).sum().backward()
+    factor = rl.tensor([[1.0, 4, 4, 4], [1, 1, 4, 4], [4, 1, 1, 1]])
+    assert rl.equal(x.grad, 2 * x.detach() * factor)
+
+
+def test_writes_through_unfolded_views_are_differentiated():
+    x = rl.arange(10.0).reshape(2, 5).requires_grad_()
+    made = x.clone()
+    made.unfold(1, 2, 3).mul_(3)
+    made.sum().backward()
+    assert x.grad.tolist() == [[3, 3, 1, 3, 3]] * 2
+
+
+def test_put_is_the_function_of_its_name():
+    x = rl.zeros(2, 3)
+    made = x.put(rl.tensor([1, 4, 4]), rl.tensor([5.0, 6, 1]), accumulate=True)
+    assert made.tolist() == [[0, 5, 0], [0, 7, 0]] and not x.any()
+
+
 def test_index_reduce_and_as_strided_scatter():
     x, places = rl.ones(3, 2), rl.tensor([0, 2, 0])
     source = rl.arange(6.0).reshape(3, 2)

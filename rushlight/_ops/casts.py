@@ -6,6 +6,7 @@ from .._core import dtypes, views
 from .._core.kinds import speak
 from .._core.op import op
 from .._core.tape import fit
+from .views import laid_like, strided_view
 
 
 @op("move", node="ToCopyBackward0", name="cast")
@@ -113,5 +114,27 @@ def _(m, g, through, params):
     return through.body(m, g, **params)
 
 
-views.helpers.update(cast=cast, copy=copied, put=put, identity=identity)
+@op("move", node="CopySlices")
+def put_in_memory(m, base, value, *, through, params):
+    """`put` through a view of the memory: the gradient must lie in memory as `base` does."""
+    return through.put(m, base, value, **params)
+
+
+@put_in_memory.vjp("base")
+def _(m, g, base_layout, through, params):
+    g = laid_like(m, g, base_layout)
+    return through.put(m, g, m.zeros_like(through.body(m, g, **params)), **params)
+
+
+@put_in_memory.vjp("value")
+def _(m, g, base_layout, through, params):
+    return through.body(m, laid_like(m, g, base_layout), **params)
+
+
+def _put(base: Any, value: Any, through: Any, params: dict) -> Any:
+    made = put_in_memory if through is strided_view.op else put
+    return made(base, value, through=through, params=params)
+
+
+views.helpers.update(cast=cast, copy=copied, put=_put, identity=identity)
 speak(astype=cast, copy=clone, contiguous=clone_in_order)

@@ -5,6 +5,7 @@ from typing import Any
 
 from .._core.errors import dim_of, dims_of
 from .._core.kinds import speak
+from .._core.layouts import memory_order
 from .._core.op import composite, op
 from .._core.size import Size
 from .._core.spec import filled
@@ -378,6 +379,20 @@ def _(m, g, input_shape, dimension, size, step):
     return m.permute_dims(summed, _inverse(order))
 
 
+@unfold_view.writes
+def _(m, x, new, dimension, size, step):
+    n = len(x.shape)
+    if n == 0:
+        return m.reshape(new, ())
+    at, count = dim_of(dimension, n), new.shape[dimension % n]
+    rows = m.reshape(m.arange(0, count, 1, m.int64) * step, (count, 1))
+    places = m.reshape(rows + m.arange(0, size, 1, m.int64), (-1,))
+    order = (*range(at + 1), n, *range(at + 1, n))
+    beside = m.permute_dims(new, order)  # (..., windows, size, ...)
+    flat = m.reshape(beside, (*x.shape[:at], count * size, *x.shape[at + 1 :]))
+    return m.put(x, places, flat, at, "set")
+
+
 @unfold_view.samples
 def _(draw):
     yield (draw(2, 7),), {"dimension": 1, "size": 3, "step": 2}
@@ -502,9 +517,12 @@ def as_strided(input, size, stride, storage_offset=None):
 @composite
 def as_strided_scatter(input, src, size, stride, storage_offset=None):
     """A copy of `input` in whose memory `src` stands under these sizes and strides."""
-    made = input.clone()
-    as_strided(made, size, stride, storage_offset).copy_(src)
-    return made
+    if tuple(src.shape) != tuple(size):
+        raise RuntimeError(
+            "expected src to have a size equal to the slice of self. src size = "
+            f"{list(src.shape)}, slice size = {list(size)}"
+        )
+    return write_strided(input, src, tuple(size), tuple(stride), storage_offset)
 
 
 @op("view", node="AsStridedBackward0")
@@ -514,13 +532,38 @@ def strided_view(m, input, *, size, stride, storage_offset=None):
 
 
 @strided_view.vjp("input")
-def _(m, g, input, size, stride, storage_offset):
-    return m.unstrided(g, input, size, stride, storage_offset)
+def _(m, g, input_layout, size, stride, storage_offset):
+    return m.unstrided(g, input_layout, size, stride, storage_offset)
 
 
 @strided_view.writes
 def _(m, x, new, size, stride, storage_offset=None):
     return m.write_strided(x, new, size, stride, storage_offset)
+
+
+def laid_like(m: Any, g: Any, like: Any) -> Any:
+    """g with memory of its own, its axes in the order that those of `like` have in memory."""
+    order = memory_order(like)
+    if order == tuple(range(len(order))):
+        return m.contiguous(g)
+    return m.permute_dims(m.contiguous(m.permute_dims(g, order)), _inverse(order))
+
+
+@op("move", node="AsStridedScatterBackward0")
+def write_strided(m, input, new, *, size, stride, offset):
+    """`input` with the part that a strided view shows replaced by `new`."""
+    return m.write_strided(input, new, size, stride, offset)
+
+
+@write_strided.vjp("input")
+def _(m, g, input_layout, new_shape, size, stride, offset):
+    g = laid_like(m, g, input_layout)
+    return m.write_strided(g, m.full(new_shape, 0, g.dtype), size, stride, offset)
+
+
+@write_strided.vjp("new")
+def _(m, g, input_layout, size, stride, offset):
+    return m.as_strided(laid_like(m, g, input_layout), size, stride, offset)
 
 
 def _broadcast(x: Any, shape: Any) -> Any:

@@ -6,7 +6,7 @@ from .._core import dtypes
 from .._core.kinds import known, speak
 from .._core.op import op
 from .._core.tape import TensorBase, make
-from .views import strided_view
+from .views import laid_like, strided_view, write_strided
 
 
 def _full(shape: Any, value: Any, dtype: Any) -> Any:
@@ -68,24 +68,14 @@ def unstrided(m, g, input, *, size, stride, offset):
 
 
 @unstrided.vjp("g")
-def _(m, g, input, size, stride, offset):
-    return m.as_strided(m.contiguous(g), size, stride, offset)
+def _(m, g, input_layout, size, stride, offset):
+    return m.as_strided(laid_like(m, g, input_layout), size, stride, offset)
 
 
-@op("move", name="write_strided")
-def write_strided(m, input, new, *, size, stride, offset):
-    """`input` with the part that a strided view shows replaced by `new`."""
-    return m.write_strided(input, new, size, stride, offset)
-
-
-@write_strided.vjp("input")
-def _(m, g, new_shape, size, stride, offset):
-    return m.write_strided(g, m.full(new_shape, 0, g.dtype), size, stride, offset)
-
-
-@write_strided.vjp("new")
-def _(m, g, size, stride, offset):
-    return m.as_strided(m.contiguous(g), size, stride, offset)
+def _unstrided(g: Any, x: Any, size: tuple, stride: tuple, offset: Any) -> Any:
+    """The word on tensors; a rule may give the array that it kept for its layout."""
+    like = x if isinstance(x, TensorBase) else make(x, g.device)
+    return unstrided(g, like, size=size, stride=stride, offset=offset)
 
 
 def _as_dtypes() -> dict:
@@ -106,7 +96,7 @@ def _as_dtypes() -> dict:
 speak(
     full=_full, arange=_arange, zeros_like=_zeros_like, bits=_bits, check=_check, within=_within,
     scalar=_scalar, bitcast=bitcast,
-    pad=padded, as_strided=strided_view, unstrided=unstrided, write_strided=write_strided,
+    pad=padded, as_strided=strided_view, unstrided=_unstrided, write_strided=write_strided,
     isdtype=known.numpy.isdtype, finfo=known.numpy.finfo, square=lambda x: x * x,
 )  # fmt: skip
 for _name, _dtype in _as_dtypes().items():
