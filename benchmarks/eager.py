@@ -1,6 +1,7 @@
 """The table of eager mode's speed, PyTorch beside us: `python benchmarks/eager.py`.
 
-Options: `--only WORD` for rows whose name has the word, `--runs N` to repeat the table.
+Options: `--only WORD` for rows whose name has the word, `--runs N` to repeat the table, `--engine`
+to set eager mode with the engine (the extra `fast`) beside eager mode without it.
 """
 
 import argparse
@@ -8,7 +9,7 @@ import importlib.util
 from collections.abc import Callable
 from typing import Any
 
-from _harness import HEAD, Peer, Result, Row, compare, import_times
+from _harness import HEAD, Peer, Result, Row, compare, import_times, told
 from models import lenet, mlp, resnet18
 
 Work = Callable[[], Any]
@@ -140,6 +141,93 @@ def cross_entropy(batch: int, classes: int) -> Callable:
     return prepare
 
 
+def there_and_back(function: Callable, *shape: int) -> Callable:
+    """A row: a function of one array and its gradient."""
+
+    def prepare(torch: Any) -> Work:
+        torch.manual_seed(0)
+        x, g = torch.randn(*shape).requires_grad_(), torch.randn(*shape)
+
+        def work() -> None:
+            x.grad = None
+            function(torch, x).backward(g)
+
+        return work
+
+    return prepare
+
+
+def layer_norm_and_gradients(*shape: int) -> Callable:
+    def prepare(torch: Any) -> Work:
+        torch.manual_seed(0)
+        x, g = torch.randn(*shape).requires_grad_(), torch.randn(*shape)
+        w, b = (f(shape[-1]).requires_grad_() for f in (torch.ones, torch.zeros))
+        function = torch.nn.functional.layer_norm
+
+        def work() -> None:
+            x.grad = w.grad = b.grad = None
+            function(x, (shape[-1],), w, b).backward(g)
+
+        return work
+
+    return prepare
+
+
+def cross_entropy_and_gradient(batch: int, classes: int) -> Callable:
+    def prepare(torch: Any) -> Work:
+        torch.manual_seed(0)
+        x, labels = torch.randn(batch, classes).requires_grad_(), torch.arange(batch) % classes
+        function = torch.nn.functional.cross_entropy
+
+        def work() -> None:
+            x.grad = None
+            function(x, labels).backward()
+
+        return work
+
+    return prepare
+
+
+def gelu(*shape: int) -> Callable:
+    def prepare(torch: Any) -> Work:
+        torch.manual_seed(0)
+        x, function = torch.randn(*shape), torch.nn.functional.gelu
+        return lambda: function(x)
+
+    return prepare
+
+
+def attention(*shape: int) -> Callable:
+    def prepare(torch: Any) -> Work:
+        torch.manual_seed(0)
+        q, k, v = (torch.randn(*shape) for _ in range(3))
+        function = torch.nn.functional.scaled_dot_product_attention
+        return lambda: function(q, k, v, is_causal=True)
+
+    return prepare
+
+
+def mlp_forward(batch: int) -> Callable:
+    def prepare(torch: Any) -> Work:
+        model, x = mlp(torch.nn), torch.ones(batch, 784)
+
+        def work() -> None:
+            with torch.no_grad():
+                model(x)
+
+        return work
+
+    return prepare
+
+
+def _softmax_of(torch: Any, x: Any) -> Any:
+    return x.softmax(-1)
+
+
+def _gelu_of(torch: Any, x: Any) -> Any:
+    return torch.nn.functional.gelu(x)
+
+
 def resnet_forward(torch: Any) -> Work:
     model = resnet18(torch.nn).eval()
     x = torch.ones(1, 3, 224, 224)
@@ -172,6 +260,22 @@ ROWS = [
     Row("softmax, 4096 x 4096", softmax(4096, 4096), rounds=7),
     Row("layer norm, 8192 x 768", layer_norm(8192, 768), rounds=7),
     Row("cross entropy, 4096 x 1000", cross_entropy(4096, 1000), rounds=7),
+    Row("softmax, 2 x 3", softmax(2, 3), 1.0),
+    Row("softmax, 2 x 3, with backward", there_and_back(_softmax_of, 2, 3), 1.0),
+    Row("layer norm, 2 x 3", layer_norm(2, 3), 1.0),
+    Row("layer norm, 2 x 3, with backward", layer_norm_and_gradients(2, 3), 1.0),
+    Row("cross entropy, 2 x 3", cross_entropy(2, 3), 1.0),
+    Row("cross entropy, 2 x 3, with backward", cross_entropy_and_gradient(2, 3), 1.0),
+    Row("GELU, 2 x 3", gelu(2, 3), 1.0),
+    Row("GELU, 2 x 3, with backward", there_and_back(_gelu_of, 2, 3), 1.0),
+    Row("softmax, 2048 x 2048", softmax(2048, 2048), 1.0, rounds=7),
+    Row("softmax, 2048 x 2048, with backward", there_and_back(_softmax_of, 2048, 2048), rounds=7),
+    Row("layer norm, 2048 x 2048", layer_norm(2048, 2048), 1.0, rounds=7),
+    Row("cross entropy, 2048 x 2048", cross_entropy(2048, 2048), 1.0, rounds=7),
+    Row("layer norm, 8192 x 768, with backward", layer_norm_and_gradients(8192, 768), rounds=7),
+    Row("GELU, 10 M", gelu(10_000_000), rounds=7),
+    Row("attention, 4 x 8 x 256 x 64, causal", attention(4, 8, 256, 64), rounds=7),
+    Row("MLP forward, batch 2", mlp_forward(2), 1.0),
     Row("LeNet step, batch 64", training_step(lenet, 64, (1, 28, 28), 10), 0.5, rounds=9),
     Row("ResNet-18 forward, 1 x 3 x 224 x 224", resnet_forward, 0.35, rounds=9),
 ]
@@ -188,6 +292,26 @@ def table(rows: list[Row]) -> list[Result]:
     ours.close()
     theirs.close()
     return results
+
+
+def engine_table(rows: list[Row]) -> None:
+    """Print what the engine does for eager mode: times without it, with it, and PyTorch's."""
+    without = Peer("rushlight", "eager", RUSHLIGHT_ENGINE="0")
+    engine, theirs = Peer("rushlight", "eager"), Peer("torch", "eager")
+    print("| work | without | with | PyTorch | without / with | PyTorch / with |")
+    print("|---|---|---|---|---|---|")
+    for row in rows:
+        before, after = compare(row, engine, without), compare(row, engine, theirs)
+        if missing := before.missing or after.missing:
+            print(f"| {row.name} | - | - | - | skipped: {missing} | - |")
+            continue
+        print(
+            f"| {row.name} | {told(before.theirs)} | {told(before.ours)} | {told(after.theirs)} | "
+            f"{before.ratio:.2f} | {after.ratio:.2f} |",
+            flush=True,
+        )
+    for peer in (without, engine, theirs):
+        peer.close()
 
 
 def print_import_times() -> None:
@@ -210,11 +334,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", help="rows whose name has this word")
     parser.add_argument("--runs", type=int, default=1, help="how many tables")
+    parser.add_argument("--engine", action="store_true", help="with the engine and without")
     options = parser.parse_args()
     if importlib.util.find_spec("torch") is None:
         raise SystemExit("PyTorch is not installed here: there is nothing to compare with.")
     rows = [row for row in ROWS if options.only.lower() in row.name.lower()]
     for _ in range(options.runs):
+        if options.engine:
+            engine_table(rows)
+            continue
         table(rows)
         if options.only.lower() in "import":
             print_import_times()

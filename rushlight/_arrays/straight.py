@@ -15,7 +15,9 @@ import numpy as np
 from .._core import dtypes
 from .._core.kinds import known
 from .._core.plan import build
+from .._core.quicken import Wish, counted
 from .abstract import Array, Namespace
+from .meta import MetaArray
 from .numpy import BLOCK, NUMPY, along, few_rows, ones_for
 
 _REDUCTIONS = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}
@@ -302,7 +304,8 @@ class Lines(dict):
                 self.seen.add(key)
             return plain
         try:
-            self[key] = self._written(values, params)
+            line = self._written(values, params)
+            self[key] = self._watched(key, line, values, params)
         except Exception:  # it looks at values, or is wrong: the body itself says what is wrong
             self[key] = plain
         return self[key]
@@ -312,6 +315,19 @@ class Lines(dict):
         names = [f"a{i}" for i in range(len(values))]
         results = self.body(notes, *map(notes.given, values, names), **params)
         return notes.function(names, results)
+
+    def _watched(self, key: tuple, line: Callable, values: tuple, params: dict) -> Callable:
+        """The line, counting its calls: one that is called often may get a quicker one."""
+
+        def put(other: Callable) -> None:
+            self[key] = other
+
+        given = [
+            MetaArray(v.shape, v.dtype) if isinstance(v, np.ndarray | np.generic) else v
+            for v in values
+        ]
+        size = sum(v.size for v in given if v.__class__ is MetaArray)
+        return counted(Wish(self.body, given, params, line, put), size)
 
 
 known.straight = Lines

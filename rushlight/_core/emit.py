@@ -14,7 +14,7 @@ import numpy as np
 from . import dtypes, modes
 from .general import general
 from .kinds import known
-from .plan import build, plan_of, signature
+from .plan import build, lines_of, plan_of, signature
 from .record import Op
 from .tape import ASK, ndarray, ticks
 from .views import edge, shares
@@ -114,6 +114,8 @@ class Writer:
         params = "".join(f"{p!r}: {p}, " for p in op.params)
         arrays = "".join(f"{n}, " for n in op.arrays)
         self.slow = f"return general(({arrays}), {{{params}}}, out)"
+        if op.kind == "pointwise" and self.ufunc is None:
+            op.straight = True  # several words
         self.fixed = [f"({p} is not D{p} and {p} != D{p})" for p in op.params if p in op.defaults]
 
     def function(self) -> Callable:
@@ -223,7 +225,7 @@ class Writer:
         if op.floats or self.ufunc is None:
             tests.append(f"({a}.dtype is not F32 and {a}.dtype is not F64)")
         lines += self._unless(tests) + self._unruled()
-        lines += self._try(self._call([f"{n}_a" for n in arrays]))
+        lines += self._lined() if op.straight else self._try(self._call([f"{n}_a" for n in arrays]))
         lines += self._create()
         shapes = None
         if len(arrays) > 1:
@@ -302,14 +304,15 @@ class Writer:
     def _lined(self) -> list[str]:
         """The call of a body that is written down by signature."""
         op = self.op
-        written = known.straight(op.body)
+        written = lines_of(op)
         self.scope.update(line_=written.get, learn=written.learn)
         arrays = [f"{n}_a" for n in op.arrays]
         params = "".join(f"{p!r}: {p}, " for p in op.params)
         given, made = "".join(f"{a}, " for a in arrays), ", ".join(["z", *op.keeps])
+        told = signature(arrays, op, op.kind in ("same", "pointwise"))
         return [
             "    try:",
-            f"        k_ = ({signature(arrays, op)}{''.join(f'{p}, ' for p in op.params)})",
+            f"        k_ = ({told}{''.join(f'{p}, ' for p in op.params)})",
             "        f_ = line_(k_)",
             f"        if f_ is None: f_ = learn(k_, ({given}), {{{params}}})",
             f"        {made} = f_({given})",

@@ -12,7 +12,7 @@ from .devices import CPU
 from .errors import explained
 from .kinds import known
 from .packing import note
-from .plan import plan_of
+from .plan import lines_of, plan_of
 from .record import Op
 from .tape import Node, Port, TensorBase, make, ndarray, ticks
 from .through import through_body
@@ -83,12 +83,23 @@ def plainly(op: Op, flat: list, values: list, params: dict) -> Any:
         if t is not None and t.origin is not None:
             refresh(t)
     try:
-        made = op.body(known.numpy, *nested(op, values), **params)
+        if op.straight and not op.lists:
+            made = _lined(op, values, params)
+        else:
+            made = op.body(known.numpy, *nested(op, values), **params)
     except Exception:
         return None
     made, kept = (made[0], made[1:]) if op.keeps else (made, ())
     many = bool(op.outputs or op.many)
     return results(op, flat, params, list(made) if many else [made], kept, many)
+
+
+def _lined(op: Op, values: list, params: dict) -> Any:
+    """The same by a line written down for the signature."""
+    lines = lines_of(op)
+    key = (*[None if v is None else (v.shape, v.dtype) for v in values], *params.values())
+    line = lines.get(key) or lines.learn(key, tuple(values), params)
+    return line(*values)
 
 
 def flatten(op: Op, args: tuple) -> list:

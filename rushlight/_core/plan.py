@@ -51,10 +51,11 @@ class Plan:
             return [name, f"{name}_v"], [name, version]
         if whole in op.lists and suffix in ("shape", "dtype"):
             return [name], [f"[x.array.{suffix} for x in {whole}]"]
-        if whole in op.arrays and suffix in ("shape", "dtype"):
+        if whole in op.arrays and suffix in ("shape", "dtype", "layout"):
             if whole in self.numbers:
                 return [name], ["()" if suffix == "shape" else "None"]
-            value = f"{whole}.array.{suffix}"
+            # the layout is the array itself, for its strides: its values may change
+            value = f"{whole}.array" if suffix == "layout" else f"{whole}.array.{suffix}"
             return [name], [
                 f"None if {whole} is None else {value}" if whole in op.optional else value
             ]
@@ -149,7 +150,7 @@ class Plan:
         return [
             "    if m is plain:",
             "        try:",
-            f"            k_ = ({signature(arrays, op)}{others})",
+            f"            k_ = ({signature(arrays, op, op.kind == 'same')}{others})",
             "            f_ = line_(k_)",
             f"            if f_ is None: f_ = learn(k_, ({values}), {{}})",
             f"            return f_({values})",
@@ -215,12 +216,19 @@ def down(m: Any, g: Any, wanted: Any) -> Any:
     return g if dtypes.of(g.dtype) is wanted else m.astype(g, wanted)
 
 
-def signature(arrays: list[str], op: Op) -> str:
-    """Source of what a straight line hangs on: shapes and dtypes of arrays (or None)."""
+def lines_of(op: Op) -> Any:
+    """The lines of the op's body, by signature."""
+    if op.lines is None:
+        op.lines = known.straight(op.body)
+    return op.lines
+
+
+def signature(arrays: list[str], op: Op, alike: bool) -> str:
+    """Source of what a straight line hangs on: the arrays' shapes and dtypes (`alike`: one)."""
     optional = {*op.optional, *(f"{n}_a" for n in op.optional)}
     made = []
     for i, n in enumerate(arrays):
-        kinds = "" if i and op.kind == "same" else f", {n}.dtype"
+        kinds = "" if i and alike else f", {n}.dtype"
         if n in optional:
             kinds = kinds and f", None if {n} is None else {n}.dtype"
             made.append(f"None if {n} is None else {n}.shape{kinds}, ")

@@ -50,6 +50,7 @@ class Op:
         self._read_signature()
         self.rules: dict[str, Rule] = {}
         self.plans: dict[Any, Any] = {}
+        self.lines: Any = None  # of a straight body, by signature
         self.put: Rule | None = None
         self.stats: Rule | None = None  # the residuals function
         self.stats_names: list[str] = []

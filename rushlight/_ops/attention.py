@@ -13,7 +13,7 @@ def _t(m: Any, x: Any) -> Any:
     return m.permute_dims(x, (*range(n - 2), n - 1, n - 2))
 
 
-@op("same", node=_NODE, broadcasts=True, autocast="lower")
+@op("same", node=_NODE, broadcasts=True, autocast="lower", straight=True)
 def mixed_values(m: Any, weights: Any, value: Any) -> Any:
     """weights (..., queries, keys) applied to value (..., keys, width)."""
     return m.matmul(weights, value)
@@ -36,7 +36,7 @@ def _(draw: Any) -> Iterator:
     yield (draw(2, 3, 4), draw(4, 2)), {}
 
 
-@op("same", node="MulBackward0", broadcasts=True, autocast="lower")
+@op("same", node="MulBackward0", broadcasts=True, autocast="lower", straight=True)
 def attention_scores(m: Any, query: Any, key: Any, *, scale: float) -> Any:
     """query @ key^T * scale: query (..., queries, width), key (..., keys, width)."""
     return m.matmul(query * scale, _t(m, key))
@@ -58,7 +58,7 @@ def _(draw: Any) -> Iterator:
     yield (draw(2, 2, 3, 4), draw(2, 2, 3, 4)), {"scale": 0.5}
 
 
-@op(None, node="MaskedFillBackward0")
+@op(None, node="MaskedFillBackward0", straight=True)
 def causal_scores(m: Any, scores: Any) -> Any:
     """Scores (..., queries, keys), minus infinity where a key comes after its query."""
     return m.where(_causal(m, scores.shape), scores, -float("inf"))

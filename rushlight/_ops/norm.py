@@ -31,7 +31,12 @@ def _affine(m: Any, x: Any, mean: Any, rstd: Any, weight: Any, bias: Any) -> Any
     return x * _along(m, scale, len(x.shape)) + _along(m, shift, len(x.shape))
 
 
-@op("same", outputs=("output", "mean", "var"), node="NativeBatchNormBackward0")
+@op(
+    "same",
+    outputs=("output", "mean", "var"),
+    node="NativeBatchNormBackward0",
+    straight=True,
+)
 def batch_norm_training(
     m: Any, input: Any, weight: Any = None, bias: Any = None, *, eps: float = 1e-5
 ) -> Any:
@@ -83,7 +88,7 @@ def _(draw: Any) -> Iterator:
     yield (draw(2, 3, 2, 3), draw(3)), {}
 
 
-@op("same", node="NativeBatchNormBackward0")
+@op("same", node="NativeBatchNormBackward0", straight=True)
 def batch_norm_inference(
     m: Any,
     input: Any,
@@ -258,7 +263,7 @@ def _group_moments(m: Any, x: Any, eps: float) -> tuple:
     return mean, 1 / m.sqrt(m.sum(centred * centred, axis=2, keepdims=True) / n + eps)
 
 
-@op("same", keeps=("mean", "rstd"), node="NativeGroupNormBackward0")
+@op("same", keeps=("mean", "rstd"), node="NativeGroupNormBackward0", straight=True)
 def group_norm_native(
     m: Any,
     input: Any,

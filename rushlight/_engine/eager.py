@@ -1,0 +1,163 @@
+"""Quicker lines for eager mode: a body that is called often, as one native function.
+
+The body is traced on symbols of the arrays that it meets, like a step under `compile`, and built by
+the same passes. Small ones are called as lean as can be, by one thread; large ones run as programs.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .._arrays.meta import MetaArray
+from .._arrays.traced import GraphBreak, Symbol
+from .._core.quicken import Wish
+from .capture import Capture
+from .graph import Graph
+from .leaf import leaf
+from .native import Native, build
+from .simplify import simplify
+from .straight import Refused
+from .unit import _ALONE, Unit
+
+# Elements up to which NumPy is as fast with a single word: it is one call either way.
+_SINGLE = 2000
+# NumPy's library is as fast with products alone, and has threads of its own: two pools of threads
+# that wait for work take the cores from each other.
+_PRODUCTS = frozenset({"matmul", "matmul_rows", "conv", "conv_input", "conv_weight"})
+
+
+def quicker(wish: Wish) -> Callable | None:
+    """A function of the wish's values that gives what its line gives; None: there is none."""
+    try:
+        body = _Body(wish)
+    except GraphBreak:
+        return None
+    if not body.outputs or any(0 in v.shape for v in body.given.values()):
+        return None
+    graph = simplify(body.graph())
+    size = max(v.size for step in graph.steps for v in step.results)
+    if len(graph.steps) < 2 and size < _SINGLE:
+        return None
+    if any(step.word in _PRODUCTS for step in graph.steps):
+        return None
+    native = build(graph)
+    if native is None:
+        return None
+    return _lean(native, body, wish.line) or _wide(native, body, wish.line)
+
+
+class _Body:
+    """A body as a graph.
+
+    given: position among the values -> the symbol of an array.
+    results: for each result its number among the outputs, or the name of the value that it is.
+    """
+
+    def __init__(self, wish: Wish) -> None:
+        self.capture = Capture([], {})
+        self.count = len(wish.values)
+        self.given: dict[int, Symbol] = {}
+        values = [
+            self._given(i, v) if v.__class__ is MetaArray else v for i, v in enumerate(wish.values)
+        ]
+        made = wish.body(self.capture, *values, **wish.params)
+        self.many = made.__class__ in (tuple, list)
+        self.outputs: list[Symbol] = []
+        self.results = [self._result(x) for x in (made if self.many else [made])]
+
+    def _given(self, i: int, v: MetaArray) -> Symbol:
+        made = self.given[i] = self.capture.symbol(v.shape, v.dtype)
+        self.capture.inputs.append(("arg", i, made))
+        return made
+
+    def _result(self, x: Any) -> Any:
+        if x is None:
+            return "None"
+        if x.__class__ is not Symbol:
+            self.capture.stop("a result that is no array of the trace")
+        for i, symbol in self.given.items():
+            if x is symbol:
+                return f"a{i}"
+        known = [s.id for s in self.outputs]  # symbols have no `==` of Python's
+        if x.id not in known:
+            self.outputs.append(x)
+        return (*known, x.id).index(x.id)
+
+    def graph(self) -> Graph:
+        """What was traced; its inputs are the arrays in their order."""
+        return self.capture.graph(self.outputs)
+
+    def function(self, rows: list[str], names: list[str], scope: dict[str, Any]) -> Callable:
+        """A function of the values that runs `rows` and gives the results, outputs by name."""
+        spelt = [r if isinstance(r, str) else names[r] for r in self.results]
+        told = ", ".join(spelt) + "," * self.many
+        given = ", ".join(f"a{i}" for i in range(self.count))
+        lines = [f"def line({given}):", *(f"    {row}" for row in rows), f"    return {told}"]
+        exec(compile("\n".join(lines), "<eager>", "exec"), scope)
+        return scope["line"]
+
+
+def _lean(native: Native, body: _Body, line: Callable) -> Callable | None:
+    """The call of a single function on one thread, its outputs new memory."""
+    units = [p for p in native.parts if isinstance(p, Unit)]
+    if len(units) != 1 or any(p.tidy for p in native.parts if not isinstance(p, Unit)):
+        return None
+    (unit,) = units
+    if unit.work >= _ALONE or unit.clock is not None or unit.streams:
+        return None
+    homes = _homes(native, unit)
+    read = [(i, v) for i, v in zip(body.given, native.graph.inputs) if v.id in unit.given]
+    if homes is None or len(read) + len(native.fused.constants) < len(unit.given):
+        return None
+    for v, array in native.fused.constants.items():
+        if v in unit.given:
+            whole = unit.slots[v] in unit.objects
+            unit.table[unit.slots[v]] = id(array) if whole else array.__array_interface__["data"][0]
+    slots = [unit.slots[v] for v in (*(v.id for _, v in read), *homes)]
+    slots = [(slot, slot in unit.objects) for slot in slots]
+    run = leaf(unit.entry, unit.table, slots, len(unit.slots) + 1)
+    if run is None:
+        return None
+    scope: dict[str, Any] = {
+        "run": run, "empty": np.empty, "tidy": _tidy, "other": line, "native": native
+    }  # fmt: skip
+    rows = []
+    for k, v in enumerate(native.graph.outputs):
+        scope |= {f"s{k}": v.shape, f"d{k}": v.dtype}
+        rows.append(f"o{k} = empty(s{k}, d{k})")
+    made = "".join(f", o{k}" for k in range(len(homes)))
+    given = ", ".join(f"a{i}" for i, _ in read)
+    tidied = ", ".join(f"tidy(a{i})" for i, _ in read)
+    every = ", ".join(f"a{i}" for i in range(body.count))
+    rows.append(f"if not run({given}{made}) and not run({tidied}{made}): return other({every})")
+    return body.function(rows, [f"o{k}" for k in range(len(homes))], scope)
+
+
+def _homes(native: Native, unit: Unit) -> list[int] | None:
+    """For each output the buffer that is it, or that it shows whole; None where one is neither."""
+    fused, fresh = native.fused, {v.id for v in unit.fresh}
+    homes = [fused.base[v.id] for v in native.graph.outputs]
+    ids = [v.id for v in homes]
+    for v, home in zip(native.graph.outputs, homes):
+        whole = fused.seen[v.id].contiguous and v.size == home.size and v.dtype == home.dtype
+        if home.id not in fresh or ids.count(home.id) > 1 or not whole:
+            return None
+    return ids if fresh == set(ids) else None
+
+
+def _wide(native: Native, body: _Body, line: Callable) -> Callable:
+    """The call of a program with several parts, or threads."""
+    scope: dict[str, Any] = {
+        "run": native.run, "Refused": Refused, "other": line, "native": native
+    }  # fmt: skip
+    names = [f"o{k}" for k in range(len(body.outputs))]
+    given = ", ".join(f"a{i}" for i in body.given)
+    every = ", ".join(f"a{i}" for i in range(body.count))
+    rows = [f"try: {', '.join(names)}, = run({given})", f"except Refused: return other({every})"]
+    return body.function(rows, names, scope)
+
+
+def _tidy(a: Any) -> Any:
+    """An array with its elements in order."""
+    return np.ascontiguousarray(a).reshape(np.shape(a))
