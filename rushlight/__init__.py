@@ -525,6 +525,8 @@ _HOMES = {
     "is_autocast_enabled": "amp",
     "set_autocast_enabled": "amp",
     "compile": "compiler",
+    "export": "compiler",
+    "load_exported": "compiler",
     "vmap": "func",
     "load": "serialization",
     "save": "serialization",
@@ -537,7 +539,7 @@ if _CHECKING:
         is_autocast_enabled,
         set_autocast_enabled,
     )
-    from .compiler import compile
+    from .compiler import compile, export, load_exported
     from .func import vmap
     from .serialization import load, save
 __getattr__ = _lazily(__name__, {**_MORE_HOMES, **_HOMES})

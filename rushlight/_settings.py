@@ -1,17 +1,19 @@
 """Process-wide settings under PyTorch's names, and questions about objects."""
 
-import os
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ._core import devices, dtypes
 from ._core.devices import device
+from ._core.processors import processors
 from ._core.tape import TensorBase
 
 _settings: dict[str, Any] = {
     "threads": None, "deterministic": False, "matmul": "highest", "warn_always": False,
 }  # fmt: skip
+threads_told: list[Callable[[int], None]] = []  # who wants to know of a new number of threads
 
 
 def is_tensor(obj: Any) -> bool:
@@ -46,14 +48,13 @@ def set_num_threads(n: int) -> None:
     if n <= 0:
         raise RuntimeError("set_num_threads expects a positive integer")
     _settings["threads"] = n
+    for tell in threads_told:
+        tell(n)
 
 
 def get_num_threads() -> int:
-    """The number of threads that Rushlight's own kernels use."""
-    if _settings["threads"] is None:
-        usable = getattr(os, "sched_getaffinity", None)
-        return len(usable(0)) if usable is not None else os.cpu_count() or 1
-    return _settings["threads"]
+    """The number of threads that Rushlight's own kernels use: one for each processor at first."""
+    return processors() if _settings["threads"] is None else _settings["threads"]
 
 
 def set_num_interop_threads(n: int) -> None:

@@ -98,3 +98,60 @@ is_dynamo_compiling = is_compiling
 def reset() -> None:
     """Forget what was compiled."""
     _engine("compiled").reset()
+
+
+def _export(f: Any, example_inputs: Any, path: Any) -> None:
+    """Writes `f` as a program of machine code that runs with NumPy alone.
+
+    What the function keeps (weights, buffers, an optimizer's state) goes along, and the program
+    changes it as the function would: a training step goes on training. Neither this package nor the
+    model's code is needed to run it. docs/export.md shows its use.
+
+    Args:
+        f: a function or Module. A training step must have run once, so that the optimizer's state
+            is there.
+        example_inputs: its arguments, as a tuple, or a dict of named ones: the program takes arrays
+            of these shapes and dtypes, and these very numbers.
+        path: the file (`step.zip`); without an ending, or with a slash at the end, a folder.
+
+    Raises:
+        RuntimeError: it cannot be one program, and why.
+
+    Differs:
+        PyTorch's `torch.export.export` gives a graph for other tools; this gives what runs.
+
+    Example:
+        >>> export(net, (x,), "net.zip")
+        >>> load_exported("net.zip")(x.numpy())
+    """
+    _engine("export").export(f, example_inputs, path)
+
+
+class _Export:
+    """`export`, which under the name `torch.export` is no module."""
+
+    __doc__, __name__, __wrapped__ = _export.__doc__, "export", _export
+
+    def __call__(self, f: Any, example_inputs: Any, path: Any) -> None:
+        _export(f, example_inputs, path)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(f"'function' object has no attribute {name!r}")
+        raise AttributeError(
+            f"module 'torch.export' has no attribute {name!r}. Rushlight exports programs, not "
+            "graphs: export(f, example_inputs, path) writes a file that runs with NumPy alone"
+        )
+
+
+export = _Export()
+
+
+def load_exported(path: Any) -> Any:
+    """The program that `export` wrote, to be called with arrays.
+
+    Raises:
+        OSError: it is for another platform, or for a processor with features that this one lacks.
+        ValueError: it is damaged, or no exported program.
+    """
+    return _engine("shipped.loader").load(path)

@@ -10,6 +10,30 @@ from typing import Any
 from . import modes
 
 
+class Fixed:
+    """A way to find a number: it is always this one."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __call__(self) -> Any:
+        return self.value
+
+
+class Combined:
+    """A way to find a number: `word` of what other ways find (an export writes it down)."""
+
+    __slots__ = ("word", "of")
+
+    def __init__(self, word: Callable, *of: Callable[[], Any]) -> None:
+        self.word, self.of = word, of
+
+    def __call__(self) -> Any:
+        return self.word(*[find() for find in self.of])
+
+
 class Number:
     """A number of this run, and how to find it in the next one.
 
@@ -27,20 +51,19 @@ class Number:
         return self.trace.number(self, like)
 
     def _made(self, word: Callable, other: Any, swapped: bool = False) -> "Number":
-        find, theirs = self.find, (other.find if other.__class__ is Number else lambda: other)
-        again = (lambda: word(theirs(), find())) if swapped else (lambda: word(find(), theirs()))
+        theirs = other.find if other.__class__ is Number else Fixed(other)
         value = other.value if other.__class__ is Number else other
-        made = word(value, self.value) if swapped else word(self.value, value)
-        return Number(made, again, self.trace)
+        if swapped:
+            return Number(word(value, self.value), Combined(word, theirs, self.find), self.trace)
+        return Number(word(self.value, value), Combined(word, self.find, theirs), self.trace)
 
     def _asked(self, word: Callable, other: Any) -> bool:
-        value, find = word(self.value, other), self.find
-        self.trace.verify(lambda: word(find(), other), value)
+        value = word(self.value, other)
+        self.trace.verify(Combined(word, self.find, Fixed(other)), value)
         return value
 
     def __neg__(self) -> "Number":
-        find = self.find
-        return Number(-self.value, lambda: -find(), self.trace)
+        return Number(-self.value, Combined(operator.neg, self.find), self.trace)
 
     def __bool__(self) -> bool:
         return self._asked(operator.ne, 0)

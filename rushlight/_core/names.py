@@ -15,6 +15,7 @@ _ROOT = __name__.partition(".")[0]
 _ABSENT = {
     "jit": "Rushlight runs the Python code itself: call the function or module as it is.",
     "fx": "There is no symbolic graph of modules: walk them with named_modules(), or use hooks.",
+    "export": "export(f, example_inputs, path) of rushlight itself writes a program, not a graph.",
     "onnx": "Save the state_dict with torch.save and export it from PyTorch.",
     "_dynamo": "Rushlight has no Dynamo: leave the call out.",
     "_inductor": "Rushlight has no Inductor: leave the setting out.",

@@ -34,30 +34,34 @@ def emitter() -> str:
 
 def read(key: str) -> bytes | None:
     """What was kept under a key; None where there is nothing, or nothing whole."""
-    path = _folder() / key
+    folder = _folder()
+    if folder is None:
+        return None
     try:
-        if hasattr(os, "getuid") and path.stat().st_uid != os.getuid():
-            return None  # not written by us: never run
-        data = path.read_bytes()
+        with open(folder / key, "rb") as file:
+            if not _ours(os.fstat(file.fileno())):
+                return None  # not written by us: never run
+            data = file.read()
+            _touched(file.fileno(), folder / key)
     except OSError:
         return None
     body = data[len(_MAGIC) + 32 :]
-    if not data.startswith(_MAGIC) or data[len(_MAGIC) :][:32] != hashlib.sha256(body).digest():
-        return None
-    try:
-        os.utime(path)
-    except OSError:
-        pass
-    return body
+    whole = data[len(_MAGIC) :][:32] == hashlib.sha256(body).digest()
+    return body if data.startswith(_MAGIC) and whole else None
 
 
 def write(key: str, body: bytes) -> bool:
     """Keep a body under a key, at once or not at all; whether it was kept (a disk may be full)."""
     folder = _folder()
+    if folder is None:
+        return False
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if hasattr(os, "getuid") and folder.stat().st_uid != os.getuid():
+        found = folder.stat()
+        if not _ours(found):
             return False  # somebody else's folder: what lies there is not ours to run
+        if os.name == "posix" and found.st_mode & 0o077:
+            folder.chmod(0o700)
         handle, name = tempfile.mkstemp(dir=folder)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -72,8 +76,24 @@ def write(key: str, body: bytes) -> bool:
     return True
 
 
-def _folder() -> Path:
-    return cache_folder() / "code"
+def _ours(found: os.stat_result) -> bool:
+    return not hasattr(os, "getuid") or found.st_uid == os.getuid()
+
+
+def _touched(handle: int, path: Path) -> None:
+    """Note that a file was used now."""
+    try:
+        os.utime(handle if os.utime in os.supports_fd else path)
+    except OSError:  # a file system for reading alone
+        pass
+
+
+def _folder() -> Path | None:
+    """Where the files lie; None where this user has no home."""
+    try:
+        return cache_folder() / "code"
+    except RuntimeError:
+        return None
 
 
 def _trim(folder: Path) -> None:

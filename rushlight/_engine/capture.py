@@ -47,6 +47,18 @@ class Host:
         self.fixed: dict = {}  # what steered the trace: not numbers
 
 
+class Part:
+    """A way to find a number: a host's, by its name."""
+
+    __slots__ = ("host", "key")
+
+    def __init__(self, host: Host, key: str) -> None:
+        self.host, self.key = host, key
+
+    def __call__(self) -> Any:
+        return self.host.box[0][self.key]
+
+
 class Capture(Trace):
     """The trace of one call.
 
@@ -182,7 +194,7 @@ class Capture(Trace):
         made: dict = {}
         for key, value in found.items():
             if value.__class__ in (int, float):
-                made[key] = Number(value, lambda k=key: host.box[0][k], self)
+                made[key] = Number(value, Part(host, key), self)
             elif isinstance(value, TensorBase):
                 self.stop("a hyperparameter that is a tensor with a gradient")
             else:

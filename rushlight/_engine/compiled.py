@@ -2,7 +2,6 @@
 
 import functools
 import sys
-import threading
 import warnings
 import weakref
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from .._arrays.traced import HERE, GraphBreak, users_line
 from .._core import dtypes, modes, rng
 from .._core.tape import ASK, TensorBase, ndarray
 from .check import checked
+from .forked import rlock
 from .guards import reader
 from .program import Again, Eagerly, Program, Unkept
 
@@ -42,7 +42,7 @@ class Compiled:
         self.eager: dict[Any, str] = {}  # signatures that run eagerly, and why
         self.reasons: list[str] = []
         self.traces = 0
-        self.lock = threading.RLock()
+        self.lock = rlock()
         self.full = False
         self.last: tuple | None = None  # a test for arguments like the last ones, their program
         _all.add(self)

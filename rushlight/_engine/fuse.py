@@ -253,7 +253,7 @@ class Fused:
             self._settle_all(put_off)
             return self._numpy(step)
         steps = [*put_off.values(), step]
-        latest = max((self._ready(v) for v in step.values()), default=-1)
+        latest = max((self._ready(v) for s in steps for v in s.values()), default=-1)
         for group in self._candidates(latest):
             if group.native and group.at >= latest and self._all_join(group, steps):
                 return group

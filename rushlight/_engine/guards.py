@@ -37,6 +37,7 @@ class Guards:
         self.grads = [(what, s) for how, what, s in inputs if how == "grad"]
         self.numbers = [list(g.owner.values()) for g in self.groups]
         self._same, self._refresh = self._written()
+        self.turn = 0  # how often something was another object
 
     def _written(self) -> tuple[Callable[[], bool], Callable[[], None]]:
         """Two functions: whether everything is the same object still; take what there is now."""
@@ -99,6 +100,7 @@ class Guards:
                 if not self._piecewise():
                     return False
                 self._refresh()
+                self.turn += 1
         except (KeyError, ValueError):  # a name, or a variable of a closure, is gone
             return False
         return all(fits(what.grad.array, s) for what, s in self.grads) if self.grads else True

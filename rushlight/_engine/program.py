@@ -11,6 +11,7 @@ from .._arrays.traced import GraphBreak, Symbol, users_line
 from .._core import modes
 from .._core.tape import TensorBase, make, ndarray
 from .._core.views import written
+from .apart import Apart
 from .capture import Capture
 from .graph import Graph
 from .guards import Guards
@@ -204,6 +205,8 @@ class Program:
             (np.zeros((), s.dtype), what) for how, what, s in self.inputs if how == "number"
         ]
         self.quiet = getattr(self.runner, "quiet", False)
+        wet = [s for *_, s in self.changed]
+        self.apart = Apart(self.inputs, wet) if wet else None
         self.arrays = self._reader()
         # An optimizer's numbers follow from its groups alone, unless it counts steps in tensors.
         self.steady = all(not h.touched for h in self.hosts) and not any(
@@ -237,6 +240,9 @@ class Program:
         """
         undo = self._numbers() if self.numbers or self.conditions or self.hosts else []
         arrays = self.arrays(tensors)
+        if self.apart is not None and not self.apart.holds(arrays, self.guards.turn):
+            _undo(undo)
+            raise Eagerly
         try:
             if self.quiet:
                 outs = self.function(*arrays)

@@ -66,6 +66,11 @@ SLEEP_CALL: Any = _Address() if WINDOWS else _Ulock() if MAC else _Futex()
 # LLVM writes calls of these by itself; the last lets another thread have the core.
 _C = ("memset", "memcpy", "memmove")
 YIELD = "SwitchToThread" if WINDOWS else "sched_yield"
+# Python's stable interface: its lock, and its signals (threads.py).
+_PYTHON = (
+    "PyEval_SaveThread", "PyEval_RestoreThread", "PyGILState_Ensure", "PyGILState_Release",
+    "PyErr_CheckSignals",
+)  # fmt: skip
 
 
 def symbols() -> dict[str, int]:
@@ -77,9 +82,14 @@ def symbols() -> dict[str, int]:
     for name in (*_C, YIELD, *SLEEP_CALL.symbols):
         for library in libraries:
             if hasattr(library, name):
-                found[name] = ctypes.cast(getattr(library, name), ctypes.c_void_p).value or 0
+                found[name] = _address(getattr(library, name))
                 break
-    return found
+    python = getattr(ctypes, "pythonapi", None)
+    return found | {n: _address(getattr(python, n)) for n in _PYTHON if hasattr(python, n)}
+
+
+def _address(f: Any) -> int:
+    return ctypes.cast(f, ctypes.c_void_p).value or 0
 
 
 class Pages:
@@ -124,7 +134,13 @@ def _windows(name: str) -> Any:
 
 
 def cache_folder() -> Path:
-    """Where this platform keeps what can be made again; RUSHLIGHT_CACHE names another place."""
+    """Where this platform keeps what can be made again; RUSHLIGHT_CACHE names another place.
+
+    The places are those that the library platformdirs knows, which is not needed for three lines.
+
+    Raises:
+        RuntimeError: where the user has no home.
+    """
     if chosen := os.environ.get("RUSHLIGHT_CACHE"):
         return Path(chosen)
     if WINDOWS:
@@ -132,18 +148,8 @@ def cache_folder() -> Path:
         return base / "rushlight" / "Cache"
     if MAC:
         return Path.home() / "Library" / "Caches" / "rushlight"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rushlight"
-
-
-def processors() -> int:
-    """How many this process may use at once, a container's quota counted."""
-    n = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()[:2]
-        n = min(n, max(1, -(-int(quota) // int(period)))) if quota != "max" else n
-    except (OSError, ValueError):
-        pass
-    return n
+    chosen = os.environ.get("XDG_CACHE_HOME", "").strip()
+    return Path(chosen or Path.home() / ".cache") / "rushlight"
 
 
 def mapped() -> bool:

@@ -6,19 +6,22 @@ they are woken. The pool is the process's own: after a fork the child starts ano
 """
 
 import ctypes
-import os
 import threading
 from functools import cache
 from typing import Any
 
+from .._core.processors import processors
+from .._settings import get_num_threads, threads_told
 from . import cache as disk
 from .builder import BOOL, I32, I64, POINTER, Function, Module, Val
+from .forked import lock, mended
 from .load import Code, loaded
-from .system import YIELD, processors
+from .system import YIELD
 from .targets.host import Host, compiled, host
 
 # The control block: one line of 64 bytes for each word that several threads write.
 _TICKET, _SLEEPING, _PROGRAM, _ARRIVED, _ROUND, _DONE = 0, 64, 128, 192, 256, 320
+TASKS = _PROGRAM + 32  # behind the program's three words: kernels count drawn tasks here, from 0
 _MOST = 64  # threads
 _SPINS = 4000  # pauses before a worker sleeps: about 0.1 ms
 _PATIENCE = 300  # pauses at a barrier before the core is offered to others
@@ -55,6 +58,13 @@ def barrier(module: Module) -> str:
         return name
     f = module.function(name, "control:ptr threads:i64")
     control, threads = f.args
+    if not f.target.meet(f):
+        _meet(f, control, threads)
+    f.done()
+    return name
+
+
+def _meet(f: Function, control: Val, threads: Val) -> None:
     with f.when(threads > 1):
         turn = control.shifted(_ROUND, _BYTE)
         seen = _atomic_load(f, turn)
@@ -65,11 +75,37 @@ def barrier(module: Module) -> str:
             _atomic_store(f, turn, seen + 1)
         with f.when(last ^ f.const(1, BOOL)):
             _wait(f, lambda: _atomic_load(f, turn).compared("ne", seen))
-    f.done()
-    return name
 
 
 _BYTE = BOOL  # one byte in memory
+
+
+def heed(f: Function, flag: Val, me: Val, threads: Val, control: Val) -> None:
+    """Between kernels: all threads leave the program where a signal's handler raised.
+
+    The first thread asks Python. What was raised stays there, and Python finds it when `call` is
+    back. `flag` is a word of the program's own.
+    """
+    for name, result, params in _PYTHON[:3]:
+        f.declare(name, result, params)
+    with f.when(me.equals(0)):
+        held = f.call("PyGILState_Ensure", result=I32)
+        raised = f.call("PyErr_CheckSignals", result=I32)
+        assert held is not None and raised is not None
+        f.call("PyGILState_Release", held)
+        f.store(flag, raised)
+    f.call(barrier(f.module), control, threads)
+    with f.when(f.load(flag, I32).compared("ne", 0)):
+        f.done()
+        f.begin(f.label())
+
+
+# Python's stable interface: the lock that a thread holds to run Python, and its signals.
+_PYTHON = (
+    ("PyGILState_Ensure", "i32", []), ("PyErr_CheckSignals", "i32", []),
+    ("PyGILState_Release", "void", ["i32"]),
+    ("PyEval_SaveThread", "ptr", []), ("PyEval_RestoreThread", "void", ["ptr"]),
+)  # fmt: skip
 
 
 def _worker(module: Module) -> None:
@@ -137,37 +173,63 @@ def _runner(module: Module) -> None:
     f.done()
 
 
+def _caller(module: Module) -> None:
+    """call: what Python calls. Other threads may run Python meanwhile; without a control block the
+    program runs alone."""
+    f = module.function(
+        "call", "control:ptr program:ptr args:ptr threads:i64 workers:i64", shared=True
+    )
+    for name, result, params in _PYTHON[3:]:
+        f.declare(name, result, params)
+    control, program, args, threads, workers = f.args
+    held = f.call("PyEval_SaveThread", result=POINTER)
+    assert held is not None
+    nobody = f.op(BOOL, 1, f"icmp eq ptr {control.name}, null")
+    with f.when(nobody):
+        f.call("alone", control, program, args)
+    with f.when(nobody ^ f.const(1, BOOL)):
+        f.call("run", control, program, args, threads, workers)
+    f.call("PyEval_RestoreThread", held)
+    f.done()
+
+
 @cache
-def _code(target: Host) -> Code:
-    """The pool's own functions, from the disk cache where they are there."""
+def image(target: Host) -> bytes:
+    """The pool's own functions as an object file, from the disk cache where they are there."""
     module = Module(target)
     _worker(module)
     _runner(module)
+    _caller(module)
     text = str(module)
     key = disk.key_of("threads", target.key, text)
-    image = disk.read(key)
-    if image is None:
-        image = compiled(text, target)
-        disk.write(key, image)
-    return loaded(image, ["worker", "run", "alone"])
+    found = disk.read(key)
+    if found is None:
+        found = compiled(text, target)
+        disk.write(key, found)
+    return found
 
 
 class Pool:
-    """The threads of this process, started when a program first needs them."""
+    """The threads of this process, started when a program first needs them.
 
-    def __init__(self) -> None:
-        self.threads = processors()
-        self._lock = threading.Lock()
+    threads: how many a program may use now. room: how many there may be at any time, for which
+    programs set memory aside (two at least: what runs alone for good is not brought here).
+    code: the functions of `image`.
+    """
+
+    def __init__(self, threads: int, code: Code) -> None:
+        self.threads = max(1, min(threads, _MOST))
+        self.room = min(max(self.threads, processors(), 2), _MOST)
+        self._lock, self._code = lock(), code
         self._control, self._workers, self._kept = 0, 0, []
-        addresses = _code(host()).addresses
+        addresses = code.addresses
         pointer = ctypes.c_void_p
-        self._run = ctypes.CFUNCTYPE(
+        # As a function of Python's own: what a signal's handler raised is raised when it is back.
+        self._call = ctypes.PYFUNCTYPE(
             None, pointer, pointer, pointer, ctypes.c_int64, ctypes.c_int64
-        )(addresses["run"])
-        self._alone = ctypes.CFUNCTYPE(None, pointer, pointer, pointer)(addresses["alone"])
+        )(addresses["call"])
         self._worker = ctypes.CFUNCTYPE(None, pointer)(addresses["worker"])
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._forget)
+        mended(self)
 
     def run(self, program: int, args: int, threads: int) -> None:
         """A program on up to `threads` threads: on one where another caller has the pool."""
@@ -176,48 +238,65 @@ class Pool:
             try:
                 if self._workers < threads - 1:
                     self._start(threads - 1)
-                self._run(self._control, program, args, threads, self._workers)
+                if self._workers >= threads - 1:
+                    self._call(self._control, program, args, threads, self._workers)
+                    return
             finally:
                 self._lock.release()
-        else:
-            self._alone(None, program, args)
+        self._call(None, program, args, 1, 0)
 
     def _start(self, workers: int) -> None:
+        """More workers; fewer where the system gives no more threads."""
         if not self._control:
             block = ctypes.create_string_buffer(_DONE + 64 * (_MOST + 2))
             self._control = (ctypes.addressof(block) + 63) & -64
             self._kept.append(block)
-        for me in range(self._workers + 1, workers + 1):
+        while self._workers < workers:
             # A worker started late must not take an earlier ticket for news.
             ticket = ctypes.c_int32.from_address(self._control + _TICKET).value
-            state = (ctypes.c_int64 * 3)(self._control, me, ticket)
-            self._kept.append(state)
+            state = (ctypes.c_int64 * 3)(self._control, self._workers + 1, ticket)
             thread = threading.Thread(
                 target=self._worker, args=(ctypes.addressof(state),), daemon=True,
-                name=f"rushlight-{me}",
+                name=f"rushlight-{self._workers + 1}",
             )  # fmt: skip
-            thread.start()
-        self._workers = workers
+            self._kept.append(state)
+            try:
+                thread.start()
+            except RuntimeError:
+                self._kept.pop()
+                break
+            self._workers += 1
 
     def stop(self) -> None:
         """Let the workers end."""
         with self._lock:
             if self._workers:
-                self._run(self._control, None, None, 0, self._workers)
+                self._call(self._control, None, None, 0, self._workers)
                 self._control, self._workers, self._kept = 0, 0, []
 
-    def _forget(self) -> None:
-        """In a forked child there are no workers, and a lock that was held stays held."""
-        self._lock = threading.Lock()
+    def limit(self, threads: int) -> None:
+        """How many threads programs may use from here on, those already compiled included."""
+        self.threads = max(1, min(threads, _MOST))
+
+    def _at_fork_reinit(self) -> None:
+        """In a forked child there are no workers, and a lock that was held is open again."""
         self._control, self._workers, self._kept = 0, 0, []
+
+
+@cache
+def code() -> Code:
+    """The pool's own functions, ready."""
+    return loaded(image(host()), ["worker", "run", "alone", "call"])
 
 
 @cache
 def pool() -> Pool:
     """The pool of this process."""
-    return Pool()
+    made = Pool(get_num_threads(), code())
+    threads_told.append(made.limit)
+    return made
 
 
 def set_threads(n: int) -> None:
     """How many threads programs may use from here on."""
-    pool().threads = max(1, min(n, _MOST))
+    pool().limit(n)

@@ -114,6 +114,7 @@ class Unit:
         if image is None:
             image = compiled(self.text(), target)
             disk.write(key, image)
+        self.image = image  # what an export takes along
         self.code = loaded(image, ["program", "alone"])
         self.entry = self.code.addresses["program"]
         self.alone = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.code.addresses["alone"])

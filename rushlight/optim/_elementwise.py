@@ -1,6 +1,7 @@
 """The optimizers that change each element by a rule of its own: all but LBFGS."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -155,7 +156,7 @@ class Elementwise(Optimizer):
         if not traced():
             return self.numbers(param, state, group)
         scalars = [state[name] for name in self.scalars if isinstance(state.get(name), Tensor)]
-        return hosted_numbers(lambda: self.numbers(param, state, group), scalars)
+        return hosted_numbers(partial(self.numbers, param, state, group), scalars)
 
     def _begin(self, param: Tensor, group: dict[str, Any]) -> dict[str, Any]:
         """The state before the first step; counts lie with the parameter where it is captured."""

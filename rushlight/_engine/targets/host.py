@@ -1,5 +1,6 @@
 """The processor we run on: its vectors, how its threads wait, and LLVM's compilation for it."""
 
+import ctypes
 import os
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any
 
 from .. import cache as disk
 from ..builder import Function, Kind, Val, typed
+from ..forked import awaited
 from ..system import SLEEP_CALL
 
 # In the text of every object: a change of what is emitted must miss the cache.
@@ -86,6 +88,10 @@ class Host:
 
     # -- how a thread waits
 
+    def meet(self, f: Function) -> bool:
+        """Whether all threads meet by an instruction, written here: not on a processor."""
+        return False
+
     def pause(self, f: Function) -> None:
         """A hint that this is a waiting loop."""
         if self.triple.startswith(("x86", "i686")):
@@ -107,11 +113,28 @@ class Host:
 @cache
 def llvm() -> Any:
     """llvmlite's binding, ready; ImportError where the extra is not installed."""
-    import llvmlite.binding as binding
+    with awaited():
+        _mapped()
+        import llvmlite.binding as binding
 
-    binding.initialize_native_target()
-    binding.initialize_native_asmprinter()
+        binding.initialize_native_target()
+        binding.initialize_native_asmprinter()
     return binding
+
+
+def _mapped() -> None:
+    """Have the system map LLVM, which takes up to 0.1 s, while other threads run Python.
+
+    ctypes itself opens libraries without letting go of Python's lock; a function that it calls does
+    not hold it.
+    """
+    spec = find_spec("llvmlite")
+    if spec is None or spec.origin is None or os.name != "posix":
+        return
+    for place in Path(spec.origin).parent.glob("binding/libllvmlite.*"):
+        opened = ctypes.CDLL(None).dlopen
+        opened.restype, opened.argtypes = ctypes.c_void_p, (ctypes.c_char_p, ctypes.c_int)
+        opened(bytes(place), os.RTLD_NOW)
 
 
 def described(cpu: str, features: str, triple: str, version: int) -> Host:
@@ -175,13 +198,13 @@ def _machine(target: Host) -> Any:
 
 def compiled(text: str, target: Host) -> bytes:
     """The object file of a module's text."""
-    with _loops_as_written(llvm()):
+    with awaited(), _loops_as_written(llvm()):
         return _machine(target).emit_object(_improved(text, target))
 
 
 def assembly(text: str, target: Host) -> str:
     """The same, as a person reads it."""
-    with _loops_as_written(llvm()):
+    with awaited(), _loops_as_written(llvm()):
         return _machine(target).emit_assembly(_improved(text, target))
 
 

@@ -1,0 +1,75 @@
+"""NVIDIA's GPUs, so far as to show that kernel bodies fit them: a kernel's text for one block of
+threads, as PTX."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..builder import Function, Module
+from .host import Host, llvm
+
+_TRIPLE = "nvptx64-nvidia-cuda"
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What kernels ask: 16 bytes are the widest access; 64 accumulators leave registers free."""
+
+    version: int  # LLVM's
+    cpu: str = "sm_80"
+    vector: int = 16  # bytes
+    rows: int = 8
+    columns: int = 2
+    fused: bool = True
+    rounds: bool = True
+    halves: bool = True
+    attributes: str = "attributes #0 = { nounwind }"
+
+    lanes = Host.lanes
+    masked_load, masked_store = Host.masked_load, Host.masked_store
+
+    def meet(self, f: Function) -> bool:
+        """All threads of the block meet, by one instruction."""
+        name = "llvm.nvvm.barrier.cta.sync.aligned.all"
+        if self.version < 21:
+            f.declare("llvm.nvvm.barrier0", "void", [])
+            f.line("call void @llvm.nvvm.barrier0()")
+        else:
+            f.declare(name, "void", ["i32"])
+            f.line(f"call void @{name}(i32 0)")
+        return True
+
+
+def entry(module: Module, name: str) -> str:
+    """The module's text, with an entry for the driver: each thread of a block runs the kernel."""
+    reads = [f"llvm.nvvm.read.ptx.sreg.{x}" for x in ("tid.x", "ntid.x")]
+    return "\n".join(
+        [
+            str(module),
+            *(f"declare i32 @{x}()" for x in reads),
+            "define ptx_kernel void @launch(ptr %buffers, ptr %control, ptr %work) {",
+            f"  %i = call i32 @{reads[0]}()",
+            f"  %n = call i32 @{reads[1]}()",
+            "  %me = zext i32 %i to i64",
+            "  %threads = zext i32 %n to i64",
+            f"  call void @{name}(ptr %buffers, i64 %me, i64 %threads, ptr %control, ptr %work)",
+            "  ret void",
+            "}",
+        ]
+    )
+
+
+def compiled(text: str, device: Device) -> str:
+    """PTX. Where LLVM cannot select an instruction it ends the process: call this in a child."""
+    binding: Any = llvm()
+    binding.initialize_all_targets()
+    binding.initialize_all_asmprinters()
+    machine = binding.Target.from_triple(_TRIPLE).create_target_machine(cpu=device.cpu, opt=1)
+    module = binding.parse_assembly(text)
+    module.verify()
+    module.triple, module.data_layout = _TRIPLE, str(machine.target_data)
+    passes = binding.create_new_module_pass_manager()
+    passes.add_sroa_pass()
+    passes.add_instruction_combine_pass()
+    options = binding.create_pipeline_tuning_options(speed_level=1)
+    passes.run(module, binding.create_pass_builder(machine, options))
+    return machine.emit_assembly(module)

@@ -1,0 +1,161 @@
+"""One program of each family of kernels; run as a script, all of them as PTX."""
+
+import functools
+import os
+import sys
+
+import numpy as np
+
+sys.path.insert(0, os.path.dirname(__file__))
+
+from graphs import Builder
+
+CONV = ((1, 1), (1, 1), (1, 1), 1)
+
+
+def pointwise(b):
+    x, y = b.input((33, 50)), b.input((50,))
+    z = b.tanh(b.add(b.multiply(x, y), 0.5))
+    wide = b.astype(z, np.dtype("float64"))
+    return [z, b.exp(b.negative(b.abs(wide))), b.where(b.greater(z, 0.1), b.sin(x), b.floor(x))]
+
+
+def integers(b):
+    x, y = b.input((7, 40), "int64"), b.input((40,), "int32")
+    return [b.add(x, y), b.astype(b.bitwise_and(x, 7), np.dtype("float32")), b.less(x, 3)]
+
+
+def softmax(b):
+    x = b.input((30, 65))
+    e = b.exp(b.subtract(x, b.max(x, axis=-1, keepdims=True)))
+    return [b.divide(e, b.sum(e, axis=-1, keepdims=True)), b.argmax(x, axis=1)]
+
+
+def long_row(b):
+    x = b.input((70_001,))
+    return [b.sum(b.multiply(x, x)), b.max(x)]
+
+
+def columns(b):
+    x = b.input((300, 70))
+    return [b.sum(x, axis=0), b.max(x, axis=0)]
+
+
+def transpose(b):
+    x = b.input((70, 90))
+    return [b.add(b.permute_dims(x, (1, 0)), 1.0)]
+
+
+def product(b):
+    x, w, bias = b.input((77, 131)), b.input((131, 93)), b.input((93,))
+    return [b.maximum(b.add(b.matmul(x, w), bias), 0.0)]
+
+
+def large_product(b):
+    x, w = b.input((400, 300)), b.input((300, 500))
+    return [b.matmul(x, w)]
+
+
+def few_rows(b):
+    x, w = b.input((2, 200)), b.input((90, 200))
+    return [b.matmul(x, b.permute_dims(w, (1, 0)))]
+
+
+def batched_product(b):
+    x, w = b.input((5, 20, 30), "float64"), b.input((5, 30, 20), "float64")
+    return [b.matmul(x, w)]
+
+
+def convolution(b):
+    x, w = b.input((2, 8, 14, 14)), b.input((16, 8, 3, 3))
+    return [b.maximum(b.conv(x, w, *CONV), 0.0)]
+
+
+def convolution_input(b):
+    g, w = b.input((2, 16, 14, 14)), b.input((16, 8, 3, 3))
+    return [b.conv_input(g, w, (2, 8, 14, 14), *CONV)]
+
+
+def convolution_weight(b):
+    g, x = b.input((2, 16, 14, 14)), b.input((2, 8, 14, 14))
+    return [b.conv_weight(g, x, (16, 8, 3, 3), *CONV)]
+
+
+def depthwise(b):
+    x, w = b.input((2, 8, 14, 14)), b.input((8, 1, 3, 3))
+    return [b.conv(x, w, (1, 1), (1, 1), (1, 1), 8)]
+
+
+def pooled(b):
+    x = b.input((2, 3, 20, 20))
+    parts = [
+        b.index(x, (Ellipsis, slice(i, 19 + i, 2), slice(j, 19 + j, 2)))
+        for i in (0, 1) for j in (0, 1)
+    ]  # fmt: skip
+    return [functools.reduce(b.maximum, parts)]
+
+
+def embedding(b):
+    x, i = b.input((60, 40)), b.input((50,), "int64")
+    return [b.take(x, i, 0)]
+
+
+def gathered(b):
+    x, i, v = b.input((60, 40)), b.input((60, 1), "int64"), b.input((60, 1))
+    return [b.take_along_axis(x, i, 1), b.scatter(x, i, v, 1)]
+
+
+FAMILIES = [
+    pointwise, integers, softmax, long_row, columns, transpose, product, large_product,
+    few_rows, batched_product, convolution, convolution_input, convolution_weight, depthwise,
+    pooled, embedding, gathered,
+]  # fmt: skip
+
+
+def built(family):
+    """A builder and the outputs of one family's program."""
+    b = Builder()
+    return b, family(b)
+
+
+def arrays_of(b, seed=0):
+    """Inputs that are numbers of some size, and indices in range."""
+    random = np.random.default_rng(seed)
+    return [
+        random.integers(0, 30, v.shape).astype(v.dtype) if v.dtype.kind in "iu"
+        else np.asarray(random.normal(size=v.shape)).astype(v.dtype)
+        for v in b.inputs
+    ]  # fmt: skip
+
+
+def kernels(family):
+    """The descriptions of a family's kernels."""
+    from rushlight._engine import native
+    from rushlight._engine.graph import Graph
+
+    b, outputs = built(family)
+    program = native.build(Graph(b.inputs, b.steps, outputs))
+    assert program is not None
+    return [k for part in program.parts for k in getattr(part, "kernels", ())]
+
+
+def main():
+    """PTX of every family; a line for each."""
+    from rushlight._engine import families
+    from rushlight._engine.builder import Module
+    from rushlight._engine.targets import nvptx
+    from rushlight._engine.targets.host import host
+
+    device = nvptx.Device(host().version)
+    for family in FAMILIES:
+        for told in kernels(family):
+            module = Module(device)
+            text = nvptx.entry(module, families.kernel(module, told))
+            ptx = nvptx.compiled(text, device)
+            assert ".visible .entry launch" in ptx
+            outside = [line for line in ptx.splitlines() if ".extern" in line]
+            print(family.__name__, type(told).__name__, len(ptx), *outside, flush=True)
+
+
+if __name__ == "__main__":
+    main()
