@@ -7,14 +7,15 @@ taps at a time in registers, and their lanes are added up at the end.
 from math import prod
 from typing import Any
 
-from ..builder import I64, Function, Kind, Module, Val
+from ..builder import I64, Kind, Module, Val
 from .convolution_follow import follower
 from .convolution_shape import Convolution, axes, strides
 from .convolution_tiles import (
     BYTE,
-    Sizes,
+    Driver,
     address,
     call,
+    driver,
     frame,
     items,
     jump,
@@ -23,7 +24,6 @@ from .convolution_tiles import (
     placed,
     stored,
 )  # fmt: skip
-from .share import PARTIALS
 
 _TAPS = 5  # in registers at once: a load for each, and one for the gradient
 
@@ -91,33 +91,13 @@ def kernel(module: Module, c: Convolution) -> str:
         "follow_at": address(f, follower(module, c.nest, c.value, c.kind)),
         "taps_at": stored(f, taps),
     }  # fmt: skip
-    call(f, _driver(module, c.kind, tuple(values)), stored(f, values.values()), *f.args)
+    call(f, driver(module, _Depthwise, c.kind, tuple(values)), stored(f, values.values()), *f.args)
     f.done()
     return name
 
 
-def _driver(module: Module, kind: Kind, names: tuple[str, ...]) -> str:
-    """The name of the function that all such gradients share."""
-    name = f"convolved_depthwise_{kind.name}"
-    if known(module, name):
-        return name
-    f = module.function(name, "sizes:ptr buffers:ptr me:i64 threads:i64 control:ptr work:ptr")
-    _Depthwise(f, kind, names).write()
-    f.done()
-    return name
-
-
-class _Depthwise:
+class _Depthwise(Driver):
     """The writing of that function."""
-
-    def __init__(self, f: Function, kind: Kind, names: tuple[str, ...]) -> None:
-        sizes, self.buffers, self.me, self.threads, _, self.work = f.args
-        self.f, self.kind, self.size, self.lanes = f, kind, kind.size, f.target.lanes(kind.size)
-        self.z = Sizes(f, sizes, names)
-        self.mine = self.work.shifted(self.me * self.z.end + PARTIALS, BYTE)
-
-    def _region(self, name: str) -> Val:
-        return self.mine.shifted(getattr(self.z, f"o_{name}"), BYTE)
 
     def write(self) -> None:
         """A group after another, over all images."""

@@ -14,20 +14,20 @@ from itertools import product
 from math import prod
 from typing import Any
 
-from ..builder import I64, Function, Kind, Module, Val
+from ..builder import I64, Function, Module, Val
 from .convolution_follow import follower
 from .convolution_shape import Convolution, axes, strides
 from .convolution_tiles import (
     BYTE,
     ENTRY,
-    Sizes,
+    Driver,
     address,
     call,
+    driver,
     entries,
     frame,
     items,
     jump,
-    known,
     opened,
     pair,
     placed,
@@ -36,7 +36,6 @@ from .convolution_tiles import (
     stored,
     sweep,
 )  # fmt: skip
-from .share import PARTIALS
 
 NEAR = 256 << 10  # bytes of a framed image: half of a core's second-level cache
 _WIDE = 1024  # columns above which rows are cut
@@ -228,33 +227,13 @@ def kernel(module: Module, c: Convolution) -> str:
         "taps_at": stored(f, [pair(*t) for part in tapped for t in part]),
         "counts_at": stored(f, map(len, tapped)),
     }  # fmt: skip
-    call(f, _driver(module, c.kind, tuple(values)), stored(f, values.values()), *f.args)
+    call(f, driver(module, _Forward, c.kind, tuple(values)), stored(f, values.values()), *f.args)
     f.done()
     return name
 
 
-def _driver(module: Module, kind: Kind, names: tuple[str, ...]) -> str:
-    """The name of the function that all convolutions share: its sizes are what it is told."""
-    name = f"convolved_{kind.name}"
-    if known(module, name):
-        return name
-    f = module.function(name, "sizes:ptr buffers:ptr me:i64 threads:i64 control:ptr work:ptr")
-    _Forward(f, kind, names).write()
-    f.done()
-    return name
-
-
-class _Forward:
+class _Forward(Driver):
     """The writing of that function."""
-
-    def __init__(self, f: Function, kind: Kind, names: tuple[str, ...]) -> None:
-        sizes, self.buffers, self.me, self.threads, _, self.work = f.args
-        self.f, self.kind, self.size, self.lanes = f, kind, kind.size, f.target.lanes(kind.size)
-        self.z = Sizes(f, sizes, names)
-        self.mine = self.work.shifted(self.me * self.z.end + PARTIALS, BYTE)
-
-    def _region(self, name: str) -> Val:
-        return self.mine.shifted(getattr(self.z, f"o_{name}"), BYTE)
 
     def write(self) -> None:
         """All that this thread takes."""

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..builder import BOOL, I32, I64, POINTER, U32, Function, Kind, Module, Val
+from .share import PARTIALS
 
 BYTE = BOOL  # one byte in memory
 _UNROLL = 4
@@ -330,3 +331,30 @@ def placed(sizes: dict[str, int]) -> tuple[dict[str, int], int]:
 def opened(f: Function, o: Any) -> Val:
     """Where an operand of a kernel begins."""
     return f.load(f.args[0].shifted(o.buffer, I64), POINTER).shifted(o.offset, o.kind)
+
+
+class Driver:
+    """The writing of a function that convolutions of one kind share: its sizes are told to it."""
+
+    def __init__(self, f: Function, kind: Kind, names: tuple[str, ...]) -> None:
+        sizes, self.buffers, self.me, self.threads, _, self.work = f.args
+        self.f, self.kind, self.size, self.lanes = f, kind, kind.size, f.target.lanes(kind.size)
+        self.z = Sizes(f, sizes, names)
+        self.mine = self.work.shifted(self.me * self.z.end + PARTIALS, BYTE)
+
+    def _region(self, name: str) -> Val:
+        return self.mine.shifted(getattr(self.z, f"o_{name}"), BYTE)
+
+    def write(self) -> None:
+        """All that this thread takes."""
+
+
+def driver(module: Module, writing: type[Driver], kind: Kind, names: tuple[str, ...]) -> str:
+    """The name of the shared function, written at its first use in a module."""
+    name = f"convolved{writing.__name__.lower()}_{kind.name}"
+    if known(module, name):
+        return name
+    f = module.function(name, "sizes:ptr buffers:ptr me:i64 threads:i64 control:ptr work:ptr")
+    writing(f, kind, names).write()
+    f.done()
+    return name
