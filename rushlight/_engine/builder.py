@@ -212,6 +212,10 @@ class Module:
         self.functions.append(f)
         return f
 
+    def has(self, name: str) -> bool:
+        """Whether a function of this name is there already."""
+        return any(f.name == name for f in self.functions)
+
     def fresh(self, stem: str) -> str:
         """A name that no other function of the module has."""
         return f"{stem}_{next(self._names)}"

@@ -105,8 +105,7 @@ class Fused:
         self._settle(number.id)
         group = self.makers[number.id]
         if group.refusal is not None:  # one question to a group: what is asked here comes after
-            group = Group(len(self.groups), True, ())
-            self.groups.append(group)
+            group = self._begun(())
             copied = Value(next(self._ids), (), "float32")
             self._own(copied)
             group.add(Step((copied,), "add", (number, 0.0)), True)
@@ -224,31 +223,15 @@ class Fused:
         return -1 if maker is None else maker.at + (base.id in self.born)
 
     def _group(self, step: Step) -> Group:
+        found = self._product(step)
+        if found is not None:
+            step, shape = found
+            self._settle_all(self._put_off(step))
+            group = self._begun(shape)
+            group.product = step
+            group.add(step, True)
+            return group
         put_off = self._put_off(step)
-        if step.word == "matmul" and _multiplied(step):
-            self._settle_all(put_off)
-            group = self._begun(tuple(step.result.shape))
-            group.product = step
-            group.add(step, True)
-            return group
-        planes = self._planes(step)
-        if planes is not None:
-            self._settle_all(put_off)
-            group = self._begun(planes)
-            group.product = step
-            group.add(step, True)
-            return group
-        if step.word == "bits" and step.result.size:
-            group = self._begun(tuple(step.result.shape))
-            group.product = step
-            group.add(step, True)
-            return group
-        if step.word in gather.WORDS and (found := self._gathers(step)) is not None:
-            step = found
-            group = self._begun(tuple(step.result.shape))
-            group.product = step
-            group.add(step, True)
-            return group
         if not self._emitted(step):
             self._settle_all(put_off)
             return self._numpy(step)
@@ -275,6 +258,18 @@ class Fused:
         """A new native group at the end."""
         self.groups.append(group := Group(len(self.groups), True, shape))
         return group
+
+    def _product(self, step: Step) -> tuple[Step, tuple] | None:
+        """A step that has a kernel of its own kind to begin a group, and the group's shape."""
+        if step.word in gather.WORDS:
+            ordered = self._gathers(step)
+            return None if ordered is None else (ordered, tuple(ordered.result.shape))
+        if (step.word == "matmul" and _multiplied(step)) or (
+            step.word == "bits" and step.result.size
+        ):
+            return step, tuple(step.result.shape)
+        planes = self._planes(step)
+        return None if planes is None else (step, planes)
 
     def _planes(self, step: Step) -> tuple | None:
         """The shape, places of a plane as one axis, over which a convolution or pooling is made."""

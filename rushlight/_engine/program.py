@@ -50,7 +50,7 @@ class Program:
         reach = Reach([f, *others, *tensors])
         gradients = {id(h.grad): h.tensor for h in reach.tensors.values() if h.grad is not None}
         capture = Capture.__new__(Capture)
-        self.grad_mode = modes.local.grad
+        self.alike: Any = None  # a quick test for arguments like these; False: there is none
         try:
             self._trace(capture, reach, gradients, f, args, kwargs, tensors)
             left = self._left(capture, reach)

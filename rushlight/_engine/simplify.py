@@ -27,7 +27,7 @@ def rewritten(graph: Graph, rule: Callable[[Step, "Rewrite"], Any]) -> Graph:
 
     A rule gives a step (the same or another), or a Value or an array that stands for the result.
     """
-    rewrite = Rewrite(graph)
+    rewrite = Rewrite()
     for step in graph.steps:
         step = (
             step.replaced(rewrite.now)
@@ -46,11 +46,10 @@ def rewritten(graph: Graph, rule: Callable[[Step, "Rewrite"], Any]) -> Graph:
 class Rewrite:
     """A graph being rewritten: the new steps, and what stands for values that went."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self) -> None:
         self.steps: list[Step] = []
         self.stands: dict[int, Any] = {}  # a Value's id -> another Value, or an array
         self.makers: dict[int, Step] = {}
-        self.olds = {v.id: v for s in graph.steps for v in s.results}
 
     def now(self, v: Value) -> Any:
         """What stands for a value."""

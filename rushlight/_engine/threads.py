@@ -54,7 +54,7 @@ def _wait(f: Function, over: Any) -> None:
 def barrier(module: Module) -> str:
     """The name of the module's barrier (control, threads): nobody leaves before all have come."""
     name = "barrier"
-    if any(f.name == name for f in module.functions):
+    if module.has(name):
         return name
     f = module.function(name, "control:ptr threads:i64")
     control, threads = f.args

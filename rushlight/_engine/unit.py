@@ -107,7 +107,7 @@ class Unit:
         told = [*zip(map(described, self.kernels), self.places)]
         refused = [(at - self.groups[0].at, self.slots[v.id]) for at, v, _ in self.refusals]
         key = disk.key_of(
-            "program", target.key, disk.emitter(),
+            "program", target.key,
             repr((told, refused, self.clock is not None, sorted(self.objects), HEAD)),
         )  # fmt: skip
         image = disk.read(key)

@@ -11,7 +11,7 @@ from typing import Any
 from ..builder import BOOL, Function, Val, kind_of
 from ..graph import Step, Value
 from ..threads import barrier
-from .nest import Nest, Operand, Rows, placed
+from .nest import Nest, Operand, Rows, along_axes, placed
 from .plan import GRAIN, Plan
 from .share import PARTIALS, tasks
 from .totals import REDUCTIONS, Total
@@ -180,7 +180,7 @@ class Columns:
         with tasks(f, -(-many // group)) as task:
             first = task * group
             with f.loop(first, f.least(first + group, many)) as item:
-                self.outer = self._places(item // blocks)
+                self.outer = along_axes(item // blocks, self.nest.lead[:-1])
                 block = item % blocks
                 if full:
                     with f.when(block < full):
@@ -196,13 +196,6 @@ class Columns:
         return [
             (at, self.f.first_lanes(live, lanes) if live < lanes else None) for at, live in found
         ]
-
-    def _places(self, item: Val) -> list[Val]:
-        places, lead = [], self.nest.lead[:-1]
-        for at in reversed(range(len(lead))):
-            places.append(item % lead[at] if at else item)
-            item = item // lead[at]
-        return places[::-1]
 
     # -- a block of columns
 
@@ -336,7 +329,7 @@ class _Tall:
         f, s, c = self.f, self.shape, self.c
         with tasks(f, s.outer * s.chunks * s.parts) as task:
             part, item = task % s.parts, task // s.parts
-            c.outer = c._places(item // s.chunks)
+            c.outer = along_axes(item // s.chunks, c.nest.lead[:-1])
             first = item % s.chunks * s.chunk
             last = f.least(first + s.chunk, s.columns)
             self.base = self._base(item // s.chunks * s.parts + part, first)
@@ -350,7 +343,7 @@ class _Tall:
         if s.parts > 1:
             f.call(barrier(f.module), c.control, c.threads)
             with tasks(f, s.outer * s.chunks) as item:
-                c.outer = c._places(item // s.chunks)
+                c.outer = along_axes(item // s.chunks, c.nest.lead[:-1])
                 first = item % s.chunks * s.chunk
                 self.base = self._base(item // s.chunks * s.parts, first)
                 self._end(first, f.least(first + s.chunk, s.columns), s.parts)

@@ -17,13 +17,12 @@ from .convolution_tiles import (
     call,
     driver,
     frame,
-    items,
     jump,
-    known,
     opened,
     placed,
     stored,
 )  # fmt: skip
+from .share import drawn
 
 _TAPS = 5  # in registers at once: a load for each, and one for the gradient
 
@@ -102,7 +101,7 @@ class _Depthwise(Driver):
     def write(self) -> None:
         """A group after another, over all images."""
         f, z, kind = self.f, self.z, self.kind
-        with items(f, self.work, self.threads, z.groups) as group:
+        with drawn(f, self.work, self.threads, z.groups) as group:
             sums, nothing = self._region("sums"), f.const(0, kind, self.lanes)
             with f.loop(0, z.columns * z.held) as i:
                 f.store(sums.shifted(i * self.lanes, kind), nothing)
@@ -160,7 +159,7 @@ def _dots(module: Module, kind: Kind) -> str:
     sums[t] += sum over u, v of frame[taps[t] + u * pitch + v] * g[u * line + v * along].
     """
     name = f"dots_{kind.name}"
-    if known(module, name):
+    if module.has(name):
         return name
     f = module.function(
         name,

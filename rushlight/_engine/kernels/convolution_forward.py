@@ -26,7 +26,6 @@ from .convolution_tiles import (
     driver,
     entries,
     frame,
-    items,
     jump,
     opened,
     pair,
@@ -36,6 +35,7 @@ from .convolution_tiles import (
     stored,
     sweep,
 )  # fmt: skip
+from .share import drawn
 
 NEAR = 256 << 10  # bytes of a framed image: half of a core's second-level cache
 _WIDE = 1024  # columns above which rows are cut
@@ -243,7 +243,7 @@ class _Forward(Driver):
         acrosses = (z.count_right + (z.columns - 1)) // z.columns
         chunks = (z.many + (z.chunk - 1)) // z.chunk
         framed = f.var(I64, 1, -1)
-        with items(f, self.work, self.threads, z.images * downs * acrosses * chunks) as item:
+        with drawn(f, self.work, self.threads, z.images * downs * acrosses * chunks) as item:
             chunk, block = item % chunks, item // chunks
             across, rest = block % acrosses, block // acrosses
             u, v = rest % downs * z.rows, across * z.columns

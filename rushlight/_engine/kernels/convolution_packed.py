@@ -21,16 +21,14 @@ from .convolution_tiles import (
     call,
     entries,
     frame,
-    items,
     jump,
-    known,
     pack,
     pair,
     placed,
     stepped,
     stored,
 )  # fmt: skip
-from .share import PARTIALS
+from .share import PARTIALS, drawn
 
 _ROOM = 8 << 20  # bytes of columns that are laid out at once
 _NEAR = 128 << 10  # bytes of a thread's filters or sums
@@ -138,7 +136,7 @@ def kernel(module: Module, c: Convolution) -> str:
 def _driver(module: Module, kind: Kind, vectors: int, names: tuple[str, ...]) -> str:
     """The name of the function that all such convolutions share, whose tiles are as wide."""
     name = f"convolved_packed_{kind.name}_{vectors}"
-    if known(module, name):
+    if module.has(name):
         return name
     f = module.function(name, "sizes:ptr buffers:ptr me:i64 threads:i64 control:ptr work:ptr")
     _Packed(f, kind, vectors, names).write()
@@ -170,10 +168,10 @@ class _Packed:
         chunks = (z.panels + (z.chunk - 1)) // z.chunk
         with stepped(f, f.index(0), z.images, z.together) as first:
             live = f.least(z.images - first, z.together)
-            with items(f, self.work, self.threads, (z.inner + (z.framed - 1)) // z.framed) as item:
+            with drawn(f, self.work, self.threads, (z.inner + (z.framed - 1)) // z.framed) as item:
                 self._lay_out(first, live, item * z.framed)
             f.call(wait, self.control, self.threads)
-            with items(f, self.work, self.threads, spans * chunks) as item:
+            with drawn(f, self.work, self.threads, spans * chunks) as item:
                 self._multiply(first, live, item // chunks * z.span, item % chunks * z.chunk)
             f.call(wait, self.control, self.threads)
 

@@ -20,11 +20,6 @@ _UNROLL = 4
 ENTRY = 8  # bytes of a table's entry: the offset of a row's element, that of the vectors
 
 
-def known(module: Module, name: str) -> bool:
-    """Whether the module has a function already."""
-    return any(f.name == name for f in module.functions)
-
-
 def call(f: Function, name: str, *args: Val) -> None:
     """A call that stays one: code that is shared is compiled once, and keeps its registers."""
     given = ", ".join(f"{a.type} {a.name}" for a in args)
@@ -48,7 +43,7 @@ def sums(module: Module, kind: Kind, height: int, vectors: int) -> str:
     the tile goes, the bytes between its rows, whether it is added to what is there.
     """
     name = f"sums_{kind.name}_{height}x{vectors}"
-    if known(module, name):
+    if module.has(name):
         return name
     f = module.function(name, "a:ptr rows:ptr table:ptr n:i64 b:ptr out:ptr pitch:i64 more:bool")
     a, rows, table, n, b, out, pitch, more = f.args
@@ -95,7 +90,7 @@ def sweep(module: Module, kind: Kind, height: int, rest: int, vectors: int) -> s
     bytes from one to the next in `a`, in `rows` and in `out`.
     """
     name = f"sweep_{kind.name}_{height}_{rest}x{vectors}"
-    if known(module, name):
+    if module.has(name):
         return name
     f = module.function(
         name,
@@ -126,7 +121,7 @@ def frame(module: Module, kind: Kind, fill: float = 0.0) -> str:
     Rows may overlap in dst (`pitch` below `columns`); up to a vector beyond the last is written.
     """
     name = f"frame_{kind.name}" if fill == 0 else f"frame_{kind.name}_infinite"
-    if known(module, name):
+    if module.has(name):
         return name
     f = module.function(
         name,
@@ -185,7 +180,7 @@ def pack(module: Module, kind: Kind, width: int) -> str:
     writes too much would be another thread's.
     """
     name = f"pack_{kind.name}_{width}"
-    if known(module, name):
+    if module.has(name):
         return name
     f = module.function(name, "table:ptr n:i64 frame:ptr pieces:ptr count:i64 out:ptr")
     table, n, source, pieces, count, out = f.args
@@ -211,7 +206,7 @@ def turned(module: Module, kind: Kind) -> str:
     Rows are written by whole vectors, so that some beyond the last are, with what is in no row.
     """
     name = f"turned_{kind.name}"
-    if known(module, name):
+    if module.has(name):
         return name
     f = module.function(name, "src:ptr dst:ptr rows:i64 columns:i64 down:i64 along:i64 pitch:i64")
     src, dst, rows, columns, down, along, pitch = f.args
@@ -308,17 +303,6 @@ def stepped(f: Function, start: Any, stop: Val, step: Val) -> Iterator[Val]:
         yield start + k * step
 
 
-@contextmanager
-def items(f: Function, work: Val, threads: Val, n: Val) -> Iterator[Val]:
-    """The body for each of n tasks that this thread draws: as share.tasks, n known as it runs."""
-    with f.forever() as out:
-        task = f.op(I64, 1, f"atomicrmw add ptr {work.name}, i64 1 monotonic")
-        with f.when(task.equals(threads + (n - 1))):
-            f.store(work, f.const(0, I64))
-        f.leave_if(task >= n, out)
-        yield task
-
-
 def placed(sizes: dict[str, int]) -> tuple[dict[str, int], int]:
     """Where regions of so many bytes begin, line by line, and where the last one ends."""
     places, end = {}, 0
@@ -352,7 +336,7 @@ class Driver:
 def driver(module: Module, writing: type[Driver], kind: Kind, names: tuple[str, ...]) -> str:
     """The name of the shared function, written at its first use in a module."""
     name = f"convolved{writing.__name__.lower()}_{kind.name}"
-    if known(module, name):
+    if module.has(name):
         return name
     f = module.function(name, "sizes:ptr buffers:ptr me:i64 threads:i64 control:ptr work:ptr")
     writing(f, kind, names).write()

@@ -20,9 +20,7 @@ from .convolution_tiles import (
     address,
     call,
     frame,
-    items,
     jump,
-    known,
     opened,
     placed,
     stepped,
@@ -30,7 +28,7 @@ from .convolution_tiles import (
     sweep,
     turned,
 )  # fmt: skip
-from .share import PARTIALS
+from .share import PARTIALS, drawn
 
 _ROOM = 12 << 20  # bytes of framed images and transposed gradients at once
 _PLACES = 1 << 16  # of a table
@@ -159,7 +157,7 @@ def kernel(module: Module, c: Convolution) -> str:
 def _driver(module: Module, kind: Kind, vectors: int, names: tuple[str, ...]) -> str:
     """The name of the function that all such gradients share, whose tiles are as wide."""
     name = f"convolved_weight_{kind.name}_{vectors}"
-    if known(module, name):
+    if module.has(name):
         return name
     f = module.function(name, "sizes:ptr buffers:ptr me:i64 threads:i64 control:ptr work:ptr")
     _Weight(f, kind, vectors, names).write()
@@ -194,14 +192,14 @@ class _Weight:
             self._rows()
         with stepped(f, f.index(0), z.images, z.together) as first:
             live = f.least(z.images - first, z.together)
-            with items(f, work, threads, live * z.cuts) as item:
+            with drawn(f, work, threads, live * z.cuts) as item:
                 self._copy(first, item // z.cuts, item % z.cuts)
             f.call(wait, self.control, threads)
-            with items(f, work, threads, z.slices * self.many * chunks) as item:
+            with drawn(f, work, threads, z.slices * self.many * chunks) as item:
                 tile, panel = item // chunks % self.many, item % chunks * z.chunk
                 self._multiply(first, live, item // (chunks * self.many), tile, panel)
             f.call(wait, self.control, threads)
-        with f.when(z.direct.equals(0)), items(f, work, threads, self.many * chunks) as item:
+        with f.when(z.direct.equals(0)), drawn(f, work, threads, self.many * chunks) as item:
             self._add(item // chunks, item % chunks * z.chunk)
 
     # -- copies

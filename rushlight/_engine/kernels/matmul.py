@@ -13,12 +13,11 @@ from typing import Any
 
 from ..builder import I8, I32, I64, POINTER, Function, Kind, Module, Val
 from ..threads import TASKS, barrier
-from .matmul_tiles import follower, placed, tile, totals
-from .nest import fetch
+from .matmul_tiles import follower, tile, totals
+from .nest import along_axes, fetch
 from .packing import packer
 from .rows import Nest, Operand, Rows, part
-
-PARTIALS = 4096  # bytes before the panels: the parts of sums (kernels/rows.py)
+from .share import PARTIALS
 
 _FEW = 4  # rows that are multiplied without packing
 _SUM = 256  # places of the sum in a packed panel: 256 x 64 bytes are most of a first cache
@@ -221,7 +220,7 @@ class _Writer:
     def at(self, o: Operand, item: Val) -> Val:
         """Where an operand's matrix of the batch begins."""
         offset: Any = o.offset
-        for place, stride in zip(placed(item, self.batch), o.lead):
+        for place, stride in zip(along_axes(item, self.batch), o.lead):
             if stride:
                 offset = place * stride + offset
         return self.f.load(self.buffers.shifted(o.buffer, I64), POINTER).shifted(offset, o.kind)
@@ -498,7 +497,7 @@ class _Dots(_Writer):
         def store(mask: Val | None) -> None:
             for i, x in enumerate(found):
                 rows = Rows(f, self.p.nest, p.dots)
-                rows.stand([*placed(item, self.batch), f.index(i)])
+                rows.stand([*along_axes(item, self.batch), f.index(i)])
                 rows.finish(first, {self.p.value: x}, mask)
 
         if p.columns >= p.dots:
@@ -511,7 +510,7 @@ class _Dots(_Writer):
     def _store_columns(self, item: Val, first: Val, found: list[Val]) -> None:
         """Vectors down the rows: one row after another."""
         f, p = self.f, self.plan
-        rows, places = Rows(f, self.p.nest, 1), placed(item, self.batch)
+        rows, places = Rows(f, self.p.nest, 1), along_axes(item, self.batch)
         kept = f.buffer(self.kind, len(found) * p.dots)
         for i, x in enumerate(found):
             f.store(kept.shifted(i * p.dots, self.kind), x)

@@ -3,6 +3,7 @@ module, and what follows on the sums of one product once they are whole.
 """
 
 from ..builder import POINTER, Function, Kind, Module, Val
+from .nest import along_axes
 from .packing import soon
 from .rows import Nest, Rows
 
@@ -18,7 +19,7 @@ def tile(module: Module, kind: Kind, height: int, vectors: int) -> str:
     function does for packed operands and for those read where they lie, at the same speed.
     """
     name = f"tile_{kind.name}_{height}x{vectors}"
-    if not any(f.name == name for f in module.functions):
+    if not module.has(name):
         f = module.function(
             name,
             "a:ptr apart:i64 along:i64 b:ptr step:i64 made:ptr down:i64 n:i64 more:i64",
@@ -87,7 +88,7 @@ def follower(module: Module, nest: Nest, value: int, kind: Kind) -> str:
     del f.args[5:]  # a nest knows the first five
     lanes = f.target.lanes(kind.size)
     body = Rows(f, nest, lanes)
-    places = placed(item, nest.lead[:-1])
+    places = along_axes(item, nest.lead[:-1])
     whole = live // lanes * lanes
     with f.loop(0, rows) as i:
         body.stand([*places, row + i])
@@ -100,15 +101,6 @@ def follower(module: Module, nest: Nest, value: int, kind: Kind) -> str:
                 body.finish(column + whole, {value: x}, f.first_lanes(live - whole, lanes))
     f.done()
     return name
-
-
-def placed(item: Val, batch: tuple[int, ...]) -> list[Val]:
-    """The index along each of the batch's axes."""
-    places = []
-    for at in reversed(range(len(batch))):
-        places.append(item % batch[at] if at else item)
-        item = item // batch[at]
-    return places[::-1]
 
 
 def totals(f: Function, sums: list[Val]) -> Val:

@@ -66,6 +66,15 @@ def placed(nest: Nest, order: list[int]) -> Nest:
     return replace(nest, lead=tuple(sizes[:-1]), length=sizes[-1], loads=loads, stores=stores)
 
 
+def along_axes(item: Val, sizes: tuple[int, ...]) -> list[Val]:
+    """The index along each of some axes, of the item with this number."""
+    places = []
+    for at in reversed(range(len(sizes))):
+        places.append(item % sizes[at] if at else item)
+        item = item // sizes[at]
+    return places[::-1]
+
+
 def fetch(f: Function, at: Val) -> None:
     """Say that the line at an address will be read soon, from the second cache."""
     f.declare("llvm.prefetch.p0", "void", ["ptr", "i32", "i32", "i32"])
@@ -112,14 +121,6 @@ class Rows:
         """Store what follows from these values at one place of the row."""
         for v, o in self.nest.stores:
             self.put(v, o, at, self.value(v, at, mask, values), mask)
-
-    def places(self, row: Val) -> list[Val]:
-        """The row's index along each leading axis."""
-        places, lead = [], self.nest.lead
-        for at in reversed(range(len(lead))):
-            places.append(row % lead[at] if at else row)
-            row = row // lead[at]
-        return places[::-1]
 
     def _pointer(self, buffer: int) -> Val:
         return self.f.load(self.buffers.shifted(buffer, I64), POINTER)

@@ -25,7 +25,7 @@ def packer(module: Module, kind: Kind, apart: int, step: int) -> str:
     """
     way = "across" if apart == 1 else "turned" if step == 1 else "any"
     name = f"pack_{way}_{kind.name}"
-    if not any(f.name == name for f in module.functions):
+    if not module.has(name):
         f = module.function(name, PARAMS)
         {"across": _across, "turned": _turned, "any": _any}[way](f, kind)
         f.done()

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..builder import I8, I64, POINTER, Function, Kind, Module, Val
 from .convolution_follow import run
-from .convolution_tiles import BYTE, call, frame, known
+from .convolution_tiles import BYTE, call, frame
 from .rows import Nest, Operand, Rows
 from .share import PARTIALS, tasks
 
@@ -215,7 +215,7 @@ def _larger(f: Function, a: Val, b: Val) -> Val:
 def _pooled(module: Module, kind: Kind, greatest: bool) -> str:
     """dense[u * columns + v] = the greatest of, or the sum over, all taps' frame[tap + place]."""
     name = f"pooled_{'max' if greatest else 'sum'}_{kind.name}"
-    if known(module, name):
+    if module.has(name):
         return name
     f = module.function(name, "frame:ptr taps:ptr dense:ptr n:i64 rows:i64 columns:i64 pitch:i64")
     source, taps, dense, n, rows, columns, pitch = f.args
@@ -242,7 +242,7 @@ def _unpooled(module: Module, kind: Kind, greatest: bool) -> str:
     As our words have it, the last tap takes what no other one took.
     """
     name = f"unpooled_{'max' if greatest else 'sum'}_{kind.name}"
-    if known(module, name):
+    if module.has(name):
         return name
     f = module.function(
         name,
@@ -287,7 +287,7 @@ def _unpooled(module: Module, kind: Kind, greatest: bool) -> str:
 def _joined(module: Module, kind: Kind) -> str:
     """Phases put in order: dense[y * width + x] from phase ((y + above) % down, ...)."""
     name = f"joined_{kind.name}"
-    if known(module, name):
+    if module.has(name):
         return name
     f = module.function(
         name,

@@ -44,7 +44,7 @@ def kernel(module: Module, count: int, width: int, state: int, out: int) -> str:
 def _draw(module: Module, width: int) -> str:
     """A function (state, out, how many 32-bit words), one for each width."""
     name = f"draw_{width}"
-    if any(f.name == name for f in module.functions):
+    if module.has(name):
         return name
     advance = _advance(module)
     f = module.function(name, "state:ptr out:ptr count:i64")
@@ -68,7 +68,7 @@ def _draw(module: Module, width: int) -> str:
 def _advance(module: Module) -> str:
     """A function (state, block) that replaces all words of a state; `block` holds two states."""
     name = "advance"
-    if any(f.name == name for f in module.functions):
+    if module.has(name):
         return name
     f = module.function(name, "state:ptr block:ptr")
     state, block = f.args

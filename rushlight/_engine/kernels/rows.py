@@ -12,7 +12,7 @@ from ..builder import BOOL, I64, Function, Module, Val, kind_of
 from ..graph import Value
 from ..threads import barrier
 from . import columns, transpose
-from .nest import Nest, Operand, Rows, fetch, part
+from .nest import Nest, Operand, Rows, along_axes, fetch, part
 from .plan import GRAIN, Plan, eased
 from .share import COUNTER, PARTIALS, tasks
 from .totals import BLOCK, REDUCTIONS, Total, reducible
@@ -158,7 +158,7 @@ class _Along:
 
     def _stand(self, row: Val) -> None:
         self.thin, self.rows.kept = {}, {}
-        self.rows.stand(self.rows.places(row))
+        self.rows.stand(along_axes(row, self.nest.lead))
 
     def _end(self) -> None:
         self._find_thin(self.plan.sweeps)

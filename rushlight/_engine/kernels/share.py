@@ -24,10 +24,17 @@ def tasks(f: Function, n: int) -> Iterator[Val]:
         with f.loop(first, last) as task:
             yield task
     else:
-        with f.forever() as out:
-            task = f.op(I64, 1, f"atomicrmw add ptr {work.name}, i64 1 monotonic")
-            # The last thread to find nothing left makes the counter ready for the next kernel.
-            with f.when(task.equals(threads + (n - 1))):
-                f.store(work, f.const(0, I64))
-            f.leave_if(task >= n, out)
+        with drawn(f, work, threads, f.index(n)) as task:
             yield task
+
+
+@contextmanager
+def drawn(f: Function, work: Val, threads: Val, n: Val) -> Iterator[Val]:
+    """The body for each of n tasks that this thread draws from the counter at `work`."""
+    with f.forever() as out:
+        task = f.op(I64, 1, f"atomicrmw add ptr {work.name}, i64 1 monotonic")
+        # The last thread to find nothing left makes the counter ready for the next kernel.
+        with f.when(task.equals(threads + (n - 1))):
+            f.store(work, f.const(0, I64))
+        f.leave_if(task >= n, out)
+        yield task

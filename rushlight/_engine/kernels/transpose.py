@@ -8,7 +8,7 @@ so that no line is read or written twice.
 from typing import Any
 
 from ..builder import BOOL, I8, I64, Function, Kind, Val
-from .nest import Nest, Operand, Rows, fetch, placed
+from .nest import Nest, Operand, Rows, along_axes, fetch, placed
 from .share import tasks
 from .totals import REDUCTIONS
 
@@ -78,7 +78,7 @@ class Tiles:
         over = -(-wide // many)
         outer = nest.rows // height
         with tasks(f, outer * down * over) as task:
-            places = self._places(task // (down * over))
+            places = along_axes(task // (down * over), self.nest.lead[:-1])
             top = task // over % down * (side * many)
             first = task % over * many
             self.rows.stand([*places, top])
@@ -91,13 +91,6 @@ class Tiles:
                     end = f.least(top + side * many, height)
                     with f.loop(top, end, side) as row:
                         self._at(places, row, left, f.least(end - row, side), live)
-
-    def _places(self, item: Val) -> list[Val]:
-        places, lead = [], self.nest.lead[:-1]
-        for at in reversed(range(len(lead))):
-            places.append(item % lead[at] if at else item)
-            item = item // lead[at]
-        return places[::-1]
 
     def _ahead(self) -> Val:
         """Elements of a row before its first whole line."""

@@ -108,7 +108,7 @@ _I128 = Kind("i128", 16, "int")
 def _far(module: Module) -> str:
     """A function (numbers, quarters, how many) that replaces each number by its r and gives n."""
     name = "far_quarters"
-    if any(f.name == name for f in module.functions):
+    if module.has(name):
         return name
     f = module.function(name, "numbers:ptr quarters:ptr lanes:i64")
     numbers, quarters, lanes = f.args

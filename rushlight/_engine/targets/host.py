@@ -16,9 +16,6 @@ from ..builder import Function, Kind, Val, typed
 from ..forked import awaited
 from ..system import SLEEP_CALL
 
-# In the text of every object: a change of what is emitted must miss the cache.
-EMITTER = 5
-
 
 @dataclass(frozen=True, slots=True)
 class Host:
@@ -35,7 +32,7 @@ class Host:
     @property
     def key(self) -> str:
         """What a cached object depends on besides its text."""
-        return f"{EMITTER} {self.triple} {self.cpu} {self.features} llvm{self.version}"
+        return f"{disk.emitter()} {self.triple} {self.cpu} {self.features} llvm{self.version}"
 
     def lanes(self, size: int) -> int:
         """How many elements of `size` bytes a vector holds."""
