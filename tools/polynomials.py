@@ -128,39 +128,19 @@ def log_ratio(z: Any) -> Any:
     return (2 * mp.atanh(s) - 2 * s) / s**3
 
 
-def sin_rest(z: Any) -> Any:
-    """(sin(r) - r) / r^3 for z = r^2."""
-    r = mp.sqrt(z)
-    return (mp.sin(r) - r) / r**3
+def odd_rest(f: Callable) -> Callable[[Any], Any]:
+    """(f(r) - r) / r^3 for z = r^2, of an odd function that begins with r."""
+
+    def rest(z: Any) -> Any:
+        r = mp.sqrt(z)
+        return (f(r) - r) / r**3
+
+    return rest
 
 
 def cos_rest(z: Any) -> Any:
     """(cos(r) - 1 + r^2 / 2) / r^4 for z = r^2."""
     return (mp.cos(mp.sqrt(z)) - 1 + z / 2) / z**2
-
-
-def sinh_rest(z: Any) -> Any:
-    """(sinh(r) - r) / r^3 for z = r^2."""
-    r = mp.sqrt(z)
-    return (mp.sinh(r) - r) / r**3
-
-
-def tan_rest(z: Any) -> Any:
-    """(tan(r) - r) / r^3 for z = r^2."""
-    r = mp.sqrt(z)
-    return (mp.tan(r) - r) / r**3
-
-
-def atan_rest(z: Any) -> Any:
-    """(atan(r) - r) / r^3 for z = r^2."""
-    r = mp.sqrt(z)
-    return (mp.atan(r) - r) / r**3
-
-
-def asin_rest(z: Any) -> Any:
-    """(asin(r) - r) / r^3 for z = r^2."""
-    r = mp.sqrt(z)
-    return (mp.asin(r) - r) / r**3
 
 
 def erf_rest(z: Any) -> Any:
@@ -199,14 +179,14 @@ TABLES = {
     "EXP2_64": (exp2_slope, -0.505, 0.505, bounded, 12, 64),
     "LOG32": (log_rest, -THIRD, THIRD, lambda t: t * t + 0.01, 8, 32),
     "LOG64": (log_ratio, 0, S, lambda z: z, 9, 64),
-    "SIN32": (sin_rest, 0, Z, lambda z: z, 3, 32),
+    "SIN32": (odd_rest(mp.sin), 0, Z, lambda z: z, 3, 32),
     "COS32": (cos_rest, 0, Z, lambda z: z * z, 3, 32),
-    "SIN64": (sin_rest, 0, Z, lambda z: z, 7, 64),
+    "SIN64": (odd_rest(mp.sin), 0, Z, lambda z: z, 7, 64),
     "COS64": (cos_rest, 0, Z, lambda z: z * z, 7, 64),
-    "SINH64": (sinh_rest, 0, 1.001, lambda z: z, 8, 64),
-    "TAN64": (tan_rest, 0, Z, lambda z: z, 15, 64),
-    "ATAN64": (atan_rest, 0, 0.2505, lambda z: z, 14, 64),
-    "ASIN64": (asin_rest, 0, 0.2505, lambda z: z, 13, 64),
+    "SINH64": (odd_rest(mp.sinh), 0, 1.001, lambda z: z, 8, 64),
+    "TAN64": (odd_rest(mp.tan), 0, Z, lambda z: z, 15, 64),
+    "ATAN64": (odd_rest(mp.atan), 0, 0.2505, lambda z: z, 14, 64),
+    "ASIN64": (odd_rest(mp.asin), 0, 0.2505, lambda z: z, 13, 64),
     "ERF32": (erfc_log, 0, 3.95, tail, 9, 32),
     "ERF_NEAR64": (erf_rest, 0, 1, lambda z: mp.mpf(1), 13, 64),
     "ERF_FAR64": (erfc_log_far, 1, 5.95, tail_far, 18, 64),

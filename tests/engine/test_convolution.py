@@ -39,12 +39,7 @@ CASES = [  # image, filters, (stride, padding, dilation, groups)
 ]
 
 
-@pytest.fixture(autouse=True)
-def two_threads():
-    before = pool().threads
-    pool().threads = 2
-    yield
-    pool().threads = before
+pytestmark = pytest.mark.usefixtures("two_threads")
 
 
 def checked(word, image, filters, how, dtype="float32", follows=False, target=None, seed=0):

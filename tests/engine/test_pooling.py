@@ -118,12 +118,7 @@ def checked(graph: Graph, special=False, target=None) -> list:
     return [s.word for s in found]
 
 
-@pytest.fixture(autouse=True)
-def two_threads():
-    before = pool().threads
-    pool().threads = 2
-    yield
-    pool().threads = before
+pytestmark = pytest.mark.usefixtures("two_threads")
 
 
 @pytest.mark.parametrize("name, shape, given", CASES, ids=str)
