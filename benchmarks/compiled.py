@@ -1,12 +1,13 @@
 """The table of compiled code's speed: `python benchmarks/compiled.py`.
 
-Each line is one piece of work in up to three processes that take turns on two threads: PyTorch as
+Each line is one piece of work in up to four processes that take turns on two threads: PyTorch as
 it is, PyTorch through `torch.compile` (forward pass and optimizer; its backward pass is compiled
-with the forward one), and Rushlight through `rushlight.compile`, the whole step. Beside them the
-machine's limit: the time that the arithmetic, or the memory traffic, takes at least.
+with the forward one), JAX through `jax.jit` (`in_jax.py`), and Rushlight through
+`rushlight.compile`, the whole step. Beside them the machine's limit: the time that the arithmetic,
+or the memory traffic, takes at least.
 
 Options: `--only WORD`, `--runs N`, `--rounds N`, `--no-compile` leaves torch.compile out (it takes
-a minute for the large models).
+a minute for the large models), `--jax PYTHON` names an interpreter that has JAX.
 """
 
 import argparse
@@ -47,18 +48,19 @@ def on(t: Any, f: Callable, *tensors: Any) -> Work:
 def training(t: Any, loss_of: Callable, optimizer: Any, *batch: Any) -> Work:
     """One training step; Rushlight compiles all of it, PyTorch what it can."""
     if t.__name__ != "torch":
-        return lambda step=made(t, _step(loss_of, optimizer)): step(*batch)
+        whole = made(t, _step(loss_of, optimizer))
+        return lambda: whole(*batch)
     step = _step(made(t, loss_of), optimizer, made(t, optimizer.step))
     return lambda: step(*batch)
 
 
 def _step(loss_of: Callable, optimizer: Any, update: Callable | None = None) -> Callable:
-    update = update or optimizer.step
+    updated: Callable = update or optimizer.step
 
     def step(*batch: Any) -> Any:
         loss = loss_of(*batch)
         loss.backward()
-        update()
+        updated()
         optimizer.zero_grad()
         return loss
 
@@ -243,23 +245,28 @@ def line(row: Row, found: dict[str, tuple[float, float]]) -> str:
     """The row of the table."""
     ours, first = found.get("ours", (float("nan"), float("nan")))
 
-    def beside(name: str, target: float | None) -> str:
+    def beside(name: str, target: float | None = None) -> str:
         if name not in found:
             return "-"
         ratio = found[name][0] / ours
-        below = " (below)" if target is not None and ratio < target else ""
+        if target is None:
+            return f"{told(found[name][0])}, {ratio:.2f}"
+        below = " (below)" if ratio < target else ""
         return f"{told(found[name][0])}, {ratio:.2f} of {target}{below}"
 
+    compilers = [name for name in ("compiled", "jax") if name in found]
+    best = min(compilers, key=lambda name: found[name][0], default=None)
+    targets: dict[str | None, float] = {best: FACTS[row.name][0]}  # the better one counts
     return (
         f"| {row.name} | {told(ours)} | {100 * limit(row.name) / ours:.0f} % | "
-        f"{beside('torch', row.target)} | {beside('compiled', FACTS[row.name][0])} | "
-        f"{told(first)} |"
+        f"{beside('torch', row.target)} | {beside('compiled', targets.get('compiled'))} | "
+        f"{beside('jax', targets.get('jax'))} | {told(first)} |"
     )
 
 
 HEAD = (
     "| work | Rushlight | of the limit | PyTorch, times ours | torch.compile, times ours | "
-    "first call |\n|---|---|---|---|---|---|"
+    "JAX, times ours | first call |\n|---|---|---|---|---|---|---|"
 )
 
 
@@ -269,12 +276,15 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--no-compile", action="store_true")
+    parser.add_argument("--jax", metavar="PYTHON")
     options = parser.parse_args()
     for _ in range(options.runs):
         peers = {"ours": Peer("rushlight", "compiled", BENCH_MODE="compiled")}
         peers["torch"] = Peer("torch", "compiled")
         if not options.no_compile:
             peers["compiled"] = Peer("torch", "compiled", BENCH_MODE="compiled")
+        if options.jax:
+            peers["jax"] = Peer("jax", "in_jax", python=options.jax)
         print(HEAD, flush=True)
         for row in ROWS:
             if options.only in row.name:
