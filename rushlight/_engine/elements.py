@@ -2,6 +2,7 @@
 
 import struct
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,7 @@ KINDS = {
 }  # fmt: skip
 
 
+@cache
 def kind_of(dtype: Any) -> Kind | None:
     """The kind of a NumPy dtype; None where kernels have none."""
     return KINDS.get(dtype.name if dtype.names is None else dtype.names[0])
