@@ -1,8 +1,9 @@
 """Two frameworks timed in turns: a process each, one working while the other sleeps.
 
 A row is a function of the module (`torch` or `rushlight`) that prepares its data and returns what
-is to be timed. The processes are told over pipes which row to run how often; rounds alternate, so
-that a busy machine is equally unkind to both, and medians are compared.
+is to be timed. The processes are told over pipes which row to run how often. They work in short
+turns, now the one first and now the other, and the ratio is the median of those of neighbouring
+turns: a machine that changes its speed from second to second is equally unkind to both.
 """
 
 import importlib
@@ -21,7 +22,10 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 THREADS = 2
-SLICE = 0.03  # seconds that one timing should last: long against the clock and the pipe
+# Seconds that one timing should last: long against the clock, short against what disturbs it. The
+# best of a turn's few counts: the machine gives its cores to somebody else for longer than that.
+SLICE, PARTS = 0.003, 4
+REST = 0.03  # seconds before a turn, after which the other's idle threads have stopped to spin
 
 
 @dataclass(frozen=True)
@@ -31,16 +35,18 @@ class Row:
     name: str
     prepare: Callable[[Any], Callable[[], Any]]
     target: float | None = None  # time of PyTorch over ours; None: only reported
-    rounds: int = 15
+    rounds: int = 25
 
 
 class Peer:
     """A process with one of the frameworks."""
 
-    def __init__(self, module: str, rows: str, **settings: str) -> None:
+    def __init__(
+        self, module: str, rows: str, python: str = sys.executable, **settings: str
+    ) -> None:
         threads = {f"{library}_NUM_THREADS": str(THREADS) for library in ("OMP", "OPENBLAS", "MKL")}
         self.process = subprocess.Popen(
-            [sys.executable, __file__, module, rows],
+            [python, __file__, module, rows],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -89,7 +95,7 @@ def answer_questions(module_name: str, rows_name: str) -> None:
                 _warm(work)
                 answer: dict[str, Any] = {"number": _number(work), "first": first}
             else:
-                answer = {"seconds": _timed(work, question["number"])}
+                answer = {"seconds": _turn(work, question["number"])}
         except Exception as error:
             answer = {"missing": f"{type(error).__name__}: {error}".splitlines()[0]}
         sys.stdout.write(json.dumps(answer) + "\n")
@@ -117,6 +123,14 @@ def _timed(work: Callable[[], Any], number: int) -> float:
     return (time.perf_counter() - start) / number
 
 
+def _turn(work: Callable[[], Any], number: int) -> float:
+    """The best of a few timings, the first of which finds the processor asleep."""
+    seen: list[float] = []
+    while len(seen) < PARTS and sum(seen) * number < PARTS * SLICE:
+        seen.append(_timed(work, number))
+    return min(seen)
+
+
 def _number(work: Callable[[], Any]) -> int:
     """How many calls last about a slice."""
     number = 1
@@ -127,17 +141,13 @@ def _number(work: Callable[[], Any]) -> int:
 
 @dataclass
 class Result:
-    """What a row gave: medians in seconds, or why there are none."""
+    """What a row gave: medians of the times and of their ratios, or why there are none."""
 
     row: Row
     ours: float = 0.0
     theirs: float = 0.0
+    ratio: float = 0.0
     missing: str = ""
-
-    @property
-    def ratio(self) -> float:
-        """Time of PyTorch over ours."""
-        return self.theirs / self.ours
 
     def line(self) -> str:
         """The row as a line of the table."""
@@ -162,21 +172,25 @@ HEAD = "| work | PyTorch | Rushlight | PyTorch / Rushlight | target |\n|---|---|
 
 def compare(row: Row, ours: Peer, theirs: Peer) -> Result:
     """Both on one row, in turns."""
-    numbers = []
+    numbers, times = {}, {ours: [], theirs: []}
     for peer in (ours, theirs):
         answer = peer.ask(row=row.name)
         if "missing" in answer:
             name = "Rushlight" if peer is ours else "PyTorch"
             return Result(row, missing=f"{name}: {answer['missing']}")
-        numbers.append(answer["number"])
-    times: tuple[list[float], list[float]] = [], []
+        numbers[peer] = answer["number"]
+    order = [ours, theirs]
     for _ in range(row.rounds):
-        for peer, number, seen in zip((ours, theirs), numbers, times, strict=True):
-            answer = peer.ask(number=number)
+        for peer in order:
+            time.sleep(REST)
+            answer = peer.ask(number=numbers[peer])
             if "missing" in answer:
                 return Result(row, missing=answer["missing"])
-            seen.append(answer["seconds"])
-    return Result(row, *(statistics.median(seen) for seen in times))
+            times[peer].append(answer["seconds"])
+        order.reverse()
+    ratio = statistics.median(b / a for a, b in zip(times[ours], times[theirs], strict=True))
+    mine, others = (statistics.median(times[peer]) for peer in (ours, theirs))
+    return Result(row, mine, others, ratio)
 
 
 def import_times(rounds: int = 7) -> dict[str, float]:

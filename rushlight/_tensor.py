@@ -32,38 +32,6 @@ class Tensor(TensorBase):
     __slots__ = ()
     __array_priority__ = 1000
 
-    # bound to their ops in _methods.py; declared here for type checkers
-    __add__: Any
-    __radd__: Any
-    __iadd__: Any
-    __sub__: Any
-    __rsub__: Any
-    __isub__: Any
-    __mul__: Any
-    __rmul__: Any
-    __imul__: Any
-    __truediv__: Any
-    __rtruediv__: Any
-    __itruediv__: Any
-    __floordiv__: Any
-    __mod__: Any
-    __pow__: Any
-    __rpow__: Any
-    __matmul__: Any
-    __rmatmul__: Any
-    __and__: Any
-    __or__: Any
-    __xor__: Any
-    __lshift__: Any
-    __rshift__: Any
-    __lt__: Any
-    __le__: Any
-    __gt__: Any
-    __ge__: Any
-    __neg__: Any
-    __pos__: Any
-    __abs__: Any
-    __invert__: Any
     if TYPE_CHECKING:  # the operators, which the table of _methods.py binds
         __add__: Any
         __radd__: Any

@@ -481,3 +481,14 @@ def test_numbers_wrap_and_promote():
     assert (rl.ones(2, dtype=rl.int32) / 2).dtype is rl.float32
     assert (rl.ones(2) + rl.tensor(1.0, dtype=DOUBLE)).dtype is rl.float32
     assert (rl.ones(2, dtype=rl.float16) + rl.ones(2, dtype=rl.bfloat16)).dtype is rl.float32
+    assert (rl.ones(2) + rl.tensor(1.0, dtype=DOUBLE)).dtype is rl.float32
+    assert (rl.ones(2, dtype=rl.float16) + rl.ones(2, dtype=rl.bfloat16)).dtype is rl.float32
+
+
+def test_saved_values_have_pytorchs_names():
+    x, y = rl.ones(3, requires_grad=True), rl.full((3,), 2.0)
+    made = (x * y).tanh()
+    assert (made.grad_fn._saved_result == made).all()
+    assert (made.grad_fn.next_functions[0][0]._saved_other == y).all()
+    with pytest.raises(AttributeError):
+        made.grad_fn._saved_weight  # noqa: B018

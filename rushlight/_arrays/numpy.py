@@ -38,6 +38,11 @@ def _widely(word: Any, x: Any, indices: Any, values: Any, axis: int, mode: str) 
     return dtypes.to_bfloat16(word(dtypes.from_bfloat16(x), indices, values, axis, mode))
 
 
+def _transform(name: str) -> Any:
+    """A word of `np.fft`, a room that NumPy loads (4 ms) when somebody looks into it."""
+    return staticmethod(lambda *args, **named: getattr(np.fft, name)(*args, **named))
+
+
 @functools.lru_cache(512)
 def _scalar(value: Any, dtype: Any) -> np.ndarray:
     return np.array(value, dtype)
@@ -331,14 +336,16 @@ class Numpy:
     @staticmethod
     def broadcast_to(x: Any, shape: Any) -> Any:
         """A view with zero strides, writable where `x` is, so that it can be told from a copy."""
-        if x.shape == shape:
+        have = x.shape
+        if have == shape:
             return x
-        extra = len(shape) - x.ndim
-        if extra < 0 or any(k != n and k != 1 for k, n in zip(x.shape, shape[extra:])):
-            raise ValueError(f"cannot broadcast {x.shape} to {shape}")
-        strides = (0,) * extra + tuple(
-            0 if k != n else s for k, n, s in zip(x.shape, shape[extra:], x.strides)
-        )
+        extra = len(shape) - len(have)
+        if extra < 0 or (have and any(k != n and k != 1 for k, n in zip(have, shape[extra:]))):
+            raise ValueError(f"cannot broadcast {have} to {shape}")
+        strides = (0,) * extra
+        if have:
+            steps = zip(have, shape[extra:], x.strides)
+            strides += tuple(0 if k != n else s for k, n, s in steps)
         return np.ndarray(shape, x.dtype, x, 0, strides) if _own(x) else np.broadcast_to(x, shape)
 
     @staticmethod
@@ -489,6 +496,10 @@ class Numpy:
             return np.array(np.broadcast_to(value, shape), to)
         if to == dtypes.BFLOAT16:
             return np.full(shape, dtypes.to_bfloat16(np.asarray(value)), to)
+        if value.__class__ is int or value.__class__ is float:
+            made = np.empty(shape, to)
+            made.fill(value)
+            return made
         return np.zeros(shape, to) if value == 0 else np.full(shape, value, to)
 
     @staticmethod
@@ -527,8 +538,7 @@ class Numpy:
     lu, order_of = staticmethod(linear_algebra.lu), staticmethod(linear_algebra.order_of)
     cofactors = staticmethod(linear_algebra.cofactors)
     matrix_exp = staticmethod(linear_algebra.matrix_exp)
-    fft, ifft = staticmethod(np.fft.fft), staticmethod(np.fft.ifft)
-    rfft, irfft = staticmethod(np.fft.rfft), staticmethod(np.fft.irfft)
+    fft, ifft, rfft, irfft = map(_transform, ("fft", "ifft", "rfft", "irfft"))
 
 
 def few_rows(x: Any, w: Any) -> bool:

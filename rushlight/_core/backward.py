@@ -139,27 +139,36 @@ def backward(
     inputs: Any = None,
 ) -> None:
     """Add the gradients of `tensors` to the `.grad` of the leaves (or of `inputs` alone)."""
-    tensors = [tensors] if isinstance(tensors, TensorBase) else list(tensors)
-    gradients = _listed(grad_tensors, len(tensors))
-    gradients = seeds(tensors, gradients)
-    retain = create_graph if retain_graph is None else retain_graph
-    roots = [edge(t) for t in tensors]
-    with modes.enable_grad() if create_graph else modes.no_grad():
-        walk = walk_for([t.array for t in tensors], retain, create_graph, tensors[0].device)
-        chosen = None
-        if inputs is not None:
-            chosen = [inputs] if isinstance(inputs, TensorBase) else list(inputs)
-            if not chosen:
-                raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
-            walk.ask([edge(x) for x in chosen], roots)
-        values = [_enter(walk, g, create_graph) for g in gradients]
-        with np.errstate(all="ignore"):  # PyTorch does not warn of 1/0 or overflow
-            leaves = walk.run(list(zip(roots, values)))
-        if chosen is not None:
-            found = _found(walk, chosen, leaves)
-            leaves = {x: g for x, g in found.items() if g is not None}
-            del found
+    tensors = _listed(tensors, 1)
+    chosen = None if inputs is None else _listed(inputs, 0)
+    if chosen is not None and not chosen:
+        raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+    walk, leaves = _walked(tensors, grad_tensors, retain_graph, create_graph, chosen)
+    if chosen is not None:
+        found = _found(walk, chosen, leaves)
+        leaves = {x: g for x, g in found.items() if g is not None}
+        del found
     accumulate(leaves, create_graph)
+
+
+def _walked(
+    tensors: list, gradients: Any, retain: bool | None, create: bool, asked: list | None
+) -> tuple[Walk, dict]:
+    """A walk from the tensors (to what is asked for alone), and what it brought to leaves."""
+    gradients = seeds(tensors, _listed(gradients, len(tensors)))
+    roots = [edge(t) for t in tensors]
+    before = modes.local.grad
+    modes._switch_grad(create)
+    try:
+        retain = create if retain is None else retain
+        walk = walk_for([t.array for t in tensors], retain, create, tensors[0].device)
+        if asked is not None:
+            walk.ask([edge(x) for x in asked], roots)
+        values = [_enter(walk, g, create) for g in gradients]
+        with np.errstate(all="ignore"):  # PyTorch does not warn of 1/0 or overflow
+            return walk, walk.run(list(zip(roots, values)))
+    finally:
+        modes._switch_grad(before)
 
 
 def _enter(walk: Walk, g: TensorBase, create: bool) -> Any:
@@ -205,23 +214,14 @@ def grad(
     Raises:
         RuntimeError: where an input was not used (unless `allow_unused`).
     """
-    outputs = [outputs] if isinstance(outputs, TensorBase) else list(outputs)
-    inputs = [inputs] if isinstance(inputs, TensorBase) else list(inputs)
+    outputs, inputs = _listed(outputs, 1), _listed(inputs, 1)
     if is_grads_batched:
         return _batched_grad(outputs, inputs, grad_outputs, create_graph, allow_unused)
-    gradients = seeds(outputs, _listed(grad_outputs, len(outputs)))
     for x in inputs:
         if edge(x) is None:
             raise RuntimeError("One of the differentiated Tensors does not require grad")
-    retain = create_graph if retain_graph is None else retain_graph
-    roots = [edge(t) for t in outputs]
-    with modes.enable_grad() if create_graph else modes.no_grad():
-        walk = walk_for([t.array for t in outputs], retain, create_graph, outputs[0].device)
-        walk.ask([edge(x) for x in inputs], roots)
-        values = [_enter(walk, g, create_graph) for g in gradients]
-        with np.errstate(all="ignore"):  # PyTorch does not warn of 1/0 or overflow
-            leaves = walk.run(list(zip(roots, values)))
-        found = _found(walk, inputs, leaves)
+    walk, leaves = _walked(outputs, grad_outputs, retain_graph, create_graph, inputs)
+    found = _found(walk, inputs, leaves)
     made = []
     for x in inputs:
         g = found[x]
@@ -280,12 +280,25 @@ def accumulate(leaves: dict, create: bool) -> None:
         elif create or leaf.grad.needs:
             with modes.enable_grad() if create else modes.no_grad():
                 leaf.grad = leaf.grad + (g if create else make(g, leaf.device))
-        else:
+        elif not _added_in_place(leaf.grad, g):
             with modes.no_grad():
                 leaf.grad.add_(make(g, leaf.device))
         if d:
             for hook in list(d.get("_post_accumulate_grad_hooks", {}).values()):
                 hook(leaf)
+
+
+def _added_in_place(grad: Any, g: Any) -> bool:
+    """Add to a gradient that is memory of its own; False where it is anything else."""
+    a = grad.array
+    plain = a.__class__ is ndarray is g.__class__ and grad.origin is None and not modes.special
+    if not plain or a.dtype is not g.dtype or a.shape != g.shape or a.dtype.kind != "f":
+        return False
+    if not (a.flags.c_contiguous and a.flags.writeable):
+        return False
+    np.add(a, g, a)
+    grad.version[0] += 1
+    return True
 
 
 def gradient_edge(t: TensorBase) -> tuple:

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from . import dtypes, modes
-from .general import general
+from .general import general, plain_list, results
 from .kinds import known
 from .plan import build, lines_of, plan_of, signature
+from .probing import single_word
 from .record import Op
 from .tape import ASK, ndarray, ticks
 from .views import edge, shares
@@ -32,59 +33,6 @@ def number(value: Any, dtype: np.dtype) -> np.ndarray:
     return made
 
 
-class _Probe:
-    """An array that remembers the one word that made it, to find bodies that are a single ufunc."""
-
-    __array_ufunc__ = None
-
-    def __init__(self, word: str | None = None, args: tuple = ()) -> None:
-        self.word, self.args = word, args
-
-
-_OPERATORS = dict(
-    add="add", sub="subtract", mul="multiply", truediv="divide", neg="negative", pow="pow",
-    matmul="matmul", eq="equal", ne="not_equal", lt="less", le="less_equal", gt="greater",
-    ge="greater_equal",
-)  # fmt: skip
-for _dunder, _word in _OPERATORS.items():
-    setattr(_Probe, f"__{_dunder}__", lambda *a, _w=_word: _Probe(_w, a))
-
-
-class _Prober:
-    def __getattr__(self, word: str) -> Callable:
-        return lambda *a, **k: _Probe() if k else _Probe(word, a)
-
-
-def single_word(op: Op) -> Any:
-    """The ufunc that the body is, when it is one vocabulary word on the op's own arguments."""
-    if (op.params and op.kind != "pointwise") or op.keeps or op.lists or op.outputs:
-        return None
-    inputs = [_Probe() for _ in op.arrays]
-    try:
-        made = op.body(_Prober(), *inputs, **{p: op.defaults[p] for p in op.params})
-    except Exception:  # a body that looks at its arguments is not a single word
-        return None
-    if isinstance(made, _Probe) and made.word and list(map(id, made.args)) == list(map(id, inputs)):
-        word = getattr(known.numpy, made.word, None)
-        return word if isinstance(word, np.ufunc) else None
-    return None
-
-
-def view_word(op: Op) -> Any:
-    """The word that a view's body is, called with the op's own arguments in order, if it is one."""
-    if op.kind != "view":
-        return None
-    given = [_Probe() for _ in [*op.arrays, *op.params]]
-    named = dict(zip(op.params, given[len(op.arrays) :]))
-    try:
-        made = op.body(_Prober(), *given[: len(op.arrays)], **named)
-    except Exception:
-        return None
-    if isinstance(made, _Probe) and made.word and list(map(id, made.args)) == list(map(id, given)):
-        return getattr(known.numpy, made.word, None)
-    return None
-
-
 MISSING = object()  # the default of an argument that must be given
 _NUMPY_NAMES = {"dim": "axis", "keepdim": "keepdims"}  # PyTorch takes them as well
 # Words that are an array's own method, where nothing is wrong: a twelfth of `x.reshape(4, 3)`
@@ -97,12 +45,14 @@ class Writer:
 
     def __init__(self, op: Op) -> None:
         self.op = op
-        self.ufunc, self.view = single_word(op), view_word(op)
+        word = single_word(op)
+        self.ufunc, self.view = (None, word) if op.kind == "view" else (word, None)
         self.scope: dict[str, Any] = {
-            "modes": modes, "local": modes.local, "ndarray": ndarray, "tick": ticks.__next__,
+            "modes": modes, "local": modes.local, "ndarray": ndarray, "ticks": ticks,
             "new_": object.__new__, "Tensor": known.tensor, "edge": edge, "m": known.numpy,
             "F32": dtypes.F32, "F64": dtypes.F64, "I64": dtypes.I64, "op": op, "plan_of": plan_of,
-            "general": functools.partial(general, op), "asarray": np.asarray, "shares": shares,
+            "general": functools.partial(general, op), "results": functools.partial(results, op),
+            "plain_list": plain_list, "asarray": np.asarray, "shares": shares,
             "ASK": ASK, "MISSING": MISSING, "number": number,
             "kernel": self.ufunc or self.view or functools.partial(op.body, known.numpy),
             "n32": _tables[dtypes.F32].get, "n64": _tables[dtypes.F64].get,
@@ -113,7 +63,9 @@ class Writer:
             raise TypeError(f"op {op.name}: arguments may not be called {sorted(clash)}")
         params = "".join(f"{p!r}: {p}, " for p in op.params)
         arrays = "".join(f"{n}, " for n in op.arrays)
-        self.slow = f"return general(({arrays}), {{{params}}}, out)"
+        # PyTorch's functions that give views have no `out`; a call without names is quicker, too
+        out = self.out = "" if op.kind == "view" else ", out"
+        self.slow = f"return general(({arrays}), {{{params}}}{out})"
         if op.kind == "pointwise" and self.ufunc is None:
             op.straight = True  # several words
         self.fixed = [f"({p} is not D{p} and {p} != D{p})" for p in op.params if p in op.defaults]
@@ -126,14 +78,12 @@ class Writer:
         self.scope.update({f"D{n}": v for n, v in op.defaults.items()})
         lines = [
             f"def call({fields}):",
-            "    if modes.special or out is not None:",
+            f"    if modes.special{' or out is not None' if self.out else ''}:",
             f"        {self.slow}",
         ]
         lines[1:1] = self._renaming(spelt)
-        if op.lists or op.outputs or op.many or op.promotes is not None:
-            lines = [*lines[:-2], f"    {self.slow}"]
-        elif op.kind == "pointwise":
-            lines += self._pointwise()
+        if op.lists:
+            lines += self._joining()
         else:
             lines += self._array()
         op.source = "\n".join(lines)
@@ -145,7 +95,8 @@ class Writer:
         for n in op.arrays + op.params:
             optional = optional or n in op.defaults or n in spelt
             made.append(f"{n}=D{n}" if n in op.defaults else f"{n}=MISSING" if optional else n)
-        return ", ".join([*made, "*", "out=None", *(f"{other}=None" for other in spelt.values())])
+        named = [*(["out=None"] if self.out else []), *(f"{n}=None" for n in spelt.values())]
+        return ", ".join([*made, *(["*"] if named else []), *named])
 
     def _renaming(self, spelt: dict) -> list[str]:
         lines = [f"    if {other} is not None: {n} = {other}" for n, other in spelt.items()]
@@ -208,31 +159,6 @@ class Writer:
         made = ", ".join(["z", *self.op.keeps])
         return f"{made} = kernel({', '.join(arguments + named)})"
 
-    def _pointwise(self) -> list[str]:
-        op, arrays = self.op, self.op.arrays
-        lines: list[str] = []
-        fixed = self.fixed
-        if len(arrays) == 2:
-            lines += self._number_branch()
-        opened = "; ".join(f"{n}_a = {n}.array" for n in arrays)
-        lines += self._try(opened, error="AttributeError")
-        a = f"{arrays[0]}_a"
-        tests = [f"{n}_a.__class__ is not ndarray" for n in arrays] + fixed
-        tests += [
-            f"{n}_a.dtype is not {a}.dtype or {n}.device is not {arrays[0]}.device"
-            for n in arrays[1:]
-        ]
-        if op.floats or self.ufunc is None:
-            tests.append(f"({a}.dtype is not F32 and {a}.dtype is not F64)")
-        lines += self._unless(tests) + self._unruled()
-        lines += self._lined() if op.straight else self._try(self._call([f"{n}_a" for n in arrays]))
-        lines += self._create()
-        shapes = None
-        if len(arrays) > 1:
-            same = " or ".join(f"{n}_a.shape != {a}.shape" for n in arrays[1:])
-            shapes = f"if {same}: node.shapes = ({', '.join(f'{n}_a.shape' for n in arrays)},)"
-        return lines + self._recording(arrays, shapes)
-
     def _number_branch(self) -> list[str]:
         """The fast path for `tensor op number`."""
         op = self.op
@@ -269,37 +195,57 @@ class Writer:
         return lines + ["    " + line for line in made]
 
     def _array(self) -> list[str]:
-        """The fast path of ops that are not plainly pointwise: the body on NumPy arrays."""
-        op, first = self.op, self.op.arrays[0]
+        """The fast path of an op on NumPy arrays of one dtype."""
+        op, arrays = self.op, self.op.arrays
+        pointwise, first = op.kind == "pointwise", arrays[0]
         opened = "; ".join(
             f"{n}_a = None if {n} is None else {n}.array"
             if n in op.optional
             else f"{n}_a = {n}.array"
-            for n in op.arrays
+            for n in arrays
         )
-        lines = self._try(opened, error="AttributeError")
-        tests = [f"{first}_a.__class__ is not ndarray"]
-        for n in op.arrays[1:]:
+        lines = self._number_branch() if pointwise and len(arrays) == 2 else []
+        lines += self._try(opened, error="AttributeError")
+        taking = [n for n in arrays if op.promotes is None or n in op.promotes]
+        chief, alike = f"{taking[0]}_a", taking[1:] if pointwise or op.kind == "same" else []
+        tests = [f"{first}_a.__class__ is not ndarray", *(self.fixed if pointwise else [])]
+        for n in arrays[1:]:
             test = f"{n}_a.__class__ is not ndarray or {n}.device is not {first}.device"
-            if op.kind == "same":
-                test += f" or {n}_a.dtype is not {first}_a.dtype"
+            if n in alike:
+                test += f" or {n}_a.dtype is not {chief}.dtype"
             tests.append(f"({n} is not None and ({test}))" if n in op.optional else test)
-        if op.kind not in ("view", "move"):
-            tests.append(f"({first}_a.dtype is not F32 and {first}_a.dtype is not F64)")
+        any_dtype = pointwise and self.ufunc is not None and not op.floats
+        if op.kind not in ("view", "move") and not any_dtype:
+            tests.append(f"({chief}.dtype is not F32 and {chief}.dtype is not F64)")
         lines += self._unless(tests) + self._unruled()
-        lines += (
-            self._lined() if op.straight else self._try(self._call([f"{n}_a" for n in op.arrays]))
-        )
+        lines += self._lined() if op.straight else self._try(self._call([f"{n}_a" for n in arrays]))
+        if op.outputs or op.many:
+            return [*lines, self._wrapped(f"[{', '.join(arrays)}]", "z", True)]
         lines += self._create_view() if op.kind == "view" else self._create()
         shapes = None
-        if op.broadcasts and len(op.arrays) > 1:
-            each = (
-                f"() if {n} is None else {n}_a.shape" if n in op.optional else f"{n}_a.shape"
-                for n in op.arrays
-            )
+        if op.broadcasts and len(arrays) > 1:
+            each = [f"() if {n} is None else {n}_a.shape" for n in arrays]
+            each = [e if n in op.optional else f"{n}_a.shape" for e, n in zip(each, arrays)]
             shapes = f"node.shapes = ({', '.join(each)},)"
-        given = [n for n in op.arrays if n in op.rules] if op.differentiable else []
-        return lines + self._recording(given, shapes)
+            if pointwise and not op.optional:
+                same = " or ".join(f"{n}_a.shape != {first}_a.shape" for n in arrays[1:])
+                shapes = f"if {same}: {shapes}"
+        return lines + self._recording(arrays, shapes)
+
+    def _joining(self) -> list[str]:
+        """The fast path of an op on a list of tensors."""
+        op, given = self.op, self.op.arrays[0]
+        lines = [f"    {given}_a = plain_list({given}, {op.kind == 'move'})"]
+        lines += self._unless([f"{given}_a is None"])
+        lines += self._try(self._call([f"{given}_a"]))
+        made = "z" if op.outputs or op.many else "[z]"
+        return [*lines, self._wrapped(f"list({given})", made, bool(op.outputs or op.many))]
+
+    def _wrapped(self, flat: str, made: str, many: bool) -> str:
+        """The return of tensors around the arrays of `made`, recorded where that is wanted."""
+        params = "".join(f"{p!r}: {p}, " for p in self.op.params)
+        kept = "".join(f"{k}, " for k in self.op.keeps)
+        return f"    return results({flat}, {{{params}}}, {made}, ({kept}), {many})"
 
     def _lined(self) -> list[str]:
         """The call of a body that is written down by signature."""
@@ -309,7 +255,8 @@ class Writer:
         arrays = [f"{n}_a" for n in op.arrays]
         params = "".join(f"{p!r}: {p}, " for p in op.params)
         given, made = "".join(f"{a}, " for a in arrays), ", ".join(["z", *op.keeps])
-        told = signature(arrays, op, op.kind in ("same", "pointwise"))
+        alike = op.kind in ("same", "pointwise") and op.promotes is None
+        told = signature(arrays, op, alike)
         return [
             "    try:",
             f"        k_ = ({told}{''.join(f'{p}, ' for p in op.params)})",
@@ -341,9 +288,14 @@ class Writer:
         ]
         lines = [f"    if ({' or '.join(wants)}) and (not modes.no_grad_threads or local.grad):"]
         for n, test in zip(given, wants):
+            found = f"({n}.node or {n}) if {n}.origin is None else edge({n})"
+            if op.kind == "view":  # often of a view that is as its base left it, and wants none
+                seen = f"{n}.needs is ASK and {n}.origin[3] == {n}.version[0]"
+                found = found.replace("edge", f"None if {seen} else edge")
             lines.append(
-                f"        e_{n} = (({n}.node or {n}) if {n}.origin is None else edge({n})) if "
-                f"{test} else None"
+                f"        e_{n} = {found}"
+                if len(given) == 1
+                else f"        e_{n} = ({found}) if {test} else None"
             )
         bits = {n: 1 << op.arrays.index(n) for n in given}
         edges = "".join(f"e_{n}, " if n in bits else "None, " for n in op.arrays)
@@ -360,13 +312,18 @@ class Writer:
             ):
                 lines += self._node(test, mask, numbers, edges, shapes)
         else:
+            first, *others = given
+            most = " and ".join(f"e_{n} is not None" for n in others)
+            every = sum(bits.values())
+            for test, mask in (("not None", every), ("None", every - bits[first])):
+                lines += self._node(f"e_{first} is {test} and {most}", mask, numbers, edges, shapes)
             mask = " | ".join(f"((e_{n} is not None) << {op.arrays.index(n)})" for n in given)
             names = "".join(f"{n}, " for n in [*op.arrays, *op.params, *op.keeps])
             lines += [
                 f"        needed = {mask}",
                 "        if needed:",
-                "            plan_ = plan_of(op, needed); node = new_(plan_.node_class)",
-                "            node.tick = tick(); node.extra = None; node.shapes = None; "
+                "            plan_ = plan_of(op, needed); node = plan_.node_class()",
+                "            node.tick = next(ticks); node.extra = None; node.shapes = None; "
                 f"node.edges = ({edges})",
                 f"            node.saved = plan_.save({names}z, t)",
                 *([f"            {shapes}"] if shapes else []),
@@ -383,7 +340,7 @@ class Writer:
         self.scope[f"N{name}"] = plan.node_class
         return [
             f"        if {test}:",
-            f"            node = new_(N{name}); node.tick = tick(); node.extra = None; "
+            f"            node = N{name}(); node.tick = next(ticks); node.extra = None; "
             f"node.shapes = None; node.edges = ({edges}); node.saved = {plan.keep}",
             *([f"            {shapes}"] if shapes else []),
             "            t.needs = True; t.node = node",

@@ -12,7 +12,7 @@ from .devices import CPU
 from .errors import explained
 from .kinds import known
 from .packing import note
-from .plan import lines_of, plan_of
+from .plan import plan_of
 from .record import Op
 from .tape import Node, Port, TensorBase, make, ndarray, ticks
 from .through import through_body
@@ -22,12 +22,6 @@ from .views import edge, helpers, note_view, refresh
 def general(op: Op, args: tuple, params: dict, out: Any = None) -> Any:
     """Call an op in full generality. `args` are its tensor arguments, a list among them maybe."""
     flat = flatten(op, args)
-    if not modes.special and out is None:
-        values = plain_values(op, flat)
-        if values is not None:
-            made = plainly(op, flat, values, params)
-            if made is not None:
-                return made
     if not modes.local.subclass_off:
         hooked = subclass_call(op, flat, args, params, out)
         if hooked is not NotImplemented:
@@ -46,60 +40,23 @@ def general(op: Op, args: tuple, params: dict, out: Any = None) -> Any:
     return made if out is None else into(op, out, made, flat)
 
 
-def plain_values(op: Op, flat: list) -> list | None:
-    """The arrays of a call that needs no preparation, None where it needs some.
-
-    Such a call has NumPy tensors on one device, of one dtype where the op asks for that, and no
-    halves that a body would have to compute in float32.
-    """
-    values, where, dtype = [], None, None
-    for i, t in enumerate(flat):
-        if t is None:
-            values.append(None)
-            continue
-        try:
-            a = t.array
-        except AttributeError:
-            return None
-        if a.__class__ is not ndarray or (where is not None and t.device is not where):
-            return None
-        where, d = t.device, a.dtype
-        if op.kind != "move":
-            if op.promotes is not None and op.arrays[i] not in op.promotes:
-                values.append(a)
-                continue
-            if d is not dtypes.F32 and d is not dtypes.F64 and (op.kind == "pointwise" or not i):
-                return None
-            if dtype is not None and d is not dtype and op.kind in ("pointwise", "same"):
-                return None
-            dtype = d
-        values.append(a)
-    return values if where is not None else None
-
-
-def plainly(op: Op, flat: list, values: list, params: dict) -> Any:
-    """Run a body on plain arrays; None where it failed, for the slow way to say why."""
-    for t in flat:
-        if t is not None and t.origin is not None:
-            refresh(t)
-    try:
-        if op.straight and not op.lists:
-            made = _lined(op, values, params)
-        else:
-            made = op.body(known.numpy, *nested(op, values), **params)
-    except Exception:
+def plain_list(tensors: Any, any_dtype: bool) -> list | None:
+    """The arrays of NumPy tensors on one device (and of one dtype), None for anything else."""
+    if (tensors.__class__ is not list and tensors.__class__ is not tuple) or not tensors:
         return None
-    made, kept = (made[0], made[1:]) if op.keeps else (made, ())
-    many = bool(op.outputs or op.many)
-    return results(op, flat, params, list(made) if many else [made], kept, many)
-
-
-def _lined(op: Op, values: list, params: dict) -> Any:
-    """The same by a line written down for the signature."""
-    lines = lines_of(op)
-    key = (*[None if v is None else (v.shape, v.dtype) for v in values], *params.values())
-    line = lines.get(key) or lines.learn(key, tuple(values), params)
-    return line(*values)
+    try:
+        arrays = [t.array for t in tensors]
+    except AttributeError:
+        return None
+    where, dtype = tensors[0].device, arrays[0].dtype
+    if not any_dtype and dtype is not dtypes.F32 and dtype is not dtypes.F64:
+        return None
+    for t, a in zip(tensors, arrays):
+        if a.__class__ is not ndarray or t.device is not where:
+            return None
+        if not any_dtype and a.dtype is not dtype:
+            return None
+    return arrays
 
 
 def flatten(op: Op, args: tuple) -> list:
@@ -351,13 +308,13 @@ def results(op: Op, flat: list, params: dict, outs: list, kept: tuple, many: boo
     if op.kind == "view":
         for t in tensors:
             note_view(t, base, op, params)
-    if modes.local.trace is not None:
+    if modes.special and modes.local.trace is not None:
         for t in tensors:
             modes.local.trace.born(t)
     if (
         op.differentiable
-        and modes.records()
         and any(a.needs for a in flat if isinstance(a, TensorBase))
+        and modes.records()
     ):
         record_call(op, flat, params, tensors, kept, many)
     if not many:

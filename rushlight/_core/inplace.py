@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import dtypes, modes
-from .emit import single_word
+from .probing import single_word
 from .record import argument_names
 from .tape import TensorBase, ndarray
 from .views import assign, refresh, refuse_write, snapshot

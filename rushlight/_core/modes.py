@@ -41,8 +41,11 @@ def records() -> bool:
 
 
 def _switch_grad(on: bool) -> None:
-    count("no_grad_threads", (not on) - (not local.grad))
-    local.grad = on
+    global no_grad_threads
+    if local.grad is not on:
+        with _lock:
+            no_grad_threads += -1 if on else 1
+        local.grad = on
 
 
 class _Decorator:
@@ -116,9 +119,6 @@ class no_grad(_GradMode):
         made = object.__new__(cls)
         return made if function is None else made(function)
 
-    def __init__(self, function: Any = None) -> None:
-        pass
-
 
 class enable_grad(_GradMode):
     """Recording is on inside, even within `no_grad`. Also a decorator."""
@@ -126,9 +126,6 @@ class enable_grad(_GradMode):
     def __new__(cls, function: Any = None) -> Any:
         made = object.__new__(cls)
         return made if function is None else made(function)
-
-    def __init__(self, function: Any = None) -> None:
-        pass
 
 
 class set_grad_enabled(_GradMode):

@@ -1,6 +1,5 @@
 """A name that is not there: a submodule is loaded when first asked for, all else is explained."""
 
-import difflib
 import importlib
 import sys
 from collections.abc import Callable
@@ -108,11 +107,12 @@ def _advice(module: str, name: str) -> str:
         return f"{start}; there is {torch_name(elsewhere[0].__name__)}.{name}"
     home = sys.modules.get(module)
     here = _public(home) | _children(home) if home else set()
-    near = difflib.get_close_matches(name, here, 1, 0.72)
+    matches = importlib.import_module("difflib").get_close_matches  # for those who err alone
+    near = matches(name, here, 1, 0.72)
     if near:
         return f"{start}; the nearest name there is {torch_name(module)}.{near[0]}"
     for place in _namespaces():
-        near = difflib.get_close_matches(name, _public(place), 1, 0.8)
+        near = matches(name, _public(place), 1, 0.8)
         if near:
             return f"{start}; the nearest name is {torch_name(place.__name__)}.{near[0]}"
     return f"{start}, nor anything of a like name"

@@ -65,10 +65,11 @@ def with_numpy_names(function: Any) -> Any:
 
     @functools.wraps(function)
     def inside(*args: Any, **kwargs: Any) -> Any:
-        if kwargs:
-            for ours, theirs in (("dim", "axis"), ("keepdim", "keepdims")):
-                if theirs in kwargs:
-                    kwargs[ours] = kwargs.pop(theirs)
+        if not kwargs:
+            return function(*args)
+        for ours, theirs in (("dim", "axis"), ("keepdim", "keepdims")):
+            if theirs in kwargs:
+                kwargs[ours] = kwargs.pop(theirs)
         return function(*args, **kwargs)
 
     return inside

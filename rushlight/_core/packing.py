@@ -1,6 +1,6 @@
 """Saved tensors on their way through the user's hooks (`autograd.graph.saved_tensors_hooks`)."""
 
-import traceback
+import importlib
 from typing import Any
 
 from . import modes
@@ -55,4 +55,5 @@ def note(node: Node, where: Any) -> None:
         extra_of(node).packed = Packed(node.saved, where, modes.local.saved_hooks)
         node.saved = (None,)  # the values themselves are let go
     if modes.local.anomaly:
-        extra_of(node).trace = "".join(traceback.format_stack()[:-4])
+        stack = importlib.import_module("traceback").format_stack()  # loaded where it is wanted
+        extra_of(node).trace = "".join(stack[:-4])

@@ -6,8 +6,11 @@ from typing import Any
 
 from . import dtypes
 from .kinds import known
+from .probing import rule_word
 from .record import Op, argument_names
-from .tape import Node, freed, stale
+from .tape import Node, freed, make, ndarray, stale
+
+_PUBLIC = {"input": "self", "out": "result"}  # PyTorch's names for what is saved
 
 
 class Plan:
@@ -31,7 +34,13 @@ class Plan:
         self.fields = used
         self.straight = op.straight and not halves
         name = op.node_name if isinstance(op.node_name, str) else op.node_name(numbers)
-        self.node_class = type(name, (Node,), {"__slots__": (), "plan": self})
+        single = len(self.wanted) == 1 and not op.lists
+        self.only = op.arrays.index(self.wanted[0]) if single else None
+        own = {"__slots__": (), "plan": self, "plain": self._plainly(), "only": self.only}
+        for field in used:
+            for said in {field, _PUBLIC.get(field, field)}:
+                own[f"_saved_{said}"] = property(lambda node, of=field: self.saved(node, of))
+        self.node_class = type(name, (Node,), own)
         self.keep = "(" + "".join(f"{k}, " for n in used for k in self._kept(n)[1]) + ")"
 
     def _kept(self, name: str) -> tuple[list[str], list[str]]:
@@ -95,29 +104,41 @@ class Plan:
                 lines += [f"    {name} = up(m, {name})"]
         return lines
 
-    def _source(self) -> tuple[str, dict]:
+    def _source(self, plain: bool = False) -> tuple[str, dict]:
+        """`run(m, g, node, lift)`; or `plain(node, g)`, which is that on NumPy arrays."""
         op = self.op
-        lines = ["def run(m, g, node, lift):", "    saved = node.saved"]
+        lines = []
         fields = [f for n in self.fields for f in self._kept(n)[0]]
         if fields:
-            lines.append(f"    {', '.join(fields)}, = saved")
+            lines.append(f"    {', '.join(fields)}, = node.saved")
         lines += self._unpack()
         if self._half("g"):
             lines.append("    g = up(m, g)")
         if self.reruns:
-            arguments = "".join(f", {n}" for n in op.stats_names)
-            lines.append("    if lift is not None and lift.reruns:")
-            lines.append(f"        {', '.join(op.keeps)}, = stats(m{arguments})")
+            kept, given = ", ".join(op.keeps), "".join(f", {n}" for n in op.stats_names)
+            lines.append(f"    if lift is not None and lift.reruns: {kept}, = stats(m{given})")
         scope: dict[str, Any] = {
             "stale": stale, "stats": op.stats, "up": up, "down": down,
-            "opened": opened,
+            "opened": opened, "F32": dtypes.F32,
         }  # fmt: skip
-        if self.straight:
+        results = self._results(scope, plain)
+        if not plain:
+            return "\n".join(["def run(m, g, node, lift):", *lines, *results]), scope
+        scope["m"], scope["lift"] = known.numpy, None
+        lines = [
+            line.partition(" if lift is None")[0] for line in lines if "if lift is not" not in line
+        ]
+        if len(results) < 2 and self.straight:
             lines += self._lined(scope)
-        calls = []
+        return "\n".join(["def plain(node, g):", *lines, *results]), scope
+
+    def _results(self, scope: dict, plain: bool) -> list[str]:
+        """Source lines that return the gradients; where plain, of one argument that one alone."""
+        op, calls, words = self.op, [], []
         for i, name in enumerate(op.arrays):
             if name not in self.wanted:
                 calls.append("*nothing" if name in op.lists else "None")
+                words.append("None")
                 continue
             scope[f"rule{i}"] = op.rules[name]
             call = f"rule{i}(m, g{''.join(f', {a}' for a in self.names[name])})"
@@ -125,8 +146,26 @@ class Plan:
                 scope[f"dtype{i}"] = self.halves[i]
                 call = f"down(m, {call}, dtype{i})"
             calls.append("*" + call if name in op.lists else call)
-        lines.append(f"    return ({', '.join(calls)},)")
-        return "\n".join(lines), scope
+            words.append(self._word(name, f"word{i}", scope) if plain else None)
+        made = []
+        for test, each in (("if g.dtype is F32: ", words), ("", calls)):
+            text = f"({', '.join(map(str, each))},)"
+            text = each[self.only] if plain and self.only is not None else text
+            made.append(f"    {test}return {text}")
+        return made[None in words :]
+
+    def _word(self, argument: str, name: str, scope: dict) -> str | None:
+        """A rule on float32 where it is one word of NumPy's: nothing else need be called."""
+        op, names = self.op, self.names[argument]
+        arrays = {"out", *op.arrays} - {*op.optional, *op.lists, *self.numbers}
+        several = op.outputs or op.many
+        if self.halves or op.kind == "view" or several or not arrays.issuperset(names):
+            return None
+        found = rule_word(op.rules[argument], names)
+        if found is None or found[0] is None:
+            return found and found[1][0]
+        scope[name] = found[0]
+        return f"{name}({', '.join(found[1])})"
 
     def _lined(self, scope: dict) -> list[str]:
         """Source lines for plain arrays: all rules at once, written down by signature."""
@@ -136,27 +175,38 @@ class Plan:
             (op.rules[n], [at[a] for a in self.names[n]]) if n in self.wanted else None
             for n in op.arrays
         ]
+        if self.only is not None:
+            rules = [rules[self.only]]
 
-        def body(m: Any, *values: Any) -> tuple:
-            return tuple(
+        def body(m: Any, *values: Any) -> Any:
+            made = tuple(
                 None if r is None else r[0](m, values[0], *[values[i] for i in r[1]]) for r in rules
             )
+            return made if self.only is None else made[0]
 
         written = known.straight(body)
-        scope.update(line_=written.get, learn=written.learn, plain=known.numpy)
+        scope.update(line_=written.get, learn=written.learn)
         arrays = ["g", *(n for n in self.fields if n in ("out", *op.arrays, *op.keeps))]
         others = "".join(f"{n}, " for n in self.fields if n not in arrays)
         values = "".join(f"{n}, " for n in given)
         return [
-            "    if m is plain:",
-            "        try:",
-            f"            k_ = ({signature(arrays, op, op.kind == 'same')}{others})",
-            "            f_ = line_(k_)",
-            f"            if f_ is None: f_ = learn(k_, ({values}), {{}})",
-            f"            return f_({values})",
-            "        except Exception:",
-            "            pass  # said again, plainly",
+            "    try:",
+            f"        k_ = ({signature(arrays, op, op.kind == 'same')}{others})",
+            "        f_ = line_(k_)",
+            f"        if f_ is None: f_ = learn(k_, ({values}), {{}})",
+            f"        return f_({values})",
+            "    except Exception:",
+            "        pass  # said again, plainly",
         ]
+
+    def _plainly(self) -> Callable:
+        """The nodes' `plain`, compiled at its first call."""
+
+        def plain(node: Node, g: Any) -> Any:
+            made = self.node_class.plain = build(*self._source(plain=True))
+            return made(node, g)
+
+        return plain
 
     def __getattr__(self, name: str) -> Any:
         """`run` and `save` are compiled when first asked for: a forward pass needs neither."""
@@ -177,10 +227,8 @@ class Plan:
         if node.saved is None:
             freed()
         fields = [f for n in self.fields for f in self._kept(n)[0]]
-        for asked in ({"self": "input", "result": "out"}.get(name, name), name):
-            if asked in fields:
-                return node.saved[fields.index(asked)]
-        raise AttributeError(f"{type(node).__name__} keeps {fields}, not {name!r}")
+        value = node.saved[fields.index(name)]
+        return make(value) if value.__class__ is ndarray else value
 
     def saved_tensors(self, node: Node) -> Any:
         raise AttributeError(f"{type(node).__name__} has no attribute 'saved_tensors'")

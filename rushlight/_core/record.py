@@ -2,6 +2,7 @@
 
 from collections import namedtuple
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 Rule = Callable[..., Any]
@@ -43,10 +44,9 @@ class Op:
         # PyTorch's sentence for operands of dtypes {a} and {b}, where it is not the usual one
         self.mixed: str | None = options.pop("mixed", None)
         self.domain, self.reference = options.pop("domain", None), options.pop("reference", None)
-        returns = options.pop("returns", None)
+        self.named: str | None = options.pop("returns", None)
         if options:
             raise TypeError(f"op {self.name}: unknown options {sorted(options)}")
-        self.returns = named_result(returns, self.outputs) if returns else None
         self._read_signature()
         self.rules: dict[str, Rule] = {}
         self.plans: dict[Any, Any] = {}
@@ -74,6 +74,11 @@ class Op:
         self.defaults |= self.body.__kwdefaults__ or {}
         notes = self.body.__annotations__
         self.lists = [n for n in self.arrays if notes.get(n) in (list, "list")]
+
+    @cached_property
+    def returns(self) -> Any:
+        """The class of a result with named fields, made when first wanted: each costs 0.1 ms."""
+        return named_result(self.named, self.outputs) if self.named else None
 
     def vjp(self, *names: str) -> Callable[[Rule], Rule]:
         """Decorator: the gradient rule `rule(m, g, names...)` for the arguments named."""

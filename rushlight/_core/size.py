@@ -1,7 +1,6 @@
 """Shapes as PyTorch shows them."""
 
 import math
-from collections.abc import Iterable
 from typing import Any
 
 
@@ -9,9 +8,6 @@ class Size(tuple):
     """A tensor's shape: a tuple that prints as `torch.Size([2, 3])`."""
 
     __slots__ = ()
-
-    def __new__(cls, sizes: Iterable[Any] = ()) -> "Size":
-        return tuple.__new__(cls, sizes)
 
     def numel(self) -> int:
         """The number of elements of a tensor of this shape."""

@@ -45,7 +45,8 @@ class TensorBase:
 class Node:
     """One recorded call: who made it (plan), what its rules need (saved), whence it came (edges).
 
-    Each plan has its own subclass, so that `type(y.grad_fn).__name__` is PyTorch's.
+    Each plan has its own subclass, so that `type(y.grad_fn).__name__` is PyTorch's. A `__getattr__`
+    here would make every look at an attribute three times as dear: a backward pass lives on them.
     """
 
     __slots__ = ("saved", "edges", "shapes", "tick", "extra", "__weakref__")
@@ -55,7 +56,12 @@ class Node:
     shapes: Any
     tick: int
     extra: "Extra | None"
+    only: int | None = None  # the argument whose gradient `plain` gives alone; None: gives all
     is_node = True
+
+    def plain(self, g: Any) -> Any:
+        """What the rules give on NumPy arrays; a plan puts its own way in the place of this."""
+        return self.plan.run(known.numpy, g, self, None)
 
     def name(self) -> str:
         """The node's name, such as `AddBackward0`."""
@@ -86,11 +92,6 @@ class Node:
     def register_prehook(self, hook: Callable) -> "Handle":
         """Call hook(grad_outputs) before this node; it may return new grad_outputs."""
         return Handle(extra_of(self).before, hook)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_saved_"):
-            return self.plan.saved(self, name.removeprefix("_saved_"))
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
 
 class Port:
@@ -176,8 +177,11 @@ def _public_edge(edge: Any) -> tuple:
 def make(array: Any, where: device = CPU, needs: bool = False) -> Any:
     """A plain tensor around an array (NumPy scalars become 0-dim arrays)."""
     t = object.__new__(known.tensor)
-    t.array = array if not isinstance(array, np.generic) else np.asarray(array)
-    t.version, t.origin, t.device, t.grad, t.needs, t.node = [0], None, where, None, needs, None
+    if array.__class__ is not ndarray and isinstance(array, np.generic):
+        array = np.asarray(array)
+    t.array, t.version, t.device = array, [0], where
+    t.needs, t.node, t.origin = needs, None, None
+    t.grad = None
     if modes.special and modes.local.trace is not None:
         modes.local.trace.born(t)
     return t
@@ -337,8 +341,8 @@ class Walk:
         leaves: dict = {}
         for edge, g in roots:
             _deliver(pending, heap, leaves, edge, g)
-        push, pop, m, lift, retain = heapq.heappush, heapq.heappop, self.m, self.lift, self.retain
-        plain = self.needed is None and not modes.local.anomaly
+        push, pop, m, retain = heapq.heappush, heapq.heappop, self.m, self.retain
+        quick = m is known.numpy and self.needed is None and not modes.local.anomaly
         # One pending node is kept out of the heap: in a chain it is always the next.
         ready, ready_tick, ready_g = None, 0, None
         while heap or ready is not None:
@@ -350,17 +354,22 @@ class Walk:
             else:
                 node, g = ready, ready_g
             ready = ready_g = None
-            if plain and node.extra is None:
+            if quick and node.extra is None:
                 if node.saved is None:
                     freed()
-                grads = node.plan.run(m, g, node, lift)
-                if node.shapes is not None:
-                    grads = fitted(m, grads, node.shapes)
+                g, at = node.plain(g), node.only
+                shapes = node.shapes
+                if at is None:
+                    each = zip(node.edges, g if shapes is None else fitted(m, g, shapes))
+                elif shapes is None or g is None or g.shape == shapes[at]:
+                    each = ((node.edges[at], g),)
+                else:
+                    each = ((node.edges[at], fit(m, g, shapes[at])),)
                 if not retain:
                     node.saved = None if node.saved else ()
             else:
-                grads = self._visit(node, g)
-            for edge, gi in zip(node.edges, grads):
+                each = zip(node.edges, self._visit(node, g))
+            for edge, gi in each:
                 if edge is None or gi is None:
                     continue
                 if edge is ready:
@@ -388,8 +397,14 @@ class Walk:
             return ()
         if node.saved is None:
             freed()
-        run = watched if modes.local.anomaly else node.plan.run
-        grads = run(self.m, g, node, self.lift)
+        if modes.local.anomaly:
+            grads = watched(self.m, g, node, self.lift)
+        elif self.m is known.numpy:
+            grads = node.plain(g)
+            if node.only is not None:
+                grads = [grads if i == node.only else None for i in range(len(node.edges))]
+        else:
+            grads = node.plan.run(self.m, g, node, self.lift)
         if node.shapes is not None:
             grads = fitted(self.m, grads, node.shapes)
         if not self.retain:

@@ -17,7 +17,8 @@ helpers: dict[str, Any] = {}
 
 def edge(t: TensorBase) -> Any:
     """Where the gradient of `t` goes: its node or port, itself if a leaf, None if it wants none."""
-    if t.origin is not None:
+    origin = t.origin
+    if origin is not None and (origin[0].origin is not None or origin[3] != origin[0].version[0]):
         refresh(t)
     return None if not t.needs or t.needs is ASK else (t.node or t)
 
@@ -223,8 +224,14 @@ def shares(a: Any, b: Any) -> bool:
 def note_view(t: TensorBase, base: TensorBase, record: Any, params: dict) -> None:
     """Make `t` a view of `base` where they share memory."""
     if shares(t.array, base.array):
-        t.origin, t.version = (base, record, params, base.version[0]), base.version
-        t.needs = t.needs or ASK
+        attach(t, base, record, params)
+
+
+def attach(t: TensorBase, base: TensorBase, record: Any, params: dict) -> None:
+    """Make `t` a view of `base`, whose memory it shows."""
+    t.version = cell = base.version
+    t.origin = (base, record, params, cell[0])
+    t.needs = t.needs or ASK
 
 
 def node_of(t: TensorBase) -> Node | None:

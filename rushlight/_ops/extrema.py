@@ -261,13 +261,27 @@ def _along(m: Any, input: Any, dim: int, keepdim: bool, most: bool) -> tuple:
     return drop(m, values, axis, keepdim), drop(m, indices, axis, keepdim)
 
 
-@op("reduce", name="max", node="MaxBackward0", outputs=("values", "indices"), returns="max")
+@op(
+    "reduce",
+    name="max",
+    node="MaxBackward0",
+    outputs=("values", "indices"),
+    returns="max",
+    straight=True,
+)
 def max_along(m: Any, input: Any, *, dim: int, keepdim: bool = False) -> Any:
     """Largest elements along `dim` and their indices."""
     return _along(m, input, dim, keepdim, True)
 
 
-@op("reduce", name="min", node="MinBackward0", outputs=("values", "indices"), returns="min")
+@op(
+    "reduce",
+    name="min",
+    node="MinBackward0",
+    outputs=("values", "indices"),
+    returns="min",
+    straight=True,
+)
 def min_along(m: Any, input: Any, *, dim: int, keepdim: bool = False) -> Any:
     """Smallest elements along `dim` and their indices."""
     return _along(m, input, dim, keepdim, False)

@@ -6,7 +6,7 @@ from .._core import dtypes
 from .._core.errors import dim_of
 from .._core.kinds import known, speak
 from .._core.op import composite, op
-from .._core.views import helpers, note_view
+from .._core.views import attach, helpers
 from .slicing import picked, sliced
 
 
@@ -37,15 +37,18 @@ def cat(tensors, dim=0, *, out=None):
     Raises:
         RuntimeError: where other sizes differ.
     """
-    tensors = list(tensors) if isinstance(tensors, (list, tuple)) else tensors
-    if not isinstance(tensors, list):
+    if not isinstance(tensors, (list, tuple)):
         raise TypeError(
             "cat(): argument 'tensors' (position 1) must be tuple of Tensors, not "
             f"{type(tensors).__name__}"
         )
     if not tensors:
         raise RuntimeError("torch.cat(): expected a non-empty list of Tensors")
-    shapes = [tuple(t.shape) for t in tensors]
+    try:
+        shapes = [t.array.shape for t in tensors]
+    except AttributeError:  # a subclass that wants to see the call, or no tensor
+        return joined(tensors, dim, out=out)
+    tensors: list = list(tensors)
     kept = tensors
     if (0,) in shapes:  # PyTorch leaves these out, whatever the others' dimensions
         kept = [t for t, shape in zip(tensors, shapes) if shape != (0,)] or tensors[:1]
@@ -75,11 +78,8 @@ def _check_joins(first: tuple, shape: tuple, dim: int, position: int) -> None:
 
 
 def _of_one_dtype(tensors: list, kept: list) -> list:
-    try:
-        same = len({t.array.dtype for t in tensors}) == 1
-    except AttributeError:  # a subclass that wants to see the call
-        return kept
-    if same:
+    first = tensors[0].array.dtype
+    if all(t.array.dtype is first for t in tensors):
         return kept
     found = {dtypes.of(t.array.dtype) for t in tensors}
     wide: Any = None
@@ -124,12 +124,16 @@ def stack(tensors, dim=0, *, out=None):
     tensors = list(tensors)
     if not tensors:
         raise RuntimeError("stack expects a non-empty TensorList")
-    shape = tuple(tensors[0].shape)
-    for i, t in enumerate(tensors):
-        if tuple(t.shape) != shape:
+    try:
+        shapes = [t.array.shape for t in tensors]
+    except AttributeError:  # a subclass that wants to see the call, or no tensor
+        return stacked(tensors, dim, out=out)
+    shape = shapes[0]
+    for i, other in enumerate(shapes):
+        if other != shape:
             raise RuntimeError(
                 f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and "
-                f"{list(t.shape)} at entry {i}"
+                f"{list(other)} at entry {i}"
             )
     return stacked(_of_one_dtype(tensors, tensors), dim_of(dim, len(shape) + 1), out=out)
 
@@ -175,17 +179,18 @@ _unbind_parts = _parts("unbind_parts", "UnbindBackward0")
 def _views(parts: Any, record: Any, input: Any, keys: list) -> tuple:
     made = parts(input, tuple(keys))
     for t, key in zip(made, keys):
-        note_view(t, input, record.op, {"key": key})
+        attach(t, input, record.op, {"key": key})
     return made
 
 
 @composite
 def split(tensor, split_size_or_sections, dim=0):
     """`tensor` cut along `dim` into views of one size, or of the sizes listed."""
-    if not tensor.shape:
+    shape = tuple(tensor.shape)
+    if not shape:
         raise RuntimeError("split expects at least a 1-dimensional tensor")
-    at = dim_of(dim, len(tensor.shape))
-    n, sizes = tensor.shape[at], split_size_or_sections
+    at = dim_of(dim, len(shape))
+    n, sizes = shape[at], split_size_or_sections
     if isinstance(sizes, (list, tuple)):
         sizes = [int(s) for s in sizes]
         if sum(sizes) != n or min(sizes, default=0) < 0:
@@ -228,9 +233,10 @@ def chunk(input, chunks, dim=0):
     """`input` cut along `dim` into at most `chunks` views of (nearly) one size."""
     if chunks <= 0:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
-    if not input.shape:
+    shape = tuple(input.shape)
+    if not shape:
         raise RuntimeError("chunk expects at least a 1-dimensional tensor")
-    n = input.shape[dim_of(dim, len(input.shape))]
+    n = shape[dim_of(dim, len(shape))]
     if n == 0:
         return split(input, [0] * chunks, dim)
     return split(input, -(-n // chunks), dim)
@@ -271,10 +277,12 @@ def _(draw):
 @composite
 def unbind(input, dim=0):
     """The slices of `input` along `dim`, without that dimension."""
-    if not input.shape:
+    shape = tuple(input.shape)
+    if not shape:
         raise RuntimeError("Dimension specified as 0 but tensor has no dimensions")
-    at = dim_of(dim, len(input.shape))
-    keys = [(*(slice(None),) * at, i) for i in range(input.shape[at])]
+    at = dim_of(dim, len(shape))
+    ahead = (slice(None),) * at
+    keys = [(*ahead, i) for i in range(shape[at])]
     return _views(_unbind_parts, picked, input, keys) if keys else ()
 
 

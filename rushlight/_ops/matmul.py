@@ -304,7 +304,7 @@ def linear(input, weight, bias=None):
     Raises:
         RuntimeError: where the input's last size is not the weight's.
     """
-    if len(input.shape) == 2:
+    if input.array.ndim == 2:
         return _without_bias(input, weight) if bias is None else _with_bias(input, weight, bias)
     if len(weight.shape) == 1:
         made = matmul(input, weight)

@@ -17,7 +17,7 @@ def _orderable(m: Any, x: Any, name: str) -> None:
         )
 
 
-@op("reduce", outputs=("values", "indices"), returns="sort")
+@op("reduce", outputs=("values", "indices"), returns="sort", straight=True)
 def sort(
     m: Any, input: Any, *, dim: int = -1, descending: bool = False, stable: bool = True
 ) -> Any:
@@ -94,7 +94,7 @@ def _(draw: Any) -> Iterator:
     yield (draw(3, 4),), {}
 
 
-@op("reduce", outputs=("values", "indices"), returns="topk")
+@op("reduce", outputs=("values", "indices"), returns="topk", straight=True)
 def topk(
     m: Any, input: Any, *, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
 ) -> Any:

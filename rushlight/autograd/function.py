@@ -120,9 +120,6 @@ class _FunctionPlan:
             freed()
         return node.saved[0].saved_tensors
 
-    def saved(self, node: Node, name: str) -> Any:
-        raise AttributeError(name)
-
 
 def _entered(x: Any, lift: Any) -> Any:
     return x.array if lift is None else lift.tensor(x)
