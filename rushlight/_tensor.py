@@ -22,6 +22,7 @@ from ._ops import views as view_ops
 from ._ops import words as _words
 from ._ops.slicing import picked, sliced
 from ._printing import tensor_repr
+from ._subclass import hide
 
 _array_of = TensorBase.__dict__["array"]
 
@@ -83,7 +84,7 @@ class Tensor(TensorBase):
         if "_plain_subclass" not in own and ("__torch_function__" in own or cls.__base__ is Tensor):
             cls._plain_subclass = False
         if not cls._plain_subclass and "array" not in own:
-            cls.array = property(_seen_without_hooks, _array_of.__set__)
+            hide(cls, Tensor)
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: tuple = (), kwargs: Any = None) -> Any:
@@ -387,12 +388,12 @@ class Tensor(TensorBase):
         return tensor_repr(self)
 
     def __iter__(self) -> Iterator:
-        if not self.array.shape:
+        if not self.shape:
             raise TypeError("iteration over a 0-d tensor")
         return iter(self.unbind(0))
 
     def __reversed__(self) -> Any:
-        return self.flip(0) if self.array.shape else self
+        return self.flip(0) if self.shape else self
 
     __hash__ = object.__hash__
 
@@ -497,13 +498,6 @@ def _rebuild(
     made.needs = needs
     made.__dict__.update(attributes)
     return made
-
-
-def _seen_without_hooks(self: Any) -> Any:
-    """`array` of a subclass: visible only while subclasses are treated as plain tensors."""
-    if modes.local.subclass_off:
-        return _array_of.__get__(self)
-    raise AttributeError("array")
 
 
 def _converted(made: Any, cls: type) -> Any:

@@ -35,6 +35,7 @@ LAYERS = {
     "_ops/": 4,
     "_tensor.py": 5,
     "_printing.py": 5,
+    "_subclass.py": 3,
     "_keeping.py": 5,
     "_settings.py": 5,
     "profiler/": 5,

@@ -304,7 +304,11 @@ def linear(input, weight, bias=None):
     Raises:
         RuntimeError: where the input's last size is not the weight's.
     """
-    if input.array.ndim == 2:
+    try:
+        flat = input.array.ndim == 2
+    except AttributeError:  # a subclass that wants to see calls hides it
+        flat = input.ndim == 2
+    if flat:
         return _without_bias(input, weight) if bias is None else _with_bias(input, weight, bias)
     if len(weight.shape) == 1:
         made = matmul(input, weight)
