@@ -45,10 +45,4 @@ from .randoms import (
     randperm,
 )
 from .ranges import arange, linspace, logspace, range, tril_indices, triu_indices
-from .windows import (
-    bartlett_window,
-    blackman_window,
-    hamming_window,
-    hann_window,
-    kaiser_window,
-)
+from .windows import bartlett_window, blackman_window, hamming_window, hann_window, kaiser_window

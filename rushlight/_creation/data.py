@@ -14,13 +14,9 @@ from .making import check_grad, check_options, dtype_of, number, place, wrap
 
 
 def tensor(
-    data: Any,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
+    data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
     pin_memory: bool = False,
-) -> Any:
+) -> Any:  # fmt: skip
     """A tensor with a copy of `data`: a number, nested lists of numbers, an array.
 
     Floats become the default dtype, integers int64, NumPy's values keep their dtype.
@@ -81,14 +77,9 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
 
 
 def scalar_tensor(
-    s: Any,
-    *,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    pin_memory: bool = False,
+    s: Any, *, dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False,
     requires_grad: bool = False,
-) -> Any:
+) -> Any:  # fmt: skip
     """A 0-dim tensor, of the default dtype unless another is given."""
     check_options(layout, pin_memory)
     kind = dtype_of("scalar_tensor", dtype)
@@ -97,15 +88,9 @@ def scalar_tensor(
 
 
 def new_tensor(
-    self: Any,
-    data: Any,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    layout: Any = None,
-    pin_memory: bool = False,
-) -> Any:
+    self: Any, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
+    layout: Any = None, pin_memory: bool = False,
+) -> Any:  # fmt: skip
     """`torch.tensor(data)` in this tensor's dtype and on its device."""
     return tensor(
         data,
@@ -187,13 +172,9 @@ def frombuffer(
 
 
 def asarray(
-    obj: Any,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    copy: bool | None = None,
+    obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None,
     requires_grad: bool = False,
-) -> Any:
+) -> Any:  # fmt: skip
     """A tensor of tensors, arrays, buffers, scalars or sequences, sharing memory where it can.
 
     Args:

@@ -16,6 +16,7 @@ from .making import (
     check_options,
     dtype_of,
     into,
+    named,
     number,
     place,
     size_tuple,
@@ -51,61 +52,6 @@ def filling(value: Any, kind: Any) -> Callable[[tuple, Any], np.ndarray]:
     return lambda shape, carrier: np.full(shape, cell, carrier)
 
 
-def zeros(
-    *size: Any,
-    out: Any = None,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    pin_memory: bool = False,
-    requires_grad: bool = False,
-    **named: Any,
-) -> Any:
-    """A tensor of zeros.
-
-    Example:
-        >>> zeros(2, 3)
-        tensor([[0., 0., 0.],
-                [0., 0., 0.]])
-    """
-    return _sized(
-        "zeros", size, named, out, dtype, layout, device, pin_memory, requires_grad, np.zeros
-    )
-
-
-def ones(
-    *size: Any,
-    out: Any = None,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    pin_memory: bool = False,
-    requires_grad: bool = False,
-    **named: Any,
-) -> Any:
-    """A tensor of ones."""
-    return _sized("ones", size, named, out, dtype, layout, device, pin_memory, requires_grad, _ones)
-
-
-def empty(
-    *size: Any,
-    out: Any = None,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    pin_memory: bool = False,
-    requires_grad: bool = False,
-    memory_format: Any = None,
-    **named: Any,
-) -> Any:
-    """A tensor whose values are whatever lay in memory."""
-    fill: Callable = np.empty
-    if memory_format is not None:
-        order = order_for(sizes_of("empty", size, named.get("size")), memory_format)
-        fill = lambda shape, carrier: laid_out(lambda s: np.empty(s, carrier), shape, order)
-    return _sized("empty", size, named, out, dtype, layout, device, pin_memory, requires_grad, fill)
-
-
 def _sized(
     name: str, size: tuple, named: dict, out: Any, dtype: Any, layout: Any, device: Any,
     pin_memory: bool, requires_grad: bool, fill: Callable,
@@ -123,18 +69,49 @@ def _sized(
     return place(shape, kind, device, requires_grad, fill)
 
 
+def _sized_form(name: str, fill: Callable, says: str):
+    """A public function of sizes."""
+
+    def made(
+        *size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
+        pin_memory: bool = False, requires_grad: bool = False, **named: Any,
+    ) -> Any:  # fmt: skip
+        return _sized(name, size, named, out, dtype, layout, device, pin_memory, requires_grad,
+                      fill)  # fmt: skip
+
+    return named(made, name, says)
+
+
+zeros = _sized_form(
+    "zeros",
+    np.zeros,
+    """A tensor of zeros.
+
+    Example:
+        >>> zeros(2, 3)
+        tensor([[0., 0., 0.],
+                [0., 0., 0.]])
+    """,
+)
+ones = _sized_form("ones", _ones, "A tensor of ones.")
+
+
+def empty(
+    *size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
+    pin_memory: bool = False, requires_grad: bool = False, memory_format: Any = None, **named: Any,
+) -> Any:  # fmt: skip
+    """A tensor whose values are whatever lay in memory."""
+    fill: Callable = np.empty
+    if memory_format is not None:
+        order = order_for(sizes_of("empty", size, named.get("size")), memory_format)
+        fill = lambda shape, carrier: laid_out(lambda s: np.empty(s, carrier), shape, order)
+    return _sized("empty", size, named, out, dtype, layout, device, pin_memory, requires_grad, fill)
+
+
 def full(
-    size: Any,
-    fill_value: Any,
-    *,
-    out: Any = None,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    pin_memory: bool = False,
-    requires_grad: bool = False,
-    names: Any = None,
-) -> Any:
+    size: Any, fill_value: Any, *, out: Any = None, dtype: Any = None, layout: Any = None,
+    device: Any = None, pin_memory: bool = False, requires_grad: bool = False, names: Any = None,
+) -> Any:  # fmt: skip
     """A tensor filled with one number, of the number's dtype unless `dtype` says otherwise."""
     shape = size_tuple("full", size)
     check_options(layout, pin_memory)
@@ -149,15 +126,9 @@ def full(
 
 
 def empty_strided(
-    size: Any,
-    stride: Any,
-    *,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
-) -> Any:
+    size: Any, stride: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
+    requires_grad: bool = False, pin_memory: bool = False,
+) -> Any:  # fmt: skip
     """An uninitialised tensor with the given steps (in elements) along each dimension."""
     shape, steps = size_tuple("empty_strided", size), tuple(int(s) for s in stride)
     check_options(layout, pin_memory)
@@ -183,16 +154,9 @@ def empty_strided(
 
 
 def eye(
-    n: int,
-    m: int | None = None,
-    *,
-    out: Any = None,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    pin_memory: bool = False,
-    requires_grad: bool = False,
-) -> Any:
+    n: int, m: int | None = None, *, out: Any = None, dtype: Any = None, layout: Any = None,
+    device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+) -> Any:  # fmt: skip
     """The identity matrix of n rows and m columns (n where m is not given)."""
     rows = whole("eye", "n", 1, n)
     columns = rows if m is None else whole("eye", "m", 2, m)
@@ -246,152 +210,54 @@ def like(
     return place(array.shape, kind, where, requires_grad, ordered)
 
 
-def zeros_like(
-    input: Any,
-    *,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
-    memory_format: Any = None,
-) -> Any:
-    """Zeros in the shape, dtype, device and memory order of `input`."""
-    return like(
-        "zeros_like",
-        input,
-        np.zeros,
-        0,
-        dtype,
-        layout,
-        device,
-        requires_grad,
-        pin_memory,
-        memory_format,
-    )
+def _like_form(name: str, fill: Callable, value: int, says: str):
+    """A public function of a tensor that is followed in shape, dtype, device and memory order."""
+
+    def made(
+        input: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
+        requires_grad: bool = False, pin_memory: bool = False, memory_format: Any = None,
+    ) -> Any:  # fmt: skip
+        return like(name, input, fill, value, dtype, layout, device, requires_grad, pin_memory,
+                    memory_format)  # fmt: skip
+
+    return named(made, name, f"{says} in the shape, dtype, device and memory order of `input`.")
 
 
-def ones_like(
-    input: Any,
-    *,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
-    memory_format: Any = None,
-) -> Any:
-    """Ones in the shape, dtype, device and memory order of `input`."""
-    return like(
-        "ones_like",
-        input,
-        _ones,
-        1,
-        dtype,
-        layout,
-        device,
-        requires_grad,
-        pin_memory,
-        memory_format,
-    )
-
-
-def empty_like(
-    input: Any,
-    *,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
-    memory_format: Any = None,
-) -> Any:
-    """An uninitialised tensor like `input`."""
-    return like(
-        "empty_like",
-        input,
-        np.empty,
-        0,
-        dtype,
-        layout,
-        device,
-        requires_grad,
-        pin_memory,
-        memory_format,
-    )
+zeros_like = _like_form("zeros_like", np.zeros, 0, "Zeros")
+ones_like = _like_form("ones_like", _ones, 1, "Ones")
+empty_like = _like_form("empty_like", np.empty, 0, "Whatever lay in memory,")
 
 
 def full_like(
-    input: Any,
-    fill_value: Any,
-    *,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
-    memory_format: Any = None,
-) -> Any:
+    input: Any, fill_value: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
+    requires_grad: bool = False, pin_memory: bool = False, memory_format: Any = None,
+) -> Any:  # fmt: skip
     """One number in the shape, dtype, device and memory order of `input`."""
     value = number("full_like", "fill_value", 2, fill_value)
-    kind = (
-        dtype_of("full_like", dtype, input.dtype)
-        if isinstance(input, TensorBase)
-        else dtypes.float32
-    )
-    fill = filling(value, kind)
-    return like(
-        "full_like",
-        input,
-        fill,
-        value,
-        dtype,
-        layout,
-        device,
-        requires_grad,
-        pin_memory,
-        memory_format,
-    )
+    is_tensor = isinstance(input, TensorBase)
+    kind = dtype_of("full_like", dtype, input.dtype) if is_tensor else dtypes.float32
+    return like("full_like", input, filling(value, kind), value, dtype, layout, device,
+                requires_grad, pin_memory, memory_format)  # fmt: skip
 
 
-def _new(
-    name: str, t: Any, size: tuple, named: dict, fill: Callable, dtype: Any, device: Any,
-    requires_grad: bool, layout: Any, pin_memory: bool,
-) -> Any:  # fmt: skip
-    shape = sizes_of(name, size, named.get("size"))
-    check_options(layout, pin_memory)
-    kind = dtype_of(name, dtype, t.dtype)
-    return place(shape, kind, t.device if device is None else device, requires_grad, fill)
+def _new_form(name: str, fill: Callable, says: str):
+    """A method that makes a tensor of another shape, in its own dtype and on its device."""
+
+    def made(
+        self: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False,
+        layout: Any = None, pin_memory: bool = False, **named: Any,
+    ) -> Any:  # fmt: skip
+        shape = sizes_of(name, size, named.get("size"))
+        check_options(layout, pin_memory)
+        kind = dtype_of(name, dtype, self.dtype)
+        return place(shape, kind, self.device if device is None else device, requires_grad, fill)
+
+    return named(made, name, f"{says} in another shape, in this tensor's dtype and on its device.")
 
 
-def new_zeros(
-    self: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False,
-    layout: Any = None, pin_memory: bool = False, **named: Any,
-) -> Any:  # fmt: skip
-    """Zeros of another shape, in this tensor's dtype and on its device."""
-    return _new(
-        "new_zeros", self, size, named, np.zeros, dtype, device, requires_grad, layout, pin_memory
-    )
-
-
-def new_ones(
-    self: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False,
-    layout: Any = None, pin_memory: bool = False, **named: Any,
-) -> Any:  # fmt: skip
-    """Ones of another shape, in this tensor's dtype and on its device."""
-    return _new(
-        "new_ones", self, size, named, _ones, dtype, device, requires_grad, layout, pin_memory
-    )
-
-
-def new_empty(
-    self: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False,
-    layout: Any = None, pin_memory: bool = False, **named: Any,
-) -> Any:  # fmt: skip
-    """An uninitialised tensor of another shape, in this tensor's dtype and on its device."""
-    return _new(
-        "new_empty", self, size, named, np.empty, dtype, device, requires_grad, layout, pin_memory
-    )
+new_zeros = _new_form("new_zeros", np.zeros, "Zeros")
+new_ones = _new_form("new_ones", _ones, "Ones")
+new_empty = _new_form("new_empty", np.empty, "Whatever lay in memory,")
 
 
 def new_full(

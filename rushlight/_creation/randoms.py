@@ -21,15 +21,7 @@ from .._core.samplers import (
 )
 from .._core.size import preserve_format
 from .._core.tape import TensorBase, make
-from .making import (
-    check_options,
-    dtype_of,
-    into,
-    place,
-    size_tuple,
-    sizes_of,
-    whole,
-)
+from .making import check_options, dtype_of, into, named, place, size_tuple, sizes_of, whole
 
 
 def _sampled(
@@ -63,59 +55,34 @@ def _filled(out: Any, shape: tuple, sampler: Callable, generator: Any, name: str
     return into(out, arranged(sample, shape, None))
 
 
-def rand(
-    *size: Any,
-    generator: Any = None,
-    out: Any = None,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
-    **named: Any,
-) -> Any:
-    """Numbers drawn uniformly from [0, 1)."""
-    shape = sizes_of("rand", size, named.get("size"))
-    check_options(layout, pin_memory)
-    kind = dtype_of("rand", dtype, out.dtype if out is not None else None)
-    sampler = lambda stream: uniform_sampler(kind, 0.0, 1.0, stream)
-    if out is not None:
-        return _filled(out, shape, sampler, generator, "rand")
-    return _sampled("rand", shape, kind, sampler, generator, device, requires_grad)
+def _sized_form(name: str, draw: Callable, says: str):
+    """A public function of sizes; `draw(kind, 0.0, 1.0, stream)` is its sampler."""
+
+    def made(
+        *size: Any, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
+        device: Any = None, requires_grad: bool = False, pin_memory: bool = False, **named: Any,
+    ) -> Any:  # fmt: skip
+        shape = sizes_of(name, size, named.get("size"))
+        check_options(layout, pin_memory)
+        kind = dtype_of(name, dtype, out.dtype if out is not None else None)
+        sampler = lambda stream: draw(kind, 0.0, 1.0, stream)
+        if out is not None:
+            return _filled(out, shape, sampler, generator, name)
+        return _sampled(name, shape, kind, sampler, generator, device, requires_grad)
+
+    return named(made, name, says)
 
 
-def randn(
-    *size: Any,
-    generator: Any = None,
-    out: Any = None,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
-    **named: Any,
-) -> Any:
-    """Numbers drawn from the normal distribution of mean 0 and variance 1."""
-    shape = sizes_of("randn", size, named.get("size"))
-    check_options(layout, pin_memory)
-    kind = dtype_of("randn", dtype, out.dtype if out is not None else None)
-    sampler = lambda stream: normal_sampler(kind, 0.0, 1.0, stream)
-    if out is not None:
-        return _filled(out, shape, sampler, generator, "randn")
-    return _sampled("randn", shape, kind, sampler, generator, device, requires_grad)
+rand = _sized_form("rand", uniform_sampler, "Numbers drawn uniformly from [0, 1).")
+randn = _sized_form(
+    "randn", normal_sampler, "Numbers drawn from the normal distribution of mean 0 and variance 1."
+)
 
 
 def randint(
-    *bounds: Any,
-    generator: Any = None,
-    out: Any = None,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
-    **named: Any,
-) -> Any:
+    *bounds: Any, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
+    device: Any = None, requires_grad: bool = False, pin_memory: bool = False, **named: Any,
+) -> Any:  # fmt: skip
     """Whole numbers drawn uniformly from [low, high): `randint(high, size)` or with `low` first."""
     low, high, size = _integer_bounds("randint", bounds, named, "size")
     shape = size_tuple("randint", size, len(bounds) or 1)
@@ -150,16 +117,9 @@ def _integer_bounds(name: str, given: tuple, named: dict, last: str | None) -> t
 
 
 def randperm(
-    n: int,
-    *,
-    generator: Any = None,
-    out: Any = None,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
-) -> Any:
+    n: int, *, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
+    device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
+) -> Any:  # fmt: skip
     """The numbers 0 to n - 1 in random order."""
     count = whole("randperm", "n", 1, n)
     if count < 0:
@@ -199,26 +159,24 @@ def _like(
     return _sampled(name, shape, kind, make_sampler(kind), generator, where, requires_grad, order)
 
 
-def rand_like(
-    input: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
-    requires_grad: bool = False, pin_memory: bool = False, memory_format: Any = None,
-    generator: Any = None,
-) -> Any:  # fmt: skip
-    """`rand` in the shape, dtype and device of `input`."""
-    sampler = lambda kind: lambda stream: uniform_sampler(kind, 0.0, 1.0, stream)
-    return _like("rand_like", input, sampler, dtype, layout, device, requires_grad, pin_memory,
-                 memory_format, generator)  # fmt: skip
+def _like_form(name: str, draw: Callable):
+    """A public function of a tensor; `draw(kind, 0.0, 1.0, stream)` is its sampler."""
+
+    def made(
+        input: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
+        requires_grad: bool = False, pin_memory: bool = False, memory_format: Any = None,
+        generator: Any = None,
+    ) -> Any:  # fmt: skip
+        sampler = lambda kind: lambda stream: draw(kind, 0.0, 1.0, stream)
+        return _like(name, input, sampler, dtype, layout, device, requires_grad, pin_memory,
+                     memory_format, generator)  # fmt: skip
+
+    plain = name.removesuffix("_like")
+    return named(made, name, f"`{plain}` in the shape, dtype and device of `input`.")
 
 
-def randn_like(
-    input: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
-    requires_grad: bool = False, pin_memory: bool = False, memory_format: Any = None,
-    generator: Any = None,
-) -> Any:  # fmt: skip
-    """`randn` in the shape, dtype and device of `input`."""
-    sampler = lambda kind: lambda stream: normal_sampler(kind, 0.0, 1.0, stream)
-    return _like("randn_like", input, sampler, dtype, layout, device, requires_grad, pin_memory,
-                 memory_format, generator)  # fmt: skip
+rand_like = _like_form("rand_like", uniform_sampler)
+randn_like = _like_form("randn_like", normal_sampler)
 
 
 def randint_like(
@@ -234,18 +192,10 @@ def randint_like(
 
 
 def normal(
-    mean: Any = 0.0,
-    std: Any = 1.0,
-    size: Any = None,
-    *,
-    generator: Any = None,
-    out: Any = None,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    pin_memory: bool = False,
+    mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any = None, out: Any = None,
+    dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False,
     requires_grad: bool = False,
-) -> Any:
+) -> Any:  # fmt: skip
     """Normal draws: means and deviations from tensors, or numbers for both and a `size`."""
     tensors = [v for v in (mean, std) if isinstance(v, TensorBase)]
     if tensors:
@@ -350,13 +300,9 @@ def bernoulli(input: Any, p: Any = None, *, generator: Any = None, out: Any = No
 
 
 def multinomial(
-    input: Any,
-    num_samples: int,
-    replacement: bool = False,
-    *,
-    generator: Any = None,
+    input: Any, num_samples: int, replacement: bool = False, *, generator: Any = None,
     out: Any = None,
-) -> Any:
+) -> Any:  # fmt: skip
     """`num_samples` indices for each row of weights, likely in proportion to the weights."""
     kind, shape = input.dtype, tuple(input.shape)
     if kind.category != 2:

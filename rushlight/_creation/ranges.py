@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,19 +11,13 @@ from .._core import dtypes
 from .._core.fused import rounded
 from .._core.stepping import spaced, steps
 from .._core.tape import TensorBase
-from .making import check_options, dtype_of, into, number, place, whole
+from .making import check_options, dtype_of, into, named, number, place, whole
 
 
 def arange(
-    *bounds: Any,
-    out: Any = None,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    pin_memory: bool = False,
-    requires_grad: bool = False,
-    **named: Any,
-) -> Any:
+    *bounds: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
+    pin_memory: bool = False, requires_grad: bool = False, **named: Any,
+) -> Any:  # fmt: skip
     """Numbers from `start` (0) up to but without `end`, `step` (1) apart.
 
     int64 where all three are integers, else the default dtype.
@@ -113,16 +108,9 @@ def _sequence(start: Any, step: Any, count: int, kind: Any) -> np.ndarray:
 
 
 def range(
-    start: Any = 0,
-    end: Any = None,
-    step: Any = 1,
-    *,
-    out: Any = None,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Any:
+    start: Any = 0, end: Any = None, step: Any = 1, *, out: Any = None, dtype: Any = None,
+    layout: Any = None, device: Any = None, requires_grad: bool = False,
+) -> Any:  # fmt: skip
     """Like `arange` with the end included; deprecated in favour of `arange`."""
     warnings.warn(
         "torch.range is deprecated and will be removed in a future release because its behavior "
@@ -141,17 +129,9 @@ def range(
 
 
 def linspace(
-    start: Any,
-    end: Any,
-    steps: int,
-    *,
-    out: Any = None,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    pin_memory: bool = False,
-    requires_grad: bool = False,
-) -> Any:
+    start: Any, end: Any, steps: int, *, out: Any = None, dtype: Any = None, layout: Any = None,
+    device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+) -> Any:  # fmt: skip
     """`steps` numbers at equal distances from `start` to `end`, both included."""
     check_options(layout, pin_memory)
     first, last, count = _ends("linspace", start, end, steps)
@@ -163,18 +143,9 @@ def linspace(
 
 
 def logspace(
-    start: Any,
-    end: Any,
-    steps: int,
-    base: float = 10.0,
-    *,
-    out: Any = None,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    pin_memory: bool = False,
-    requires_grad: bool = False,
-) -> Any:
+    start: Any, end: Any, steps: int, base: float = 10.0, *, out: Any = None, dtype: Any = None,
+    layout: Any = None, device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+) -> Any:  # fmt: skip
     """Powers of `base` with exponents at equal distances from `start` to `end`."""
     check_options(layout, pin_memory)
     first, last, count = _ends("logspace", start, end, steps)
@@ -217,45 +188,29 @@ def _spaced_kind(name: str, dtype: Any, out: Any, first: Any, last: Any) -> Any:
     return dtype_of(name, dtype, out.dtype if out is not None else usual)
 
 
-def tril_indices(
-    row: int,
-    col: int,
-    offset: int = 0,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    layout: Any = None,
-    pin_memory: bool = False,
-) -> Any:
-    """Rows and columns of the lower triangle of a row x col matrix, as a (2, count) tensor."""
-    return _triangle("tril_indices", row, col, offset, dtype, device, layout, pin_memory)
+def _triangle_form(name: str, which: str, inside: Callable):
+    """A public function for the places of a matrix where `inside(column - row, offset)` holds."""
+
+    def made(
+        row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None,
+        layout: Any = None, pin_memory: bool = False,
+    ) -> Any:  # fmt: skip
+        check_options(layout, pin_memory)
+        for label, value in (("row", row), ("col", col)):
+            if value < 0:
+                raise RuntimeError(f"{label} must be non-negative, got{value}")
+        kind = dtype_of(name, dtype, dtypes.int64)
+        if kind.category != 1:
+            raise NotImplementedError(f"\"{name}\" not implemented for '{kind.type_name}'")
+        away = np.arange(col)[None, :] - np.arange(row)[:, None]
+        found = np.stack(np.nonzero(inside(away, offset))).astype(np.int64)
+        return place(found.shape, kind, device, False, lambda *_: dtypes.cast(found, kind))
+
+    says = (
+        f"Rows and columns of the {which} triangle of a row x col matrix, as a (2, count) tensor."
+    )
+    return named(made, name, says)
 
 
-def triu_indices(
-    row: int,
-    col: int,
-    offset: int = 0,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    layout: Any = None,
-    pin_memory: bool = False,
-) -> Any:
-    """Rows and columns of the upper triangle of a row x col matrix, as a (2, count) tensor."""
-    return _triangle("triu_indices", row, col, offset, dtype, device, layout, pin_memory)
-
-
-def _triangle(
-    name: str, row: int, col: int, offset: int, dtype: Any, device: Any, layout: Any, pin: bool
-) -> Any:
-    check_options(layout, pin)
-    for label, value in (("row", row), ("col", col)):
-        if value < 0:
-            raise RuntimeError(f"{label} must be non-negative, got{value}")
-    kind = dtype_of(name, dtype, dtypes.int64)
-    if kind.category != 1:
-        raise NotImplementedError(f"\"{name}\" not implemented for '{kind.type_name}'")
-    rows, columns = np.arange(row)[:, None], np.arange(col)[None, :]
-    inside = columns - rows <= offset if name == "tril_indices" else columns - rows >= offset
-    found = np.stack(np.nonzero(inside)).astype(np.int64)
-    return place(found.shape, kind, device, False, lambda *_: dtypes.cast(found, kind))
+tril_indices = _triangle_form("tril_indices", "lower", np.less_equal)
+triu_indices = _triangle_form("triu_indices", "upper", np.greater_equal)

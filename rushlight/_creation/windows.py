@@ -8,7 +8,7 @@ import numpy as np
 from .._arrays.special import i0
 from .._core import dtypes
 from .._core.fused import rounded
-from .making import check_options, dtype_of, place, whole
+from .making import check_options, dtype_of, named, place, whole
 
 
 def _window(
@@ -42,92 +42,59 @@ def _cosine(alpha: float, beta: float) -> Callable:
     return shape
 
 
-def hann_window(
-    window_length: int,
-    periodic: bool = True,
-    *,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    pin_memory: bool = False,
-    requires_grad: bool = False,
-) -> Any:
-    """Hann's window: one period of a raised cosine."""
-    return _window("hann_window", window_length, periodic, _cosine(0.5, 0.5), dtype, layout, device,
-                   pin_memory, requires_grad)  # fmt: skip
-
-
 def hamming_window(
-    window_length: int,
-    periodic: bool = True,
-    alpha: float = 0.54,
-    beta: float = 0.46,
-    *,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    pin_memory: bool = False,
+    window_length: int, periodic: bool = True, alpha: float = 0.54, beta: float = 0.46, *,
+    dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False,
     requires_grad: bool = False,
-) -> Any:
+) -> Any:  # fmt: skip
     """Hamming's window: alpha - beta * cos(2 pi n / N)."""
     return _window("hamming_window", window_length, periodic, _cosine(alpha, beta), dtype, layout,
                    device, pin_memory, requires_grad)  # fmt: skip
 
 
-def blackman_window(
-    window_length: int,
-    periodic: bool = True,
-    *,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    pin_memory: bool = False,
-    requires_grad: bool = False,
-) -> Any:
-    """Blackman's window: 0.42 - 0.5 cos(2 pi n / N) + 0.08 cos(4 pi n / N)."""
-
-    def shape(places: np.ndarray, last: int) -> np.ndarray:
-        single = places.dtype.type
-        turns = places * single(np.pi / last)
-        wide, narrow = np.cos(turns * single(4)), np.cos(turns * single(2))
-        return wide * single(0.08) - narrow * single(0.5) + single(0.42)
-
-    return _window("blackman_window", window_length, periodic, shape, dtype, layout, device,
-                   pin_memory, requires_grad)  # fmt: skip
+def _blackman(places: np.ndarray, last: int) -> np.ndarray:
+    single = places.dtype.type
+    turns = places * single(np.pi / last)
+    wide, narrow = np.cos(turns * single(4)), np.cos(turns * single(2))
+    return wide * single(0.08) - narrow * single(0.5) + single(0.42)
 
 
-def bartlett_window(
-    window_length: int,
-    periodic: bool = True,
-    *,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    pin_memory: bool = False,
-    requires_grad: bool = False,
-) -> Any:
-    """Bartlett's window: a triangle from 0 to 1 and back."""
+def _triangle(places: np.ndarray, last: int) -> np.ndarray:
+    single = places.dtype.type
+    rising = places * single(2.0 / last)
+    return np.where(np.arange(len(places)) <= last >> 1, rising, single(2) - rising)
 
-    def shape(places: np.ndarray, last: int) -> np.ndarray:
-        single = places.dtype.type
-        rising = places * single(2.0 / last)
-        return np.where(np.arange(len(places)) <= last >> 1, rising, single(2) - rising)
 
-    return _window("bartlett_window", window_length, periodic, shape, dtype, layout, device,
-                   pin_memory, requires_grad)  # fmt: skip
+def _plain_form(name: str, shape: Callable, says: str):
+    """A public function for a window without parameters of its own."""
+
+    def made(
+        window_length: int, periodic: bool = True, *, dtype: Any = None, layout: Any = None,
+        device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+    ) -> Any:  # fmt: skip
+        return _window(name, window_length, periodic, shape, dtype, layout, device, pin_memory,
+                       requires_grad)  # fmt: skip
+
+    return named(made, name, says)
+
+
+hann_window = _plain_form(
+    "hann_window", _cosine(0.5, 0.5), "Hann's window: one period of a raised cosine."
+)
+blackman_window = _plain_form(
+    "blackman_window",
+    _blackman,
+    "Blackman's window: 0.42 - 0.5 cos(2 pi n / N) + 0.08 cos(4 pi n / N).",
+)
+bartlett_window = _plain_form(
+    "bartlett_window", _triangle, "Bartlett's window: a triangle from 0 to 1 and back."
+)
 
 
 def kaiser_window(
-    window_length: int,
-    periodic: bool = True,
-    beta: float = 12.0,
-    *,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    pin_memory: bool = False,
-    requires_grad: bool = False,
-) -> Any:
+    window_length: int, periodic: bool = True, beta: float = 12.0, *, dtype: Any = None,
+    layout: Any = None, device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+) -> Any:  # fmt: skip
     """Kaiser's window: I0(beta * sqrt(1 - (2 n / N - 1)**2)) / I0(beta)."""
 
     def shape(places: np.ndarray, last: int) -> np.ndarray:

@@ -18,16 +18,9 @@ from .._files.walk import tensors
 from .inspect import amount, complain
 
 _UNITS = {
-    "": 1,
-    "b": 1,
-    "kb": 10**3,
-    "mb": 10**6,
-    "gb": 10**9,
-    "tb": 10**12,
-    "kib": 2**10,
-    "mib": 2**20,
-    "gib": 2**30,
-}
+    "": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
+    "kib": 2**10, "mib": 2**20, "gib": 2**30,
+}  # fmt: skip
 _TORCH = (".pt", ".pth", ".bin", ".ckpt")
 
 

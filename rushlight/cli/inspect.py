@@ -126,11 +126,9 @@ def statistics(record: TensorRecord) -> dict[str, Any]:
         infinite += int(np.isinf(piece).sum())
         piece = piece[whole]
         if piece.size:
-            total, square, seen = (
-                total + float(piece.sum()),
-                square + float(piece @ piece),
-                seen + piece.size,
-            )
+            total += float(piece.sum())
+            square += float(piece @ piece)
+            seen += piece.size
             low, high = min(low, float(piece.min())), max(high, float(piece.max()))
     if not seen:
         return {"nan": nans, "inf": infinite}
@@ -147,7 +145,7 @@ def statistics(record: TensorRecord) -> dict[str, Any]:
     }
 
 
-# -- printing ------------------------------------------------------------------------------
+# -- printing
 
 
 def paint(text: str, colour: str) -> str:

@@ -21,28 +21,9 @@ from .inspect import paint
 
 _LARGE = 1 << 22  # bytes of a record that is not read whole
 
-ENDINGS = (
-    ".pt",
-    ".pth",
-    ".bin",
-    ".ckpt",
-    ".pkl",
-    ".pickle",
-    ".p",
-    ".joblib",
-    ".npy",
-    ".npz",
-    ".tar",
-    ".t7",
-    ".safetensors",
-    ".model",
-    ".dat",
-    ".distcp",
-    ".metadata",
-    ".zip",
-    ".mar",
-    ".pt2",
-    ".ptl",
+ENDINGS = tuple(
+    ".pt .pth .bin .ckpt .pkl .pickle .p .joblib .npy .npz .tar .t7 "
+    ".safetensors .model .dat .distcp .metadata .zip .mar .pt2 .ptl".split()
 )
 RUNS, DAMAGED, PLAIN, OTHER = "runs code", "damaged", "plain data", "not a checkpoint"
 

@@ -30,12 +30,6 @@ class Beta(ExponentialFamily):
         self._dirichlet = Dirichlet(both, validate_args=validate_args)
         super().__init__(self._dirichlet._batch_shape, validate_args=validate_args)
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The distributions repeated to a larger batch shape."""
-        new = super().expand(batch_shape, _instance)
-        new._dirichlet = self._dirichlet.expand(batch_shape)
-        return new
-
     @property
     def concentration1(self) -> Any:
         """The weight towards 1."""
@@ -46,13 +40,12 @@ class Beta(ExponentialFamily):
         """The weight towards 0."""
         return self._dirichlet.concentration[..., 1]
 
-    mean = property(lambda self: self.concentration1 / self._total)  # type: ignore[assignment]
-    mode = property(lambda self: self._dirichlet.mode[..., 0])  # type: ignore[assignment]
+    mean = property(lambda self: self.concentration1 / self._total)
+    mode = property(lambda self: self._dirichlet.mode[..., 0])
     _total = property(lambda self: self.concentration1 + self.concentration0)
 
     @property
     def variance(self) -> Any:
-        """Of the share."""
         total = self._total
         return self.concentration1 * self.concentration0 / (total.pow(2) * (total + 1))
 
@@ -61,11 +54,8 @@ class Beta(ExponentialFamily):
         return self._dirichlet.rsample(sample_shape).select(-1, 0)
 
     def log_prob(self, value: Any) -> Any:
-        """The log-density at `value`."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_value(value)
         return self._dirichlet.log_prob(stack([value, 1.0 - value], -1))
 
     def entropy(self) -> Any:
-        """The entropy, in nats."""
         return self._dirichlet.entropy()

@@ -83,7 +83,7 @@ class dependent_property(property, _Dependent):
         property.__init__(self, fn)
         self._is_discrete, self._event_dim = is_discrete, event_dim
 
-    def __call__(self, fn: Callable) -> "dependent_property":  # type: ignore[override]
+    def __call__(self, fn: Callable) -> "dependent_property":
         """As a decorator with options."""
         return dependent_property(fn, is_discrete=self._is_discrete, event_dim=self._event_dim)
 
@@ -100,10 +100,7 @@ class independent(Constraint):
         self.base_constraint = base_constraint
         self.reinterpreted_batch_ndims = reinterpreted_batch_ndims
 
-    @property
-    def is_discrete(self) -> bool:
-        """As the base is."""
-        return self.base_constraint.is_discrete
+    is_discrete = property(lambda self: self.base_constraint.is_discrete)
 
     @property
     def event_dim(self) -> int:
@@ -128,15 +125,8 @@ class MixtureSameFamilyConstraint(Constraint):
     def __init__(self, base_constraint: Constraint) -> None:
         self.base_constraint = base_constraint
 
-    @property
-    def is_discrete(self) -> bool:
-        """As the base is."""
-        return self.base_constraint.is_discrete
-
-    @property
-    def event_dim(self) -> int:
-        """The base's."""
-        return self.base_constraint.event_dim
+    is_discrete = property(lambda self: self.base_constraint.is_discrete)
+    event_dim = property(lambda self: self.base_constraint.event_dim)
 
     def check(self, value: Any) -> Any:
         """The base's answer for the value beside each component."""
@@ -186,20 +176,17 @@ class _Bounded(Constraint):
         return ", ".join(f"{name}={bound}" for name, bound in names if bound is not None)
 
 
-class greater_than(_Bounded):
-    """Numbers above a bound."""
-
-    strict_lower = True
-
-    def __init__(self, lower_bound: Any) -> None:
-        self.lower = self.lower_bound = lower_bound
-
-
 class greater_than_eq(_Bounded):
     """Numbers from a bound on."""
 
     def __init__(self, lower_bound: Any) -> None:
         self.lower = self.lower_bound = lower_bound
+
+
+class greater_than(greater_than_eq):
+    """Numbers above a bound."""
+
+    strict_lower = True
 
 
 class less_than(_Bounded):
@@ -231,11 +218,8 @@ class integer_interval(interval):
     is_discrete = True
 
 
-class _IntegerGreaterThan(_Bounded):
+class _IntegerGreaterThan(greater_than_eq):
     is_discrete = True
-
-    def __init__(self, lower_bound: Any) -> None:
-        self.lower = self.lower_bound = lower_bound
 
 
 class _Real(Constraint):

@@ -57,14 +57,11 @@ class Dirichlet(ExponentialFamily):
         return shares
 
     def log_prob(self, value: Any) -> Any:
-        """The log-density at `value`."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_value(value)
         a = self.concentration
         return (a - 1.0).xlogy(value).sum(-1) + a.sum(-1).lgamma() - a.lgamma().sum(-1)
 
     def entropy(self) -> Any:
-        """The entropy, in nats."""
         a, k = self.concentration, self.concentration.size(-1)
         total = a.sum(-1)
         spread = (k - total) * digamma(total) + ((a - 1.0) * digamma(a)).sum(-1)

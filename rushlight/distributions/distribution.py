@@ -100,6 +100,8 @@ class Distribution:
                 event: Any = self.arg_constraints[name].event_dim
                 own = tuple(value.shape)[value.dim() - event :]
                 new.__dict__[name] = value.expand((*shape, *own))
+            elif isinstance(value, Distribution) and value._batch_shape == self._batch_shape:
+                new.__dict__[name] = value.expand(shape)
             elif not name.startswith(("_batch", "_event")):
                 new.__dict__.setdefault(name, value)
         Distribution.__init__(new, shape, self._event_shape, validate_args=False)
@@ -149,6 +151,11 @@ class Distribution:
         """All values a discrete distribution can take, along a new first dimension."""
         raise NotImplementedError(f"{type(self).__name__} cannot list its support")
 
+    def _for_each(self, values: Any, expand: bool) -> Any:
+        """Values along a new first dimension, repeated to the batch shape where `expand`."""
+        values = values.view((-1,) + (1,) * len(self._batch_shape))
+        return values.expand((-1, *self._batch_shape)) if expand else values
+
     def entropy(self) -> Any:
         """The entropy, in nats."""
         raise NotImplementedError(f"{type(self).__name__} has no closed form of the entropy")
@@ -160,6 +167,11 @@ class Distribution:
     def _extended_shape(self, sample_shape: Any = Size()) -> Size:
         """The shape of a draw."""
         return Size(sample_shape) + self._batch_shape + self._event_shape
+
+    def _check_value(self, value: Any) -> None:
+        """`_validate_sample` where this distribution checks what it is given."""
+        if self._validate_args:
+            self._validate_sample(value)
 
     def _validate_sample(self, value: Any) -> None:
         """Raises unless `value` could have been drawn from here."""

@@ -19,10 +19,10 @@ class Exponential(ExponentialFamily):
         (self.rate,) = broadcast_all(rate)
         super().__init__(self.rate.size(), validate_args=validate_args)
 
-    mean = property(lambda self: self.rate.reciprocal())  # type: ignore[assignment]
-    mode = property(lambda self: self.rate * 0)  # type: ignore[assignment]
-    stddev = property(lambda self: self.rate.reciprocal())  # type: ignore[assignment]
-    variance = property(lambda self: self.rate.pow(-2))  # type: ignore[assignment]
+    mean = property(lambda self: self.rate.reciprocal())
+    mode = property(lambda self: self.rate * 0)
+    stddev = property(lambda self: self.rate.reciprocal())
+    variance = property(lambda self: self.rate.pow(-2))
 
     def rsample(self, sample_shape: Any = Size()) -> Any:
         """Draws as `noise / rate`."""
@@ -30,21 +30,15 @@ class Exponential(ExponentialFamily):
         return self.rate.new_empty(shape).exponential_() / self.rate
 
     def log_prob(self, value: Any) -> Any:
-        """The log-density at `value`."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_value(value)
         return self.rate.log() - self.rate * value
 
     def cdf(self, value: Any) -> Any:
-        """The probability of values up to `value`."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_value(value)
         return 1 - (-self.rate * value).exp()
 
     def icdf(self, value: Any) -> Any:
-        """The quantile at the probability `value`."""
         return -(-value).log1p() / self.rate
 
     def entropy(self) -> Any:
-        """The entropy, in nats."""
         return 1.0 - self.rate.log()

@@ -26,13 +26,10 @@ class Gamma(ExponentialFamily):
         self.concentration, self.rate = broadcast_all(concentration, rate)
         super().__init__(self.concentration.size(), validate_args=validate_args)
 
-    mean = property(lambda self: self.concentration / self.rate)  # type: ignore[assignment]
-    variance = property(lambda self: self.concentration / self.rate.pow(2))  # type: ignore[assignment]
+    mean = property(lambda self: self.concentration / self.rate)
+    variance = property(lambda self: self.concentration / self.rate.pow(2))
 
-    @property
-    def mode(self) -> Any:
-        """The likeliest value."""
-        return ((self.concentration - 1) / self.rate).clamp(min=0)
+    mode = property(lambda self: ((self.concentration - 1) / self.rate).clamp(min=0))
 
     def rsample(self, sample_shape: Any = Size()) -> Any:
         """Draws of scale 1, divided by the rate."""
@@ -42,20 +39,15 @@ class Gamma(ExponentialFamily):
         return drawn
 
     def log_prob(self, value: Any) -> Any:
-        """The log-density at `value`."""
         value = value if hasattr(value, "dtype") else self.rate.new_tensor(value)
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_value(value)
         a, rate = self.concentration, self.rate
         return a.xlogy(rate) + (a - 1).xlogy(value) - rate * value - a.lgamma()
 
     def cdf(self, value: Any) -> Any:
-        """The probability of values up to `value`."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_value(value)
         return gammainc(self.concentration, self.rate * value)
 
     def entropy(self) -> Any:
-        """The entropy, in nats."""
         a = self.concentration
         return a - self.rate.log() + a.lgamma() + (1.0 - a) * digamma(a)

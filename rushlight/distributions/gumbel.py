@@ -31,24 +31,17 @@ class Gumbel(TransformedDistribution):
         super().__init__(base, parts, validate_args=validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The distributions repeated to a larger batch shape."""
-        new = object.__new__(type(self)) if _instance is None else _instance
-        Gumbel.__init__(new, self.loc.expand(batch_shape), self.scale.expand(batch_shape), False)
-        new._validate_args = self._validate_args
-        return new
+        return self._made_anew(Gumbel, batch_shape, _instance, self.loc, self.scale)
 
-    mean = property(lambda self: self.loc + self.scale * euler_constant)  # type: ignore[assignment]
-    mode = property(lambda self: self.loc)  # type: ignore[assignment]
-    stddev = property(lambda self: math.pi / math.sqrt(6) * self.scale)  # type: ignore[assignment]
-    variance = property(lambda self: self.stddev.pow(2))  # type: ignore[assignment]
+    mean = property(lambda self: self.loc + self.scale * euler_constant)
+    mode = property(lambda self: self.loc)
+    stddev = property(lambda self: math.pi / math.sqrt(6) * self.scale)
+    variance = property(lambda self: self.stddev.pow(2))
 
     def log_prob(self, value: Any) -> Any:
-        """The log-density at `value`."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_value(value)
         y = (self.loc - value) / self.scale
         return (y - y.exp()) - self.scale.log()
 
     def entropy(self) -> Any:
-        """The entropy, in nats."""
         return self.scale.log() + (1 + euler_constant)

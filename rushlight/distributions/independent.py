@@ -41,34 +41,31 @@ class Independent(Distribution):
         super().__init__(batch[:kept], event, validate_args=validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The distributions repeated to a larger batch shape."""
         new = super().expand(batch_shape, _instance)
         own = self._event_shape[: self.reinterpreted_batch_ndims]
         new.base_dist = self.base_dist.expand(Size(batch_shape) + own)
         return new
 
     has_rsample = property(lambda self: self.base_dist.has_rsample)
-    mean = property(lambda self: self.base_dist.mean)  # type: ignore[assignment]
-    mode = property(lambda self: self.base_dist.mode)  # type: ignore[assignment]
-    variance = property(lambda self: self.base_dist.variance)  # type: ignore[assignment]
+    mean = property(lambda self: self.base_dist.mean)
+    mode = property(lambda self: self.base_dist.mode)
+    variance = property(lambda self: self.base_dist.variance)
 
     @property
-    def has_enumerate_support(self) -> bool:  # type: ignore[override]
+    def has_enumerate_support(self) -> bool:
         """Only where nothing was reinterpreted."""
         return self.reinterpreted_batch_ndims == 0 and self.base_dist.has_enumerate_support
 
     @constraints.dependent_property
-    def support(self) -> Any:  # type: ignore[override]
+    def support(self) -> Any:
         """The base's support, for whole events."""
         count, base = self.reinterpreted_batch_ndims, self.base_dist.support
         return constraints.independent(base, count) if count else base
 
     def sample(self, sample_shape: Any = Size()) -> Any:
-        """The base's draws."""
         return self.base_dist.sample(sample_shape)
 
     def rsample(self, sample_shape: Any = Size()) -> Any:
-        """The base's draws, with gradients."""
         return self.base_dist.rsample(sample_shape)
 
     def log_prob(self, value: Any) -> Any:
@@ -80,7 +77,6 @@ class Independent(Distribution):
         return sum_rightmost(self.base_dist.entropy(), self.reinterpreted_batch_ndims)
 
     def enumerate_support(self, expand: bool = True) -> Any:
-        """The base's values."""
         if self.reinterpreted_batch_ndims > 0:
             raise NotImplementedError("Enumeration over cartesian product is not implemented")
         return self.base_dist.enumerate_support(expand=expand)

@@ -22,7 +22,7 @@ class InverseGamma(TransformedDistribution):
 
     concentration = property(lambda self: self.base_dist.concentration)
     rate = property(lambda self: self.base_dist.rate)
-    mode = property(lambda self: self.rate / (self.concentration + 1))  # type: ignore[assignment]
+    mode = property(lambda self: self.rate / (self.concentration + 1))
 
     @property
     def mean(self) -> Any:
@@ -38,6 +38,5 @@ class InverseGamma(TransformedDistribution):
         return made.masked_fill(a <= 2, float("inf"))
 
     def entropy(self) -> Any:
-        """The entropy, in nats."""
         a = self.concentration
         return a + self.rate.log() + a.lgamma() - (1 + a) * digamma(a)

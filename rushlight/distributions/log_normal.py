@@ -20,8 +20,8 @@ class LogNormal(TransformedDistribution):
 
     loc = property(lambda self: self.base_dist.loc, doc="The mean of the logarithm.")
     scale = property(lambda self: self.base_dist.scale, doc="The deviation of the logarithm.")
-    mean = property(lambda self: (self.loc + self.scale.pow(2) / 2).exp())  # type: ignore[assignment]
-    mode = property(lambda self: (self.loc - self.scale.square()).exp())  # type: ignore[assignment]
+    mean = property(lambda self: (self.loc + self.scale.pow(2) / 2).exp())
+    mode = property(lambda self: (self.loc - self.scale.square()).exp())
 
     @property
     def variance(self) -> Any:
@@ -30,5 +30,4 @@ class LogNormal(TransformedDistribution):
         return square.expm1() * (2 * self.loc + square).exp()
 
     def entropy(self) -> Any:
-        """The entropy, in nats."""
         return self.base_dist.entropy() + self.loc

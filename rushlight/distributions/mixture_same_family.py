@@ -55,18 +55,16 @@ class MixtureSameFamily(Distribution):
         super().__init__(sizes[:-1], component_distribution.event_shape, validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The distributions repeated to a larger batch shape."""
         new = super().expand(batch_shape, _instance)
         whole = Size(batch_shape) + (self._num_component,)
         new._component_distribution = self._component_distribution.expand(whole)
-        new._mixture_distribution = self._mixture_distribution.expand(batch_shape)
         return new
 
     mixture_distribution = property(lambda self: self._mixture_distribution)
     component_distribution = property(lambda self: self._component_distribution)
 
     @constraints.dependent_property
-    def support(self) -> Any:  # type: ignore[override]
+    def support(self) -> Any:
         """The components'."""
         return constraints.MixtureSameFamilyConstraint(self._component_distribution.support)
 
@@ -98,9 +96,7 @@ class MixtureSameFamily(Distribution):
         return x.unsqueeze(-1 - len(self._event_shape))
 
     def log_prob(self, value: Any) -> Any:
-        """The log-density at `value`."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_value(value)
         parts = self._component_distribution.log_prob(self._padded(value))
         weights = log_softmax(self._mixture_distribution.logits, -1)
         return (parts + weights).logsumexp(-1)

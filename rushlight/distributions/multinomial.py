@@ -7,14 +7,11 @@ from .._core.size import Size
 from .._ops.views import broadcast_tensors
 from . import constraints
 from .binomial import Binomial
-from .categorical import Categorical
-from .distribution import Distribution
+from .categorical import OfCategories
 
 
-class Multinomial(Distribution):
+class Multinomial(OfCategories):
     """Counts of `total_count` independent draws of a category."""
-
-    arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
 
     def __init__(
         self, total_count: int = 1, probs: Any = None, logits: Any = None,
@@ -23,34 +20,18 @@ class Multinomial(Distribution):
         if not isinstance(total_count, int):
             raise NotImplementedError("inhomogeneous total_count is not supported")
         self.total_count = total_count
-        self._categorical = Categorical(probs, logits)
-        shape = self._categorical.param_shape
-        super().__init__(self._categorical.batch_shape, shape[-1:], validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The distributions repeated to a larger batch shape."""
-        new = super().expand(batch_shape, _instance)
-        new._categorical = self._categorical.expand(batch_shape)
-        return new
+        super().__init__(probs, logits, validate_args)
 
     @constraints.dependent_property(is_discrete=True, event_dim=1)
-    def support(self) -> Any:  # type: ignore[override]
+    def support(self) -> Any:
         """Counts up to the number of draws."""
         return constraints.multinomial(self.total_count)
 
-    _param = property(lambda self: self._categorical._param)
-    probs = property(lambda self: self._categorical.probs)
-    logits = property(lambda self: self._categorical.logits)
-    param_shape = property(lambda self: self._categorical.param_shape)
-    mean = property(lambda self: self.probs * self.total_count)  # type: ignore[assignment]
+    mean = property(lambda self: self.probs * self.total_count)
 
-    @property
-    def variance(self) -> Any:
-        """Of each count."""
-        return self.total_count * self.probs * (1 - self.probs)
+    variance = property(lambda self: self.total_count * self.probs * (1 - self.probs))
 
     def sample(self, sample_shape: Any = Size()) -> Any:
-        """Counts."""
         shape = Size(sample_shape)
         with modes.no_grad():
             drawn = self._categorical.sample(Size((self.total_count,)) + shape)
@@ -60,15 +41,13 @@ class Multinomial(Distribution):
 
     def log_prob(self, value: Any) -> Any:
         """The log-probability of the counts `value`."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_value(value)
         logits, value = broadcast_tensors(self.logits, value)
         ways = (value.sum(-1) + 1).lgamma() - (value + 1).lgamma().sum(-1)
         impossible = (value == 0) & logits.isneginf()  # 0 * -inf there
         return ways + (logits.masked_fill(impossible, 0) * value).sum(-1)
 
     def entropy(self) -> Any:
-        """The entropy, in nats."""
         n = self.probs.new_full((), self.total_count)
         one = Binomial(self.total_count, probs=self.probs)
         counts = one.enumerate_support(expand=False)[1:]

@@ -100,8 +100,8 @@ class MultivariateNormal(Distribution):
         """The inverse of the covariance."""
         return self._whole(cholesky_inverse(self._unbroadcasted_scale_tril))
 
-    mean = property(lambda self: self.loc)  # type: ignore[assignment]
-    mode = property(lambda self: self.loc)  # type: ignore[assignment]
+    mean = property(lambda self: self.loc)
+    mode = property(lambda self: self.loc)
 
     @property
     def variance(self) -> Any:
@@ -118,13 +118,10 @@ class MultivariateNormal(Distribution):
         return self._unbroadcasted_scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1)
 
     def log_prob(self, value: Any) -> Any:
-        """The log-density at `value`."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_value(value)
         far = squared_distance(self._unbroadcasted_scale_tril, value - self.loc)
         return -0.5 * (self._event_shape[0] * math.log(2 * math.pi) + far) - self._log_volume()
 
     def entropy(self) -> Any:
-        """The entropy, in nats."""
         made = 0.5 * self._event_shape[0] * (1.0 + math.log(2 * math.pi)) + self._log_volume()
         return made if len(self._batch_shape) == 0 else made.expand(self._batch_shape)

@@ -6,36 +6,17 @@ from .._core.size import Size
 from .._creation import eye
 from ..nn.functional import one_hot
 from . import constraints
-from .categorical import Categorical
-from .distribution import Distribution
+from .categorical import OfCategories
 
 
-class OneHotCategorical(Distribution):
+class OneHotCategorical(OfCategories):
     """A vector with a 1 at the place of the category drawn."""
 
-    arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
     support = constraints.one_hot
     has_enumerate_support = True
 
-    def __init__(
-        self, probs: Any = None, logits: Any = None, validate_args: bool | None = None
-    ) -> None:
-        self._categorical = Categorical(probs, logits)
-        shape = self._categorical.param_shape
-        super().__init__(self._categorical.batch_shape, shape[-1:], validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The distributions repeated to a larger batch shape."""
-        new = super().expand(batch_shape, _instance)
-        new._categorical = self._categorical.expand(batch_shape)
-        return new
-
-    _param = property(lambda self: self._categorical._param)
-    probs = property(lambda self: self._categorical.probs)
-    logits = property(lambda self: self._categorical.logits)
-    param_shape = property(lambda self: self._categorical.param_shape)
-    mean = property(lambda self: self.probs)  # type: ignore[assignment]
-    variance = property(lambda self: self.probs * (1 - self.probs))  # type: ignore[assignment]
+    mean = property(lambda self: self.probs)
+    variance = property(lambda self: self.probs * (1 - self.probs))
 
     @property
     def mode(self) -> Any:
@@ -49,12 +30,10 @@ class OneHotCategorical(Distribution):
 
     def log_prob(self, value: Any) -> Any:
         """The log-probability of the category that `value` marks."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_value(value)
         return self._categorical.log_prob(value.argmax(-1))
 
     def entropy(self) -> Any:
-        """The entropy, in nats."""
         return self._categorical.entropy()
 
     def enumerate_support(self, expand: bool = True) -> Any:

@@ -21,13 +21,9 @@ class Pareto(TransformedDistribution):
         super().__init__(base, parts, validate_args=validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The distributions repeated to a larger batch shape."""
-        new = object.__new__(type(self)) if _instance is None else _instance
-        Pareto.__init__(new, self.scale.expand(batch_shape), self.alpha.expand(batch_shape), False)
-        new._validate_args = self._validate_args
-        return new
+        return self._made_anew(Pareto, batch_shape, _instance, self.scale, self.alpha)
 
-    mode = property(lambda self: self.scale)  # type: ignore[assignment]
+    mode = property(lambda self: self.scale)
 
     @property
     def mean(self) -> Any:
@@ -42,10 +38,9 @@ class Pareto(TransformedDistribution):
         return self.scale.pow(2) * a / ((a - 1).pow(2) * (a - 2))
 
     @constraints.dependent_property(is_discrete=False, event_dim=0)
-    def support(self) -> Any:  # type: ignore[override]
+    def support(self) -> Any:
         """From `scale` on."""
         return constraints.greater_than_eq(self.scale)
 
     def entropy(self) -> Any:
-        """The entropy, in nats."""
         return (self.scale / self.alpha).log() + (1 + self.alpha.reciprocal())

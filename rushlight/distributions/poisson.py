@@ -20,18 +20,15 @@ class Poisson(ExponentialFamily):
         (self.rate,) = broadcast_all(rate)
         super().__init__(self.rate.size(), validate_args=validate_args)
 
-    mean = property(lambda self: self.rate)  # type: ignore[assignment]
-    mode = property(lambda self: self.rate.floor())  # type: ignore[assignment]
-    variance = property(lambda self: self.rate)  # type: ignore[assignment]
+    mean = property(lambda self: self.rate)
+    mode = property(lambda self: self.rate.floor())
+    variance = property(lambda self: self.rate)
 
     def sample(self, sample_shape: Any = Size()) -> Any:
-        """Counts."""
         with modes.no_grad():
             return poisson(self.rate.expand(self._extended_shape(sample_shape)))
 
     def log_prob(self, value: Any) -> Any:
-        """The log-probability of `value`."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_value(value)
         rate, value = broadcast_all(self.rate, value)
         return value.xlogy(rate) - rate - (value + 1).lgamma()

@@ -8,17 +8,15 @@ from typing import Any
 from .._core.size import Size
 from .._creation import rand
 from . import constraints
-from .bernoulli import one_of
-from .distribution import Distribution
+from .chances import Chances
 from .transformed_distribution import TransformedDistribution
 from .transforms import SigmoidTransform
-from .utils import broadcast_all, clamp_probs, lazy_property, logits_to_probs, probs_to_logits
+from .utils import broadcast_all, clamp_probs
 
 
-class LogitRelaxedBernoulli(Distribution):
+class LogitRelaxedBernoulli(Chances):
     """The log-odds of a soft coin."""
 
-    arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
     support = constraints.real
     has_rsample = True
 
@@ -26,24 +24,8 @@ class LogitRelaxedBernoulli(Distribution):
         self, temperature: Any, probs: Any = None, logits: Any = None,
         validate_args: bool | None = None,
     ) -> None:  # fmt: skip
-        one_of(probs, logits)
         self.temperature = temperature
-        if probs is not None:
-            (self.probs,) = broadcast_all(probs)
-        else:
-            (self.logits,) = broadcast_all(logits)
-        shape = self.probs.size() if probs is not None else self.logits.size()
-        super().__init__(shape, validate_args=validate_args)
-
-    @lazy_property
-    def logits(self) -> Any:
-        """The log-odds."""
-        return probs_to_logits(self.probs, is_binary=True)
-
-    @lazy_property
-    def probs(self) -> Any:
-        """The probability of 1."""
-        return logits_to_probs(self.logits, is_binary=True)
+        super().__init__(probs, logits, validate_args)
 
     def rsample(self, sample_shape: Any = Size()) -> Any:
         """Log-odds with logistic noise, over the temperature."""
@@ -54,9 +36,7 @@ class LogitRelaxedBernoulli(Distribution):
         return odds / self.temperature
 
     def log_prob(self, value: Any) -> Any:
-        """The log-density at `value`."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_value(value)
         logits, value = broadcast_all(self.logits, value)
         t = self.temperature
         off = logits - value * t

@@ -30,13 +30,7 @@ class StudentT(Distribution):
         self._chi2 = Chi2(self.df)
         super().__init__(self.df.size(), validate_args=validate_args)
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The distributions repeated to a larger batch shape."""
-        new = super().expand(batch_shape, _instance)
-        new._chi2 = self._chi2.expand(batch_shape)
-        return new
-
-    mode = property(lambda self: self.loc)  # type: ignore[assignment]
+    mode = property(lambda self: self.loc)
 
     @property
     def mean(self) -> Any:
@@ -57,16 +51,13 @@ class StudentT(Distribution):
         return self.loc + self.scale * (noise * (widths / self.df).rsqrt())
 
     def log_prob(self, value: Any) -> Any:
-        """The log-density at `value`."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_value(value)
         df, y = self.df, (value - self.loc) / self.scale
         norm = self.scale.log() + 0.5 * df.log() + 0.5 * math.log(math.pi)
         norm = norm + (0.5 * df).lgamma() - (0.5 * (df + 1.0)).lgamma()
         return -0.5 * (df + 1.0) * (y**2.0 / df).log1p() - norm
 
     def entropy(self) -> Any:
-        """The entropy, in nats."""
         half, df = 0.5, self.df
         log_beta = (half * df).lgamma() + math.lgamma(half) - (half * (df + 1)).lgamma()
         rise = digamma(half * (df + 1)) - digamma(half * df)

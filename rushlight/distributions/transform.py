@@ -108,14 +108,13 @@ class _InverseTransform(Transform):
         super().__init__(transform._cache_size)
         self._inv = transform
 
-    domain = property(lambda self: self._inv.codomain)  # type: ignore[assignment]
-    codomain = property(lambda self: self._inv.domain)  # type: ignore[assignment]
-    bijective = property(lambda self: self._inv.bijective)  # type: ignore[assignment]
-    sign = property(lambda self: self._inv.sign)  # type: ignore[assignment]
-    inv = property(lambda self: self._inv)  # type: ignore[assignment]
+    domain = property(lambda self: self._inv.codomain)
+    codomain = property(lambda self: self._inv.domain)
+    bijective = property(lambda self: self._inv.bijective)
+    sign = property(lambda self: self._inv.sign)
+    inv = property(lambda self: self._inv)
 
     def with_cache(self, cache_size: int = 1) -> Transform:
-        """The inverse of the transform with another cache."""
         return self._inv.with_cache(cache_size).inv
 
     def __eq__(self, other: Any) -> bool:
@@ -131,11 +130,9 @@ class _InverseTransform(Transform):
         return -self._inv.log_abs_det_jacobian(y, x)
 
     def forward_shape(self, shape: Iterable[int]) -> Any:
-        """The transform's inverse shape."""
         return self._inv.inverse_shape(shape)
 
     def inverse_shape(self, shape: Iterable[int]) -> Any:
-        """The transform's forward shape."""
         return self._inv.forward_shape(shape)
 
     def __repr__(self) -> str:
@@ -164,7 +161,7 @@ class ComposeTransform(Transform):
         return dims
 
     @property
-    def domain(self) -> Any:  # type: ignore[override]
+    def domain(self) -> Any:
         """The first part's domain, for events as large as the whole needs."""
         if not self.parts:
             return constraints.real
@@ -174,7 +171,7 @@ class ComposeTransform(Transform):
         return constraints.independent(first, more) if more > 0 else first
 
     @property
-    def codomain(self) -> Any:  # type: ignore[override]
+    def codomain(self) -> Any:
         """The last part's codomain, for events as large as the whole makes."""
         if not self.parts:
             return constraints.real
@@ -183,7 +180,7 @@ class ComposeTransform(Transform):
         more = dims - last.event_dim
         return constraints.independent(last, more) if more > 0 else last
 
-    bijective = property(lambda self: all(p.bijective for p in self.parts))  # type: ignore[assignment]
+    bijective = property(lambda self: all(p.bijective for p in self.parts))
 
     @property
     def sign(self) -> Any:
@@ -192,11 +189,9 @@ class ComposeTransform(Transform):
 
     @property
     def inv(self) -> Transform:
-        """The parts' inverses in the other order."""
         return ComposeTransform([part.inv for part in reversed(self.parts)])
 
     def with_cache(self, cache_size: int = 1) -> Transform:
-        """The same parts with another cache."""
         same = self._cache_size == cache_size
         return self if same else ComposeTransform(self.parts, cache_size=cache_size)
 
@@ -217,13 +212,11 @@ class ComposeTransform(Transform):
         return x.new_zeros(x.shape) if total is None else total
 
     def forward_shape(self, shape: Iterable[int]) -> Any:
-        """Through all parts."""
         for part in self.parts:
             shape = part.forward_shape(shape)
         return shape
 
     def inverse_shape(self, shape: Iterable[int]) -> Any:
-        """Back through all parts."""
         for part in reversed(self.parts):
             shape = part.inverse_shape(shape)
         return shape
@@ -245,14 +238,14 @@ class IndependentTransform(Transform):
         self.base_transform = base_transform.with_cache(cache_size)
         self.reinterpreted_batch_ndims = reinterpreted_batch_ndims
 
-    bijective = property(lambda self: self.base_transform.bijective)  # type: ignore[assignment]
-    sign = property(lambda self: self.base_transform.sign)  # type: ignore[assignment]
+    bijective = property(lambda self: self.base_transform.bijective)
+    sign = property(lambda self: self.base_transform.sign)
 
     def _wider(self, base: Any) -> Any:
         return constraints.independent(base, self.reinterpreted_batch_ndims)
 
-    domain = property(lambda self: self._wider(self.base_transform.domain))  # type: ignore[assignment]
-    codomain = property(lambda self: self._wider(self.base_transform.codomain))  # type: ignore[assignment]
+    domain = property(lambda self: self._wider(self.base_transform.domain))
+    codomain = property(lambda self: self._wider(self.base_transform.codomain))
 
     def _call(self, x: Any) -> Any:
         return self.base_transform(x)
@@ -266,11 +259,9 @@ class IndependentTransform(Transform):
         return sum_rightmost(each, self.reinterpreted_batch_ndims)
 
     def forward_shape(self, shape: Iterable[int]) -> Any:
-        """The base's."""
         return self.base_transform.forward_shape(shape)
 
     def inverse_shape(self, shape: Iterable[int]) -> Any:
-        """The base's."""
         return self.base_transform.inverse_shape(shape)
 
     def __repr__(self) -> str:
@@ -294,12 +285,12 @@ class ReshapeTransform(Transform):
         super().__init__(cache_size)
 
     @property
-    def domain(self) -> Any:  # type: ignore[override]
+    def domain(self) -> Any:
         """Real events of `in_shape`."""
         return constraints.independent(constraints.real, len(self.in_shape))
 
     @property
-    def codomain(self) -> Any:  # type: ignore[override]
+    def codomain(self) -> Any:
         """Real events of `out_shape`."""
         return constraints.independent(constraints.real, len(self.out_shape))
 

@@ -50,13 +50,19 @@ class TransformedDistribution(Distribution):
         super().__init__(made[:cut], made[cut:], validate_args=validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The distributions repeated to a larger batch shape."""
         new = super().expand(batch_shape, _instance)
         shape = Size(batch_shape) + self.event_shape
         for transform in reversed(self.transforms):
             shape = Size(transform.inverse_shape(shape))
         cut = len(shape) - len(self.base_dist.event_shape)
         new.base_dist = self.base_dist.expand(shape[:cut])
+        return new
+
+    def _made_anew(self, kind: Any, batch_shape: Any, instance: Any, *parameters: Any) -> Any:
+        """`expand` of a kind whose transforms hold its parameters."""
+        new = object.__new__(type(self)) if instance is None else instance
+        kind.__init__(new, *(p.expand(batch_shape) for p in parameters), False)
+        new._validate_args = self._validate_args
         return new
 
     has_rsample = property(lambda self: self.base_dist.has_rsample)
@@ -86,8 +92,7 @@ class TransformedDistribution(Distribution):
 
     def log_prob(self, value: Any) -> Any:
         """The base's log-density, less what the transforms stretch."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_value(value)
         dims, stretched, y = len(self.event_shape), 0.0, value
         for transform in reversed(self.transforms):
             x = transform.inv(y)
@@ -106,13 +111,10 @@ class TransformedDistribution(Distribution):
         return value if isinstance(sign, int) and sign == 1 else sign * (value - 0.5) + 0.5
 
     def cdf(self, value: Any) -> Any:
-        """The probability of values up to `value`."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_value(value)
         for transform in reversed(self.transforms):
             value = transform.inv(value)
         return self._up(self.base_dist.cdf(value))
 
     def icdf(self, value: Any) -> Any:
-        """The quantile at the probability `value`."""
         return self._transformed(self.base_dist.icdf(self._up(value)))

@@ -56,7 +56,6 @@ class PowerTransform(Transform):
 
     @property
     def sign(self) -> Any:
-        """The exponent's."""
         return (
             self.exponent.sign()
             if hasattr(self.exponent, "sign")
@@ -159,20 +158,17 @@ class AffineTransform(Transform):
 
     @property
     def event_dim(self) -> int:
-        """As given."""
         return self._event_dim
 
     @property
-    def domain(self) -> Any:  # type: ignore[override]
-        """The real numbers."""
+    def domain(self) -> Any:
         n = self._event_dim
         return constraints.independent(constraints.real, n) if n else constraints.real
 
-    codomain = domain  # type: ignore[assignment]
+    codomain = domain
 
     @property
     def sign(self) -> Any:
-        """The scale's."""
         if hasattr(self.scale, "sign"):
             return self.scale.sign()
         return 1 if float(self.scale) > 0 else -1 if float(self.scale) < 0 else 0
@@ -242,12 +238,10 @@ class StickBreakingTransform(_Alike):
         return (-x + logsigmoid(x) + y[..., :-1].log()).sum(-1)
 
     def forward_shape(self, shape: Iterable[int]) -> Any:
-        """One longer."""
         shape = Size(shape)
         return shape[:-1] + (shape[-1] + 1,)
 
     def inverse_shape(self, shape: Iterable[int]) -> Any:
-        """One shorter."""
         shape = Size(shape)
         return shape[:-1] + (shape[-1] - 1,)
 
@@ -288,7 +282,7 @@ class CumulativeDistributionTransform(Transform):
         super().__init__(cache_size)
         self.distribution = distribution
 
-    domain = property(lambda self: self.distribution.support)  # type: ignore[assignment]
+    domain = property(lambda self: self.distribution.support)
 
     def _call(self, x: Any) -> Any:
         return self.distribution.cdf(x)

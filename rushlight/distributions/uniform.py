@@ -15,24 +15,21 @@ class Uniform(Distribution):
     has_rsample = True
 
     @property
-    def arg_constraints(self) -> dict:  # type: ignore[override]
+    def arg_constraints(self) -> dict:
         """`low` lies below `high`."""
-        return {
-            "low": constraints.less_than(self.high),
-            "high": constraints.greater_than(self.low),
-        }
+        return {"low": constraints.less_than(self.high), "high": constraints.greater_than(self.low)}
 
     def __init__(self, low: Any, high: Any, validate_args: bool | None = None) -> None:
         self.low, self.high = broadcast_all(low, high)
         super().__init__(self.low.size(), validate_args=validate_args)
 
-    mean = property(lambda self: (self.high + self.low) / 2)  # type: ignore[assignment]
-    mode = property(lambda self: float("nan") * self.high)  # type: ignore[assignment]
-    stddev = property(lambda self: (self.high - self.low) / 12**0.5)  # type: ignore[assignment]
-    variance = property(lambda self: (self.high - self.low).pow(2) / 12)  # type: ignore[assignment]
+    mean = property(lambda self: (self.high + self.low) / 2)
+    mode = property(lambda self: float("nan") * self.high)
+    stddev = property(lambda self: (self.high - self.low) / 12**0.5)
+    variance = property(lambda self: (self.high - self.low).pow(2) / 12)
 
     @constraints.dependent_property(is_discrete=False, event_dim=0)
-    def support(self) -> Any:  # type: ignore[override]
+    def support(self) -> Any:
         """From `low` to `high`."""
         return constraints.interval(self.low, self.high)
 
@@ -43,22 +40,16 @@ class Uniform(Distribution):
         return self.low + noise * (self.high - self.low)
 
     def log_prob(self, value: Any) -> Any:
-        """The log-density at `value`."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_value(value)
         inside = self.low.le(value).type_as(self.low) * self.high.gt(value).type_as(self.low)
         return inside.log() - (self.high - self.low).log()
 
     def cdf(self, value: Any) -> Any:
-        """The probability of values up to `value`."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_value(value)
         return ((value - self.low) / (self.high - self.low)).clamp(min=0, max=1)
 
     def icdf(self, value: Any) -> Any:
-        """The quantile at the probability `value`."""
         return value * (self.high - self.low) + self.low
 
     def entropy(self) -> Any:
-        """The entropy, in nats."""
         return (self.high - self.low).log()

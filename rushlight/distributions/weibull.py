@@ -23,34 +23,22 @@ class Weibull(TransformedDistribution):
         super().__init__(base, parts, validate_args=validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The distributions repeated to a larger batch shape."""
-        new = object.__new__(type(self)) if _instance is None else _instance
-        parts = (self.scale.expand(batch_shape), self.concentration.expand(batch_shape))
-        Weibull.__init__(new, *parts, False)
-        new._validate_args = self._validate_args
-        return new
+        both = self.scale, self.concentration
+        return self._made_anew(Weibull, batch_shape, _instance, *both)
 
     def _moment(self, order: int) -> Any:
         """The expectation of a power, for scale 1."""
         return (1 + order * self.concentration.reciprocal()).lgamma().exp()
 
-    @property
-    def mean(self) -> Any:
-        """The expectation."""
-        return self.scale * self._moment(1)
+    mean = property(lambda self: self.scale * self._moment(1))
 
     @property
     def mode(self) -> Any:
-        """The likeliest value."""
         k = self.concentration
         return self.scale * ((k - 1) / k) ** k.reciprocal()
 
-    @property
-    def variance(self) -> Any:
-        """Of the values."""
-        return self.scale.pow(2) * (self._moment(2) - self._moment(1).pow(2))
+    variance = property(lambda self: self.scale.pow(2) * (self._moment(2) - self._moment(1).pow(2)))
 
     def entropy(self) -> Any:
-        """The entropy, in nats."""
         inverse = self.concentration.reciprocal()
         return euler_constant * (1 - inverse) + (self.scale * inverse).log() + 1

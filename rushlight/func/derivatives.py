@@ -207,21 +207,18 @@ def jacrev(
                 return pull(unflatten(seeds, spec))
 
             jac = vmap(one, chunk_size=chunk_size)(_basis(o))
-            rows.append(_shaped(jac, tuple(o.shape), single, lead=True))
+            rows.append(_shaped(jac, tuple(o.shape), single))
         result = unflatten(rows, spec)
         return (result, made[2]) if has_aux else result
 
     return inside
 
 
-def _shaped(jac: tuple, shape: tuple, single: bool, lead: bool) -> Any:
-    def fix(x: Any) -> Any:
-        return x.reshape((*shape, *x.shape[1:])) if lead else x
-
+def _shaped(jac: tuple, shape: tuple, single: bool) -> Any:
     parts = []
     for tree in jac:
         leaves, spec = flatten(tree)
-        parts.append(unflatten([fix(x) for x in leaves], spec))
+        parts.append(unflatten([x.reshape((*shape, *x.shape[1:])) for x in leaves], spec))
     return parts[0] if single else tuple(parts)
 
 

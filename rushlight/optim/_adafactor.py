@@ -1,44 +1,33 @@
 """Adafactor: a running mean square of the gradient kept as one row and one column."""
 
-from collections.abc import Callable
 from typing import Any
 
 from .._core import dtypes
-from .._core.modes import no_grad
 from .._creation.filled import zeros_like
 from .._tensor import Tensor
 from ._elementwise import check, number, scalar, tick
-from .optimizer import Optimizer, ParamsT
+from ._whole import Whole
+from .optimizer import Named, ParamsT, options
 
 
-class Adafactor(Optimizer):
+class Adafactor(Whole):
     """Adafactor: for matrices the mean square is the product of its row and column means.
 
-    Args:
-        params: parameters or groups of them.
+    Args: what `Optimizer` explains, and
         lr: the longest step, relative to the parameter's size.
         beta2_decay: the mean of step t takes in a share `t ** beta2_decay`.
         eps: keeps the mean square from zero (None: of the dtype), and the size from being small.
         d: longer updates than this root mean square are shortened.
         weight_decay: how much the parameter itself shrinks.
-        foreach: accepted; there is one way to run.
-        maximize: climb instead of descending.
 
     Source: Shazeer and Stern, "Adafactor: adaptive learning rates with sublinear memory cost".
     """
 
     def __init__(
-        self,
-        params: ParamsT,
-        lr: float | Tensor = 1e-2,
-        beta2_decay: float = -0.8,
-        eps: tuple[float | None, float] = (None, 1e-3),
-        d: float = 1.0,
-        weight_decay: float = 0.0,
-        *,
-        foreach: bool | None = None,
-        maximize: bool = False,
-    ) -> None:
+        self, params: ParamsT, lr: float | Tensor = 1e-2, beta2_decay: float = -0.8,
+        eps: tuple[float | None, float] = (None, 1e-3), d: float = 1.0, weight_decay: float = 0.0,
+        *, foreach: bool | None = None, maximize: bool = False,
+    ) -> None:  # fmt: skip
         rate: Any = lr
         check(not isinstance(lr, Tensor) or lr.numel() == 1, "Tensor lr must be 1-element")
         check(rate >= 0.0, f"Learning rate should be >= 0 but is: {lr}")
@@ -47,18 +36,10 @@ class Adafactor(Optimizer):
         check(eps[1] >= 0.0, f"epsilon2 should be >= 0 but is: {eps[1]}")
         check(d >= 1.0, f"Clipping threshold d should be >= 1 but is: {d}")
         check(weight_decay >= 0.0, f"weight_decay should be >= 0 but is: {weight_decay}")
-        defaults = {
-            "lr": lr,
-            "beta2_decay": beta2_decay,
-            "eps": eps,
-            "d": d,
-            "weight_decay": weight_decay,
-            "foreach": foreach,
-            "maximize": maximize,
-        }
-        super().__init__(params, defaults)
+        names = "lr beta2_decay eps d weight_decay foreach maximize"
+        super().__init__(params, options(locals(), names))
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: Named) -> None:
         super().__setstate__(state)
         for group in self.param_groups:
             group.setdefault("foreach", None)
@@ -67,22 +48,7 @@ class Adafactor(Optimizer):
                 if "step" in kept and not isinstance(kept["step"], Tensor):
                     kept["step"] = scalar(kept["step"])
 
-    @no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Change every parameter that has a gradient.
-
-        Args:
-            closure: evaluates the model again and returns the loss, which `step` returns.
-        """
-        loss = self._evaluate(closure)
-        for group in self.param_groups:
-            for param in group["params"]:
-                if param.grad is not None:
-                    self._update(param, group)
-        return loss
-
-    def _update(self, param: Any, group: dict[str, Any]) -> None:
-        check_real("Adafactor", param)
+    def _update(self, param: Any, group: Named) -> None:
         grad = -param.grad if group["maximize"] else param.grad
         state = self.state[param]
         if not state:
@@ -99,13 +65,7 @@ class Adafactor(Optimizer):
         param.add_(update, alpha=-length / shortened)
 
 
-def check_real(name: str, param: Tensor) -> None:
-    """Refuse complex parameters."""
-    if param.is_complex():
-        raise RuntimeError(f"{name} does not support complex parameters")
-
-
-def _start(state: dict[str, Any], grad: Tensor) -> None:
+def _start(state: Named, grad: Tensor) -> None:
     state["step"] = scalar(0.0)
     shape = list(grad.shape)
     if grad.ndim > 1:
@@ -119,7 +79,7 @@ def _root_mean_square(x: Any) -> float:
     return x.norm(2).item() / x.numel() ** 0.5
 
 
-def _mean_square(grad: Any, state: dict[str, Any], share: float, least: float) -> Any:
+def _mean_square(grad: Any, state: Named, share: float, least: float) -> Any:
     """The running mean of the squared gradient, after `share` of this one was taken in."""
     square = grad * grad
     if grad.ndim <= 1:

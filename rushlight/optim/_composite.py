@@ -41,7 +41,6 @@ class Composite(LRScheduler):
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what `state_dict` gave."""
         rest = {key: value for key, value in state_dict.items() if key != "_schedulers"}
         self.__dict__.update(rest)
         for scheduler, state in zip(self._schedulers, state_dict["_schedulers"], strict=True):
@@ -51,11 +50,9 @@ class Composite(LRScheduler):
 class SequentialLR(Composite):
     """One schedule after another, each starting at its milestone.
 
-    Args:
-        optimizer: whose groups are changed.
+    Args: those of `LRScheduler`, and
         schedulers: in their order.
         milestones: the epochs at which the second, third ... take over.
-        last_epoch: -1 to start.
     """
 
     def __init__(
@@ -95,7 +92,7 @@ class SequentialLR(Composite):
         elif hasattr(sched, "last_epoch"):
             sched.last_epoch -= 1
 
-    def step(self) -> None:  # type: ignore[override]
+    def step(self) -> None:
         """Go on by one epoch with the schedule whose turn it is."""
         self.last_epoch += 1
         index = bisect_right(self._milestones, self.last_epoch)
@@ -129,7 +126,7 @@ class ChainedScheduler(Composite):
         self.optimizer = optimizer
         self._last_lr = current(optimizer, "lr")
 
-    def step(self) -> None:  # type: ignore[override]
+    def step(self) -> None:
         """Go on by one epoch in every schedule."""
         for scheduler in self._schedulers:
             scheduler.step()

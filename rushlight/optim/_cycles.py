@@ -9,12 +9,12 @@ from ._schedule import (
     LRScheduler,
     asked_by_step,
     check_optimizer,
+    check_strategy,
     per_group,
     saved_callable,
     set_option,
-    warn_unless_in_step,
 )
-from .optimizer import Optimizer
+from .optimizer import Named, Optimizer
 
 
 class _WithMomentum(LRScheduler):
@@ -23,21 +23,26 @@ class _WithMomentum(LRScheduler):
     cycle_momentum: bool
     use_beta1: bool
 
-    def _check_momentum(self, optimizer: Optimizer) -> None:
+    def _start_momentum(
+        self, optimizer: Optimizer, base: Any, top: Any, last_epoch: int
+    ) -> tuple[list[Any], list[Any]]:
+        """The bounds for each group; the groups start from the upper one."""
         if "momentum" not in optimizer.defaults and "betas" not in optimizer.defaults:
             raise ValueError(
                 "optimizer must support momentum or beta1 with `cycle_momentum` option enabled; "
                 f"{type(optimizer).__name__} has neither: pass cycle_momentum=False"
             )
         self.use_beta1 = "betas" in optimizer.defaults
+        least = per_group("base_momentum", optimizer, base)
+        most = per_group("max_momentum", optimizer, top)
+        if last_epoch == -1:
+            for group, low, high in zip(optimizer.param_groups, least, most, strict=True):
+                self._set_momentum(group, high)
+                group["max_momentum"] = high
+                group["base_momentum"] = low
+        return least, most
 
-    def _start_momentum(self, optimizer: Optimizer, least: list[Any], most: list[Any]) -> None:
-        for group, low, high in zip(optimizer.param_groups, least, most, strict=True):
-            self._set_momentum(group, high)
-            group["max_momentum"] = high
-            group["base_momentum"] = low
-
-    def _set_momentum(self, group: dict[str, Any], value: Any) -> None:
+    def _set_momentum(self, group: Named, value: Any) -> None:
         if self.use_beta1:
             group["betas"] = (value, *group["betas"][1:])
         else:
@@ -47,8 +52,7 @@ class _WithMomentum(LRScheduler):
 class CyclicLR(_WithMomentum):
     """The rate goes up and down between `base_lr` and `max_lr`, once a cycle of steps.
 
-    Args:
-        optimizer: whose groups are changed.
+    Args: those of `LRScheduler`, and
         base_lr, max_lr: bounds, for all groups or for each.
         step_size_up, step_size_down: steps of the rise and of the fall (the same unless given).
         mode: "triangular", "triangular2" (half the height each cycle) or "exp_range" (height
@@ -58,27 +62,17 @@ class CyclicLR(_WithMomentum):
         scale_mode: whether `scale_fn` is of the "cycle" or of the "iterations".
         cycle_momentum: move momentum the other way, between the two bounds that follow.
         base_momentum, max_momentum: bounds of the momentum.
-        last_epoch: -1 to start.
 
     Source: Smith, "Cyclical learning rates for training neural networks", 2017.
     """
 
     def __init__(
-        self,
-        optimizer: Optimizer,
-        base_lr: float | list[float],
-        max_lr: float | list[float],
-        step_size_up: int = 2000,
-        step_size_down: int | None = None,
-        mode: str = "triangular",
-        gamma: float = 1.0,
-        scale_fn: Callable[[float], float] | None = None,
-        scale_mode: str = "cycle",
-        cycle_momentum: bool = True,
-        base_momentum: float = 0.8,
-        max_momentum: float = 0.9,
-        last_epoch: int = -1,
-    ) -> None:
+        self, optimizer: Optimizer, base_lr: float | list[float], max_lr: float | list[float],
+        step_size_up: int = 2000, step_size_down: int | None = None, mode: str = "triangular",
+        gamma: float = 1.0, scale_fn: Callable[[float], float] | None = None,
+        scale_mode: str = "cycle", cycle_momentum: bool = True, base_momentum: float = 0.8,
+        max_momentum: float = 0.9, last_epoch: int = -1,
+    ) -> None:  # fmt: skip
         check_optimizer(optimizer)
         self.optimizer = optimizer
         base_lrs = per_group("base_lr", optimizer, base_lr)
@@ -98,11 +92,8 @@ class CyclicLR(_WithMomentum):
         self._init_scale_fn()
         self.cycle_momentum = cycle_momentum
         if cycle_momentum:
-            self._check_momentum(optimizer)
-            self.base_momentums = per_group("base_momentum", optimizer, base_momentum)
-            self.max_momentums = per_group("max_momentum", optimizer, max_momentum)
-            if last_epoch == -1:
-                self._start_momentum(optimizer, self.base_momentums, self.max_momentums)
+            bounds = self._start_momentum(optimizer, base_momentum, max_momentum, last_epoch)
+            self.base_momentums, self.max_momentums = bounds
         super().__init__(optimizer, last_epoch)
         self.base_lrs = base_lrs
 
@@ -120,9 +111,8 @@ class CyclicLR(_WithMomentum):
         """The height's factor in cycle (or at step) `x`."""
         return (self._scale_fn_custom or self._scale_fn_ref)(x)
 
-    def get_lr(self) -> list[Any]:
+    def _rates(self) -> list[Any]:
         """The rates of this step; sets the momentum beside them."""
-        warn_unless_in_step(self)
         cycle = math.floor(1 + self.last_epoch / self.total_size)
         x = 1.0 + self.last_epoch / self.total_size - cycle
         rising = x <= self.step_ratio
@@ -137,7 +127,7 @@ class CyclicLR(_WithMomentum):
             for low, high in zip(self.base_lrs, self.max_lrs, strict=True)
         ]
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> Named:
         """All attributes; of a scale function only what a callable object holds."""
         state = super().state_dict()
         state.pop("_scale_fn_ref", None)
@@ -145,8 +135,7 @@ class CyclicLR(_WithMomentum):
         state["_scale_fn_custom"] = None if function is None else saved_callable(function)
         return state
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what `state_dict` gave."""
+    def load_state_dict(self, state_dict: Named) -> None:
         rest = {key: value for key, value in state_dict.items() if key != "_scale_fn_custom"}
         super().load_state_dict(rest)
         if state_dict.get("_scale_fn_custom") is not None:
@@ -169,24 +158,18 @@ def _fading_height(gamma: float, step: float) -> float:
 class CosineAnnealingWarmRestarts(LRScheduler):
     """The rate falls along half a cosine and starts again from the top.
 
-    Args:
-        optimizer: whose groups are changed.
+    Args: those of `LRScheduler`, and
         T_0: epochs until the first restart.
         T_mult: each period is so many times longer than the one before.
         eta_min: the lowest rate.
-        last_epoch: -1 to start.
 
     Source: Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", 2017.
     """
 
     def __init__(
-        self,
-        optimizer: Optimizer,
-        T_0: int,
-        T_mult: int = 1,
-        eta_min: float = 0.0,
+        self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0,
         last_epoch: int = -1,
-    ) -> None:
+    ) -> None:  # fmt: skip
         if T_0 <= 0 or not isinstance(T_0, int):
             raise ValueError(f"Expected positive integer T_0, but got {T_0}")
         if T_mult < 1 or not isinstance(T_mult, int):
@@ -202,13 +185,11 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         self.T_cur: float = last_epoch
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self) -> list[Any]:
-        """The rates of this epoch."""
-        warn_unless_in_step(self)
+    def _rates(self) -> list[Any]:
         height = 1 + math.cos(math.pi * self.T_cur / self.T_i)
         return [self.eta_min + (base - self.eta_min) * height / 2 for base in self.base_lrs]
 
-    def step(self, epoch: float | None = None) -> None:  # type: ignore[override]
+    def step(self, epoch: float | None = None) -> None:
         """Go on by one epoch, or to `epoch`, which may have a fraction."""
         if epoch is None and self.last_epoch < 0:
             epoch = 0
@@ -241,8 +222,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 class OneCycleLR(_WithMomentum):
     """The rate climbs once to `max_lr` and then falls far below its start.
 
-    Args:
-        optimizer: whose groups are changed.
+    Args: those of `LRScheduler`, and
         max_lr: the top, for all groups or for each.
         total_steps: of the cycle; or give `epochs` and `steps_per_epoch`.
         pct_start: the share of the climb.
@@ -252,28 +232,18 @@ class OneCycleLR(_WithMomentum):
         div_factor: the start is `max_lr / div_factor`.
         final_div_factor: the end is the start divided by this.
         three_phase: fall to the start as long as the climb took, and only then below it.
-        last_epoch: -1 to start.
 
     Source: Smith and Topin, "Super-convergence", 2018.
     """
 
     def __init__(
-        self,
-        optimizer: Optimizer,
-        max_lr: float | list[float],
-        total_steps: int | None = None,
-        epochs: int | None = None,
-        steps_per_epoch: int | None = None,
-        pct_start: float = 0.3,
-        anneal_strategy: str = "cos",
-        cycle_momentum: bool = True,
-        base_momentum: float | list[float] = 0.85,
-        max_momentum: float | list[float] = 0.95,
-        div_factor: float = 25.0,
-        final_div_factor: float = 1e4,
-        three_phase: bool = False,
+        self, optimizer: Optimizer, max_lr: float | list[float], total_steps: int | None = None,
+        epochs: int | None = None, steps_per_epoch: int | None = None, pct_start: float = 0.3,
+        anneal_strategy: str = "cos", cycle_momentum: bool = True,
+        base_momentum: float | list[float] = 0.85, max_momentum: float | list[float] = 0.95,
+        div_factor: float = 25.0, final_div_factor: float = 1e4, three_phase: bool = False,
         last_epoch: int = -1,
-    ) -> None:
+    ) -> None:  # fmt: skip
         check_optimizer(optimizer)
         self.optimizer = optimizer
         self.total_steps = _total_steps(total_steps, epochs, steps_per_epoch)
@@ -282,10 +252,7 @@ class OneCycleLR(_WithMomentum):
         self._schedule_phases = _phases(
             float(pct_start * self.total_steps), self.total_steps, three_phase
         )
-        if anneal_strategy not in ("cos", "linear"):
-            raise ValueError(
-                f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}"
-            )
+        check_strategy(anneal_strategy)
         self._anneal_func_type = anneal_strategy
         tops = per_group("max_lr", optimizer, max_lr)
         if last_epoch == -1:
@@ -295,11 +262,7 @@ class OneCycleLR(_WithMomentum):
                 group["min_lr"] = group["initial_lr"] / final_div_factor
         self.cycle_momentum = cycle_momentum
         if cycle_momentum:
-            self._check_momentum(optimizer)
-            most = per_group("max_momentum", optimizer, max_momentum)
-            least = per_group("base_momentum", optimizer, base_momentum)
-            if last_epoch == -1:
-                self._start_momentum(optimizer, least, most)
+            self._start_momentum(optimizer, base_momentum, max_momentum, last_epoch)
         super().__init__(optimizer, last_epoch)
 
     def _anneal_func(self, start: Any, end: Any, share: float) -> Any:
@@ -308,9 +271,8 @@ class OneCycleLR(_WithMomentum):
             return (end - start) * share + start
         return end + (start - end) / 2.0 * (math.cos(math.pi * share) + 1)
 
-    def get_lr(self) -> list[Any]:
+    def _rates(self) -> list[Any]:
         """The rates of this step; sets the momentum beside them."""
-        warn_unless_in_step(self)
         step = self.last_epoch
         if step > self.total_steps:
             raise ValueError(
@@ -348,7 +310,7 @@ def _total_steps(total: int | None, epochs: int | None, per_epoch: int | None) -
     return math.prod(given.values())
 
 
-def _phases(climb: float, total: int, three: bool) -> list[dict[str, Any]]:
+def _phases(climb: float, total: int, three: bool) -> list[Named]:
     """The parts of the cycle, by the names of the groups' options at their ends."""
     ways = [("initial_lr", "max_lr", "max_momentum", "base_momentum", climb - 1)]
     if three:

@@ -15,13 +15,19 @@ from .._creation.filled import zeros_like
 from .._tensor import Tensor
 from ._update import Plan, plan_of
 from ._values import run_on_values
-from .optimizer import Optimizer, ParamsT
+from .optimizer import Named, Optimizer, ParamsT, options
 
 
 def check(holds: Any, text: str) -> None:
     """Refuse an option that has no meaning."""
     if not holds:
         raise ValueError(text)
+
+
+def check_positive(**options: float) -> None:
+    """Refuse options below zero, given by the names that PyTorch's messages have for them."""
+    for name, value in options.items():
+        check(value >= 0.0, f"Invalid {name} value: {value}")
 
 
 def check_lr(lr: Any) -> None:
@@ -82,10 +88,18 @@ def store(kept: Tensor, value: float) -> None:
         kept.fill_(value)
 
 
-def penalty(group: dict[str, Any]) -> Any:
+def penalty(group: Named) -> Any:
     """The weight of the L2 penalty, or None for none."""
     value = number(group["weight_decay"])
     return None if value.__class__ in (int, float) and value == 0 else value
+
+
+def penalty_or_shrink(group: Named, lr: Any) -> tuple[Any, Any]:
+    """The weight of the L2 penalty, or instead the factor that shrinks the parameter itself."""
+    decay = penalty(group)
+    if decay is None or not group["decoupled_weight_decay"]:
+        return decay, None
+    return None, 1 - lr * decay
 
 
 def decayed(grad: Any, param: Any, weight_decay: Any) -> Any:
@@ -93,30 +107,39 @@ def decayed(grad: Any, param: Any, weight_decay: Any) -> Any:
     return grad.add(param, alpha=weight_decay) if weight_decay is not None else grad
 
 
+# Options that came to PyTorch's optimizers later: older checkpoints lack them.
+_LATER = dict(
+    foreach=None, fused=None, maximize=False, differentiable=False, capturable=False,
+    amsgrad=False, nesterov=False, decoupled_weight_decay=False, momentum=0, centered=False,
+)  # fmt: skip
+
+
 class Elementwise(Optimizer):
     """An optimizer whose update is one rule for a parameter, its gradient and their state.
 
-    A subclass gives `start` (the state before the first step), `numbers` (what is the same for
-    all elements) and `rule` (what happens to the elements), and says in `filled` which options
-    older checkpoints lack.
+    A subclass gives `numbers` (what is the same for all elements) and `rule` (what happens to the
+    elements), and names in `_options` what a group has. It makes a state of its own in `start` if
+    that is more than zeros.
     """
 
-    filled: ClassVar[dict[str, Any]] = {}
+    _options: ClassVar[str]  # what a group has, in PyTorch's order
+    _kept: ClassVar[tuple[str, ...]] = ()  # entries of the state that start as zeros
     scalars: ClassVar[tuple[str, ...]] = ("step",)  # entries of the state with one element
 
-    def start(self, param: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
-        """Fill the empty state of a parameter."""
+    def start(self, param: Tensor, state: Named, group: Named) -> None:
+        """Fill the empty state of a parameter: no steps yet, and zeros like it."""
+        state["step"] = scalar(0.0)
+        state.update(moments(param, *self._kept))
 
-    def numbers(
-        self, param: Tensor, state: dict[str, Any], group: dict[str, Any]
-    ) -> dict[str, Any]:
+    def numbers(self, param: Tensor, state: Named, group: Named) -> Named:
         """The rule's keyword arguments for this step; counts the step."""
         raise NotImplementedError
 
     rule: Callable
 
-    def __init__(self, params: ParamsT, defaults: dict[str, Any]) -> None:
-        super().__init__(params, defaults)
+    def __init__(self, params: ParamsT, given: Named) -> None:
+        """`given` are a subclass's arguments, as `locals()` tells them."""
+        super().__init__(params, options(given, self._options))
         self._plans: dict[int, Plan] = {}  # by the parameter's id
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -131,7 +154,7 @@ class Elementwise(Optimizer):
                 self._update(group)
         return loss
 
-    def _update(self, group: dict[str, Any]) -> None:
+    def _update(self, group: Named) -> None:
         for param in group["params"]:
             grad = param.grad
             if grad is None:
@@ -149,25 +172,23 @@ class Elementwise(Optimizer):
             if plan is None or not plan.run(self.rule, grad.array, numbers, group["maximize"]):
                 self._update_values(param, grad, state, numbers, group)
 
-    def _hosted(
-        self, param: Tensor, state: dict[str, Any], group: dict[str, Any]
-    ) -> dict[str, Any]:
+    def _hosted(self, param: Tensor, state: Named, group: Named) -> Named:
         """`numbers`; where the step is being captured, they are worked out anew at each run."""
         if not traced():
             return self.numbers(param, state, group)
         scalars = [state[name] for name in self.scalars if isinstance(state.get(name), Tensor)]
         return hosted_numbers(partial(self.numbers, param, state, group), scalars)
 
-    def _begin(self, param: Tensor, group: dict[str, Any]) -> dict[str, Any]:
+    def _begin(self, param: Tensor, group: Named) -> Named:
         """The state before the first step; counts lie with the parameter where it is captured."""
-        state: dict[str, Any] = {}
+        state: Named = {}
         self.start(param, state, group)
         if group.get("capturable") or group.get("fused"):
             for name in self.scalars:
                 state[name] = state[name].to(param.device)
         return state
 
-    def _plan(self, param: Tensor, state: dict[str, Any]) -> Plan | None:
+    def _plan(self, param: Tensor, state: Named) -> Plan | None:
         """The parameter's plan, made anew if its memory or its state is another."""
         plan = self._plans.get(id(param))
         if plan is None or not plan.fits(param, state):
@@ -176,7 +197,7 @@ class Elementwise(Optimizer):
                 self._plans[id(param)] = plan
         return plan
 
-    def _moments(self, state: dict[str, Any]) -> dict[str, Tensor]:
+    def _moments(self, state: Named) -> dict[str, Tensor]:
         """The entries of the state that are like the parameter."""
         return {
             name: kept
@@ -185,12 +206,7 @@ class Elementwise(Optimizer):
         }
 
     def _update_values(
-        self,
-        param: Tensor,
-        grad: Tensor,
-        state: dict[str, Any],
-        numbers: dict[str, Any],
-        group: dict[str, Any],
+        self, param: Tensor, grad: Tensor, state: Named, numbers: Named, group: Named
     ) -> None:
         kept, differentiable = self._moments(state), group["differentiable"]
         with self._grad_mode():
@@ -200,12 +216,13 @@ class Elementwise(Optimizer):
         if differentiable:
             state.update(changed)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: Named) -> None:
         super().__setstate__(state)
         self._plans = {}
         for group in self.param_groups:
-            for name, value in self.filled.items():
-                group.setdefault(name, value)
+            for name in self._options.split():
+                if name in _LATER:
+                    group.setdefault(name, _LATER[name])
             for param in group["params"]:
                 kept = self.state.get(param, {})
                 for name in self.scalars:

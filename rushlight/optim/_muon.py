@@ -1,19 +1,17 @@
 """Muon: momentum for matrices, made orthogonal before the step."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
-from .._core.modes import no_grad
 from .._creation.filled import zeros_like
 from .._ops.products import addmm
 from .._tensor import Tensor
-from ._adafactor import check_real
 from ._elementwise import check, number
-from .optimizer import Optimizer, ParamsT
+from ._whole import Whole
+from .optimizer import ParamsT, options
 
 
-class Muon(Optimizer):
+class Muon(Whole):
     """Muon: the step goes along the orthogonal matrix nearest to the momentum.
 
     Args:
@@ -33,17 +31,11 @@ class Muon(Optimizer):
     """
 
     def __init__(
-        self,
-        params: ParamsT,
-        lr: float = 1e-3,
-        weight_decay: float = 0.1,
-        momentum: float = 0.95,
+        self, params: ParamsT, lr: float = 1e-3, weight_decay: float = 0.1, momentum: float = 0.95,
         nesterov: bool = True,
-        ns_coefficients: tuple[float, float, float] = (3.4445, -4.775, 2.0315),
-        eps: float = 1e-7,
-        ns_steps: int = 5,
-        adjust_lr_fn: str | None = None,
-    ) -> None:
+        ns_coefficients: tuple[float, float, float] = (3.4445, -4.775, 2.0315), eps: float = 1e-7,
+        ns_steps: int = 5, adjust_lr_fn: str | None = None,
+    ) -> None:  # fmt: skip
         check(not isinstance(lr, Tensor) or lr.numel() == 1, "Tensor lr must be 1-element")
         check(float(lr) >= 0.0, f"Learning rate should be >= 0 but is: {lr}")
         check(momentum >= 0.0, f"momentum should be >= 0 but is: {momentum}")
@@ -52,17 +44,8 @@ class Muon(Optimizer):
             adjust_lr_fn in (None, "original", "match_rms_adamw"),
             f"Adjust learning rate function {adjust_lr_fn} is not supported",
         )
-        defaults = {
-            "lr": lr,
-            "weight_decay": weight_decay,
-            "momentum": momentum,
-            "nesterov": nesterov,
-            "ns_coefficients": ns_coefficients,
-            "eps": eps,
-            "ns_steps": ns_steps,
-            "adjust_lr_fn": adjust_lr_fn,
-        }
-        super().__init__(params, defaults)
+        names = "lr weight_decay momentum nesterov ns_coefficients eps ns_steps adjust_lr_fn"
+        super().__init__(params, options(locals(), names))
         for group in self.param_groups:
             for param in group["params"]:
                 check(
@@ -71,22 +54,7 @@ class Muon(Optimizer):
                     f"{param.size()}",
                 )
 
-    @no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Change every parameter that has a gradient.
-
-        Args:
-            closure: evaluates the model again and returns the loss, which `step` returns.
-        """
-        loss = self._evaluate(closure)
-        for group in self.param_groups:
-            for param in group["params"]:
-                if param.grad is not None:
-                    self._update(param, group)
-        return loss
-
     def _update(self, param: Any, group: dict[str, Any]) -> None:
-        check_real("Muon", param)
         grad, state, momentum = param.grad, self.state[param], group["momentum"]
         if "momentum_buffer" not in state:
             state["momentum_buffer"] = zeros_like(grad)

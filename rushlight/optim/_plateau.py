@@ -4,13 +4,7 @@ import math
 import warnings
 from typing import Any, SupportsFloat
 
-from ._schedule import (
-    EPOCH_DEPRECATION_WARNING,
-    LRScheduler,
-    check_optimizer,
-    current,
-    set_option,
-)
+from ._schedule import EPOCH_DEPRECATION_WARNING, LRScheduler, check_optimizer, current, set_option
 from .optimizer import Optimizer
 
 
@@ -30,17 +24,10 @@ class ReduceLROnPlateau(LRScheduler):
     """
 
     def __init__(
-        self,
-        optimizer: Optimizer,
-        mode: str = "min",
-        factor: float = 0.1,
-        patience: int = 10,
-        threshold: float = 1e-4,
-        threshold_mode: str = "rel",
-        cooldown: int = 0,
-        min_lr: list[float] | float = 0,
-        eps: float = 1e-8,
-    ) -> None:
+        self, optimizer: Optimizer, mode: str = "min", factor: float = 0.1, patience: int = 10,
+        threshold: float = 1e-4, threshold_mode: str = "rel", cooldown: int = 0,
+        min_lr: list[float] | float = 0, eps: float = 1e-8,
+    ) -> None:  # fmt: skip
         if factor >= 1.0:
             raise ValueError(f"Factor should be < 1.0. It is {factor}")
         self.factor = factor
@@ -75,7 +62,7 @@ class ReduceLROnPlateau(LRScheduler):
         self.cooldown_counter = 0
         self.num_bad_epochs = 0
 
-    def step(self, metrics: SupportsFloat, epoch: int | None = None) -> None:  # type: ignore[override]
+    def step(self, metrics: SupportsFloat, epoch: int | None = None) -> None:
         """Take in one measurement and reduce the rate if it is time."""
         measured = float(metrics)
         if epoch is not None:
@@ -126,6 +113,5 @@ class ReduceLROnPlateau(LRScheduler):
         return measured < bound if self.mode == "min" else measured > bound
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what `state_dict` gave."""
         self.__dict__.update(state_dict)
         self._init_is_better(self.mode, self.threshold, self.threshold_mode)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from .._tensor import Tensor
-from .optimizer import Optimizer
+from .optimizer import Named, Optimizer
 
 EPOCH_DEPRECATION_WARNING = (
     "The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where "
@@ -28,7 +28,7 @@ def current(optimizer: Optimizer, key: str) -> list[Any]:
     return [copied(group[key]) for group in optimizer.param_groups]
 
 
-def set_option(group: dict[str, Any], key: str, value: Any) -> None:
+def set_option(group: Named, key: str, value: Any) -> None:
     """Set an option; where it is a tensor, fill that, so that its other holders see it."""
     if isinstance(group[key], Tensor):
         group[key].fill_(value)
@@ -53,6 +53,14 @@ def check_optimizer(optimizer: Any) -> None:
     """Refuse what is not an optimizer."""
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")
+
+
+def check_strategy(strategy: str) -> None:
+    """Refuse what is no way from one rate to another."""
+    if strategy not in ("cos", "linear"):
+        raise ValueError(
+            f"anneal_strategy must be one of 'cos' or 'linear', instead got {strategy}"
+        )
 
 
 class LRScheduler:
@@ -95,11 +103,11 @@ class LRScheduler:
         finally:
             self._is_initial = False
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> Named:
         """All attributes but the optimizer."""
         return {key: value for key, value in self.__dict__.items() if key != "optimizer"}
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: Named) -> None:
         """Take over what `state_dict` gave."""
         self.__dict__.update(state_dict)
 
@@ -108,7 +116,19 @@ class LRScheduler:
         return self._last_lr
 
     def get_lr(self) -> list[Any]:
-        """The learning rates of this epoch. To be given by each schedule."""
+        """The learning rates of this epoch, for `step` alone; others ask `get_last_lr`."""
+        rates = self._rates()
+        if not self._get_lr_called_within_step:
+            warnings.warn(
+                "To get the last learning rate computed by the scheduler, please use "
+                "`get_last_lr()`.",
+                UserWarning,
+                stacklevel=2,
+            )
+        return rates
+
+    def _rates(self) -> list[Any]:
+        """To be given by each schedule."""
         raise NotImplementedError
 
     def step(self, epoch: int | None = None) -> None:
@@ -172,16 +192,6 @@ def asked_by_step(scheduler: LRScheduler) -> Iterator[None]:
         scheduler._get_lr_called_within_step = False
 
 
-def warn_unless_in_step(scheduler: LRScheduler) -> None:
-    """Point whoever calls `get_lr` to `get_last_lr`."""
-    if not scheduler._get_lr_called_within_step:
-        warnings.warn(
-            "To get the last learning rate computed by the scheduler, please use `get_last_lr()`.",
-            UserWarning,
-            stacklevel=3,
-        )
-
-
-def saved_callable(function: Any) -> dict[str, Any] | None:
+def saved_callable(function: Any) -> Named | None:
     """The attributes of a callable object; None for a function, which is not saved."""
     return None if isinstance(function, types.FunctionType) else function.__dict__.copy()

@@ -97,14 +97,9 @@ def _is_one(x: Any) -> bool:
 
 
 def run_on_values(
-    rule: Callable,
-    param: Any,
-    grad: Any,
-    state: dict[str, Tensor],
-    numbers: dict[str, Any],
-    maximize: bool,
-    differentiable: bool,
-) -> dict[str, Tensor]:
+    rule: Callable, param: Any, grad: Any, state: dict[str, Tensor], numbers: dict[str, Any],
+    maximize: bool, differentiable: bool,
+) -> dict[str, Tensor]:  # fmt: skip
     """Carry out `rule`; the parameter is written at the end.
 
     Returns the state's tensors: the same ones, written to, or new ones in differentiable mode.

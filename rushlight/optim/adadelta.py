@@ -5,13 +5,13 @@ from typing import Any
 from .._tensor import Tensor
 from ._elementwise import (
     Elementwise,
+    Named,
     check,
     check_lr,
+    check_positive,
     decayed,
-    moments,
     number,
     penalty,
-    scalar,
     tick,
 )
 from .optimizer import ParamsT
@@ -20,58 +20,28 @@ from .optimizer import ParamsT
 class Adadelta(Elementwise):
     """Adadelta: `delta = sqrt(mean of delta^2) / sqrt(mean of grad^2) * grad`.
 
-    Args:
-        params: parameters or groups of them.
+    Args: what `Optimizer` explains, and
         lr: factor on the step.
         rho: what remains of the means at each step.
         eps: added to both means.
-        weight_decay: weight of the L2 penalty.
-        foreach: accepted; there is one way to run.
-        capturable: for parameters on a GPU.
-        maximize: climb instead of descending.
-        differentiable: let gradients flow through the step.
 
     Source: Zeiler, "ADADELTA: an adaptive learning rate method", 2012.
     """
 
-    filled = {"foreach": None, "maximize": False, "differentiable": False, "capturable": False}
+    _options = "lr rho eps weight_decay maximize capturable foreach differentiable"
+    _kept = ("square_avg", "acc_delta")
 
     def __init__(
-        self,
-        params: ParamsT,
-        lr: float | Tensor = 1.0,
-        rho: float = 0.9,
-        eps: float = 1e-6,
-        weight_decay: float = 0,
-        foreach: bool | None = None,
-        *,
-        capturable: bool = False,
-        maximize: bool = False,
-        differentiable: bool = False,
-    ) -> None:
+        self, params: ParamsT, lr: float | Tensor = 1.0, rho: float = 0.9, eps: float = 1e-6,
+        weight_decay: float = 0, foreach: bool | None = None, *, capturable: bool = False,
+        maximize: bool = False, differentiable: bool = False,
+    ) -> None:  # fmt: skip
         check_lr(lr)
         check(0.0 <= rho <= 1.0, f"Invalid rho value: {rho}")
-        check(eps >= 0.0, f"Invalid epsilon value: {eps}")
-        check(weight_decay >= 0.0, f"Invalid weight_decay value: {weight_decay}")
-        defaults = {
-            "lr": lr,
-            "rho": rho,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "maximize": maximize,
-            "capturable": capturable,
-            "foreach": foreach,
-            "differentiable": differentiable,
-        }
-        super().__init__(params, defaults)
+        check_positive(epsilon=eps, weight_decay=weight_decay)
+        super().__init__(params, locals())
 
-    def start(self, param: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
-        state["step"] = scalar(0.0)
-        state.update(moments(param, "square_avg", "acc_delta"))
-
-    def numbers(
-        self, param: Tensor, state: dict[str, Any], group: dict[str, Any]
-    ) -> dict[str, Any]:
+    def numbers(self, param: Tensor, state: Named, group: Named) -> Named:
         tick(state["step"])
         return {
             "lr": number(group["lr"]),
@@ -82,14 +52,7 @@ class Adadelta(Elementwise):
 
     @staticmethod
     def rule(
-        param: Any,
-        grad: Any,
-        state: dict[str, Any],
-        *,
-        lr: Any,
-        rho: float,
-        eps: float,
-        weight_decay: Any,
+        param: Any, grad: Any, state: Named, *, lr: Any, rho: float, eps: float, weight_decay: Any
     ) -> None:
         """Both means move, that of the steps after the step was found."""
         grad = decayed(grad, param, weight_decay)

@@ -6,9 +6,11 @@ from .._creation.filled import full_like
 from .._tensor import Tensor
 from ._elementwise import (
     Elementwise,
+    Named,
     check,
     check_flags,
     check_lr,
+    check_positive,
     decayed,
     number,
     penalty,
@@ -21,56 +23,33 @@ from .optimizer import ParamsT
 class Adagrad(Elementwise):
     """Adagrad: `sum += grad^2`, then `param -= lr / (1 + (t - 1) lr_decay) * grad / sqrt(sum)`.
 
-    Args:
-        params: parameters or groups of them.
-        lr: length of a step.
+    Args: what `Optimizer` explains, and
         lr_decay: how fast the length shrinks.
-        weight_decay: weight of the L2 penalty.
         initial_accumulator_value: where the sum starts.
         eps: keeps the denominator from zero.
-        foreach, fused: accepted; there is one way to run.
-        maximize: climb instead of descending.
-        differentiable: let gradients flow through the step.
 
     Source: Duchi, Hazan and Singer, "Adaptive subgradient methods", 2011.
     """
 
-    filled = {"foreach": None, "maximize": False, "differentiable": False, "fused": None}
+    _options = (
+        "lr lr_decay eps weight_decay initial_accumulator_value foreach maximize "
+        "differentiable fused"
+    )
 
     def __init__(
-        self,
-        params: ParamsT,
-        lr: float | Tensor = 1e-2,
-        lr_decay: float = 0,
-        weight_decay: float = 0,
-        initial_accumulator_value: float = 0,
-        eps: float = 1e-10,
-        foreach: bool | None = None,
-        *,
-        maximize: bool = False,
-        differentiable: bool = False,
+        self, params: ParamsT, lr: float | Tensor = 1e-2, lr_decay: float = 0,
+        weight_decay: float = 0, initial_accumulator_value: float = 0, eps: float = 1e-10,
+        foreach: bool | None = None, *, maximize: bool = False, differentiable: bool = False,
         fused: bool | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         check_lr(lr)
-        check(lr_decay >= 0.0, f"Invalid lr_decay value: {lr_decay}")
-        check(weight_decay >= 0.0, f"Invalid weight_decay value: {weight_decay}")
+        check_positive(lr_decay=lr_decay, weight_decay=weight_decay)
         check(
             initial_accumulator_value >= 0.0,
             f"Invalid initial_accumulator_value value: {initial_accumulator_value}",
         )
-        check(eps >= 0.0, f"Invalid epsilon value: {eps}")
-        defaults = {
-            "lr": lr,
-            "lr_decay": lr_decay,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "initial_accumulator_value": initial_accumulator_value,
-            "foreach": foreach,
-            "maximize": maximize,
-            "differentiable": differentiable,
-            "fused": fused,
-        }
-        super().__init__(params, defaults)
+        check_positive(epsilon=eps)
+        super().__init__(params, locals())
         check_flags(fused, foreach, differentiable)
         for group in self.param_groups:
             for param in group["params"]:
@@ -79,14 +58,12 @@ class Adagrad(Elementwise):
     def share_memory(self) -> None:
         """Does nothing: workers are threads, which share memory anyway."""
 
-    def start(self, param: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+    def start(self, param: Tensor, state: Named, group: Named) -> None:
         first = self.defaults["initial_accumulator_value"]
         state["step"] = scalar(0.0)
         state["sum"] = full_like(param, complex(first, first) if param.is_complex() else first)
 
-    def numbers(
-        self, param: Tensor, state: dict[str, Any], group: dict[str, Any]
-    ) -> dict[str, Any]:
+    def numbers(self, param: Tensor, state: Named, group: Named) -> Named:
         step = tick(state["step"])
         return {
             "lr": number(group["lr"]) / (1 + (step - 1) * group["lr_decay"]),
@@ -96,7 +73,7 @@ class Adagrad(Elementwise):
 
     @staticmethod
     def rule(
-        param: Any, grad: Any, state: dict[str, Any], *, lr: Any, eps: float, weight_decay: Any
+        param: Any, grad: Any, state: Named, *, lr: Any, eps: float, weight_decay: Any
     ) -> None:
         """The sum of squares grows; the step is the gradient over its root."""
         grad = decayed(grad, param, weight_decay)

@@ -5,14 +5,15 @@ from typing import Any
 from .._tensor import Tensor
 from ._elementwise import (
     Elementwise,
+    Named,
     check,
     check_flags,
     check_lr,
+    check_positive,
     decayed,
     moments,
     number,
-    penalty,
-    scalar,
+    penalty_or_shrink,
     tick,
 )
 from .optimizer import ParamsT
@@ -24,120 +25,83 @@ class Adam(Elementwise):
     `mean` and `square` are running means of the gradient and of its square, each divided by what
     they lack in the first steps; `param -= lr * mean / (sqrt(square) + eps)`.
 
-    Args:
-        params: parameters or groups of them.
-        lr: length of a step.
+    Args: what `Optimizer` explains, and
         betas: what remains of the two means at each step.
         eps: keeps the denominator from zero.
-        weight_decay: weight of the L2 penalty.
         amsgrad: divide by the largest `square` so far.
-        foreach, fused: accepted; there is one way to run.
-        maximize: climb instead of descending.
-        capturable: for parameters on a GPU.
-        differentiable: let gradients flow through the step.
         decoupled_weight_decay: shrink the parameter itself, as AdamW does.
 
     Source: Kingma and Ba, "Adam: a method for stochastic optimization", 2015.
     """
 
-    filled = {
-        "amsgrad": False,
-        "maximize": False,
-        "foreach": None,
-        "capturable": False,
-        "differentiable": False,
-        "decoupled_weight_decay": False,
-        "fused": None,
-    }
+    _options = (
+        "lr betas eps weight_decay amsgrad maximize foreach capturable differentiable fused "
+        "decoupled_weight_decay"
+    )
+    _kept = ("exp_avg", "exp_avg_sq")
 
     def __init__(
-        self,
-        params: ParamsT,
-        lr: float | Tensor = 1e-3,
-        betas: tuple[float | Tensor, float | Tensor] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0,
-        amsgrad: bool = False,
-        *,
-        foreach: bool | None = None,
-        maximize: bool = False,
-        capturable: bool = False,
-        differentiable: bool = False,
-        fused: bool | None = None,
-        decoupled_weight_decay: bool = False,
-    ) -> None:
+        self, params: ParamsT, lr: float | Tensor = 1e-3,
+        betas: tuple[float | Tensor, float | Tensor] = (0.9, 0.999), eps: float = 1e-8,
+        weight_decay: float = 0, amsgrad: bool = False, *, foreach: bool | None = None,
+        maximize: bool = False, capturable: bool = False, differentiable: bool = False,
+        fused: bool | None = None, decoupled_weight_decay: bool = False,
+    ) -> None:  # fmt: skip
+        betas = tuple(betas)  # type: ignore[assignment]
         check_tensor("lr", lr, foreach, capturable)
         check_lr(lr)
-        check(eps >= 0.0, f"Invalid epsilon value: {eps}")
+        check_positive(epsilon=eps, weight_decay=weight_decay)
         check_betas(betas)
-        check(weight_decay >= 0.0, f"Invalid weight_decay value: {weight_decay}")
         tensors = [isinstance(beta, Tensor) for beta in betas]
         both = all(tensors) or all(isinstance(beta, float) for beta in betas)
         check(both, "betas must be either both floats or both Tensors")
         for index, beta in enumerate(betas):
             check_tensor(f"betas[{index}]", beta, foreach, capturable)
-        defaults = {
-            "lr": lr,
-            "betas": tuple(betas),
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "amsgrad": amsgrad,
-            "maximize": maximize,
-            "foreach": foreach,
-            "capturable": capturable,
-            "differentiable": differentiable,
-            "fused": fused,
-            "decoupled_weight_decay": decoupled_weight_decay,
-        }
-        super().__init__(params, defaults)
+        super().__init__(params, locals())
         check_flags(fused, foreach, differentiable)
 
-    def start(self, param: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
-        state["step"] = scalar(0.0)
-        state.update(moments(param, "exp_avg", "exp_avg_sq"))
+    def start(self, param: Tensor, state: Named, group: Named) -> None:
+        super().start(param, state, group)
         if group["amsgrad"]:
             state.update(moments(param, "max_exp_avg_sq"))
 
-    def numbers(
-        self, param: Tensor, state: dict[str, Any], group: dict[str, Any]
-    ) -> dict[str, Any]:
-        step, lr, decay = tick(state["step"]), number(group["lr"]), penalty(group)
+    def numbers(self, param: Tensor, state: Named, group: Named) -> Named:
+        step, lr = tick(state["step"]), number(group["lr"])
         beta1, beta2 = map(number, group["betas"])
-        decoupled = group["decoupled_weight_decay"] and decay is not None
+        decay, shrink = penalty_or_shrink(group, lr)
         root = (1 - beta2**step) ** 0.5
         return {
             "beta1": beta1,
             "beta2": beta2,
             "size": lr / (1 - beta1**step) * root,
             "eps": group["eps"] * root,
-            "weight_decay": None if decoupled else decay,
-            "shrink": 1 - lr * decay if decoupled else None,
+            "weight_decay": decay,
+            "shrink": shrink,
             "amsgrad": group["amsgrad"],
         }
 
     @staticmethod
     def rule(
-        param: Any,
-        grad: Any,
-        state: dict[str, Any],
-        *,
-        beta1: Any,
-        beta2: Any,
-        size: Any,
-        eps: Any,
-        weight_decay: Any,
-        shrink: Any,
-        amsgrad: bool,
-    ) -> None:
+        param: Any, grad: Any, state: Named, *, beta1: Any, beta2: Any, size: Any, eps: Any,
+        weight_decay: Any, shrink: Any, amsgrad: bool,
+    ) -> None:  # fmt: skip
         """Both means move; the step is their quotient (`size`, `eps` hold the corrections)."""
-        if shrink is not None:
-            param.mul_(shrink)
-        grad = decayed(grad, param, weight_decay)
-        mean = state["exp_avg"].lerp_(grad, 1 - beta1)
-        square = state["exp_avg_sq"].mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
+        _, mean, square = means(param, grad, state, beta1, beta2, weight_decay, shrink)
         if amsgrad:
             square = state["max_exp_avg_sq"].maximum_(square)
         param.addcdiv_(mean, square.sqrt().add_(eps), value=-size)
+
+
+def means(
+    param: Any, grad: Any, state: Named, beta1: Any, beta2: Any, weight_decay: Any, shrink: Any
+) -> tuple[Any, Any, Any]:
+    """The gradient with its penalty, and the means of it and its square, which took it in."""
+    if shrink is not None:
+        param.mul_(shrink)
+    grad = decayed(grad, param, weight_decay)
+    mean = state["exp_avg"].lerp_(grad, 1 - beta1)
+    square = state["exp_avg_sq"].mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
+    return grad, mean, square
 
 
 def check_betas(betas: tuple) -> None:

@@ -5,8 +5,9 @@ from typing import Any
 from .._tensor import Tensor
 from ._elementwise import (
     Elementwise,
-    check,
+    Named,
     check_lr,
+    check_positive,
     decayed,
     moments,
     penalty,
@@ -20,60 +21,33 @@ from .optimizer import ParamsT
 class ASGD(Elementwise):
     """Averaged gradient descent; the average of the parameters is `state[param]["ax"]`.
 
-    Args:
-        params: parameters or groups of them.
+    Args: what `Optimizer` explains, and
         lr: length of the first step.
         lambd: how fast the length shrinks, and how much the parameter does.
         alpha: power of the shrinking.
         t0: the step at which averaging starts.
-        weight_decay: weight of the L2 penalty.
-        foreach: accepted; there is one way to run.
-        maximize: climb instead of descending.
-        differentiable: let gradients flow through the step.
-        capturable: for parameters on a GPU.
 
     Source: Polyak and Juditsky, "Acceleration of stochastic approximation by averaging", 1992.
     """
 
-    filled = {"foreach": None, "maximize": False, "differentiable": False, "capturable": False}
     scalars = ("step", "eta", "mu")
+    _options = "lr lambd alpha t0 weight_decay foreach maximize differentiable capturable"
 
     def __init__(
-        self,
-        params: ParamsT,
-        lr: float | Tensor = 1e-2,
-        lambd: float = 1e-4,
-        alpha: float = 0.75,
-        t0: float = 1e6,
-        weight_decay: float = 0,
-        foreach: bool | None = None,
-        maximize: bool = False,
-        differentiable: bool = False,
-        capturable: bool = False,
-    ) -> None:
+        self, params: ParamsT, lr: float | Tensor = 1e-2, lambd: float = 1e-4, alpha: float = 0.75,
+        t0: float = 1e6, weight_decay: float = 0, foreach: bool | None = None,
+        maximize: bool = False, differentiable: bool = False, capturable: bool = False,
+    ) -> None:  # fmt: skip
         check_lr(lr)
-        check(weight_decay >= 0.0, f"Invalid weight_decay value: {weight_decay}")
-        defaults = {
-            "lr": lr,
-            "lambd": lambd,
-            "alpha": alpha,
-            "t0": t0,
-            "weight_decay": weight_decay,
-            "foreach": foreach,
-            "maximize": maximize,
-            "differentiable": differentiable,
-            "capturable": capturable,
-        }
-        super().__init__(params, defaults)
+        check_positive(weight_decay=weight_decay)
+        super().__init__(params, locals())
 
-    def start(self, param: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+    def start(self, param: Tensor, state: Named, group: Named) -> None:
         state["step"], state["eta"] = scalar(0.0), scalar(float(group["lr"]))
         state["mu"] = scalar(1.0)
         state.update(moments(param, "ax"))
 
-    def numbers(
-        self, param: Tensor, state: dict[str, Any], group: dict[str, Any]
-    ) -> dict[str, Any]:
+    def numbers(self, param: Tensor, state: Named, group: Named) -> Named:
         step, lr, lambd = tick(state["step"]), float(group["lr"]), group["lambd"]
         eta, mu = state["eta"].item(), state["mu"].item()
         store(state["eta"], lr / (1 + lambd * lr * step) ** group["alpha"])
@@ -82,15 +56,9 @@ class ASGD(Elementwise):
 
     @staticmethod
     def rule(
-        param: Any,
-        grad: Any,
-        state: dict[str, Any],
-        *,
-        eta: float,
-        mu: float,
-        shrink: float,
+        param: Any, grad: Any, state: Named, *, eta: float, mu: float, shrink: float,
         weight_decay: Any,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """The parameter shrinks and steps; its average follows."""
         grad = decayed(grad, param, weight_decay)
         param.mul_(shrink).add_(grad, alpha=-eta)

@@ -8,7 +8,7 @@ from .._ops.complex_numbers import view_as_real
 from .._ops.joining import cat
 from .._tensor import Tensor
 from ._elementwise import check_lr
-from .optimizer import Optimizer, ParamsT
+from .optimizer import Named, Optimizer, ParamsT, options
 
 
 class _Point(NamedTuple):
@@ -40,29 +40,15 @@ class LBFGS(Optimizer):
     """
 
     def __init__(
-        self,
-        params: ParamsT,
-        lr: float | Tensor = 1,
-        max_iter: int = 20,
-        max_eval: int | None = None,
-        tolerance_grad: float = 1e-7,
-        tolerance_change: float = 1e-9,
-        history_size: int = 100,
-        line_search_fn: str | None = None,
-    ) -> None:
+        self, params: ParamsT, lr: float | Tensor = 1, max_iter: int = 20,
+        max_eval: int | None = None, tolerance_grad: float = 1e-7, tolerance_change: float = 1e-9,
+        history_size: int = 100, line_search_fn: str | None = None,
+    ) -> None:  # fmt: skip
         check_lr(lr)
         if max_eval is None:
             max_eval = max_iter * 5 // 4
-        defaults = {
-            "lr": lr,
-            "max_iter": max_iter,
-            "max_eval": max_eval,
-            "tolerance_grad": tolerance_grad,
-            "tolerance_change": tolerance_change,
-            "history_size": history_size,
-            "line_search_fn": line_search_fn,
-        }
-        super().__init__(params, defaults)
+        names = "lr max_iter max_eval tolerance_grad tolerance_change history_size line_search_fn"
+        super().__init__(params, options(locals(), names))
         if len(self.param_groups) != 1:
             raise ValueError("LBFGS doesn't support per-parameter options (parameter groups)")
         self._params = self.param_groups[0]["params"]
@@ -136,7 +122,7 @@ class LBFGS(Optimizer):
         return point.loss, point.grad, cost
 
     @staticmethod
-    def _update_direction(grad: Tensor, state: dict[str, Any], history_size: int) -> None:
+    def _update_direction(grad: Tensor, state: Named, history_size: int) -> None:
         """Take in the last change, and turn the gradient into a direction (two loops)."""
         if state["n_iter"] == 1:
             state.update(d=grad.neg(), old_dirs=[], old_stps=[], ro=[], H_diag=1)
@@ -181,7 +167,7 @@ class LBFGS(Optimizer):
             offset += target.numel()
 
 
-def _settled(grad: Tensor, state: dict[str, Any], change: float, group: dict[str, Any]) -> bool:
+def _settled(grad: Tensor, state: Named, change: float, group: Named) -> bool:
     """Whether gradient, step or loss say that there is nothing left to gain."""
     tolerance = group["tolerance_change"]
     return bool(
@@ -214,14 +200,9 @@ _FALL, _FLATTEN = 1e-4, 0.9
 
 
 def _strong_wolfe(
-    evaluate: Callable[[Any], _Point],
-    start: _Point,
-    step: Any,
-    size: Any,
-    *,
-    limit: int,
+    evaluate: Callable[[Any], _Point], start: _Point, step: Any, size: Any, *, limit: int,
     tolerance: float = 1e-9,
-) -> tuple[_Point, int]:
+) -> tuple[_Point, int]:  # fmt: skip
     """A point on the line that meets the strong Wolfe conditions, and its evaluations.
 
     Source: Nocedal and Wright, algorithms 3.5 and 3.6.
@@ -252,14 +233,9 @@ def _flat(point: _Point, start: _Point) -> bool:
 
 
 def _zoom(
-    evaluate: Callable[[Any], _Point],
-    start: _Point,
-    bracket: list[_Point],
-    size: Any,
-    tries: int,
-    limit: int,
-    tolerance: float,
-) -> tuple[_Point, int]:
+    evaluate: Callable[[Any], _Point], start: _Point, bracket: list[_Point], size: Any, tries: int,
+    limit: int, tolerance: float,
+) -> tuple[_Point, int]:  # fmt: skip
     """Narrow a bracket until a point in it meets both conditions."""
     low = _lower(bracket)
     stuck = False

@@ -9,34 +9,15 @@ from typing import Any
 from ._composite import ChainedScheduler, SequentialLR
 from ._cycles import CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR
 from ._plateau import ReduceLROnPlateau
-from ._schedule import (
-    LRScheduler,
-    _LRScheduler,
-    current,
-    saved_callable,
-    warn_unless_in_step,
-)
+from ._schedule import LRScheduler, _LRScheduler, current, saved_callable
 from .optimizer import Optimizer
 
 __all__ = [
-    "ChainedScheduler",
-    "ConstantLR",
-    "CosineAnnealingLR",
-    "CosineAnnealingWarmRestarts",
-    "CyclicLR",
-    "ExponentialLR",
-    "LRScheduler",
-    "LambdaLR",
-    "LinearLR",
-    "MultiStepLR",
-    "MultiplicativeLR",
-    "OneCycleLR",
-    "PolynomialLR",
-    "ReduceLROnPlateau",
-    "SequentialLR",
-    "StepLR",
+    "ChainedScheduler", "ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts",
+    "CyclicLR", "ExponentialLR", "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR",
+    "MultiplicativeLR", "OneCycleLR", "PolynomialLR", "ReduceLROnPlateau", "SequentialLR", "StepLR",
     "_LRScheduler",
-]
+]  # fmt: skip
 
 Rates = Callable[[int], float] | list[Callable[[int], float]]
 
@@ -77,15 +58,11 @@ class _FromFunctions(LRScheduler):
 class LambdaLR(_FromFunctions):
     """The initial rate times `lr_lambda(epoch)`.
 
-    Args:
-        optimizer: whose groups are changed.
+    Args: those of `LRScheduler`, and
         lr_lambda: the factor for an epoch, or a list with one function a group.
-        last_epoch: -1 to start.
     """
 
-    def get_lr(self) -> list[Any]:
-        """The rates of this epoch."""
-        warn_unless_in_step(self)
+    def _rates(self) -> list[Any]:
         return [
             base * factor(self.last_epoch)
             for factor, base in zip(self.lr_lambdas, self.base_lrs, strict=True)
@@ -98,9 +75,7 @@ class MultiplicativeLR(_FromFunctions):
     Args: as `LambdaLR`.
     """
 
-    def get_lr(self) -> list[Any]:
-        """The rates of this epoch."""
-        warn_unless_in_step(self)
+    def _rates(self) -> list[Any]:
         if self._is_initial:
             return current(self.optimizer, "lr")
         return [
@@ -119,9 +94,7 @@ class StepLR(LRScheduler):
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self) -> list[Any]:
-        """The rates of this epoch."""
-        warn_unless_in_step(self)
+    def _rates(self) -> list[Any]:
         if self.last_epoch == 0 or self.last_epoch % self.step_size != 0:
             return current(self.optimizer, "lr")
         return self._scaled(self.gamma)
@@ -144,9 +117,7 @@ class MultiStepLR(LRScheduler):
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self) -> list[Any]:
-        """The rates of this epoch."""
-        warn_unless_in_step(self)
+    def _rates(self) -> list[Any]:
         if self.last_epoch not in self.milestones:
             return current(self.optimizer, "lr")
         return self._scaled(self.gamma ** self.milestones[self.last_epoch])
@@ -174,9 +145,7 @@ class ConstantLR(LRScheduler):
         self.total_iters = total_iters
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self) -> list[Any]:
-        """The rates of this epoch."""
-        warn_unless_in_step(self)
+    def _rates(self) -> list[Any]:
         if self.last_epoch == 0:
             return self._scaled(self.factor)
         if self.last_epoch != self.total_iters:
@@ -192,13 +161,9 @@ class LinearLR(LRScheduler):
     """The rate times a factor that goes straight from `start_factor` to `end_factor`."""
 
     def __init__(
-        self,
-        optimizer: Optimizer,
-        start_factor: float = 1.0 / 3,
-        end_factor: float = 1.0,
-        total_iters: int = 5,
-        last_epoch: int = -1,
-    ) -> None:
+        self, optimizer: Optimizer, start_factor: float = 1.0 / 3, end_factor: float = 1.0,
+        total_iters: int = 5, last_epoch: int = -1,
+    ) -> None:  # fmt: skip
         if start_factor > 1.0 or start_factor <= 0:
             raise ValueError(
                 "Starting multiplicative factor expected to be greater than 0 and less or equal "
@@ -213,9 +178,7 @@ class LinearLR(LRScheduler):
         self.total_iters = total_iters
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self) -> list[Any]:
-        """The rates of this epoch."""
-        warn_unless_in_step(self)
+    def _rates(self) -> list[Any]:
         if self.last_epoch == 0:
             return self._scaled(self.start_factor)
         if self._is_initial or self.last_epoch > self.total_iters:
@@ -236,9 +199,7 @@ class ExponentialLR(LRScheduler):
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self) -> list[Any]:
-        """The rates of this epoch."""
-        warn_unless_in_step(self)
+    def _rates(self) -> list[Any]:
         return current(self.optimizer, "lr") if self._is_initial else self._scaled(self.gamma)
 
     def _get_closed_form_lr(self) -> list[Any]:
@@ -249,19 +210,13 @@ class PolynomialLR(LRScheduler):
     """The rate falls to zero in `total_iters` epochs as a power of what remains of them."""
 
     def __init__(
-        self,
-        optimizer: Optimizer,
-        total_iters: int = 5,
-        power: float = 1.0,
-        last_epoch: int = -1,
+        self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1
     ) -> None:
         self.total_iters = total_iters
         self.power = power
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self) -> list[Any]:
-        """The rates of this epoch."""
-        warn_unless_in_step(self)
+    def _rates(self) -> list[Any]:
         if self._is_initial or self.last_epoch > self.total_iters:
             return current(self.optimizer, "lr")
         remains = 1.0 - self.last_epoch / self.total_iters
@@ -286,9 +241,8 @@ class CosineAnnealingLR(LRScheduler):
         self.eta_min = eta_min
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self) -> list[Any]:
+    def _rates(self) -> list[Any]:
         """The rates of this epoch, from those of the one before (which others may have set)."""
-        warn_unless_in_step(self)
         if self._is_initial:
             return current(self.optimizer, "lr")
         if self._step_count == 1 and self.last_epoch > 0:

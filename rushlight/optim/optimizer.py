@@ -15,6 +15,7 @@ from ..utils.hooks import RemovableHandle
 
 ParamsT: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 StateDict: TypeAlias = dict[str, Any]
+Named: TypeAlias = dict[str, Any]  # values by name: options, the state of a parameter
 
 
 class _Required:
@@ -99,6 +100,11 @@ def _typename(value: Any) -> str:
     return name if kind.__module__ == "builtins" else f"{kind.__module__}.{name}"
 
 
+def options(given: Named, names: str) -> Named:
+    """What `names` lists of the arguments of an `__init__`, as `locals()` tells them."""
+    return {name: given[name] for name in names.split()}
+
+
 class Optimizer:
     """Parameters in groups, each group with its options, and a state for each parameter.
 
@@ -107,6 +113,14 @@ class Optimizer:
     Args:
         params: tensors, (name, tensor) pairs, or dicts with "params" and options of their own.
         defaults: options for groups that do not set them.
+
+    Most optimizers take these arguments, and explain only others:
+        lr: length of a step.
+        weight_decay: weight of the L2 penalty.
+        foreach, fused: accepted; there is one way to run.
+        maximize: climb instead of descending.
+        capturable: for parameters on a GPU.
+        differentiable: let gradients flow through the step.
     """
 
     _opt_called: bool | None = None  # None until a scheduler asks; see lr_scheduler.py
@@ -117,7 +131,7 @@ class Optimizer:
         if "step" in cls.__dict__:
             cls.step = _with_hooks(cls.__dict__["step"])
 
-    def __init__(self, params: ParamsT, defaults: dict[str, Any]) -> None:
+    def __init__(self, params: ParamsT, defaults: Named) -> None:
         self.defaults = defaults
         self._make_hooks()
         if isinstance(params, Tensor):
@@ -126,7 +140,7 @@ class Optimizer:
                 f"but got {_typename(params)}; write [tensor] for a single one"
             )
         self.state: defaultdict[Tensor, Any] = defaultdict(dict)
-        self.param_groups: list[dict[str, Any]] = []
+        self.param_groups: list[Named] = []
         groups: list[Any] = list(params)
         if not groups:
             raise ValueError("optimizer got an empty parameter list")
@@ -136,17 +150,17 @@ class Optimizer:
             self.add_param_group(group)
 
     def _make_hooks(self) -> None:
-        self._optimizer_step_pre_hooks: OrderedDict = OrderedDict()
-        self._optimizer_step_post_hooks: OrderedDict = OrderedDict()
-        self._optimizer_state_dict_pre_hooks: OrderedDict = OrderedDict()
-        self._optimizer_state_dict_post_hooks: OrderedDict = OrderedDict()
-        self._optimizer_load_state_dict_pre_hooks: OrderedDict = OrderedDict()
-        self._optimizer_load_state_dict_post_hooks: OrderedDict = OrderedDict()
+        self._optimizer_step_pre_hooks = OrderedDict()
+        self._optimizer_step_post_hooks = OrderedDict()
+        self._optimizer_state_dict_pre_hooks = OrderedDict()
+        self._optimizer_state_dict_post_hooks = OrderedDict()
+        self._optimizer_load_state_dict_pre_hooks = OrderedDict()
+        self._optimizer_load_state_dict_post_hooks = OrderedDict()
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> Named:
         return {name: getattr(self, name) for name in ("defaults", "state", "param_groups")}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: Named) -> None:
         self.__dict__.update(state)
         if "_optimizer_step_pre_hooks" not in self.__dict__:
             self._make_hooks()
@@ -159,7 +173,7 @@ class Optimizer:
             lines += [f"    {key}: {group[key]}\n" for key in sorted(group) if key != "params"]
         return f"{type(self).__name__} ({''.join(lines)})"
 
-    # --- hooks -----------------------------------------------------------------------------
+    # --- hooks
 
     def register_step_pre_hook(self, hook: Callable) -> RemovableHandle:
         """Call `hook(optimizer, args, kwargs)` before each step; it may return new ones."""
@@ -193,7 +207,7 @@ class Optimizer:
         """Call `hook(optimizer)` after loading."""
         return _add_hook(self._optimizer_load_state_dict_post_hooks, hook, prepend)
 
-    # --- saving ----------------------------------------------------------------------------
+    # --- saving
 
     def state_dict(self) -> StateDict:
         """State and groups, with parameters replaced by their running number."""
@@ -248,7 +262,7 @@ class Optimizer:
         for hook in self._optimizer_load_state_dict_post_hooks.values():
             hook(self)
 
-    # --- running ---------------------------------------------------------------------------
+    # --- running
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of all parameters, or fill them with zeros."""
@@ -280,7 +294,7 @@ class Optimizer:
         """Gradients on only if the step itself is to be differentiated."""
         return set_grad_enabled(bool(self.defaults.get("differentiable", False)))
 
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
+    def add_param_group(self, param_group: Named) -> None:
         """Add parameters with options of their own, for example layers that were frozen so far.
 
         Raises:
@@ -315,7 +329,7 @@ class Optimizer:
             f"{param.grad_fn}: optimize the leaves that it came from, or a detached copy"
         )
 
-    def _check_disjoint(self, new: dict[str, Any]) -> None:
+    def _check_disjoint(self, new: Named) -> None:
         mine = {id(param) for param in new["params"]}
         if len(mine) != len(new["params"]):
             warnings.warn(
@@ -335,7 +349,7 @@ class Optimizer:
                 raise ValueError("some parameters appear in more than one parameter group")
 
 
-def _unpack_params(group: dict[str, Any]) -> None:
+def _unpack_params(group: Named) -> None:
     """Make group["params"] a list of tensors, and keep their names where they came with some."""
     params = group["params"]
     if isinstance(params, set):
@@ -369,7 +383,7 @@ def _check_sizes(groups: list[dict], saved: list[dict]) -> None:
             )
 
 
-def _fit(param: Tensor, value: Any, group: dict[str, Any], key: Any = None) -> Any:
+def _fit(param: Tensor, value: Any, group: Named, key: Any = None) -> Any:
     """`value` with every tensor in it moved to the parameter's device and floating dtype."""
     if isinstance(value, Tensor):
         if key == "step":  # a count: in float32 whatever the parameter is

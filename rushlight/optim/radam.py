@@ -5,86 +5,49 @@ from typing import Any
 from .._tensor import Tensor
 from ._elementwise import (
     Elementwise,
-    check,
+    Named,
     check_lr,
-    decayed,
-    moments,
+    check_positive,
     number,
-    penalty,
-    scalar,
+    penalty_or_shrink,
     tick,
 )
-from .adam import check_betas
+from .adam import check_betas, means
 from .optimizer import ParamsT
 
 
 class RAdam(Elementwise):
     """RAdam: momentum alone at first; Adam's step times a rectification once it is defined.
 
-    Args:
-        params: parameters or groups of them.
-        lr: length of a step.
+    Args: what `Optimizer` explains, and
         betas: what remains of the two means at each step.
         eps: keeps the denominator from zero.
-        weight_decay: weight of the L2 penalty.
         decoupled_weight_decay: shrink the parameter itself, as AdamW does.
-        foreach: accepted; there is one way to run.
-        maximize: climb instead of descending.
-        capturable: for parameters on a GPU.
-        differentiable: let gradients flow through the step.
 
     Source: Liu et al., "On the variance of the adaptive learning rate and beyond", 2020.
     """
 
-    filled = {
-        "foreach": None,
-        "maximize": False,
-        "differentiable": False,
-        "decoupled_weight_decay": False,
-        "capturable": False,
-    }
+    _options = (
+        "lr betas eps weight_decay maximize foreach capturable decoupled_weight_decay "
+        "differentiable"
+    )
+    _kept = ("exp_avg", "exp_avg_sq")
 
     def __init__(
-        self,
-        params: ParamsT,
-        lr: float | Tensor = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0,
-        decoupled_weight_decay: bool = False,
-        *,
-        foreach: bool | None = None,
-        maximize: bool = False,
-        capturable: bool = False,
-        differentiable: bool = False,
-    ) -> None:
+        self, params: ParamsT, lr: float | Tensor = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0,
+        decoupled_weight_decay: bool = False, *, foreach: bool | None = None,
+        maximize: bool = False, capturable: bool = False, differentiable: bool = False,
+    ) -> None:  # fmt: skip
         check_lr(lr)
-        check(eps >= 0.0, f"Invalid epsilon value: {eps}")
+        check_positive(epsilon=eps, weight_decay=weight_decay)
         check_betas(betas)
-        check(weight_decay >= 0.0, f"Invalid weight_decay value: {weight_decay}")
-        defaults = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "maximize": maximize,
-            "foreach": foreach,
-            "capturable": capturable,
-            "decoupled_weight_decay": decoupled_weight_decay,
-            "differentiable": differentiable,
-        }
-        super().__init__(params, defaults)
+        super().__init__(params, locals())
 
-    def start(self, param: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
-        state["step"] = scalar(0.0)
-        state.update(moments(param, "exp_avg", "exp_avg_sq"))
-
-    def numbers(
-        self, param: Tensor, state: dict[str, Any], group: dict[str, Any]
-    ) -> dict[str, Any]:
-        step, lr, decay = tick(state["step"]), number(group["lr"]), penalty(group)
+    def numbers(self, param: Tensor, state: Named, group: Named) -> Named:
+        step, lr = tick(state["step"]), number(group["lr"])
         beta1, beta2 = map(number, group["betas"])
-        decoupled = group["decoupled_weight_decay"] and decay is not None
+        decay, shrink = penalty_or_shrink(group, lr)
         trust = rectification(step, beta2)
         return {
             "beta1": beta1,
@@ -92,30 +55,17 @@ class RAdam(Elementwise):
             "eps": group["eps"],
             "adaptive": trust is not None,
             "size": lr / (1 - beta1**step) * (1 if trust is None else trust),
-            "weight_decay": None if decoupled else decay,
-            "shrink": 1 - lr * decay if decoupled else None,
+            "weight_decay": decay,
+            "shrink": shrink,
         }
 
     @staticmethod
     def rule(
-        param: Any,
-        grad: Any,
-        state: dict[str, Any],
-        *,
-        beta1: float,
-        beta2: float,
-        eps: float,
-        adaptive: bool,
-        size: Any,
-        weight_decay: Any,
-        shrink: Any,
-    ) -> None:
+        param: Any, grad: Any, state: Named, *, beta1: float, beta2: float, eps: float,
+        adaptive: bool, size: Any, weight_decay: Any, shrink: Any,
+    ) -> None:  # fmt: skip
         """Both means move; the step is the mean, over the root of the square once adaptive."""
-        if shrink is not None:
-            param.mul_(shrink)
-        grad = decayed(grad, param, weight_decay)
-        mean = state["exp_avg"].lerp_(grad, 1 - beta1)
-        square = state["exp_avg_sq"].mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
+        _, mean, square = means(param, grad, state, beta1, beta2, weight_decay, shrink)
         if adaptive:
             param.addcdiv_(mean, square.sqrt().add_(eps), value=-size)
         else:

@@ -5,13 +5,13 @@ from typing import Any
 from .._tensor import Tensor
 from ._elementwise import (
     Elementwise,
-    check,
+    Named,
     check_lr,
+    check_positive,
     decayed,
     moments,
     number,
     penalty,
-    scalar,
     tick,
 )
 from .optimizer import ParamsT
@@ -20,75 +20,38 @@ from .optimizer import ParamsT
 class RMSprop(Elementwise):
     """RMSprop: `param -= lr * grad / (sqrt(mean of grad^2) + eps)`.
 
-    Args:
-        params: parameters or groups of them.
-        lr: length of a step.
+    Args: what `Optimizer` explains, and
         alpha: what remains of the mean at each step.
         eps: keeps the denominator from zero.
-        weight_decay: weight of the L2 penalty.
         momentum: what remains of earlier steps.
         centered: divide by the deviation, not by the root of the mean square.
-        capturable: for parameters on a GPU.
-        foreach: accepted; there is one way to run.
-        maximize: climb instead of descending.
-        differentiable: let gradients flow through the step.
 
     Source: Hinton, lecture 6 of "Neural networks for machine learning"; Graves 2013 (centered).
     """
 
-    filled = {
-        "momentum": 0,
-        "centered": False,
-        "foreach": None,
-        "maximize": False,
-        "differentiable": False,
-        "capturable": False,
-    }
+    _options = (
+        "lr momentum alpha eps centered weight_decay capturable foreach maximize differentiable"
+    )
+    _kept = ("square_avg",)
 
     def __init__(
-        self,
-        params: ParamsT,
-        lr: float | Tensor = 1e-2,
-        alpha: float = 0.99,
-        eps: float = 1e-8,
-        weight_decay: float = 0,
-        momentum: float = 0,
-        centered: bool = False,
-        capturable: bool = False,
-        foreach: bool | None = None,
-        maximize: bool = False,
+        self, params: ParamsT, lr: float | Tensor = 1e-2, alpha: float = 0.99, eps: float = 1e-8,
+        weight_decay: float = 0, momentum: float = 0, centered: bool = False,
+        capturable: bool = False, foreach: bool | None = None, maximize: bool = False,
         differentiable: bool = False,
-    ) -> None:
+    ) -> None:  # fmt: skip
         check_lr(lr)
-        check(eps >= 0.0, f"Invalid epsilon value: {eps}")
-        check(momentum >= 0.0, f"Invalid momentum value: {momentum}")
-        check(weight_decay >= 0.0, f"Invalid weight_decay value: {weight_decay}")
-        check(alpha >= 0.0, f"Invalid alpha value: {alpha}")
-        defaults = {
-            "lr": lr,
-            "momentum": momentum,
-            "alpha": alpha,
-            "eps": eps,
-            "centered": centered,
-            "weight_decay": weight_decay,
-            "capturable": capturable,
-            "foreach": foreach,
-            "maximize": maximize,
-            "differentiable": differentiable,
-        }
-        super().__init__(params, defaults)
+        check_positive(epsilon=eps, momentum=momentum, weight_decay=weight_decay, alpha=alpha)
+        super().__init__(params, locals())
 
-    def start(self, param: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
-        state["step"] = scalar(0.0)
-        state.update(moments(param, "square_avg"))
+    def start(self, param: Tensor, state: Named, group: Named) -> None:
+        super().start(param, state, group)
         if group["momentum"] > 0:
             state.update(moments(param, "momentum_buffer"))
         if group["centered"]:
             state.update(moments(param, "grad_avg"))
 
-    def numbers(
-        self, param: Tensor, state: dict[str, Any], group: dict[str, Any]
-    ) -> dict[str, Any]:
+    def numbers(self, param: Tensor, state: Named, group: Named) -> Named:
         tick(state["step"])
         return {
             "lr": number(group["lr"]),
@@ -101,17 +64,9 @@ class RMSprop(Elementwise):
 
     @staticmethod
     def rule(
-        param: Any,
-        grad: Any,
-        state: dict[str, Any],
-        *,
-        lr: Any,
-        alpha: float,
-        eps: float,
-        momentum: float,
-        centered: bool,
-        weight_decay: Any,
-    ) -> None:
+        param: Any, grad: Any, state: Named, *, lr: Any, alpha: float, eps: float, momentum: float,
+        centered: bool, weight_decay: Any,
+    ) -> None:  # fmt: skip
         """The mean square moves; the step is the gradient over its root."""
         grad = decayed(grad, param, weight_decay)
         square = state["square_avg"].mul_(alpha).addcmul_(grad, grad, value=1 - alpha)

@@ -4,62 +4,39 @@ from typing import Any
 
 from .._creation.filled import full_like
 from .._tensor import Tensor
-from ._elementwise import Elementwise, check, check_lr, moments, number, scalar, tick
+from ._elementwise import Elementwise, Named, check, check_lr, moments, number, scalar, tick
 from .optimizer import ParamsT
 
 
 class Rprop(Elementwise):
     """Resilient backpropagation: longer steps while a gradient keeps its sign, shorter after.
 
-    Args:
-        params: parameters or groups of them.
+    Args: what `Optimizer` explains, and
         lr: length of the first step.
         etas: factors on the length after a change of sign and without one.
         step_sizes: the shortest and the longest step.
-        capturable: for parameters on a GPU.
-        foreach: accepted; there is one way to run.
-        maximize: climb instead of descending.
-        differentiable: let gradients flow through the step.
 
     Source: Riedmiller and Braun, "A direct adaptive method for faster backpropagation", 1993.
     """
 
-    filled = {"foreach": None, "maximize": False, "differentiable": False, "capturable": False}
+    _options = "lr etas step_sizes foreach maximize differentiable capturable"
 
     def __init__(
-        self,
-        params: ParamsT,
-        lr: float | Tensor = 1e-2,
-        etas: tuple[float, float] = (0.5, 1.2),
-        step_sizes: tuple[float, float] = (1e-6, 50),
-        *,
-        capturable: bool = False,
-        foreach: bool | None = None,
-        maximize: bool = False,
-        differentiable: bool = False,
-    ) -> None:
+        self, params: ParamsT, lr: float | Tensor = 1e-2, etas: tuple[float, float] = (0.5, 1.2),
+        step_sizes: tuple[float, float] = (1e-6, 50), *, capturable: bool = False,
+        foreach: bool | None = None, maximize: bool = False, differentiable: bool = False,
+    ) -> None:  # fmt: skip
         check_lr(lr)
         check(0.0 < etas[0] < 1.0 < etas[1], f"Invalid eta values: {etas[0]}, {etas[1]}")
-        defaults = {
-            "lr": lr,
-            "etas": etas,
-            "step_sizes": step_sizes,
-            "foreach": foreach,
-            "maximize": maximize,
-            "differentiable": differentiable,
-            "capturable": capturable,
-        }
-        super().__init__(params, defaults)
+        super().__init__(params, locals())
 
-    def start(self, param: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
+    def start(self, param: Tensor, state: Named, group: Named) -> None:
         lr = float(group["lr"])
         state["step"] = scalar(0.0)
         state.update(moments(param, "prev"))
         state["step_size"] = full_like(param, complex(lr, lr) if param.is_complex() else lr)
 
-    def numbers(
-        self, param: Tensor, state: dict[str, Any], group: dict[str, Any]
-    ) -> dict[str, Any]:
+    def numbers(self, param: Tensor, state: Named, group: Named) -> Named:
         tick(state["step"])
         shrink, grow = map(number, group["etas"])
         shortest, longest = map(number, group["step_sizes"])
@@ -67,15 +44,9 @@ class Rprop(Elementwise):
 
     @staticmethod
     def rule(
-        param: Any,
-        grad: Any,
-        state: dict[str, Any],
-        *,
-        shrink: float,
-        grow: float,
-        shortest: float,
+        param: Any, grad: Any, state: Named, *, shrink: float, grow: float, shortest: float,
         longest: float,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Sizes grow or shrink by the sign; where it changed, this step is left out."""
         change = grad.mul(state["prev"]).sign()
         size = state["step_size"].mul_(change.by_sign(grow, 1, shrink)).clamp_(shortest, longest)

@@ -4,7 +4,17 @@ from typing import Any
 
 from .._creation.filled import zeros_like
 from .._tensor import Tensor
-from ._elementwise import Elementwise, check, check_flags, check_lr, decayed, number, penalty
+from ._elementwise import (
+    Elementwise,
+    Named,
+    check,
+    check_flags,
+    check_lr,
+    check_positive,
+    decayed,
+    number,
+    penalty,
+)
 from .optimizer import ParamsT
 
 
@@ -13,67 +23,36 @@ class SGD(Elementwise):
 
     `buffer = momentum * buffer + (1 - dampening) * grad`, then `param -= lr * buffer`.
 
-    Args:
-        params: parameters or groups of them.
-        lr: length of a step.
+    Args: what `Optimizer` explains, and
         momentum: what remains of the buffer at each step.
         dampening: what is taken off the gradient before it enters the buffer.
-        weight_decay: weight of the L2 penalty.
         nesterov: look ahead along the buffer.
-        maximize: climb instead of descending.
-        foreach, fused: accepted; there is one way to run.
-        differentiable: let gradients flow through the step.
 
     Source: Sutskever et al., "On the importance of initialization and momentum in deep learning".
     """
 
-    filled = {
-        "nesterov": False,
-        "maximize": False,
-        "foreach": None,
-        "differentiable": False,
-        "fused": False,
-    }
     scalars = ()
+    _options = "lr momentum dampening weight_decay nesterov maximize foreach differentiable fused"
 
     def __init__(
-        self,
-        params: ParamsT,
-        lr: float | Tensor = 1e-3,
-        momentum: float = 0,
-        dampening: float = 0,
-        weight_decay: Any = 0,
-        nesterov: bool = False,
-        *,
-        maximize: bool = False,
-        foreach: bool | None = None,
-        differentiable: bool = False,
+        self, params: ParamsT, lr: float | Tensor = 1e-3, momentum: float = 0,
+        dampening: float = 0, weight_decay: Any = 0, nesterov: bool = False, *,
+        maximize: bool = False, foreach: bool | None = None, differentiable: bool = False,
         fused: bool | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         check_lr(lr)
-        check(momentum >= 0.0, f"Invalid momentum value: {momentum}")
-        check(weight_decay >= 0.0, f"Invalid weight_decay value: {weight_decay}")
+        check_positive(momentum=momentum, weight_decay=weight_decay)
         check(
             not nesterov or (momentum > 0 and dampening == 0),
             "Nesterov momentum requires a momentum and zero dampening",
         )
-        defaults = {
-            "lr": lr,
-            "momentum": momentum,
-            "dampening": dampening,
-            "weight_decay": weight_decay,
-            "nesterov": nesterov,
-            "maximize": maximize,
-            "foreach": foreach,
-            "differentiable": differentiable,
-            "fused": fused,
-        }
-        super().__init__(params, defaults)
+        super().__init__(params, locals())
         check_flags(fused, foreach, differentiable)
 
-    def numbers(
-        self, param: Tensor, state: dict[str, Any], group: dict[str, Any]
-    ) -> dict[str, Any]:
+    def start(self, param: Tensor, state: Named, group: Named) -> None:
+        """Nothing: the buffer is made at the first step with momentum."""
+
+    def numbers(self, param: Tensor, state: Named, group: Named) -> Named:
         first = group["momentum"] != 0 and state.get("momentum_buffer") is None
         if first:
             state["momentum_buffer"] = zeros_like(param)
@@ -88,17 +67,9 @@ class SGD(Elementwise):
 
     @staticmethod
     def rule(
-        param: Any,
-        grad: Any,
-        state: dict[str, Any],
-        *,
-        lr: Any,
-        momentum: float,
-        first: bool,
-        taken: float,
-        weight_decay: Any,
-        nesterov: bool,
-    ) -> None:
+        param: Any, grad: Any, state: Named, *, lr: Any, momentum: float, first: bool,
+        taken: float, weight_decay: Any, nesterov: bool,
+    ) -> None:  # fmt: skip
         """buffer = momentum * buffer + taken * grad; param -= lr * buffer."""
         grad = decayed(grad, param, weight_decay)
         if momentum:

@@ -11,7 +11,7 @@ from .._creation.data import tensor
 from .._tensor import Tensor
 from ..nn.modules.batchnorm import _BatchNorm
 from ..nn.modules.module import Module
-from ._schedule import LRScheduler, per_group, warn_unless_in_step
+from ._schedule import LRScheduler, check_strategy, per_group
 from .optimizer import Optimizer
 
 __all__ = [
@@ -90,13 +90,9 @@ class AveragedModel(Module):
     n_averaged: Any
 
     def __init__(
-        self,
-        model: Module,
-        device: Any = None,
-        avg_fn: Callable[..., Tensor] | None = None,
-        multi_avg_fn: Callable[..., None] | None = None,
-        use_buffers: bool = False,
-    ) -> None:
+        self, model: Module, device: Any = None, avg_fn: Callable[..., Tensor] | None = None,
+        multi_avg_fn: Callable[..., None] | None = None, use_buffers: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__()
         if avg_fn is not None and multi_avg_fn is not None:
             raise AssertionError("Only one of avg_fn and multi_avg_fn should be provided")
@@ -164,30 +160,21 @@ def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
 class SWALR(LRScheduler):
     """The rate goes to `swa_lr` in `anneal_epochs` epochs and stays there.
 
-    Args:
-        optimizer: whose groups are changed.
+    Args: those of `LRScheduler`, and
         swa_lr: the last rate, for all groups or for each.
         anneal_epochs: how long the way is.
         anneal_strategy: "cos" or "linear".
-        last_epoch: -1 to start.
     """
 
     def __init__(
-        self,
-        optimizer: Optimizer,
-        swa_lr: float,
-        anneal_epochs: int = 10,
-        anneal_strategy: str = "cos",
-        last_epoch: int = -1,
-    ) -> None:
+        self, optimizer: Optimizer, swa_lr: float, anneal_epochs: int = 10,
+        anneal_strategy: str = "cos", last_epoch: int = -1,
+    ) -> None:  # fmt: skip
         for rate, group in zip(
             per_group("swa_lr", optimizer, swa_lr), optimizer.param_groups, strict=True
         ):
             group["swa_lr"] = rate
-        if anneal_strategy not in ("cos", "linear"):
-            raise ValueError(
-                f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}"
-            )
+        check_strategy(anneal_strategy)
         self._anneal_strategy = anneal_strategy
         if not isinstance(anneal_epochs, int) or anneal_epochs < 0:
             raise ValueError(f"anneal_epochs must be equal or greater than 0, got {anneal_epochs}")
@@ -201,9 +188,8 @@ class SWALR(LRScheduler):
     def _share(self, step: int) -> float:
         return self.anneal_func(max(0, min(1, step / max(1, self.anneal_epochs))))
 
-    def get_lr(self) -> list[Any]:
+    def _rates(self) -> list[Any]:
         """The rates of this epoch, from those of the one before."""
-        warn_unless_in_step(self)
         step = self._step_count - 1
         if self.anneal_epochs == 0:
             step = max(1, step)

@@ -71,15 +71,10 @@ class EventList(list):
         return sum(event.self_cpu_time_total for event in self)
 
     def table(
-        self,
-        sort_by: str | None = None,
-        row_limit: int = 100,
-        max_src_column_width: int = 75,
-        max_name_column_width: int = 55,
-        max_shapes_column_width: int = 80,
-        header: str | None = None,
-        top_level_events_only: bool = False,
-    ) -> str:
+        self, sort_by: str | None = None, row_limit: int = 100, max_src_column_width: int = 75,
+        max_name_column_width: int = 55, max_shapes_column_width: int = 80,
+        header: str | None = None, top_level_events_only: bool = False,
+    ) -> str:  # fmt: skip
         """A text of at most `row_limit` rows, the largest `sort_by` first."""
         rows = list(self)
         if sort_by is not None:

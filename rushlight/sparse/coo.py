@@ -56,15 +56,9 @@ class SparseTensor(Tensor):
 
     # -- facts
 
-    @property
-    def shape(self) -> Size:
-        """The sizes of the dimensions."""
-        return self._size
+    shape = property(lambda self: self._size)
 
-    @property
-    def dtype(self) -> Any:
-        """The type of the values."""
-        return self._held.dtype
+    dtype = property(lambda self: self._held.dtype)
 
     ndim = property(lambda self: len(self._size))
     layout = property(lambda self: sparse_coo)
@@ -73,17 +67,14 @@ class SparseTensor(Tensor):
     grad_fn = property(lambda self: self._held.grad_fn)
 
     def size(self, dim: int | None = None) -> Any:
-        """The shape, or one of its sizes."""
         return self._size if dim is None else self._size[dim]
 
     def dim(self) -> int:
-        """The number of dimensions."""
         return len(self._size)
 
     ndimension = dim
 
     def numel(self) -> int:
-        """The number of elements, zeros included."""
         return self._size.numel()
 
     nelement = numel
@@ -100,7 +91,6 @@ class SparseTensor(Tensor):
         return len(self._held.shape) - 1
 
     def _nnz(self) -> int:
-        """How many values there are."""
         return self._held.shape[0]
 
     def is_coalesced(self) -> bool:
@@ -178,16 +168,13 @@ class SparseTensor(Tensor):
         return np.asarray(np.ravel_multi_index(tuple(places), lead)) if places.size else places[0]
 
     def to_dense(self, dtype: Any = None, *, masked_grad: bool | None = None) -> Tensor:
-        """The dense tensor."""
         made = spread(self._held, make(self.flat_places()), shape=tuple(self._size))
         return made if dtype is None else made.to(dtype)
 
     def to_sparse(self, *_: Any, **__: Any) -> "SparseTensor":
-        """Itself."""
         return self
 
     def clone(self, *, memory_format: Any = None) -> "SparseTensor":
-        """A copy."""
         return sparse(self._places.clone(), self._held.clone(), self._size, self._ordered)
 
     def to(self, *args: Any, **kwargs: Any) -> "SparseTensor":
