@@ -12,16 +12,7 @@ from typing import Any
 import numpy as np
 
 from .archive import STORED, Archive
-from .records import (
-    DTYPES,
-    Checkpoint,
-    Storage,
-    TensorRecord,
-    contiguous,
-    elements,
-    fault,
-    sizes,
-)
+from .records import DTYPES, Checkpoint, Storage, TensorRecord, contiguous, elements, fault, sizes
 from .source import Source
 
 MAGIC = b"\x93NUMPY"

@@ -99,9 +99,7 @@ def read(source: Source, limits: Limits | None = None, encoding: str = "utf-8") 
         storage = roots.get(_key(key, source.where))
         if storage is None or storage.loaded:
             raise fault(
-                source.where,
-                f"storage {shown(key)} is not announced, or comes twice",
-                reader.at,
+                source.where, f"storage {shown(key)} is not announced, or comes twice", reader.at
             )
         reader.bits(storage, (sys.byteorder == "little") != bool(little))
     for storage in roots.values():

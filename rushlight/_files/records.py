@@ -9,35 +9,16 @@ from typing import Any
 
 import numpy as np
 
+# torch's dtype name = the NumPy dtype that holds its bits
+_CODES = """
+    float64=f8 float32=f4 float16=f2 bfloat16=u2 complex128=c16 complex64=c8 complex32=u4
+    int64=i8 int32=i4 int16=i2 int8=i1 uint64=u8 uint32=u4 uint16=u2 uint8=u1 bool=?
+    float8_e4m3fn=u1 float8_e5m2=u1 float8_e4m3fnuz=u1 float8_e5m2fnuz=u1 float8_e8m0fnu=u1
+    float4_e2m1fn_x2=u1 quint8=u1 qint8=i1 qint32=i4 quint4x2=u1 quint2x4=u1
+"""
 # torch's dtype name -> (bytes of one element, the NumPy dtype that holds its bits)
 DTYPES: dict[str, tuple[int, str]] = {
-    "float64": (8, "f8"),
-    "float32": (4, "f4"),
-    "float16": (2, "f2"),
-    "bfloat16": (2, "u2"),
-    "complex128": (16, "c16"),
-    "complex64": (8, "c8"),
-    "complex32": (4, "u4"),
-    "int64": (8, "i8"),
-    "int32": (4, "i4"),
-    "int16": (2, "i2"),
-    "int8": (1, "i1"),
-    "uint64": (8, "u8"),
-    "uint32": (4, "u4"),
-    "uint16": (2, "u2"),
-    "uint8": (1, "u1"),
-    "bool": (1, "?"),
-    "float8_e4m3fn": (1, "u1"),
-    "float8_e5m2": (1, "u1"),
-    "float8_e4m3fnuz": (1, "u1"),
-    "float8_e5m2fnuz": (1, "u1"),
-    "float8_e8m0fnu": (1, "u1"),
-    "float4_e2m1fn_x2": (1, "u1"),
-    "quint8": (1, "u1"),
-    "qint8": (1, "i1"),
-    "qint32": (4, "i4"),
-    "quint4x2": (1, "u1"),
-    "quint2x4": (1, "u1"),
+    name: (int(code[1:] or 1), code) for name, _, code in (x.partition("=") for x in _CODES.split())
 }
 _WORDS = """
     double=float64 float=float32 half=float16 long=int64 int=int32 short=int16

@@ -306,8 +306,7 @@ class Reviver:
             raise fault(
                 self.where,
                 f"{name} restores itself by its own __setstate__ from a {type(state).__name__}, "
-                "and code of "
-                "a class is never run: pass opaque=True, or save a state_dict instead",
+                "and code of a class is never run: pass opaque=True, or save a state_dict instead",
             )
         for kind in type(made).__mro__:
             restore = type.__getattribute__(kind, "__dict__").get("__setstate__")
@@ -365,10 +364,9 @@ def _missing(where: str, module: str, name: str) -> Exception:
     )
     text = (
         f"{first}. {where} holds an instance of {module}.{name}. Instances are rebuilt only of "
-        "classes that "
-        f"the running program has already imported: define it, or write `from {module} import "
-        f"{name}`, before "
-        "load. Or pass opaque=True: the tensors then load, and such objects come as plain records."
+        "classes that the running program has already imported: define it, or write `from "
+        f"{module} import {name}`, before load. Or pass opaque=True: the tensors then load, and "
+        "such objects come as plain records."
     )
     return AttributeError(text) if known else ModuleNotFoundError(text, name=module)
 

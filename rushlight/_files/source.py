@@ -70,9 +70,8 @@ class Source:
             if not hasattr(file, need):
                 raise AttributeError(
                     f"'{type(file).__name__}' object has no attribute '{need}'. You can only "
-                    "torch.load "
-                    "from a file that is seekable. Please pre-load the data into a buffer like "
-                    "io.BytesIO and try to load from it instead."
+                    "torch.load from a file that is seekable. Please pre-load the data into a "
+                    "buffer like io.BytesIO and try to load from it instead."
                 )
         try:
             self.base = file.tell()
@@ -81,8 +80,7 @@ class Source:
         except io.UnsupportedOperation as error:
             raise type(error)(
                 f"{error}. You can only torch.load from a file that is seekable. Please pre-load "
-                "the "
-                "data into a buffer like io.BytesIO and try to load from it instead."
+                "the data into a buffer like io.BytesIO and try to load from it instead."
             ) from None
         self.file = file
         self.where = str(getattr(file, "name", "file object"))

@@ -58,31 +58,11 @@ class ZipWriter:
         """The directory and its end, in both widths, as PyTorch writes them."""
         start = self.at
         for raw, header, size, crc in self.entries:
-            wide, extra = _wide(size, header)
-            self._put(
-                struct.pack(
-                    "<4s6H3I5H2I",
-                    b"PK\1\2",
-                    0,
-                    45 if extra else 0,
-                    0x0808 if size else 0x0800,
-                    0,
-                    0,
-                    0,
-                    crc,
-                    wide[0],
-                    wide[0],
-                    len(raw),
-                    len(extra),
-                    0,
-                    0,
-                    0,
-                    0,
-                    wide[1],
-                )
-                + raw
-                + extra
-            )
+            (short, place), extra = _wide(size, header)
+            how = 45 if extra else 0, 0x0808 if size else 0x0800, 0, 0, 0
+            lengths = len(raw), len(extra), 0, 0, 0, 0
+            facts = (0, *how, crc, short, short, *lengths, place)
+            self._put(struct.pack("<4s6H3I5H2I", b"PK\1\2", *facts) + raw + extra)
         size, count, end = self.at - start, len(self.entries), self.at
         self._put(
             struct.pack("<4sQ2H2I4Q", b"PK\6\6", 44, 798, 45, 0, 0, count, count, size, start)

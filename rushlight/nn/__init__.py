@@ -10,17 +10,9 @@ from . import quantized as quantized
 from . import utils as utils
 from .modules import *  # noqa: F403  (the layers, listed in modules.__all__)
 from .parallel import DataParallel as DataParallel
-from .parameter import (
-    Buffer as Buffer,
-)
-from .parameter import (
-    Parameter as Parameter,
-)
-from .parameter import (
-    UninitializedBuffer as UninitializedBuffer,
-)
-from .parameter import (
-    UninitializedParameter as UninitializedParameter,
-)
+from .parameter import Buffer as Buffer
+from .parameter import Parameter as Parameter
+from .parameter import UninitializedBuffer as UninitializedBuffer
+from .parameter import UninitializedParameter as UninitializedParameter
 
 __getattr__ = lazily(__name__)

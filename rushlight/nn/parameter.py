@@ -117,9 +117,9 @@ class Buffer(Tensor, metaclass=_MarkedBuffer):
 def _no_shape(self: Any) -> Any:
     raise RuntimeError(
         "Can't access the shape of an uninitialized parameter or buffer. This error usually "
-        "happens "
-        "in `load_state_dict` when trying to load an uninitialized parameter into an initialized "
-        "one. Call `forward` to initialize the parameters before accessing their attributes."
+        "happens in `load_state_dict` when trying to load an uninitialized parameter into an "
+        "initialized one. Call `forward` to initialize the parameters before accessing their "
+        "attributes."
     )
 
 
@@ -128,8 +128,7 @@ def _no_array(self: Any) -> Any:
         "Attempted to use an uninitialized parameter in a tensor function. This error happens when "
         "you are using a `LazyModule` or explicitly manipulating "
         f"`torch.nn.parameter.{type(self).__name__}` objects. When using LazyModules Call "
-        "`forward` "
-        "with a dummy batch to initialize the parameters before calling torch functions"
+        "`forward` with a dummy batch to initialize the parameters before calling torch functions"
     )
 
 

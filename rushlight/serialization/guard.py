@@ -89,18 +89,13 @@ def _refusal(path: str, where: str) -> str:
     short = path.removeprefix("builtins.")
     return (
         "Weights only load failed. This file can still be loaded, to do so you have several "
-        "options. "
-        f"{where} names something that is not plain data. Unsupported global: GLOBAL {short} was "
-        "not an "
-        f"allowed global by default. Please use `torch.serialization.add_safe_globals([{short}])` "
-        "or the "
+        f"options. {where} names something that is not plain data. Unsupported global: GLOBAL "
+        f"{short} was not an allowed global by default. Please use "
+        f"`torch.serialization.add_safe_globals([{short}])` or the "
         f"`torch.serialization.safe_globals([{short}])` context manager to allowlist this global "
-        "if you "
-        "trust this class/function. Or pass opaque=True: the tensors load, and the object comes "
-        "as a plain "
-        "record. Or pass weights_only=False to rebuild instances of classes that your program has "
-        "already "
-        "imported. None of these runs code from the file."
+        "if you trust this class/function. Or pass opaque=True: the tensors load, and the object "
+        "comes as a plain record. Or pass weights_only=False to rebuild instances of classes that "
+        "your program has already imported. None of these runs code from the file."
     )
 
 

@@ -138,8 +138,7 @@ def _guarded(weights_only: bool | None, pickle_module: Any) -> bool:
     if force and free:
         raise RuntimeError(
             "Only one of `TORCH_FORCE_WEIGHTS_ONLY_LOAD` or `TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD` "
-            "should "
-            "be set, but both were set."
+            "should be set, but both were set."
         )
     guarded = weights_only if weights_only is not None else pickle_module is None and not free
     guarded = bool(guarded or force)
@@ -179,9 +178,8 @@ def _tell(where: str, made: Report) -> None:
     parts = []
     if made.moved:
         parts.append(
-            f"tensors saved on {', '.join(made.moved)} were loaded on the CPU, because there is "
-            "no such "
-            "device here (map_location='cpu' says that you want this)"
+            f"tensors saved on {', '.join(made.moved)} were loaded on the CPU, because there is no "
+            "such device here (map_location='cpu' says that you want this)"
         )
     if made.opaque:
         shown = ", ".join(f"{name} ({why})" for name, why in list(made.opaque.items())[:5])
@@ -332,9 +330,8 @@ def _chooser(given: Any) -> Callable[[Storage], device | None]:
         if answer is None or isinstance(answer, Loaded):
             return None if answer is None else answer.device
         raise TypeError(
-            f"load: map_location returned a {type(answer).__name__}; it must return the storage "
-            "it got, "
-            "what its .cpu(), .cuda() or .to() gave, or None"
+            f"load: map_location returned a {type(answer).__name__}; it must return the storage it "
+            "got, what its .cpu(), .cuda() or .to() gave, or None"
         )
 
     return ask
@@ -347,8 +344,7 @@ def _explicit(given: Any) -> device:
     except AssertionError as error:
         raise RuntimeError(
             "Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is "
-            "False. If "
-            "you are running on a CPU-only machine, please use torch.load with "
+            "False. If you are running on a CPU-only machine, please use torch.load with "
             f"map_location=torch.device('cpu') to map your storages to the CPU. ({error})"
         ) from None
 

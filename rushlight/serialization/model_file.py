@@ -244,9 +244,8 @@ def _plan(found: Checkpoint) -> dict[str, Any]:
     text = found.metadata.get(KEY)
     if found.kind != "safetensors" or text is None:
         raise ValueError(
-            f"load_model: {found.where} ({found.kind}) does not describe a model; it holds "
-            "weights only, which "
-            "load(path) gives"
+            f"load_model: {found.where} ({found.kind}) does not describe a model; it holds weights "
+            "only, which load(path) gives"
         )
     try:
         plan = json.loads(text)

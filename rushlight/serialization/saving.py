@@ -207,8 +207,7 @@ class Describer:
         if known.dtype != dtype:
             raise RuntimeError(
                 "Cannot save multiple tensors or storages that view the same data as different "
-                "types "
-                f"({known.dtype} and {dtype}): save a clone of one of them"
+                f"types ({known.dtype} and {dtype}): save a clone of one of them"
             )
         return known
 

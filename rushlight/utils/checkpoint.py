@@ -139,9 +139,8 @@ class _Surroundings:
     def __init__(self, random: bool) -> None:
         self.autocast = modes.local.autocast
         self.cpu = rng.default().state_bytes() if random else None
-        self.others = {
-            generator: generator.state_bytes() for generator in (_generators() if random else ())
-        }
+        generators = list(rng._of_device.values()) if random else ()
+        self.others = {generator: generator.state_bytes() for generator in generators}
 
     @contextmanager
     def back(self) -> Iterator[None]:
@@ -165,10 +164,6 @@ class _Surroundings:
         generator = rng.Generator()
         generator.set_state_bytes(self.cpu)
         return rng.using(generator)
-
-
-def _generators() -> list[Any]:
-    return list(rng._of_device.values())
 
 
 def _set_autocast(lower: Any) -> None:

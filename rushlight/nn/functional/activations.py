@@ -1,6 +1,7 @@
 """Activation functions with PyTorch's arguments, `inplace` among them."""
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 from ..._core.dtypes import float64
@@ -10,6 +11,7 @@ from ..._ops.elementary import tanh
 from ..._ops.softmaxes import log_softmax as _log_softmax
 from ..._ops.softmaxes import softmax as _softmax
 from ..._tensor import Tensor
+from ._families import named
 
 hardshrink, softshrink, softplus, prelu = ops.hardshrink, ops.softshrink, ops.softplus, ops.prelu
 gelu, logsigmoid = ops.gelu, ops.logsigmoid
@@ -18,9 +20,6 @@ relu_ = in_place(ops.relu)
 elu_, selu_, celu_ = in_place(ops.elu), in_place(ops.selu), in_place(ops.celu)
 leaky_relu_, hardtanh_ = in_place(ops.leaky_relu), in_place(ops.hardtanh)
 threshold_ = in_place(ops.threshold)
-_relu6_, _silu_, _mish_ = in_place(ops.relu6), in_place(ops.silu), in_place(ops.mish)
-_hardsigmoid_, _hardswish_ = in_place(ops.hardsigmoid), in_place(ops.hardswish)
-
 _rrelu_mean_, _rrelu_with_noise_ = in_place(ops.rrelu_mean), in_place(ops.rrelu_with_noise)
 
 
@@ -29,19 +28,29 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
     return relu_(input) if inplace else ops.relu(input)
 
 
-def relu6(input: Tensor, inplace: bool = False) -> Tensor:
-    """Each element held between 0 and 6."""
-    return _relu6_(input) if inplace else ops.relu6(input)
+def _switch(op: Callable[..., Tensor]):
+    """An activation whose only option is whether it writes into its input."""
+    written = in_place(op)
+
+    def activation(input: Tensor, inplace: bool = False) -> Tensor:
+        return written(input) if inplace else op(input)
+
+    return activation
+
+
+relu6 = named(_switch(ops.relu6), "relu6", "Each element held between 0 and 6.")
+selu = named(
+    _switch(ops.selu), "selu", "The exponential linear unit that keeps mean 0 and variance 1."
+)
+silu = named(_switch(ops.silu), "silu", "x * sigmoid(x).")
+mish = named(_switch(ops.mish), "mish", "x * tanh(softplus(x)).")
+hardsigmoid = named(_switch(ops.hardsigmoid), "hardsigmoid", "(x + 3) / 6 held between 0 and 1.")
+hardswish = named(_switch(ops.hardswish), "hardswish", "x times hardsigmoid(x).")
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where it is positive, alpha * (exp(x) - 1) elsewhere."""
     return elu_(input, alpha=alpha) if inplace else ops.elu(input, alpha)
-
-
-def selu(input: Tensor, inplace: bool = False) -> Tensor:
-    """The exponential linear unit that keeps mean 0 and variance 1."""
-    return selu_(input) if inplace else ops.selu(input)
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -72,26 +81,6 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
     if inplace:
         return threshold_(input, threshold=threshold, value=value)
     return ops.threshold(input, threshold, value)
-
-
-def silu(input: Tensor, inplace: bool = False) -> Tensor:
-    """x * sigmoid(x)."""
-    return _silu_(input) if inplace else ops.silu(input)
-
-
-def mish(input: Tensor, inplace: bool = False) -> Tensor:
-    """x * tanh(softplus(x))."""
-    return _mish_(input) if inplace else ops.mish(input)
-
-
-def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
-    """(x + 3) / 6 held between 0 and 1."""
-    return _hardsigmoid_(input) if inplace else ops.hardsigmoid(input)
-
-
-def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
-    """x times hardsigmoid(x)."""
-    return _hardswish_(input) if inplace else ops.hardswish(input)
 
 
 def _slopes(input: Tensor, lower: float, upper: float) -> Tensor:

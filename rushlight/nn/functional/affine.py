@@ -24,8 +24,7 @@ def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
     if input1.shape[-1] != weight.shape[1] or input2.shape[-1] != weight.shape[2]:
         raise RuntimeError(
             f"bilinear(): the weight takes sizes {weight.shape[1]} and {weight.shape[2]}; the "
-            "inputs "
-            f"have {input1.shape[-1]} and {input2.shape[-1]}"
+            f"inputs have {input1.shape[-1]} and {input2.shape[-1]}"
         )
     rows = input1.reshape(-1, input1.shape[-1])  # (rows, in1)
     cols = input2.reshape(-1, input2.shape[-1])  # (rows, in2)

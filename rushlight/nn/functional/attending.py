@@ -5,6 +5,7 @@ import math
 from ..._ops.attention import attention_scores, causal_scores, mixed_values
 from ..._ops.softmaxes import softmax
 from ..._tensor import Tensor
+from .convolutions import _TYPES
 from .dropouts import dropout
 
 
@@ -17,8 +18,7 @@ def _check(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> No
     if not query.dtype is key.dtype is value.dtype:
         raise RuntimeError(
             "Expected query, key, and value to have the same dtype, but got query.dtype: "
-            f"{_type(query)} "
-            f"key.dtype: {_type(key)} and value.dtype: {_type(value)} instead."
+            f"{_type(query)} key.dtype: {_type(key)} and value.dtype: {_type(value)} instead."
         )
     if mask is not None and not mask.is_floating_point() and str(mask.dtype) != "torch.bool":
         raise RuntimeError(
@@ -28,21 +28,10 @@ def _check(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> No
     if query.shape[-1] != key.shape[-1]:
         raise RuntimeError(
             "Expected size for first two dimensions of batch2 tensor to be: "
-            f"[{query[..., 0, 0].numel()}, "
-            f"{query.shape[-1]}] but got: [{key[..., 0, 0].numel()}, {key.shape[-1]}]. "
-            f"scaled_dot_product_attention: the query's width ({query.shape[-1]}) is not the key's "
-            f"({key.shape[-1]})"
+            f"[{query[..., 0, 0].numel()}, {query.shape[-1]}] but got: [{key[..., 0, 0].numel()}, "
+            f"{key.shape[-1]}]. scaled_dot_product_attention: the query's width "
+            f"({query.shape[-1]}) is not the key's ({key.shape[-1]})"
         )
-
-
-_TYPES = {
-    "Float": "float",
-    "Double": "double",
-    "Half": "c10::Half",
-    "BFloat16": "c10::BFloat16",
-    "Long": "long int",
-    "Int": "int",
-}
 
 
 def _type(x: Tensor) -> str:
@@ -87,9 +76,8 @@ def scaled_dot_product_attention(
     if attn_mask is not None:
         scores = _masked(scores, attn_mask)
     weights = softmax(scores, -1)
-    if (
-        attn_mask is not None
-    ):  # a query that may look nowhere mixes nothing, where softmax gives NaN
+    if attn_mask is not None:
+        # A query that may look nowhere mixes nothing, where softmax gives NaN.
         nowhere = (scores.detach() == -math.inf).all(-1, keepdim=True)
         weights = weights.masked_fill(nowhere, 0.0)
     if dropout_p > 0.0:

@@ -5,6 +5,7 @@ from typing import Any
 from ..._ops import conv as ops
 from ..._ops.padding import constant_pad_nd
 from ..._tensor import Tensor
+from ._families import named
 
 
 def _each(value: Any, axes: int, name: str) -> tuple:
@@ -32,8 +33,7 @@ def _batched(input: Tensor, axes: int, name: str) -> tuple[Tensor, bool]:
         return input.unsqueeze(0), False
     raise RuntimeError(
         f"Expected {axes + 1}D (unbatched) or {axes + 2}D (batched) input to {name}, but got input "
-        "of "
-        f"size: {list(input.shape)}"
+        f"of size: {list(input.shape)}"
     )
 
 
@@ -46,43 +46,37 @@ def _check(
     if weight.dim() != input.dim():
         raise RuntimeError(
             f"expected stride to be a single integer value or a list of {weight.dim() - 2} values "
-            "to match "
-            f"the convolution dimensions, but got stride={[1] * (input.dim() - 2)}; the weight has "
-            "shape "
-            f"{list(weight.shape)}, the input {list(input.shape)}"
+            f"to match the convolution dimensions, but got stride={[1] * (input.dim() - 2)}; the "
+            f"weight has shape {list(weight.shape)}, the input {list(input.shape)}"
         )
     if bias is not None and input.dtype is not bias.dtype:
         raise RuntimeError(
             f"Input type ({_type(input)}) and bias type ({_type(bias)}) should be the same; "
-            "convert "
-            f"one of them, as in input.to({bias.dtype})"
+            f"convert one of them, as in input.to({bias.dtype})"
         )
     if input.dtype is not weight.dtype:
         raise RuntimeError(
             f"expected scalar type {input.dtype.type_name} but found {weight.dtype.type_name}; "
-            "input and "
-            f"weight must have one type: convert one of them, as in input.to({weight.dtype})"
+            "input and weight must have one type: convert one of them, as in "
+            f"input.to({weight.dtype})"
         )
     given, wanted = input.shape[1], weight.shape[0] if transposed else weight.shape[1] * groups
     if given != wanted:
         raise RuntimeError(
             f"Given {'transposed=1' if transposed else f'groups={groups}'}, weight of size "
             f"{list(weight.shape)}, expected input{list(input.shape)} to have {wanted} channels, "
-            "but got "
-            f"{given} channels instead"
+            f"but got {given} channels instead"
         )
     if weight.shape[0] % groups:
         raise RuntimeError(
             f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, "
-            "but "
-            f"got weight of size [{list(weight.shape)}] instead"
+            f"but got weight of size [{list(weight.shape)}] instead"
         )
     out = weight.shape[1] * groups if transposed else weight.shape[0]
     if bias is not None and tuple(bias.shape) != (out,):
         raise RuntimeError(
             f"Given {'transposed=1, ' if transposed else ''}weight of size {list(weight.shape)}, "
-            "expected "
-            f"bias to be 1-dimensional with {out} elements, but got bias of size "
+            f"expected bias to be 1-dimensional with {out} elements, but got bias of size "
             f"{list(bias.shape)} instead"
         )
 
@@ -117,8 +111,8 @@ def _check_fit(input: Tensor, weight: Tensor, padding: tuple, dilation: tuple) -
     if any(n < r for n, r in zip(room, reach)):
         raise RuntimeError(
             f"Calculated padded input size per channel: ({' x '.join(map(str, room))}). Kernel "
-            "size: "
-            f"({' x '.join(map(str, reach))}). Kernel size can't be greater than actual input size"
+            f"size: ({' x '.join(map(str, reach))}). Kernel size can't be greater than actual "
+            "input size"
         )
 
 
@@ -135,72 +129,42 @@ def _same_padding(
     return input, tuple(t // 2 for t in total)
 
 
-def _conv(
-    axes: int,
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
-    groups: int,
-) -> Tensor:
-    input, whole = _batched(input, axes, f"conv{axes}d")
-    stride = _each(stride, axes, "stride")
-    dilation = _each(dilation, axes, "dilation")
-    if padding.__class__ is str:
-        if padding not in ("same", "valid"):
-            raise RuntimeError(f"Invalid padding string: '{padding}'; use 'same' or 'valid'")
-        given = padding
-        padding = (0,) * axes
-        if given == "same":
+def _convolution(axes: int, images: str, filters: str):
+    """The convolution over `axes` axes."""
+    name = f"conv{axes}d"
+
+    def conv(
+        input: Tensor,
+        weight: Tensor,
+        bias: Tensor | None = None,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+    ) -> Tensor:
+        input, whole = _batched(input, axes, name)
+        stride = _each(stride, axes, "stride")
+        dilation = _each(dilation, axes, "dilation")
+        if padding.__class__ is not str:
+            padding = _each(padding, axes, "padding")
+        elif padding == "same":
             input, padding = _same_padding(input, weight, stride, dilation)
-    else:
-        padding = _each(padding, axes, "padding")
-    _check(input, weight, bias, groups, False)
-    _check_sizes(stride, padding, dilation)
-    _check_fit(input, weight, padding, dilation)
-    made = ops.convolve(input, weight, bias, stride, padding, dilation, groups)
-    return made if whole else made.squeeze(0)
+        elif padding == "valid":
+            padding = (0,) * axes
+        else:
+            raise RuntimeError(f"Invalid padding string: '{padding}'; use 'same' or 'valid'")
+        _check(input, weight, bias, groups, False)
+        _check_sizes(stride, padding, dilation)
+        _check_fit(input, weight, padding, dilation)
+        made = ops.convolve(input, weight, bias, stride, padding, dilation, groups)
+        return made if whole else made.squeeze(0)
+
+    return named(conv, name, f"Cross-correlation of {images} with filters {filters}.")
 
 
-def conv1d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    groups: int = 1,
-) -> Tensor:
-    """Cross-correlation of sequences (n, c, length) with filters (o, c / groups, k)."""
-    return _conv(1, input, weight, bias, stride, padding, dilation, groups)
-
-
-def conv2d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    groups: int = 1,
-) -> Tensor:
-    """Cross-correlation of images (n, c, h, w) with filters (o, c / groups, kh, kw)."""
-    return _conv(2, input, weight, bias, stride, padding, dilation, groups)
-
-
-def conv3d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    groups: int = 1,
-) -> Tensor:
-    """Cross-correlation of volumes (n, c, d, h, w) with filters (o, c / groups, kd, kh, kw)."""
-    return _conv(3, input, weight, bias, stride, padding, dilation, groups)
+conv1d = _convolution(1, "sequences (n, c, length)", "(o, c / groups, k)")
+conv2d = _convolution(2, "images (n, c, h, w)", "(o, c / groups, kh, kw)")
+conv3d = _convolution(3, "volumes (n, c, d, h, w)", "(o, c / groups, kd, kh, kw)")
 
 
 def _named(name: str, values: tuple) -> str:
@@ -209,36 +173,48 @@ def _named(name: str, values: tuple) -> str:
     return " ".join(f"{name}_{axis}: {value}" for axis, value in zip(axes, values))
 
 
-def _transposed(
-    axes: int,
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    stride: Any,
-    padding: Any,
-    output_padding: Any,
-    groups: int,
-    dilation: Any,
-) -> Tensor:
-    input, whole = _batched(input, axes, f"conv_transpose{axes}d")
-    stride, padding = _each(stride, axes, "stride"), _each(padding, axes, "padding")
-    dilation = _each(dilation, axes, "dilation")
-    more = _each(output_padding, axes, "output_padding")
-    _check(input, weight, bias, groups, True)
-    _check_sizes(stride, padding, dilation)
-    for extra, s, d in zip(more, stride, dilation):
-        if extra >= max(s, d):
-            raise RuntimeError(
-                "output padding must be smaller than either stride or dilation, but got "
-                + " ".join(
-                    _named(n, v)
-                    for n, v in (
-                        ("output_padding", more),
-                        ("stride", stride),
-                        ("dilation", dilation),
-                    )
-                )
-            )
+def _transposed(axes: int, filters: str):
+    """The transposed convolution over `axes` axes."""
+    name = f"conv_transpose{axes}d"
+
+    def conv_transpose(
+        input: Tensor,
+        weight: Tensor,
+        bias: Tensor | None = None,
+        stride: Any = 1,
+        padding: Any = 0,
+        output_padding: Any = 0,
+        groups: int = 1,
+        dilation: Any = 1,
+    ) -> Tensor:
+        input, whole = _batched(input, axes, name)
+        stride, padding = _each(stride, axes, "stride"), _each(padding, axes, "padding")
+        dilation = _each(dilation, axes, "dilation")
+        more = _each(output_padding, axes, "output_padding")
+        _check(input, weight, bias, groups, True)
+        _check_sizes(stride, padding, dilation)
+        sizes = _transposed_sizes(input, weight, stride, padding, dilation, more)
+        shape = (input.shape[0], weight.shape[1] * groups, *sizes)
+        if any(extra >= s for extra, s in zip(more, stride)):
+            make = _transposed_far
+        else:
+            make = ops.convolve_transposed
+        made = make(input, weight, bias, shape, stride, padding, dilation, groups)
+        return made if whole else made.squeeze(0)
+
+    return named(conv_transpose, name, f"The transpose of conv{axes}d, with filters {filters}.")
+
+
+def _transposed_sizes(
+    input: Tensor, weight: Tensor, stride: tuple, padding: tuple, dilation: tuple, more: tuple
+) -> list[int]:
+    """The sizes that a transposed convolution gives, where they are possible."""
+    if any(extra >= max(s, d) for extra, s, d in zip(more, stride, dilation)):
+        given = ("output_padding", more), ("stride", stride), ("dilation", dilation)
+        raise RuntimeError(
+            "output padding must be smaller than either stride or dilation, but got "
+            + " ".join(_named(name, values) for name, values in given)
+        )
     sizes = [
         (n - 1) * s - 2 * p + d * (k - 1) + extra + 1
         for n, s, p, d, k, extra in zip(
@@ -248,25 +224,16 @@ def _transposed(
     if min(sizes) < 1:
         raise RuntimeError(
             f"Given input size per channel: ({' x '.join(map(str, input.shape[2:]))}). Calculated "
-            "output "
-            f"size per channel: ({' x '.join(map(str, sizes))}). Output size is too small"
+            f"output size per channel: ({' x '.join(map(str, sizes))}). Output size is too small"
         )
-    shape = (input.shape[0], weight.shape[1] * groups, *sizes)
-    rest = bias, stride, padding, dilation, groups
-    far = any(extra >= s for extra, s in zip(more, stride))
-    made = (
-        _transposed_far(input, weight, shape, *rest)
-        if far
-        else ops.convolve_transposed(input, weight, bias, shape, *rest[1:])
-    )
-    return made if whole else made.squeeze(0)
+    return sizes
 
 
 def _transposed_far(
     input: Tensor,
     weight: Tensor,
-    shape: tuple,
     bias: Tensor | None,
+    shape: tuple,
     stride: tuple,
     padding: tuple,
     dilation: tuple,
@@ -286,50 +253,9 @@ def _transposed_far(
     return made if bias is None else made + bias.reshape((-1, *(1 for _ in stride)))
 
 
-def conv_transpose1d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    output_padding: Any = 0,
-    groups: int = 1,
-    dilation: Any = 1,
-) -> Tensor:
-    """The transpose of conv1d, with filters (c, o / groups, k)."""
-    return _transposed(1, input, weight, bias, stride, padding, output_padding, groups, dilation)
-
-
-def conv_transpose2d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    output_padding: Any = 0,
-    groups: int = 1,
-    dilation: Any = 1,
-) -> Tensor:
-    """The transpose of conv2d, with filters (c, o / groups, kh, kw)."""
-    return _transposed(2, input, weight, bias, stride, padding, output_padding, groups, dilation)
-
-
-def conv_transpose3d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    output_padding: Any = 0,
-    groups: int = 1,
-    dilation: Any = 1,
-) -> Tensor:
-    """The transpose of conv3d, with filters (c, o / groups, kd, kh, kw)."""
-    return _transposed(3, input, weight, bias, stride, padding, output_padding, groups, dilation)
-
-
-def _pair(value: Any, name: str) -> tuple:
-    return _each(value, 2, name)
+conv_transpose1d = _transposed(1, "(c, o / groups, k)")
+conv_transpose2d = _transposed(2, "(c, o / groups, kh, kw)")
+conv_transpose3d = _transposed(3, "(c, o / groups, kd, kh, kw)")
 
 
 def unfold(
@@ -343,10 +269,10 @@ def unfold(
         )
     return ops.im2col(
         input,
-        _pair(kernel_size, "kernel_size"),
-        _pair(dilation, "dilation"),
-        _pair(padding, "padding"),
-        _pair(stride, "stride"),
+        _each(kernel_size, 2, "kernel_size"),
+        _each(dilation, 2, "dilation"),
+        _each(padding, 2, "padding"),
+        _each(stride, 2, "stride"),
     )
 
 
@@ -362,14 +288,13 @@ def fold(
     if input.dim() not in (2, 3):
         raise RuntimeError(
             "Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and "
-            "non-zero "
-            f"dimensions for input, but got: {list(input.shape)}"
+            f"non-zero dimensions for input, but got: {list(input.shape)}"
         )
-    output_size, kernel = _pair(output_size, "output_size"), _pair(kernel_size, "kernel_size")
+    output_size, kernel = _each(output_size, 2, "output_size"), _each(kernel_size, 2, "kernel_size")
     dilation, padding, stride = (
-        _pair(dilation, "dilation"),
-        _pair(padding, "padding"),
-        _pair(stride, "stride"),
+        _each(dilation, 2, "dilation"),
+        _each(padding, 2, "padding"),
+        _each(stride, 2, "stride"),
     )
     _check_fold(input, output_size, kernel, dilation, padding, stride)
     return ops.col2im(input, output_size, kernel, dilation, padding, stride)
@@ -382,8 +307,7 @@ def _check_fold(
     if rows % (kernel[0] * kernel[1]):
         raise RuntimeError(
             "Expected size of input's dimension 1 to be divisible by the product of kernel_size, "
-            "but "
-            f"got input.size(1)={rows} and kernel_size=({kernel[0]}, {kernel[1]})."
+            f"but got input.size(1)={rows} and kernel_size=({kernel[0]}, {kernel[1]})."
         )
     blocks = [
         (n + 2 * p - d * (k - 1) - 1) // s + 1
@@ -394,7 +318,6 @@ def _check_fold(
             f"Given output_size=({output_size[0]}, {output_size[1]}), kernel_size=({kernel[0]}, "
             f"{kernel[1]}), dilation=({dilation[0]}, {dilation[1]}), padding=({padding[0]}, "
             f"{padding[1]}), stride=({stride[0]}, {stride[1]}), expected size of input's dimension "
-            "2 to "
-            f"match the calculated number of sliding blocks {blocks[0]} * {blocks[1]} = "
+            f"2 to match the calculated number of sliding blocks {blocks[0]} * {blocks[1]} = "
             f"{blocks[0] * blocks[1]}, but got input.size(2)={columns}."
         )

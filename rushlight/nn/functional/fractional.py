@@ -7,6 +7,7 @@ from ..._core.dtypes import int64
 from ..._creation import arange, full, rand
 from ..._ops.joining import cat
 from ..._tensor import Tensor
+from ._families import named
 
 
 def _starts(sample: Tensor, size: int, outputs: int, window: int) -> Tensor:
@@ -75,55 +76,37 @@ def _windows(x: Tensor, kernel: Sequence[int], outputs: Sequence[int], samples: 
     return x.flatten(2).gather(2, places.flatten(2)).reshape(places.shape)
 
 
-def fractional_max_pool2d_with_indices(
-    input: Tensor,
-    kernel_size: Any,
-    output_size: Any = None,
-    output_ratio: Any = None,
-    return_indices: bool = False,
-    _random_samples: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:
-    """As `fractional_max_pool2d`, with the places of the maxima."""
-    given = (kernel_size, output_size, output_ratio, _random_samples)
-    return _pooled("fractional_max_pool2d", 2, input, *given)
+def _family(axes: int):
+    """The pooling over `axes` axes with and without the places of the maxima."""
+    name = f"fractional_max_pool{axes}d"
+
+    def with_indices(
+        input: Tensor,
+        kernel_size: Any,
+        output_size: Any = None,
+        output_ratio: Any = None,
+        return_indices: bool = False,
+        _random_samples: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        given = (kernel_size, output_size, output_ratio, _random_samples)
+        return _pooled(name, axes, input, *given)
+
+    def pool(
+        input: Tensor,
+        kernel_size: Any,
+        output_size: Any = None,
+        output_ratio: Any = None,
+        return_indices: bool = False,
+        _random_samples: Tensor | None = None,
+    ) -> Any:
+        given = (kernel_size, output_size, output_ratio, _random_samples)
+        made = _pooled(name, axes, input, *given)
+        return made if return_indices else made[0]
+
+    doc = "The greatest value in windows whose places are drawn, `output_size` along each axis."
+    more = f"As `{name}`, with the places of the maxima."
+    return named(pool, name, doc), named(with_indices, f"{name}_with_indices", more)
 
 
-def fractional_max_pool2d(
-    input: Tensor,
-    kernel_size: Any,
-    output_size: Any = None,
-    output_ratio: Any = None,
-    return_indices: bool = False,
-    _random_samples: Tensor | None = None,
-) -> Any:
-    """The greatest value in windows whose places are drawn, `output_size` along each axis."""
-    given = (kernel_size, output_size, output_ratio, _random_samples)
-    made = _pooled("fractional_max_pool2d", 2, input, *given)
-    return made if return_indices else made[0]
-
-
-def fractional_max_pool3d_with_indices(
-    input: Tensor,
-    kernel_size: Any,
-    output_size: Any = None,
-    output_ratio: Any = None,
-    return_indices: bool = False,
-    _random_samples: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:
-    """As `fractional_max_pool3d`, with the places of the maxima."""
-    given = (kernel_size, output_size, output_ratio, _random_samples)
-    return _pooled("fractional_max_pool3d", 3, input, *given)
-
-
-def fractional_max_pool3d(
-    input: Tensor,
-    kernel_size: Any,
-    output_size: Any = None,
-    output_ratio: Any = None,
-    return_indices: bool = False,
-    _random_samples: Tensor | None = None,
-) -> Any:
-    """The greatest value in windows whose places are drawn, `output_size` along each axis."""
-    given = (kernel_size, output_size, output_ratio, _random_samples)
-    made = _pooled("fractional_max_pool3d", 3, input, *given)
-    return made if return_indices else made[0]
+fractional_max_pool2d, fractional_max_pool2d_with_indices = _family(2)
+fractional_max_pool3d, fractional_max_pool3d_with_indices = _family(3)

@@ -27,16 +27,21 @@ def _sizes(
     given, name = (size, "size") if size is not None else (scale_factor, "scale_factor")
     if isinstance(given, (tuple, list)):
         if len(given) != axes:
+            if name == "size":
+                what, short, places, given = (
+                    "output",
+                    "output size",
+                    "(o1, o2, ...,oK)",
+                    tuple(given),
+                )
+            else:
+                what = short = "scale_factor"
+                places, given = "(s1, s2, ...,sK)", list(given)
             raise ValueError(
-                f"Input and {'output' if name == 'size' else 'scale_factor'} must have the same "
-                "number "
-                f"of spatial dimensions, but got input with spatial dimensions of "
-                f"{list(input.shape[2:])} and "
-                f"{'output size' if name == 'size' else 'scale_factor'} of "
-                f"{tuple(given) if name == 'size' else list(given)}. Please provide input tensor "
-                "in (N, C, d1, d2, ...,dK) format and "
-                f"{'output size' if name == 'size' else 'scale_factor'} in "
-                f"{'(o1, o2, ...,oK)' if name == 'size' else '(s1, s2, ...,sK)'} format."
+                f"Input and {what} must have the same number of spatial dimensions, but got input "
+                f"with spatial dimensions of {list(input.shape[2:])} and {short} of {given}. "
+                f"Please provide input tensor in (N, C, d1, d2, ...,dK) format and {short} in "
+                f"{places} format."
             )
         each: list[Any] = list(given)
     else:
@@ -54,8 +59,7 @@ def _check_align(mode: str, align_corners: bool | None) -> bool:
         if align_corners is not None:
             raise ValueError(
                 "align_corners option can only be set with the interpolating modes: linear | "
-                "bilinear | "
-                "bicubic | trilinear"
+                "bilinear | bicubic | trilinear"
             )
         return False
     return bool(align_corners)
@@ -84,8 +88,7 @@ def interpolate(
     if antialias and not (mode in ("bilinear", "bicubic") and axes == 2):
         raise ValueError(
             "Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D "
-            "tensor as "
-            "input"
+            "tensor as input"
         )
     if axes in (1, 2, 3):
         if mode == "area":
@@ -105,10 +108,16 @@ def interpolate(
             f"Got {input.dim()}D input, but {mode} mode needs {_LINEAR.get(mode, 2) + 2}D input"
         )
     raise NotImplementedError(
-        "Input Error: Only 3D, 4D and 5D input Tensors supported (got "
-        f"{input.dim()}D) for the modes: nearest | linear | bilinear | bicubic | trilinear | "
-        "lanczos | "
-        f"area | nearest-exact (got {mode})"
+        f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {input.dim()}D) for the "
+        "modes: nearest | linear | bilinear | bicubic | trilinear | lanczos | area | nearest-exact "
+        f"(got {mode})"
+    )
+
+
+def _warn_of_name(old: str) -> None:
+    warnings.warn(
+        f"`nn.functional.{old}` is deprecated. Use `nn.functional.interpolate` instead.",
+        stacklevel=3,
     )
 
 
@@ -120,37 +129,26 @@ def upsample(
     align_corners: bool | None = None,
 ) -> Tensor:
     """An older name of `interpolate`."""
-    warnings.warn(
-        "`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.",
-        stacklevel=2,
-    )
+    _warn_of_name("upsample")
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 
 def upsample_nearest(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
     """An older name of `interpolate(mode="nearest")`."""
-    warnings.warn(
-        "`nn.functional.upsample_nearest` is deprecated. Use `nn.functional.interpolate` instead.",
-        stacklevel=2,
-    )
+    _warn_of_name("upsample_nearest")
     return interpolate(input, size, scale_factor, mode="nearest")
 
 
 def upsample_bilinear(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
     """An older name of `interpolate(mode="bilinear", align_corners=True)`."""
-    warnings.warn(
-        "`nn.functional.upsample_bilinear` is deprecated. Use `nn.functional.interpolate` instead.",
-        stacklevel=2,
-    )
+    _warn_of_name("upsample_bilinear")
     return interpolate(input, size, scale_factor, mode="bilinear", align_corners=True)
 
 
 _ALIGN_WARNING = (
     "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. "
-    "Please "
-    "specify align_corners=True if the old behavior is desired. See the documentation of "
-    "grid_sample for "
-    "details."
+    "Please specify align_corners=True if the old behavior is desired. See the documentation of "
+    "grid_sample for details."
 )
 
 
@@ -165,8 +163,7 @@ def grid_sample(
     if mode not in ("bilinear", "nearest", "bicubic"):
         raise ValueError(
             "nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', "
-            "but "
-            f"got: '{mode}'"
+            f"but got: '{mode}'"
         )
     if padding_mode not in ("zeros", "border", "reflection"):
         raise ValueError(
@@ -185,20 +182,17 @@ def _check_grid(input: Tensor, where: Tensor, mode: str) -> None:
     if input.dim() not in (4, 5) or input.dim() != where.dim():
         raise RuntimeError(
             "grid_sampler(): expected 4D or 5D input and grid with same number of dimensions, but "
-            "got "
-            f"input with sizes {list(input.shape)} and grid with sizes {list(where.shape)}"
+            f"got input with sizes {list(input.shape)} and grid with sizes {list(where.shape)}"
         )
     if input.shape[0] != where.shape[0]:
         raise RuntimeError(
             "grid_sampler(): expected grid and input to have same batch size, but got input with "
-            "sizes "
-            f"{list(input.shape)} and grid with sizes {list(where.shape)}"
+            f"sizes {list(input.shape)} and grid with sizes {list(where.shape)}"
         )
     if where.shape[-1] != input.dim() - 2:
         raise RuntimeError(
             f"grid_sampler(): expected grid to have size {input.dim() - 2} in last dimension, but "
-            "got "
-            f"grid with sizes {list(where.shape)}"
+            f"got grid with sizes {list(where.shape)}"
         )
     if mode == "bicubic" and input.dim() == 5:
         raise RuntimeError("grid_sampler(): bicubic interpolation only supports 4D input")
@@ -218,8 +212,7 @@ def affine_grid(theta: Tensor, size: Any, align_corners: bool | None = None) -> 
     if axes not in (2, 3):
         raise NotImplementedError(
             "affine_grid only supports 4D and 5D sizes, for 2D and 3D affine transforms, "
-            "respectively. "
-            f"Got size {tuple(size)}."
+            f"respectively. Got size {tuple(size)}."
         )
     if tuple(theta.shape) != (size[0], axes, axes + 1):
         raise ValueError(

@@ -35,10 +35,8 @@ def _warn_of_broadcast(input: Tensor, target: Tensor) -> None:
     if input.shape != target.shape:
         warnings.warn(
             f"Using a target size ({target.shape}) that is different to the input size "
-            f"({input.shape}). "
-            "This will likely lead to incorrect results due to broadcasting. Please ensure they "
-            "have the "
-            "same size.",
+            f"({input.shape}). This will likely lead to incorrect results due to broadcasting. "
+            "Please ensure they have the same size.",
             stacklevel=3,
         )
 
@@ -47,8 +45,7 @@ def _check_weight(weight: Tensor, input: Tensor) -> None:
     if weight.shape != input.shape:
         raise ValueError(
             "Weights and input must have the same size. The weight has shape "
-            f"{tuple(weight.shape)}, the "
-            f"input {tuple(input.shape)}"
+            f"{tuple(weight.shape)}, the input {tuple(input.shape)}"
         )
 
 
@@ -137,8 +134,7 @@ def binary_cross_entropy(
     if target.shape != input.shape:
         raise ValueError(
             f"Using a target size ({target.shape}) that is different to the input size "
-            f"({input.shape}) is "
-            "deprecated. Please ensure they have the same size."
+            f"({input.shape}) is deprecated. Please ensure they have the same size."
         )
     if weight is not None:
         weight = weight.expand(input.shape)
@@ -159,8 +155,7 @@ def binary_cross_entropy_with_logits(
     if target.shape != input.shape:
         raise ValueError(
             f"Target size ({target.shape}) must be the same as input size ({input.shape}); reshape "
-            "one "
-            "of them, as in input.squeeze(1) or target.unsqueeze(1)"
+            "one of them, as in input.squeeze(1) or target.unsqueeze(1)"
         )
     return ops.logits_cross_entropy(input, target, weight, pos_weight, reduction)
 
@@ -178,10 +173,10 @@ def kl_div(
         reduction = legacy_get_string(size_average, reduce)
     elif reduction == "mean":
         warnings.warn(
-            "reduction: 'mean' divides the total loss by both the batch size and the support size."
-            "'batchmean' divides only by the batch size, and aligns with the KL div math "
-            "definition."
-            "'mean' will be changed to behave the same as 'batchmean' in the next major release.",
+            "reduction: 'mean' divides the total loss by both the batch size and the support "
+            "size.'batchmean' divides only by the batch size, and aligns with the KL div math "
+            "definition.'mean' will be changed to behave the same as 'batchmean' in the next major "
+            "release.",
             stacklevel=2,
         )
     each = target.exp() * (target - input) if log_target else target.xlogy(target) - target * input
@@ -206,8 +201,6 @@ def poisson_nll_loss(
         full: add Stirling's approximation of log(target!).
     """
     reduction = reduction_of(size_average, reduce, reduction)
-    if reduction not in ("none", "mean", "sum"):
-        raise ValueError(f"{reduction} is not a valid value for reduction")
     if log_input:
         each = input.exp() - target * input
     else:
@@ -312,8 +305,7 @@ def margin_ranking_loss(
     if not input1.dim() == input2.dim() == target.dim():
         raise RuntimeError(
             "margin_ranking_loss : All input tensors should have same dimension but got sizes: "
-            "input1: "
-            f"{input1.shape}, input2: {input2.shape}, target: {target.shape} "
+            f"input1: {input1.shape}, input2: {input2.shape}, target: {target.shape} "
         )
     return reduced((-target * (input1 - input2) + margin).clamp_min(0), reduction)
 

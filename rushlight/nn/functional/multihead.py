@@ -47,6 +47,14 @@ def _none_or_dtype(input: Tensor | None) -> dtype | None:
     raise RuntimeError("input to _none_or_dtype() must be None or torch.Tensor")
 
 
+def _canonical_masks(
+    mask: Tensor | None, name: str, padding: Tensor | None, padding_name: str, target_type: dtype
+) -> tuple[Tensor | None, Tensor | None]:
+    """An attention mask and a padding mask as numbers to add, checked against each other."""
+    padding = _canonical_mask(padding, padding_name, _none_or_dtype(mask), name, target_type)
+    return _canonical_mask(mask, name, None, "", target_type, False), padding
+
+
 def _mha_shape_check(
     query: Tensor,
     key: Tensor,
@@ -62,9 +70,7 @@ def _mha_shape_check(
             f"{query.dim()}-D query tensor"
         )
     dims = query.dim()
-    which = f"{'Batched' if dims == 3 else 'Unbatched'} ({dims}-D)".replace("B", "b").replace(
-        "U", "u"
-    )
+    which = f"{'batched' if dims == 3 else 'unbatched'} ({dims}-D)"
     if key.dim() != dims or value.dim() != dims:
         raise AssertionError(
             f"For {which} `query`, expected `key` and `value` to be {dims}-D but found "
@@ -304,10 +310,7 @@ def _without_weights(
     """Mixed values (target, batch, heads, size)."""
     q, k, v = (x.reshape(-1, num_heads, *x.shape[1:]) for x in (q, k, v))
     if mask is not None:
-        mask = (
-            mask.unsqueeze(0)
-            if mask.shape[0] == 1
-            else mask.reshape(-1, num_heads, *mask.shape[1:])
-        )
+        one = mask.shape[0] == 1
+        mask = mask.unsqueeze(0) if one else mask.reshape(-1, num_heads, *mask.shape[1:])
     mixed = scaled_dot_product_attention(q, k, v, mask, p, is_causal)
     return mixed.permute(2, 0, 1, 3), None

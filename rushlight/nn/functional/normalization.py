@@ -16,8 +16,7 @@ def _check_batch(count: int, size: str) -> None:
     if count == 1:
         raise ValueError(
             f"Expected more than 1 value per channel when training, got input size {size}; the "
-            "variance of a single value is zero: give a larger batch, or "
-            "call eval() on the model"
+            "variance of a single value is zero: give a larger batch, or call eval() on the model"
         )
 
 
@@ -102,15 +101,14 @@ def group_norm(
     if channels % num_groups:
         raise RuntimeError(
             "Expected number of channels in input to be divisible by num_groups, but got input of "
-            "shape "
-            f"{list(input.shape)} and num_groups={num_groups}"
+            f"shape {list(input.shape)} and num_groups={num_groups}"
         )
     for name, given in (("weight", weight), ("bias", bias)):
         if given is not None and tuple(given.shape) != (channels,):
             raise RuntimeError(
                 f"Expected {name} to be a vector of size equal to the number of channels in input, "
-                "but "
-                f"got {name} of shape {list(given.shape)} and input of shape {list(input.shape)}"
+                f"but got {name} of shape {list(given.shape)} and input of shape "
+                f"{list(input.shape)}"
             )
     return ops.group_norm_native(input, weight, bias, num_groups, eps)
 

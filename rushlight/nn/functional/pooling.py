@@ -1,5 +1,6 @@
 """Pooling functions with PyTorch's arguments."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +8,7 @@ from ..._ops import pool as ops
 from ..._ops import pool_adaptive
 from ..._ops.pool import pooled_size
 from ..._tensor import Tensor
+from ._families import named
 from .activations import relu
 
 
@@ -24,6 +26,14 @@ def _each(value: Any, axes: int, name: str, pool: str) -> tuple:
             f"{pool}: {name} must either be a single int, or a tuple of {count} ints; got {value}"
         )
     return tuple(map(int, value))
+
+
+def _windows(pool: str, axes: int, kernel_size: Any, stride: Any, padding: Any) -> tuple:
+    """(kernel, stride, padding) with one number for each axis; the stride may be the kernel's."""
+    kernel = _each(kernel_size, axes, "kernel_size", pool)
+    own = stride is None or stride in ([], ())
+    stride = kernel if own else _each(stride, axes, "stride", pool)
+    return kernel, stride, _each(padding, axes, "padding", pool)
 
 
 def _check(
@@ -83,8 +93,7 @@ def _check_fit(
         if axes == 1:
             raise RuntimeError(
                 f"{name}() Invalid computed output size: {out[0]}; the input has {sizes[0]} "
-                "elements, and "
-                f"a window reaches over {dilation[0] * (kernel[0] - 1) + 1}"
+                f"elements, and a window reaches over {dilation[0] * (kernel[0] - 1) + 1}"
             )
         c = input.shape[-axes - 1]
         raise RuntimeError(
@@ -93,109 +102,77 @@ def _check_fit(
         )
 
 
-def _max(
-    axes: int,
-    input: Tensor,
-    kernel_size: Any,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
-    ceil_mode: bool,
-    return_indices: bool,
-) -> Any:
-    kernel = _each(kernel_size, axes, "kernel_size", f"max_pool{axes}d")
-    stride = (
-        kernel
-        if stride is None or stride in ([], ())
-        else _each(stride, axes, "stride", f"max_pool{axes}d")
-    )
-    padding, dilation = (
-        _each(padding, axes, "padding", f"max_pool{axes}d"),
-        _each(dilation, axes, "dilation", f"max_pool{axes}d"),
-    )
-    _check(f"max_pool{axes}d", input, axes, kernel, stride, padding, dilation)
-    _check_fit(f"max_pool{axes}d", input, axes, kernel, stride, padding, dilation, ceil_mode)
-    family = ops.pool_max_places if return_indices else ops.pool_max
-    return family[axes](input, kernel, stride, padding, dilation, ceil_mode)
+_PARTS = {1: "the last axis", 2: "the last two axes", 3: "the last three axes"}
+_PLACES = {1: "along the last axis", 2: "over the last two axes", 3: "over the last three axes"}
 
 
-def max_pool1d(
-    input: Tensor,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
-    ceil_mode: bool = False,
-    return_indices: bool = False,
-) -> Any:
-    """The greatest of each window along the last axis; with `return_indices` its place."""
-    return _max(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+def _max(axes: int):
+    """The max pooling over `axes` axes."""
+    name = f"max_pool{axes}d"
+
+    def max_pool(
+        input: Tensor,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        dilation: Any = 1,
+        ceil_mode: bool = False,
+        return_indices: bool = False,
+    ) -> Any:
+        kernel, stride, padding = _windows(name, axes, kernel_size, stride, padding)
+        dilation = _each(dilation, axes, "dilation", name)
+        _check(name, input, axes, kernel, stride, padding, dilation)
+        _check_fit(name, input, axes, kernel, stride, padding, dilation, ceil_mode)
+        family = ops.pool_max_places if return_indices else ops.pool_max
+        return family[axes](input, kernel, stride, padding, dilation, ceil_mode)
+
+    doc = f"The greatest of each window {_PLACES[axes]}; with `return_indices` its place."
+    return named(max_pool, name, doc)
 
 
-def max_pool2d(
-    input: Tensor,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
-    ceil_mode: bool = False,
-    return_indices: bool = False,
-) -> Any:
-    """The greatest of each window over the last two axes; with `return_indices` its place."""
-    return _max(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+max_pool1d, max_pool2d, max_pool3d = _max(1), _max(2), _max(3)
 
 
-def max_pool3d(
-    input: Tensor,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
-    ceil_mode: bool = False,
-    return_indices: bool = False,
-) -> Any:
-    """The greatest of each window over the last three axes; with `return_indices` its place."""
-    return _max(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
-
-
-def _with_indices(pool: Callable, name: str) -> Callable:
+def _with_indices(pool: Callable) -> Callable:
     def function(*args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
         return pool(*args, **{**kwargs, "return_indices": True})
 
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"`{pool.__name__}` that returns where each greatest element is, too."
-    return function
+    doc = f"`{pool.__name__}` that returns where each greatest element is, too."
+    return named(function, f"{pool.__name__}_with_indices", doc)
 
 
-max_pool1d_with_indices = _with_indices(max_pool1d, "max_pool1d_with_indices")
-max_pool2d_with_indices = _with_indices(max_pool2d, "max_pool2d_with_indices")
-max_pool3d_with_indices = _with_indices(max_pool3d, "max_pool3d_with_indices")
+max_pool1d_with_indices = _with_indices(max_pool1d)
+max_pool2d_with_indices = _with_indices(max_pool2d)
+max_pool3d_with_indices = _with_indices(max_pool3d)
 
 
-def _avg(
-    axes: int,
-    input: Tensor,
-    kernel_size: Any,
-    stride: Any,
-    padding: Any,
-    ceil_mode: bool,
-    count_include_pad: bool,
-    divisor_override: int | None,
-) -> Tensor:
-    kernel = _each(kernel_size, axes, "kernel_size", f"avg_pool{axes}d")
-    stride = (
-        kernel
-        if stride is None or stride in ([], ())
-        else _each(stride, axes, "stride", f"avg_pool{axes}d")
-    )
-    padding = _each(padding, axes, "padding", f"avg_pool{axes}d")
-    if divisor_override == 0:
-        raise RuntimeError("divisor must be not zero")
-    _check(f"avg_pool{axes}d", input, axes, kernel, stride, padding, (1,) * axes)
-    _check_fit(f"avg_pool{axes}d", input, axes, kernel, stride, padding, (1,) * axes, ceil_mode)
-    return ops.pool_avg[axes](
-        input, kernel, stride, padding, ceil_mode, count_include_pad, divisor_override
-    )
+def _avg(axes: int):
+    """The average pooling over `axes` axes."""
+    name = f"avg_pool{axes}d"
+    steps = (1,) * axes
+
+    def avg_pool(
+        input: Tensor,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        divisor_override: int | None = None,
+    ) -> Tensor:
+        kernel, stride, padding = _windows(name, axes, kernel_size, stride, padding)
+        if divisor_override == 0:
+            raise RuntimeError("divisor must be not zero")
+        _check(name, input, axes, kernel, stride, padding, steps)
+        _check_fit(name, input, axes, kernel, stride, padding, steps, ceil_mode)
+        return ops.pool_avg[axes](
+            input, kernel, stride, padding, ceil_mode, count_include_pad, divisor_override
+        )
+
+    return named(avg_pool, name, f"The mean of each window {_PLACES[axes]}.")
+
+
+_avg_pool1d, avg_pool2d, avg_pool3d = _avg(1), _avg(2), _avg(3)
 
 
 def avg_pool1d(
@@ -207,37 +184,7 @@ def avg_pool1d(
     count_include_pad: bool = True,
 ) -> Tensor:
     """The mean of each window along the last axis."""
-    return _avg(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
-
-
-def avg_pool2d(
-    input: Tensor,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    ceil_mode: bool = False,
-    count_include_pad: bool = True,
-    divisor_override: int | None = None,
-) -> Tensor:
-    """The mean of each window over the last two axes."""
-    return _avg(
-        2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-    )
-
-
-def avg_pool3d(
-    input: Tensor,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    ceil_mode: bool = False,
-    count_include_pad: bool = True,
-    divisor_override: int | None = None,
-) -> Tensor:
-    """The mean of each window over the last three axes."""
-    return _avg(
-        3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
-    )
+    return _avg_pool1d(input, kernel_size, stride, padding, ceil_mode, count_include_pad)
 
 
 def _adaptive_sizes(axes: int, input: Tensor, output_size: Any) -> tuple:
@@ -262,98 +209,71 @@ def _check_adaptive(name: str, axes: int, input: Tensor) -> None:
         if input.shape[-i] == 0:
             raise RuntimeError(
                 f"{name}{axes}d(): Expected input to have non-zero size for non-batch dimensions, "
-                "but "
-                f"input has sizes {list(input.shape)} with dimension {input.dim() - i} being empty"
+                f"but input has sizes {list(input.shape)} with dimension {input.dim() - i} being "
+                "empty"
             )
 
 
-def _adaptive_avg(axes: int, input: Tensor, output_size: Any) -> Tensor:
-    _check_adaptive("adaptive_avg_pool", axes, input)
-    size = _adaptive_sizes(axes, input, output_size)
-    if axes > 1 and set(size) == {1}:
-        return input.mean(tuple(range(-axes, 0)), keepdim=True)
-    return pool_adaptive.pool_adaptive_avg[axes](input, size)
+def _adaptive_avg(axes: int):
+    """The average pooling of `axes` axes into a given number of windows."""
+
+    def adaptive_avg_pool(input: Tensor, output_size: Any) -> Tensor:
+        _check_adaptive("adaptive_avg_pool", axes, input)
+        size = _adaptive_sizes(axes, input, output_size)
+        if axes > 1 and set(size) == {1}:
+            return input.mean(tuple(range(-axes, 0)), keepdim=True)
+        return pool_adaptive.pool_adaptive_avg[axes](input, size)
+
+    doc = f"Means of windows that divide {_PARTS[axes]} into `output_size` parts."
+    return named(adaptive_avg_pool, f"adaptive_avg_pool{axes}d", doc)
 
 
-def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
-    """Means of windows that divide the last axis into `output_size` parts."""
-    return _adaptive_avg(1, input, output_size)
+adaptive_avg_pool1d = _adaptive_avg(1)
+adaptive_avg_pool2d = _adaptive_avg(2)
+adaptive_avg_pool3d = _adaptive_avg(3)
 
 
-def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
-    """Means of windows that divide the last two axes into `output_size` parts."""
-    return _adaptive_avg(2, input, output_size)
+def _adaptive_max(axes: int):
+    """The max pooling of `axes` axes into a given number of windows."""
+
+    def adaptive_max_pool(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
+        _check_adaptive("adaptive_max_pool", axes, input)
+        size = _adaptive_sizes(axes, input, output_size)
+        made = pool_adaptive.pool_adaptive_max[axes](input, size)
+        return made if return_indices else made[0]
+
+    doc = f"The greatest of windows that divide {_PARTS[axes]} into `output_size` parts."
+    return named(adaptive_max_pool, f"adaptive_max_pool{axes}d", doc)
 
 
-def adaptive_avg_pool3d(input: Tensor, output_size: Any) -> Tensor:
-    """Means of windows that divide the last three axes into `output_size` parts."""
-    return _adaptive_avg(3, input, output_size)
+adaptive_max_pool1d = _adaptive_max(1)
+adaptive_max_pool2d = _adaptive_max(2)
+adaptive_max_pool3d = _adaptive_max(3)
+adaptive_max_pool1d_with_indices = _with_indices(adaptive_max_pool1d)
+adaptive_max_pool2d_with_indices = _with_indices(adaptive_max_pool2d)
+adaptive_max_pool3d_with_indices = _with_indices(adaptive_max_pool3d)
 
 
-def _adaptive_max(axes: int, input: Tensor, output_size: Any, return_indices: bool) -> Any:
-    _check_adaptive("adaptive_max_pool", axes, input)
-    size = _adaptive_sizes(axes, input, output_size)
-    made = pool_adaptive.pool_adaptive_max[axes](input, size)
-    return made if return_indices else made[0]
+def _lp(axes: int, avg_pool: Callable):
+    """The pooling by p-norms over `axes` axes."""
+    name = f"lp_pool{axes}d"
+
+    def lp_pool(
+        input: Tensor,
+        norm_type: float,
+        kernel_size: Any,
+        stride: Any = None,
+        ceil_mode: bool = False,
+    ) -> Tensor:
+        kernel = _each(kernel_size, axes, "kernel_size", name)
+        # Through the mean of the powers, times how many there are.
+        mean = avg_pool(input.pow(norm_type), kernel, stride, 0, ceil_mode)
+        return (mean.sign() * relu(mean.abs())).mul(math.prod(kernel)).pow(1.0 / norm_type)
+
+    return named(lp_pool, name, f"The p-norm of each window {_PLACES[axes]}.")
 
 
-def adaptive_max_pool1d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
-    """The greatest of windows that divide the last axis into `output_size` parts."""
-    return _adaptive_max(1, input, output_size, return_indices)
-
-
-def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
-    """The greatest of windows that divide the last two axes into `output_size` parts."""
-    return _adaptive_max(2, input, output_size, return_indices)
-
-
-def adaptive_max_pool3d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
-    """The greatest of windows that divide the last three axes into `output_size` parts."""
-    return _adaptive_max(3, input, output_size, return_indices)
-
-
-adaptive_max_pool1d_with_indices = _with_indices(
-    adaptive_max_pool1d, "adaptive_max_pool1d_with_indices"
-)
-adaptive_max_pool2d_with_indices = _with_indices(
-    adaptive_max_pool2d, "adaptive_max_pool2d_with_indices"
-)
-adaptive_max_pool3d_with_indices = _with_indices(
-    adaptive_max_pool3d, "adaptive_max_pool3d_with_indices"
-)
-
-
-def _lp(
-    axes: int, input: Tensor, norm_type: float, kernel_size: Any, stride: Any, ceil_mode: bool
-) -> Tensor:
-    """The p-norm of each window: through the mean of the powers, times how many there are."""
-    kernel = _each(kernel_size, axes, "kernel_size", f"lp_pool{axes}d")
-    count = 1
-    for k in kernel:
-        count *= k
-    mean = _avg(axes, input.pow(norm_type), kernel, stride, 0, ceil_mode, True, None)
-    return (mean.sign() * relu(mean.abs())).mul(count).pow(1.0 / norm_type)
-
-
-def lp_pool1d(
-    input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
-) -> Tensor:
-    """The p-norm of each window along the last axis."""
-    return _lp(1, input, norm_type, kernel_size, stride, ceil_mode)
-
-
-def lp_pool2d(
-    input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
-) -> Tensor:
-    """The p-norm of each window over the last two axes."""
-    return _lp(2, input, norm_type, kernel_size, stride, ceil_mode)
-
-
-def lp_pool3d(
-    input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
-) -> Tensor:
-    """The p-norm of each window over the last three axes."""
-    return _lp(3, input, norm_type, kernel_size, stride, ceil_mode)
+lp_pool1d, lp_pool2d, lp_pool3d = _lp(1, avg_pool1d), _lp(2, avg_pool2d), _lp(3, avg_pool3d)
 
 
 def _unpooled_size(
@@ -369,8 +289,7 @@ def _unpooled_size(
     if len(asked) != axes:
         raise ValueError(
             f"output_size should be a sequence containing {axes} or {axes + 2} elements, but it "
-            "has a "
-            f"length of '{len(asked)}'"
+            f"has a length of '{len(asked)}'"
         )
     for i, (given, n, s) in enumerate(zip(asked, least, stride)):
         if not n - s < given < n + s:
@@ -381,63 +300,28 @@ def _unpooled_size(
     return tuple(map(int, asked))
 
 
-def _unpool(
-    axes: int,
-    input: Tensor,
-    indices: Tensor,
-    kernel_size: Any,
-    stride: Any,
-    padding: Any,
-    output_size: Any,
-) -> Tensor:
-    kernel = _each(kernel_size, axes, "kernel_size", f"max_unpool{axes}d")
-    stride = (
-        kernel
-        if stride is None or stride == []
-        else _each(stride, axes, "stride", f"max_unpool{axes}d")
-    )
-    padding = _each(padding, axes, "padding", f"max_unpool{axes}d")
-    if input.shape != indices.shape:
-        raise RuntimeError(
-            "Expected shape of indices to be same as that of the input tensor "
-            f"({list(input.shape)}) but "
-            f"got indices tensor with shape: {list(indices.shape)}"
-        )
-    size = _unpooled_size(input, axes, kernel, stride, padding, output_size)
-    return ops.unpool_max[axes](input, indices, size)
+def _unpool(axes: int):
+    """What undoes the max pooling over `axes` axes."""
+    name = f"max_unpool{axes}d"
+
+    def max_unpool(
+        input: Tensor,
+        indices: Tensor,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        output_size: Any = None,
+    ) -> Tensor:
+        kernel, stride, padding = _windows(name, axes, kernel_size, stride, padding)
+        if input.shape != indices.shape:
+            raise RuntimeError(
+                "Expected shape of indices to be same as that of the input tensor "
+                f"({list(input.shape)}) but got indices tensor with shape: {list(indices.shape)}"
+            )
+        size = _unpooled_size(input, axes, kernel, stride, padding, output_size)
+        return ops.unpool_max[axes](input, indices, size)
+
+    return named(max_unpool, name, f"What max_pool{axes}d took, back at its places among zeros.")
 
 
-def max_unpool1d(
-    input: Tensor,
-    indices: Tensor,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    output_size: Any = None,
-) -> Tensor:
-    """What max_pool1d took, back at its places among zeros."""
-    return _unpool(1, input, indices, kernel_size, stride, padding, output_size)
-
-
-def max_unpool2d(
-    input: Tensor,
-    indices: Tensor,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    output_size: Any = None,
-) -> Tensor:
-    """What max_pool2d took, back at its places among zeros."""
-    return _unpool(2, input, indices, kernel_size, stride, padding, output_size)
-
-
-def max_unpool3d(
-    input: Tensor,
-    indices: Tensor,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    output_size: Any = None,
-) -> Tensor:
-    """What max_pool3d took, back at its places among zeros."""
-    return _unpool(3, input, indices, kernel_size, stride, padding, output_size)
+max_unpool1d, max_unpool2d, max_unpool3d = _unpool(1), _unpool(2), _unpool(3)

@@ -11,6 +11,7 @@ from ..._ops.joining import cat, stack
 from ..._ops.matmul import linear
 from ..._ops.recurrent import gru_sequence, gru_step, lstm_sequence, lstm_step, rnn_sequence
 from ..._tensor import Tensor
+from ._families import named
 from .dropouts import dropout
 
 # A cell takes (x, state, w_hh, b_hh) with x the projected input and state a tuple, and gives the
@@ -175,19 +176,16 @@ def lstm(input: Tensor, hx: Any, params: Any, *args: Any, **kwargs: Any) -> Any:
     return _call(_lstm, input, hx, params, args, kwargs)
 
 
-def gru(input: Tensor, hx: Any, params: Any, *args: Any, **kwargs: Any) -> Any:
-    """A GRU of several layers: (output, hidden). Arguments as of `lstm`."""
-    return _call(_gru, input, hx, params, args, kwargs)
+def _network_of(cell: Cell, name: str, what: str):
+    def network(input: Tensor, hx: Any, params: Any, *args: Any, **kwargs: Any) -> Any:
+        return _call(cell, input, hx, params, args, kwargs)
+
+    return named(network, name, f"{what}: (output, hidden). Arguments as of `lstm`.")
 
 
-def rnn_tanh(input: Tensor, hx: Any, params: Any, *args: Any, **kwargs: Any) -> Any:
-    """A plain recurrent network with tanh: (output, hidden). Arguments as of `lstm`."""
-    return _call(_tanh, input, hx, params, args, kwargs)
-
-
-def rnn_relu(input: Tensor, hx: Any, params: Any, *args: Any, **kwargs: Any) -> Any:
-    """A plain recurrent network with relu: (output, hidden). Arguments as of `lstm`."""
-    return _call(_relu, input, hx, params, args, kwargs)
+gru = _network_of(_gru, "gru", "A GRU of several layers")
+rnn_tanh = _network_of(_tanh, "rnn_tanh", "A plain recurrent network with tanh")
+rnn_relu = _network_of(_relu, "rnn_relu", "A plain recurrent network with relu")
 
 
 # ---- single steps
@@ -206,37 +204,22 @@ def lstm_cell(
     return hidden, cell
 
 
-def gru_cell(
-    input: Tensor,
-    hx: Tensor,
-    w_ih: Tensor,
-    w_hh: Tensor,
-    b_ih: Tensor | None = None,
-    b_hh: Tensor | None = None,
-) -> Tensor:
-    """One step of a GRU."""
-    return _gru(linear(input, w_ih, b_ih), (hx,), w_hh, b_hh)[0]
+def _simple_cell(step: Cell, name: str, what: str):
+    """One step of a network whose state is its output."""
+
+    def cell(
+        input: Tensor,
+        hx: Tensor,
+        w_ih: Tensor,
+        w_hh: Tensor,
+        b_ih: Tensor | None = None,
+        b_hh: Tensor | None = None,
+    ) -> Tensor:
+        return step(linear(input, w_ih, b_ih), (hx,), w_hh, b_hh)[0]
+
+    return named(cell, name, f"One step of {what}.")
 
 
-def rnn_tanh_cell(
-    input: Tensor,
-    hx: Tensor,
-    w_ih: Tensor,
-    w_hh: Tensor,
-    b_ih: Tensor | None = None,
-    b_hh: Tensor | None = None,
-) -> Tensor:
-    """One step of a plain recurrent network with tanh."""
-    return _tanh(linear(input, w_ih, b_ih), (hx,), w_hh, b_hh)[0]
-
-
-def rnn_relu_cell(
-    input: Tensor,
-    hx: Tensor,
-    w_ih: Tensor,
-    w_hh: Tensor,
-    b_ih: Tensor | None = None,
-    b_hh: Tensor | None = None,
-) -> Tensor:
-    """One step of a plain recurrent network with relu."""
-    return _relu(linear(input, w_ih, b_ih), (hx,), w_hh, b_hh)[0]
+gru_cell = _simple_cell(_gru, "gru_cell", "a GRU")
+rnn_tanh_cell = _simple_cell(_tanh, "rnn_tanh_cell", "a plain recurrent network with tanh")
+rnn_relu_cell = _simple_cell(_relu, "rnn_relu_cell", "a plain recurrent network with relu")

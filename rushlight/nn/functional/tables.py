@@ -56,14 +56,12 @@ def _check_bags(
     if per_sample_weights is not None and input.shape != per_sample_weights.shape:
         raise ValueError(
             f"embedding_bag: If per_sample_weights ({tuple(per_sample_weights.shape)}) is not "
-            "None, then "
-            f"it must have the same shape as the input ({tuple(input.shape)})"
+            f"None, then it must have the same shape as the input ({tuple(input.shape)})"
         )
     if input.dim() == 2 and offsets is not None:
         raise ValueError(
             "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of "
-            "fixed "
-            f"length sequences. However, found offsets of type {type(offsets)}"
+            f"fixed length sequences. However, found offsets of type {type(offsets)}"
         )
     if input.dim() == 1:
         if offsets is None or not isinstance(offsets, Tensor):
@@ -73,8 +71,7 @@ def _check_bags(
         if offsets.numel() and int(offsets[0]) != 0:
             raise RuntimeError(
                 "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start "
-                "from "
-                f"position 0. However, got {int(offsets[0])}"
+                f"from position 0. However, got {int(offsets[0])}"
             )
     elif input.dim() != 2:
         raise ValueError(
@@ -87,8 +84,7 @@ def _check_bags(
     if per_sample_weights is not None and mode != "sum":
         raise NotImplementedError(
             "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported "
-            "for "
-            f"mode='sum' (got mode='{mode}'). Please open a feature request on GitHub."
+            f"for mode='sum' (got mode='{mode}'). Please open a feature request on GitHub."
         )
 
 
@@ -161,7 +157,6 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     if highest >= num_classes:
         raise RuntimeError(
             f"Class values must be smaller than num_classes. The greatest is {highest}, and "
-            "num_classes "
-            f"is {num_classes}"
+            f"num_classes is {num_classes}"
         )
     return tensor.new_zeros((*tensor.shape, num_classes)).scatter_(-1, tensor.unsqueeze(-1), 1)

@@ -12,12 +12,8 @@ from .attention import MultiheadAttention as MultiheadAttention
 from .module import Module
 
 
-def _tail(inplace: bool) -> str:
-    return ", inplace=True" if inplace else ""
-
-
 class _Switch(Module):
-    """An activation whose only option is whether it writes into its input."""
+    """An activation with the option to write into its input."""
 
     __constants__ = ["inplace"]
 
@@ -26,7 +22,10 @@ class _Switch(Module):
         self.inplace = inplace
 
     def extra_repr(self) -> str:
-        return "inplace=True" if self.inplace else ""
+        options = super().extra_repr()
+        if not self.inplace:
+            return options
+        return f"{options}, inplace=True" if options else "inplace=True"
 
 
 class ReLU(_Switch):
@@ -77,10 +76,11 @@ class Hardsigmoid(_Switch):
         return ""
 
 
-class Hardtanh(Module):
+class Hardtanh(_Switch):
     """x held between `min_val` and `max_val`."""
 
     __constants__ = ["min_val", "max_val", "inplace"]
+    _printed = ("min_val", "max_val")
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class Hardtanh(Module):
         min_value: float | None = None,
         max_value: float | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(inplace)
         for name, value in (("min_val", min_value), ("max_val", max_value)):
             if value is not None:
                 warnings.warn(
@@ -100,7 +100,6 @@ class Hardtanh(Module):
                 )
         self.min_val = min_val if min_value is None else min_value
         self.max_val = max_val if max_value is None else max_value
-        self.inplace = inplace
         if self.max_val <= self.min_val:
             raise AssertionError(
                 f"max_val ({self.max_val}) must be greater than min_val ({self.min_val})"
@@ -109,70 +108,57 @@ class Hardtanh(Module):
     def forward(self, input: Tensor) -> Tensor:
         return F.hardtanh(input, self.min_val, self.max_val, self.inplace)
 
-    def extra_repr(self) -> str:
-        return f"min_val={self.min_val}, max_val={self.max_val}{_tail(self.inplace)}"
-
 
 class ReLU6(Hardtanh):
     """min(max(0, x), 6)."""
 
+    _printed = ()
+
     def __init__(self, inplace: bool = False) -> None:
         super().__init__(0.0, 6.0, inplace)
 
-    def extra_repr(self) -> str:
-        return "inplace=True" if self.inplace else ""
 
-
-class Threshold(Module):
+class Threshold(_Switch):
     """x where it is above `threshold`, else `value`."""
 
     __constants__ = ["threshold", "value", "inplace"]
+    _printed = ("threshold", "value")
 
     def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
-        super().__init__()
+        super().__init__(inplace)
         self.threshold = threshold
         self.value = value
-        self.inplace = inplace
 
     def forward(self, input: Tensor) -> Tensor:
         return F.threshold(input, self.threshold, self.value, self.inplace)
 
-    def extra_repr(self) -> str:
-        return f"threshold={self.threshold}, value={self.value}{_tail(self.inplace)}"
 
-
-class RReLU(Module):
+class RReLU(_Switch):
     """A leaky relu whose slope is drawn anew in training."""
 
     __constants__ = ["lower", "upper", "inplace"]
+    _printed = ("lower", "upper")
 
     def __init__(
         self, lower: float = 1.0 / 8, upper: float = 1.0 / 3, inplace: bool = False
     ) -> None:
-        super().__init__()
+        super().__init__(inplace)
         self.lower = lower
         self.upper = upper
-        self.inplace = inplace
 
     def forward(self, input: Tensor) -> Tensor:
         return F.rrelu(input, self.lower, self.upper, self.training, self.inplace)
 
-    def extra_repr(self) -> str:
-        return f"lower={self.lower}, upper={self.upper}{_tail(self.inplace)}"
 
-
-class _Alpha(Module):
+class _Alpha(_Switch):
     """An exponential unit with the scale `alpha`."""
 
     __constants__ = ["alpha", "inplace"]
+    _printed = ("alpha",)
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
-        super().__init__()
+        super().__init__(inplace)
         self.alpha = alpha
-        self.inplace = inplace
-
-    def extra_repr(self) -> str:
-        return f"alpha={self.alpha}{_tail(self.inplace)}"
 
 
 class ELU(_Alpha):
@@ -189,27 +175,25 @@ class CELU(_Alpha):
         return F.celu(input, self.alpha, self.inplace)
 
 
-class LeakyReLU(Module):
+class LeakyReLU(_Switch):
     """x above 0, negative_slope * x below."""
 
     __constants__ = ["inplace", "negative_slope"]
+    _printed = ("negative_slope",)
 
     def __init__(self, negative_slope: float = 1e-2, inplace: bool = False) -> None:
-        super().__init__()
+        super().__init__(inplace)
         self.negative_slope = negative_slope
-        self.inplace = inplace
 
     def forward(self, input: Tensor) -> Tensor:
         return F.leaky_relu(input, self.negative_slope, self.inplace)
-
-    def extra_repr(self) -> str:
-        return f"negative_slope={self.negative_slope}{_tail(self.inplace)}"
 
 
 class PReLU(Module):
     """A leaky relu that learns its slope, one for all or one a channel."""
 
     __constants__ = ["num_parameters"]
+    _printed = ("num_parameters",)
 
     def __init__(
         self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None
@@ -225,9 +209,6 @@ class PReLU(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         return F.prelu(input, self.weight)
-
-    def extra_repr(self) -> str:
-        return f"num_parameters={self.num_parameters}"
 
 
 class Sigmoid(Module):
@@ -285,6 +266,7 @@ class GLU(Module):
     """The first half of an axis times the sigmoid of the second."""
 
     __constants__ = ["dim"]
+    _printed = ("dim",)
 
     def __init__(self, dim: int = -1) -> None:
         super().__init__()
@@ -292,9 +274,6 @@ class GLU(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         return F.glu(input, self.dim)
-
-    def extra_repr(self) -> str:
-        return f"dim={self.dim}"
 
 
 class _Shrink(Module):
@@ -328,6 +307,7 @@ class Softplus(Module):
     """log(1 + exp(beta x)) / beta, and x itself where beta x > threshold."""
 
     __constants__ = ["beta", "threshold"]
+    _printed = ("beta", "threshold")
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()
@@ -337,21 +317,16 @@ class Softplus(Module):
     def forward(self, input: Tensor) -> Tensor:
         return F.softplus(input, self.beta, self.threshold)
 
-    def extra_repr(self) -> str:
-        return f"beta={self.beta}, threshold={self.threshold}"
-
 
 class _OverAxis(Module):
     """A function over the axis `dim`."""
 
     __constants__ = ["dim"]
+    _printed = ("dim",)
 
     def __init__(self, dim: int | None = None) -> None:
         super().__init__()
         self.dim = dim
-
-    def extra_repr(self) -> str:
-        return f"dim={self.dim}"
 
 
 class Softmax(_OverAxis):

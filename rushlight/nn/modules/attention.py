@@ -4,11 +4,7 @@ from typing import Any
 
 from ..._creation import empty
 from ..._tensor import Tensor
-from ..functional.multihead import (
-    _canonical_mask,
-    _none_or_dtype,
-    multi_head_attention_forward,
-)
+from ..functional.multihead import _canonical_masks, multi_head_attention_forward
 from ..init import constant_, xavier_normal_, xavier_uniform_
 from ..parameter import Parameter
 from .linear import NonDynamicallyQuantizableLinear
@@ -91,9 +87,8 @@ class MultiheadAttention(Module):
         if self._qkv_same_embed_dim:
             xavier_uniform_(self.in_proj_weight)
         else:
-            xavier_uniform_(self.q_proj_weight)
-            xavier_uniform_(self.k_proj_weight)
-            xavier_uniform_(self.v_proj_weight)
+            for weight in (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight):
+                xavier_uniform_(weight)
         if self.in_proj_bias is not None:
             constant_(self.in_proj_bias, 0.0)
             constant_(self.out_proj.bias, 0.0)
@@ -116,20 +111,8 @@ class MultiheadAttention(Module):
         average_attn_weights: bool = True,
         is_causal: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
-        key_padding_mask = _canonical_mask(
-            mask=key_padding_mask,
-            mask_name="key_padding_mask",
-            other_type=_none_or_dtype(attn_mask),
-            other_name="attn_mask",
-            target_type=query.dtype,
-        )
-        attn_mask = _canonical_mask(
-            mask=attn_mask,
-            mask_name="attn_mask",
-            other_type=None,
-            other_name="",
-            target_type=query.dtype,
-            check_other=False,
+        attn_mask, key_padding_mask = _canonical_masks(
+            attn_mask, "attn_mask", key_padding_mask, "key_padding_mask", query.dtype
         )
         turned = self.batch_first and query.dim() == 3
         if turned:

@@ -3,16 +3,16 @@
 from typing import Any
 
 from ..._core.dtypes import int64
-from ..._creation import empty, ones, tensor, zeros
+from ..._creation import ones, tensor, zeros
 from ..._tensor import Tensor
 from .. import functional as F
-from .. import init
-from ..parameter import Parameter, UninitializedBuffer, UninitializedParameter
+from ..parameter import UninitializedBuffer, UninitializedParameter
 from .lazy import LazyModuleMixin
 from .module import Module
+from .normalization import _Affine
 
 
-class _NormBase(Module):
+class _NormBase(_Affine):
     """What batch and instance normalisation share: scale, shift and running statistics."""
 
     _version = 2  # since 2, `num_batches_tracked` is in the state dictionary
@@ -38,9 +38,7 @@ class _NormBase(Module):
         self.affine = affine
         self.track_running_stats = track_running_stats
         place = {"device": device, "dtype": dtype}
-        for name, wanted in (("weight", affine), ("bias", affine and bias)):
-            made = Parameter(empty(num_features, **place)) if wanted else None
-            self.register_parameter(name, made)
+        self._learn(num_features, affine, affine and bias, place)
         if track_running_stats:
             self.register_buffer("running_mean", zeros(num_features, **place))
             self.register_buffer("running_var", ones(num_features, **place))
@@ -60,10 +58,7 @@ class _NormBase(Module):
     def reset_parameters(self) -> None:
         """Scale 1, shift 0, and no statistics."""
         self.reset_running_stats()
-        if self.affine:
-            init.ones_(self.weight)
-            if self.bias is not None:
-                init.zeros_(self.bias)
+        super().reset_parameters()
 
     def _check_input_dim(self, input: Tensor) -> None:
         if input.dim() not in self._dims:

@@ -9,6 +9,7 @@ class ChannelShuffle(Module):
     """Deals the channels of each group out over all groups."""
 
     __constants__ = ["groups"]
+    _printed = ("groups",)
 
     def __init__(self, groups: int) -> None:
         super().__init__()
@@ -16,6 +17,3 @@ class ChannelShuffle(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         return F.channel_shuffle(input, self.groups)
-
-    def extra_repr(self) -> str:
-        return f"groups={self.groups}"

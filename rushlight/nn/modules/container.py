@@ -28,6 +28,14 @@ class Container(Module):
             self.add_module(name, module)
 
 
+def _place(index: Any, size: int) -> int:
+    """A position counted from the front."""
+    index = operator.index(index)
+    if not -size <= index < size:
+        raise IndexError(f"index {index} is out of range")
+    return index % size
+
+
 class _Numbered(Module):
     """What `Sequential` and `ModuleList` share: modules named "0", "1", ..."""
 
@@ -39,10 +47,7 @@ class _Numbered(Module):
 
     def _key(self, index: int) -> Any:
         """The name under which the module at a (possibly negative) position is kept."""
-        index, size = operator.index(index), len(self)
-        if not -size <= index < size:
-            raise IndexError(f"index {index} is out of range")
-        return next(islice(self._modules, index % size, None))
+        return next(islice(self._modules, _place(index, len(self)), None))
 
     def __setitem__(self, index: int, module: Module) -> None:
         setattr(self, str(self._key(index)), module)
@@ -276,11 +281,8 @@ def _pairs(given: Any, owner: str, called: str | None = None) -> list[tuple[Any,
 
 
 def _as_parameter(value: Any) -> Any:
-    return (
-        Parameter(value)
-        if isinstance(value, Tensor) and not isinstance(value, Parameter)
-        else value
-    )
+    plain = isinstance(value, Tensor) and not isinstance(value, Parameter)
+    return Parameter(value) if plain else value
 
 
 def _parameter_line(key: Any, value: Any, kind: str) -> str:
@@ -302,10 +304,7 @@ class ParameterList(Module):
             self.extend(values)
 
     def _key(self, index: int) -> str:
-        index, size = operator.index(index), len(self)
-        if not -size <= index < size:
-            raise IndexError(f"index {index} is out of range")
-        return str(index % size)
+        return str(_place(index, len(self)))
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
@@ -363,9 +362,8 @@ class ParameterDict(Module):
     def _key_to_attr(self, key: Any) -> str:
         if not isinstance(key, str):
             raise TypeError(
-                "Index given to ParameterDict cannot be used as a key as it is not a string "
-                f"(type is '{type(key).__name__}'). Open an issue on github if you need non-string "
-                "keys."
+                "Index given to ParameterDict cannot be used as a key as it is not a string (type "
+                f"is '{type(key).__name__}'). Open an issue on github if you need non-string keys."
             )
         return key
 

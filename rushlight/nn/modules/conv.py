@@ -143,21 +143,10 @@ class _Conv(_ConvNd):
         dtype: Any = None,
     ) -> None:
         each = _ntuple(self._axes)
-        super().__init__(
-            in_channels,
-            out_channels,
-            each(kernel_size),
-            each(stride),
-            padding if isinstance(padding, str) else each(padding),
-            each(dilation),
-            False,
-            each(0),
-            groups,
-            bias,
-            padding_mode,
-            device=device,
-            dtype=dtype,
-        )
+        padding = padding if isinstance(padding, str) else each(padding)
+        window = (each(kernel_size), each(stride), padding, each(dilation))
+        rest = (False, each(0), groups, bias, padding_mode, device, dtype)
+        super().__init__(in_channels, out_channels, *window, *rest)
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         convolve = _CONVOLUTIONS[self._axes]
@@ -220,21 +209,9 @@ class _ConvTransposeNd(_ConvNd):
         if padding_mode != "zeros":
             raise ValueError(f'Only "zeros" padding mode is supported for {type(self).__name__}')
         each = _ntuple(self._axes)
-        super().__init__(
-            in_channels,
-            out_channels,
-            each(kernel_size),
-            each(stride),
-            each(padding),
-            each(dilation),
-            True,
-            each(output_padding),
-            groups,
-            bias,
-            padding_mode,
-            device=device,
-            dtype=dtype,
-        )
+        window = (each(kernel_size), each(stride), each(padding), each(dilation))
+        rest = (True, each(output_padding), groups, bias, padding_mode, device, dtype)
+        super().__init__(in_channels, out_channels, *window, *rest)
 
     def _output_padding(self, input: Tensor, output_size: Any) -> Any:
         """What must be added at one side for the output to have the size asked for."""
@@ -265,16 +242,9 @@ class _ConvTransposeNd(_ConvNd):
         return [size - a for size, a in zip(output_size, least, strict=True)]
 
     def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
-        return _TRANSPOSED[self._axes](
-            input,
-            self.weight,
-            self.bias,
-            self.stride,
-            self.padding,
-            self._output_padding(input, output_size),
-            self.groups,
-            self.dilation,
-        )
+        more = self._output_padding(input, output_size)
+        window = (self.stride, self.padding, more, self.groups, self.dilation)
+        return _TRANSPOSED[self._axes](input, self.weight, self.bias, *window)
 
 
 class ConvTranspose1d(_ConvTransposeNd):
@@ -299,11 +269,7 @@ class ConvTranspose3d(_ConvTransposeNd):
 
 
 _CONVOLUTIONS: dict[int, Any] = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
-_TRANSPOSED: dict[int, Any] = {
-    1: F.conv_transpose1d,
-    2: F.conv_transpose2d,
-    3: F.conv_transpose3d,
-}
+_TRANSPOSED: dict[int, Any] = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
 
 
 class _LazyConvXdMixin(LazyModuleMixin):

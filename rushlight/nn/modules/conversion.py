@@ -10,6 +10,7 @@ from ..._core.dtypes import dtype as Dtype
 from ..._core.modes import no_grad
 from ..._creation import empty_like
 from ..._tensor import Tensor
+from ..functional._families import named
 
 _ROOT = __name__.partition(".")[0]
 
@@ -125,24 +126,15 @@ def type(self: Any, dst_type: Any) -> Any:
     return self._apply(lambda t: t.type(dst_type))
 
 
-def float(self: Any) -> Any:
-    """Convert floating parameters and buffers to float32."""
-    return self._apply(lambda t: t.float() if t.is_floating_point() else t)
+def _to_floating(name: str, dtype: str) -> Callable[[Any], Any]:
+    def convert(self: Any) -> Any:
+        return self._apply(lambda t: getattr(t, name)() if t.is_floating_point() else t)
+
+    return named(convert, name, f"Convert floating parameters and buffers to {dtype}.")
 
 
-def double(self: Any) -> Any:
-    """Convert floating parameters and buffers to float64."""
-    return self._apply(lambda t: t.double() if t.is_floating_point() else t)
-
-
-def half(self: Any) -> Any:
-    """Convert floating parameters and buffers to float16."""
-    return self._apply(lambda t: t.half() if t.is_floating_point() else t)
-
-
-def bfloat16(self: Any) -> Any:
-    """Convert floating parameters and buffers to bfloat16."""
-    return self._apply(lambda t: t.bfloat16() if t.is_floating_point() else t)
+float, double = _to_floating("float", "float32"), _to_floating("double", "float64")
+half, bfloat16 = _to_floating("half", "float16"), _to_floating("bfloat16", "bfloat16")
 
 
 def to_empty(self: Any, *, device: Any, recurse: bool = True) -> Any:

@@ -9,6 +9,7 @@ class _DropoutNd(Module):
     """A layer that sets values to zero with probability `p`."""
 
     __constants__ = ["p", "inplace"]
+    _printed = ("p", "inplace")
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
@@ -16,9 +17,6 @@ class _DropoutNd(Module):
             raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
         self.p = p
         self.inplace = inplace
-
-    def extra_repr(self) -> str:
-        return f"p={self.p}, inplace={self.inplace}"
 
 
 class Dropout(_DropoutNd):

@@ -10,6 +10,7 @@ class Flatten(Module):
     """Axes `start_dim` to `end_dim` as one; the first, the batch, stays."""
 
     __constants__ = ["start_dim", "end_dim"]
+    _printed = ("start_dim", "end_dim")
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
@@ -19,14 +20,12 @@ class Flatten(Module):
     def forward(self, input: Tensor) -> Tensor:
         return input.flatten(self.start_dim, self.end_dim)
 
-    def extra_repr(self) -> str:
-        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
-
 
 class Unflatten(Module):
     """Axis `dim` as several axes of the given sizes."""
 
     __constants__ = ["dim", "unflattened_size"]
+    _printed = ("dim", "unflattened_size")
 
     def __init__(self, dim: Any, unflattened_size: Any) -> None:
         super().__init__()
@@ -41,9 +40,6 @@ class Unflatten(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         return input.unflatten(self.dim, self.unflattened_size)
-
-    def extra_repr(self) -> str:
-        return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
 
 
 def _require_ints(sizes: Any) -> None:

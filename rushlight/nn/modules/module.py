@@ -9,20 +9,16 @@ from ..._tensor import Tensor
 from ..parameter import Buffer, Parameter
 from . import conversion, hooks, mistakes, paths
 from . import state_dict as states
-from .hooks import everywhere
-from .hooks import register_module_backward_hook as register_module_backward_hook
-from .hooks import (
-    register_module_buffer_registration_hook as register_module_buffer_registration_hook,
-)
-from .hooks import register_module_forward_hook as register_module_forward_hook
-from .hooks import register_module_forward_pre_hook as register_module_forward_pre_hook
-from .hooks import register_module_full_backward_hook as register_module_full_backward_hook
-from .hooks import register_module_full_backward_pre_hook as register_module_full_backward_pre_hook
-from .hooks import (
-    register_module_module_registration_hook as register_module_module_registration_hook,
-)
-from .hooks import (
-    register_module_parameter_registration_hook as register_module_parameter_registration_hook,
+from .hooks import (  # noqa: F401  (registration for all modules is found here in PyTorch)
+    everywhere,
+    register_module_backward_hook,
+    register_module_buffer_registration_hook,
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+    register_module_full_backward_hook,
+    register_module_full_backward_pre_hook,
+    register_module_module_registration_hook,
+    register_module_parameter_registration_hook,
 )
 from .mistakes import PLAIN, typename
 from .state_dict import _IncompatibleKeys as _IncompatibleKeys
@@ -47,6 +43,7 @@ class Module:
     """
 
     _version = 1
+    _printed: tuple[str, ...] = ()  # the attributes that `extra_repr` names
     call_super_init = False
     dump_patches = False
     _hooks: hooks.Hooks | None = None
@@ -375,7 +372,7 @@ class Module:
 
     def extra_repr(self) -> str:
         """What a layer prints between its brackets."""
-        return ""
+        return ", ".join(f"{name}={getattr(self, name)}" for name in self._printed)
 
     def __repr__(self) -> str:
         extra = self.extra_repr()

@@ -40,7 +40,22 @@ def _shape(normalized_shape: Any) -> tuple[int, ...]:
     return (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
 
 
-class LayerNorm(Module):
+class _Affine(Module):
+    """A normalisation with a learned scale and shift."""
+
+    def _learn(self, shape: Any, scale: bool, shift: bool, place: dict) -> None:
+        for name, wanted in (("weight", scale), ("bias", shift)):
+            self.register_parameter(name, Parameter(empty(shape, **place)) if wanted else None)
+
+    def reset_parameters(self) -> None:
+        """Scale 1, shift 0."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
+
+
+class LayerNorm(_Affine):
     """Normalises each sample over its last axes, then scales and shifts.
 
     Args:
@@ -64,19 +79,10 @@ class LayerNorm(Module):
         self.normalized_shape = _shape(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        for name, wanted in (("weight", True), ("bias", bias)):
-            made = None
-            if elementwise_affine and wanted:
-                made = Parameter(empty(self.normalized_shape, device=device, dtype=dtype))
-            self.register_parameter(name, made)
+        place = {"device": device, "dtype": dtype}
+        shift = elementwise_affine and bias
+        self._learn(self.normalized_shape, elementwise_affine, shift, place)
         self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Scale 1, shift 0."""
-        if self.elementwise_affine:
-            init.ones_(self.weight)
-            if self.bias is not None:
-                init.zeros_(self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
@@ -88,7 +94,7 @@ class LayerNorm(Module):
         )
 
 
-class GroupNorm(Module):
+class GroupNorm(_Affine):
     """Normalises groups of channels of each sample, then scales and shifts each channel."""
 
     __constants__ = ["num_groups", "num_channels", "eps", "affine"]
@@ -113,17 +119,9 @@ class GroupNorm(Module):
         self.num_channels = num_channels
         self.eps = eps
         self.affine = affine
-        for name, wanted in (("weight", affine), ("bias", affine and bias)):
-            made = Parameter(empty(num_channels, device=device, dtype=dtype)) if wanted else None
-            self.register_parameter(name, made)
+        place = {"device": device, "dtype": dtype}
+        self._learn(num_channels, affine, affine and bias, place)
         self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Scale 1, shift 0."""
-        if self.affine:
-            init.ones_(self.weight)
-            if self.bias is not None:
-                init.zeros_(self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)

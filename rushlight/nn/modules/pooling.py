@@ -1,5 +1,6 @@
 """Pooling layers."""
 
+from collections.abc import Callable
 from typing import Any
 
 from ..._tensor import Tensor
@@ -14,6 +15,8 @@ class _MaxPoolNd(Module):
     __constants__ = [
         "kernel_size", "stride", "padding", "dilation", "return_indices", "ceil_mode",
     ]  # fmt: skip
+    _printed = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
+    _pool: Callable
 
     def __init__(
         self,
@@ -32,22 +35,9 @@ class _MaxPoolNd(Module):
         self.return_indices = return_indices
         self.ceil_mode = ceil_mode
 
-    def _pool(self, pool: Any, input: Tensor) -> Any:
-        return pool(
-            input,
-            self.kernel_size,
-            self.stride,
-            self.padding,
-            self.dilation,
-            ceil_mode=self.ceil_mode,
-            return_indices=self.return_indices,
-        )
-
-    def extra_repr(self) -> str:
-        return (
-            f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, "
-            f"dilation={self.dilation}, ceil_mode={self.ceil_mode}"
-        )
+    def forward(self, input: Tensor) -> Any:
+        window = self.kernel_size, self.stride, self.padding, self.dilation
+        return self._pool(input, *window, self.ceil_mode, self.return_indices)
 
 
 class MaxPool1d(_MaxPoolNd):
@@ -61,28 +51,28 @@ class MaxPool1d(_MaxPoolNd):
         ceil_mode: whether a window may reach over the end.
     """
 
-    def forward(self, input: Tensor) -> Any:
-        return self._pool(F.max_pool1d, input)
+    _pool = staticmethod(F.max_pool1d)
 
 
 class MaxPool2d(_MaxPoolNd):
     """The greatest value in each window of images. Arguments as of `MaxPool1d`."""
 
-    def forward(self, input: Tensor) -> Any:
-        return self._pool(F.max_pool2d, input)
+    _pool = staticmethod(F.max_pool2d)
 
 
 class MaxPool3d(_MaxPoolNd):
     """The greatest value in each window of volumes. Arguments as of `MaxPool1d`."""
 
-    def forward(self, input: Tensor) -> Any:
-        return self._pool(F.max_pool3d, input)
+    _pool = staticmethod(F.max_pool3d)
 
 
 class _MaxUnpoolNd(Module):
     """Puts maxima back where they were; all else is 0."""
 
+    _printed = ("kernel_size", "stride", "padding")
+
     _axes: int
+    _unpool: Callable
 
     def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0) -> None:
         super().__init__()
@@ -91,47 +81,44 @@ class _MaxUnpoolNd(Module):
         self.stride = each(kernel_size if stride is None else stride)
         self.padding = each(padding)
 
-    def _unpool(self, unpool: Any, input: Tensor, indices: Tensor, output_size: Any) -> Tensor:
-        return unpool(input, indices, self.kernel_size, self.stride, self.padding, output_size)
-
-    def extra_repr(self) -> str:
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+    def forward(self, input: Tensor, indices: Tensor, output_size: Any = None) -> Tensor:
+        return self._unpool(
+            input, indices, self.kernel_size, self.stride, self.padding, output_size
+        )
 
 
 class MaxUnpool1d(_MaxUnpoolNd):
     """Undoes `MaxPool1d(..., return_indices=True)`."""
 
     _axes = 1
-
-    def forward(self, input: Tensor, indices: Tensor, output_size: Any = None) -> Tensor:
-        return self._unpool(F.max_unpool1d, input, indices, output_size)
+    _unpool = staticmethod(F.max_unpool1d)
 
 
 class MaxUnpool2d(_MaxUnpoolNd):
     """Undoes `MaxPool2d(..., return_indices=True)`."""
 
     _axes = 2
-
-    def forward(self, input: Tensor, indices: Tensor, output_size: Any = None) -> Tensor:
-        return self._unpool(F.max_unpool2d, input, indices, output_size)
+    _unpool = staticmethod(F.max_unpool2d)
 
 
 class MaxUnpool3d(_MaxUnpoolNd):
     """Undoes `MaxPool3d(..., return_indices=True)`."""
 
     _axes = 3
-
-    def forward(self, input: Tensor, indices: Tensor, output_size: Any = None) -> Tensor:
-        return self._unpool(F.max_unpool3d, input, indices, output_size)
+    _unpool = staticmethod(F.max_unpool3d)
 
 
 class _AvgPoolNd(Module):
     """The mean of each window."""
 
-    __constants__ = ["kernel_size", "stride", "padding", "ceil_mode", "count_include_pad"]
-
-    def extra_repr(self) -> str:
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+    __constants__ = [
+        "kernel_size",
+        "stride",
+        "padding",
+        "ceil_mode",
+        "count_include_pad",
+    ]
+    _printed = ("kernel_size", "stride", "padding")
 
 
 class AvgPool1d(_AvgPoolNd):
@@ -153,20 +140,15 @@ class AvgPool1d(_AvgPoolNd):
         self.count_include_pad = count_include_pad
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.avg_pool1d(
-            input,
-            self.kernel_size,
-            self.stride,
-            self.padding,
-            self.ceil_mode,
-            self.count_include_pad,
-        )
+        window = self.kernel_size, self.stride, self.padding
+        return F.avg_pool1d(input, *window, self.ceil_mode, self.count_include_pad)
 
 
 class _AvgPoolOfSpace(_AvgPoolNd):
     """The mean of each window of images or volumes."""
 
     __constants__ = [*_AvgPoolNd.__constants__, "divisor_override"]
+    _pool: Callable
 
     def __init__(
         self,
@@ -185,30 +167,22 @@ class _AvgPoolOfSpace(_AvgPoolNd):
         self.count_include_pad = count_include_pad
         self.divisor_override = divisor_override
 
-    def _pool(self, pool: Any, input: Tensor) -> Tensor:
-        return pool(
-            input,
-            self.kernel_size,
-            self.stride,
-            self.padding,
-            self.ceil_mode,
-            self.count_include_pad,
-            self.divisor_override,
-        )
+    def forward(self, input: Tensor) -> Tensor:
+        window = self.kernel_size, self.stride, self.padding
+        counts = self.count_include_pad, self.divisor_override
+        return self._pool(input, *window, self.ceil_mode, *counts)
 
 
 class AvgPool2d(_AvgPoolOfSpace):
     """The mean of each window of images."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return self._pool(F.avg_pool2d, input)
+    _pool = staticmethod(F.avg_pool2d)
 
 
 class AvgPool3d(_AvgPoolOfSpace):
     """The mean of each window of volumes."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return self._pool(F.avg_pool3d, input)
+    _pool = staticmethod(F.avg_pool3d)
 
 
 class _FractionalMaxPoolNd(Module):
@@ -216,6 +190,7 @@ class _FractionalMaxPoolNd(Module):
 
     __constants__ = ["kernel_size", "return_indices", "output_size", "output_ratio"]
     _axes: int
+    _pool: Callable
 
     def __init__(
         self,
@@ -243,42 +218,38 @@ class _FractionalMaxPoolNd(Module):
         if self.output_ratio is not None and not all(0 < r < 1 for r in self.output_ratio):
             raise ValueError(f"output_ratio must be between 0 and 1 (got {output_ratio})")
 
-    def _pool(self, pool: Any, input: Tensor) -> Any:
-        return pool(
-            input,
-            self.kernel_size,
-            self.output_size,
-            self.output_ratio,
-            self.return_indices,
-            _random_samples=self._random_samples,
-        )
+    def forward(self, input: Tensor) -> Any:
+        sizes = self.kernel_size, self.output_size, self.output_ratio
+        return self._pool(input, *sizes, self.return_indices, self._random_samples)
 
 
 class FractionalMaxPool2d(_FractionalMaxPoolNd):
     """Fractional max pooling of images."""
 
     _axes = 2
-
-    def forward(self, input: Tensor) -> Any:
-        return self._pool(F.fractional_max_pool2d, input)
+    _pool = staticmethod(F.fractional_max_pool2d)
 
 
 class FractionalMaxPool3d(_FractionalMaxPoolNd):
     """Fractional max pooling of volumes."""
 
     _axes = 3
-
-    def forward(self, input: Tensor) -> Any:
-        return self._pool(F.fractional_max_pool3d, input)
+    _pool = staticmethod(F.fractional_max_pool3d)
 
 
 class _LPPoolNd(Module):
     """The p-norm of each window."""
 
     __constants__ = ["norm_type", "kernel_size", "stride", "ceil_mode"]
+    _printed = ("norm_type", "kernel_size", "stride", "ceil_mode")
+    _pool: Callable
 
     def __init__(
-        self, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
+        self,
+        norm_type: float,
+        kernel_size: Any,
+        stride: Any = None,
+        ceil_mode: bool = False,
     ) -> None:
         super().__init__()
         self.norm_type = norm_type
@@ -286,48 +257,39 @@ class _LPPoolNd(Module):
         self.stride = stride
         self.ceil_mode = ceil_mode
 
-    def _pool(self, pool: Any, input: Tensor) -> Tensor:
-        return pool(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
-
-    def extra_repr(self) -> str:
-        return (
-            f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, "
-            f"ceil_mode={self.ceil_mode}"
-        )
+    def forward(self, input: Tensor) -> Tensor:
+        window = self.kernel_size, self.stride, self.ceil_mode
+        return self._pool(input, float(self.norm_type), *window)
 
 
 class LPPool1d(_LPPoolNd):
     """The p-norm of each window of sequences."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return self._pool(F.lp_pool1d, input)
+    _pool = staticmethod(F.lp_pool1d)
 
 
 class LPPool2d(_LPPoolNd):
     """The p-norm of each window of images."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return self._pool(F.lp_pool2d, input)
+    _pool = staticmethod(F.lp_pool2d)
 
 
 class LPPool3d(_LPPoolNd):
     """The p-norm of each window of volumes."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return self._pool(F.lp_pool3d, input)
+    _pool = staticmethod(F.lp_pool3d)
 
 
 class _AdaptivePoolNd(Module):
     """Pooling into a given number of windows."""
 
     __constants__ = ["output_size"]
+    _printed = ("output_size",)
+    _pool: Callable
 
     def __init__(self, output_size: Any) -> None:
         super().__init__()
         self.output_size = output_size
-
-    def extra_repr(self) -> str:
-        return f"output_size={self.output_size}"
 
 
 class _AdaptiveMaxPoolNd(_AdaptivePoolNd):
@@ -339,44 +301,48 @@ class _AdaptiveMaxPoolNd(_AdaptivePoolNd):
         super().__init__(output_size)
         self.return_indices = return_indices
 
+    def forward(self, input: Tensor) -> Any:
+        return self._pool(input, self.output_size, self.return_indices)
+
 
 class AdaptiveMaxPool1d(_AdaptiveMaxPoolNd):
     """The greatest value in each of `output_size` windows of sequences."""
 
-    def forward(self, input: Tensor) -> Any:
-        return F.adaptive_max_pool1d(input, self.output_size, self.return_indices)
+    _pool = staticmethod(F.adaptive_max_pool1d)
 
 
 class AdaptiveMaxPool2d(_AdaptiveMaxPoolNd):
     """The greatest value in each of `output_size` windows of images."""
 
-    def forward(self, input: Tensor) -> Any:
-        return F.adaptive_max_pool2d(input, self.output_size, self.return_indices)
+    _pool = staticmethod(F.adaptive_max_pool2d)
 
 
 class AdaptiveMaxPool3d(_AdaptiveMaxPoolNd):
     """The greatest value in each of `output_size` windows of volumes."""
 
-    def forward(self, input: Tensor) -> Any:
-        return F.adaptive_max_pool3d(input, self.output_size, self.return_indices)
+    _pool = staticmethod(F.adaptive_max_pool3d)
 
 
-class AdaptiveAvgPool1d(_AdaptivePoolNd):
+class _AdaptiveAvgPoolNd(_AdaptivePoolNd):
+    """The mean of each of a given number of windows."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return self._pool(input, self.output_size)
+
+
+class AdaptiveAvgPool1d(_AdaptiveAvgPoolNd):
     """The mean of each of `output_size` windows of sequences."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.adaptive_avg_pool1d(input, self.output_size)
+    _pool = staticmethod(F.adaptive_avg_pool1d)
 
 
-class AdaptiveAvgPool2d(_AdaptivePoolNd):
+class AdaptiveAvgPool2d(_AdaptiveAvgPoolNd):
     """The mean of each of `output_size` windows of images."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.adaptive_avg_pool2d(input, self.output_size)
+    _pool = staticmethod(F.adaptive_avg_pool2d)
 
 
-class AdaptiveAvgPool3d(_AdaptivePoolNd):
+class AdaptiveAvgPool3d(_AdaptiveAvgPoolNd):
     """The mean of each of `output_size` windows of volumes."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.adaptive_avg_pool3d(input, self.output_size)
+    _pool = staticmethod(F.adaptive_avg_pool3d)

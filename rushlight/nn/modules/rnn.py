@@ -446,8 +446,10 @@ class RNNCell(RNNCellBase):
         return self._step(steps[self.nonlinearity], input, hx)
 
 
-class GRUCell(RNNCellBase):
-    """One step of a GRU."""
+class _GatedCell(RNNCellBase):
+    """A step with `_gates` gates."""
+
+    _gates: int
 
     def __init__(
         self,
@@ -457,24 +459,22 @@ class GRUCell(RNNCellBase):
         device: Any = None,
         dtype: Any = None,
     ) -> None:
-        super().__init__(input_size, hidden_size, bias, 3, device, dtype)
+        super().__init__(input_size, hidden_size, bias, self._gates, device, dtype)
+
+
+class GRUCell(_GatedCell):
+    """One step of a GRU."""
+
+    _gates = 3
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         return self._step(recurrent.gru_cell, input, hx)
 
 
-class LSTMCell(RNNCellBase):
+class LSTMCell(_GatedCell):
     """One step of an LSTM; the state is a pair: hidden and cell."""
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(input_size, hidden_size, bias, 4, device, dtype)
+    _gates = 4
 
     def forward(
         self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None

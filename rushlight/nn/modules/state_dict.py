@@ -59,10 +59,8 @@ def state_dict(
         )
         given = dict(zip(("destination", "prefix", "keep_vars"), args, strict=False))
         destination = given.get("destination") if destination is None else destination
-        prefix, keep_vars = (
-            prefix or given.get("prefix", ""),
-            keep_vars or bool(given.get("keep_vars")),
-        )
+        prefix = prefix or given.get("prefix", "")
+        keep_vars = keep_vars or bool(given.get("keep_vars"))
     if destination is None:
         destination = OrderedDict()
         destination._metadata = OrderedDict()  # type: ignore[attr-defined]
@@ -108,7 +106,7 @@ def _overrides(module: Any, method: str) -> bool:
 def get_extra_state(self: Any) -> Any:
     """State that is no tensor; a class that defines this gets an `_extra_state` entry."""
     raise RuntimeError(
-        f"Reached a code path in Module.get_extra_state() that should never be called. "
+        "Reached a code path in Module.get_extra_state() that should never be called. "
         f"{type(self).__name__} does not define it."
     )
 
@@ -116,7 +114,7 @@ def get_extra_state(self: Any) -> Any:
 def set_extra_state(self: Any, state: Any) -> None:
     """Takes back what `get_extra_state` gave; a class defines both."""
     raise RuntimeError(
-        f"Reached a code path in Module.set_extra_state() that should never be called. "
+        "Reached a code path in Module.set_extra_state() that should never be called. "
         f"{type(self).__name__} does not define it."
     )
 
@@ -352,8 +350,7 @@ def _mend(module: Any, given: Mapping, missing: list[str], unexpected: list[str]
     if lacking:
         return [
             f'This model\'s keys begin with "{lacking}", which those of the state_dict do not. '
-            "Try: "
-            f"model.{lacking[:-1]}.load_state_dict(state_dict)"
+            f"Try: model.{lacking[:-1]}.load_state_dict(state_dict)"
         ]
     for key in unexpected:
         value = given.get(key)

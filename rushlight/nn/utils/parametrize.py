@@ -90,8 +90,8 @@ class ParametrizationList(ModuleList):
             before, after = getattr(original, what), getattr(new, what)
             if before != after:
                 raise ValueError(
-                    f"When `right_inverse` outputs one tensor, it may not change the {what}.\n"
-                    f"original.{what}: {before}\nright_inverse(original).{what}: {after}"
+                    "When `right_inverse` outputs one tensor, it may not change the "
+                    f"{what}.\noriginal.{what}: {before}\nright_inverse(original).{what}: {after}"
                 )
         if new is not original:
             original.data = new
@@ -140,8 +140,7 @@ class ParametrizationList(ModuleList):
         if value.dtype != kept.dtype:
             raise ValueError(
                 f"The tensor returned by `right_inverse` has dtype {value.dtype} while `{name}` "
-                "has "
-                f"dtype {kept.dtype}"
+                f"has dtype {kept.dtype}"
             )
         kept.data = value
 
@@ -213,8 +212,7 @@ def register_parametrization(
     if tensor_name not in module._buffers and tensor_name not in module._parameters:
         raise ValueError(
             f"Module '{module}' does not have a parameter, a buffer, or a parametrized element "
-            "with "
-            f"name '{tensor_name}'"
+            f"with name '{tensor_name}'"
         )
     original = getattr(module, tensor_name)
     made = ParametrizationList([parametrization], original, unsafe=unsafe)
@@ -264,8 +262,7 @@ def remove_parametrizations(
     else:
         raise ValueError(
             "Cannot leave unparametrized (`leave_parametrized=False`) a tensor that is "
-            "parametrized "
-            "in terms of a sequence of tensors."
+            "parametrized in terms of a sequence of tensors."
         )
     delattr(type(module), tensor_name)
     del module.parametrizations[tensor_name]

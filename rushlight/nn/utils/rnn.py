@@ -9,10 +9,20 @@ from ..._core.dtypes import int64
 from ..._creation import arange, as_tensor, empty_like, full, tensor
 from ..._ops.joining import cat
 from ..._tensor import Tensor
+from ..functional._families import named
 
 _Fields = namedtuple(
     "PackedSequence", ["data", "batch_sizes", "sorted_indices", "unsorted_indices"]
 )
+
+
+def _converted(name: str, dtype: str) -> Any:
+    """A method that converts the data."""
+
+    def convert(self) -> "PackedSequence":
+        return self._replace(data=getattr(self.data, name)())
+
+    return named(convert, name, f"The data as {dtype}.")
 
 
 class PackedSequence(_Fields):
@@ -63,40 +73,10 @@ class PackedSequence(_Fields):
         """The data in host memory."""
         return self.to("cpu")
 
-    def _as(self, name: str) -> "PackedSequence":
-        return self._replace(data=getattr(self.data, name)())
-
-    def double(self) -> "PackedSequence":
-        """The data as float64."""
-        return self._as("double")
-
-    def float(self) -> "PackedSequence":
-        """The data as float32."""
-        return self._as("float")
-
-    def half(self) -> "PackedSequence":
-        """The data as float16."""
-        return self._as("half")
-
-    def long(self) -> "PackedSequence":
-        """The data as int64."""
-        return self._as("long")
-
-    def int(self) -> "PackedSequence":
-        """The data as int32."""
-        return self._as("int")
-
-    def short(self) -> "PackedSequence":
-        """The data as int16."""
-        return self._as("short")
-
-    def char(self) -> "PackedSequence":
-        """The data as int8."""
-        return self._as("char")
-
-    def byte(self) -> "PackedSequence":
-        """The data as uint8."""
-        return self._as("byte")
+    double, float = _converted("double", "float64"), _converted("float", "float32")
+    half, long = _converted("half", "float16"), _converted("long", "int64")
+    int, short = _converted("int", "int32"), _converted("short", "int16")
+    char, byte = _converted("char", "int8"), _converted("byte", "uint8")
 
     def pin_memory(self) -> "PackedSequence":
         """Itself: there is no other memory to pin it in."""
@@ -129,9 +109,7 @@ def pack_padded_sequence(
         lengths: of each sequence.
         enforce_sorted: whether they come longest first already, as PyTorch expects by default.
     """
-    lengths = (
-        lengths.to(dtype=int64) if isinstance(lengths, Tensor) else as_tensor(lengths, dtype=int64)
-    )
+    lengths = as_tensor(lengths, dtype=int64)
     order = None
     if not enforce_sorted:
         lengths, order = lengths.sort(descending=True)

@@ -26,9 +26,8 @@ def functional_call(
         FutureWarning,
         stacklevel=2,
     )
-    return call_with(
-        module, parameters_and_buffers, args, kwargs, tie_weights=tie_weights, strict=strict
-    )
+    options = {"tie_weights": tie_weights, "strict": strict}
+    return call_with(module, parameters_and_buffers, args, kwargs, **options)
 
 
 def call_with(

@@ -213,9 +213,7 @@ class Subset(Dataset[T_co]):
 
 
 def random_split(
-    dataset: Any,
-    lengths: Sequence[int | float],
-    generator: Generator | None = default_generator,
+    dataset: Any, lengths: Sequence[int | float], generator: Generator | None = default_generator
 ) -> list[Subset]:
     """Parts of a dataset, drawn without replacement.
 

@@ -155,7 +155,7 @@ class SummaryWriter:
         values, order = as_array(img_tensor), dataformats.upper()
         if sorted(order) not in (sorted("CHW"), sorted("HW")) or len(order) != values.ndim:
             raise AssertionError(
-                f"size of input tensor and input format are different. tensor shape: "
+                "size of input tensor and input format are different. tensor shape: "
                 f"{values.shape}, input_format: {dataformats}"
             )
         pixels = values.transpose([order.index(c) for c in "HWC" if c in order])
