@@ -269,16 +269,21 @@ ROWS = [
     Row("GELU, 2 x 3", gelu(2, 3), 1.0),
     Row("GELU, 2 x 3, with backward", there_and_back(_gelu_of, 2, 3), 1.0),
     Row("softmax, 2048 x 2048", softmax(2048, 2048), 1.0, rounds=7),
-    Row("softmax, 2048 x 2048, with backward", there_and_back(_softmax_of, 2048, 2048), rounds=7),
+    Row("softmax, 2048 x 2048, with backward", there_and_back(_softmax_of, 2048, 2048), 1.0,
+        rounds=7),
     Row("layer norm, 2048 x 2048", layer_norm(2048, 2048), 1.0, rounds=7),
+    Row("layer norm, 2048 x 2048, with backward", layer_norm_and_gradients(2048, 2048), 1.0,
+        rounds=7),
     Row("cross entropy, 2048 x 2048", cross_entropy(2048, 2048), 1.0, rounds=7),
+    Row("cross entropy, 2048 x 2048, with backward", cross_entropy_and_gradient(2048, 2048), 1.0,
+        rounds=7),
     Row("layer norm, 8192 x 768, with backward", layer_norm_and_gradients(8192, 768), rounds=7),
     Row("GELU, 10 M", gelu(10_000_000), rounds=7),
     Row("attention, 4 x 8 x 256 x 64, causal", attention(4, 8, 256, 64), rounds=7),
     Row("MLP forward, batch 2", mlp_forward(2), 1.0),
     Row("LeNet step, batch 64", training_step(lenet, 64, (1, 28, 28), 10), 0.5, rounds=9),
     Row("ResNet-18 forward, 1 x 3 x 224 x 224", resnet_forward, 0.35, rounds=9),
-]
+]  # fmt: skip
 
 
 def table(rows: list[Row]) -> list[Result]:

@@ -491,4 +491,4 @@ def test_saved_values_have_pytorchs_names():
     assert (made.grad_fn._saved_result == made).all()
     assert (made.grad_fn.next_functions[0][0]._saved_other == y).all()
     with pytest.raises(AttributeError):
-        made.grad_fn._saved_weight  # noqa: B018
+        made.grad_fn._saved_weight

@@ -17,18 +17,18 @@ def _singles(*values: float) -> tuple[float, ...]:
 
 # Cephes logf.c: log(1 + x) = x - x*x/2 + x**3 * P(x) on [sqrt(1/2) - 1, sqrt(2) - 1]; log 2 in
 # two parts.
-_LOG = _singles(
+LOG = _singles(
     7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
     -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
 )  # fmt: skip
-_LOG2_LOW, _LOG2_HIGH = np.float32(-2.12194440e-4), 0.693359375
-_SQRT_HALF = np.float32(0.707106781186547524)
+LOG2_LOW, LOG2_HIGH = np.float32(-2.12194440e-4), 0.693359375
+SQRT_HALF = np.float32(0.707106781186547524)
 
 # Cephes sinf.c: pi/4 in three parts, and the polynomials of cosine and sine on [-pi/4, pi/4].
-_PI4 = _singles(-0.78515625, -2.4187564849853515625e-4, -3.77489497744594108e-8)
-_COS = _singles(2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)
-_SIN = _singles(-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
-_FOUR_OVER_PI, _TWO_PI = np.float32(1.27323954473516), np.float32(2 * np.pi)
+PI4 = _singles(-0.78515625, -2.4187564849853515625e-4, -3.77489497744594108e-8)
+COS = _singles(2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2)
+SIN = _singles(-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)
+FOUR_OVER_PI, TWO_PI = np.float32(1.27323954473516), np.float32(2 * np.pi)
 _ONE, _HALF = np.float32(1), np.float32(0.5)
 
 
@@ -44,7 +44,7 @@ def fill(u: np.ndarray, mean: float, std: float) -> np.ndarray:
         log = _log(_ONE - part[:, :8], wide, work)
         log *= np.float32(-2)
         radius = np.sqrt(log, out=log)
-        sine, cosine = _sine_cosine(part[:, 8:] * _TWO_PI, wide, work)
+        sine, cosine = _sine_cosine(part[:, 8:] * TWO_PI, wide, work)
         for place, wave in ((slice(0, 8), cosine), (slice(8, 16), sine)):
             wave *= radius
             work[...] = wave
@@ -76,26 +76,26 @@ def _log(x: np.ndarray, wide: np.ndarray, work: np.ndarray) -> np.ndarray:
     exponent -= 126
     bits &= np.int32(0x007FFFFF)
     bits |= np.int32(0x3F000000)  # x is now the mantissa, in [1/2, 1)
-    small = x < _SQRT_HALF
+    small = x < SQRT_HALF
     exponent -= small
     m = x * small
     m += x - _ONE
     wide[...] = m
-    y = _horner(_LOG, wide, work, x)
+    y = _horner(LOG, wide, work, x)
     y *= m
     powers = exponent.astype(np.float32)
     square = m * m
     work[...] = square
     wide[...] = y
     wide *= work
-    wide += powers * _LOG2_LOW
+    wide += powers * LOG2_LOW
     y[...] = wide
     work *= -0.5
     work += y
     y[...] = work
     m += y
     work[...] = powers
-    work *= _LOG2_HIGH
+    work *= LOG2_HIGH
     work += m
     m[...] = work
     return m
@@ -105,19 +105,19 @@ def _sine_cosine(
     x: np.ndarray, wide: np.ndarray, work: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Sine and cosine of float32 angles in [0, 2 pi]."""
-    octant = (x * _FOUR_OVER_PI).astype(np.int32)
+    octant = (x * FOUR_OVER_PI).astype(np.int32)
     octant += 1
     octant &= -2
     wide[...] = octant
-    for part in _PI4:
+    for part in PI4:
         np.multiply(wide, part, out=work)
         work += x
         x[...] = work
     square = x * x
     wide[...] = square
-    c = _horner(_COS, wide, work, np.empty_like(x))
+    c = _horner(COS, wide, work, np.empty_like(x))
     c *= square
-    s = _horner(_SIN, wide, work, np.empty_like(x))
+    s = _horner(SIN, wide, work, np.empty_like(x))
     s *= square
     wide *= c
     square *= _HALF

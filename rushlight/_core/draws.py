@@ -17,7 +17,7 @@ from .rng import Generator
 
 _BITS24, _BITS53 = np.uint32(2**24 - 1), np.uint64(2**53 - 1)
 _LONG = 1000  # from here on a permutation is shuffled without a loop
-_WIDE = 1 << 28  # from this range on integers are drawn from 64 bits, so that % hardly skews them
+WIDE = 1 << 28  # from this range on integers are drawn from 64 bits, so that % hardly skews them
 
 
 def uniform32(stream: Generator, n: int) -> np.ndarray:
@@ -148,7 +148,7 @@ def _next_normal(stream: Generator) -> float:
 def integers(stream: Generator, n: int, low: int, high: int) -> np.ndarray:
     """`n` int64 numbers of [low, high): a word modulo the range."""
     span = high - low
-    if span < _WIDE:
+    if span < WIDE:
         drawn = (stream.words32(n) % np.uint32(span)).astype(np.int64)
     else:
         drawn = (stream.words64(n) % np.uint64(span)).view(np.int64)

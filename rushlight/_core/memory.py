@@ -16,15 +16,23 @@ def keep_large_blocks() -> None:
     is one, so that nothing is imported here.
     """
     global _asked
-    if _asked:
-        return
-    _asked = True
+    if not _asked:
+        _asked = True
+        for option, value in _KEEP.items():
+            _call("mallopt", option, value)
+
+
+def give_back() -> None:
+    """Let the system have what was freed: after a step that is compiled now was run eagerly."""
+    _call("malloc_trim", 0)
+
+
+def _call(name: str, *args: int) -> None:
+    """One of glibc's own functions, where that is the C library."""
     ctypes = sys.modules.get("ctypes")
     if ctypes is None or sys.platform != "linux" or os.environ.get("RUSHLIGHT_KEEP_MEMORY") == "0":
         return
     try:
-        mallopt = ctypes.CDLL(None).mallopt
+        getattr(ctypes.CDLL(None), name)(*args)
     except (AttributeError, OSError):  # another C library
         return
-    for option, value in _KEEP.items():
-        mallopt(option, value)

@@ -31,15 +31,18 @@ class Wish:
         body: `body(m, *values, **params)`.
         values: an array's shape and dtype in its place, else the value itself.
         put: takes the line to call from now on.
+        over: for each of the body's results, the position of the array that it is written over; a
+            line that writes so gives nothing.
     """
 
-    __slots__ = ("body", "line", "params", "put", "values")
+    __slots__ = ("body", "line", "over", "params", "put", "values")
 
     def __init__(
-        self, body: Callable, values: list, params: dict, line: Callable, put: Callable
-    ) -> None:
+        self, body: Callable, values: list, params: dict, line: Callable, put: Callable,
+        over: tuple[int, ...] = (),
+    ) -> None:  # fmt: skip
         self.body, self.values, self.params = body, values, params
-        self.line, self.put = line, put
+        self.line, self.put, self.over = line, put, over
 
 
 class _Bench:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from . import draws, dtypes, modes, rng
+from . import draws, dtypes, modes, rng, traced_draws
 from .fused import rounded
 from .layouts import laid_out
 from .literals import values_of
@@ -55,9 +55,29 @@ def stream_of(name: str, generator: Any, device: Any) -> rng.Generator:
 def arranged(sample: Callable, shape: tuple, order: tuple | None) -> np.ndarray:
     """`sample(count, contiguous)` in an array of `shape` that lies in memory in `order`."""
     if modes.special and modes.local.trace is not None and not modes.local.trace.calling:
-        return modes.local.trace.call(lambda: arranged(sample, shape, order))
+        return _traced(modes.local.trace, sample, shape, order)
     plain = order is None
     return laid_out(lambda s: sample(math.prod(s), plain).reshape(s), shape, order)
+
+
+def _traced(trace: Any, sample: Callable, shape: tuple, order: tuple | None) -> Any:
+    """The draw in a trace's own words, or a call of Python's."""
+    words, n = getattr(sample, "words", None), math.prod(shape)
+    if words is None or order is not None or n < 16:
+        return trace.call(lambda: arranged(sample, shape, order))
+    return trace.reshape(words(trace, n), shape)
+
+
+class Sampler:
+    """A sampler that a trace can write down: `words(m, count)` gives the same numbers."""
+
+    __slots__ = ("sample", "words")
+
+    def __init__(self, sample: Callable, words: Callable) -> None:
+        self.sample, self.words = sample, words
+
+    def __call__(self, count: int, contiguous: bool) -> np.ndarray:
+        return self.sample(count, contiguous)
 
 
 def paired(kind: Any, sample: Callable) -> Callable:
@@ -82,7 +102,10 @@ def uniform_sampler(kind: Any, low: float, high: float, stream: rng.Generator) -
         raise RuntimeError(
             f"uniform_ expects to return a [from, to) range, but found from={low:g} > to={high:g}"
         )
-    return paired(kind, lambda n, _: draws.uniform(stream, n, part, low, high))
+    sample = lambda n, _: draws.uniform(stream, n, part, low, high)
+    if kind is dtypes.float32:
+        return Sampler(sample, lambda m, n: traced_draws.uniform(m, n, stream, low, high))
+    return paired(kind, sample)
 
 
 def normal_sampler(kind: Any, mean: float, std: float, stream: rng.Generator) -> Callable:
@@ -96,7 +119,10 @@ def normal_sampler(kind: Any, mean: float, std: float, stream: rng.Generator) ->
         if mean:
             raise RuntimeError("normal_ of complex tensors takes mean 0 here; add the mean after")
     part = kind.to_real()
-    return paired(kind, lambda n, plain: draws.normal(stream, n, part, mean, std, plain))
+    sample = lambda n, plain: draws.normal(stream, n, part, mean, std, plain)
+    if kind is dtypes.float32:
+        return Sampler(sample, lambda m, n: traced_draws.normal(m, n, stream, mean, std))
+    return paired(kind, sample)
 
 
 def chances_of(p: Any) -> np.ndarray:
@@ -142,7 +168,10 @@ def integer_sampler(kind: Any, low: int, high: int, stream: rng.Generator) -> Ca
     _check_bounds(kind, low, high)
     if high - low >= 2**64:
         return lambda n, _: stream.words64(n).view(np.int64)
-    return lambda n, _: rounded(draws.integers(stream, n, low, high), kind)
+    sample = lambda n, _: rounded(draws.integers(stream, n, low, high), kind)
+    if kind is dtypes.int64 and high - low < draws.WIDE:
+        return Sampler(sample, lambda m, n: traced_draws.integers(m, n, stream, low, high))
+    return sample
 
 
 def _check_bounds(kind: Any, low: int, high: int) -> None:

@@ -12,8 +12,10 @@ from typing import Any
 from .._core.spec import indexed
 from .builder import kind_of
 from .graph import Graph, Step, Value
+from .kernels.words import native
 
 Box = tuple[tuple[int, int], ...]  # (first, one past the last) along each axis
+_SPLIT = 8  # parts for each of which a word is written
 _PARTS = 64  # beyond, so many pieces are better joined by NumPy
 
 
@@ -52,7 +54,7 @@ class _Assemble:
         """A step, or its parts."""
         if step.word == "full" and step.args[1].__class__ in (int, float, bool):
             self.numbers[step.result.id] = step.args[1]
-        filling = self._filling(step)
+        filling = self._filling(step) or self._by_parts(step)
         if filling is None or len(filling.parts) > _PARTS:
             for v in step.values():
                 self._release(v)
@@ -153,6 +155,37 @@ class _Assemble:
         for a in step.args:
             del self.held[a.id]
         return Filling(parts, one[1].empty)
+
+    def _by_parts(self, step: Step) -> Filling | None:
+        """A word for each element of what is joined: part by part, as other kernels make them."""
+        joined = [v for v in step.values() if v.id in self.held and self.uses[v.id] == 1]
+        if len(joined) != 1 or step.word in ("position", "full") or not native(step):
+            return None
+        (whole,) = joined
+        filling, shape = self.held[whole.id][1], whole.shape
+        parts = filling.parts
+        if filling.empty is not None or len(parts) > _SPLIT or step.result.shape != shape:
+            return None
+        if any(p.__class__ is not Value for p, _ in parts):
+            return None
+        others = [v for v in step.values() if v is not whole]
+        if any(v.shape not in (shape, ()) or v.id in self.held for v in others):
+            return None
+        del self.held[whole.id]
+        made = []
+        for part, box in parts:
+            self._release(part)
+
+            def swapped(v: Value, part: Value = part, box: Box = box) -> Value:
+                if v is whole:
+                    return part
+                return self._part(v, box, step) if v.shape else v
+
+            fresh = step.replaced(swapped)
+            v = Value(next(self.ids), part.shape, step.result.dtype)
+            self.steps.append(Step((v,), step.word, fresh.args, fresh.params, step.where))
+            made.append((v, box))
+        return Filling(made)
 
     # -- parts
 

@@ -13,8 +13,8 @@ from .._arrays.traced import HERE, GraphBreak, users_line
 from .._core import dtypes, modes, rng
 from .._core.tape import ASK, TensorBase, ndarray
 from .check import checked
+from .door import MISS
 from .forked import rlock
-from .guards import reader
 from .program import Again, Eagerly, Program, Unkept
 
 LIMIT = 8  # programs kept for one function, as PyTorch's recompile_limit
@@ -44,21 +44,18 @@ class Compiled:
         self.traces = 0
         self.lock = rlock()
         self.full = False
-        self.last: tuple | None = None  # a test for arguments like the last ones, their program
+        self.door: Callable | None = None  # the quick way into the last program
         _all.add(self)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        door = self.door
+        if door is not None and not kwargs:
+            found = door(*args)
+            if found is not MISS:
+                return found
         if (modes.special or modes.local.mapped) and _passes():
             return self.f(*args, **kwargs)
         with self.lock:
-            last = self.last
-            if last is not None and not kwargs and last[0](args) and last[1].holds():
-                try:
-                    return last[1].run(args)
-                except Again:
-                    pass
-                except Eagerly:
-                    return self.f(*args, **kwargs)
             call = _signature(args, kwargs)
             if call is None:
                 return self._say("an argument is no plain tensor, number or object", args, kwargs)
@@ -90,9 +87,7 @@ class Compiled:
         if self.checker is not None:
             return self.checker(self, program, tensors, args, kwargs)
         result = program.run(tensors)
-        if program.alike is None:
-            program.alike = reader(args, kwargs) or False
-        self.last = (program.alike, program) if program.alike else None
+        self.door = None if kwargs else program.way.now(args)
         return result
 
     def _program(self, key: Any, tensors: list, others: list, args: tuple, kwargs: dict) -> Any:
@@ -155,7 +150,7 @@ class Compiled:
         """Forget what was compiled."""
         with self.lock:
             self.programs, self.tried, self.eager, self.reasons = {}, {}, {}, []
-            self.full, self.traces, self.last = False, 0, None
+            self.full, self.traces, self.door = False, 0, None
 
     def explain(self) -> str:
         """Graphs, their inputs and outputs, and what ran eagerly and why, as text."""

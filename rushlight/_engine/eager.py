@@ -13,8 +13,8 @@ from .._arrays.meta import MetaArray
 from .._arrays.traced import GraphBreak, Symbol
 from .._core.quicken import Wish
 from .capture import Capture
-from .graph import Graph
-from .leaf import leaf
+from .door import leaf
+from .graph import Graph, Value
 from .native import Native, build
 from .simplify import simplify
 from .straight import Refused
@@ -25,6 +25,9 @@ _SINGLE = 2000
 # NumPy's library is as fast with products alone, and has threads of its own: two pools of threads
 # that wait for work take the cores from each other.
 _PRODUCTS = frozenset({"matmul", "matmul_rows", "conv", "conv_input", "conv_weight"})
+# Work in an update that one thread does: beside NumPy's products, whose library has a thread that
+# waits for more, two of ours are slower than one.
+_UPDATE = 100 * _ALONE
 
 
 def quicker(wish: Wish) -> Callable | None:
@@ -41,8 +44,11 @@ def quicker(wish: Wish) -> Callable | None:
         return None
     if any(step.word in _PRODUCTS for step in graph.steps):
         return None
-    native = build(graph)
-    if native is None:
+    over = body.over(graph, wish.over)
+    if over is None:
+        return None
+    native = build(graph, over, keeps=False)  # the allocator has the memory of what came before
+    if native is None or native.taken != over.keys():
         return None
     return _lean(native, body, wish.line) or _wide(native, body, wish.line)
 
@@ -84,6 +90,17 @@ class _Body:
             self.outputs.append(x)
         return (*known, x.id).index(x.id)
 
+    def over(self, graph: Graph, places: tuple) -> dict[int, Value] | None:
+        """The inputs that outputs are written over; None where one is another input's value."""
+        found: dict[int, Value] = {}
+        for made, place in zip(self.results, places):
+            if made == f"a{place}":
+                continue
+            if made.__class__ is not int or made in found:
+                return None
+            found[made] = graph.inputs[list(self.given).index(place)]
+        return found
+
     def graph(self) -> Graph:
         """What was traced; its inputs are the arrays in their order."""
         return self.capture.graph(self.outputs)
@@ -104,7 +121,8 @@ def _lean(native: Native, body: _Body, line: Callable) -> Callable | None:
     if len(units) != 1 or any(p.tidy for p in native.parts if not isinstance(p, Unit)):
         return None
     (unit,) = units
-    if unit.work >= _ALONE or unit.clock is not None or unit.streams:
+    most = _UPDATE if native.taken else _ALONE
+    if unit.work >= most or unit.clock is not None or unit.streams:
         return None
     homes = _homes(native, unit)
     read = [(i, v) for i, v in zip(body.given, native.graph.inputs) if v.id in unit.given]
@@ -123,23 +141,27 @@ def _lean(native: Native, body: _Body, line: Callable) -> Callable | None:
         "run": run, "empty": np.empty, "tidy": _tidy, "other": line, "native": native
     }  # fmt: skip
     rows = []
-    for k, v in enumerate(native.graph.outputs):
+    fresh = [k for k in range(len(native.graph.outputs)) if k not in native.taken]
+    for k in fresh:
+        v = native.graph.outputs[k]
         scope |= {f"s{k}": v.shape, f"d{k}": v.dtype}
         rows.append(f"o{k} = empty(s{k}, d{k})")
-    made = "".join(f", o{k}" for k in range(len(homes)))
+    made = "".join(f", o{k}" for k in fresh)
     given = ", ".join(f"a{i}" for i, _ in read)
     tidied = ", ".join(f"tidy(a{i})" for i, _ in read)
     every = ", ".join(f"a{i}" for i in range(body.count))
-    rows.append(f"if not run({given}{made}) and not run({tidied}{made}): return other({every})")
-    return body.function(rows, [f"o{k}" for k in range(len(homes))], scope)
+    again = "" if native.taken else f" and not run({tidied}{made})"
+    rows.append(f"if not run({given}{made}){again}: return other({every})")
+    return body.function(rows, _names(native), scope)
 
 
 def _homes(native: Native, unit: Unit) -> list[int] | None:
     """For each output the buffer that is it, or that it shows whole; None where one is neither."""
     fused, fresh = native.fused, {v.id for v in unit.fresh}
-    homes = [fused.base[v.id] for v in native.graph.outputs]
+    outs = [v for k, v in enumerate(native.graph.outputs) if k not in native.taken]
+    homes = [fused.base[v.id] for v in outs]
     ids = [v.id for v in homes]
-    for v, home in zip(native.graph.outputs, homes):
+    for v, home in zip(outs, homes):
         whole = fused.seen[v.id].contiguous and v.size == home.size and v.dtype == home.dtype
         if home.id not in fresh or ids.count(home.id) > 1 or not whole:
             return None
@@ -151,11 +173,17 @@ def _wide(native: Native, body: _Body, line: Callable) -> Callable:
     scope: dict[str, Any] = {
         "run": native.run, "Refused": Refused, "other": line, "native": native
     }  # fmt: skip
-    names = [f"o{k}" for k in range(len(body.outputs))]
     given = ", ".join(f"a{i}" for i in body.given)
     every = ", ".join(f"a{i}" for i in range(body.count))
-    rows = [f"try: {', '.join(names)}, = run({given})", f"except Refused: return other({every})"]
-    return body.function(rows, names, scope)
+    made = ", ".join(f"o{k}" for k in range(len(body.outputs)))
+    rows = [f"try: {made}, = run({given})", f"except Refused: return other({every})"]
+    return body.function(rows, _names(native), scope)
+
+
+def _names(native: Native) -> list[str]:
+    """What a line gives for each output: nothing for one in place."""
+    outs = range(len(native.graph.outputs))
+    return ["None" if k in native.taken else f"o{k}" for k in outs]
 
 
 def _tidy(a: Any) -> Any:

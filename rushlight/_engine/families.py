@@ -3,12 +3,26 @@
 from typing import Any
 
 from .builder import Module
-from .kernels import convolution, gather, matmul, pooling, random, rows
+from .kernels import (
+    attention,
+    convolution,
+    gather,
+    matmul,
+    order,
+    pooling,
+    random,
+    rows,
+    scan,
+    skinny,
+)
+from .kernels.attention import Attention
 from .kernels.convolution_shape import Convolution
 from .kernels.gather import Gather
 from .kernels.matmul import Product
+from .kernels.order import Order
 from .kernels.pooling import Pooling
 from .kernels.random import Draw
+from .kernels.scan import Scan
 
 
 def kernel(module: Module, told: Any) -> str:
@@ -18,11 +32,17 @@ def kernel(module: Module, told: Any) -> str:
     if isinstance(told, Pooling):
         return pooling.kernel(module, told)
     if isinstance(told, Product):
-        return matmul.kernel(module, told)
+        return (skinny if skinny.suits(told) else matmul).kernel(module, told)
     if isinstance(told, Draw):
         return random.kernel(module, told.count, told.width, told.state.buffer, told.out.buffer)
     if isinstance(told, Gather):
         return gather.kernel(module, told)
+    if isinstance(told, Scan):
+        return scan.kernel(module, told)
+    if isinstance(told, Order):
+        return order.kernel(module, told)
+    if isinstance(told, Attention):
+        return attention.kernel(module, told)
     return rows.kernel(module, told)
 
 
@@ -33,9 +53,16 @@ def workspace(told: Any, target: Any, threads: int) -> int:
     if isinstance(told, Pooling):
         return pooling.workspace(target, told, threads)
     if isinstance(told, Product):
-        return told.panel(target) * threads
+        shared = told.shared(target)
+        return shared + (told.panel(target) - shared) * threads
     if isinstance(told, (Draw, Gather)):
         return 0
+    if isinstance(told, Scan):
+        return scan.workspace(told)
+    if isinstance(told, Order):
+        return order.workspace(told, threads)
+    if isinstance(told, Attention):
+        return attention.workspace(told, target, threads)
     return rows.workspace(told, target, threads)
 
 
@@ -49,6 +76,11 @@ def work(told: Any) -> int:
         read = items * told.inner * (nest.lead[-1] + nest.length)
         return rows.work(nest) + read + nest.rows * nest.length * told.inner // 8
     if isinstance(told, Gather):
-        moved = told.outer * told.count * told.inner
-        return moved if told.mode == "take" else moved + told.outer * told.size * told.inner
+        return gather.work(told)
+    if isinstance(told, Scan):
+        return rows.work(told.nest) + 4 * told.nest.rows * told.nest.length
+    if isinstance(told, Order):
+        return order.work(told)
+    if isinstance(told, Attention):
+        return attention.work(told)
     return 4 * told.count if isinstance(told, Draw) else rows.work(told)

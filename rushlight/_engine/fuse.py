@@ -13,13 +13,16 @@ import numpy as np
 from .._arrays.meta import MetaArray, spec
 from .._arrays.numpy import NUMPY
 from .._core.spec import contiguous_strides
+from .attention import WORDS as ATTENTION
+from .axes import along, falling, reshaped, same, size, trailing
 from .builder import kind_of
 from .graph import VIEWS, Graph, Step, Value
-from .kernels import convolution, gather, pooling_steps
+from .kernels import convolution, gather, pooling_steps, scan
 from .kernels.rows import REDUCTIONS, reducible
 from .kernels.words import native
 
-_ALONE = gather.WORDS | {"bits"}  # what their kernels make is stored as it is
+# What the kernels of these make is stored as it is.
+_ALONE = gather.WORDS | ATTENTION | {"bits", "order"}
 _NEAR = 24  # groups that are looked at for one to join
 _SEEN = VIEWS - {"real", "imag", "windows"}
 
@@ -28,7 +31,8 @@ class Group:
     """Steps that run together: NumPy, or a nest over `shape`, its last `reduced` axes summed."""
 
     __slots__ = (
-        "at", "native", "shape", "reduced", "steps", "made", "full", "product", "refusal", "where"
+        "at", "native", "shape", "reduced", "steps", "made", "full", "down", "product", "refusal",
+        "where",
     )  # fmt: skip
 
     def __init__(self, at: int, native: bool, shape: tuple = ()) -> None:
@@ -37,6 +41,7 @@ class Group:
         self.made: dict[int, Value] = {}
         self.product: Step | None = None  # the matrix product that it begins with
         self.full: set[int] = set()  # made values with an element for each place of the shape
+        self.down: set[int] = set()  # made values with an element for each place of a row
         self.refusal: Value | None = None  # the program ends after this group where it is 0
         self.where = ""  # the user's line of that check
 
@@ -229,8 +234,13 @@ class Fused:
             self._settle_all(self._put_off(step))
             group = self._begun(shape)
             group.product = step
-            group.add(step, True)
+            group.add(step, step.word not in ATTENTION)
+            for inner in step.params.get("inner", ()):
+                self._own(inner.result)
+                group.add(inner, True)
             return group
+        if falling(step) and along(self.seen[step.args[0].id], falling(step)) is None:
+            step = step.replaced(self._in_order)
         put_off = self._put_off(step)
         if not self._emitted(step):
             self._settle_all(put_off)
@@ -240,6 +250,8 @@ class Fused:
         for group in self._candidates(latest):
             if group.native and group.at >= latest and self._all_join(group, steps):
                 return group
+        if falling(step) and not put_off and (found := self._turned(step)) is not None:
+            return found
         reduces = step.word in REDUCTIONS
         shape = tuple(step.args[0].shape if reduces else step.result.shape)
         group = self._begun(shape)
@@ -250,9 +262,26 @@ class Fused:
             self._settle_all(put_off)
             group = self._begun(shape)
         if reduces:
-            group.reduced = _trailing(step) or 0
-        group.add(step, not reduces)
+            group.reduced = falling(step) or trailing(step) or 0
+        self._added(group, step, not reduces)
         return group
+
+    def _turned(self, step: Step) -> Group | None:
+        """A sum down columns as one along the rows of a view: what follows on it can join it."""
+        x, k = step.args[0], falling(step)
+        order = (*range(x.ndim - k, x.ndim), *range(x.ndim - k))
+        v = Value(next(self._ids), tuple(x.shape[i] for i in order), x.dtype)
+        self._place(Step((v,), "permute_dims", (x, order)))
+        if along(self.seen[v.id], x.ndim - k) is None:
+            return None
+        axes = tuple(range(k, x.ndim))
+        self._place(Step(step.results, "sum", (v,), {"axis": axes}, step.where))
+        return self.makers[step.result.id]
+
+    def _added(self, group: Group, step: Step, full: bool) -> None:
+        group.add(step, full)
+        if falling(step):
+            group.down.add(step.result.id)
 
     def _begun(self, shape: tuple) -> Group:
         """A new native group at the end."""
@@ -264,10 +293,18 @@ class Fused:
         if step.word in gather.WORDS:
             ordered = self._gathers(step)
             return None if ordered is None else (ordered, tuple(ordered.result.shape))
+        if step.word == "order":
+            x, count, _ = step.args
+            self.checked.add((step.results[1].id, x.shape[-1]))
+            return step.replaced(self._in_order), (*x.shape[:-1], count)
+        if scan.scanned(step):
+            return step, tuple(step.args[0].shape)
         if (step.word == "matmul" and _multiplied(step)) or (
             step.word == "bits" and step.result.size
         ):
             return step, tuple(step.result.shape)
+        if step.word in ATTENTION:
+            return step, step.params["shape"]
         planes = self._planes(step)
         return None if planes is None else (step, planes)
 
@@ -284,29 +321,37 @@ class Fused:
         return (*lead, size(made.shape[made.ndim - axes :])) if axes else None
 
     def _gathers(self, step: Step) -> Step | None:
-        """The step over arrays in order, where rows found by number have a kernel.
+        """The step, what is written to in order, where elements found by number have a kernel.
 
         The numbers are checked, in a group before.
         """
-        if not gather.gathered(step) or kind_of(step.result.dtype) is None:
+        if not gather.gathered(step):
             return None
         self._settle_all(self._put_off(step))
-        step = step.replaced(self._in_order)
         given = gather.parts(step)
         x, index = given["x"], given["indices"]
+        if "values" in given:
+            step = step.replaced(lambda v: self._in_order(v) if v is x else v)
         n = x.shape[given["axis"] % x.ndim]
+        return step if self._in_range(index, n, step.where) else None
+
+    def _in_range(self, index: Value, n: int, where: str) -> bool:
+        """Let numbers be checked: from -n to below n, in a group before; False where they fail."""
+        base = self.base[index.id]
+        if base.size == index.size and self.seen[index.id].contiguous:
+            index = base  # whatever its shape: what was checked at first is not asked late again
         known = self.constants.get(index.id)
         if known is not None:
-            return step if (known >= -n).all() and (known < n).all() else None
+            return bool((known >= -n).all() and (known < n).all())
         if (index.id, n) in self.checked:
-            return step
+            return True
         self.checked.add((index.id, n))
         low, high, both = (Value(next(self._ids), index.shape, "bool") for _ in range(3))
         self._place(Step((low,), "greater_equal", (index, -n)))
         self._place(Step((high,), "less", (index, n)))
         self._place(Step((both,), "bitwise_and", (low, high)))
-        self._check(Step((), "check", (both,), {}, step.where))
-        return step
+        self._check(Step((), "check", (both,), {}, where))
+        return True
 
     def _in_order(self, v: Value) -> Value:
         """The value, or a copy of it whose elements lie in order."""
@@ -323,11 +368,11 @@ class Fused:
 
     def _all_join(self, group: Group, steps: list[Step]) -> bool:
         """Add steps to a group, all or none."""
-        before = len(group.steps), dict(group.made), set(group.full), group.reduced
+        before = len(group.steps), dict(group.made), set(group.full), group.reduced, set(group.down)
         for step in steps:
             if not self._joins(group, step):
                 del group.steps[before[0] :]
-                _, group.made, group.full, group.reduced = before
+                _, group.made, group.full, group.reduced, group.down = before
                 return False
         for step in steps:
             v = step.result.id
@@ -354,20 +399,22 @@ class Fused:
         if step.effect or len(step.results) != 1 or step.word == "check" or step.result.size == 0:
             return False
         if step.word in REDUCTIONS:
-            return reducible(step) and self._lies_in_rows(step)
+            return reducible(step) and (falling(step) > 0 or self._lies_in_rows(step))
         return native(step)
 
     def _lies_in_rows(self, step: Step) -> bool:
         """Whether a reduction is over trailing axes whose elements are evenly spaced."""
-        k = _trailing(step)
+        k = trailing(step)
         return k is not None and along(self.seen[step.args[0].id], k) is not None
 
     def _joins(self, group: Group, step: Step) -> bool:
         """Add a step to a group where its arguments are at hand there."""
         if group.product is not None and group.product.word in _ALONE:
             return False
+        if falling(step):
+            return self._falls(group, step)
         if step.word in REDUCTIONS:
-            x, k = step.args[0], _trailing(step)
+            x, k = step.args[0], trailing(step)
             if (
                 group.product
                 or k is None
@@ -378,6 +425,8 @@ class Fused:
                 return False
             if not group.reduced and not self._reducible(group, k):
                 return False
+            if not self._same_way(group, x, k):
+                return False
             group.reduced = k
             group.add(step, False)
             return True
@@ -386,6 +435,50 @@ class Fused:
             return False
         group.add(step, full)
         return True
+
+    def _falls(self, group: Group, step: Step) -> bool:
+        """Add a sum down the columns to a group that makes, or reads, what is summed."""
+        x, axes = step.args[0], falling(step)
+        if group.product is not None:
+            return False
+        if self.base[x.id].id in group.made:
+            if not self._is_full(group, x):
+                return False
+            columns, axes = size(x.shape[x.ndim - axes :]), 0
+            while (
+                axes < len(group.shape) and size(group.shape[len(group.shape) - axes :]) < columns
+            ):
+                axes += 1
+            if size(group.shape[len(group.shape) - axes :]) != columns:
+                return False
+        elif x.shape != group.shape or not self._reads(group, x):
+            return False
+        if group.reduced != axes and (group.reduced or not self._reducible(group, axes)):
+            return False
+        group.reduced = axes
+        self._added(group, step, False)
+        return True
+
+    def _same_way(self, group: Group, x: Value, k: int) -> bool:
+        """Whether a reduction's argument lies along the rows where what the group reads does."""
+        if self.base[x.id].id in group.made:
+            return True
+        ways = {
+            along(self.seen[v.id], k) == 1
+            for s in group.steps for v in s.values()
+            if v.shape == group.shape and self.base[v.id].id not in group.made
+        }  # fmt: skip
+        return not ways or (along(self.seen[x.id], k) == 1) in ways
+
+    def _reads(self, group: Group, v: Value) -> bool:
+        """Whether a group reads a value as it is met at each place."""
+        base, met = self.base[v.id].id, self.met(v, v.shape, group.shape)
+        return met is not None and any(
+            self.base[a.id].id == base
+            and a.shape == v.shape
+            and same(self.seen[a.id].strides, met.strides, v.shape)
+            for s in group.steps for a in s.values()
+        )  # fmt: skip
 
     def _fills(self, group: Group, step: Step) -> bool:
         """Whether a step has an element for each place of the group, and its arguments at hand."""
@@ -420,6 +513,8 @@ class Fused:
         return all(x is not None and along(x, k) is not None for x in given)
 
     def _at_hand(self, group: Group, v: Value, shape: tuple) -> bool:
+        if self.base[v.id].id in group.down:
+            return False
         if self.base[v.id].id in group.made:
             if self._is_full(group, v) and (v.shape == shape or v.shape == group.shape):
                 return True
@@ -439,7 +534,7 @@ class Fused:
             return False
         over = self.over(v, group.shape)
         lead = contiguous_strides(group.lead) + (0,) * group.reduced
-        return _same(over.strides, lead, group.shape)
+        return same(over.strides, lead, group.shape)
 
     def _is_lead(self, group: Group, v: Value) -> bool:
         shape = tuple(v.shape)
@@ -448,7 +543,7 @@ class Fused:
     def _is_thin(self, group: Group, v: Value) -> bool:
         """A value that has, or is broadcast to, one element for each row."""
         base = self.base[v.id]
-        if base.id in group.full:
+        if base.id in group.full or base.id in group.down:
             return False
         if base.id in group.made:
             return (
@@ -473,20 +568,6 @@ class Fused:
         return place if v.shape == group.shape else reshaped(place, group.shape)
 
 
-def reshaped(x: MetaArray, shape: tuple) -> MetaArray | None:
-    """The same elements under another shape; None where that takes a copy."""
-    made: Any = spec("reshape", (x, shape), {})
-    return MetaArray(*made) if len(made) > 2 else None
-
-
-def size(shape: tuple) -> int:
-    """The number of elements."""
-    n = 1
-    for k in shape:
-        n *= k
-    return n
-
-
 def _multiplied(step: Step) -> bool:
     """Whether a matrix product has a kernel: (batches of) matrices of one floating dtype."""
     a, b = step.args
@@ -494,34 +575,3 @@ def _multiplied(step: Step) -> bool:
         return False
     dtypes = {a.dtype.name, b.dtype.name}
     return dtypes in ({"float32"}, {"float64"}) and step.result.size > 0 and a.shape[-1] > 0
-
-
-def _trailing(step: Step) -> int | None:
-    """Over how many last axes a reduction goes; None where it is over others."""
-    x = step.args[0]
-    axis = step.params.get("axis", step.args[1] if len(step.args) > 1 else None)
-    n = x.ndim
-    if axis is None:
-        axes = set(range(n))
-    else:
-        axes = {a % n for a in ((axis,) if isinstance(axis, int) else axis)}
-    k = len(axes)
-    return k if k and axes == set(range(n - k, n)) else None
-
-
-def along(x: MetaArray, k: int) -> int | None:
-    """The stride along the last k axes taken as one; None where there is no one stride."""
-    stride, size = None, 1
-    for n, s in zip(reversed(x.shape[len(x.shape) - k :]), reversed(x.strides[len(x.shape) - k :])):
-        if n == 1:
-            continue
-        if stride is None:
-            stride = s
-        elif s != stride * size:
-            return None
-        size *= n
-    return 0 if stride is None else stride
-
-
-def _same(a: tuple, b: tuple, shape: tuple) -> bool:
-    return all(s == t for s, t, n in zip(a, b, shape) if n != 1)

@@ -11,8 +11,7 @@ from types import CellType
 from typing import Any
 
 from .._arrays.traced import Symbol
-from .._core import dtypes, modes, rng
-from .._core.tape import TensorBase, ndarray
+from .._core.tape import ndarray
 from .reach import Kept, Numbers, Reach
 
 
@@ -36,8 +35,29 @@ class Guards:
         self.closed = [(what, what.needs, s) for how, what, s in inputs if how == "closed"]
         self.grads = [(what, s) for how, what, s in inputs if how == "grad"]
         self.numbers = [list(g.owner.values()) for g in self.groups]
+        self.facts = self._facts()
         self._same, self._refresh = self._written()
         self.turn = 0  # how often something was another object
+
+    def _facts(self) -> list[tuple[str, Any, Any]]:
+        """(kind, of what, what) of all that must be the same object still."""
+        made: list[tuple] = []
+        for k in self.kept:
+            owner = k.owner
+            if owner.__class__ is CellType:
+                made.append(("cell", owner, None))
+                continue
+            if not k.loose:
+                made.append(("length", owner, len(owner)))
+            if isinstance(owner, dict) and all(key.__class__ is str for key in k.keys or ()):
+                made += [("key", owner, key) for key in k.keys or () if key in owner]
+            elif k.values:
+                made.append(("items", owner, None))
+        made += [("key", g.owner, key) for g in self.groups for key in g.keys or ()]
+        made += [("no" if none else "some", t, "grad") for t, none in self.leaves]
+        for t, _, _ in self.closed:
+            made += [("slot", t, "array"), ("slot", t, "needs"), ("no", t, "node")]
+        return made
 
     def _written(self) -> tuple[Callable[[], bool], Callable[[], None]]:
         """Two functions: whether everything is the same object still; take what there is now."""
@@ -47,7 +67,7 @@ class Guards:
         names: list[str] = []
 
         def name(x: Any) -> str:
-            scope[made := f"x{len(scope)}"] = x
+            scope[made := f"x{id(x)}"] = x
             return made
 
         def guard(read: str, test: str = "{read} is {name}") -> None:
@@ -55,34 +75,24 @@ class Guards:
             reads.append(read)
             tests.append(test.format(read=read, name=made))
 
-        empty = [k.owner for k in self.kept if not k.values and hasattr(k.owner, "__len__")]
+        empty = [owner for kind, owner, n in self.facts if kind == "length" and not n]
         if empty:
             tests.append(f"({' or '.join(map(name, empty))} or None) is None")
-        for k in self.kept:
-            owner = k.owner
-            if owner.__class__ is CellType:
-                guard(f"{name(owner)}.cell_contents")
-            elif isinstance(owner, dict) and all(key.__class__ is str for key in k.keys or ()):
-                at = name(owner)
-                if not k.loose and k.values:
-                    tests.append(f"len({at}) == {len(owner)}")
-                for key in k.keys or ():
-                    if key in owner:
-                        guard(f"{at}[{key!r}]")
-            elif k.values:
-                at = f"{name(owner)}.values()" if isinstance(owner, dict) else name(owner)
-                tests.append(f"len({at}) == {len(owner)}")
+        for kind, owner, told in self.facts:
+            if kind == "length" and not told:
+                continue
+            at = name(owner)
+            if kind == "length":
+                tests.append(f"len({at}) == {told}")
+            elif kind == "items":
+                at = f"{at}.values()" if isinstance(owner, dict) else at
                 guard(f"[*{at}]", f"all(map(is_, {at}, {{name}}))")
-        for g in self.groups:
-            for key in g.keys or ():
-                guard(f"{name(g.owner)}[{key!r}]")
-        for t, none in self.leaves:
-            tests.append(f"{name(t)}.grad is {'None' if none else 'not None'}")
-        for t, _, _ in self.closed:
-            at = name(t)
-            guard(f"{at}.array")
-            guard(f"{at}.needs")
-            tests.append(f"{at}.node is None")
+            elif kind in ("no", "some"):
+                tests.append(f"{at}.{told} is {'not ' * (kind == 'some')}None")
+            else:
+                guard(
+                    at + {"cell": ".cell_contents", "key": f"[{told!r}]", "slot": f".{told}"}[kind]
+                )
         exec(f"def same(): return {' and '.join(tests) or True}", scope)
         exec(f"def read(): return [{', '.join(reads)}]", scope)
         same, read = scope["same"], scope["read"]
@@ -144,39 +154,3 @@ def fits(array: Any, symbol: Symbol) -> bool:
         if symbol.contiguous
         else (tuple(s // max(array.itemsize, 1) for s in array.strides) == symbol.strides)
     )
-
-
-def reader(args: tuple, kwargs: dict) -> Callable[[tuple], bool] | None:
-    """A quick test whether positional arguments are of the same kind as these plain tensors.
-
-    None where they are not all plain tensors without a graph: the signature tells such apart.
-    """
-    if modes.special or kwargs or not args or len({id(x) for x in args}) != len(args):
-        return None
-    scope: dict[str, Any] = {"ndarray": ndarray, "local": modes.local, "modes": modes}
-    scope |= {"dtypes": dtypes, "rng": rng, "is_": is_, "n": len(args), "stream": rng.default()}
-    scope |= {"default": dtypes.get_default_dtype(), "grad": modes.local.grad}
-    scope |= {"inference": modes.local.inference}
-    rows = [
-        "not modes.special", "len(args) == n", "local.inference is inference",
-        "dtypes._default is default", "rng.default() is stream",
-    ]  # fmt: skip
-    rows.append("not modes.no_grad_threads" if modes.local.grad and not modes.no_grad_threads
-                else "local.grad is grad")  # fmt: skip
-    for i, x in enumerate(args):
-        if not isinstance(x, TensorBase) or x.array.__class__ is not ndarray:
-            return None
-        if x.needs is not False or x.grad is not None or not x.array.flags.c_contiguous:
-            return None
-        if x.origin is not None or not x._plain_subclass:
-            return None
-        scope |= {f"k{i}": type(x), f"s{i}": x.array.shape, f"d{i}": x.array.dtype}
-        scope[f"w{i}"] = x.device
-        rows += [
-            f"(x := args[{i}]).__class__ is k{i}", "(a := x.array).__class__ is ndarray",
-            f"a.shape == s{i}", f"a.dtype is d{i}", f"x.device is w{i}", "x.needs is False",
-            "x.grad is None", "x.origin is None", "a.flags.c_contiguous",
-        ]  # fmt: skip
-        rows += [f"x is not args[{j}]" for j in range(i)]
-    exec(f"def alike(args): return {' and '.join(rows)}", scope)
-    return scope["alike"]

@@ -5,12 +5,14 @@ from itertools import count
 from typing import Any
 
 from .._arrays.meta import MetaArray, spec
+from .builder import F32, F64, kind_of
 from .graph import Graph, Step, Value
 from .kernels.totals import REDUCTIONS
 from .kernels.words import DEAR, native
 
 _WIDE = 1 << 16  # elements of a row: beyond, comparing each with an index costs more than a gather
 _DEEP = 12  # steps that a reduction takes along into its own order
+_FALLING = 1 << 14  # columns whose sums a thread keeps beside the rows
 _ONE_AXIS = {"argmax", "argmin"}
 
 
@@ -42,6 +44,7 @@ class _Lower:
         self.makers = graph.makers()
         self.outputs = {v.id for v in graph.outputs}
         self.readers: dict[int, list[Step]] = {}
+        self.done: set[int] = set()  # steps whose results others make
         for step in graph.steps:
             for v in step.values():
                 self.readers.setdefault(v.id, []).append(step)
@@ -61,6 +64,8 @@ class _Lower:
 
     def add(self, step: Step) -> None:
         """A step, or what it becomes."""
+        if id(step) in self.done:
+            return
         form = self._reduced if step.word in REDUCTIONS else getattr(self, f"_{step.word}", None)
         if form is None or not form(step):
             self.steps.append(step)
@@ -78,6 +83,18 @@ class _Lower:
             return False  # trailing already
         if step.word in _ONE_AXIS and len(axes) != 1:
             return False
+        if (
+            step.word == "sum"
+            and axes == list(range(len(axes)))
+            and self._falls(step, x, len(axes))
+        ):
+            last = not given.get("keepdims")
+            made = step.result if last else Value(next(self.ids), x.shape[len(axes) :], x.dtype)
+            self.steps.append(Step((made,), "sum", (x,), {"axis": tuple(axes)}, step.where))
+            if not last:
+                shape = step.result.shape
+                self.steps.append(Step(step.results, "reshape", (made, shape), {}, step.where))
+            return True
         runs = [[axes.pop()]]
         while axes:
             if axes[-1] == runs[-1][0] - 1:
@@ -88,6 +105,25 @@ class _Lower:
             x = self._run(step, x, run, at == len(runs) - 1 and not given.get("keepdims"))
         if given.get("keepdims"):
             self.steps.append(Step(step.results, "reshape", (x, step.result.shape), {}, step.where))
+        return True
+
+    def _falls(self, step: Step, x: Value, outer: int) -> bool:
+        """Whether a sum over the first axes is left beside other work on the rows of x.
+
+        Not where that work waits for the sum: then it is better done column by column.
+        """
+        kind, columns = kind_of(x.dtype), MetaArray(x.shape[outer:], x.dtype).size
+        if kind not in (F32, F64) or x.dtype != step.result.dtype or not 1 < columns <= _FALLING:
+            return False
+        todo, seen = [step.result], set()
+        while todo:
+            v = todo.pop()
+            if v.size >= x.size or len(seen) > _DEEP:
+                return False
+            for reader in self.readers.get(v.id, ()) if v.size > 1 else ():
+                if id(reader) not in seen:
+                    seen.add(id(reader))
+                    todo += reader.results
         return True
 
     def _run(self, step: Step, x: Value, run: list[int], last: bool) -> Value:
@@ -142,6 +178,64 @@ class _Lower:
         large = {a.id for a in step.values() if a.size == v.size}
         return step.word not in DEAR and len(large) <= 1  # made from one array, as that one is read
 
+    # -- order
+
+    def _flip(self, step: Step) -> bool:
+        """A view read backwards."""
+        x, axis = (*step.args, *step.params.values())
+        if x.__class__ is not Value or not x.size or not x.ndim:
+            return False
+        axes = [a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)]
+        key = tuple(slice(None, None, -1 if i in axes else None) for i in range(x.ndim))
+        if step.result.id in self.outputs:  # what leaves the program is in order anyway
+            made = Step(step.results, "copy", (self.view("index", x, key),), {}, step.where)
+        else:
+            made = Step(step.results, "index", (x, key), {}, step.where)
+        self.steps.append(made)
+        return True
+
+    def _argsort(self, step: Step) -> bool:
+        return self._order(step, None, *_sorting(step))
+
+    def _sort(self, step: Step) -> bool:
+        return self._order(None, step, *_sorting(step))
+
+    def _leading(self, step: Step) -> bool:
+        x, count, axis, largest = (*step.args, *step.params.values())
+        return count > 0 and self._order(step, None, x, axis, count, largest)
+
+    def _order(
+        self, places: Step | None, values: Step | None, x: Any, axis: int, count: Any, down: Any
+    ) -> bool:
+        """One step, `order`: (values, places) of the first `count` along the last axis."""
+        if x.__class__ is not Value or kind_of(x.dtype) is None or not x.size or not x.ndim:
+            return False
+        axis %= x.ndim
+        along = ((axis,), (axis - x.ndim,))
+        for other in self.readers.get(places.result.id, ()) if places is not None else ():
+            # Who takes the values by these numbers gets them at once.
+            if other.word == "take_along_axis" and other.args[0] is x and other.args[2:] in along:
+                values = other
+                self.done.add(id(other))
+                break
+        order = [i for i in range(x.ndim) if i != axis] + [axis]
+        back = tuple(map(order.index, range(x.ndim)))
+        given = self.view("permute_dims", x, tuple(order)) if axis != order[axis] else x
+        shape = (*given.shape[:-1], count or given.shape[-1])
+        made, later = [], []
+        for step, dtype in ((values, x.dtype), (places, "int64")):
+            if step is not None and given is x:
+                made.append(step.result)
+                continue
+            made.append(Value(next(self.ids), shape, dtype))
+            if step is not None:
+                later.append((step, made[-1]))
+        self.steps.append(Step(tuple(made), "order", (given, shape[-1], bool(down))))
+        for step, value in later:
+            turned = self.view("permute_dims", value, back)
+            self.steps.append(Step(step.results, "copy", (turned,), {}, step.where))
+        return True
+
     # -- gathers along a row
 
     def _hits(self, shape: tuple, index: Any) -> Value | None:
@@ -186,3 +280,10 @@ class _Lower:
             return False
         self.steps.append(Step(step.results, "where", (hits, values, x), {}, step.where))
         return True
+
+
+def _sorting(step: Step) -> tuple:
+    """A sort's array, axis, how many are wanted, whether the greatest come first."""
+    given = {"axis": -1, "descending": False} | dict(zip(("x", "axis", "descending"), step.args))
+    given |= step.params
+    return given["x"], given["axis"], None, given["descending"]

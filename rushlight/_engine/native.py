@@ -11,13 +11,16 @@ from typing import Any
 import numpy as np
 
 from .assemble import assembled
+from .attention import attended
+from .axes import size
 from .forked import lock
-from .fuse import Fused, Group, size
+from .fuse import Fused, Group
 from .graph import Graph, Step, Value
 from .kernels import pooling_steps
 from .kernels.rows import REDUCTIONS
 from .log import outlined, say, wanted
 from .lower import lowered
+from .shared import shared
 from .straight import Refused, Straight
 from .threads import pool
 from .unit import Unit
@@ -40,7 +43,7 @@ def runner(
 
 def build(
     graph: Graph, over: dict[int, Value] | None = None, fixed: Iterable[int] = (),
-    exact: bool = False,
+    exact: bool = False, keeps: bool = True,
 ) -> "Native | None":  # fmt: skip
     """The graph as a function of arrays; None where nothing in it would be native.
 
@@ -49,14 +52,16 @@ def build(
         over: output number -> input whose memory it takes over once that is read no more.
         fixed: inputs that are the same array mostly: their addresses are remembered.
         exact: the arrays have the strides of the graph's inputs; else any may come.
+        keeps: memory of outputs that nobody holds any more is used again.
     """
     if not installed():
         return None
     try:
-        fused = Fused(lowered(assembled(pooling_steps.gathered(graph))), exact)
+        graph = lowered(assembled(attended(pooling_steps.gathered(graph))))
+        fused = Fused(shared(graph), exact)
         if not any(g.native for g in fused.groups):
             return None
-        return Native(fused, over or {}, set(fixed))
+        return Native(fused, over or {}, set(fixed), keeps)
     except Exception as error:
         _say_once(f"{type(error).__name__}: {error}")
         return None
@@ -77,8 +82,10 @@ def _say_once(error: str) -> None:
 class Native:
     """The function that a graph is: `run(*arrays)` gives its outputs; `taken`: those in place."""
 
-    def __init__(self, fused: Fused, over: dict[int, Value], fixed: set[int]) -> None:
-        self.fused, self.graph, self.fixed = fused, fused.graph, fixed
+    def __init__(
+        self, fused: Fused, over: dict[int, Value], fixed: set[int], keeps: bool = True
+    ) -> None:
+        self.fused, self.graph, self.fixed, self.keeps = fused, fused.graph, fixed, keeps
         self._lifetimes()
         self.home: dict[int, Value] = {}  # an output's value -> the input that it is written over
         self.taken: set[int] = set()
@@ -129,7 +136,7 @@ class Native:
 
     def _read_in_place(self, group: Group, given: Value) -> bool:
         """Whether a group reads an input only at the place that it writes."""
-        if group.product is not None and group.product.word == "put":
+        if group.product is not None and group.product.word in ("put", "scatter"):
             x, *others = group.product.values()
             mine = [self.fused.base[v.id].id == given.id for v in others]
             return self.fused.base[x.id].id == given.id and x.shape == given.shape and not any(mine)
@@ -259,17 +266,19 @@ class Native:
             rows.append(f"{table}[{unit.slots[number]}] = state_of({name})")
         for v in unit.fresh:
             # Fresh pages cost more than most arithmetic: what nobody holds any more is used again.
-            # (The dictionary, the name and the count's own argument hold it: three. It is put there
-            # last: what Ctrl-C leaves half done is done again.)
+            # (It is put there last: what Ctrl-C leaves half done is done again.)
             scope[out][v.id], name = None, f"v{v.id}"
             scope[f"s{v.id}"], scope[f"d{v.id}"] = v.shape, v.dtype
             address = f"{name}.__array_interface__['data'][0]"
             if unit.slots[v.id] in unit.objects:
                 address = f"id({name})"
             address = f"{table}[{unit.slots[v.id]}] = {address}"
+            if not self.keeps:
+                rows.append(f"{name} = empty(s{v.id}, d{v.id}); {address}")
+                continue
             rows.append(f"{name} = {out}[{v.id}]")
             rows.append(
-                f"if {name} is None or count({name}) > 3: {out}[{v.id}] = None; "
+                f"if {name} is None or count({name}) > {_held()}: {out}[{v.id}] = None; "
                 f"{name} = empty(s{v.id}, d{v.id}); {address}; {out}[{v.id}] = {name}"
             )
         run = f"run_on({unit.entry}, {unit.address}, {unit.threads})"
@@ -313,6 +322,14 @@ class Call:
         if self.tidy:
             rows += [f"v{v.id} = tidy(v{v.id})" for v in self.outs]
         return rows
+
+
+@cache
+def _held() -> int:
+    """The count of what only a dictionary and a name hold: three, or less where Python borrows."""
+    scope: dict[str, Any] = {"count": getrefcount}
+    exec("def held():\n  kept = {0: []}\n  made = kept[0]\n  return count(made)", scope)
+    return scope["held"]()
 
 
 def _state_of(stream: Any) -> int:

@@ -6,14 +6,20 @@ from typing import Any
 
 import numpy as np
 
+from .attention import WORDS as ATTENTION
+from .axes import along
 from .builder import U64, kind_of
-from .fuse import Fused, Group, along, size
+from .fuse import Fused, Group
 from .graph import Step, Value
-from .kernels import convolution, gather, pooling_steps
+from .kernels import convolution, gather, pooling_steps, scan
+from .kernels.attention import Attention
 from .kernels.gather import Gather
 from .kernels.matmul import Product
+from .kernels.order import Order
 from .kernels.random import Draw
 from .kernels.rows import REDUCTIONS, Nest, Operand
+
+_NAMED = {"value", "place", "given"}  # fields of a kernel that are numbers of values
 
 
 class Nests:
@@ -39,7 +45,9 @@ class Nests:
         """The group's steps over rows: views become strides, values get one number for each use."""
         fused = self.fused
         nest = Nest(group.lead, int(np.prod(group.shape[len(group.lead) :], dtype=np.int64)))
-        nest.thin = {v for v in group.made if v not in group.full} if group.reduced else set()
+        nest.thin = (
+            {v for v in group.made if v not in group.full | group.down} if group.reduced else set()
+        )
         uses: dict[tuple, Value] = {}
 
         def used(v: Value, shape: tuple, thin: bool) -> Value:
@@ -60,11 +68,17 @@ class Nests:
                     nest.thin.add(mine.id)
             return uses[key]
 
+        scanned: int | None = None
         for step in group.steps:
             if step is group.product:
+                if step.word in scan.WORDS:
+                    scanned = used(step.args[0], group.shape, False).id
                 continue
             if step.word in REDUCTIONS:
                 given = (used(step.args[0], group.shape, False),)
+                if step.result.id in group.down:
+                    self._falling(step.result, given[0], nest)
+                    continue
                 nest.steps.append(Step(step.results, step.word, given))
                 continue
             thin, shape = step.result.id in nest.thin, step.result.shape
@@ -74,16 +88,26 @@ class Nests:
             word = group.product.word
             if word in gather.WORDS:
                 return self._gather(group.product)
-            return self._draw(group.product) if word == "bits" else self._product(group, nest)
+            if word == "order":
+                return self._order(group.product)
+            if word == "bits":
+                return self._draw(group.product)
+            return self._product(group, nest, scanned)
         if not group.reduced:
             _collapse(nest)
         nest.shared = nest.rows == 1
         return nest
 
+    def _falling(self, v: Value, given: Value, nest: Nest) -> None:
+        """What is summed down the columns, and where to."""
+        kind = kind_of(v.dtype)
+        if v.id in self.kept and kind is not None:
+            nest.sums.append((given.id, Operand(self.slot(v), 0, (), 1, kind)))
+
     def _stores(self, group: Group, nest: Nest) -> None:
         for v in group.made.values():
             whole = self.fused.pieces.get(v.id)
-            if v.id not in self.kept and whole is None:
+            if (v.id not in self.kept and whole is None) or v.id in group.down:
                 continue
             kind = kind_of(v.dtype)
             assert kind is not None
@@ -99,18 +123,43 @@ class Nests:
             stored = Operand(self.slot(whole or v), offset, strides[:lead], step, kind)
             nest.stores.append((v.id, stored))
 
-    def _product(self, group: Group, nest: Nest) -> Any:
+    def _product(self, group: Group, nest: Nest, scanned: int | None) -> Any:
         """A matrix product, with the group's other steps to follow on each tile."""
         assert group.product is not None
         nest.lead, nest.length = group.shape[:-1], group.shape[-1]
         for o in [*nest.loads.values(), *(o for _, o in nest.stores)]:
             o.lead, o.along = o.lead[:-1], o.lead[-1]
+        if scanned is not None:
+            return scan.described(group.product, scanned, nest)
+        if group.product.word in ATTENTION:
+            return self._attention(group.product, nest)
         if group.product.word != "matmul":
             return self._planes(group.product, nest)
         a, b = group.product.args
         batch = group.shape[:-2]
-        left, right = (self._operand(v, (*batch, *v.shape[-2:])) for v in (a, b))
-        return Product(left, right, a.shape[-1], group.product.result.id, nest)
+        packed = "columns" in group.product.params
+        left = self._operand(a, (*batch, *a.shape[-2:]))
+        right = self._operand(b, b.shape if packed else (*batch, *b.shape[-2:]))
+        if packed:
+            right.lead = right.lead[-1:]
+        return Product(left, right, a.shape[-1], group.product.result.id, nest, packed)
+
+    def _attention(self, step: Step, nest: Nest) -> Attention:
+        """Scores made and used block by block, by the group's steps on them."""
+        told, batch, made = step.params, step.params["shape"][:-2], []
+        given = step.args[: 3 + (step.word == "attend_back")]
+        for v, order in zip(step.results, told["orders"]):
+            lie = _in_order(v.shape)
+            strides = [lie[order.index(i)] for i in range(v.ndim)]
+            kind = kind_of(v.dtype)
+            assert kind is not None
+            made.append(Operand(self.slot(v), 0, tuple(strides[:-1]), strides[-1], kind))
+        nest.stores = []
+        return Attention(
+            tuple(self._operand(v, (*batch, *v.shape[-2:])) for v in given), tuple(made),
+            given[0].shape[-1], given[2].shape[-1], told["causal"], told["safe"],
+            told["ends"], nest,
+        )  # fmt: skip
 
     def _draw(self, step: Step) -> Draw:
         """Random words; their stream's state is a buffer like others."""
@@ -123,19 +172,38 @@ class Nests:
         return Draw(state, Operand(self.slot(step.result), 0, (), 1, U64), step.result.size, width)
 
     def _gather(self, step: Step) -> Gather:
-        """Rows found by number."""
-        given = gather.parts(step)
-        x, axis = given["x"], given["axis"] % given["x"].ndim
-        values = given.get("values")
-        kind = kind_of(step.result.dtype)
-        assert kind is not None
+        """Elements found by number: each operand by its strides over all numbers there are."""
+        given, out = gather.parts(step), step.result
+        x, index, here = given["x"], given["indices"], given.get("values", out)
+        axis, take, whole = given["axis"] % x.ndim, here is out, step.word in ("take", "put")
+        shared, seen = (x if take else out), self.fused.seen
+        strides = seen[x.id].strides if take else _in_order(out.shape)
+        before, after = strides[:axis], strides[axis + 1 :]
+        numbers = seen[index.id].strides
+        if whole:
+            numbers = (0,) * axis + numbers + (0,) * len(after)
+
+        def operand(v: Value, strides: tuple) -> Operand:
+            kind = kind_of(v.dtype)
+            assert kind is not None
+            at, base = seen[v.id].offset, self.fused.base[v.id]
+            return Operand(self.slot(base), at, strides[:-1], (0, *strides)[-1], kind)
+
         return Gather(
-            self._flat(x), self._flat(given["indices"]),
-            None if values is None else self._flat(values),
-            Operand(self.slot(step.result), 0, (), 1, kind),
-            "take" if step.word == "take" else given["mode"],
-            size(x.shape[:axis]), x.shape[axis], given["indices"].size, size(x.shape[axis + 1 :]),
+            "take" if take else given["mode"],
+            operand(shared, before + (0,) * (index.ndim if whole else 1) + after),
+            operand(index, numbers),
+            operand(here, seen[here.id].strides),
+            None if take else self._flat(x),
+            here.shape or (1,), axis, x.shape[axis], strides[axis], out.size,
         )  # fmt: skip
+
+    def _order(self, step: Step) -> Order:
+        """Rows to sort; what nobody reads of the results is not stored."""
+        x, count, descending = step.args
+        values, indices = (self._flat(v) if v.id in self.kept else None for v in step.results)
+        return Order(self._operand(x, x.shape), indices, values, x.shape[:-1], x.shape[-1], count,
+                     descending)  # fmt: skip
 
     def _flat(self, v: Value) -> Operand:
         """Elements in order."""
@@ -213,6 +281,8 @@ def canonical(kernel: Any) -> tuple[Any, list[tuple[int, int]]]:
     def told(x: Any) -> Any:
         if isinstance(x, Operand):
             return operand(x)
+        if isinstance(x, tuple):
+            return tuple(map(told, x))
         if not isinstance(x, Nest):
             return x
         loads = {value(i): operand(o) for i, o in x.loads.items()}
@@ -221,12 +291,16 @@ def canonical(kernel: Any) -> tuple[Any, list[tuple[int, int]]]:
             read = step.replaced(renamed)
             steps.append(Step(tuple(map(renamed, step.results)), step.word, read.args, read.params))
         stores = [(value(i), operand(o)) for i, o in x.stores]
-        return replace(x, loads=loads, steps=steps, stores=stores, thin={value(i) for i in x.thin})
+        sums = [(value(i), operand(o)) for i, o in x.sums]
+        thin = {value(i) for i in x.thin}
+        return replace(x, loads=loads, steps=steps, stores=stores, sums=sums, thin=thin)
 
     if isinstance(kernel, Nest):
         return told(kernel), list(places)
     given = {f.name: getattr(kernel, f.name) for f in fields(kernel)}
-    made = {k: value(x) if k == "value" else told(x) for k, x in given.items()}
+    made = {k: value(x) if k in _NAMED and x is not None else told(x) for k, x in given.items()}
+    if "ends" in given:
+        made["ends"] = tuple(map(value, given["ends"]))
     return replace(kernel, **made), list(places)
 
 

@@ -13,6 +13,7 @@ from .._core.tape import TensorBase, make, ndarray
 from .._core.views import written
 from .apart import Apart
 from .capture import Capture
+from .door import Way
 from .graph import Graph
 from .guards import Guards
 from .joint import Backward, Joint
@@ -50,7 +51,7 @@ class Program:
         reach = Reach([f, *others, *tensors])
         gradients = {id(h.grad): h.tensor for h in reach.tensors.values() if h.grad is not None}
         capture = Capture.__new__(Capture)
-        self.alike: Any = None  # a quick test for arguments like these; False: there is none
+        self.way = Way(self)
         try:
             self._trace(capture, reach, gradients, f, args, kwargs, tensors)
             left = self._left(capture, reach)
@@ -259,7 +260,7 @@ class Program:
             raise Eagerly from None
         if self.back is not None:
             outs = (*outs, self.back.node(outs, arrays, self._owners(tensors), tensors))
-        return self._bind(outs, tensors)
+        return self.bind(outs, tensors)
 
     def _owners(self, tensors: list) -> list:
         """The tensors whose memory the program reads (None for a number)."""
@@ -312,7 +313,8 @@ class Program:
             array[...] = find()
         return undo
 
-    def _bind(self, outs: tuple, tensors: list) -> Any:
+    def bind(self, outs: tuple, tensors: Any) -> Any:
+        """The result; what the program changed is bound back."""
         for how, what, k, taken in self.bound:
             t = what if how == "closed" else tensors[what] if how == "arg" else what.grad
             if not taken:

@@ -287,9 +287,17 @@ def _whole(step: Step, rewrite: Rewrite) -> Any:
     return x if everything and x.__class__ is Value else None
 
 
+def _zeros(step: Step, rewrite: Rewrite) -> Any:
+    """Zeros like another array are zeros of its shape."""
+    v = step.result
+    return (
+        Step((v,), "full", (v.shape, 0, v.dtype), {}, step.where) if v.dtype.names is None else None
+    )
+
+
 _RULES: dict[str, Callable[[Step, Rewrite], Any]] = {
     "multiply": _times, "divide": _over, "add": _plus, "subtract": _minus, "negative": _opposite,
     "reshape": _same_shape, "broadcast_to": _same_shape, "permute_dims": _permuted,
     "astype": _cast, "copy": _copied, "contiguous": _copied, "alias": _copied, "index": _whole,
-    "conj": _of_real, "real": _of_real,
+    "conj": _of_real, "real": _of_real, "zeros_like": _zeros,
 }  # fmt: skip

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -66,13 +67,17 @@ SLEEP_CALL: Any = _Address() if WINDOWS else _Ulock() if MAC else _Futex()
 # LLVM writes calls of these by itself; the last lets another thread have the core.
 _C = ("memset", "memcpy", "memmove")
 YIELD = "SwitchToThread" if WINDOWS else "sched_yield"
-# Python's stable interface: its lock, and its signals (threads.py).
+# Python's stable interface: its lock and its signals (threads.py), its objects (door_steps.py).
 _PYTHON = (
     "PyEval_SaveThread", "PyEval_RestoreThread", "PyGILState_Ensure", "PyGILState_Release",
-    "PyErr_CheckSignals",
+    "PyErr_CheckSignals", "PyErr_Occurred", "Py_IncRef", "Py_DecRef", "PyDict_GetItem",
+    "PyObject_GetAttr", "PyObject_Size", "PyObject_CallNoArgs", "PyLong_AsLongLong",
+    "PyLong_FromLongLong", "PyList_New", "PyList_GetItem", "PyList_SetItem", "PyTuple_New",
+    "PyTuple_SetItem",
 )  # fmt: skip
 
 
+@cache
 def symbols() -> dict[str, int]:
     """Addresses of the functions of the system that compiled code may call."""
     libraries = [ctypes.CDLL(None)] if not WINDOWS else []

@@ -21,6 +21,9 @@ from .targets.host import Host, compiled, host
 
 # The control block: one line of 64 bytes for each word that several threads write.
 _TICKET, _SLEEPING, _PROGRAM, _ARRIVED, _ROUND, _DONE = 0, 64, 128, 192, 256, 320
+# Words that only holders of Python's lock write: programs that run without it, workers that there
+# are, threads that a program may use.
+RUNNING, WORKERS, MOST = 320, 328, 336
 TASKS = _PROGRAM + 32  # behind the program's three words: kernels count drawn tasks here, from 0
 _MOST = 64  # threads
 _SPINS = 4000  # pauses before a worker sleeps: about 0.1 ms
@@ -174,22 +177,24 @@ def _runner(module: Module) -> None:
 
 
 def _caller(module: Module) -> None:
-    """call: what Python calls. Other threads may run Python meanwhile; without a control block the
-    program runs alone."""
+    """call: what Python calls. Other threads may run Python meanwhile."""
     f = module.function(
         "call", "control:ptr program:ptr args:ptr threads:i64 workers:i64", shared=True
     )
     for name, result, params in _PYTHON[3:]:
         f.declare(name, result, params)
     control, program, args, threads, workers = f.args
+    running = control.shifted(RUNNING, _BYTE)
+    f.store(running, f.load(running, I64) + 1)
     held = f.call("PyEval_SaveThread", result=POINTER)
     assert held is not None
-    nobody = f.op(BOOL, 1, f"icmp eq ptr {control.name}, null")
-    with f.when(nobody):
+    alone = threads.equals(1)
+    with f.when(alone):
         f.call("alone", control, program, args)
-    with f.when(nobody ^ f.const(1, BOOL)):
+    with f.when(alone ^ f.const(1, BOOL)):
         f.call("run", control, program, args, threads, workers)
     f.call("PyEval_RestoreThread", held)
+    f.store(running, f.load(running, I64) - 1)
     f.done()
 
 
@@ -218,10 +223,12 @@ class Pool:
     """
 
     def __init__(self, threads: int, code: Code) -> None:
-        self.threads = max(1, min(threads, _MOST))
-        self.room = min(max(self.threads, processors(), 2), _MOST)
+        self.room = min(max(threads, processors(), 2), _MOST)
         self._lock, self._code = lock(), code
-        self._control, self._workers, self._kept = 0, 0, []
+        self._block = ctypes.create_string_buffer(_DONE + 64 * (_MOST + 2))
+        self.control = (ctypes.addressof(self._block) + 63) & -64
+        self._workers, self._kept = 0, []
+        self.limit(threads)
         addresses = code.addresses
         pointer = ctypes.c_void_p
         # As a function of Python's own: what a signal's handler raised is raised when it is back.
@@ -239,22 +246,18 @@ class Pool:
                 if self._workers < threads - 1:
                     self._start(threads - 1)
                 if self._workers >= threads - 1:
-                    self._call(self._control, program, args, threads, self._workers)
+                    self._call(self.control, program, args, threads, self._workers)
                     return
             finally:
                 self._lock.release()
-        self._call(None, program, args, 1, 0)
+        self._call(self.control, program, args, 1, 0)
 
     def _start(self, workers: int) -> None:
         """More workers; fewer where the system gives no more threads."""
-        if not self._control:
-            block = ctypes.create_string_buffer(_DONE + 64 * (_MOST + 2))
-            self._control = (ctypes.addressof(block) + 63) & -64
-            self._kept.append(block)
         while self._workers < workers:
             # A worker started late must not take an earlier ticket for news.
-            ticket = ctypes.c_int32.from_address(self._control + _TICKET).value
-            state = (ctypes.c_int64 * 3)(self._control, self._workers + 1, ticket)
+            ticket = ctypes.c_int32.from_address(self.control + _TICKET).value
+            state = (ctypes.c_int64 * 3)(self.control, self._workers + 1, ticket)
             thread = threading.Thread(
                 target=self._worker, args=(ctypes.addressof(state),), daemon=True,
                 name=f"rushlight-{self._workers + 1}",
@@ -265,22 +268,32 @@ class Pool:
             except RuntimeError:
                 self._kept.pop()
                 break
-            self._workers += 1
+            self._note(self._workers + 1)
+
+    def _note(self, workers: int) -> None:
+        """How many workers there are; programs that are entered by a door look it up."""
+        self._workers = workers
+        ctypes.c_int64.from_address(self.control + WORKERS).value = workers
 
     def stop(self) -> None:
         """Let the workers end."""
         with self._lock:
             if self._workers:
-                self._call(self._control, None, None, 0, self._workers)
-                self._control, self._workers, self._kept = 0, 0, []
+                workers, self._kept = self._workers, []
+                self._note(0)
+                self._call(self.control, None, None, 0, workers)
 
     def limit(self, threads: int) -> None:
         """How many threads programs may use from here on, those already compiled included."""
         self.threads = max(1, min(threads, _MOST))
+        ctypes.c_int64.from_address(self.control + MOST).value = self.threads
 
     def _at_fork_reinit(self) -> None:
         """In a forked child there are no workers, and a lock that was held is open again."""
-        self._control, self._workers, self._kept = 0, 0, []
+        ctypes.memset(ctypes.addressof(self._block), 0, len(self._block))
+        self._kept = []
+        self._note(0)
+        self.limit(self.threads)
 
 
 @cache
@@ -289,12 +302,18 @@ def code() -> Code:
     return loaded(image(host()), ["worker", "run", "alone", "call"])
 
 
-@cache
+_one = lock()  # two threads that ask at once get one pool
+_pools: list[Pool] = []
+
+
 def pool() -> Pool:
     """The pool of this process."""
-    made = Pool(get_num_threads(), code())
-    threads_told.append(made.limit)
-    return made
+    if not _pools:
+        with _one:
+            if not _pools:
+                _pools.append(Pool(get_num_threads(), code()))
+                threads_told.append(_pools[0].limit)
+    return _pools[0]
 
 
 def set_threads(n: int) -> None:

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 
+from .._core.memory import give_back
 from . import cache as disk
 from . import families
 from .builder import F32, I8, I64, POINTER, Function, Module
@@ -32,6 +33,7 @@ HEAD = _head() if sys.implementation.name == "cpython" else 0
 _ALONE = 60_000
 # After so much, about 0.2 s on two threads, a program asks whether Ctrl-C was pressed.
 _LONG = 2_000_000_000
+_MUCH = 1 << 25  # bytes of an arena
 
 
 class Unit:
@@ -94,6 +96,8 @@ class Unit:
         self.threads = 1 if self.work < _ALONE else pool().room
         scratch = max(families.workspace(k, host(), self.threads) for k in self.kernels)
         self.scratch = PARTIALS + scratch + 128
+        if size > _MUCH:
+            give_back()
         self.arena = np.zeros(size + self.scratch, np.uint8)
         base = -(-self.arena.ctypes.data // 64) * 64
         self.table = (ctypes.c_int64 * (len(self.slots) + 4 + len(self.kernels)))()
@@ -117,7 +121,8 @@ class Unit:
         self.image = image  # what an export takes along
         self.code = loaded(image, ["program", "alone"])
         self.entry = self.code.addresses["program"]
-        self.alone = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.code.addresses["alone"])
+        # It is done soon, and keeps Python's lock, as a door does (door.py): the two never meet.
+        self.alone = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)(self.code.addresses["alone"])
 
     def text(self) -> str:
         """The program in LLVM's words."""
@@ -133,7 +138,7 @@ class Unit:
         for at, (kernel, group) in enumerate(zip(self.kernels, self.groups)):
             if at:
                 f.call(barrier(module), control, threads)
-            if since > _LONG:
+            if since > _LONG and f.target.python:
                 heed(f, buffers.shifted(len(self.table) - 1, I64), me, threads, control)
                 since = 0
             since += families.work(kernel)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from .._core.modes import records
 from .._core.op import op
 from .activation import logistic
 
@@ -133,6 +134,11 @@ def _stack(m: Any, parts: list) -> Any:
     return m.concat([m.reshape(part, (1, *part.shape)) for part in parts], 0)
 
 
+def _kept(m: Any, parts: list) -> Any:
+    """Parts for the backward pass, if there is to be one."""
+    return _stack(m, parts) if records() else None
+
+
 def _turned(m: Any, weight: Any) -> Any:
     return m.permute_dims(weight, (1, 0))
 
@@ -154,7 +160,12 @@ def _at(m: Any, g: Any, t: int, carried: Any) -> Any:
     return carried if g is None else m.index(g, t) + carried
 
 
-@op("same", outputs=("hidden", "cells"), node="LstmBackward0")
+@op(
+    "same",
+    outputs=("hidden", "cells"),
+    keeps=("gates", "candidates"),
+    node="LstmBackward0",
+)
 def lstm_sequence(m: Any, tensors: list) -> Any:
     """Hidden states and cells of an LSTM at all steps.
 
@@ -162,24 +173,34 @@ def lstm_sequence(m: Any, tensors: list) -> Any:
     (batch, size), recurrent weight (4 size, size).
     """
     x, hidden, cell, weight = tensors
-    turned, hiddens, cells = _turned(m, weight), [], []
+    turned, made = _turned(m, weight), []
     for gates in _steps(m, x):
         gates = gates + m.matmul(hidden, turned)
-        enter, forget, leave = _lstm_gates(m, gates)
-        cell = forget * cell + enter * m.tanh(_part(m, gates, 2, 4))
-        hidden = leave * m.tanh(cell)
-        hiddens.append(hidden)
-        cells.append(cell)
-    return _stack(m, hiddens), _stack(m, cells)
+        opened, candidate = _lstm_opened(m, gates)
+        cell = _part(m, opened, 1, 4) * cell + _part(m, opened, 0, 4) * candidate
+        hidden = _part(m, opened, 3, 4) * m.tanh(cell)
+        made.append((hidden, cell, opened, candidate))
+    hiddens, cells, gates, candidates = map(list, zip(*made))
+    return (_stack(m, hiddens), _stack(m, cells)), _kept(m, gates), _kept(m, candidates)
+
+
+def _lstm_opened(m: Any, gates: Any) -> tuple[Any, Any]:
+    """All gates, opened, and the candidates."""
+    return logistic(m, gates), m.tanh(_part(m, gates, 2, 4))
+
+
+@lstm_sequence.residuals
+def _(m: Any, tensors: Any, out: Any) -> Any:
+    x, first, _, weight = tensors
+    return _lstm_opened(m, x + m.matmul(_before(m, first, out[0]), _turned(m, weight)))
 
 
 @lstm_sequence.vjp("tensors")
-def _(m: Any, g: Any, tensors: Any, out: Any) -> Any:
-    x, first, first_cell, weight = tensors
+def _(m: Any, g: Any, tensors: Any, gates: Any, candidates: Any, out: Any) -> Any:
+    _, first, first_cell, weight = tensors
     before, cells = _before(m, first, out[0]), _before(m, first_cell, out[1])
-    gates = x + m.matmul(before, _turned(m, weight))
-    enter, forget, leave = _lstm_gates(m, gates)
-    candidate, bent = m.tanh(_part(m, gates, 2, 4)), m.tanh(out[1])
+    enter, forget, leave = (_part(m, gates, k, 4) for k in (0, 1, 3))
+    candidate, bent = candidates, m.tanh(out[1])
     slopes = m.concat(
         [
             candidate * enter * (1 - enter),
@@ -191,7 +212,7 @@ def _(m: Any, g: Any, tensors: Any, out: Any) -> Any:
     )
     through = leave * (1 - bent * bent)
     hidden, cell, towards = m.zeros_like(first), m.zeros_like(first_cell), []
-    for t in reversed(range(x.shape[0])):
+    for t in reversed(range(cells.shape[0])):
         hidden = _at(m, g[0], t, hidden)
         cell = _at(m, g[1], t, cell) + hidden * m.index(through, t)
         step = m.concat([cell, cell, cell, hidden], -1) * m.index(slopes, t)
@@ -206,7 +227,7 @@ def _(draw: Any) -> Iterator:
     yield ([draw(3, 2, 8), draw(2, 2), draw(2, 2), draw(8, 2)],), {}
 
 
-@op("same", node="GruBackward0")
+@op("same", keeps=("products",), node="GruBackward0")
 def gru_sequence(m: Any, tensors: list) -> Any:
     """Hidden states of a GRU at all steps.
 
@@ -214,21 +235,30 @@ def gru_sequence(m: Any, tensors: list) -> Any:
     size), recurrent weight (3 size, size), and recurrent bias (3 size) if there is one.
     """
     x, hidden, weight, *bias = tensors
-    turned, hiddens = _turned(m, weight), []
+    turned, hiddens, products = _turned(m, weight), [], []
     for inputs in _steps(m, x):
-        recurrent = m.matmul(hidden, turned)
-        _, update, candidate = _gru_gates(m, inputs, recurrent + bias[0] if bias else recurrent)
+        products.append(_gru_product(m, hidden, turned, bias))
+        _, update, candidate = _gru_gates(m, inputs, products[-1])
         hidden = candidate + update * (hidden - candidate)
         hiddens.append(hidden)
-    return _stack(m, hiddens)
+    return _stack(m, hiddens), _kept(m, products)
+
+
+def _gru_product(m: Any, hidden: Any, turned: Any, bias: list) -> Any:
+    made = m.matmul(hidden, turned)
+    return made + bias[0] if bias else made
+
+
+@gru_sequence.residuals
+def _(m: Any, tensors: Any, out: Any) -> Any:
+    _, first, weight, *bias = tensors
+    return (_gru_product(m, _before(m, first, out), _turned(m, weight), bias),)
 
 
 @gru_sequence.vjp("tensors")
-def _(m: Any, g: Any, tensors: Any, out: Any) -> Any:
+def _(m: Any, g: Any, tensors: Any, products: Any, out: Any) -> Any:
     x, first, weight, *bias = tensors
-    before = _before(m, first, out)
-    recurrent = m.matmul(before, _turned(m, weight))
-    recurrent = recurrent + bias[0] if bias else recurrent
+    before, recurrent = _before(m, first, out), products
     reset, update, candidate = _gru_gates(m, x, recurrent)
     bent = (1 - update) * (1 - candidate * candidate)
     opened = bent * _part(m, recurrent, 2, 3) * reset * (1 - reset)

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from .._arrays.meta import MetaArray
+from .._core.quicken import Wish, counted
 from .._core.views import written
 from .._tensor import Tensor
-from ._written import Memory, signature, written_down
+from ._written import Symbols, signature, written_down
 
 # An update makes several passes: over a block that stays in the cache they are quicker, unless it
 # is so small that the calls count. Measured on the reference machine, a million elements of
@@ -33,7 +35,7 @@ class _Scratch(threading.local):
 
     def like(self, array: Any) -> Any:
         """An array to write to, of the shape and dtype of `array`."""
-        if array.__class__ is Memory:
+        if array.__class__ is not ndarray:
             return array.scratch()
         size = array.size
         if array.ndim != 1 or size > WHOLE:
@@ -161,6 +163,35 @@ def _plain(x: Any) -> Any:
 
 
 _lines: dict[tuple, Any] = {}  # rules written down, None for those that cannot be
+_quick: dict[tuple, Callable] = {}  # (line, elements) -> the line over all of them at once
+
+
+def _quicker(line: Callable, arrays: list, operands: tuple, step: int) -> Callable:
+    """A written line over whole arrays, block by block, until a quicker one takes its place."""
+    count, size = len(arrays), arrays[0].size
+    key = line, size
+    places = (0, *range(2, count))  # all but the gradient
+
+    def once(*values: Any) -> None:
+        _scratch.used = 0
+        line(*values[:count], values[count:])
+
+    def whole(*values: Any) -> None:
+        for start in range(0, size, step):
+            once(*[a[start : start + step] for a in values[:count]], *values[count:])
+
+    def body(m: Any, *values: Any) -> tuple:
+        cells = [Symbols(m, v) for v in values]
+        line(*cells[:count], tuple(cells[count:]))
+        return tuple(cells[i].symbol for i in places)
+
+    def put(made: Callable) -> None:
+        _quick[key] = made
+
+    given: list = [MetaArray(a.shape, a.dtype) for a in (*arrays, *operands)]
+    wish = Wish(body, given, {}, once if size <= step else whole, put, places)
+    put(counted(wish, size * count))
+    return _quick[key]
 
 
 class Plan:
@@ -171,6 +202,7 @@ class Plan:
 
     __slots__ = (
         "array",
+        "arrays",
         "blocks",
         "flat",
         "kept",
@@ -192,7 +224,7 @@ class Plan:
         self.flat = all(array.flags.c_contiguous for array in arrays)
         if self.flat:
             arrays = [array.reshape(-1) for array in arrays]
-        size = self.array.size
+        self.arrays, size = arrays, self.array.size
         # An odd layout is one block with scratch of its own, whatever its size.
         self.size = BLOCK if self.flat and size > WHOLE else size
         starts = range(0, size, self.size) if size else ()
@@ -201,7 +233,8 @@ class Plan:
         for start in starts:
             parts = arrays if self.size == size else [a[start : start + self.size] for a in arrays]
             first, *rest = map(Flat, parts)
-            self.blocks.append((start, first, dict(zip(names, rest, strict=True))))
+            state_of = dict(zip(names, rest, strict=True))
+            self.blocks.append((start, first, state_of, parts[0], parts[1:]))
 
     def fits(self, param: Tensor, state: dict[str, Any]) -> bool:
         """Whether the tensors are where they were."""
@@ -234,19 +267,32 @@ class Plan:
             self.values, self.line, self.operands = values, None, ()
             if (found := self._line(rule, numbers, maximize)) is not None:
                 self.line, self.operands = found[0], found[1](**numbers)
-        whole = self.size == grad.size or not self.flat
-        for start, param, state in self.blocks:
-            part = grad if whole else grad[start : start + self.size]
-            _scratch.used = 0
-            if self.line is None:
-                flat = Flat(part)
-                rule(param, flat.neg() if maximize else flat, state, **numbers)
-            else:
-                self.line(param.array, part, *[s.array for s in state.values()], self.operands)
+        if self.line is not None and self.flat and grad.size:
+            param, *kept = self.arrays
+            quick = _quick.get((self.line, grad.size))
+            if quick is None:
+                quick = _quicker(self.line, [param, grad, *kept], self.operands, self.size)
+            quick(param, grad, *kept, *self.operands)
+        else:
+            self._blockwise(rule, grad, numbers, maximize)
         written(self.param)
         for _, tensor, _ in self.kept:
             written(tensor)
         return True
+
+    def _blockwise(
+        self, rule: Callable, grad: ndarray, numbers: dict[str, Any], maximize: bool
+    ) -> None:
+        whole = self.size == grad.size or not self.flat
+        line, operands = self.line, self.operands
+        for start, param, state, first, others in self.blocks:
+            part = grad if whole else grad[start : start + self.size]
+            _scratch.used = 0
+            if line is None:
+                flat = Flat(part)
+                rule(param, flat.neg() if maximize else flat, state, **numbers)
+            else:
+                line(first, part, *others, operands)
 
 
 def plan_of(param: Tensor, state: dict[str, Tensor]) -> Plan | None:

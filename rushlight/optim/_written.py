@@ -106,6 +106,32 @@ class Memory:
         self.notes.calls.append(f"{self.name}[...] = {self.notes.spelt(value)}")
 
 
+_NAMED = {"absolute": "abs"}  # ufuncs that the vocabulary calls otherwise
+
+
+class Symbols:
+    """A traced array in the place of memory that a written line changes."""
+
+    __slots__ = ("m", "symbol")
+
+    def __init__(self, m: Any, symbol: Any = None) -> None:
+        self.m, self.symbol = m, symbol
+
+    def scratch(self) -> "Symbols":
+        """Room for a result on the way."""
+        return Symbols(self.m)
+
+    def __array_ufunc__(
+        self, ufunc: np.ufunc, method: str, *inputs: Any, out: tuple = (), **options: Any
+    ) -> Any:
+        word = getattr(self.m, _NAMED.get(ufunc.__name__, ufunc.__name__))
+        out[0].symbol = word(*[x.symbol if x.__class__ is Symbols else x for x in inputs])
+        return out[0]
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.symbol = value.symbol
+
+
 def signature(numbers: Iterable) -> tuple:
     """What a rule may branch on: which numbers are missing, flags, 0 or 1."""
     return tuple(

@@ -1,4 +1,5 @@
-"""One program of each family of kernels; run as a script, all of them as PTX."""
+"""One program of each family of kernels; run as a script, all of them as PTX
+in the folder that is named."""
 
 import functools
 import os
@@ -39,6 +40,12 @@ def long_row(b):
 def columns(b):
     x = b.input((300, 70))
     return [b.sum(x, axis=0), b.max(x, axis=0)]
+
+
+def downwards(b):
+    x, g = b.input((300, 70)), b.input((300, 70))
+    made = b.multiply(b.subtract(x, b.max(x, axis=1, keepdims=True)), g)
+    return [made, b.sum(made, axis=0), b.sum(g, axis=0)]
 
 
 def transpose(b):
@@ -105,10 +112,57 @@ def gathered(b):
     return [b.take_along_axis(x, i, 1), b.scatter(x, i, v, 1)]
 
 
+def running(b):
+    x = b.input((6, 50))
+    return [b.cumulative_sum(x, 1), *b.cumulative_max(x, 0), b.cumulative_prod(b.abs(x), 1)]
+
+
+def long_running(b):
+    return [b.cumulative_sum(b.input((80_000,)), 0)]
+
+
+def ordered(b):
+    x, wide = b.input((5, 40)), b.input((3, 700), "float64")
+    i = b.argsort(x, 1)
+    return [i, b.take_along_axis(x, i, 1), b.argsort(wide, 1, descending=True)]
+
+
+def leading(b):
+    return [b.leading(b.input((3, 1000)), 5, 1, True)]
+
+
+def long_order(b):
+    return [b.argsort(b.input((40_000,), "int64"), 0)]
+
+
+def picked(b):
+    x, i, v = b.input((60, 40)), b.input((30, 40), "int64"), b.input((30, 40))
+    return [b.take_along_axis(x, i, 0), b.scatter(x, i, v, 0, "add")]
+
+
+def attention(b):
+    q, k, v = (b.input((2, 3, 20, 16)) for _ in range(3))
+    s = b.multiply(b.matmul(q, b.permute_dims(k, (0, 1, 3, 2))), 0.25)
+    e = b.exp(b.subtract(s, b.max(s, axis=-1, keepdims=True)))
+    return [b.matmul(b.divide(e, b.sum(e, axis=-1, keepdims=True)), v)]
+
+
+def halves(b):
+    x, y = b.input((30, 50), "float16"), b.input((30, 50))
+    z = b.multiply(b.astype(x, np.dtype("float32")), y)
+    return [b.astype(z, np.dtype("float16")), b.sum(z, axis=-1)]
+
+
+def elementary(b):
+    x, y = b.input((9, 50)), b.input((20, 3), "float64")
+    return [b.erf(x), b.lgamma(x), b.cos(x), b.pow(b.abs(x), 1.7), b.remainder(x, 0.3), b.erf(y)]
+
+
 FAMILIES = [
-    pointwise, integers, softmax, long_row, columns, transpose, product, large_product,
-    few_rows, batched_product, convolution, convolution_input, convolution_weight, depthwise,
-    pooled, embedding, gathered,
+    pointwise, integers, softmax, long_row, columns, downwards, transpose, product,
+    large_product, few_rows, batched_product, convolution, convolution_input, convolution_weight,
+    depthwise, pooled, embedding, gathered, running, long_running, ordered, leading, long_order,
+    picked, attention, halves, elementary,
 ]  # fmt: skip
 
 
@@ -128,34 +182,40 @@ def arrays_of(b, seed=0):
     ]  # fmt: skip
 
 
-def kernels(family):
-    """The descriptions of a family's kernels."""
+def parts(family):
+    """The native parts of a family's program."""
     from rushlight._engine import native
     from rushlight._engine.graph import Graph
 
     b, outputs = built(family)
     program = native.build(Graph(b.inputs, b.steps, outputs))
     assert program is not None
-    return [k for part in program.parts for k in getattr(part, "kernels", ())]
+    return [p for p in program.parts if hasattr(p, "kernels")]
 
 
-def main():
-    """PTX of every family; a line for each."""
-    from rushlight._engine import families
-    from rushlight._engine.builder import Module
+def kernels(family):
+    """The descriptions of a family's kernels."""
+    return [k for part in parts(family) for k in part.kernels]
+
+
+def main(folder):
+    """PTX of every family, as files; a line for each."""
+    from on_card import text_for
+
     from rushlight._engine.targets import nvptx
     from rushlight._engine.targets.host import host
 
     device = nvptx.Device(host().version)
     for family in FAMILIES:
-        for told in kernels(family):
-            module = Module(device)
-            text = nvptx.entry(module, families.kernel(module, told))
-            ptx = nvptx.compiled(text, device)
-            assert ".visible .entry launch" in ptx
-            outside = [line for line in ptx.splitlines() if ".extern" in line]
-            print(family.__name__, type(told).__name__, len(ptx), *outside, flush=True)
+        (part,) = parts(family)
+        ptx = nvptx.compiled(nvptx.entry(text_for(part, device)), device)
+        assert ".visible .entry launch" in ptx
+        outside = [line for line in ptx.splitlines() if ".extern" in line]
+        with open(os.path.join(folder, f"{family.__name__}.ptx"), "w") as file:
+            file.write(ptx)
+        told = "+".join(type(k).__name__ for k in part.kernels)
+        print(family.__name__, told, len(ptx), *outside, flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])

@@ -26,14 +26,17 @@ class Builder:
         return made
 
     def __getattr__(self, word: str) -> Any:
+        """A step's result, or a tuple of them."""
+
         def step(*args: Any, **params: Any) -> Value:
             given = [
                 MetaArray(a.shape, a.dtype, a.strides) if isinstance(a, Value) else a for a in args
             ]
             made: Any = spec(word, tuple(given), params)
-            result = self._new(*made[:3])
-            self.steps.append(Step((result,), word, args, params))
-            return result
+            several = bool(made) and bool(made[0]) and isinstance(made[0][0], tuple)
+            results = tuple(self._new(*m[:3]) for m in (made if several else (made,)))
+            self.steps.append(Step(results, word, args, params))
+            return results if several else results[0]
 
         return step
 

@@ -13,6 +13,7 @@ import rushlight as rl
 from rushlight._core import quicken
 from rushlight._core.quicken import BENCH, OFTEN
 from rushlight.nn import functional as F
+from rushlight.optim import _update
 
 pytest.importorskip("llvmlite")
 _sizes = count(3)  # a signature of its own for each test
@@ -226,3 +227,33 @@ def test_no_call_waits_for_the_compiler(tmp_path):
         if attempt and worst[-1] < 0.02:
             return
     raise AssertionError(worst)
+
+
+OPTIMIZERS = {
+    "sgd": lambda p, **o: rl.optim.SGD(p, 0.1, momentum=0.9, **o),
+    "adam": lambda p, **o: rl.optim.Adam(p, 0.01, **o),
+    "adamw": lambda p, **o: rl.optim.AdamW(p, 0.01, amsgrad=True, **o),
+    "rmsprop": lambda p, **o: rl.optim.RMSprop(p, 0.01, **o),
+}
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_updates_are_what_they_were(name, large, size, monkeypatch):
+    """The same rule, in kernels and without; a new learning rate is taken; memory stays."""
+    shape, found = (700 + size, 1000) if large else (size, 31), []
+    for wanted in (False, True):
+        monkeypatch.setattr(BENCH, "open", wanted)
+        monkeypatch.setattr(_update, "_quick", {})
+        p = rl.nn.Parameter(draw(*shape))
+        array, optimizer = p.array, OPTIMIZERS[name]([p], maximize=True)
+        for k in range(6 if large else OFTEN + 6):
+            p.grad = draw(*shape, seed=k)
+            optimizer.step()
+            while BENCH.thread is not None:
+                BENCH.thread.join()
+            optimizer.param_groups[0]["lr"] = 0.01 + 0.001 * (k % 5)
+        assert p.array is array
+        found.append(p.detach().clone())
+    assert any(f.__code__.co_filename == "<eager>" for f in _update._quick.values())
+    assert close(*found)

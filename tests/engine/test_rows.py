@@ -244,3 +244,85 @@ def test_narrower_targets_give_the_same(name, monkeypatch):
 def test_columns_are_chosen_where_rows_lie_across():
     walks = [columns.suits(columns.turned(n), host.host()) for n in _nests()]
     assert walks == [False, False, False, True, True, False]
+
+
+# -- sums down the columns beside work on the rows
+
+BESIDE = [(2, 3), (64, 10), (7, 2), (1, 9), (33, 129), (5, 4, 6), (300, 257), (2048, 40), (3, 9000),
+          (900, 8), (200, 200)]  # fmt: skip
+
+
+def norm_backward(b, x, g, w):
+    """A layer norm and its gradients for x, w and the bias."""
+    n, lead = float(x.shape[-1]), tuple(range(len(x.shape) - 1))
+    centred = b.subtract(x, b.divide(b.sum(x, axis=-1, keepdims=True), n))
+    square = b.divide(b.sum(b.multiply(centred, centred), axis=-1, keepdims=True), n)
+    rstd = b.divide(1.0, b.sqrt(b.add(square, 1e-5)))
+    normal, gw = b.multiply(centred, rstd), b.multiply(g, w)
+    along = b.divide(b.sum(b.multiply(gw, normal), axis=-1, keepdims=True), n)
+    less = b.subtract(gw, b.divide(b.sum(gw, axis=-1, keepdims=True), n))
+    dx = b.multiply(b.subtract(less, b.multiply(normal, along)), rstd)
+    return [dx, b.sum(b.multiply(g, normal), axis=lead), b.sum(g, axis=lead)]
+
+
+@pytest.mark.parametrize("shape", BESIDE)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_sums_down_columns_beside_rows(shape, dtype, on_threads):
+    b = Builder()
+    x, g, w = b.input(shape, dtype), b.input(shape, dtype), b.input(shape[-1:], dtype)
+    program = same(b, norm_backward(b, x, g, w), tol=2e-4 if dtype == "float32" else 1e-9)
+    assert len(program.fused.groups) == 1 or shape[0] == 1
+
+
+@pytest.mark.parametrize("shape", BESIDE)
+def test_sums_beside_pointwise_work_and_alone(shape, on_threads):
+    b = Builder()
+    x, y, m = b.input(shape), b.input(shape), b.input((*shape[:-1], 1))
+    lead = tuple(range(len(shape) - 1))
+    part = b.exp(b.minimum(b.multiply(x, m), 1.0))
+    outputs = [part, b.sum(part, axis=lead, keepdims=True), b.sum(y, axis=lead)]
+    outputs += [b.sum(b.multiply(part, 0.5), axis=lead), b.max(y, axis=-1)]
+    same(b, outputs, tol=1e-3)
+    b = Builder()
+    x, y, m = b.input(shape), b.input(shape), b.input((*shape[:-1], 1))
+    same(b, [b.sum(b.multiply(b.subtract(x, m), y), axis=lead), b.sum(y, axis=lead)], tol=1e-3)
+
+
+def test_sums_of_what_lies_otherwise(on_threads):
+    for order in ((1, 0, 2), (2, 1, 0), (0, 2, 1)):
+        b = Builder()
+        x = b.permute_dims(b.input((40, 30, 20)), order)
+        e = b.exp(b.minimum(x, 0.5))
+        top = b.max(e, axis=-1, keepdims=True)
+        same(b, [b.subtract(e, top), b.sum(e, axis=(0, 1)), b.sum(x, axis=0)], tol=2e-5)
+
+
+def test_a_sum_that_its_own_rows_wait_for():
+    b = Builder()
+    x = b.input((300, 200))
+    e = b.exp(x)
+    share = b.divide(e, b.sum(e, axis=0))
+    same(b, [share, b.sum(share, axis=0), b.sum(share, axis=1)], tol=2e-4)
+
+
+def test_square_sums_are_told_from_those_of_rows(on_threads):
+    b = Builder()
+    x = b.input((64, 64))
+    down, across = b.sum(x, axis=0), b.sum(x, axis=1)
+    both = b.add(down, across)
+    same(b, [both, b.multiply(x, 2.0), b.multiply(down, across), b.add(across, 1.0)], tol=2e-5)
+
+
+def test_sums_beside_rows_are_exact():
+    b = Builder()
+    x = b.input((100_000, 16))
+    array = np.random.default_rng(2).random((100_000, 16), np.float32)
+    program = same(b, [b.sum(x, axis=0), b.max(x, axis=1)], [array])
+    np.testing.assert_allclose(program.run(array)[0], array.sum(0, dtype="d"), rtol=1.2e-7)
+
+
+def test_streamed_rows_with_sums():
+    b = Builder()
+    x, g = b.input((5000, 1003)), b.input((5000, 1003))
+    top = b.max(x, axis=1, keepdims=True)
+    same(b, [b.multiply(b.subtract(x, top), g), b.sum(b.multiply(x, g), axis=0)], tol=1e-3)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -24,6 +25,7 @@ from rushlight._engine.targets.host import assembly, compiled, described, host, 
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
+ASSEMBLER = shutil.which("ptxas")
 X86 = host().triple.startswith("x86")
 
 
@@ -113,16 +115,20 @@ def test_kernels_for_arm_give_numpys_numbers(family, tmp_path, monkeypatch):
             np.testing.assert_allclose(a, wanted[v.id], rtol=2e-3, atol=2e-3)
 
 
-def test_kernels_fit_a_gpu():
+def test_kernels_fit_a_gpu(tmp_path):
     """In a child: LLVM ends a process where it cannot select an instruction."""
     done = subprocess.run(
-        [sys.executable, os.path.join(HERE, "every_kernel.py")], capture_output=True, text=True,
-        env=os.environ | {"PYTHONPATH": ROOT}, timeout=120,
+        [sys.executable, os.path.join(HERE, "every_kernel.py"), str(tmp_path)],
+        capture_output=True, text=True, env=os.environ | {"PYTHONPATH": ROOT}, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     lines = [line.split() for line in done.stdout.splitlines()]
     assert {x[0] for x in lines} == {f.__name__ for f in every_kernel.FAMILIES}
     assert all(len(x) == 3 for x in lines), f"a kernel calls something of a host: {done.stdout}"
+    if ASSEMBLER is not None:
+        for name in sorted(os.listdir(tmp_path)):
+            command = [ASSEMBLER, "-arch=sm_90", "-o", os.devnull, tmp_path / name]
+            subprocess.run(command, check=True, timeout=60)
 
 
 def test_a_targets_words_are_in_its_own_file():

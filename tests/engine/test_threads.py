@@ -56,13 +56,11 @@ def test_the_number_of_threads_reaches_compiled_programs(monkeypatch):
         call(control, program, arguments, number, workers)
 
     monkeypatch.setattr(pool, "_call", watched)
-    wanted = [made(*args).item()]
-    torch.set_num_threads(1)
-    wanted.append(made(*args).item())
-    torch.set_num_threads(64)
-    wanted.append(made(*args).item())
-    torch.set_num_threads(2)
-    wanted.append(made(*args).item())
+    wanted = []
+    for n in (2, 1, 64, 2):
+        torch.set_num_threads(n)
+        made.compiled.door = None
+        wanted.append(made(*args).item())
     assert used[:2] == [2, 1] and 2 <= used[2] <= pool.room and used[3] == 2
     np.testing.assert_allclose(wanted, wanted[0], rtol=1e-5)
 
@@ -262,7 +260,7 @@ LONG = """
 
 @linux
 def test_an_interrupt_leaves_a_long_program():
-    out = child(LONG.format(n=150) + """
+    out = child(LONG.format(n=60) + """
     for _ in range(3):
         threading.Timer(whole / 10, os.kill, (os.getpid(), signal.SIGINT)).start()
         t = time.perf_counter()
@@ -280,7 +278,7 @@ def test_an_interrupt_leaves_a_long_program():
 
 @linux
 def test_a_signals_handler_runs_during_a_long_program():
-    out = child(LONG.format(n=150) + """
+    out = child(LONG.format(n=60) + """
     seen = []
     signal.signal(signal.SIGALRM, lambda *_: seen.append(time.perf_counter()))
     threading.Timer(whole / 10, os.kill, (os.getpid(), signal.SIGALRM)).start()

@@ -53,10 +53,10 @@ def turned(nest: Nest) -> Nest:
         order = [a for a in range(n + 1) if a != best]
         order.insert(n - reduces, best)
         nest = placed(nest, order)
-    return _merged(nest)
+    return merged(nest)
 
 
-def _merged(nest: Nest) -> Nest:
+def merged(nest: Nest) -> Nest:
     """Neighbouring leading axes that all operands walk through as one become one."""
     at = 0
     while at + 1 < len(nest.lead):

@@ -1,165 +1,174 @@
-"""Rows found by their numbers: copied (an embedding), or written and added to (its gradient).
+"""Elements found by their numbers: read (an embedding), or written and added to (its gradient).
 
-    take:  out[a, k, b] = x[a, index[k], b]
-    put:   out = x, then out[a, index[k], b] = or += values[a, k, b], k in order
+    take:             out[a, k, b] = x[a, index[k], b]
+    put:              out = x, then out[a, index[k], b] = or += values[a, k, b], k in order
+    take_along_axis:  out[a, k, b] = x[a, index[a, k, b], b]
+    scatter:          out = x, then out[a, index[a, k, b], b] = or += values[a, k, b], k in order
 
-Numbers below 0 count from the end. That they are in range is checked before (fuse.py).
+Numbers below 0 count from the end. That they are in range is checked before (fuse.py). Threads that
+write never meet: they take leading axes apart, or parts of the last one.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
-from ..builder import I64, POINTER, Function, Kind, Module, Val
+from ..builder import BOOL, I64, POINTER, Function, Module, Val, kind_of
 from ..graph import Step, Value
 from ..threads import barrier
-from .nest import Operand, part
+from .nest import Operand, along_axes, part
 from .share import tasks
+from .totals import larger, smaller
 
-WORDS = {"take", "put"}
-_TASK = 1 << 14  # elements that a thread copies at once
-_LINE = 64  # bytes: threads that add up own whole lines of a row
+_NAMES = {
+    "take": ("x", "indices", "axis"), "take_along_axis": ("x", "indices", "axis"),
+    "put": ("x", "indices", "values", "axis", "mode"),
+    "scatter": ("x", "indices", "values", "axis", "mode"),
+}  # fmt: skip
+WORDS = set(_NAMES)
+_JOINS: dict[str, Callable[[Function, Val, Val], Val]] = {
+    "add": lambda f, a, b: a + b, "mul": lambda f, a, b: a * b, "max": larger, "min": smaller,
+}  # fmt: skip
+_TASK = 1 << 14  # elements that a thread moves at once
+_LINES = 256  # elements: threads that share the last axis take so many of it
 
 
 @dataclass(slots=True)
 class Gather:
-    """A take or a put: `mode` is "take", "set" or "add"."""
+    """For each element of `shape`, its number in `index`, one in `here`, and one that many elements
+    may share: that far along `many`, whose counted axis has `length` and `step`.
 
-    source: Operand
-    index: Operand
-    values: Operand | None
-    out: Operand
+    mode: "take" reads the shared ones, others write to them; `before` is what they are at first,
+        `size` elements in order.
+    outer: how many of the leading axes lie outside the counted one.
+    """
+
     mode: str
+    many: Operand
+    index: Operand
+    here: Operand
+    before: Operand | None
+    shape: tuple[int, ...]
     outer: int
-    size: int  # of the axis that the numbers count
-    count: int  # how many numbers there are
-    inner: int
-
-    @property
-    def kind(self) -> Kind:
-        """The kind of what is moved."""
-        return self.out.kind
+    length: int
+    step: int
+    size: int
 
 
 def parts(step: Step) -> dict[str, Any]:
     """A step's arguments by name."""
-    names = ("x", "indices", "axis") if step.word == "take" else (
-        "x", "indices", "values", "axis", "mode")  # fmt: skip
-    return {"axis": 0, "mode": "set"} | dict(zip(names, step.args)) | step.params
+    return {"axis": 0, "mode": "set"} | dict(zip(_NAMES[step.word], step.args)) | step.params
 
 
 def gathered(step: Step) -> bool:
-    """Whether a step has a kernel: int64 numbers, whole rows, values of the same dtype."""
+    """Whether a step has a kernel: int64 numbers, values of the same dtype for all of them."""
     given = parts(step)
-    x, index = given["x"], given["indices"]
+    x, index, values = given["x"], given["indices"], given.get("values")
     if not isinstance(x, Value) or not isinstance(index, Value) or index.dtype.name != "int64":
         return False
-    if x.size == 0 or index.size == 0 or given["axis"].__class__ is not int:
+    kind = kind_of(x.dtype)
+    if not x.size or not index.size or kind is None or given["axis"].__class__ is not int:
         return False
-    if step.word == "take":
+    if "values" not in given:
         return True
-    values, out = given["values"], step.result
-    axis = given["axis"] % x.ndim
-    whole = (*x.shape[:axis], *index.shape, *x.shape[axis + 1 :])
+    shape, axis = index.shape, given["axis"] % x.ndim
+    if step.word == "put":
+        shape = (*x.shape[:axis], *index.shape, *x.shape[axis + 1 :])
+    joins = given["mode"] in _JOINS and kind is not BOOL and not kind.storage
     return (
         isinstance(values, Value)
-        and given["mode"] in ("set", "add")
-        and index.ndim == 1
-        and values.dtype == x.dtype == out.dtype
-        and values.shape == whole
-        and (given["mode"] == "set" or x.dtype.kind in "fiu")
+        and (given["mode"] == "set" or joins)
+        and values.dtype == x.dtype == step.result.dtype
+        and values.shape == shape
+        and (step.word == "scatter" or index.ndim == 1)
     )
 
 
+def work(told: Gather) -> int:
+    """How much it does: an element that is found alone counts four."""
+    moved = prod(told.shape) * (4 if told.index.along else 1)
+    return moved + (told.size if told.before is not None else 0)
+
+
 def kernel(module: Module, told: Gather) -> str:
-    """The name of the function (buffers, thread, threads, control, work) that moves the rows."""
+    """The name of the function (buffers, thread, threads, control, work) that moves elements."""
     name = module.fresh("gather")
     f = module.function(name, "buffers:ptr me:i64 threads:i64 control:ptr work:ptr")
-    writing = _Gather(f, told)
-    if told.mode == "take":
-        writing.take()
-    else:
-        writing.put()
+    _, me, threads, control, _ = f.args
+    if told.before is not None and told.before.buffer != told.many.buffer:
+        first, last = part(f, told.size, me, threads, 64)
+        _run(f, told, _base(f, told.many), _base(f, told.before), first, last)
+        f.call(barrier(module), control, threads)
+    _Moves(f, told).write()
     f.done()
     return name
 
 
-class _Gather:
-    """The writing of one kernel."""
+def _base(f: Function, o: Operand) -> Val:
+    return f.load(f.args[0].shifted(o.buffer, I64), POINTER).shifted(o.offset, o.kind)
+
+
+def _run(
+    f: Function, told: Gather, to: Val, at: Val, first: Val, last: Val, mode: str = "set"
+) -> None:
+    """Elements first to last of a row, moved or joined to those that are there."""
+    kind = told.many.kind
+    lanes = f.target.lanes(kind.size)
+    whole = first + (last - first) // lanes * lanes
+    for start, stop, n in ((first, whole, lanes), (whole, last, 1)):
+        with f.loop(start, stop, n) as i:
+            x, place = f.load(at.shifted(i, kind), kind, n), to.shifted(i, kind)
+            f.store(place, _JOINS[mode](f, f.load(place, kind, n), x) if mode in _JOINS else x)
+
+
+class _Moves:
+    """The writing of what is found by number."""
 
     def __init__(self, f: Function, told: Gather) -> None:
-        self.f, self.told, self.kind = f, told, told.kind
-        self.lanes = f.target.lanes(self.kind.size)
+        self.f, self.told = f, told
+        self.operands = (told.many, told.index, told.here)
+        self.bases = [_base(f, o) for o in self.operands]
 
-    def _base(self, o: Operand) -> Val:
-        at = self.f.load(self.f.args[0].shifted(o.buffer, I64), POINTER)
-        return at.shifted(o.offset, o.kind)
-
-    def _number(self, k: Val) -> Val:
-        """The k-th number, counted from the start."""
+    def write(self) -> None:
+        """Tasks of some leading axes, or of a part of the last one."""
         f, told = self.f, self.told
-        found = f.load(self._base(told.index).shifted(k, told.index.kind), told.index.kind)
-        return f.select(found < 0, found + told.size, found)
+        *lead, length = told.shape
+        outer, inner = prod(lead[: told.outer]), prod(lead[told.outer :])
+        meet = told.mode != "take" and told.outer == len(lead)  # a row's places, with each other
+        if told.mode == "take":
+            outer, inner = outer * inner, 1
+        group = max(1, _TASK // (inner * length))
+        chunk = length if meet or outer > 1 else min(length, max(_TASK // inner, _LINES))
+        chunks = -(-length // chunk)
+        with tasks(f, -(-outer // group) * chunks) as task:
+            first, start = task // chunks * group, task % chunks * chunk
+            last = f.least(first + group, outer)
+            with f.loop(first * inner, last * inner) as row:
+                self._row(along_axes(row, tuple(lead)), start, f.least(start + chunk, length))
 
-    def _moved(self, to: Val, at: Val, first: Val, last: Val, add: bool) -> None:
-        """Elements first to last of a row, copied or added."""
-        f, lanes, kind = self.f, self.lanes, self.kind
-
-        def one(i: Val, n: int) -> None:
-            x, place = f.load(at.shifted(i, kind), kind, n), to.shifted(i, kind)
-            f.store(place, f.load(place, kind, n) + x if add else x)
-
-        whole = first + (last - first) // lanes * lanes
-        with f.loop(first, whole, lanes) as i:
-            one(i, lanes)
-        with f.loop(whole, last) as i:
-            one(i, 1)
-
-    def take(self) -> None:
-        """Rows in any order: a task takes some of them."""
-        f, told = self.f, self.told
-        out, source = self._base(told.out), self._base(told.source)
-        rows = told.outer * told.count
-        group = max(min(_TASK // told.inner, rows), 1)
-        with tasks(f, -(-rows // group)) as task:
-            first = task * group
-            with f.loop(first, f.least(first + group, rows)) as row:
-                a, k = row // told.count, row % told.count
-                at = (a * told.size + self._number(k)) * told.inner
-                to = out.shifted(row * told.inner, self.kind)
-                self._moved(to, source.shifted(at, self.kind), f.index(0), f.index(told.inner),
-                            False)  # fmt: skip
-
-    def put(self) -> None:
-        """A copy first; then each thread goes through all numbers for its own part of the rows."""
-        f, told = self.f, self.told
-        assert told.values is not None
-        _, me, threads, control, _ = f.args
-        out, source, values = map(self._base, (told.out, told.source, told.values))
-        total = told.outer * told.size * told.inner
-        line = _LINE // self.kind.size
-        if told.source.buffer != told.out.buffer:
-            self._fill(out, source, *part(f, total, me, threads, line))
-            f.call(barrier(f.module), control, threads)
-        first, last = part(f, told.inner, me, threads, line)
-        outer = (f.index(0), f.index(told.outer))
-        if told.inner < 2 * line:  # rows too short to share: whole ones, or all by one thread
-            first, last = f.index(0), f.index(told.inner)
-            outer = part(f, told.outer, me, threads)
-        with f.loop(*outer) as a, f.loop(0, told.count) as k:
-            row = (a * told.size + self._number(k)) * told.inner
-            at = (a * told.count + k) * told.inner
-            self._moved(out.shifted(row, self.kind), values.shifted(at, self.kind), first, last,
-                        told.mode == "add")  # fmt: skip
-
-    def _fill(self, out: Val, source: Val, first: Val, last: Val) -> None:
-        """What the rows hold before: the source, or one number everywhere."""
-        if self.told.source.along:
-            self._moved(out, source, first, last, False)
+    def _row(self, places: list[Val], first: Val, last: Val) -> None:
+        f, told, bases = self.f, self.told, []
+        for base, o in zip(self.bases, self.operands):
+            for place, stride in zip(places, o.lead):
+                base = base.shifted(place * stride, o.kind) if stride else base
+            bases.append(base)
+        many, index, here = bases
+        take, kind = told.mode == "take", told.many.kind
+        if told.index.along == 0 and told.many.along == told.here.along == 1:
+            many = many.shifted(self._number(index, first) * told.step, kind)
+            to, at = (here, many) if take else (many, here)
+            _run(f, told, to, at, first, last, told.mode)
             return
-        f, lanes, kind = self.f, self.lanes, self.kind
-        x = f.load(source, kind)
-        whole = first + (last - first) // lanes * lanes
-        with f.loop(first, whole, lanes) as i:
-            f.store(out.shifted(i, kind), f.spread(x, lanes))
-        with f.loop(whole, last) as i:
-            f.store(out.shifted(i, kind), x)
+        with f.loop(first, last) as i:
+            offset = self._number(index, i) * told.step + i * told.many.along
+            there, mine = many.shifted(offset, kind), here.shifted(i * told.here.along, kind)
+            x = f.load(there if take else mine, kind)
+            if told.mode in _JOINS:
+                x = _JOINS[told.mode](f, f.load(there, kind), x)
+            f.store(mine if take else there, x)
+
+    def _number(self, index: Val, i: Val) -> Val:
+        """The number at a place of a row, counted from the start."""
+        k = self.f.load(index.shifted(i * self.told.index.along, I64), I64)
+        return self.f.select(k < 0, k + self.told.length, k)

@@ -15,13 +15,14 @@ from ..builder import I8, I32, I64, POINTER, Function, Kind, Module, Val
 from ..threads import TASKS, barrier
 from .matmul_tiles import follower, tile, totals
 from .nest import along_axes, fetch
-from .packing import packer
+from .packing import packer, strips_packer
 from .rows import Nest, Operand, Rows, part
 from .share import PARTIALS
 
 _FEW = 4  # rows that are multiplied without packing
 _SUM = 256  # places of the sum in a packed panel: 256 x 64 bytes are most of a first cache
 _STRIP = 24  # tiles in a block of a: with _SUM places a third of a second cache of 512 KB
+_GROUP = 16  # strips packed side by side
 _STRIP_BYTES = 1 << 15  # sums of a row of tiles that wait in the first cache for what follows
 _FAR = 1 << 20  # bytes that do not stay in the caches
 _TALL = 32  # tiles below which b's panels are worth packing by whoever needs them
@@ -34,6 +35,7 @@ class Product:
     """c = a b for each of a batch, then `nest` over (batch, rows, columns) with c as `value`.
 
     An operand's `lead` holds the strides of the batch and of its rows, `along` that of its columns.
+    Where `packed`, b lies in panels already, as wide as `panel_width` says, one behind another.
     """
 
     a: Operand
@@ -41,6 +43,7 @@ class Product:
     inner: int
     value: int
     nest: Nest
+    packed: bool = False
 
     @property
     def kind(self) -> Kind:
@@ -104,6 +107,17 @@ class _Plan:
         return stored == value and o.along == 1 and o.kind is self.product.kind
 
 
+def panel_width(target: Any, rows: int, columns: int, kind: Kind) -> int:
+    """How wide the panels of a product of few rows are; 0 where it does without panels."""
+    if min(rows, columns) <= _FEW:
+        return 0
+    nest = Nest((rows,), columns)
+    none = Operand(0, 0, (0,), 1, kind)
+    plan = _Plan(Product(none, none, 1, 0, nest), rows, columns, 1, 1)
+    _shape_tiles(plan, target, target.lanes(kind.size), target.rows * target.columns)
+    return plan.width
+
+
 def _plan(product: Product, target: Any) -> _Plan:
     product = _flat(product)
     nest = product.nest
@@ -122,11 +136,15 @@ def _plan(product: Product, target: Any) -> _Plan:
             True,
             min(plan.panels, max(1, _STRIP_BYTES // _tile(plan, size))),
         )
+    if product.packed:
+        plan.shared_way, plan.strip = False, 0
     blocks = -(-product.inner // _SUM)
     plan.cut = (product.inner + 8 * blocks - 1) // (8 * blocks) * 8
     plan.packed = plan.shared_way and (general or plan.panels >= 4)
     slab = product.inner * b.lead[-1] * size
-    plan.direct = not plan.shared_way and b.along == 1 and (plan.tiles <= 2 or slab <= _DIRECT)
+    plan.direct = product.packed or (
+        not plan.shared_way and b.along == 1 and (plan.tiles <= 2 or slab <= _DIRECT)
+    )
     _workspace(plan, lanes, size)
     return plan
 
@@ -303,8 +321,7 @@ class _Tiles(_Writer):
         with f.loop(0, p.inner, p.cut) as k:
             n = f.least(p.inner - k, p.cut)
             if p.packed:
-                with f.loop(*part(f, p.tiles, self.me, self.threads)) as t:
-                    self._pack_strip(t, k, n)
+                self._pack_strips(k, n)
             with f.loop(*part(f, p.panels, self.me, self.threads)) as panel:
                 self._pack_panel(self._packed_panel(panel, k, n), panel * p.width, k, n)
         f.call(wait, self.control, self.threads)
@@ -340,6 +357,23 @@ class _Tiles(_Writer):
     def _packed_panel(self, panel: Val, k: Val, n: Val) -> Val:
         p = self.plan
         return self.panels.shifted((k * p.panels + panel * n) * p.width, self.kind)
+
+    def _pack_strips(self, k: Val, n: Val) -> None:
+        """All strips of a: many at once where their elements lie side by side."""
+        f, p, a, many = self.f, self.plan, self.p.a, 0
+        if a.lead[-1] == 1 and p.high <= self.lanes <= p.rows:
+            many = (p.rows - self.lanes) // p.high + 1
+            pack = strips_packer(f.module, self.kind)
+            groups = -(-many // _GROUP)
+            with f.loop(*part(f, groups, self.me, self.threads)) as group:
+                t = group * _GROUP
+                source = self.a.shifted(t * p.high + k * a.along, self.kind)
+                f.call(
+                    pack, source, f.index(a.along), self._strip(t, k, n), n * p.high + self.lanes,
+                    f.index(p.high), n, f.least(many - t, _GROUP),
+                )  # fmt: skip
+        with f.loop(*part(f, p.tiles - many, self.me, self.threads)) as t:
+            self._pack_strip(t + many, k, n)
 
     def _pack_strip(self, t: Val, k: Val, n: Val) -> None:
         f, p, a = self.f, self.plan, self.p.a
@@ -399,6 +433,8 @@ class _Tiles(_Writer):
         f, p = self.f, self.plan
         if p.shared_way:
             return self._packed_panel(panel, k, n), f.index(p.width)
+        if self.p.packed:
+            return self.b.shifted((panel * p.inner + k) * p.width, self.kind), f.index(p.width)
         if not p.direct:
             self._pack_panel(self.panel, column, k, n)
             return self.panel, f.index(p.width)

@@ -7,6 +7,7 @@ from .nest import along_axes
 from .packing import soon
 from .rows import Nest, Rows
 
+_AHEAD = 96  # places of a packed strip that are asked for beforehand: up to 6 % on long sums
 _REACH = 5  # rows that are addressed from one pointer: few enough registers for their distances
 
 
@@ -55,6 +56,7 @@ def _tile(f: Function, kind: Kind, height: int, vectors: int) -> None:
         soon(f, made.shifted(down * i, kind), 1)
     whole = n // unroll * unroll
     with f.loop(0, whole, unroll):
+        soon(f, starts[0].get().shifted(along * _AHEAD, kind), 0)
         for _ in range(unroll):
             multiply()
     with f.loop(whole, n):

@@ -34,6 +34,7 @@ class Nest:
     stores: list[tuple[int, Operand]] = field(default_factory=list)
     thin: set[int] = field(default_factory=set)  # values with one element for each row
     shared: bool = False  # one row for all threads
+    sums: list[tuple[int, Operand]] = field(default_factory=list)  # of all rows, at each place
 
     @property
     def rows(self) -> int:
@@ -159,6 +160,9 @@ class Rows:
             return f.spread(f.load(base, o.kind), self.lanes)
         if o.along == 1:
             return f.load(base.shifted(at, o.kind), o.kind, self.lanes, mask)
+        if o.along == -1 and mask is None:
+            x = f.load(base.shifted(1 - self.lanes - at, o.kind), o.kind, self.lanes)
+            return f.shuffle(x, x, list(range(self.lanes))[::-1])
         first, live = base.shifted(at * o.along, o.kind), self.lanes
         if mask is not None and (live := counted(mask) or 0) == 0:
             return self._strided(base, o, at)

@@ -55,6 +55,31 @@ def _across(f: Function, kind: Kind) -> None:
         copy(first, 1, f.first_lanes(live - first, lanes))
 
 
+def strips_packer(module: Module, kind: Kind) -> str:
+    """The name of the function that packs `count` strips, `high` elements wide, side by side.
+
+    Elements of the width lie in order, and a vector holds a strip's. One place of the sum after
+    another is read as it lies: rows that are a power of two apart share few lines of a cache, so
+    what one strip reads would be gone before the next one does. A strip is followed by room for a
+    vector's overhang; a vector of the last strip ends before the elements do.
+    """
+    name = f"pack_strips_{kind.name}"
+    if not module.has(name):
+        f = module.function(name, "source:ptr step:i64 made:ptr apart:i64 high:i64 n:i64 count:i64")
+        source, step, made, apart, high, n, count = f.args
+        lanes = f.target.lanes(kind.size)
+        with f.loop(0, n) as k:
+            at = f.var(POINTER, 1, source.shifted(k * step, kind))
+            to = f.var(POINTER, 1, made.shifted(k * high, kind))
+            with f.loop(0, count):
+                soon(f, at.get().shifted(step * _AHEAD, kind), 0)
+                f.store(to.get(), f.load(at.get(), kind, lanes))
+                at.set(at.get().shifted(high, kind))
+                to.set(to.get().shifted(apart, kind))
+        f.done()
+    return name
+
+
 @contextmanager
 def _backwards(f: Function, live: Val, lanes: int) -> Iterator[Val]:
     """Where each vector of the width begins, the last one first: what it writes beyond the width

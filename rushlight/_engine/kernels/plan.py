@@ -53,6 +53,7 @@ class Plan:
         self.levels = self._levels()  # for each value, the sweeps that must be over before it
         used = [self.levels[v] for v, _ in nest.stores if v not in nest.thin]
         used += [self.levels[s.result.id] - 1 for s in nest.steps if s.word in REDUCTIONS]
+        used += [self.levels[v] for v, _ in nest.sums]
         self.sweeps = max(used, default=-1) + 1
         self.kept: dict[int, int] = {}  # value -> the sweep that it is kept from
         self.costs = [0] * self.sweeps
@@ -77,6 +78,10 @@ class Plan:
         full = [(v, o) for v, o in self.nest.stores if v not in self.nest.thin]
         return [(v, o) for v, o in full if self.levels[v] == level]
 
+    def sums(self, level: int) -> list:
+        """The sums down the columns that a sweep adds to: the last one has all at hand."""
+        return self.nest.sums if level == self.sweeps - 1 else []
+
     def saved(self, level: int) -> list[int]:
         """The values that a sweep keeps for later ones."""
         return [v for v, s in self.kept.items() if s == level]
@@ -84,7 +89,8 @@ class Plan:
     @property
     def cost(self) -> int:
         """Words of arithmetic and memory for each element, over all sweeps."""
-        return max(sum(self.costs) + len(self.nest.loads) + len(self.nest.stores), 1)
+        memory = len(self.nest.loads) + len(self.nest.stores) + 2 * len(self.nest.sums)
+        return max(sum(self.costs) + memory, 1)
 
     def _walk(self) -> None:
         """Follow each sweep from what it makes down to its loads: what is met again is kept."""
@@ -93,7 +99,7 @@ class Plan:
             roots = [s.args[0].id for s in self.reductions(level)]
             self.costs[level] = len(roots)
             seen: set[int] = set()
-            for v in [*roots, *(v for v, _ in self.stores(level))]:
+            for v in [*roots, *(v for v, _ in self.stores(level) + self.sums(level))]:
                 self._needs(v, level, made, seen)
 
     def _needs(self, v: int, level: int, made: dict[int, int], seen: set[int]) -> None:

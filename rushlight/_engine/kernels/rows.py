@@ -12,6 +12,7 @@ from ..builder import BOOL, I64, Function, Module, Val, kind_of
 from ..graph import Value
 from ..threads import barrier
 from . import columns, transpose
+from .downwards import Downwards
 from .nest import Nest, Operand, Rows, along_axes, fetch, part
 from .plan import GRAIN, Plan, eased
 from .share import COUNTER, PARTIALS, tasks
@@ -42,8 +43,10 @@ def kernel(module: Module, nest: Nest) -> str:
     """The name of the function (buffers, thread, threads, control, workspace) that runs a nest."""
     name = module.fresh("rows")
     f = module.function(name, "buffers:ptr me:i64 threads:i64 control:ptr work:ptr")
-    nest = eased(columns.turned(nest))
-    if columns.suits(nest, f.target):
+    nest = _laid(nest)
+    if nest.sums:
+        _Along(f, nest).write()
+    elif columns.suits(nest, f.target):
         columns.Columns(f, nest).write()
     elif transpose.suits(nest):
         transpose.Tiles(f, nest).write()
@@ -55,17 +58,24 @@ def kernel(module: Module, nest: Nest) -> str:
 
 def workspace(nest: Nest, target: Any, threads: int) -> int:
     """Bytes of scratch memory, behind the first PARTIALS."""
-    nest = eased(columns.turned(nest))
-    if columns.suits(nest, target):
+    nest = _laid(nest)
+    if not nest.sums and columns.suits(nest, target):
         return columns.workspace(nest, target, threads)
     plan = Plan(nest)
-    return _partials(nest, plan) + _kept(nest, plan) * threads
+    down = Downwards(nest, plan)
+    return _partials(nest, plan) + down.shared + (_kept(nest, plan) + down.own) * threads
+
+
+def _laid(nest: Nest) -> Nest:
+    """The nest with its axes in the order in which it is walked."""
+    return eased(columns.merged(nest) if nest.sums else columns.turned(nest))
 
 
 def work(nest: Nest) -> int:
     """How much a nest does, in elements: dear words count ten times."""
     dear = sum(10 if s.word in DEAR else 1 for s in nest.steps)
-    return nest.rows * nest.length * (dear + len(nest.loads) + len(nest.stores))
+    memory = len(nest.loads) + len(nest.stores) + len(nest.sums)
+    return nest.rows * nest.length * (dear + memory)
 
 
 def _grain(nest: Nest, plan: Plan) -> int:
@@ -78,7 +88,8 @@ def _partials(nest: Nest, plan: Plan) -> int:
     """Bytes for the totals of a shared row's parts."""
     parts = -(-nest.length // _grain(nest, plan))
     made = sum(len(plan.reductions(level)) for level in range(plan.sweeps))
-    return (parts * made * 16 + COUNTER + 63) // 64 * 64 if nest.rows == 1 else 0
+    alone = nest.rows == 1 and not nest.sums
+    return (parts * made * 16 + COUNTER + 63) // 64 * 64 if alone else 0
 
 
 def _row_bytes(nest: Nest, plan: Plan, v: int) -> int:
@@ -105,16 +116,20 @@ class _Along:
         self.thin: dict[int, Val] = {}
         self.short: list[dict] | None = None  # what is known at each vector of a short row
         self.buffers: dict[int, Val] = {}
+        self.down = Downwards(nest, self.plan)
         self._place_buffers()
 
     def _place_buffers(self) -> None:
         """Memory of this thread's own for values that outlive a sweep."""
         size = _kept(self.nest, self.plan)
+        own, first = size + self.down.own, PARTIALS + _partials(self.nest, self.plan)
+        at = self.me * own + (first + self.down.shared)
+        self.down.lie(self.f, self.work.shifted(first, BOOL), self.work.shifted(at, BOOL))
+        at = at + self.down.own
         shared = self.nest.rows == 1 and self.nest.length > _grain(self.nest, self.plan)
         if not size or self.nest.length <= _INLINE * self.lanes or shared:
             self.plan.kept.clear()
             return
-        at = self.me * size + (PARTIALS + _partials(self.nest, self.plan))
         for v in self.plan.kept:
             self.buffers[v] = self.work.shifted(at, BOOL)
             at = at + _row_bytes(self.nest, self.plan, v)
@@ -124,7 +139,9 @@ class _Along:
         f, nest, plan = self.f, self.nest, self.plan
         grain = _grain(nest, plan)
         alone = not any(plan.reductions(level) for level in range(plan.sweeps))
-        if nest.length > grain and nest.rows == 1 and not alone:
+        if nest.sums:
+            self.down.write(self._row)
+        elif nest.length > grain and nest.rows == 1 and not alone:
             self._shared(grain)
         elif nest.length > grain and alone:
             self._chunks(grain)
@@ -197,6 +214,7 @@ class _Along:
         spread = {v: f.spread(x, lanes) for v, x in self.thin.items()}
         stores, saved = self.plan.stores(level), self.plan.saved(level)
         streamed, ahead = self._streams(level), self._ahead(level)
+        summed = self.plan.sums(level)
         rows.kept = {
             v: (self.buffers[v], self._kind(v)) for v, s in self.plan.kept.items() if s < level
         }
@@ -220,6 +238,8 @@ class _Along:
             for n, (v, o) in enumerate(stores):
                 x = rows.value(v, at, mask, values)
                 rows.put(v, o, at, x, mask, streamed and n == 0)
+            for n, (v, _) in enumerate(summed):
+                self.down.add(n, at, rows.value(v, at, mask, values), lanes, mask)
             for v in saved:
                 x = f.const(rows.value(v, at, mask, values), self._kind(v), lanes)
                 f.store(self.buffers[v].shifted(at, self._kind(v)), x)

@@ -33,13 +33,15 @@ def reducible(step: Step) -> bool:
     return word in ("any", "all") or given == made
 
 
-def _lowest(kind: Kind) -> Any:
+def lowest(kind: Kind) -> Any:
+    """What no number is below."""
     if kind.floating:
         return float("-inf")
     return int(np.iinfo(f"{kind.family}{8 * kind.size}").min)
 
 
-def _highest(kind: Kind) -> Any:
+def highest(kind: Kind) -> Any:
+    """What no number is above."""
     if kind.floating:
         return float("inf")
     return int(np.iinfo(f"{kind.family}{8 * kind.size}").max)
@@ -84,7 +86,7 @@ class Total:
             return [1]
         if word == "any":
             return [0]
-        edge = _lowest(kind) if word in ("max", "argmax") else _highest(kind)
+        edge = lowest(kind) if word in ("max", "argmax") else highest(kind)
         return [edge, 0] if word in _PLACES else [edge]
 
     @property

@@ -154,7 +154,7 @@ def _common(args: tuple) -> np.dtype | None:
 
 def native(step: Step) -> bool:
     """Whether a pointwise step can be emitted."""
-    if len(step.results) != 1 or (step.params and step.word != "astype"):
+    if len(step.results) != 1 or (step.params and step.word not in ("astype", "bitcast")):
         return False
     made, word = kind_of(step.result.dtype), step.word
     if word == "position":
@@ -164,8 +164,9 @@ def native(step: Step) -> bool:
     kinds = [kind_of(a.dtype) for a in step.args if isinstance(a, Value)]
     if made is None or None in kinds or not kinds:
         return False
-    if word == "astype":
-        return True
+    if word in ("astype", "bitcast"):
+        same = [k for k in kinds if k is not None and k.size == made.size]
+        return word == "astype" or (bool(same) and BOOL not in (made, *kinds))
     if not all(isinstance(a, Value) or number_of(a) is not None for a in step.args):
         return False
     if word in _ANY:
@@ -224,6 +225,8 @@ def emit(f: Function, step: Step, given: list[Any]) -> Val:
         return f.const(number_of(step.args[1]), made)
     if word == "astype":
         return cast(f, given[0], made)
+    if word == "bitcast":
+        return f.bits(given[0], made)
     if word == "where":
         return f.select(as_kind(given[0], BOOL), as_kind(given[1], made), as_kind(given[2], made))
     if word in _LOGIC:

@@ -230,7 +230,8 @@ class Program:
     def _is_our(self, of: str) -> Any:
         return {
             "lock": self.lock, "run_on": self.pool.run, "empty": np.empty,
-            "count": sys.getrefcount, "tidy": _tidy, "Refused": Refused,
+            "count": sys.getrefcount if sys.version_info < (3, 14) else (lambda x: 9),  # it borrows
+            "tidy": _tidy, "Refused": Refused,
             "state_of": Stream.address,
         }[of]  # fmt: skip
 

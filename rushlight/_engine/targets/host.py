@@ -29,6 +29,8 @@ class Host:
     columns: int  # vectors in a tile's row
     version: int  # LLVM's
 
+    python = True  # a program may call Python's functions
+
     @property
     def key(self) -> str:
         """What a cached object depends on besides its text."""

@@ -4,7 +4,7 @@ threads, as PTX."""
 from dataclasses import dataclass
 from typing import Any
 
-from ..builder import Function, Module
+from ..builder import Function
 from .host import Host, llvm
 
 _TRIPLE = "nvptx64-nvidia-cuda"
@@ -22,13 +22,19 @@ class Device:
     fused: bool = True
     rounds: bool = True
     halves: bool = True
-    attributes: str = "attributes #0 = { nounwind }"
+    attributes: str = "attributes #0 = { nounwind convergent }"
+
+    python = False  # a signal waits for the end of a launch
 
     lanes = Host.lanes
     masked_load, masked_store = Host.masked_load, Host.masked_store
 
     def meet(self, f: Function) -> bool:
-        """All threads of the block meet, by one instruction."""
+        """All threads of the block meet, by one instruction.
+
+        Those of a warp come to it together: functions are `convergent`. The form without `aligned`,
+        in a function of its own, let warps through on Hopper (driver 580.159).
+        """
         name = "llvm.nvvm.barrier.cta.sync.aligned.all"
         if self.version < 21:
             f.declare("llvm.nvvm.barrier0", "void", [])
@@ -39,19 +45,20 @@ class Device:
         return True
 
 
-def entry(module: Module, name: str) -> str:
-    """The module's text, with an entry for the driver: each thread of a block runs the kernel."""
+def entry(text: str, name: str = "program") -> str:
+    """A module's text with an entry for the driver, `launch(buffers, control)`: each thread of a
+    block runs the program."""
     reads = [f"llvm.nvvm.read.ptx.sreg.{x}" for x in ("tid.x", "ntid.x")]
     return "\n".join(
         [
-            str(module),
+            text,
             *(f"declare i32 @{x}()" for x in reads),
-            "define ptx_kernel void @launch(ptr %buffers, ptr %control, ptr %work) {",
+            "define ptx_kernel void @launch(ptr %buffers, ptr %control) #0 {",
             f"  %i = call i32 @{reads[0]}()",
             f"  %n = call i32 @{reads[1]}()",
             "  %me = zext i32 %i to i64",
             "  %threads = zext i32 %n to i64",
-            f"  call void @{name}(ptr %buffers, i64 %me, i64 %threads, ptr %control, ptr %work)",
+            f"  call void @{name}(ptr %buffers, i64 %me, i64 %threads, ptr %control)",
             "  ret void",
             "}",
         ]
