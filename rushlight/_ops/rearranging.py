@@ -154,27 +154,27 @@ def _(draw):
 def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
     """`input` with each slice along `dim` repeated `repeats` times (a number, or one a slice)."""
     if repeats is None:
-        return _counted(input)
+        return _counted(input.tolist(), input.device)
     if dim is None:
         input, dim = input.reshape((-1,)), 0
     at = dim_of(dim, len(input.shape))
     n = input.shape[at]
-    if not isinstance(repeats, TensorBase):
-        repeats = make(known.numpy.full((n,), repeats, known.numpy.int64), input.device)
-    elif repeats.numel() == 1:
-        repeats = repeats.reshape((-1,)).expand((n,))
-    if repeats.numel() != n:
+    numbers = [repeats]
+    if isinstance(repeats, TensorBase):
+        numbers = repeats.reshape((-1,)).tolist()
+    if len(numbers) == 1:
+        numbers = numbers * n
+    if len(numbers) != n:
         raise RuntimeError("repeats must have the same size as input along dim")
-    return input.index_select(at, _counted(repeats))
+    return input.index_select(at, _counted(numbers, input.device))
 
 
-def _counted(repeats: Any) -> Any:
+def _counted(repeats: list[int], where: Any) -> Any:
     """0 as often as the first number says, 1 as often as the second, and so on."""
-    numbers = repeats.tolist()
-    if any(k < 0 for k in numbers):
+    if any(k < 0 for k in repeats):
         raise RuntimeError("repeats can not be negative")
-    flat = [i for i, k in enumerate(numbers) for _ in range(k)]
-    return known.as_tensor(flat, dtype=dtypes.int64, device=repeats.device)
+    flat = [i for i, k in enumerate(repeats) for _ in range(k)]
+    return known.as_tensor(flat, dtype=dtypes.int64, device=where)
 
 
 @repeat_interleave.samples

@@ -195,3 +195,16 @@ def test_nothing_to_attend_to():
     for queries, keys in ((0, 5), (5, 0)):
         q, k, v = drawn(queries, keys, 4, 4)
         close([plain(q, k, v)], [rl.compile(plain)(q, k, v)], 0)
+
+
+def test_fewer_keys_than_queries_need_no_value():
+    def gradients(q, k, v):
+        y = rl.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
+        return rl.autograd.grad(y.square().sum(), (q, k, v))
+
+    draw = rl.Generator().manual_seed(3)
+    given = [rl.randn(2, heads, 9, 16, generator=draw, requires_grad=True) for heads in (4, 2, 2)]
+    compiled = rl.compile(gradients, fullgraph=True)
+    for _ in range(2):
+        for wanted, found in zip(gradients(*given), compiled(*given), strict=True):
+            rl.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)

@@ -195,38 +195,41 @@ x, worst = rl.randn(2, 3), 0.0
 for _ in range(100):
     x.softmax(-1)
 assert "rushlight._engine" not in sys.modules and "llvmlite" not in sys.modules
-for i in range(400):
-    start = time.perf_counter()
-    x.softmax(-1)
-    worst = max(worst, time.perf_counter() - start)
-while BENCH.thread is not None:
+end = time.perf_counter() + 1
+while time.perf_counter() < end or BENCH.thread is not None:
     start = time.perf_counter()
     x.softmax(-1)
     worst = max(worst, time.perf_counter() - start)
 (line,) = [f for f in rl.softmax.op.lines.values()]
-assert line.__code__.co_filename == "<eager>", line
+assert (line.__code__.co_filename == "<eager>") is BENCH.ready(), line
 print(worst)
 """
 
 
-def test_no_call_waits_for_the_compiler(tmp_path):
+def longest_wait(folders, engine):
+    """Seconds that the longest call took in a process of its own."""
     kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    worst = []
-    for attempt in range(4):  # the first one compiles Python's own files; a busy machine may stall
+    out = subprocess.run(
+        [sys.executable, "-c", _STALL], env=kept | folders | {"RUSHLIGHT_ENGINE": engine},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert out.returncode == 0, out.stderr
+    assert out.stderr == ""
+    return float(out.stdout)
+
+
+def test_no_call_waits_for_the_compiler(tmp_path):
+    seen = []
+    for attempt in range(5):  # the first one compiles Python's own files
         folders = {
             "PYTHONPYCACHEPREFIX": str(tmp_path / "pyc"),
             "RUSHLIGHT_CACHE": str(tmp_path / f"cache{attempt}"),
         }
-        out = subprocess.run(
-            [sys.executable, "-c", _STALL], env=kept | folders, capture_output=True, text=True,
-            check=False,
-        )  # fmt: skip
-        assert out.returncode == 0, out.stderr
-        assert out.stderr == ""
-        worst.append(float(out.stdout))
-        if attempt and worst[-1] < 0.02:
+        seen.append([longest_wait(folders, engine) for engine in "10"])
+        with_it, without = seen[-1]
+        if attempt and with_it < max(0.02, 1.5 * without):  # a busy machine stalls any call
             return
-    raise AssertionError(worst)
+    raise AssertionError(seen)
 
 
 OPTIMIZERS = {
