@@ -281,7 +281,15 @@ def test_timeout():
     release.set()
 
 
-def test_control_c_ends_a_wait():
+@pytest.fixture
+def interrupts():
+    """Ctrl-C raises here also where the tests are a job in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_control_c_ends_a_wait(interrupts):
     release = threading.Event()
 
     class Waits(Squares):

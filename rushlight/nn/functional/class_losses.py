@@ -67,17 +67,10 @@ def nll_loss(
     return _nll(input, target, weight, reduction, ignore_index)
 
 
-def _sizes(x: Tensor) -> tuple:
-    try:
-        return x.array.shape
-    except AttributeError:  # a subclass that wants to see calls hides it
-        return x.shape
-
-
 def _nll(
     input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, ignore_index: int
 ) -> Tensor:
-    shape, places = _sizes(input), _sizes(target)
+    shape, places = input.shape, target.shape
     if len(shape) == 2 and len(places) == 1 and shape[0] == places[0]:
         return ops.nll_loss(input, target, weight, reduction, ignore_index)
     error = _class_error(input, target)
@@ -122,7 +115,10 @@ def cross_entropy(
         label_smoothing: the part of the target spread evenly over all classes.
     """
     reduction = reduction_of(size_average, reduce, reduction)
-    shape, places = _sizes(input), _sizes(target)
+    try:
+        shape, places = input.array.shape, target.array.shape
+    except AttributeError:  # a subclass that wants to see calls hides it
+        shape, places = input.shape, target.shape
     if label_smoothing:
         if not 0.0 <= label_smoothing <= 1.0:
             raise RuntimeError(
