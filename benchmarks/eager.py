@@ -207,9 +207,9 @@ def attention(*shape: int) -> Callable:
     return prepare
 
 
-def mlp_forward(batch: int) -> Callable:
+def forward(model_of: Callable, *shape: int) -> Callable:
     def prepare(torch: Any) -> Work:
-        model, x = mlp(torch.nn), torch.ones(batch, 784)
+        model, x = model_of(torch.nn).eval(), torch.ones(*shape)
 
         def work() -> None:
             with torch.no_grad():
@@ -226,17 +226,6 @@ def _softmax_of(torch: Any, x: Any) -> Any:
 
 def _gelu_of(torch: Any, x: Any) -> Any:
     return torch.nn.functional.gelu(x)
-
-
-def resnet_forward(torch: Any) -> Work:
-    model = resnet18(torch.nn).eval()
-    x = torch.ones(1, 3, 224, 224)
-
-    def work() -> None:
-        with torch.no_grad():
-            model(x)
-
-    return work
 
 
 ROWS = [
@@ -280,9 +269,9 @@ ROWS = [
     Row("layer norm, 8192 x 768, with backward", layer_norm_and_gradients(8192, 768), rounds=7),
     Row("GELU, 10 M", gelu(10_000_000), rounds=7),
     Row("attention, 4 x 8 x 256 x 64, causal", attention(4, 8, 256, 64), rounds=7),
-    Row("MLP forward, batch 2", mlp_forward(2), 1.0),
+    Row("MLP forward, batch 2", forward(mlp, 2, 784), 1.0),
     Row("LeNet step, batch 64", training_step(lenet, 64, (1, 28, 28), 10), 0.5, rounds=9),
-    Row("ResNet-18 forward, 1 x 3 x 224 x 224", resnet_forward, 0.35, rounds=9),
+    Row("ResNet-18 forward, 1 x 3 x 224 x 224", forward(resnet18, 1, 3, 224, 224), 0.35, rounds=9),
 ]  # fmt: skip
 
 

@@ -98,7 +98,7 @@ class Program:
         image = compiled(text, target)
         self.wrote, self.took = wrote - began, time.perf_counter() - began
         self.code, self.threads = loaded(image, ["program"]), threads
-        own = max(p.panel(target) for p in products) * threads
+        own = max(matmul.workspace(p, target, threads) for p in products)
         self.memory = np.zeros(matmul.PARTIALS + own + 128, np.uint8)
         base = -(-self.memory.ctypes.data // 64) * 64
         self.table = np.array([*(x.ctypes.data for x in arrays), base], np.int64)

@@ -8,6 +8,7 @@ from ._arrays.strides import owner
 from ._core import dtypes, views
 from ._core.devices import CPU, concrete, device
 from ._core.kinds import known
+from ._core.naming import named
 from ._core.size import (
     channels_last,
     channels_last_3d,
@@ -85,9 +86,7 @@ def _converter(d: dtypes.dtype, name: str) -> Any:
     def convert(self: Any, memory_format: Any = preserve_format) -> Any:
         return self if self.dtype is d else casts.cast(self, d)
 
-    convert.__name__ = convert.__qualname__ = name
-    convert.__doc__ = f"The tensor as {d}."
-    return convert
+    return named(convert, name, f"The tensor as {d}.")
 
 
 CONVERTERS = {
@@ -276,9 +275,8 @@ def _reshaped(function: Any) -> Any:
         views.written(self)
         return self
 
-    change.__name__ = change.__qualname__ = function.__name__ + "_"
-    change.__doc__ = f"In-place form of `{function.__name__}`."
-    return change
+    name = function.__name__
+    return named(change, f"{name}_", f"In-place form of `{name}`.")
 
 
 RESHAPED = {

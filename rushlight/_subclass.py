@@ -28,10 +28,9 @@ def hide(cls: type, tensor: type) -> None:
         if name in taken or name in _NEVER:
             continue
         if isinstance(value, property):
-            get, put = value.__get__, value.fset
-            setattr(cls, name, property(_asking(get, get), put))
+            setattr(cls, name, property(_asking(value.__get__), value.fset))
         elif isinstance(value, FunctionType) and value.__module__.rpartition(".")[2] in _HOMES:
-            setattr(cls, name, (_at_once if name in _ALWAYS else _asking)(value, value))
+            setattr(cls, name, (_at_once if name in _ALWAYS else _asking)(value))
 
 
 def _array_seen(self: Any) -> Any:
@@ -41,19 +40,19 @@ def _array_seen(self: Any) -> Any:
     raise AttributeError("array")
 
 
-def _asking(f: Callable, said: Any) -> Callable:
-    """A method that goes by `__torch_function__`, which is told `said`."""
+def _asking(f: Callable) -> Callable:
+    """A method that goes by `__torch_function__`."""
 
     @functools.wraps(f)
     def ask(self: Any, *args: Any, **kwargs: Any) -> Any:
         if modes.local.subclass_off:
             return f(self, *args, **kwargs)
-        return type(self).__torch_function__(said, (type(self),), (self, *args), kwargs)
+        return type(self).__torch_function__(f, (type(self),), (self, *args), kwargs)
 
     return ask
 
 
-def _at_once(f: Callable, said: Any) -> Callable:
+def _at_once(f: Callable) -> Callable:
     """A method that is answered from the array."""
 
     @functools.wraps(f)

@@ -61,14 +61,16 @@ class Writer:
         taken = _LOCALS | set(self.scope)
         if clash := taken & {*op.arrays, *op.params}:
             raise TypeError(f"op {op.name}: arguments may not be called {sorted(clash)}")
-        params = "".join(f"{p!r}: {p}, " for p in op.params)
+        self.params = f"{{{''.join(f'{p!r}: {p}, ' for p in op.params)}}}"
         arrays = "".join(f"{n}, " for n in op.arrays)
         # PyTorch's functions that give views have no `out`; a call without names is quicker, too
         out = self.out = "" if op.kind == "view" else ", out"
-        self.slow = f"return general(({arrays}), {{{params}}}{out})"
+        self.slow = f"return general(({arrays}), {self.params}{out})"
         if op.kind == "pointwise" and self.ufunc is None:
             op.straight = True  # several words
-        self.fixed = [f"({p} is not D{p} and {p} != D{p})" for p in op.params if p in op.defaults]
+        # A word of NumPy's own is called without parameters: with others the body is more than it.
+        given = [p for p in op.params if p in op.defaults] if self.ufunc is not None else []
+        self.fixed = [f"({p} is not D{p} and {p} != D{p})" for p in given]
 
     def function(self) -> Callable:
         """The compiled public function."""
@@ -118,12 +120,12 @@ class Writer:
         pad = " " * depth
         return [f"{pad}if {' or '.join(tests)}:", f"{pad}    {self.slow}"] if tests else []
 
-    def _create(self, view: str = "None", depth: int = 4) -> list[str]:
+    def _create(self, depth: int = 4) -> list[str]:
         pad, first = " " * depth, self.op.arrays[0]
         return [
             f"{pad}if z.__class__ is not ndarray: z = asarray(z)",
             f"{pad}t = new_(Tensor); t.array = z; t.version = [0]; t.device = {first}.device; "
-            f"t.grad = None; t.origin = {view}",
+            "t.grad = None; t.origin = None",
         ]
 
     def _create_view(self) -> list[str]:
@@ -133,7 +135,6 @@ class Writer:
             copied = [
                 f"    if z.__class__ is not ndarray: z = kernel({first}_a, {self.op.params[0]})"
             ]
-        params = "".join(f"{p!r}: {p}, " for p in self.op.params)
         return [
             *copied,
             f"    t = new_(Tensor); t.array = z; t.device = {first}.device; t.grad = None; d = "
@@ -141,7 +142,7 @@ class Writer:
             f"    if d is {first}_a or (d is not None and d is {first}_a.base) or shares(z, "
             f"{first}_a):",
             f"        c = t.version = {first}.version; t.needs = ASK",
-            f"        t.origin = ({first}, op, {{{params}}}, c[0])",
+            f"        t.origin = ({first}, op, {self.params}, c[0])",
             "    else: t.version = [0]; t.needs = False; t.origin = None",
         ]
 
@@ -208,24 +209,33 @@ class Writer:
         lines += self._try(opened, error="AttributeError")
         taking = [n for n in arrays if op.promotes is None or n in op.promotes]
         chief, alike = f"{taking[0]}_a", taking[1:] if pointwise or op.kind == "same" else []
-        tests = [f"{first}_a.__class__ is not ndarray", *(self.fixed if pointwise else [])]
+        tests = [f"{first}_a.__class__ is not ndarray"]
         for n in arrays[1:]:
             test = f"{n}_a.__class__ is not ndarray or {n}.device is not {first}.device"
             if n in alike:
                 test += f" or {n}_a.dtype is not {chief}.dtype"
             tests.append(f"({n} is not None and ({test}))" if n in op.optional else test)
         any_dtype = pointwise and self.ufunc is not None and not op.floats
+        other = f"({chief}.dtype is not F32 and {chief}.dtype is not F64)"
         if op.kind not in ("view", "move") and not any_dtype:
-            tests.append(f"({chief}.dtype is not F32 and {chief}.dtype is not F64)")
+            tests.append(other)
         lines += self._unless(tests) + self._unruled()
-        lines += self._lined() if op.straight else self._try(self._call([f"{n}_a" for n in arrays]))
-        if op.outputs or op.many:
-            return [*lines, self._wrapped(f"[{', '.join(arrays)}]", "z", True)]
+        made = self._lined() if op.straight else self._try(self._call([f"{n}_a" for n in arrays]))
+        if self.fixed:
+            lines.append(f"    if {' or '.join(self.fixed)}:")
+            lines += ["    " + line for line in self._unless([other]) + self._lined()]
+            lines += ["    else:", *("    " + line for line in made)]
+        else:
+            lines += made
+        if op.many:
+            return [*lines, self._wrapped(f"[{', '.join(arrays)}]")]
         lines += self._create_view() if op.kind == "view" else self._create()
         shapes = None
         if op.broadcasts and len(arrays) > 1:
-            each = [f"() if {n} is None else {n}_a.shape" for n in arrays]
-            each = [e if n in op.optional else f"{n}_a.shape" for e, n in zip(each, arrays)]
+            each = (
+                f"() if {n} is None else {n}_a.shape" if n in op.optional else f"{n}_a.shape"
+                for n in arrays
+            )
             shapes = f"node.shapes = ({', '.join(each)},)"
             if pointwise and not op.optional:
                 same = " or ".join(f"{n}_a.shape != {first}_a.shape" for n in arrays[1:])
@@ -238,14 +248,12 @@ class Writer:
         lines = [f"    {given}_a = plain_list({given}, {op.kind == 'move'})"]
         lines += self._unless([f"{given}_a is None"])
         lines += self._try(self._call([f"{given}_a"]))
-        made = "z" if op.outputs or op.many else "[z]"
-        return [*lines, self._wrapped(f"list({given})", made, bool(op.outputs or op.many))]
+        return [*lines, self._wrapped(f"list({given})")]
 
-    def _wrapped(self, flat: str, made: str, many: bool) -> str:
-        """The return of tensors around the arrays of `made`, recorded where that is wanted."""
-        params = "".join(f"{p!r}: {p}, " for p in self.op.params)
-        kept = "".join(f"{k}, " for k in self.op.keeps)
-        return f"    return results({flat}, {{{params}}}, {made}, ({kept}), {many})"
+    def _wrapped(self, flat: str) -> str:
+        """The return of tensors around what was made, recorded where that is wanted."""
+        made, kept = "z" if self.op.many else "[z]", "".join(f"{k}, " for k in self.op.keeps)
+        return f"    return results({flat}, {self.params}, {made}, ({kept}))"
 
     def _lined(self) -> list[str]:
         """The call of a body that is written down by signature."""
@@ -253,7 +261,6 @@ class Writer:
         written = lines_of(op)
         self.scope.update(line_=written.get, learn=written.learn)
         arrays = [f"{n}_a" for n in op.arrays]
-        params = "".join(f"{p!r}: {p}, " for p in op.params)
         given, made = "".join(f"{a}, " for a in arrays), ", ".join(["z", *op.keeps])
         alike = op.kind in ("same", "pointwise") and op.promotes is None
         told = signature(arrays, op, alike)
@@ -261,7 +268,7 @@ class Writer:
             "    try:",
             f"        k_ = ({told}{''.join(f'{p}, ' for p in op.params)})",
             "        f_ = line_(k_)",
-            f"        if f_ is None: f_ = learn(k_, ({given}), {{{params}}})",
+            f"        if f_ is None: f_ = learn(k_, ({given}), {self.params})",
             f"        {made} = f_({given})",
             "    except Exception:",
             f"        {self.slow}",
@@ -288,10 +295,10 @@ class Writer:
         ]
         lines = [f"    if ({' or '.join(wants)}) and (not modes.no_grad_threads or local.grad):"]
         for n, test in zip(given, wants):
-            found = f"({n}.node or {n}) if {n}.origin is None else edge({n})"
+            seen = ""
             if op.kind == "view":  # often of a view that is as its base left it, and wants none
-                seen = f"{n}.needs is ASK and {n}.origin[3] == {n}.version[0]"
-                found = found.replace("edge", f"None if {seen} else edge")
+                seen = f"None if {n}.needs is ASK and {n}.origin[3] == {n}.version[0] else "
+            found = f"({n}.node or {n}) if {n}.origin is None else {seen}edge({n})"
             lines.append(
                 f"        e_{n} = {found}"
                 if len(given) == 1
@@ -319,17 +326,9 @@ class Writer:
                 lines += self._node(f"e_{first} is {test} and {most}", mask, numbers, edges, shapes)
             mask = " | ".join(f"((e_{n} is not None) << {op.arrays.index(n)})" for n in given)
             names = "".join(f"{n}, " for n in [*op.arrays, *op.params, *op.keeps])
-            lines += [
-                f"        needed = {mask}",
-                "        if needed:",
-                "            plan_ = plan_of(op, needed); node = plan_.node_class()",
-                "            node.tick = next(ticks); node.extra = None; node.shapes = None; "
-                f"node.edges = ({edges})",
-                f"            node.saved = plan_.save({names}z, t)",
-                *([f"            {shapes}"] if shapes else []),
-                "            t.needs = True; t.node = node",
-                "            return t",
-            ]
+            lines.append(f"        needed = {mask}")
+            node, saved = "(plan_ := plan_of(op, needed)).node_class()", f"plan_.save({names}z, t)"
+            lines += self._noted("needed", node, saved, edges, shapes)
         return lines + ["    " + line for line in plain]
 
     def _node(
@@ -338,10 +337,14 @@ class Writer:
         name = f"{mask}_{len(numbers)}"
         plan = plan_of(self.op, mask, numbers)
         self.scope[f"N{name}"] = plan.node_class
+        return self._noted(test, f"N{name}()", plan.keep, edges, shapes)
+
+    def _noted(self, test: str, node: str, saved: str, edges: str, shapes: str | None) -> list[str]:
+        """Lines that return t with its node, where the test holds."""
         return [
             f"        if {test}:",
-            f"            node = N{name}(); node.tick = next(ticks); node.extra = None; "
-            f"node.shapes = None; node.edges = ({edges}); node.saved = {plan.keep}",
+            f"            node = {node}; node.tick = next(ticks); node.extra = None; "
+            f"node.shapes = None; node.edges = ({edges}); node.saved = {saved}",
             *([f"            {shapes}"] if shapes else []),
             "            t.needs = True; t.node = node",
             "            return t",

@@ -265,11 +265,10 @@ def run(op: Op, flat: list, params: dict) -> Any:
             raise
         raise better from None
     made, kept = (made[0], made[1:]) if op.keeps else (made, ())
-    many = bool(op.outputs or op.many)
-    outs = list(made) if many else [made]
+    outs = list(made) if op.many else [made]
     if lifted is not None:
         outs = [_round(m, z, lifted) for z in outs]
-    return results(op, flat, params, outs, kept, many)
+    return results(op, flat, params, outs, kept)
 
 
 def half_of(op: Op, flat: list, params: dict) -> dtypes.dtype | None:
@@ -296,7 +295,7 @@ def _round(m: Any, z: Any, half: dtypes.dtype) -> Any:
     return m.astype(z, half) if z is not None and dtypes.of(z.dtype) is dtypes.float32 else z
 
 
-def results(op: Op, flat: list, params: dict, outs: list, kept: tuple, many: bool) -> Any:
+def results(op: Op, flat: list, params: dict, outs: list, kept: tuple) -> Any:
     """Tensors around the arrays that a body gave, recorded where gradients are wanted."""
     base = flat[0] if isinstance(flat[0], TensorBase) else _first_tensor(flat)
     where = base.device
@@ -308,16 +307,13 @@ def results(op: Op, flat: list, params: dict, outs: list, kept: tuple, many: boo
     if op.kind == "view":
         for t in tensors:
             note_view(t, base, op, params)
-    if modes.special and modes.local.trace is not None:
-        for t in tensors:
-            modes.local.trace.born(t)
     if (
         op.differentiable
         and any(a.needs for a in flat if isinstance(a, TensorBase))
         and modes.records()
     ):
-        record_call(op, flat, params, tensors, kept, many)
-    if not many:
+        record_call(op, flat, params, tensors, kept)
+    if not op.many:
         return tensors[0]
     return op.returns(*tensors) if op.returns is not None else tuple(tensors)
 
@@ -326,7 +322,7 @@ def _first_tensor(flat: list) -> Any:
     return next(a for a in flat if isinstance(a, TensorBase))
 
 
-def record_call(op: Op, flat: list, params: dict, tensors: list, kept: tuple, many: bool) -> None:
+def record_call(op: Op, flat: list, params: dict, tensors: list, kept: tuple) -> None:
     """Put a call on the tape, if an argument with a rule wants a gradient."""
     edges = [edge(a) if isinstance(a, TensorBase) else None for a in flat]
     if not any(e is not None for e in edges):
@@ -339,14 +335,14 @@ def record_call(op: Op, flat: list, params: dict, tensors: list, kept: tuple, ma
         node = new_node(plan.node_class, edges)
         node.saved = plan.save(flat, params)
     else:
-        node = _planned(op, flat, edges, params, tensors, kept, many)
+        node = _planned(op, flat, edges, params, tensors, kept)
         if node is None:
             return
     if modes.special:
         note(node, tensors[outputs[0]].device)
     for i in outputs:
         t = tensors[i]
-        t.needs, t.node = True, Port(node, i, len(tensors)) if many else node
+        t.needs, t.node = True, Port(node, i, len(tensors)) if op.many else node
 
 
 def new_node(cls: type, edges: list) -> Node:
@@ -356,9 +352,7 @@ def new_node(cls: type, edges: list) -> Node:
     return node
 
 
-def _planned(
-    op: Op, flat: list, edges: list, params: dict, tensors: list, kept: tuple, many: bool
-) -> Any:
+def _planned(op: Op, flat: list, edges: list, params: dict, tensors: list, kept: tuple) -> Any:
     groups = nested(op, edges)
     bits = 0
     for i, e in enumerate(groups):
@@ -382,7 +376,7 @@ def _planned(
     node = new_node(plan.node_class, edges)
     if op.broadcasts:
         node.shapes = tuple(a.array.shape if isinstance(a, TensorBase) else () for a in flat)
-    z = tuple(t.array if t is not None else None for t in tensors) if many else tensors[0].array
+    z = tuple(t.array if t is not None else None for t in tensors) if op.many else tensors[0].array
     node.saved = plan.save(
         *given, *(params.get(p, op.defaults.get(p)) for p in op.params), *kept, z, tensors[0]
     )

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import dtypes, modes
+from .naming import named
 from .probing import single_word
 from .record import argument_names
 from .tape import TensorBase, ndarray
@@ -35,9 +36,8 @@ def in_place(call: Any) -> Callable:
         write = _binary(call, slowly)
     elif unary:
         write = _unary(call, slowly)
-    write.__name__ = write.__qualname__ = call.__name__ + "_"
-    write.__doc__ = f"In-place form of `{call.__name__}`."
-    return write
+    name = call.__name__
+    return named(write, f"{name}_", f"In-place form of `{name}`.")
 
 
 def keeps_old(record: Any) -> bool:

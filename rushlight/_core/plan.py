@@ -48,7 +48,7 @@ class Plan:
         op = self.op
         whole, _, suffix = name.rpartition("_")
         if name == "out":
-            if op.outputs or op.many:
+            if op.many:
                 return ["out"], ["z"]
             return ["out", "out_c", "out_v"], ["z", "t.version", "0"]
         if name in op.lists:
@@ -82,7 +82,7 @@ class Plan:
         """Source lines that check and open each saved field."""
         op, lines = self.op, []
         for name in self.fields:
-            if name == "out" and not (op.outputs or op.many):
+            if name == "out" and not op.many:
                 lines += ["    if out_c[0] != out_v: stale(node, out, out_c[0], out_v)"]
                 lines += ["    if lift is not None: out = lift.output(out, node, out_c)"]
             elif name == "out":
@@ -158,8 +158,7 @@ class Plan:
         """A rule on float32 where it is one word of NumPy's: nothing else need be called."""
         op, names = self.op, self.names[argument]
         arrays = {"out", *op.arrays} - {*op.optional, *op.lists, *self.numbers}
-        several = op.outputs or op.many
-        if self.halves or op.kind == "view" or several or not arrays.issuperset(names):
+        if self.halves or op.kind == "view" or op.many or not arrays.issuperset(names):
             return None
         found = rule_word(op.rules[argument], names)
         if found is None or found[0] is None:

@@ -31,7 +31,8 @@ class Op:
         self.keeps: tuple = options.pop("keeps", ())
         self.broadcasts: bool = options.pop("broadcasts", kind == "pointwise")
         self.outputs: tuple = options.pop("outputs", ())
-        self.many: bool = options.pop("many", False)  # a body that returns a list of any length
+        # a body that gives several results: those named, or a list of any length
+        self.many: bool = options.pop("many", False) or bool(self.outputs)
         self.differentiable: Any = options.pop("differentiable", True)
         self.alias: bool = options.pop("alias", False)  # a view that shares memory but not the tape
         self.promotes: Any = options.pop(

@@ -8,6 +8,7 @@ import numpy as np
 from .._core import dtypes
 from .._core.layouts import laid_out, order_for
 from .._core.literals import check_range
+from .._core.naming import named
 from .._core.op import op
 from .._core.size import preserve_format
 from .._core.tape import TensorBase, make
@@ -16,7 +17,6 @@ from .making import (
     check_options,
     dtype_of,
     into,
-    named,
     number,
     place,
     size_tuple,

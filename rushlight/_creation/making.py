@@ -1,7 +1,7 @@
 """What every factory does: read sizes, dtype and device, make the array, wrap it, or fill `out`."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -71,19 +71,6 @@ def _whole(name: str, at: int, value: Any, count: int) -> int:
         f"{name}(): argument 'size' failed to unpack the object at pos {at + 1} with error "
         f'"type must be tuple of ints,but got {kind.__name__}"'
     )
-
-
-Made = TypeVar("Made", bound=Callable)
-
-
-def named(function: Made, name: str, says: str) -> Made:
-    """A function that was made for a public name, under it and with its docstring.
-
-    Those who make it leave their return type to be inferred: it is the visible signature.
-    """
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = says
-    return function
 
 
 def size_tuple(name: str, size: Any, position: int = 1) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ from .._core.devices import META, concrete
 from .._core.fused import rounded
 from .._core.layouts import order_for
 from .._core.literals import values_of
+from .._core.naming import named
 from .._core.op import op
 from .._core.samplers import (
     arranged,
@@ -21,7 +22,7 @@ from .._core.samplers import (
 )
 from .._core.size import preserve_format
 from .._core.tape import TensorBase, make
-from .making import check_options, dtype_of, into, named, place, size_tuple, sizes_of, whole
+from .making import check_options, dtype_of, into, place, size_tuple, sizes_of, whole
 
 
 def _sampled(

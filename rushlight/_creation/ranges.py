@@ -9,9 +9,10 @@ import numpy as np
 
 from .._core import dtypes
 from .._core.fused import rounded
+from .._core.naming import named
 from .._core.stepping import spaced, steps
 from .._core.tape import TensorBase
-from .making import check_options, dtype_of, into, named, number, place, whole
+from .making import check_options, dtype_of, into, number, place, whole
 
 
 def arange(

@@ -8,7 +8,8 @@ import numpy as np
 from .._arrays.special import i0
 from .._core import dtypes
 from .._core.fused import rounded
-from .making import check_options, dtype_of, named, place, whole
+from .._core.naming import named
+from .making import check_options, dtype_of, place, whole
 
 
 def _window(

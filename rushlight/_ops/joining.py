@@ -5,6 +5,7 @@ from typing import Any
 from .._core import dtypes
 from .._core.errors import dim_of
 from .._core.kinds import known, speak
+from .._core.naming import named
 from .._core.op import composite, op
 from .._core.views import attach, helpers
 from .slicing import picked, sliced
@@ -308,9 +309,8 @@ def _at_least(n: int, name: str) -> Any:
             return t.reshape((1, *shape, 1))
         return t.reshape((1,) * (n - len(shape)) + shape)
 
-    widen.__name__ = widen.__qualname__ = name
-    widen.__doc__ = f"Each tensor as a view of at least {n} dimension{'s' if n > 1 else ''}."
-    return widen
+    says = f"Each tensor as a view of at least {n} dimension{'s' if n > 1 else ''}."
+    return named(widen, name, says)
 
 
 atleast_1d, atleast_2d, atleast_3d = (_at_least(n, f"atleast_{n}d") for n in (1, 2, 3))
@@ -356,9 +356,7 @@ def _split_by(name: str, axis: Any) -> Any:
     def cut(input: Any, indices_or_sections: Any) -> tuple:
         return tensor_split(input, indices_or_sections, axis(len(input.shape)))
 
-    cut.__name__ = cut.__qualname__ = name
-    cut.__doc__ = f"`tensor_split` along the dimension of `{name}`."
-    return cut
+    return named(cut, name, f"`tensor_split` along the dimension of `{name}`.")
 
 
 hsplit = _split_by("hsplit", lambda n: 0 if n == 1 else 1)
