@@ -24,9 +24,9 @@ def check(holds: Any, text: str) -> None:
         raise ValueError(text)
 
 
-def check_positive(**options: float) -> None:
+def check_nonnegative(**values: float) -> None:
     """Refuse options below zero, given by the names that PyTorch's messages have for them."""
-    for name, value in options.items():
+    for name, value in values.items():
         check(value >= 0.0, f"Invalid {name} value: {value}")
 
 
@@ -107,13 +107,6 @@ def decayed(grad: Any, param: Any, weight_decay: Any) -> Any:
     return grad.add(param, alpha=weight_decay) if weight_decay is not None else grad
 
 
-# Options that came to PyTorch's optimizers later: older checkpoints lack them.
-_LATER = dict(
-    foreach=None, fused=None, maximize=False, differentiable=False, capturable=False,
-    amsgrad=False, nesterov=False, decoupled_weight_decay=False, momentum=0, centered=False,
-)  # fmt: skip
-
-
 class Elementwise(Optimizer):
     """An optimizer whose update is one rule for a parameter, its gradient and their state.
 
@@ -123,6 +116,11 @@ class Elementwise(Optimizer):
     """
 
     _options: ClassVar[str]  # what a group has, in PyTorch's order
+    # Options that came to PyTorch's optimizers later: older checkpoints lack them.
+    _later: ClassVar[Named] = dict(
+        foreach=None, fused=None, maximize=False, differentiable=False, capturable=False,
+        amsgrad=False, nesterov=False, decoupled_weight_decay=False, momentum=0, centered=False,
+    )  # fmt: skip
     _kept: ClassVar[tuple[str, ...]] = ()  # entries of the state that start as zeros
     scalars: ClassVar[tuple[str, ...]] = ("step",)  # entries of the state with one element
 
@@ -221,8 +219,8 @@ class Elementwise(Optimizer):
         self._plans = {}
         for group in self.param_groups:
             for name in self._options.split():
-                if name in _LATER:
-                    group.setdefault(name, _LATER[name])
+                if name in self._later:
+                    group.setdefault(name, self._later[name])
             for param in group["params"]:
                 kept = self.state.get(param, {})
                 for name in self.scalars:

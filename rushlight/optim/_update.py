@@ -233,8 +233,7 @@ class Plan:
         for start in starts:
             parts = arrays if self.size == size else [a[start : start + self.size] for a in arrays]
             first, *rest = map(Flat, parts)
-            state_of = dict(zip(names, rest, strict=True))
-            self.blocks.append((start, first, state_of, parts[0], parts[1:]))
+            self.blocks.append((start, first, dict(zip(names, rest, strict=True))))
 
     def fits(self, param: Tensor, state: dict[str, Any]) -> bool:
         """Whether the tensors are where they were."""
@@ -267,14 +266,17 @@ class Plan:
             self.values, self.line, self.operands = values, None, ()
             if (found := self._line(rule, numbers, maximize)) is not None:
                 self.line, self.operands = found[0], found[1](**numbers)
-        if self.line is not None and self.flat and grad.size:
-            param, *kept = self.arrays
+        param, *kept = self.arrays
+        if self.line is None:
+            self._blockwise(rule, grad, numbers, maximize)
+        elif not self.flat:
+            _scratch.used = 0
+            self.line(param, grad, *kept, self.operands)
+        elif grad.size:
             quick = _quick.get((self.line, grad.size))
             if quick is None:
                 quick = _quicker(self.line, [param, grad, *kept], self.operands, self.size)
             quick(param, grad, *kept, *self.operands)
-        else:
-            self._blockwise(rule, grad, numbers, maximize)
         written(self.param)
         for _, tensor, _ in self.kept:
             written(tensor)
@@ -283,16 +285,11 @@ class Plan:
     def _blockwise(
         self, rule: Callable, grad: ndarray, numbers: dict[str, Any], maximize: bool
     ) -> None:
-        whole = self.size == grad.size or not self.flat
-        line, operands = self.line, self.operands
-        for start, param, state, first, others in self.blocks:
-            part = grad if whole else grad[start : start + self.size]
+        whole = self.size == grad.size
+        for start, param, state in self.blocks:
+            part = Flat(grad if whole else grad[start : start + self.size])
             _scratch.used = 0
-            if line is None:
-                flat = Flat(part)
-                rule(param, flat.neg() if maximize else flat, state, **numbers)
-            else:
-                line(first, part, *others, operands)
+            rule(param, part.neg() if maximize else part, state, **numbers)
 
 
 def plan_of(param: Tensor, state: dict[str, Tensor]) -> Plan | None:

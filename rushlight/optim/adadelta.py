@@ -5,16 +5,15 @@ from typing import Any
 from .._tensor import Tensor
 from ._elementwise import (
     Elementwise,
-    Named,
     check,
     check_lr,
-    check_positive,
+    check_nonnegative,
     decayed,
     number,
     penalty,
     tick,
 )
-from .optimizer import ParamsT
+from .optimizer import Named, ParamsT
 
 
 class Adadelta(Elementwise):
@@ -38,7 +37,7 @@ class Adadelta(Elementwise):
     ) -> None:  # fmt: skip
         check_lr(lr)
         check(0.0 <= rho <= 1.0, f"Invalid rho value: {rho}")
-        check_positive(epsilon=eps, weight_decay=weight_decay)
+        check_nonnegative(epsilon=eps, weight_decay=weight_decay)
         super().__init__(params, locals())
 
     def numbers(self, param: Tensor, state: Named, group: Named) -> Named:

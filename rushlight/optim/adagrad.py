@@ -6,18 +6,17 @@ from .._creation.filled import full_like
 from .._tensor import Tensor
 from ._elementwise import (
     Elementwise,
-    Named,
     check,
     check_flags,
     check_lr,
-    check_positive,
+    check_nonnegative,
     decayed,
     number,
     penalty,
     scalar,
     tick,
 )
-from .optimizer import ParamsT
+from .optimizer import Named, ParamsT
 
 
 class Adagrad(Elementwise):
@@ -43,12 +42,12 @@ class Adagrad(Elementwise):
         fused: bool | None = None,
     ) -> None:  # fmt: skip
         check_lr(lr)
-        check_positive(lr_decay=lr_decay, weight_decay=weight_decay)
+        check_nonnegative(lr_decay=lr_decay, weight_decay=weight_decay)
         check(
             initial_accumulator_value >= 0.0,
             f"Invalid initial_accumulator_value value: {initial_accumulator_value}",
         )
-        check_positive(epsilon=eps)
+        check_nonnegative(epsilon=eps)
         super().__init__(params, locals())
         check_flags(fused, foreach, differentiable)
         for group in self.param_groups:

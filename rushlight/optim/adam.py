@@ -5,18 +5,17 @@ from typing import Any
 from .._tensor import Tensor
 from ._elementwise import (
     Elementwise,
-    Named,
     check,
     check_flags,
     check_lr,
-    check_positive,
+    check_nonnegative,
     decayed,
     moments,
     number,
     penalty_or_shrink,
     tick,
 )
-from .optimizer import ParamsT
+from .optimizer import Named, ParamsT
 
 
 class Adam(Elementwise):
@@ -50,7 +49,7 @@ class Adam(Elementwise):
         betas = tuple(betas)  # type: ignore[assignment]
         check_tensor("lr", lr, foreach, capturable)
         check_lr(lr)
-        check_positive(epsilon=eps, weight_decay=weight_decay)
+        check_nonnegative(epsilon=eps, weight_decay=weight_decay)
         check_betas(betas)
         tensors = [isinstance(beta, Tensor) for beta in betas]
         both = all(tensors) or all(isinstance(beta, float) for beta in betas)

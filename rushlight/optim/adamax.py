@@ -5,16 +5,15 @@ from typing import Any
 from .._tensor import Tensor
 from ._elementwise import (
     Elementwise,
-    Named,
     check_lr,
-    check_positive,
+    check_nonnegative,
     decayed,
     number,
     penalty,
     tick,
 )
 from .adam import check_betas
-from .optimizer import ParamsT
+from .optimizer import Named, ParamsT
 
 
 class Adamax(Elementwise):
@@ -37,7 +36,7 @@ class Adamax(Elementwise):
         capturable: bool = False,
     ) -> None:  # fmt: skip
         check_lr(lr)
-        check_positive(epsilon=eps, weight_decay=weight_decay)
+        check_nonnegative(epsilon=eps, weight_decay=weight_decay)
         check_betas(betas)
         super().__init__(params, locals())
 

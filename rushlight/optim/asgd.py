@@ -5,9 +5,8 @@ from typing import Any
 from .._tensor import Tensor
 from ._elementwise import (
     Elementwise,
-    Named,
     check_lr,
-    check_positive,
+    check_nonnegative,
     decayed,
     moments,
     penalty,
@@ -15,7 +14,7 @@ from ._elementwise import (
     store,
     tick,
 )
-from .optimizer import ParamsT
+from .optimizer import Named, ParamsT
 
 
 class ASGD(Elementwise):
@@ -39,7 +38,7 @@ class ASGD(Elementwise):
         maximize: bool = False, differentiable: bool = False, capturable: bool = False,
     ) -> None:  # fmt: skip
         check_lr(lr)
-        check_positive(weight_decay=weight_decay)
+        check_nonnegative(weight_decay=weight_decay)
         super().__init__(params, locals())
 
     def start(self, param: Tensor, state: Named, group: Named) -> None:

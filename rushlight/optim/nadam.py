@@ -5,9 +5,8 @@ from typing import Any
 from .._tensor import Tensor
 from ._elementwise import (
     Elementwise,
-    Named,
     check_lr,
-    check_positive,
+    check_nonnegative,
     moments,
     number,
     penalty_or_shrink,
@@ -15,7 +14,7 @@ from ._elementwise import (
     tick,
 )
 from .adam import check_betas, means
-from .optimizer import ParamsT
+from .optimizer import Named, ParamsT
 
 
 class NAdam(Elementwise):
@@ -44,7 +43,7 @@ class NAdam(Elementwise):
         differentiable: bool = False,
     ) -> None:  # fmt: skip
         check_lr(lr)
-        check_positive(epsilon=eps, weight_decay=weight_decay, momentum_decay=momentum_decay)
+        check_nonnegative(epsilon=eps, weight_decay=weight_decay, momentum_decay=momentum_decay)
         check_betas(betas)
         super().__init__(params, locals())
 

@@ -5,15 +5,14 @@ from typing import Any
 from .._tensor import Tensor
 from ._elementwise import (
     Elementwise,
-    Named,
     check_lr,
-    check_positive,
+    check_nonnegative,
     number,
     penalty_or_shrink,
     tick,
 )
 from .adam import check_betas, means
-from .optimizer import ParamsT
+from .optimizer import Named, ParamsT
 
 
 class RAdam(Elementwise):
@@ -40,7 +39,7 @@ class RAdam(Elementwise):
         maximize: bool = False, capturable: bool = False, differentiable: bool = False,
     ) -> None:  # fmt: skip
         check_lr(lr)
-        check_positive(epsilon=eps, weight_decay=weight_decay)
+        check_nonnegative(epsilon=eps, weight_decay=weight_decay)
         check_betas(betas)
         super().__init__(params, locals())
 

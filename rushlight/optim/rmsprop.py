@@ -5,16 +5,15 @@ from typing import Any
 from .._tensor import Tensor
 from ._elementwise import (
     Elementwise,
-    Named,
     check_lr,
-    check_positive,
+    check_nonnegative,
     decayed,
     moments,
     number,
     penalty,
     tick,
 )
-from .optimizer import ParamsT
+from .optimizer import Named, ParamsT
 
 
 class RMSprop(Elementwise):
@@ -41,7 +40,7 @@ class RMSprop(Elementwise):
         differentiable: bool = False,
     ) -> None:  # fmt: skip
         check_lr(lr)
-        check_positive(epsilon=eps, momentum=momentum, weight_decay=weight_decay, alpha=alpha)
+        check_nonnegative(epsilon=eps, momentum=momentum, weight_decay=weight_decay, alpha=alpha)
         super().__init__(params, locals())
 
     def start(self, param: Tensor, state: Named, group: Named) -> None:

@@ -4,8 +4,8 @@ from typing import Any
 
 from .._creation.filled import full_like
 from .._tensor import Tensor
-from ._elementwise import Elementwise, Named, check, check_lr, moments, number, scalar, tick
-from .optimizer import ParamsT
+from ._elementwise import Elementwise, check, check_lr, moments, number, scalar, tick
+from .optimizer import Named, ParamsT
 
 
 class Rprop(Elementwise):

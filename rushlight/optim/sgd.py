@@ -6,16 +6,15 @@ from .._creation.filled import zeros_like
 from .._tensor import Tensor
 from ._elementwise import (
     Elementwise,
-    Named,
     check,
     check_flags,
     check_lr,
-    check_positive,
+    check_nonnegative,
     decayed,
     number,
     penalty,
 )
-from .optimizer import ParamsT
+from .optimizer import Named, ParamsT
 
 
 class SGD(Elementwise):
@@ -32,6 +31,7 @@ class SGD(Elementwise):
     """
 
     scalars = ()
+    _later = {**Elementwise._later, "fused": False}  # as PyTorch, which has None everywhere else
     _options = "lr momentum dampening weight_decay nesterov maximize foreach differentiable fused"
 
     def __init__(
@@ -41,7 +41,7 @@ class SGD(Elementwise):
         fused: bool | None = None,
     ) -> None:  # fmt: skip
         check_lr(lr)
-        check_positive(momentum=momentum, weight_decay=weight_decay)
+        check_nonnegative(momentum=momentum, weight_decay=weight_decay)
         check(
             not nesterov or (momentum > 0 and dampening == 0),
             "Nesterov momentum requires a momentum and zero dampening",

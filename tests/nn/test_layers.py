@@ -125,3 +125,10 @@ def test_float_functional_computes():
     assert f.add(rl.ones(1), rl.ones(1)).item() == 2
     assert f.cat([rl.ones(1), rl.zeros(1)]).tolist() == [1, 0]
     assert f.add_relu(rl.ones(1), rl.full((1,), -3.0)).item() == 0
+
+
+def test_a_module_with_a_printed_flag_prints():
+    net = nn.Sequential(nn.Flatten())
+    net._printed = False  # "the shapes were printed once" is a common flag
+    net[0]._printed = True
+    assert "Flatten(start_dim=1, end_dim=-1)" in repr(net)

@@ -340,3 +340,15 @@ def test_several_threads_step_their_own_parameters():
         thread.join()
     for number, values in alone.items():
         np.testing.assert_array_equal(together[number], values)
+
+
+@pytest.mark.parametrize(("name", "fused"), [("SGD", False), ("Adam", None), ("Adagrad", None)])
+def test_an_older_group_gets_the_options_that_came_later(name, fused):
+    optimizer = made(name, [rl.zeros(2, requires_grad=True)])
+    older = [
+        {key: group[key] for key in group if key not in ("fused", "maximize")}
+        for group in optimizer.param_groups
+    ]
+    optimizer.__setstate__({"state": optimizer.state, "param_groups": older})
+    assert older[0]["fused"] is fused
+    assert older[0]["maximize"] is False

@@ -6,12 +6,12 @@ from typing import Any
 
 from ..._core.dtypes import float64
 from ..._core.inplace import in_place
+from ..._core.naming import named
 from ..._ops import activation as ops
 from ..._ops.elementary import tanh
 from ..._ops.softmaxes import log_softmax as _log_softmax
 from ..._ops.softmaxes import softmax as _softmax
 from ..._tensor import Tensor
-from ._families import named
 
 hardshrink, softshrink, softplus, prelu = ops.hardshrink, ops.softshrink, ops.softplus, ops.prelu
 gelu, logsigmoid = ops.gelu, ops.logsigmoid

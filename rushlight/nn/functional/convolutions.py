@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from ..._core.naming import named
 from ..._ops import conv as ops
 from ..._ops.padding import constant_pad_nd
 from ..._tensor import Tensor
-from ._families import named
 
 
 def _each(value: Any, axes: int, name: str) -> tuple:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..._core.dtypes import int64
+from ..._core.naming import named
 from ..._creation import arange, full, rand
 from ..._ops.joining import cat
 from ..._tensor import Tensor
-from ._families import named
 
 
 def _starts(sample: Tensor, size: int, outputs: int, window: int) -> Tensor:

@@ -28,12 +28,8 @@ def _sizes(
     if isinstance(given, (tuple, list)):
         if len(given) != axes:
             if name == "size":
-                what, short, places, given = (
-                    "output",
-                    "output size",
-                    "(o1, o2, ...,oK)",
-                    tuple(given),
-                )
+                what, short = "output", "output size"
+                places, given = "(o1, o2, ...,oK)", tuple(given)
             else:
                 what = short = "scale_factor"
                 places, given = "(s1, s2, ...,sK)", list(given)

@@ -31,10 +31,11 @@ def pad(
     axes = len(widths) // 2
     if not (0 < axes < 4 and input.dim() in (axes + 1, axes + 2)):
         raise NotImplementedError(
-            f"Padding size {len(widths)} is not supported for {input.dim()}D input "
-            "tensor.\nSupported combinations for non-constant padding:\n  - 2D or 3D input: "
-            "padding size = 2 (pads last dimension)\n  - 3D or 4D input: padding size = 4 (pads "
-            "last 2 dimensions)\n  - 4D or 5D input: padding size = 6 (pads last 3 dimensions)"
+            f"Padding size {len(widths)} is not supported for {input.dim()}D input tensor.\n"
+            "Supported combinations for non-constant padding:\n"
+            "  - 2D or 3D input: padding size = 2 (pads last dimension)\n"
+            "  - 3D or 4D input: padding size = 4 (pads last 2 dimensions)\n"
+            "  - 4D or 5D input: padding size = 6 (pads last 3 dimensions)"
         )
     if mode == "reflect":
         return ops.reflection_pad[axes](input, widths)

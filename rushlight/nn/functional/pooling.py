@@ -4,11 +4,11 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from ..._core.naming import named
 from ..._ops import pool as ops
 from ..._ops import pool_adaptive
 from ..._ops.pool import pooled_size
 from ..._tensor import Tensor
-from ._families import named
 from .activations import relu
 
 

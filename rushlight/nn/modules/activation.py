@@ -80,7 +80,7 @@ class Hardtanh(_Switch):
     """x held between `min_val` and `max_val`."""
 
     __constants__ = ["min_val", "max_val", "inplace"]
-    _printed = ("min_val", "max_val")
+    _repr_names = ("min_val", "max_val")
 
     def __init__(
         self,
@@ -112,7 +112,7 @@ class Hardtanh(_Switch):
 class ReLU6(Hardtanh):
     """min(max(0, x), 6)."""
 
-    _printed = ()
+    _repr_names = ()
 
     def __init__(self, inplace: bool = False) -> None:
         super().__init__(0.0, 6.0, inplace)
@@ -122,7 +122,7 @@ class Threshold(_Switch):
     """x where it is above `threshold`, else `value`."""
 
     __constants__ = ["threshold", "value", "inplace"]
-    _printed = ("threshold", "value")
+    _repr_names = ("threshold", "value")
 
     def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
         super().__init__(inplace)
@@ -137,7 +137,7 @@ class RReLU(_Switch):
     """A leaky relu whose slope is drawn anew in training."""
 
     __constants__ = ["lower", "upper", "inplace"]
-    _printed = ("lower", "upper")
+    _repr_names = ("lower", "upper")
 
     def __init__(
         self, lower: float = 1.0 / 8, upper: float = 1.0 / 3, inplace: bool = False
@@ -154,7 +154,7 @@ class _Alpha(_Switch):
     """An exponential unit with the scale `alpha`."""
 
     __constants__ = ["alpha", "inplace"]
-    _printed = ("alpha",)
+    _repr_names = ("alpha",)
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__(inplace)
@@ -179,7 +179,7 @@ class LeakyReLU(_Switch):
     """x above 0, negative_slope * x below."""
 
     __constants__ = ["inplace", "negative_slope"]
-    _printed = ("negative_slope",)
+    _repr_names = ("negative_slope",)
 
     def __init__(self, negative_slope: float = 1e-2, inplace: bool = False) -> None:
         super().__init__(inplace)
@@ -193,7 +193,7 @@ class PReLU(Module):
     """A leaky relu that learns its slope, one for all or one a channel."""
 
     __constants__ = ["num_parameters"]
-    _printed = ("num_parameters",)
+    _repr_names = ("num_parameters",)
 
     def __init__(
         self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None
@@ -266,7 +266,7 @@ class GLU(Module):
     """The first half of an axis times the sigmoid of the second."""
 
     __constants__ = ["dim"]
-    _printed = ("dim",)
+    _repr_names = ("dim",)
 
     def __init__(self, dim: int = -1) -> None:
         super().__init__()
@@ -307,7 +307,7 @@ class Softplus(Module):
     """log(1 + exp(beta x)) / beta, and x itself where beta x > threshold."""
 
     __constants__ = ["beta", "threshold"]
-    _printed = ("beta", "threshold")
+    _repr_names = ("beta", "threshold")
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()
@@ -322,7 +322,7 @@ class _OverAxis(Module):
     """A function over the axis `dim`."""
 
     __constants__ = ["dim"]
-    _printed = ("dim",)
+    _repr_names = ("dim",)
 
     def __init__(self, dim: int | None = None) -> None:
         super().__init__()

@@ -9,7 +9,7 @@ class ChannelShuffle(Module):
     """Deals the channels of each group out over all groups."""
 
     __constants__ = ["groups"]
-    _printed = ("groups",)
+    _repr_names = ("groups",)
 
     def __init__(self, groups: int) -> None:
         super().__init__()

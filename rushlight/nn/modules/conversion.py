@@ -8,9 +8,9 @@ from typing import Any
 from ..._core.devices import device as Device
 from ..._core.dtypes import dtype as Dtype
 from ..._core.modes import no_grad
+from ..._core.naming import named
 from ..._creation import empty_like
 from ..._tensor import Tensor
-from ..functional._families import named
 
 _ROOT = __name__.partition(".")[0]
 

@@ -9,7 +9,7 @@ class _DropoutNd(Module):
     """A layer that sets values to zero with probability `p`."""
 
     __constants__ = ["p", "inplace"]
-    _printed = ("p", "inplace")
+    _repr_names = ("p", "inplace")
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()

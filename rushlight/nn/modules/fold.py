@@ -11,7 +11,7 @@ class Fold(Module):
     """Adds columns of windows up into images: the adjoint of `Unfold`."""
 
     __constants__ = ["output_size", "kernel_size", "dilation", "padding", "stride"]
-    _printed = ("output_size", "kernel_size", "dilation", "padding", "stride")
+    _repr_names = ("output_size", "kernel_size", "dilation", "padding", "stride")
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class Unfold(Module):
     """Each window of the images as a column: (batch, channels * window, windows)."""
 
     __constants__ = ["kernel_size", "dilation", "padding", "stride"]
-    _printed = ("kernel_size", "dilation", "padding", "stride")
+    _repr_names = ("kernel_size", "dilation", "padding", "stride")
 
     def __init__(
         self, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1

@@ -43,7 +43,7 @@ class Module:
     """
 
     _version = 1
-    _printed: tuple[str, ...] = ()  # the attributes that `extra_repr` names
+    _repr_names: tuple[str, ...] = ()  # the attributes that `extra_repr` names
     call_super_init = False
     dump_patches = False
     _hooks: hooks.Hooks | None = None
@@ -372,7 +372,7 @@ class Module:
 
     def extra_repr(self) -> str:
         """What a layer prints between its brackets."""
-        return ", ".join(f"{name}={getattr(self, name)}" for name in self._printed)
+        return ", ".join(f"{name}={getattr(self, name)}" for name in self._repr_names)
 
     def __repr__(self) -> str:
         extra = self.extra_repr()

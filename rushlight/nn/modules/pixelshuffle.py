@@ -9,7 +9,7 @@ class PixelShuffle(Module):
     """(C r², H, W) to (C, H r, W r)."""
 
     __constants__ = ["upscale_factor"]
-    _printed = ("upscale_factor",)
+    _repr_names = ("upscale_factor",)
 
     def __init__(self, upscale_factor: int) -> None:
         super().__init__()
@@ -23,7 +23,7 @@ class PixelUnshuffle(Module):
     """(C, H r, W r) to (C r², H, W)."""
 
     __constants__ = ["downscale_factor"]
-    _printed = ("downscale_factor",)
+    _repr_names = ("downscale_factor",)
 
     def __init__(self, downscale_factor: int) -> None:
         super().__init__()

@@ -15,7 +15,7 @@ class _MaxPoolNd(Module):
     __constants__ = [
         "kernel_size", "stride", "padding", "dilation", "return_indices", "ceil_mode",
     ]  # fmt: skip
-    _printed = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
+    _repr_names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
     _pool: Callable
 
     def __init__(
@@ -69,7 +69,7 @@ class MaxPool3d(_MaxPoolNd):
 class _MaxUnpoolNd(Module):
     """Puts maxima back where they were; all else is 0."""
 
-    _printed = ("kernel_size", "stride", "padding")
+    _repr_names = ("kernel_size", "stride", "padding")
 
     _axes: int
     _unpool: Callable
@@ -111,14 +111,8 @@ class MaxUnpool3d(_MaxUnpoolNd):
 class _AvgPoolNd(Module):
     """The mean of each window."""
 
-    __constants__ = [
-        "kernel_size",
-        "stride",
-        "padding",
-        "ceil_mode",
-        "count_include_pad",
-    ]
-    _printed = ("kernel_size", "stride", "padding")
+    __constants__ = ["kernel_size", "stride", "padding", "ceil_mode", "count_include_pad"]
+    _repr_names = ("kernel_size", "stride", "padding")
 
 
 class AvgPool1d(_AvgPoolNd):
@@ -241,15 +235,11 @@ class _LPPoolNd(Module):
     """The p-norm of each window."""
 
     __constants__ = ["norm_type", "kernel_size", "stride", "ceil_mode"]
-    _printed = ("norm_type", "kernel_size", "stride", "ceil_mode")
+    _repr_names = ("norm_type", "kernel_size", "stride", "ceil_mode")
     _pool: Callable
 
     def __init__(
-        self,
-        norm_type: float,
-        kernel_size: Any,
-        stride: Any = None,
-        ceil_mode: bool = False,
+        self, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
     ) -> None:
         super().__init__()
         self.norm_type = norm_type
@@ -284,7 +274,7 @@ class _AdaptivePoolNd(Module):
     """Pooling into a given number of windows."""
 
     __constants__ = ["output_size"]
-    _printed = ("output_size",)
+    _repr_names = ("output_size",)
     _pool: Callable
 
     def __init__(self, output_size: Any) -> None:

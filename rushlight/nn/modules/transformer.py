@@ -79,11 +79,8 @@ class _Layer(Module):
         self.norm_first = norm_first
         blocks = range(1, len(self._attentions) + 2)
         for i in blocks:
-            setattr(
-                self,
-                f"norm{i}",
-                LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **place),
-            )
+            norm = LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **place)
+            setattr(self, f"norm{i}", norm)
         for i in blocks:
             setattr(self, f"dropout{i}", Dropout(dropout))
         if isinstance(activation, str):
@@ -180,12 +177,7 @@ class TransformerDecoderLayer(_Layer):
         return self.norm3(x + self._ff_block(x))
 
     def _mha_block(
-        self,
-        x: Tensor,
-        mem: Tensor,
-        attn_mask: Any,
-        key_padding_mask: Any,
-        is_causal: bool = False,
+        self, x: Tensor, mem: Tensor, attn_mask: Any, key_padding_mask: Any, is_causal: bool = False
     ) -> Tensor:
         x = self.multihead_attn(
             x,
@@ -382,10 +374,7 @@ class Transformer(Module):
         if src.shape[-1] != self.d_model or tgt.shape[-1] != self.d_model:
             raise RuntimeError("the feature number of src and tgt must be equal to d_model")
         memory = self.encoder(
-            src,
-            mask=src_mask,
-            src_key_padding_mask=src_key_padding_mask,
-            is_causal=src_is_causal,
+            src, mask=src_mask, src_key_padding_mask=src_key_padding_mask, is_causal=src_is_causal
         )
         return self.decoder(
             tgt,

@@ -90,8 +90,8 @@ class ParametrizationList(ModuleList):
             before, after = getattr(original, what), getattr(new, what)
             if before != after:
                 raise ValueError(
-                    "When `right_inverse` outputs one tensor, it may not change the "
-                    f"{what}.\noriginal.{what}: {before}\nright_inverse(original).{what}: {after}"
+                    f"When `right_inverse` outputs one tensor, it may not change the {what}.\n"
+                    f"original.{what}: {before}\nright_inverse(original).{what}: {after}"
                 )
         if new is not original:
             original.data = new

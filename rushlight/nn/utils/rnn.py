@@ -6,17 +6,17 @@ from itertools import pairwise
 from typing import Any
 
 from ..._core.dtypes import int64
+from ..._core.naming import named
 from ..._creation import arange, as_tensor, empty_like, full, tensor
 from ..._ops.joining import cat
 from ..._tensor import Tensor
-from ..functional._families import named
 
 _Fields = namedtuple(
     "PackedSequence", ["data", "batch_sizes", "sorted_indices", "unsorted_indices"]
 )
 
 
-def _converted(name: str, dtype: str) -> Any:
+def _converted(name: str, dtype: str):
     """A method that converts the data."""
 
     def convert(self) -> "PackedSequence":

@@ -26,8 +26,9 @@ def functional_call(
         FutureWarning,
         stacklevel=2,
     )
-    options = {"tie_weights": tie_weights, "strict": strict}
-    return call_with(module, parameters_and_buffers, args, kwargs, **options)
+    return call_with(
+        module, parameters_and_buffers, args, kwargs, tie_weights=tie_weights, strict=strict
+    )
 
 
 def call_with(

@@ -249,7 +249,6 @@ class _LoaderIterator:
                 "pinned memory won't be used.",
                 stacklevel=4,
             )
-        self._loader_name = type(loader).__name__
         self._index_sampler = loader._index_sampler
         self._num_workers = loader.num_workers
         self._timeout = loader.timeout

@@ -161,7 +161,6 @@ class Worker:
         self.generator.manual_seed(seed)
         self.fetcher: Callable[[Any], Any] | None = None
         self.epoch = -1
-        self.failure: Failure | None = None
         self.begun = False
 
     @contextmanager
