@@ -6,7 +6,6 @@ then store it in its box at once, and nothing is copied.
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import count
 from typing import Any
 
 from .._core.spec import indexed
@@ -38,8 +37,7 @@ class _Assemble:
     """The new steps, as they are made; assembled values are held back until somebody reads them."""
 
     def __init__(self, graph: Graph) -> None:
-        known = [v.id for s in graph.steps for v in s.results] + [v.id for v in graph.inputs]
-        self.ids = count(1 + max(known, default=0))
+        self.ids = graph.fresh()
         self.uses: dict[int, int] = {}
         for step in graph.steps:
             for v in step.values():

@@ -10,7 +10,6 @@ softmax takes off their slopes is the sum of g out. Steps are replaced where nob
 lies between them. A mask that is known to hide just what comes after each query is the kernel's.
 """
 
-from itertools import count
 from math import inf
 from typing import Any
 
@@ -75,7 +74,7 @@ class _Facts:
         for step in graph.steps:
             for v in {v.id for v in step.values()}:
                 self.readers.setdefault(v, []).append(step)
-        self.ids = count(1 + max([*self.makers, *(v.id for v in graph.inputs)], default=0))
+        self.ids = graph.fresh()
         self.lower: dict[int, bool | None] = {}
 
     def read(self, v: Value, word: str) -> list[Step]:

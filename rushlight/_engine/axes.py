@@ -12,14 +12,6 @@ def reshaped(x: MetaArray, shape: tuple) -> MetaArray | None:
     return MetaArray(*made) if len(made) > 2 else None
 
 
-def size(shape: tuple) -> int:
-    """The number of elements."""
-    n = 1
-    for k in shape:
-        n *= k
-    return n
-
-
 def trailing(step: Step) -> int | None:
     """Over how many last axes a reduction goes; None where it is over others."""
     x = step.args[0]

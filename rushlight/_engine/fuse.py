@@ -5,7 +5,7 @@ made no later. Views are no work: they only say where a kernel finds its element
 """
 
 from collections.abc import Iterator
-from itertools import count
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from .._arrays.meta import MetaArray, spec
 from .._arrays.numpy import NUMPY
 from .._core.spec import contiguous_strides
 from .attention import WORDS as ATTENTION
-from .axes import along, falling, reshaped, same, size, trailing
+from .axes import along, falling, reshaped, same, trailing
 from .builder import kind_of
 from .graph import VIEWS, Graph, Step, Value
 from .kernels import convolution, gather, pooling_steps, scan
@@ -79,8 +79,7 @@ class Fused:
         self.pending: dict[int, Step] = {}  # steps on inputs alone: they go where they are read
         self.pieces: dict[int, Value] = {}  # a value that lies inside another, made of pieces
         self.born: dict[int, list[int]] = {}  # that other one -> the groups that make its pieces
-        known = [v.id for s in graph.steps for v in s.results] + [v.id for v in graph.inputs]
-        self._ids = count(1 + max(known, default=0))
+        self._ids = graph.fresh()
         for v in graph.inputs:
             self._own(v, v.strides if exact else None)
         for step in graph.steps:
@@ -318,7 +317,7 @@ class Fused:
             if step.word != "conv_weight" and not self.seen[step.args[1].id].contiguous:
                 return None
         lead = made.shape[: made.ndim - axes]
-        return (*lead, size(made.shape[made.ndim - axes :])) if axes else None
+        return (*lead, prod(made.shape[made.ndim - axes :])) if axes else None
 
     def _gathers(self, step: Step) -> Step | None:
         """The step, what is written to in order, where elements found by number have a kernel.
@@ -444,12 +443,12 @@ class Fused:
         if self.base[x.id].id in group.made:
             if not self._is_full(group, x):
                 return False
-            columns, axes = size(x.shape[x.ndim - axes :]), 0
+            columns, axes = prod(x.shape[x.ndim - axes :]), 0
             while (
-                axes < len(group.shape) and size(group.shape[len(group.shape) - axes :]) < columns
+                axes < len(group.shape) and prod(group.shape[len(group.shape) - axes :]) < columns
             ):
                 axes += 1
-            if size(group.shape[len(group.shape) - axes :]) != columns:
+            if prod(group.shape[len(group.shape) - axes :]) != columns:
                 return False
         elif x.shape != group.shape or not self._reads(group, x):
             return False
@@ -486,7 +485,7 @@ class Fused:
         if shape != own and (
             not shape
             or not own
-            or step.result.size != size(own)
+            or step.result.size != prod(own)
             or (
                 shape[-1] != own[-1] and not (group.product and shape == group.product.result.shape)
             )

@@ -10,6 +10,7 @@ the steps are the vocabulary (`_arrays/numpy.py`), and `call`, which runs a Pyth
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -140,6 +141,11 @@ class Graph:
     def makers(self) -> dict[int, Step]:
         """For each value's id, the step that makes it."""
         return {v.id: step for step in self.steps for v in step.results}
+
+    def fresh(self) -> Iterator[int]:
+        """Numbers for new values."""
+        known = [v.id for s in self.steps for v in s.results] + [v.id for v in self.inputs]
+        return count(1 + max(known, default=0))
 
     def check(self) -> "Graph":
         """The graph itself, if each value is made once and before it is read.

@@ -1,7 +1,6 @@
 """Words that kernels have in another form: gathers along a row as comparisons, reductions over
 outer axes as reductions over inner ones of a view."""
 
-from itertools import count
 from typing import Any
 
 from .._arrays.meta import MetaArray, spec
@@ -9,6 +8,7 @@ from .builder import F32, F64, kind_of
 from .graph import Graph, Step, Value
 from .kernels.totals import REDUCTIONS
 from .kernels.words import DEAR, native
+from .simplify import dead
 
 _WIDE = 1 << 16  # elements of a row: beyond, comparing each with an index costs more than a gather
 _DEEP = 12  # steps that a reduction takes along into its own order
@@ -21,26 +21,14 @@ def lowered(graph: Graph) -> Graph:
     lower = _Lower(graph)
     for step in graph.steps:
         lower.add(step)
-    return Graph(graph.inputs, _live(lower.steps, graph.outputs), graph.outputs)
-
-
-def _live(steps: list[Step], outputs: list[Value]) -> list[Step]:
-    """The steps that something comes of."""
-    needed = {v.id for v in outputs}
-    kept = []
-    for step in reversed(steps):
-        if step.effect or any(v.id in needed for v in step.results):
-            kept.append(step)
-            needed.update(v.id for v in step.values())
-    return kept[::-1]
+    return dead(Graph(graph.inputs, lower.steps, graph.outputs))
 
 
 class _Lower:
     """The new steps, as they are made."""
 
     def __init__(self, graph: Graph) -> None:
-        values = [*graph.inputs, *(v for s in graph.steps for v in s.results)]
-        self.ids, self.steps = count(max((v.id for v in values), default=0) + 1), []
+        self.ids, self.steps = graph.fresh(), []
         self.makers = graph.makers()
         self.outputs = {v.id for v in graph.outputs}
         self.readers: dict[int, list[Step]] = {}

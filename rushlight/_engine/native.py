@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from functools import cache
 from importlib.util import find_spec
+from math import prod
 from sys import getrefcount
 from typing import Any
 
@@ -12,7 +13,6 @@ import numpy as np
 
 from .assemble import assembled
 from .attention import attended
-from .axes import size
 from .forked import lock
 from .fuse import Fused, Group
 from .graph import Graph, Step, Value
@@ -149,7 +149,7 @@ class Native:
                     or not self.fused.seen[v.id].contiguous
                 ):
                     return False
-        return given.shape == group.lead or given.size == size(group.shape)
+        return given.shape == group.lead or given.size == prod(group.shape)
 
     # -- parts
 

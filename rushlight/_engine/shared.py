@@ -1,6 +1,5 @@
 """Operands that several small products share: their panels are packed once, not in each product."""
 
-from itertools import count
 from math import prod
 from typing import Any
 
@@ -27,8 +26,7 @@ def shared(graph: Graph) -> Graph:
     widths = {v: width for v, s in sharers.items() if len(s) >= _SHARERS and (width := _width(s))}
     if not widths:
         return graph
-    known = [v.id for s in graph.steps for v in s.results] + [v.id for v in graph.inputs]
-    ids, steps, panels = count(1 + max(known)), [], {}
+    ids, steps, panels = graph.fresh(), [], {}
 
     def new(word: str, x: Value, *args: Any) -> Value:
         given: Any = MetaArray(x.shape, x.dtype, x.strides)

@@ -314,8 +314,3 @@ def pool() -> Pool:
                 _pools.append(Pool(get_num_threads(), code()))
                 threads_told.append(_pools[0].limit)
     return _pools[0]
-
-
-def set_threads(n: int) -> None:
-    """How many threads programs may use from here on."""
-    pool().limit(n)

@@ -93,7 +93,7 @@ class Convolved:
 
     def compile(self) -> "Convolved":
         self.code = loaded(compiled(self.text(), self.target), ["program"])
-        size = convolution.workspace(self.target, self.described, self.threads) + PARTIALS
+        size = convolution.workspace(self.described, self.target, self.threads) + PARTIALS
         self.work = np.zeros(size + 128, np.uint8)
         self.base = -(-self.work.ctypes.data // 64) * 64
         end = self.base - self.work.ctypes.data + size

@@ -75,7 +75,7 @@ def run(step: Step, arrays: list, target=None) -> np.ndarray:
     f.done()
     code = loaded(compiled(str(module), module.target), ["program"])
     out = np.full(shape, np.nan, step.result.dtype)
-    work = np.zeros(pooling.workspace(module.target, made, 2) + PARTIALS + 64, np.uint8)
+    work = np.zeros(pooling.workspace(made, module.target, 2) + PARTIALS + 64, np.uint8)
     table = np.array(
         [a.ctypes.data for a in (*arrays, out)] + [-(-work.ctypes.data // 64) * 64], np.int64
     )

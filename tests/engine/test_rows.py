@@ -96,9 +96,9 @@ def test_long_rows_give_the_same_total_on_any_number_of_threads(n):
     arrays = drawn(b.inputs, 3)
     found = []
     for number in (1, 2):
-        threads.set_threads(number)
+        threads.pool().limit(number)
         found.append([a.copy() for a in program.run(*arrays)])
-    threads.set_threads(2)
+    threads.pool().limit(2)
     for one, two in zip(*found):
         np.testing.assert_array_equal(one, two)
 

@@ -16,6 +16,7 @@ from kernels import ran, target
 from rushlight._core.rng import Generator
 from rushlight._engine.builder import F32, F64, I64, POINTER, Module
 from rushlight._engine.kernels import random as bits
+from rushlight._engine.kernels.nest import Operand
 from rushlight._engine.kernels.trig import TABLE
 from rushlight._engine.load import loaded
 from rushlight._engine.targets.host import compiled, host, llvm
@@ -119,7 +120,8 @@ def test_drawn_words_are_those_of_the_generator(width, where):
         g.word32()  # opens it
     for count in (1, 5, 311, 312, 313, 623, 624, 625, 7, 5000):
         module = Module(target(where))
-        name = bits.kernel(module, count, width, 0, 1)
+        state, out = (Operand(number, 0, (), 1, I64) for number in range(2))
+        name = bits.kernel(module, bits.Draw(state, out, count, width))
         f = module.function("k", "buffers:ptr me:i64 threads:i64 control:ptr", shared=True)
         f.call(name, *f.args, f.args[3])
         f.done()

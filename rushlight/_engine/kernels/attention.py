@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from math import inf, prod
 from typing import Any
 
-from ..builder import I8, I64, POINTER, Function, Kind, Module, Val
+from ..builder import I8, Function, Kind, Module, Val
 from .matmul_tiles import tile
-from .nest import Nest, Operand, Rows, along_axes
+from .nest import Nest, Operand, Rows, along_axes, opened, vectors
 from .packing import packer
-from .share import PARTIALS, tasks
+from .share import PARTIALS, begun, tasks
 from .vmath import exp, log
 
 _LINE = 64  # bytes
@@ -51,11 +51,10 @@ class Attention:
 
 def kernel(module: Module, told: Attention) -> str:
     """The name of the function (buffers, thread, threads, control, work) that attends."""
-    name = module.fresh("attention")
-    f = module.function(name, "buffers:ptr me:i64 threads:i64 control:ptr work:ptr")
+    f = begun(module, "attention")
     (_Forward if len(told.operands) == 3 else _Backward)(f, told).write()
     f.done()
-    return name
+    return f.name
 
 
 def workspace(told: Attention, target: Any, threads: int) -> int:
@@ -116,7 +115,7 @@ class _Writer:
         self.f, self.told, self.kind = f, told, told.kind
         self.p = _Plan(told, f.target)
         self.lanes = self.p.lanes
-        self.buffers, me, _, _, work = f.args
+        _, me, _, _, work = f.args
         at, self.room, self.apart = work.shifted(me * self.p.bytes + PARTIALS, I8), {}, {}
         for name, (n, apart) in self.p.areas.items():
             self.room[name], self.apart[name] = at, apart
@@ -128,15 +127,8 @@ class _Writer:
         """Turn to one of the batch."""
         f, told = self.f, self.told
         self.places = along_axes(item, told.nest.lead[:-1])
-
-        def base(o: Operand) -> Val:
-            at: Any = o.offset
-            for place, stride in zip(self.places, o.lead):
-                at = place * stride + at if stride else at
-            return f.load(self.buffers.shifted(o.buffer, I64), POINTER).shifted(at, o.kind)
-
-        self.given = [base(o) for o in told.operands]
-        self.made = [base(o) for o in told.made]
+        self.given = [opened(f, o, self.places) for o in told.operands]
+        self.made = [opened(f, o, self.places) for o in told.made]
 
     def laid(self, name: str, which: int, turned: bool, first: Val, n: Any, live: Any) -> None:
         """An operand's elements in an area: n rows of `live`.
@@ -175,12 +167,7 @@ class _Writer:
 
     def along(self, n: Val, body: Callable[[Val, Val | None], None]) -> None:
         """The body for all vectors of n elements, the last one under a mask."""
-        f, lanes = self.f, self.lanes
-        whole = n // lanes * lanes
-        with f.loop(0, whole, lanes) as at:
-            body(at, None)
-        with f.when(whole < n):
-            body(whole, f.first_lanes(n - whole, lanes))
+        vectors(self.f, 0, n, self.lanes, body)
 
     def cleared(self, at: Val, first: Any, last: Any) -> None:
         """Zeros, vector by vector."""

@@ -10,6 +10,7 @@ from . import (
     convolution_forward,
     convolution_packed,
     convolution_weight,
+    rows,
 )
 from .convolution_shape import Convolution
 from .rows import Nest, Operand
@@ -112,6 +113,11 @@ def kernel(module: Module, c: Convolution) -> str:
     return _family(module.target, c).kernel(module, c)
 
 
-def workspace(target: Any, c: Convolution, threads: int) -> int:
+def workspace(c: Convolution, target: Any, threads: int) -> int:
     """Bytes of working memory that the kernel needs behind the first PARTIALS (share.py)."""
     return _family(target, c).workspace(target, c, threads)
+
+
+def work(c: Convolution) -> int:
+    """How much it does: a multiply-add counts an eighth."""
+    return rows.work(c.nest) + c.macs // 8

@@ -18,11 +18,11 @@ from .convolution_tiles import (
     driver,
     frame,
     jump,
-    opened,
     placed,
     stored,
 )  # fmt: skip
-from .share import drawn
+from .nest import opened
+from .share import begun, drawn
 
 _TAPS = 5  # in registers at once: a load for each, and one for the gradient
 
@@ -64,8 +64,7 @@ def workspace(target: Any, c: Convolution, threads: int) -> int:
 
 def kernel(module: Module, c: Convolution) -> str:
     """The name of the function (buffers, thread, threads, control, work) that sums."""
-    name = module.fresh(c.word)
-    f = module.function(name, "buffers:ptr me:i64 threads:i64 control:ptr work:ptr")
+    f = begun(module, c.word)
     (down, right), z = axes(c), _layout(module.target, c)
     across = len(right.starts)
     taps = [
@@ -92,7 +91,7 @@ def kernel(module: Module, c: Convolution) -> str:
     }  # fmt: skip
     call(f, driver(module, _Depthwise, c.kind, tuple(values)), stored(f, values.values()), *f.args)
     f.done()
-    return name
+    return f.name
 
 
 class _Depthwise(Driver):

@@ -27,7 +27,6 @@ from .convolution_tiles import (
     entries,
     frame,
     jump,
-    opened,
     pair,
     placed,
     shape,
@@ -35,7 +34,8 @@ from .convolution_tiles import (
     stored,
     sweep,
 )  # fmt: skip
-from .share import drawn
+from .nest import opened
+from .share import begun, drawn
 
 NEAR = 256 << 10  # bytes of a framed image: half of a core's second-level cache
 _WIDE = 1024  # columns above which rows are cut
@@ -209,8 +209,7 @@ def workspace(target: Any, c: Convolution, threads: int) -> int:
 
 def kernel(module: Module, c: Convolution) -> str:
     """The name of the function (buffers, thread, threads, control, work) that convolves."""
-    name = module.fresh(c.word)
-    f = module.function(name, "buffers:ptr me:i64 threads:i64 control:ptr work:ptr")
+    f = begun(module, c.word)
     s = Pass(module.target, c)
     p, (places, end) = s.plan, s.layout()
     tapped = s.tapped(p.pitch, p.plane)
@@ -229,7 +228,7 @@ def kernel(module: Module, c: Convolution) -> str:
     }  # fmt: skip
     call(f, driver(module, _Forward, c.kind, tuple(values)), stored(f, values.values()), *f.args)
     f.done()
-    return name
+    return f.name
 
 
 class _Forward(Driver):

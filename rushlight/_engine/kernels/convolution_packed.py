@@ -10,15 +10,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ..builder import I64, Function, Kind, Module, Val
+from ..builder import I64, Module, Val
 from ..threads import barrier
 from .convolution_forward import Pass
 from .convolution_shape import Convolution
 from .convolution_tiles import (
     BYTE,
     ENTRY,
-    Sizes,
+    Driver,
     call,
+    driver,
     entries,
     frame,
     jump,
@@ -28,7 +29,7 @@ from .convolution_tiles import (
     stepped,
     stored,
 )  # fmt: skip
-from .share import PARTIALS, drawn
+from .share import begun, drawn
 
 _ROOM = 8 << 20  # bytes of columns that are laid out at once
 _NEAR = 128 << 10  # bytes of a thread's filters or sums
@@ -107,8 +108,7 @@ def workspace(target: Any, c: Convolution, threads: int) -> int:
 
 def kernel(module: Module, c: Convolution) -> str:
     """The name of the function (buffers, thread, threads, control, work) that convolves."""
-    name = module.fresh(c.word)
-    f = module.function(name, "buffers:ptr me:i64 threads:i64 control:ptr work:ptr")
+    f = begun(module, c.word)
     s = Pass(module.target, c)
     cut, size = layout(module.target, s), s.size
     places, end = _placed(s, cut)
@@ -127,36 +127,14 @@ def kernel(module: Module, c: Convolution) -> str:
         ),
         "counts_at": stored(f, map(len, tapped)),
     }  # fmt: skip
-    driver = _driver(module, c.kind, s.plan.vectors, tuple(values))
-    call(f, driver, stored(f, values.values()), *f.args)
+    shared = driver(module, _Packed, c.kind, tuple(values), s.plan.vectors)
+    call(f, shared, stored(f, values.values()), *f.args)
     f.done()
-    return name
+    return f.name
 
 
-def _driver(module: Module, kind: Kind, vectors: int, names: tuple[str, ...]) -> str:
-    """The name of the function that all such convolutions share, whose tiles are as wide."""
-    name = f"convolved_packed_{kind.name}_{vectors}"
-    if module.has(name):
-        return name
-    f = module.function(name, "sizes:ptr buffers:ptr me:i64 threads:i64 control:ptr work:ptr")
-    _Packed(f, kind, vectors, names).write()
-    f.done()
-    return name
-
-
-class _Packed:
-    """The writing of that function."""
-
-    def __init__(self, f: Function, kind: Kind, vectors: int, names: tuple[str, ...]) -> None:
-        sizes, self.buffers, self.me, self.threads, self.control, self.work = f.args
-        self.f, self.kind, self.size, self.lanes = f, kind, kind.size, f.target.lanes(kind.size)
-        self.vectors, self.width = vectors, vectors * self.lanes
-        self.z = z = Sizes(f, sizes, names)
-        self.mine = self.work.shifted(self.me * z.end + PARTIALS, BYTE)
-        self.columns = self.work.shifted(self.threads * z.end + PARTIALS, BYTE)
-
-    def _region(self, name: str) -> Val:
-        return self.mine.shifted(getattr(self.z, f"o_{name}"), BYTE)
+class _Packed(Driver):
+    """The writing of the function that they share, whose tiles are as wide."""
 
     def write(self) -> None:
         """A group of images after another: lay out, meet, multiply, meet."""
@@ -240,7 +218,7 @@ class _Packed:
             call(
                 f, name, self._region("framed").shifted(before * z.framed, I64), channels * taps,
                 self._region("frame"), self._region("pieces").shifted(begin, I64), end - begin,
-                self.columns.shifted(row * self.width, kind),
+                self.ours.shifted(row * self.width, kind),
             )  # fmt: skip
 
     def _frame(self, first: Val, live: Val, channel: Val, channels: Val) -> None:
@@ -275,7 +253,7 @@ class _Packed:
         with self._parts() as (part, taps, before):
             table = self._region("columns").shifted(before * z.inner, I64)
             row = before * z.inner * z.tiles + tile * taps * z.inner
-            b = self.columns.shifted(row * self.width, self.kind)
+            b = self.ours.shifted(row * self.width, self.kind)
             out = self._region("sums").shifted(part * z.held, self.kind)
             self._sums((panel, last), vectors, table, taps, b, out)
         row = panel * z.height

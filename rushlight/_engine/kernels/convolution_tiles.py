@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..builder import BOOL, I32, I64, POINTER, U32, Function, Kind, Module, Val
-from .share import PARTIALS
+from .share import GIVEN, PARTIALS
 
 BYTE = BOOL  # one byte in memory
 _UNROLL = 4
@@ -312,19 +312,16 @@ def placed(sizes: dict[str, int]) -> tuple[dict[str, int], int]:
     return places, end
 
 
-def opened(f: Function, o: Any) -> Val:
-    """Where an operand of a kernel begins."""
-    return f.load(f.args[0].shifted(o.buffer, I64), POINTER).shifted(o.offset, o.kind)
-
-
 class Driver:
     """The writing of a function that convolutions of one kind share: its sizes are told to it."""
 
-    def __init__(self, f: Function, kind: Kind, names: tuple[str, ...]) -> None:
-        sizes, self.buffers, self.me, self.threads, _, self.work = f.args
+    def __init__(self, f: Function, kind: Kind, names: tuple[str, ...], vectors: int) -> None:
+        sizes, self.buffers, self.me, self.threads, self.control, self.work = f.args
         self.f, self.kind, self.size, self.lanes = f, kind, kind.size, f.target.lanes(kind.size)
+        self.vectors, self.width = vectors, vectors * self.lanes
         self.z = Sizes(f, sizes, names)
         self.mine = self.work.shifted(self.me * self.z.end + PARTIALS, BYTE)
+        self.ours = self.work.shifted(self.threads * self.z.end + PARTIALS, BYTE)
 
     def _region(self, name: str) -> Val:
         return self.mine.shifted(getattr(self.z, f"o_{name}"), BYTE)
@@ -333,12 +330,18 @@ class Driver:
         """All that this thread takes."""
 
 
-def driver(module: Module, writing: type[Driver], kind: Kind, names: tuple[str, ...]) -> str:
-    """The name of the shared function, written at its first use in a module."""
-    name = f"convolved{writing.__name__.lower()}_{kind.name}"
+def driver(
+    module: Module, writing: type[Driver], kind: Kind, names: tuple[str, ...], vectors: int = 0
+) -> str:
+    """The name of the shared function, written at its first use in a module.
+
+    Args:
+        vectors: in the row of a tile, where there are functions for several such widths.
+    """
+    name = f"convolved{writing.__name__.lower()}_{kind.name}{f'_{vectors}' if vectors else ''}"
     if module.has(name):
         return name
-    f = module.function(name, "sizes:ptr buffers:ptr me:i64 threads:i64 control:ptr work:ptr")
-    writing(f, kind, names).write()
+    f = module.function(name, f"sizes:ptr {GIVEN}")
+    writing(f, kind, names, vectors).write()
     f.done()
     return name

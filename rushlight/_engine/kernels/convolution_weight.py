@@ -16,19 +16,20 @@ from .convolution_follow import follower
 from .convolution_shape import Axis, Convolution, axes, strides
 from .convolution_tiles import (
     BYTE,
-    Sizes,
+    Driver,
     address,
     call,
+    driver,
     frame,
     jump,
-    opened,
     placed,
     stepped,
     stored,
     sweep,
     turned,
 )  # fmt: skip
-from .share import PARTIALS, drawn
+from .nest import opened
+from .share import begun, drawn
 
 _ROOM = 12 << 20  # bytes of framed images and transposed gradients at once
 _PLACES = 1 << 16  # of a table
@@ -116,8 +117,7 @@ def workspace(target: Any, c: Convolution, threads: int) -> int:
 
 def kernel(module: Module, c: Convolution) -> str:
     """The name of the function (buffers, thread, threads, control, work) that sums."""
-    name = module.fresh(c.word)
-    f = module.function(name, "buffers:ptr me:i64 threads:i64 control:ptr work:ptr")
+    f = begun(module, c.word)
     down, right = axes(c)
     k, size = cut(module.target, c, down, right), c.kind.size
     own, end, shared, _ = _regions(c, k)
@@ -148,37 +148,18 @@ def kernel(module: Module, c: Convolution) -> str:
         "follow_at": address(f, follower(module, c.nest, c.value, c.kind)),
         "taps_at": stored(f, taps),
     }  # fmt: skip
-    driver = _driver(module, c.kind, k.vectors, tuple(values))
-    call(f, driver, stored(f, values.values()), *f.args)
+    shared = driver(module, _Weight, c.kind, tuple(values), k.vectors)
+    call(f, shared, stored(f, values.values()), *f.args)
     f.done()
-    return name
+    return f.name
 
 
-def _driver(module: Module, kind: Kind, vectors: int, names: tuple[str, ...]) -> str:
-    """The name of the function that all such gradients share, whose tiles are as wide."""
-    name = f"convolved_weight_{kind.name}_{vectors}"
-    if module.has(name):
-        return name
-    f = module.function(name, "sizes:ptr buffers:ptr me:i64 threads:i64 control:ptr work:ptr")
-    _Weight(f, kind, vectors, names).write()
-    f.done()
-    return name
+class _Weight(Driver):
+    """The writing of the function that they share, whose tiles are as wide."""
 
-
-class _Weight:
-    """The writing of that function."""
-
-    def __init__(self, f: Function, kind: Kind, vectors: int, names: tuple[str, ...]) -> None:
-        sizes, self.buffers, self.me, self.threads, self.control, self.work = f.args
-        self.f, self.kind, self.size, self.lanes = f, kind, kind.size, f.target.lanes(kind.size)
-        self.width = vectors * self.lanes
-        self.z = z = Sizes(f, sizes, names)
-        self.mine = self.work.shifted(self.me * z.end + PARTIALS, BYTE)
-        self.ours = self.work.shifted(self.threads * z.end + PARTIALS, BYTE)
-        self.many = z.groups * z.tiles  # tiles of columns
-
-    def _own(self, name: str) -> Val:
-        return self.mine.shifted(getattr(self.z, f"o_{name}"), BYTE)
+    def __init__(self, f: Function, kind: Kind, names: tuple[str, ...], vectors: int) -> None:
+        super().__init__(f, kind, names, vectors)
+        self.many = self.z.groups * self.z.tiles  # tiles of columns
 
     def _shared(self, name: str) -> Val:
         return self.ours.shifted(getattr(self.z, f"o_{name}"), BYTE)
@@ -272,7 +253,7 @@ class _Weight:
         a = self._shared("frame").shifted(tile // z.tiles * z.inner * z.channel, kind)
         b = self._shared("columns").shifted(tile * z.together * z.plane * self.width, kind)
         own = f.op(BOOL, 1, f"icmp ne i64 {z.direct.name}, 0")
-        out = f.select(own, self._own("sums"), self._part(piece, tile, panel))
+        out = f.select(own, self._region("sums"), self._part(piece, tile, panel))
         with f.loop(begin, end, _DEEP) as at:
             jump(
                 f, z.sweep_at, a, self._shared("rows").shifted(panel * z.height, I64),
@@ -309,7 +290,7 @@ class _Weight:
         count = f.least(z.outs - at, z.chunk * z.height)
         channel = tile % z.tiles * width
         live = f.least(z.columns - channel, width)
-        dense, pitch = self._own("dense"), z.chunk * z.height + width
+        dense, pitch = self._region("dense"), z.chunk * z.height + width
         call(f, turned(f.module, self.kind), sums, dense, count, live, f.index(width),
              f.index(1), pitch)  # fmt: skip
         jump(

@@ -7,9 +7,9 @@ They are made in their own precision for a block of rows at most, and in float64
 from collections.abc import Callable
 from typing import Any
 
-from ..builder import BOOL, F64, I64, POINTER, Function, Kind, Val
+from ..builder import BOOL, F64, Function, Kind, Val
 from ..threads import barrier
-from .nest import Nest, store_first
+from .nest import Nest, opened, store_first
 from .plan import GRAIN, Plan
 from .share import tasks
 
@@ -106,5 +106,4 @@ class Downwards:
             with f.loop(0, self.parts) as part:
                 x = f.load(row.shifted(part * self.own, BOOL), F64, self.lanes)
                 total.set(total.get() + x)
-            made = f.load(f.args[0].shifted(o.buffer, I64), POINTER).shifted(at + o.offset, o.kind)
-            store_first(f, made, f.cast(total.get(), o.kind), live)
+            store_first(f, opened(f, o).shifted(at, o.kind), f.cast(total.get(), o.kind), live)

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from ..builder import BOOL, I64, POINTER, Function, Module, Val, kind_of
+from ..builder import BOOL, I64, Function, Module, Val, kind_of
 from ..graph import Step, Value
 from ..threads import barrier
-from .nest import Operand, along_axes, part
-from .share import tasks
+from .nest import Operand, along_axes, offset, opened, part
+from .share import begun, tasks
 from .totals import larger, smaller
 
 _NAMES = {
@@ -85,6 +85,11 @@ def gathered(step: Step) -> bool:
     )
 
 
+def workspace(_told: Gather, _target: Any, _threads: int) -> int:
+    """It needs no scratch memory."""
+    return 0
+
+
 def work(told: Gather) -> int:
     """How much it does: an element that is found alone counts four."""
     moved = prod(told.shape) * (4 if told.index.along else 1)
@@ -93,20 +98,15 @@ def work(told: Gather) -> int:
 
 def kernel(module: Module, told: Gather) -> str:
     """The name of the function (buffers, thread, threads, control, work) that moves elements."""
-    name = module.fresh("gather")
-    f = module.function(name, "buffers:ptr me:i64 threads:i64 control:ptr work:ptr")
+    f = begun(module, "gather")
     _, me, threads, control, _ = f.args
     if told.before is not None and told.before.buffer != told.many.buffer:
         first, last = part(f, told.size, me, threads, 64)
-        _run(f, told, _base(f, told.many), _base(f, told.before), first, last)
+        _run(f, told, opened(f, told.many), opened(f, told.before), first, last)
         f.call(barrier(module), control, threads)
     _Moves(f, told).write()
     f.done()
-    return name
-
-
-def _base(f: Function, o: Operand) -> Val:
-    return f.load(f.args[0].shifted(o.buffer, I64), POINTER).shifted(o.offset, o.kind)
+    return f.name
 
 
 def _run(
@@ -128,7 +128,7 @@ class _Moves:
     def __init__(self, f: Function, told: Gather) -> None:
         self.f, self.told = f, told
         self.operands = (told.many, told.index, told.here)
-        self.bases = [_base(f, o) for o in self.operands]
+        self.bases = [opened(f, o) for o in self.operands]
 
     def write(self) -> None:
         """Tasks of some leading axes, or of a part of the last one."""
@@ -148,12 +148,8 @@ class _Moves:
                 self._row(along_axes(row, tuple(lead)), start, f.least(start + chunk, length))
 
     def _row(self, places: list[Val], first: Val, last: Val) -> None:
-        f, told, bases = self.f, self.told, []
-        for base, o in zip(self.bases, self.operands):
-            for place, stride in zip(places, o.lead):
-                base = base.shifted(place * stride, o.kind) if stride else base
-            bases.append(base)
-        many, index, here = bases
+        f, told, pairs = self.f, self.told, zip(self.bases, self.operands)
+        many, index, here = (base.shifted(offset(o, places), o.kind) for base, o in pairs)
         take, kind = told.mode == "take", told.many.kind
         if told.index.along == 0 and told.many.along == told.here.along == 1:
             many = many.shifted(self._number(index, first) * told.step, kind)
@@ -161,8 +157,8 @@ class _Moves:
             _run(f, told, to, at, first, last, told.mode)
             return
         with f.loop(first, last) as i:
-            offset = self._number(index, i) * told.step + i * told.many.along
-            there, mine = many.shifted(offset, kind), here.shifted(i * told.here.along, kind)
+            away = self._number(index, i) * told.step + i * told.many.along
+            there, mine = many.shifted(away, kind), here.shifted(i * told.here.along, kind)
             x = f.load(there if take else mine, kind)
             if told.mode in _JOINS:
                 x = _JOINS[told.mode](f, f.load(there, kind), x)

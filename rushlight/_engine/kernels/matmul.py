@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
-from ..builder import I8, I32, I64, POINTER, Function, Kind, Module, Val
+from ..builder import I8, I32, I64, Function, Kind, Module, Val
 from ..threads import TASKS, barrier
+from . import rows
 from .matmul_tiles import follower, tile, totals
-from .nest import along_axes, fetch
+from .nest import along_axes, fetch, opened
 from .packing import packer, strips_packer
 from .rows import Nest, Operand, Rows, part
-from .share import PARTIALS
+from .share import PARTIALS, begun
 
 _FEW = 4  # rows that are multiplied without packing
 _SUM = 256  # places of the sum in a packed panel: 256 x 64 bytes are most of a first cache
@@ -50,24 +51,28 @@ class Product:
         """The kind of both operands."""
         return self.a.kind
 
-    def shared(self, target: Any) -> int:
-        """Bytes of work memory that all threads use together."""
-        return _plan(self, target).shared
-
-    def panel(self, target: Any) -> int:
-        """Bytes of work memory for each thread, so that they hold what all use together too."""
-        plan = _plan(self, target)
-        return plan.own + plan.shared
-
 
 def kernel(module: Module, product: Product) -> str:
     """The name of the function (buffers, thread, threads, control, workspace) that multiplies."""
     plan = _plan(product, module.target)
-    name = module.fresh("matmul")
-    f = module.function(name, "buffers:ptr me:i64 threads:i64 control:ptr work:ptr")
+    f = begun(module, "matmul")
     (_Dots if plan.dots else _Tiles)(f, plan).write()
     f.done()
-    return name
+    return f.name
+
+
+def workspace(product: Product, target: Any, threads: int) -> int:
+    """Bytes of scratch memory: what all threads use together, and each one's own."""
+    plan = _plan(product, target)
+    return plan.shared + plan.own * threads
+
+
+def work(product: Product) -> int:
+    """How much it does: a multiply-add counts an eighth."""
+    nest, inner = product.nest, product.inner
+    items = nest.rows // max(nest.lead[-1], 1)
+    read = items * inner * (nest.lead[-1] + nest.length)
+    return rows.work(nest) + read + nest.rows * nest.length * inner // 8
 
 
 # -- the plan
@@ -237,11 +242,7 @@ class _Writer:
 
     def at(self, o: Operand, item: Val) -> Val:
         """Where an operand's matrix of the batch begins."""
-        offset: Any = o.offset
-        for place, stride in zip(along_axes(item, self.batch), o.lead):
-            if stride:
-                offset = place * stride + offset
-        return self.f.load(self.buffers.shifted(o.buffer, I64), POINTER).shifted(offset, o.kind)
+        return opened(self.f, o, along_axes(item, self.batch))
 
     def shares(self, n: int, task: Callable[[Val], None]) -> None:
         """Tasks, each done by one thread: shared out beforehand, or drawn where there is much."""

@@ -6,6 +6,7 @@ from ..builder import POINTER, Function, Kind, Module, Val
 from .nest import along_axes
 from .packing import soon
 from .rows import Nest, Rows
+from .share import GIVEN
 
 _AHEAD = 96  # places of a packed strip that are asked for beforehand: up to 6 % on long sums
 _REACH = 5  # rows that are addressed from one pointer: few enough registers for their distances
@@ -85,7 +86,7 @@ def follower(module: Module, nest: Nest, value: int, kind: Kind) -> str:
     from (row, column) of the batch's `item` on; the sums' rows lie `down` apart.
     """
     name = module.fresh("follow")
-    f = module.function(name, f"buffers:ptr me:i64 threads:i64 control:ptr work:ptr {FOLLOWS}")
+    f = module.function(name, f"{GIVEN} {FOLLOWS}")
     item, row, rows, column, live, sums, down = f.args[5:]
     del f.args[5:]  # a nest knows the first five
     lanes = f.target.lanes(kind.size)

@@ -4,7 +4,9 @@
 over the rows (rows.py, columns.py, transpose.py, a matrix product's tile) says where it stands.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from math import prod
 from typing import Any
 
 from ..builder import BOOL, I64, POINTER, Function, Kind, Val, kind_of
@@ -39,10 +41,7 @@ class Nest:
     @property
     def rows(self) -> int:
         """How many rows there are."""
-        n = 1
-        for k in self.lead:
-            n *= k
-        return n
+        return prod(self.lead)
 
     def kinds(self) -> list[Kind]:
         """The kinds of what is loaded and stored."""
@@ -74,6 +73,37 @@ def along_axes(item: Val, sizes: tuple[int, ...]) -> list[Val]:
         places.append(item % sizes[at] if at else item)
         item = item // sizes[at]
     return places[::-1]
+
+
+def offset(o: Operand, places: Sequence[Val], start: Any = 0) -> Any:
+    """How far the row at these places along the leading axes lies behind `start`."""
+    for place, stride in zip(places, o.lead):
+        if stride:
+            start = place * stride + start
+    return start
+
+
+def opened(f: Function, o: Operand, places: Sequence[Val] = ()) -> Val:
+    """Where an operand begins in a kernel's buffers, or its row at some places."""
+    buffer = f.load(f.args[0].shifted(o.buffer, I64), POINTER)
+    return buffer.shifted(offset(o, places, o.offset), o.kind)
+
+
+def vectors(
+    f: Function, first: Any, last: Val, lanes: int, body: Callable[[Val, Val | None], None],
+    rest: int | None = None,
+) -> None:  # fmt: skip
+    """The body for each vector from first to last, and under a mask for the lanes that are left.
+
+    Args:
+        rest: how many these are if there are some, where it is known beforehand.
+    """
+    whole = first + (last - first) // lanes * lanes
+    with f.loop(first, whole, lanes) as at:
+        body(at, None)
+    if rest != 0:
+        with f.when(whole < last):
+            body(whole, f.first_lanes(rest or last - whole, lanes))
 
 
 def fetch(f: Function, at: Val) -> None:
@@ -127,12 +157,7 @@ class Rows:
         return self.f.load(self.buffers.shifted(buffer, I64), POINTER)
 
     def _base(self, o: Operand, places: list[Val]) -> Val:
-        at = self.pointers[o.buffer]
-        offset: Any = o.offset
-        for place, stride in zip(places, o.lead):
-            if stride:
-                offset = place * stride + offset
-        return at.shifted(offset, o.kind)
+        return self.pointers[o.buffer].shifted(offset(o, places, o.offset), o.kind)
 
     def value(self, v: int, at: Val, mask: Val | None, values: dict) -> Any:
         """The elements of a value at a place: loaded, kept from an earlier sweep, or made."""

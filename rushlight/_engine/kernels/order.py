@@ -13,8 +13,8 @@ from typing import Any
 
 from ..builder import BOOL, F32, I32, I64, POINTER, U8, Function, Module, Val
 from ..threads import barrier
-from .nest import Operand, along_axes, part
-from .share import PARTIALS, tasks
+from .nest import Operand, along_axes, opened, part
+from .share import PARTIALS, begun, tasks
 from .vmath import FORMAT
 
 _NETWORK = 512  # elements up to which comparisons are quicker than dealing out
@@ -69,7 +69,7 @@ class Order:
         return self.room * self.columns * 8 * (1 + self.dealt)
 
 
-def workspace(told: Order, threads: int) -> int:
+def workspace(told: Order, _target: Any, threads: int) -> int:
     """Bytes of scratch memory behind the first PARTIALS."""
     return threads * _TABLE + told.bytes * (1 if told.shared else threads)
 
@@ -81,11 +81,10 @@ def work(told: Order) -> int:
 
 def kernel(module: Module, told: Order) -> str:
     """The name of the function (buffers, thread, threads, control, work) that sorts rows."""
-    name = module.fresh("order")
-    f = module.function(name, "buffers:ptr me:i64 threads:i64 control:ptr work:ptr")
+    f = begun(module, "order")
     _Order(f, told).write()
     f.done()
-    return name
+    return f.name
 
 
 class _Order:
@@ -121,15 +120,9 @@ class _Order:
         if self.told.shared:
             self.f.call(barrier(self.f.module), self.f.args[3], self.ranks)
 
-    def _base(self, o: Operand) -> Val:
-        at = self.f.load(self.f.args[0].shifted(o.buffer, I64), POINTER)
-        return at.shifted(o.offset, o.kind)
-
     def _row(self, row: Val) -> None:
-        f, told, source = self.f, self.told, self._base(self.told.source)
-        for place, stride in zip(along_axes(row, told.rows), told.source.lead):
-            source = source.shifted(place * stride, told.source.kind)
-        made = self.room
+        f, told, made = self.f, self.told, self.room
+        source = opened(f, told.source, along_axes(row, told.rows))
         self._numbers(source, min(told.room, told.size))
         if told.dealt:
             made = self._deal()
@@ -269,11 +262,11 @@ class _Order:
                 place = place & 0xFFFFFFFF
             at = row * told.count + i
             if told.indices is not None:
-                f.store(self._base(told.indices).shifted(at, I64), place)
+                f.store(opened(f, told.indices).shifted(at, I64), place)
             if told.values is not None:
                 o = told.source
                 x = f.load(source.shifted(place * o.along, o.kind), o.kind)
-                f.store(self._base(told.values).shifted(at, o.kind), x)
+                f.store(opened(f, told.values).shifted(at, o.kind), x)
 
 
 def network(module: Module, columns: int) -> str:

@@ -9,11 +9,13 @@ from itertools import product
 from math import prod
 from typing import Any
 
-from ..builder import I8, I64, POINTER, Function, Kind, Module, Val
+from ..builder import I8, I64, Function, Kind, Module, Val
+from . import rows
 from .convolution_follow import run
 from .convolution_tiles import BYTE, call, frame
+from .nest import opened
 from .rows import Nest, Operand, Rows
-from .share import PARTIALS, tasks
+from .share import PARTIALS, begun, tasks
 
 _GRAIN = 1 << 14  # elements that a thread takes at once
 
@@ -96,18 +98,22 @@ def _layout(p: Pooling, lanes: int) -> dict[str, int]:
     return {**places, "end": end}
 
 
-def workspace(target: Any, p: Pooling, threads: int) -> int:
+def workspace(p: Pooling, target: Any, threads: int) -> int:
     """Bytes of working memory behind the first PARTIALS."""
     return _layout(p, target.lanes(p.kind.size))["end"] * threads
 
 
+def work(p: Pooling) -> int:
+    """How much it does: a multiply-add counts an eighth."""
+    return rows.work(p.nest) + p.macs // 8
+
+
 def kernel(module: Module, p: Pooling) -> str:
     """The name of the function (buffers, thread, threads, control, work) that pools."""
-    name = module.fresh(p.word)
-    f = module.function(name, "buffers:ptr me:i64 threads:i64 control:ptr work:ptr")
+    f = begun(module, p.word)
     _Pool(f, p).write()
     f.done()
-    return name
+    return f.name
 
 
 class _Pool:
@@ -119,10 +125,7 @@ class _Pool:
         self.lanes = f.target.lanes(p.kind.size)
         self.frame, self.places = _Frame(p, self.lanes), _layout(p, self.lanes)
         self.mine = self.work.shifted(self.me * self.places["end"] + PARTIALS, I8)
-        self.given = [
-            f.load(self.buffers.shifted(o.buffer, I64), POINTER).shifted(o.offset, o.kind)
-            for o in p.operands
-        ]
+        self.given = [opened(f, o) for o in p.operands]
         self.back, self.greatest = p.word.startswith("un"), p.word.endswith("max")
 
     def _region(self, name: str) -> Val:

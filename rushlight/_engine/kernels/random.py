@@ -7,9 +7,11 @@ of the next one, so that eager and compiled draws go on from each other. A new w
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from ..builder import I32, I64, POINTER, U32, Function, Kind, Module, Val
 from .nest import Operand
+from .share import begun
 
 STATE = 624  # words of the state; the next one's place lies behind them
 _FAR = 397
@@ -25,20 +27,28 @@ class Draw:
     width: int  # bits of a word: 32 or 64
 
 
-def kernel(module: Module, count: int, width: int, state: int, out: int) -> str:
-    """The name of the function (buffers, thread, threads, control, work) that draws `count` words.
+def workspace(_told: Draw, _target: Any, _threads: int) -> int:
+    """It needs no scratch memory."""
+    return 0
 
-    The words have `width` bits (32, or 64: the first of two is the high half). `state` and `out`
-    are the numbers of the buffers; the first thread draws alone.
+
+def work(told: Draw) -> int:
+    """How much it does."""
+    return 4 * told.count
+
+
+def kernel(module: Module, told: Draw) -> str:
+    """The name of the function (buffers, thread, threads, control, work) that draws words.
+
+    The first thread draws alone; of the two halves of a long word the first is the high one.
     """
-    name = module.fresh("bits")
-    f = module.function(name, "buffers:ptr me:i64 threads:i64 control:ptr work:ptr")
+    f = begun(module, "bits")
     buffers, me = f.args[0], f.args[1]
     with f.when(me.equals(0)):
-        places = [f.load(buffers.shifted(number, I64), POINTER) for number in (state, out)]
-        f.call(_draw(module, width), *places, f.index(count * width // 32))
+        places = [f.load(buffers.shifted(o.buffer, I64), POINTER) for o in (told.state, told.out)]
+        f.call(_draw(module, told.width), *places, f.index(told.count * told.width // 32))
     f.done()
-    return name
+    return f.name
 
 
 def _draw(module: Module, width: int) -> str:

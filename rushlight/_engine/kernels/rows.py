@@ -15,7 +15,7 @@ from . import columns, transpose
 from .downwards import Downwards
 from .nest import Nest, Operand, Rows, along_axes, fetch, part
 from .plan import GRAIN, Plan, eased
-from .share import COUNTER, PARTIALS, tasks
+from .share import COUNTER, PARTIALS, begun, tasks
 from .totals import BLOCK, REDUCTIONS, Total, reducible
 from .words import DEAR, emit, number_of
 
@@ -41,8 +41,7 @@ _STREAMED = 1 << 24  # bytes: an output that is larger than the caches passes th
 
 def kernel(module: Module, nest: Nest) -> str:
     """The name of the function (buffers, thread, threads, control, workspace) that runs a nest."""
-    name = module.fresh("rows")
-    f = module.function(name, "buffers:ptr me:i64 threads:i64 control:ptr work:ptr")
+    f = begun(module, "rows")
     nest = _laid(nest)
     if nest.sums:
         _Along(f, nest).write()
@@ -53,7 +52,7 @@ def kernel(module: Module, nest: Nest) -> str:
     else:
         _Along(f, nest).write()
     f.done()
-    return name
+    return f.name
 
 
 def workspace(nest: Nest, target: Any, threads: int) -> int:

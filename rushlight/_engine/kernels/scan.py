@@ -11,8 +11,9 @@ from typing import Any
 from ..builder import BOOL, F32, F64, I32, I64, Function, Kind, Module, Val, kind_of
 from ..graph import Step, Value
 from ..threads import barrier
-from .nest import Nest, Rows, along_axes
-from .share import PARTIALS, tasks
+from . import rows
+from .nest import Nest, Rows, along_axes, vectors
+from .share import PARTIALS, begun, tasks
 from .totals import highest, lowest
 
 WORDS = {f"cumulative_{w}": w for w in ("sum", "prod", "max", "min")}
@@ -61,15 +62,19 @@ def _parts(told: Scan) -> int:
     return parts if told.axis == len(nest.lead) and nest.rows < _LONG <= parts else 0
 
 
-def workspace(told: Scan) -> int:
+def workspace(told: Scan, _target: Any, _threads: int) -> int:
     """Bytes of scratch memory for the totals of parts, behind the first PARTIALS."""
     return 16 * _parts(told)
 
 
+def work(told: Scan) -> int:
+    """How much it does."""
+    return rows.work(told.nest) + 4 * told.nest.rows * told.nest.length
+
+
 def kernel(module: Module, told: Scan) -> str:
     """The name of the function (buffers, thread, threads, control, work) that scans."""
-    name = module.fresh("scan")
-    f = module.function(name, "buffers:ptr me:i64 threads:i64 control:ptr work:ptr")
+    f = begun(module, "scan")
     writing = _Scan(f, told)
     if told.axis < len(told.nest.lead):
         writing.across()
@@ -78,7 +83,7 @@ def kernel(module: Module, told: Scan) -> str:
     else:
         writing.along()
     f.done()
-    return name
+    return f.name
 
 
 class _Scan:
@@ -164,12 +169,8 @@ class _Scan:
 
     def _walk(self, first: Val, last: Val, carry: list, store: bool) -> None:
         """Elements first to last of a row, scanned on from a state."""
-        f, lanes = self.f, self.lanes
-        whole = first + (last - first) // lanes * lanes
-        with f.loop(first, whole, lanes) as at:
-            self._vector(at, carry, None, store)
-        with f.when(whole < last):
-            self._vector(whole, carry, f.first_lanes(last - whole, lanes), store)
+        body = lambda at, mask: self._vector(at, carry, mask, store)
+        vectors(self.f, first, last, self.lanes, body)
 
     def _vector(self, at: Val, carry: list, mask: Val | None, store: bool) -> None:
         f, lanes = self.f, self.lanes
@@ -205,13 +206,8 @@ class _Scan:
                     f.store(room.shifted(i, kind), f.const(start, kind, self.lanes))
             with f.loop(0, nest.lead[axis]) as k:
                 self.rows.stand([k if i == axis else p for i, p in enumerate(places)])
-                whole = n // self.lanes * self.lanes
-                with f.loop(0, whole, self.lanes) as i:
-                    self._side_by_side(held, first, i, k, None)
-                if nest.length % self.lanes:
-                    with f.when(whole < n):
-                        mask = f.first_lanes(n - whole, self.lanes)
-                        self._side_by_side(held, first, whole, k, mask)
+                body = lambda i, mask, k=k: self._side_by_side(held, first, i, k, mask)
+                vectors(f, 0, n, self.lanes, body, nest.length % self.lanes)
 
     def _side_by_side(self, held: list, first: Val, i: Val, k: Val, mask: Val | None) -> None:
         f, lanes = self.f, self.lanes

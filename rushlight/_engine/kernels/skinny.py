@@ -7,9 +7,10 @@ each element is worked out where it stands, and what follows on it at once.
 from collections.abc import Callable
 from math import prod
 
-from ..builder import I64, POINTER, Function, Module, Val
+from ..builder import Function, Module, Val
 from .matmul import Product
-from .nest import Operand, Rows, part
+from .nest import Rows, opened, part, vectors
+from .share import begun
 
 _FEW = 4  # rows; places of a sum
 _STRIP = 16  # vectors of columns: half a page of b's rows side by side
@@ -25,11 +26,10 @@ def suits(product: Product) -> bool:
 
 def kernel(module: Module, product: Product) -> str:
     """The name of the function (buffers, thread, threads, control, workspace) that multiplies."""
-    name = module.fresh("skinny")
-    f = module.function(name, "buffers:ptr me:i64 threads:i64 control:ptr work:ptr")
+    f = begun(module, "skinny")
     _Skinny(f, product).write()
     f.done()
-    return name
+    return f.name
 
 
 class _Skinny:
@@ -38,11 +38,7 @@ class _Skinny:
         self.lanes = f.target.lanes(self.kind.size)
         self.columns, self.count = product.nest.length, product.nest.lead[-1]
         self.rows = Rows(f, product.nest, self.lanes)
-        self.a, self.b = self._start(product.a), self._start(product.b)
-
-    def _start(self, o: Operand) -> Val:
-        place = self.f.load(self.f.args[0].shifted(o.buffer, I64), POINTER)
-        return place.shifted(o.offset, o.kind)
+        self.a, self.b = opened(f, product.a), opened(f, product.b)
 
     def write(self) -> None:
         """Rows, or strips of columns, always the same for a thread: they may be in its cache."""
@@ -66,14 +62,8 @@ class _Skinny:
 
     def _along(self, first: Val, width: int, body: Callable[[Val, Val | None], None]) -> None:
         """The body at each vector of some columns, with a mask where they end."""
-        f, rest = self.f, self.columns % self.lanes
-        live = f.least(self.columns - first, width)
-        whole = live // self.lanes * self.lanes
-        with f.loop(0, whole, self.lanes) as j:
-            body(j, None)
-        if rest:
-            with f.when(live > whole):
-                body(whole, f.first_lanes(rest, self.lanes))
+        live = self.f.least(self.columns - first, width)
+        vectors(self.f, 0, live, self.lanes, body, self.columns % self.lanes)
 
     def _row(self, row: Val) -> None:
         """From the last row to the first: what was read before this is nearest at its end."""
