@@ -1,6 +1,7 @@
 """Numbers that Python works out anew for each run of a captured program: a learning rate, a count.
 
-Eagerly they are the numbers themselves; under a trace they are inputs of the program.
+Eagerly they are the numbers themselves; under a trace they are inputs of the program. And what a
+first run would make for all later ones: under a trace it is made beforehand.
 """
 
 import operator
@@ -102,3 +103,9 @@ def numbers(find: Callable[[], dict], touched: Iterable = ()) -> dict:
     """
     trace = modes.local.trace
     return find() if trace is None else trace.hosted(find, list(touched))
+
+
+def beginning(make: Callable[[], dict], owner: dict, key: Any) -> dict:
+    """`make()`, the state of the tensor `key` that `owner` will keep; a trace finds it there."""
+    trace = modes.local.trace
+    return make() if trace is None else trace.beginning(make, owner, key)

@@ -76,6 +76,7 @@ class Capture(Trace):
         self.streams: dict[int, tuple] = {}
         self.calling = False
         self.undo: list[tuple] = []  # small tensors that `hosted` changed
+        self.begun: list[tuple[dict, Any, Any]] = []  # (owner, key, what it keeps from now on)
         self.gradients = gradients  # id of a leaf's gradient -> the leaf
         for position, t in enumerate(arguments):
             if id(t) not in self.met:
@@ -200,6 +201,25 @@ class Capture(Trace):
             else:
                 made[key] = host.fixed[key] = value
         return made
+
+    def beginning(self, make: Callable[[], dict], owner: dict, key: TensorBase) -> dict:
+        """Run `make` as if before the trace; where this is kept, the owner has what it gave."""
+        met, now = self.met.get(id(key)), key.array
+        trace, modes.local.trace = modes.local.trace, None
+        key.array = now if met is None else met.memory
+        try:
+            made = make()
+        finally:
+            modes.local.trace, key.array = trace, now
+        if made:
+            self.begun.append((owner, key, made))
+        return made
+
+    def withdraw(self) -> None:
+        """Take back what owners got."""
+        for owner, key, made in self.begun:
+            if owner.get(key) is made:
+                del owner[key]
 
     def number(self, n: Number, like: Any) -> Any:
         """The input that a number is, in the dtype of a tensor."""

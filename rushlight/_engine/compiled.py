@@ -80,6 +80,9 @@ class Compiled:
         try:
             return self._ran(program, tensors, args, kwargs)
         except (Again, Eagerly):
+            if program.begun:  # it is bound to state that is not there now
+                program.withdraw()
+                self.programs[key].remove(program)
             return self.f(*args, **kwargs)
 
     def _ran(self, program: Program, tensors: list, args: tuple, kwargs: dict) -> Any:

@@ -31,6 +31,9 @@ from .unit import HEAD
 class _Traced(Program):
     """A captured call that is not run here."""
 
+    def _begin(self, begun: list) -> None:
+        raise Unkept("an optimizer makes its state")
+
     def _built(self, graph: Graph) -> None:
         self.graph = graph
 

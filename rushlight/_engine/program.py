@@ -54,9 +54,11 @@ class Program:
         self.way = Way(self)
         try:
             self._trace(capture, reach, gradients, f, args, kwargs, tensors)
+            capture.withdraw()
             left = self._left(capture, reach)
         finally:
             if hasattr(capture, "met"):
+                capture.withdraw()
                 capture.restore()
             reach.restore()
         born = {id(t) for t in tensors}
@@ -68,8 +70,16 @@ class Program:
                 left = "it leaves new tensors alive"
         if left is not None:
             raise Unkept(left)
-        self._guards(reach, capture, tensors)
-        self._compile(capture)
+        self.begun, self.withdraw = capture.begun, capture.withdraw
+        try:
+            if capture.begun:
+                self._begin(capture.begun)
+                reach = Reach([f, *others, *tensors])
+            self._guards(reach, capture, tensors)
+            self._compile(capture)
+        except BaseException:
+            capture.withdraw()
+            raise
 
     # -- the trace
 
@@ -165,6 +175,11 @@ class Program:
             now = [k for k, v in zip(kept.keys or (), kept.values) if kept.owner.get(k) is not v]
             return f"it changes Python state: {', '.join(map(str, now[:3])) or 'a dictionary'}"
         return f"it changes Python state: a {type(kept.owner).__name__}"
+
+    def _begin(self, begun: list) -> None:
+        """Let owners have the state that the first run begins with."""
+        for owner, key, made in begun:
+            owner[key] = made
 
     # -- guards
 

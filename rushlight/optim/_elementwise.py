@@ -8,6 +8,7 @@ import numpy as np
 from numpy import ndarray
 
 from .._core import dtypes, modes
+from .._core.hosted import beginning
 from .._core.hosted import numbers as hosted_numbers
 from .._core.views import written
 from .._creation.data import tensor
@@ -129,6 +130,10 @@ class Elementwise(Optimizer):
         state["step"] = scalar(0.0)
         state.update(moments(param, *self._kept))
 
+    def ahead(self, param: Tensor, state: Named, group: Named) -> None:
+        """The same before a step that is captured: one that all later steps are like."""
+        self.start(param, state, group)
+
     def numbers(self, param: Tensor, state: Named, group: Named) -> Named:
         """The rule's keyword arguments for this step; counts the step."""
         raise NotImplementedError
@@ -179,8 +184,14 @@ class Elementwise(Optimizer):
 
     def _begin(self, param: Tensor, group: Named) -> Named:
         """The state before the first step; counts lie with the parameter where it is captured."""
+        if traced() and not group["differentiable"]:
+            begin = partial(self._started, self.ahead, param, group)
+            return beginning(begin, self.state, param)
+        return self._started(self.start, param, group)
+
+    def _started(self, start: Callable, param: Tensor, group: Named) -> Named:
         state: Named = {}
-        self.start(param, state, group)
+        start(param, state, group)
         if group.get("capturable") or group.get("fused"):
             for name in self.scalars:
                 state[name] = state[name].to(param.device)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .._creation.filled import zeros_like
+from .._creation.filled import full_like, zeros_like
 from .._tensor import Tensor
 from ._elementwise import (
     Elementwise,
@@ -51,6 +51,11 @@ class SGD(Elementwise):
 
     def start(self, param: Tensor, state: Named, group: Named) -> None:
         """Nothing: the buffer is made at the first step with momentum."""
+
+    def ahead(self, param: Tensor, state: Named, group: Named) -> None:
+        """A buffer of -0.0: times momentum it stays so, and added to, it is the gradient's copy."""
+        if group["momentum"] > 0 and group["dampening"] == 0:
+            state["momentum_buffer"] = full_like(param, -0.0)
 
     def numbers(self, param: Tensor, state: Named, group: Named) -> Named:
         first = group["momentum"] != 0 and state.get("momentum_buffer") is None
