@@ -1,9 +1,14 @@
-"""Methods that call a function of the user's, or take another tensor's place: map_, module_load."""
+"""Methods that call a function of the user's, or take another tensor's place."""
 
 from collections.abc import Callable
 from typing import Any
 
 from ._core import modes
+
+
+def apply_(self: Any, callable: Callable[[Any], Any]) -> Any:
+    """callable(element) in place of each element; slow, in Python."""
+    return _mapped("apply_", self, (), callable)
 
 
 def map_(self: Any, tensor: Any, callable: Callable[[Any, Any], Any]) -> Any:
@@ -41,8 +46,3 @@ def is_inference(self: Any) -> bool:
     Differs: always False; tensors made there are usual ones, which may join a graph later.
     """
     return False
-
-
-METHODS: dict[str, Any] = {
-    "map_": map_, "map2_": map2_, "module_load": module_load, "is_inference": is_inference,
-}  # fmt: skip

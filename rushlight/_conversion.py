@@ -188,8 +188,7 @@ def view(self: Any, *shape: Any, dtype: Any = None) -> Any:
     if made.origin is None and self.array.__class__ is ndarray and self.array.size:
         raise RuntimeError(
             "view size is not compatible with input tensor's size and stride (at least one "
-            "dimension "
-            "spans across two contiguous subspaces). Use .reshape(...) instead."
+            "dimension spans across two contiguous subspaces). Use .reshape(...) instead."
         )
     return made
 

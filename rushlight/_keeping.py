@@ -144,12 +144,6 @@ def resize_as_(self: Any, tensor: Any, *, memory_format: Any = None) -> Any:
 
 METHODS: dict[str, Any] = {
     **{name: _only_for(kind, name) for name, kind in _SPARSE.items()},
-    "to_dense": to_dense, "dequantize": dequantize, "sparse_dim": sparse_dim,
-    "dense_dim": dense_dim, "share_memory_": share_memory_, "is_shared": is_shared,
-    "pin_memory": pin_memory, "is_pinned": is_pinned, "record_stream": record_stream,
-    "is_same_size": is_same_size, "is_set_to": is_set_to, "dim_order": dim_order,
-    "sum_to_size": sum_to_size, "narrow_copy": narrow_copy, "resize_as_": resize_as_,
-    "resize": resize, "resize_as": resize_as,
     "argwhere": indexing.nonzero, "unsafe_chunk": joining.chunk, "unsafe_split": joining.split,
     "unsafe_split_with_sizes": joining.split_with_sizes,
     "name": property(lambda self: None, doc="Tensors have no names."),

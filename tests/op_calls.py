@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import rushlight
-from rushlight._ops.linalg import definite, regular
 from rushlight._ops.views import diagonal, strided_view
 
 Calls = Callable[[Any], Iterator[tuple[tuple, dict[str, Any]]]]
@@ -18,7 +17,7 @@ def call(*args: Any, **kwargs: Any) -> tuple[tuple, dict[str, Any]]:
 
 def factored(draw: Any) -> tuple:
     """L and U packed, and pivots, of a matrix far from singular."""
-    return tuple(rushlight.linalg.lu_factor(regular(draw, 3)))
+    return tuple(rushlight.linalg.lu_factor(draw.regular(3)))
 
 
 def lines(*made: Callable[[Any], tuple[tuple, dict[str, Any]]]) -> Calls:
@@ -39,7 +38,7 @@ MOMENTS = lines(
     lambda d: call(d(3, 4), dim=1, correction=0, keepdim=True),
     lambda d: call(d(2, 3, 4), dim=(0, 2), correction=2),
 )
-MATRIX = lines(lambda d: call(regular(d, 3)), lambda d: call(regular(d, 2, 3)))
+MATRIX = lines(lambda d: call(d.regular(3)), lambda d: call(d.regular(2, 3)))
 PART = lines(lambda d: call(d(4, 3), key=ROWS), lambda d: call(d(4, 3), key=(..., slice(0, 3, 2))))
 PARTS = lines(lambda d: call(d(4, 3), keys=(EDGE, (slice(None), slice(2, 3)))))
 PADS = {
@@ -244,20 +243,16 @@ CALLS: dict[str, Calls] = {
     "blocks.block_diag.0": lines(lambda d: call([d(2, 3), d(3, 1)])),
     "cofactors": lines(lambda d: call(d(3, 3)), lambda d: call(d(2, 2, 2))),
     "linalg_solve_ex": lines(
-        lambda d: call(regular(d, 3), d(3, 2)), lambda d: call(regular(d, 3), d(2, 3), left=False)
+        lambda d: call(d.regular(3), d(3, 2)), lambda d: call(d.regular(3), d(2, 3), left=False)
     ),
-    "cholesky": lines(
-        lambda d: call(definite(d, 3)), lambda d: call(definite(d, 2, 3), upper=True)
-    ),
+    "cholesky": lines(lambda d: call(d.definite(3)), lambda d: call(d.definite(2, 3), upper=True)),
     "qr": lines(lambda d: call(d(4, 3)), lambda d: call(d(3, 3), some=False)),
     "linalg_svd": lines(lambda d: call(d(4, 3), full_matrices=False), lambda d: call(d(2, 3, 3))),
     "svd": lines(lambda d: call(d(4, 3)), lambda d: call(d(3, 3), some=False)),
-    "linalg_eigh": lines(
-        lambda d: call(definite(d, 3)), lambda d: call(definite(d, 2, 3), UPLO="U")
-    ),
-    "linalg_eig": lines(lambda d: call(definite(d, 3)), lambda d: call(regular(d, 2, 3))),
+    "linalg_eigh": lines(lambda d: call(d.definite(3)), lambda d: call(d.definite(2, 3), UPLO="U")),
+    "linalg_eig": lines(lambda d: call(d.definite(3)), lambda d: call(d.regular(2, 3))),
     "spectra.linalg_pinv.0": lines(
-        lambda d: call(d(4, 3)), lambda d: call(definite(d, 3), hermitian=True)
+        lambda d: call(d(4, 3)), lambda d: call(d.definite(3), hermitian=True)
     ),
     "linalg_lstsq": lines(lambda d: call(d(5, 3), d(5, 2)), lambda d: call(d(5, 3), d(5))),
     "lu": MATRIX,

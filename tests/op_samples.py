@@ -1,6 +1,7 @@
 """What the walk over all ops draws, how the drawn tensors are laid out, and how results compare."""
 
 import importlib
+import inspect
 import math
 import pkgutil
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from op_references import LAWS, VALUES
 import rushlight
 from rushlight import _ops
 from rushlight._core import dtypes
+from rushlight._core.cases import Case, Drawn
 from rushlight._core.op import Op, records
 from rushlight._core.tape import make
 
@@ -60,6 +62,43 @@ class Draw:
         rows = [self.random.permutation(below)[:size] for _ in range(math.prod(others))]
         made = np.stack(rows).reshape(*others, size)
         return tensor(np.ascontiguousarray(np.moveaxis(made, -1, axis)))
+
+    def floats(self, *shape: int, **options: Any) -> Any:
+        """Floating numbers."""
+        return self(*shape, **options)
+
+    def complexes(self, *shape: int) -> Any:
+        """Complex numbers."""
+        return self(*shape, dtype="complex64")
+
+    def infinite(self, *shape: int) -> Any:
+        """Floating numbers, infinities and NaN."""
+        return self(*shape) / self.ints(*shape, low=0, high=2)
+
+    def regular(self, *sizes: int) -> Any:
+        """Square matrices far from singular."""
+        n = sizes[-1]
+        return self(*sizes, n) + rushlight.eye(n) * (3 * n)
+
+    def definite(self, *sizes: int) -> Any:
+        """Positive-definite matrices."""
+        x = self(*sizes, sizes[-1])
+        return x @ x.mT + rushlight.eye(sizes[-1])
+
+    def case(self, case: Case) -> tuple[tuple, dict[str, Any]]:
+        """The arguments of a call."""
+        args = tuple(self._argument(a) for a in case.args)
+        return args, {k: self._named(v) for k, v in case.kwargs.items()}
+
+    def _argument(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._argument(v) for v in value]
+        return self._named(value) if type(value) is not tuple else self(*value)
+
+    def _named(self, value: Any) -> Any:
+        if isinstance(value, Drawn):
+            return getattr(self, value.kind)(*value.shape, **value.options)
+        return value
 
     def __getattr__(self, name: str) -> Any:
         return dtypes.by_name(name)
@@ -198,13 +237,22 @@ def _tensors(sample: Sample) -> list:
 
 def _drawn(record: Op) -> Iterator[Sample]:
     draw = Draw(record.name)
-    drawn = list(record.samples_fn(draw)) if record.samples_fn else []
+    drawn = [draw.case(case) for case in record.given if case.message is None]
+    drawn += record.samples_fn(draw) if record.samples_fn else []
     for i, (args, kwargs) in enumerate(drawn or CALLS.get(name_of(record), lines())(draw)):
         yield Sample(f"sample {i}", args, kwargs)
     if record.kind != "pointwise" or any(p not in record.defaults for p in record.params):
         return
-    if record.samples_fn is None or record.domain is not None:
+    if not drawn or record.domain is not None:
         yield from _pointwise(record, draw)
+
+
+def refused(record: Op) -> Iterator[tuple[Sample, type[Exception], str]]:
+    """All calls that a record refuses: the exception and part of its message."""
+    draw = Draw(record.name)
+    for case in record.given:
+        if case.message is not None:
+            yield Sample("error", *draw.case(case)), case.kind, case.message
 
 
 def _pointwise(record: Op, draw: Draw) -> Iterator[Sample]:
@@ -232,11 +280,23 @@ def reference(record: Op) -> Callable | None:
         return lambda *args, **kwargs: written(np, *args, **kwargs)
     if record.reference is None:
         return VALUES.get(name_of(record)) or VALUES.get(record.name)
-    module, _, name = record.reference.rpartition(".")
-    found = getattr({"numpy": np, "math": math}[module], name)
+    module, *names = record.reference.split(".")
+    found: Any = {"numpy": np, "math": math}[module]
+    for name in names:
+        found = getattr(found, name)
     if module == "math":
         found = np.vectorize(found, otypes=[float])
-    return lambda *args, **kwargs: None if kwargs else found(*args)
+    return lambda *args, **kwargs: found(*args, **_for_numpy(found, kwargs))
+
+
+def _for_numpy(function: Callable, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Arguments under the names that NumPy gives them."""
+    theirs = inspect.signature(function).parameters if kwargs else ()
+    axis = "axes" if "axes" in theirs else "axis"
+    names = {"dim": axis, "dims": axis, "keepdim": "keepdims", "interpolation": "method"}
+    whole = {k: tuple(v) or None if k == "dim" and isinstance(v, (tuple, list)) else v
+             for k, v in kwargs.items()}  # fmt: skip
+    return {names.get(k, k): v for k, v in whole.items()}
 
 
 def law(record: Op) -> Callable | None:

@@ -15,7 +15,6 @@ from op_exceptions import SYMMETRIC, applies, left_out
 from op_references import LAWS, VALUES
 from op_samples import (
     RECORDS,
-    Draw,
     Sample,
     agree,
     asking,
@@ -27,6 +26,7 @@ from op_samples import (
     name_of,
     outputs,
     reference,
+    refused,
     samples,
     tensor,
 )
@@ -258,11 +258,9 @@ def test_in_place_form_equals_the_other(record: Op) -> None:
 
 @every_op
 def test_errors(record: Op) -> None:
-    if record.errors_fn is None:
+    calls = list(refused(record))
+    if not calls:
         pytest.skip("the record names no errors")
-    for args, kwargs, kind, message in record.errors_fn(Draw(record.name)):
-        with (
-            each_sample(Sample("error", args, kwargs)),
-            pytest.raises(kind, match=re.escape(message)),
-        ):
-            record.function(*args, **kwargs)
+    for sample, kind, message in calls:
+        with each_sample(sample), pytest.raises(kind, match=re.escape(message)):
+            record.function(*sample.args, **sample.kwargs)

@@ -74,6 +74,7 @@ def test_elements_through_a_function():
     x = rl.tensor([1.0, 2.0])
     assert x.map_(rl.tensor([3.0]), lambda a, b: a * b).tolist() == [3.0, 6.0]
     assert x.map2_(rl.ones(2), rl.ones(2), lambda a, b, c: a + b + c).tolist() == [5.0, 8.0]
+    assert x.apply_(lambda a: a + 1).tolist() == [6.0, 9.0]
     with pytest.raises(TypeError, match="requires grad"):
         rl.ones(1, requires_grad=True).map_(x, max)
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from . import pooling
 from .numpy import NUMPY
 
 BINARY = dict(
@@ -108,6 +109,10 @@ class Namespace:
     def scalar(self, value: Any, dtype: Any) -> Any:
         """Numbers meet arrays without values as they are."""
         return value
+
+    # Made of other words, where a kind has nothing better.
+    pool_max, pool_sum = pooling.pool_max, pooling.pool_sum
+    unpool_max, unpool_sum = pooling.unpool_max, pooling.unpool_sum
 
     def matmul_rows(self, x: Any, w: Any) -> Any:
         """A product whose first factor may have but few rows is a product like others."""

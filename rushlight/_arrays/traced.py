@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from .._core import dtypes
 from .._core.spec import contiguous_strides, is_contiguous
+from . import pooling
 from .abstract import Array, Namespace
 from .meta import VIEWS, spec
 from .numpy import NUMPY
@@ -134,6 +136,23 @@ class Trace(Namespace):
 
     def draws(self, stream: Any) -> None:
         """A random stream is about to be drawn from."""
+
+
+def _pooled(word: str) -> Any:
+    """A word of pooling as a step; windows that no kernel has are taken apart."""
+    apart = getattr(pooling, word)
+
+    def call(trace: Trace, *arrays: Any, shape: tuple, **how: Any) -> Any:
+        kind = arrays[0].dtype
+        if len(how["window"]) > 2 or kind not in (dtypes.F32, dtypes.F64):
+            return apart(trace, *arrays, shape=shape, **how)
+        return trace.record(word, arrays, {"shape": shape, **how}, (shape, kind))[0]
+
+    return call
+
+
+for _word in pooling.WORDS:
+    setattr(Trace, _word, _pooled(_word))
 
 
 def _symbols(args: Any) -> Any:

@@ -16,7 +16,7 @@ def op(kind: str | None = None, **options: Any) -> Callable[[Callable], Any]:
     """Decorator: make a record from array code `body(m, arrays..., *, params...)`.
 
     The result is the public function, with PyTorch's signature; it carries the record as `.op` and
-    the record's decorators `.vjp`, `.residuals`, `.writes`, `.samples`, `.errors`, `.defined_as`.
+    the record's decorators `.vjp`, `.residuals`, `.writes`, `.samples`, `.defined_as`; `.cases`.
 
     Args:
         kind: "pointwise" (broadcasts and promotes), "view" (shares memory), "move" (only moves
@@ -50,9 +50,8 @@ def _attach(function: Any, record: Op, body: Callable) -> Any:
     function.__doc__, function.__module__ = body.__doc__, body.__module__
     function.__qualname__ = record.name
     function.op, record.function = record, function
-    for name in ("vjp", "residuals", "writes", "samples", "errors"):
+    for name in ("vjp", "residuals", "writes", "cases", "samples", "defined_as"):
         setattr(function, name, getattr(record, name))
-    function.defined_as = record.defined_as
     return function
 
 
@@ -81,13 +80,13 @@ def composite(function: Any) -> Any:
     record = object.__new__(Op)
     record.name, record.body, record.kind = function.__name__, function, None
     record.rules, record.outputs, record.params, record.arrays = {}, (), [], []
-    record.samples_fn = record.errors_fn = record.reference_fn = None
+    record.given, record.samples_fn, record.reference_fn = (), None, None
     record.domain = record.reference = record.put = None
     record.differentiable, record.composite, record.many = True, True, False
     record.floats = record.alias = record.broadcasts = record.straight = False
     record.function = function
     records().append(record)
     function.op = record
-    function.samples, function.errors = record.samples, record.errors
+    function.cases, function.samples = record.cases, record.samples
     function.defined_as = record.defined_as
     return function

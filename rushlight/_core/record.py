@@ -5,6 +5,8 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
+from .cases import Case
+
 Rule = Callable[..., Any]
 RECORDS: list["Op"] = []  # every record and composite, in order of definition: the tests walk it
 
@@ -56,8 +58,8 @@ class Op:
         self.stats: Rule | None = None  # the residuals function
         self.stats_names: list[str] = []
         self.source: str | None = None  # of the generated public function, once it was called
+        self.given: tuple[Case, ...] = ()
         self.samples_fn: Callable | None = None
-        self.errors_fn: Callable | None = None
         self.reference_fn: Callable | None = None
         self.function: Any = None
         self.composite = False
@@ -104,19 +106,21 @@ class Op:
         self.put = rule
         return rule
 
+    def cases(self, *given: Case) -> None:
+        """Add calls that the tests make, and calls that are refused."""
+        self.given += given
+
     def samples(self, rule: Callable) -> Callable:
-        """Decorator: rule(draw) yields (args, kwargs) that the tests run."""
+        """Decorator: rule(draw) yields (args, kwargs), for tensors that depend on others."""
         self.samples_fn = rule
         return rule
 
-    def errors(self, rule: Callable) -> Callable:
-        """Decorator: rule(draw) yields (args, kwargs, exception type, part of the message)."""
-        self.errors_fn = rule
-        return rule
-
-    def defined_as(self, rule: Callable) -> Callable:
-        """Decorator: rule(np, ...) is the definition in plain NumPy, in float64."""
-        self.reference_fn = rule
+    def defined_as(self, rule: Any) -> Any:
+        """Decorator: rule(np, ...) is the definition in plain NumPy, in float64; or its name."""
+        if isinstance(rule, str):
+            self.reference = rule
+        else:
+            self.reference_fn = rule
         return rule
 
     def __repr__(self) -> str:

@@ -17,7 +17,7 @@ from .attention import WORDS as ATTENTION
 from .axes import along, falling, reshaped, same, trailing
 from .builder import kind_of
 from .graph import VIEWS, Graph, Step, Value
-from .kernels import convolution, gather, pooling_steps, scan
+from .kernels import convolution, gather, pooling, scan
 from .kernels.rows import REDUCTIONS, reducible
 from .kernels.words import native
 
@@ -304,20 +304,26 @@ class Fused:
             return step, tuple(step.result.shape)
         if step.word in ATTENTION:
             return step, step.params["shape"]
-        planes = self._planes(step)
-        return None if planes is None else (step, planes)
+        return self._planes(step)
 
-    def _planes(self, step: Step) -> tuple | None:
-        """The shape, places of a plane as one axis, over which a convolution or pooling is made."""
+    def _planes(self, step: Step) -> tuple[Step, tuple] | None:
+        """A convolution or pooling, and its result's shape, places of a plane as one axis.
+
+        Filters lie in order, and so do the rows of what a pooling's gradient is made of.
+        """
         made, axes = step.results[0], 0
-        if step.word in pooling_steps.WORDS:
+        if step.word in pooling.WORDS and min(v.size for v in (made, *step.values())):
             axes = len(step.params["window"])
+            if step.word.startswith("un"):
+                uneven = [v for v in step.values() if self.seen[v.id].strides[-1] != 1]
+                step = step.replaced(lambda v: self._in_order(v) if v in uneven else v)
         elif step.word in convolution.WORDS and convolution.convolved(step):
             axes = made.ndim - (1 if step.word == "conv_weight" else 2)
-            if step.word != "conv_weight" and not self.seen[step.args[1].id].contiguous:
-                return None
+            if step.word != "conv_weight":
+                filters = step.args[1]
+                step = step.replaced(lambda v: self._in_order(v) if v is filters else v)
         lead = made.shape[: made.ndim - axes]
-        return (*lead, prod(made.shape[made.ndim - axes :])) if axes else None
+        return (step, (*lead, prod(made.shape[made.ndim - axes :]))) if axes else None
 
     def _gathers(self, step: Step) -> Step | None:
         """The step, what is written to in order, where elements found by number have a kernel.

@@ -16,7 +16,6 @@ from .attention import attended
 from .forked import lock
 from .fuse import Fused, Group
 from .graph import Graph, Step, Value
-from .kernels import pooling_steps
 from .kernels.rows import REDUCTIONS
 from .log import outlined, say, wanted
 from .lower import lowered
@@ -57,7 +56,7 @@ def build(
     if not installed():
         return None
     try:
-        graph = lowered(assembled(attended(pooling_steps.gathered(graph))))
+        graph = lowered(assembled(attended(graph)))
         fused = Fused(shared(graph), exact)
         if not any(g.native for g in fused.groups):
             return None

@@ -11,7 +11,7 @@ from .axes import along
 from .builder import U64, kind_of
 from .fuse import Fused, Group
 from .graph import Step, Value
-from .kernels import convolution, gather, pooling_steps, scan
+from .kernels import convolution, gather, pooling, scan
 from .kernels.attention import Attention
 from .kernels.gather import Gather
 from .kernels.matmul import Product
@@ -214,8 +214,8 @@ class Nests:
     def _planes(self, step: Step, nest: Nest) -> Any:
         """A convolution or a pooling, with the group's other steps to follow."""
         given = [self._operand(v, v.shape) for v in step.args if v.__class__ is Value]
-        if step.word in pooling_steps.WORDS:
-            made = pooling_steps.described(step, given, nest)
+        if step.word in pooling.WORDS:
+            made = pooling.described(step, given, nest)
         else:
             made = convolution.described(step, given[0], given[1], nest)
         assert made is not None

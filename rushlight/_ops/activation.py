@@ -1,12 +1,12 @@
 """Activations: pointwise functions that stand between layers, each with its slope."""
 
-from collections.abc import Iterator
 from math import pi, prod, sqrt
 from typing import Any
 
 from .._core import dtypes
+from .._core.cases import case
 from .._core.op import op
-from .dims import one_axis
+from .dims import one_axis, part
 from .refusal import BOOL, COMPLEX, INTEGER, refuse
 
 
@@ -20,7 +20,7 @@ def floating(m: Any, input: Any, kernel: str) -> None:
 
 
 @op("pointwise")
-def relu(m: Any, input: Any) -> Any:
+def relu(m, input):
     """The positive part of each element: max(input, 0)."""
     if m.isdtype(input.dtype, "bool"):
         raise RuntimeError("Boolean inputs not supported for relu; convert with input.float()")
@@ -33,26 +33,24 @@ def relu(m: Any, input: Any) -> Any:
 
 
 @relu.vjp("input")
-def _(m: Any, g: Any, out: Any) -> Any:
+def _(m, g, out):
     return m.where(out > 0, g, 0)
 
 
 @op("pointwise")
-def leaky_relu(m: Any, input: Any, *, negative_slope: float = 0.01) -> Any:
+def leaky_relu(m, input, *, negative_slope: float = 0.01):
     """Each element, multiplied by `negative_slope` where it is negative."""
     floating(m, input, "leaky_relu_cpu")
     return m.where(input > 0, input, input * negative_slope)
 
 
 @leaky_relu.vjp("input")
-def _(m: Any, g: Any, input: Any, negative_slope: float) -> Any:
+def _(m, g, input, negative_slope):
     return m.where(input > 0, g, g * negative_slope)
 
 
 @op("pointwise")
-def elu(
-    m: Any, input: Any, *, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0
-) -> Any:
+def elu(m, input, *, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0):
     """scale * x where x is positive, scale * alpha * (exp(input_scale * x) - 1) elsewhere."""
     floating(m, input, "elu_cpu")
     below = m.expm1(m.minimum(input, 0) * input_scale) * (alpha * scale)
@@ -60,7 +58,7 @@ def elu(
 
 
 @elu.vjp("input")
-def _(m: Any, g: Any, input: Any, alpha: float, scale: float, input_scale: float) -> Any:
+def _(m, g, input, alpha, scale, input_scale):
     below = m.exp(m.minimum(input, 0) * input_scale) * (alpha * scale * input_scale)
     return m.where(input > 0, g * scale, g * below)
 
@@ -70,7 +68,7 @@ SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.050700987355480493
 
 
 @op("pointwise", node="EluBackward0")
-def selu(m: Any, input: Any) -> Any:
+def selu(m, input):
     """The self-normalising exponential linear unit."""
     floating(m, input, "elu_cpu")
     below = m.expm1(m.minimum(input, 0)) * (SELU_ALPHA * SELU_SCALE)
@@ -78,13 +76,13 @@ def selu(m: Any, input: Any) -> Any:
 
 
 @selu.vjp("input")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     below = m.exp(m.minimum(input, 0)) * (SELU_ALPHA * SELU_SCALE)
     return m.where(input > 0, g * SELU_SCALE, g * below)
 
 
 @op("pointwise")
-def celu(m: Any, input: Any, *, alpha: float = 1.0) -> Any:
+def celu(m, input, *, alpha: float = 1.0):
     """max(0, x) + min(0, alpha * (exp(x / alpha) - 1))."""
     if alpha == 0:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
@@ -93,7 +91,7 @@ def celu(m: Any, input: Any, *, alpha: float = 1.0) -> Any:
 
 
 @celu.vjp("input")
-def _(m: Any, g: Any, input: Any, alpha: float) -> Any:
+def _(m, g, input, alpha):
     return m.where(input > 0, g, g * m.exp(m.minimum(input, 0) / alpha))
 
 
@@ -105,7 +103,7 @@ def _tanh_inner(input: Any) -> Any:
 
 
 @op("pointwise")
-def gelu(m: Any, input: Any, *, approximate: str = "none") -> Any:
+def gelu(m, input, *, approximate: str = "none"):
     """x times the normal distribution function at x, exactly or ("tanh") by a tanh."""
     floating(m, input, "GeluKernelImpl")
     if approximate == "none":
@@ -116,7 +114,7 @@ def gelu(m: Any, input: Any, *, approximate: str = "none") -> Any:
 
 
 @gelu.vjp("input")
-def _(m: Any, g: Any, input: Any, approximate: str) -> Any:
+def _(m, g, input, approximate):
     if approximate == "none":
         below = (m.erf(input * sqrt(0.5)) + 1) * 0.5
         return g * (below + input * m.exp(input * input * -0.5) * (1 / sqrt(2 * pi)))
@@ -131,7 +129,7 @@ def logistic(m: Any, x: Any) -> Any:
 
 
 @op("pointwise")
-def silu(m: Any, input: Any) -> Any:
+def silu(m, input):
     """x * sigmoid(x), also known as swish."""
     if not m.isdtype(input.dtype, "complex floating"):
         floating(m, input, "silu_cpu")
@@ -139,7 +137,7 @@ def silu(m: Any, input: Any) -> Any:
 
 
 @silu.vjp("input")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     s = logistic(m, input)
     return g * m.conj(s * (input * (1 - s) + 1))
 
@@ -150,20 +148,20 @@ def softplus_of(m: Any, x: Any) -> Any:
 
 
 @op("pointwise")
-def mish(m: Any, input: Any) -> Any:
+def mish(m, input):
     """x * tanh(softplus(x))."""
     floating(m, input, "mish_cpu")
     return input * m.tanh(softplus_of(m, input))
 
 
 @mish.vjp("input")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     t = m.tanh(softplus_of(m, input))
     return g * (t + input * (1 - t * t) * logistic(m, input))
 
 
 @op("pointwise")
-def softplus(m: Any, input: Any, *, beta: float = 1.0, threshold: float = 20.0) -> Any:
+def softplus(m, input, *, beta: float = 1.0, threshold: float = 20.0):
     """log(1 + exp(beta * x)) / beta; x itself where beta * x is above `threshold`."""
     floating(m, input, "softplus_cpu")
     z = input * beta
@@ -171,25 +169,25 @@ def softplus(m: Any, input: Any, *, beta: float = 1.0, threshold: float = 20.0) 
 
 
 @softplus.vjp("input")
-def _(m: Any, g: Any, input: Any, beta: float, threshold: float) -> Any:
+def _(m, g, input, beta, threshold):
     z = input * beta
     return m.where(z > threshold, g, g * logistic(m, z))
 
 
 @op("pointwise", node="LogSigmoidBackward0")
-def logsigmoid(m: Any, input: Any) -> Any:
+def logsigmoid(m, input):
     """log(1 / (1 + exp(-x))) without overflow."""
     floating(m, input, "log_sigmoid_cpu")
     return m.minimum(input, 0) - m.log1p(m.exp(-m.abs(input)))
 
 
 @logsigmoid.vjp("input")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     return g * logistic(m, -input)
 
 
 @op("pointwise")
-def hardtanh(m: Any, input: Any, *, min_val: float = -1.0, max_val: float = 1.0) -> Any:
+def hardtanh(m, input, *, min_val: float = -1.0, max_val: float = 1.0):
     """Each element held between `min_val` and `max_val`."""
     if m.isdtype(input.dtype, "integral"):
         min_val, max_val = int(min_val), int(max_val)
@@ -197,60 +195,60 @@ def hardtanh(m: Any, input: Any, *, min_val: float = -1.0, max_val: float = 1.0)
 
 
 @hardtanh.vjp("input")
-def _(m: Any, g: Any, input: Any, min_val: float, max_val: float) -> Any:
+def _(m, g, input, min_val, max_val):
     return m.where((input > min_val) & (input < max_val), g, 0)
 
 
 @op("pointwise", node="HardtanhBackward0")
-def relu6(m: Any, input: Any) -> Any:
+def relu6(m, input):
     """Each element held between 0 and 6."""
     return m.minimum(m.maximum(input, 0), 6)
 
 
 @relu6.vjp("input")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     return m.where((input > 0) & (input < 6), g, 0)
 
 
 @op("pointwise")
-def hardsigmoid(m: Any, input: Any) -> Any:
+def hardsigmoid(m, input):
     """(x + 3) / 6 held between 0 and 1."""
     floating(m, input, "hardsigmoid_cpu")
     return m.minimum(m.maximum(input + 3, 0), 6) / 6
 
 
 @hardsigmoid.vjp("input")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     return m.where((input > -3) & (input < 3), g / 6, 0)
 
 
 @op("pointwise")
-def hardswish(m: Any, input: Any) -> Any:
+def hardswish(m, input):
     """x times hardsigmoid(x)."""
     floating(m, input, "hardswish_cpu")
     return input * m.minimum(m.maximum(input + 3, 0), 6) / 6
 
 
 @hardswish.vjp("input")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     inner = m.where(input < 3, g * (input / 3 + 0.5), g)
     return m.where(input > -3, inner, 0)
 
 
 @op("pointwise")
-def hardshrink(m: Any, input: Any, *, lambd: float = 0.5) -> Any:
+def hardshrink(m, input, *, lambd: float = 0.5):
     """Zero where |x| <= lambd, x elsewhere."""
     floating(m, input, "hardshrink_cpu")
     return m.where((input >= -lambd) & (input <= lambd), 0, input)
 
 
 @hardshrink.vjp("input")
-def _(m: Any, g: Any, input: Any, lambd: float) -> Any:
+def _(m, g, input, lambd):
     return m.where((input >= -lambd) & (input <= lambd), 0, g)
 
 
 @op("pointwise")
-def softshrink(m: Any, input: Any, *, lambd: float = 0.5) -> Any:
+def softshrink(m, input, *, lambd: float = 0.5):
     """x moved towards zero by `lambd`, and zero where that would cross it."""
     if lambd < 0:
         kind = dtypes.of(input.dtype)
@@ -263,53 +261,50 @@ def softshrink(m: Any, input: Any, *, lambd: float = 0.5) -> Any:
 
 
 @softshrink.vjp("input")
-def _(m: Any, g: Any, input: Any, lambd: float) -> Any:
+def _(m, g, input, lambd):
     return m.where((input >= -lambd) & (input <= lambd), 0, g)
 
 
 @op("pointwise")
-def threshold(m: Any, input: Any, *, threshold: float, value: float) -> Any:
+def threshold(m, input, *, threshold: float, value: float):
     """x where it is above `threshold`, `value` elsewhere."""
     return m.where(input <= threshold, value, input)
 
 
 @threshold.vjp("input")
-def _(m: Any, g: Any, input: Any, threshold: float) -> Any:
+def _(m, g, input, threshold):
     return m.where(input <= threshold, 0, g)
 
 
-@threshold.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4), 0.25, -1.0), {}
-    yield (draw(3, 4),), {"threshold": 0.0, "value": 20.0}
+threshold.cases(case((3, 4), 0.25, -1.0), case((3, 4), threshold=0.0, value=20.0))
 
 
 @op("pointwise", node="RreluWithNoiseBackward0")
-def rrelu_with_noise(m: Any, input: Any, noise: Any) -> Any:
+def rrelu_with_noise(m, input, noise):
     """x times its drawn slope: `noise` is 1 where x is positive."""
     floating(m, input, "rrelu_with_noise_out_cpu")
     return input * noise
 
 
 @rrelu_with_noise.vjp("input")
-def _(m: Any, g: Any, noise: Any) -> Any:
+def _(m, g, noise):
     return g * noise
 
 
 @rrelu_with_noise.vjp("noise")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     return g * input
 
 
 @op("pointwise", node="RreluWithNoiseBackward0")
-def rrelu_mean(m: Any, input: Any, *, lower: float = 1 / 8, upper: float = 1 / 3) -> Any:
+def rrelu_mean(m, input, *, lower: float = 1 / 8, upper: float = 1 / 3):
     """A leaky relu with the mean of the slopes that training draws from."""
     floating(m, input, "rrelu_with_noise_out_cpu")
     return m.where(input > 0, input, input * ((lower + upper) / 2))
 
 
 @rrelu_mean.vjp("input")
-def _(m: Any, g: Any, input: Any, lower: float, upper: float) -> Any:
+def _(m, g, input, lower, upper):
     return m.where(input > 0, g, g * ((lower + upper) / 2))
 
 
@@ -321,7 +316,7 @@ def _per_channel(m: Any, weight: Any, ndim: int) -> Any:
 
 
 @op("same", node="PreluKernelBackward0")
-def prelu(m: Any, input: Any, weight: Any) -> Any:
+def prelu(m, input, weight):
     """Each element, multiplied by its channel's weight where it is negative."""
     floating(m, input, "prelu_cpu")
     shape, count = input.shape, prod(weight.shape)
@@ -336,43 +331,34 @@ def prelu(m: Any, input: Any, weight: Any) -> Any:
 
 
 @prelu.vjp("input")
-def _(m: Any, g: Any, input: Any, weight: Any) -> Any:
+def _(m, g, input, weight):
     return m.where(input > 0, g, g * _per_channel(m, weight, len(input.shape)))
 
 
 @prelu.vjp("weight")
-def _(m: Any, g: Any, input: Any, weight_shape: tuple) -> Any:
+def _(m, g, input, weight_shape):
     each = g * m.minimum(input, 0)
     if weight_shape in ((), (1,)):
         return m.reshape(m.sum(each), weight_shape)
     return m.sum(each, axis=tuple(i for i in range(len(input.shape)) if i != 1))
 
 
-@prelu.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4), draw(1)), {}
-    yield (draw(2, 3, 4), draw(3)), {}
-    yield (draw(3, 4), draw()), {}
-    yield (draw(3), draw(1)), {}
-
-
-@prelu.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(2, 2), draw(3)),
-        {},
-        RuntimeError,
-        (
-            "Mismatch of parameter numbers and input channel size. Found parameter numbers = 3 "
-            "and channel size = 2."
-        ),
-    )
+prelu.cases(
+    case((3, 4), (1,)),
+    case((2, 3, 4), (3,)),
+    case((3, 4), ()),
+    case((3,), (1,)),
+    case((2, 2), (3,)).raises(
+        "Mismatch of parameter numbers and input channel size. Found parameter numbers = 3 and "
+        "channel size = 2."
+    ),
+)
 
 
 def _halves(m: Any, x: Any, dim: int) -> tuple:
     """The two halves of x along `dim`."""
-    half, lead = x.shape[dim] // 2, (slice(None),) * dim
-    return m.index(x, (*lead, slice(None, half))), m.index(x, (*lead, slice(half, None)))
+    half = x.shape[dim] // 2
+    return m.index(x, part(dim, 0, half)), m.index(x, part(dim, half, None))
 
 
 def _halved_axis(shape: tuple, dim: int) -> int:
@@ -387,7 +373,7 @@ def _halved_axis(shape: tuple, dim: int) -> int:
 
 
 @op(None)
-def glu(m: Any, input: Any, *, dim: int = -1) -> Any:
+def glu(m, input, *, dim: int = -1):
     """The first half of the input along `dim`, gated by the sigmoid of the second."""
     axis = _halved_axis(input.shape, dim)
     floating(m, input, "glu_cpu")
@@ -396,7 +382,7 @@ def glu(m: Any, input: Any, *, dim: int = -1) -> Any:
 
 
 @glu.vjp("input")
-def _(m: Any, g: Any, input: Any, dim: int) -> Any:
+def _(m, g, input, dim):
     axis = dim % len(input.shape)
     first, second = _halves(m, input, axis)
     s = logistic(m, second)
@@ -404,18 +390,9 @@ def _(m: Any, g: Any, input: Any, dim: int) -> Any:
     return m.concat([along, along * first * (1 - s)], axis=axis)
 
 
-@glu.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {}
-    yield (draw(4, 3),), {"dim": 0}
-    yield (draw(2, 4, 3),), {"dim": 1}
-
-
-@glu.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(3, 3),),
-        {},
-        RuntimeError,
-        "Halving dimension must be even, but dimension 1 is size 3",
-    )
+glu.cases(
+    case((3, 4)),
+    case((4, 3), dim=0),
+    case((2, 4, 3), dim=1),
+    case((3, 3)).raises("Halving dimension must be even, but dimension 1 is size 3"),
+)

@@ -1,8 +1,8 @@
 """Scaled dot-product attention: weights from queries and keys, and the values they mix."""
 
-from collections.abc import Iterator
 from typing import Any
 
+from .._core.cases import case
 from .._core.op import op
 
 _NODE = "ScaledDotProductFlashAttentionForCpuBackward0"
@@ -14,58 +14,51 @@ def _t(m: Any, x: Any) -> Any:
 
 
 @op("same", node=_NODE, broadcasts=True, autocast="lower", straight=True)
-def mixed_values(m: Any, weights: Any, value: Any) -> Any:
+def mixed_values(m, weights, value):
     """weights (..., queries, keys) applied to value (..., keys, width)."""
     return m.matmul(weights, value)
 
 
 @mixed_values.vjp("weights")
-def _(m: Any, g: Any, value: Any) -> Any:
+def _(m, g, value):
     return m.matmul(g, _t(m, value))
 
 
 @mixed_values.vjp("value")
-def _(m: Any, g: Any, weights: Any) -> Any:
+def _(m, g, weights):
     return m.matmul(_t(m, weights), g)
 
 
-@mixed_values.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4), draw(4, 2)), {}
-    yield (draw(2, 2, 3, 4), draw(2, 2, 4, 2)), {}
-    yield (draw(2, 3, 4), draw(4, 2)), {}
+mixed_values.cases(case((3, 4), (4, 2)), case((2, 2, 3, 4), (2, 2, 4, 2)), case((2, 3, 4), (4, 2)))
 
 
 @op("same", node="MulBackward0", broadcasts=True, autocast="lower", straight=True)
-def attention_scores(m: Any, query: Any, key: Any, *, scale: float) -> Any:
+def attention_scores(m, query, key, *, scale: float):
     """query @ key^T * scale: query (..., queries, width), key (..., keys, width)."""
     return m.matmul(query * scale, _t(m, key))
 
 
 @attention_scores.vjp("query")
-def _(m: Any, g: Any, key: Any, scale: float) -> Any:
+def _(m, g, key, scale):
     return m.matmul(g, key) * scale
 
 
 @attention_scores.vjp("key")
-def _(m: Any, g: Any, query: Any, scale: float) -> Any:
+def _(m, g, query, scale):
     return m.matmul(_t(m, g), query * scale)
 
 
-@attention_scores.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4), draw(5, 4)), {"scale": 0.5}
-    yield (draw(2, 2, 3, 4), draw(2, 2, 3, 4)), {"scale": 0.5}
+attention_scores.cases(case((3, 4), (5, 4), scale=0.5), case((2, 2, 3, 4), (2, 2, 3, 4), scale=0.5))
 
 
 @op(None, node="MaskedFillBackward0", straight=True)
-def causal_scores(m: Any, scores: Any) -> Any:
+def causal_scores(m, scores):
     """Scores (..., queries, keys), minus infinity where a key comes after its query."""
     return m.where(_causal(m, scores.shape), scores, -float("inf"))
 
 
 @causal_scores.vjp("scores")
-def _(m: Any, g: Any) -> Any:
+def _(m, g):
     return m.where(_causal(m, g.shape), g, 0)
 
 

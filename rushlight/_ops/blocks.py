@@ -1,46 +1,35 @@
 """Matrices put together and taken apart: trace, block_diag, vecdot, powers."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from .._core import dtypes
+from .._core.cases import case, ints
 from .._core.op import composite, op
+from .dims import FLOATS
 from .joining import cat
 
 
-@op("reduce")
-def trace(m: Any, input: Any) -> Any:
+@op("reduce", reference="numpy.trace")
+def trace(m, input):
     """Sum of a matrix's diagonal; integers add up in int64."""
     if len(input.shape) != 2:
         raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {len(input.shape)}")
-    whole = not (
-        m.isdtype(input.dtype, "real floating") or m.isdtype(input.dtype, "complex floating")
-    )
-    return m.sum(m.diagonal(input, 0, 0, 1), dtype=m.int64 if whole else None)
+    return m.sum(m.diagonal(input, 0, 0, 1), dtype=None if input.dtype in FLOATS else m.int64)
 
 
 @trace.vjp("input")
-def _(m: Any, g: Any, input_shape: tuple) -> Any:
+def _(m, g, input_shape):
     rows, cols = input_shape
     here = m.reshape(m.arange(0, rows, 1, m.int64), (-1, 1)) == m.arange(0, cols, 1, m.int64)
     return m.where(here, g, 0)
 
 
-@trace.defined_as
-def _(np: Any, input: Any) -> Any:
-    return np.trace(input)
-
-
-@trace.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 3),), {}
-    yield (draw(2, 4),), {}
-    yield (draw.ints(3, 3, low=0, high=9),), {}
-
-
-@trace.errors
-def _(draw: Any) -> Iterator:
-    yield (draw(2),), {}, RuntimeError, "trace: expected a matrix, but got tensor with dim 1"
+trace.cases(
+    case((3, 3)),
+    case((2, 4)),
+    case(ints(3, 3, low=0, high=9)),
+    case((2,)).raises("trace: expected a matrix, but got tensor with dim 1"),
+)
 
 
 def _block_keys(shapes: list) -> tuple[list, tuple]:
@@ -57,7 +46,7 @@ def _as_matrix(shape: tuple) -> tuple:
 
 
 @op(None, name="block_diag")
-def blocks_of(m: Any, tensors: list) -> Any:
+def blocks_of(m, tensors: list):
     """A matrix with the given ones along its diagonal."""
     for i, x in enumerate(tensors):
         if len(x.shape) > 2:
@@ -74,7 +63,7 @@ def blocks_of(m: Any, tensors: list) -> Any:
 
 
 @blocks_of.vjp("tensors")
-def _(m: Any, g: Any, tensors_shape: list, tensors_dtype: list) -> list:
+def _(m, g, tensors_shape, tensors_dtype):
     keys, _ = _block_keys([_as_matrix(s) for s in tensors_shape])
     return [
         m.astype(m.reshape(m.index(g, key), tuple(shape)), kind)
@@ -89,20 +78,13 @@ def block_diag(*tensors: Any) -> Any:
     return blocks_of(list(given))
 
 
-@block_diag.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(2, 3), draw(3, 1), draw(2)), {}
-    yield (draw(), draw(2, 2)), {}
-
-
-@block_diag.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(2, 3, 4),),
-        {},
-        RuntimeError,
-        "torch.block_diag: Input tensors must have 2 or fewer dimensions. Input 0 has 3 dimensions",
-    )
+block_diag.cases(
+    case((2, 3), (3, 1), (2,)),
+    case((), (2, 2)),
+    case((2, 3, 4)).raises(
+        "torch.block_diag: Input tensors must have 2 or fewer dimensions. Input 0 has 3 dimensions"
+    ),
+)
 
 
 @composite
@@ -112,15 +94,11 @@ def linalg_vecdot(x: Any, y: Any, *, dim: int = -1) -> Any:
 
 
 @linalg_vecdot.defined_as
-def _(np: Any, x: Any, y: Any, dim: int = -1) -> Any:
+def _(np, x, y, dim=-1):
     return np.sum(np.conj(x) * y, dim)
 
 
-@linalg_vecdot.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4), draw(3, 4)), {}
-    yield (draw(3, 4), draw(4)), {}
-    yield (draw(3, 4), draw(3, 1)), {"dim": 0}
+linalg_vecdot.cases(case((3, 4), (3, 4)), case((3, 4), (4,)), case((3, 4), (3, 1), dim=0))
 
 
 @composite
@@ -135,8 +113,4 @@ def linalg_vander(x: Any, *, N: int | None = None) -> Any:
     return cat([ones, powers], -1) if count else ones[..., :0]
 
 
-@linalg_vander.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(2, 4),), {}
-    yield (draw(4),), {"N": 2}
-    yield (draw(),), {"N": 2}
+linalg_vander.cases(case((2, 4)), case((4,), N=2), case((), N=2))

@@ -1,8 +1,8 @@
 """Element by element the larger or smaller of two, and numbers kept within bounds."""
 
-from collections.abc import Iterator
 from typing import Any
 
+from .._core.cases import bools, case, complexes, floats, infinite, ints
 from .._core.kinds import speak
 from .._core.op import composite, op
 from .refusal import (
@@ -25,14 +25,14 @@ def _ordered(name: str, m: Any, x: Any) -> None:
 
 
 @op("pointwise", reference="numpy.maximum")
-def maximum(m: Any, input: Any, other: Any) -> Any:
+def maximum(m, input, other):
     """The larger of two elements, NaN if one of them is; equal ones share the gradient."""
     _ordered("maximum", m, input)
     return m.maximum(input, other)
 
 
 @op("pointwise", reference="numpy.minimum")
-def minimum(m: Any, input: Any, other: Any) -> Any:
+def minimum(m, input, other):
     """The smaller of two elements, NaN if one of them is; equal ones share the gradient."""
     _ordered("minimum", m, input)
     return m.minimum(input, other)
@@ -45,47 +45,47 @@ def _share(m: Any, g: Any, mine: Any, its: Any) -> Any:
 
 @maximum.vjp("input")
 @minimum.vjp("other")
-def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+def _(m, g, input, other):
     return _share(m, g, input, other)
 
 
 @maximum.vjp("other")
 @minimum.vjp("input")
-def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+def _(m, g, input, other):
     return _share(m, g, other, input)
 
 
 @op("pointwise", reference="numpy.fmax")
-def fmax(m: Any, input: Any, other: Any) -> Any:
+def fmax(m, input, other):
     """The larger of two elements, or the one that is not NaN."""
     _ordered("fmax", m, input)
     return m.fmax(input, other)
 
 
 @op("pointwise", reference="numpy.fmin")
-def fmin(m: Any, input: Any, other: Any) -> Any:
+def fmin(m, input, other):
     """The smaller of two elements, or the one that is not NaN."""
     _ordered("fmin", m, input)
     return m.fmin(input, other)
 
 
 @fmax.vjp("input")
-def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+def _(m, g, input, other):
     return m.where((input >= other) | m.isnan(other), g, 0)
 
 
 @fmax.vjp("other")
-def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+def _(m, g, input, other):
     return m.where((input >= other) | m.isnan(other), 0, g)
 
 
 @fmin.vjp("input")
-def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+def _(m, g, input, other):
     return m.where((input <= other) | m.isnan(other), g, 0)
 
 
 @fmin.vjp("other")
-def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+def _(m, g, input, other):
     return m.where((input <= other) | m.isnan(other), 0, g)
 
 
@@ -99,13 +99,13 @@ def _bounded(m: Any, input: Any, min: Any, max: Any) -> Any:
 
 
 @op("pointwise", node="ClampBackward1")
-def clamp_to_numbers(m: Any, input: Any, *, min: float | None, max: float | None) -> Any:
+def clamp_to_numbers(m, input, *, min: float | None, max: float | None):
     """clamp of a floating tensor to numbers: nothing to promote, so the short way is open."""
     return _bounded(m, input, min, max)
 
 
 @op("pointwise", node=_clamp_node)
-def clamp_to_tensors(m: Any, input: Any, min: Any = None, max: Any = None) -> Any:
+def clamp_to_tensors(m, input, min=None, max=None):
     """clamp in general: bounds that take part in promotion and have gradients."""
     if is_complex_array(m, input):
         raise NotImplementedError(
@@ -140,7 +140,7 @@ clamp.op.arrays, clamp.op.rules = clamp_to_tensors.op.arrays, clamp_to_tensors.o
 
 @clamp_to_numbers.vjp("input")
 @clamp_to_tensors.vjp("input")
-def _(m: Any, g: Any, input: Any, min: Any, max: Any) -> Any:
+def _(m, g, input, min, max):
     inside = input <= max if min is None else input >= min
     if min is not None and max is not None:
         inside = inside & (input <= max)
@@ -148,13 +148,13 @@ def _(m: Any, g: Any, input: Any, min: Any, max: Any) -> Any:
 
 
 @clamp_to_tensors.vjp("min")
-def _(m: Any, g: Any, input: Any, min: Any, max: Any) -> Any:
+def _(m, g, input, min, max):
     raised = input < min
     return m.where(raised if max is None else raised & (min < max), g, 0)
 
 
 @clamp_to_tensors.vjp("max")
-def _(m: Any, g: Any, input: Any, min: Any, max: Any) -> Any:
+def _(m, g, input, min, max):
     lowered = input > max
     return m.where(lowered if min is None else lowered | (max < min), g, 0)
 
@@ -164,19 +164,19 @@ def _(m: Any, g: Any, input: Any, min: Any, max: Any) -> Any:
     node=lambda numbers: f"ClampMinBackward{int(not numbers)}",
     reference="numpy.maximum",
 )
-def clamp_min(m: Any, input: Any, min: Any) -> Any:
+def clamp_min(m, input, min):
     """Each element, raised to `min` where it lies below."""
     refuse("maximum_cpu", input, COMPLEX)
     return m.maximum(input, min)
 
 
 @clamp_min.vjp("input")
-def _(m: Any, g: Any, input: Any, min: Any) -> Any:
+def _(m, g, input, min):
     return m.where(input >= min, g, 0)
 
 
 @clamp_min.vjp("min")
-def _(m: Any, g: Any, input: Any, min: Any) -> Any:
+def _(m, g, input, min):
     return m.where(input < min, g, 0)
 
 
@@ -185,31 +185,26 @@ def _(m: Any, g: Any, input: Any, min: Any) -> Any:
     node=lambda numbers: f"ClampMaxBackward{int(not numbers)}",
     reference="numpy.minimum",
 )
-def clamp_max(m: Any, input: Any, max: Any) -> Any:
+def clamp_max(m, input, max):
     """Each element, lowered to `max` where it lies above."""
     refuse("minimum_cpu", input, COMPLEX)
     return m.minimum(input, max)
 
 
 @clamp_max.vjp("input")
-def _(m: Any, g: Any, input: Any, max: Any) -> Any:
+def _(m, g, input, max):
     return m.where(input <= max, g, 0)
 
 
 @clamp_max.vjp("max")
-def _(m: Any, g: Any, input: Any, max: Any) -> Any:
+def _(m, g, input, max):
     return m.where(input > max, g, 0)
 
 
 @op("pointwise")
 def nan_to_num(
-    m: Any,
-    input: Any,
-    *,
-    nan: float | None = None,
-    posinf: float | None = None,
-    neginf: float | None = None,
-) -> Any:
+    m, input, *, nan: float | None = None, posinf: float | None = None, neginf: float | None = None
+):
     """Each element, with NaN and the infinities replaced: by 0 and the largest finite numbers."""
     if is_complex_array(m, input):
         parts = [_finite(m, x, nan, posinf, neginf) for x in (m.real(input), m.imag(input))]
@@ -230,18 +225,18 @@ def _finite(m: Any, x: Any, nan: Any, posinf: Any, neginf: Any) -> Any:
 
 
 @nan_to_num.vjp("input")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     return m.where(m.isfinite(input), g, 0)
 
 
 @op("pointwise", node="NotImplemented")
-def _step(m: Any, input: Any, values: Any) -> Any:
+def _step(m, input, values):
     """heaviside for operands of one dtype."""
     return m.where(input == 0, values, m.astype(input > 0, input.dtype))
 
 
 @_step.vjp("input", "values")
-def _(m: Any, g: Any) -> Any:
+def _(m, g):
     raise not_implemented("heaviside")
 
 
@@ -260,84 +255,43 @@ def heaviside(input: Any, values: Any) -> Any:
     return _step(input, values)
 
 
-@maximum.samples
-@minimum.samples
-@fmax.samples
-@fmin.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4), draw(4)), {}
-    yield (draw.ints(3, 4, low=-4, high=4), draw.ints(3, 4, low=-4, high=4)), {}
-    yield (draw.ints(3, low=-4, high=4), draw(3)), {}
-    yield (draw.bools(3), draw.bools(3)), {}
-
-
-@clamp.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {"min": -1, "max": 1}
-    yield (draw(3, 4), -0.5), {}
-    yield (draw(3, 4),), {"max": 0.5}
-    yield (draw(3, 4), draw(4, low=-2, high=0), draw(3, 1, low=0, high=2)), {}
-    yield (draw(3, 4),), {"min": draw(4)}
-    yield (draw(3, 4),), {"max": draw(4)}
-    yield (draw(3, 4), 1, -1), {}
-    yield (draw.ints(3, 4, low=-4, high=4), -1, 2), {}
-    yield (draw.ints(3, 4, low=-4, high=4), 0.5), {}
-
-
-@clamp_min.samples
-@clamp_max.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4), 0.5), {}
-    yield (draw(3, 4), draw(4)), {}
-    yield (draw.ints(3, low=-4, high=4), 1), {}
-
-
-@nan_to_num.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {}
-    yield (draw(3, 4) / draw.ints(3, 4, low=0, high=2),), {}
-    yield (draw(3, 4) / draw.ints(3, 4, low=0, high=2),), {"nan": 1.5, "posinf": 2.0, "neginf": -3}
-    yield (draw.ints(3, low=-4, high=4),), {"nan": 1.5}
-
-
-@heaviside.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4), draw(4)), {}
-    yield (draw.ints(3, 4, low=-2, high=2), draw.ints(4, low=5, high=9)), {}
-
-
-@clamp.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(3),),
-        {},
-        RuntimeError,
-        "torch.clamp: At least one of 'min' or 'max' must not be None",
+for each in (maximum, minimum, fmax, fmin):
+    each.cases(
+        case((3, 4), (4,)),
+        case(ints(3, 4, low=-4, high=4), ints(3, 4, low=-4, high=4)),
+        case(ints(3, low=-4, high=4), (3,)),
+        case(bools(3), bools(3)),
+        case(complexes(3), (3,)).raises("not implemented for complex tensors."),
     )
-    yield (draw.bools(3), False), {}, NotImplementedError, "_cpu\" not implemented for 'Bool'"
-    yield (
-        (draw(3, dtype="complex"), 0), {}, NotImplementedError,
-        "clamp is not supported for complex types",
-    )  # fmt: skip
-
-
-@maximum.errors
-@minimum.errors
-@fmax.errors
-@fmin.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(3, dtype="complex"), draw(3)), {}, RuntimeError,
-        "not implemented for complex tensors.",
-    )  # fmt: skip
-
-
-@heaviside.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(3), draw(3, dtype="float64")), {}, RuntimeError,
-        "heaviside is not yet implemented for tensors with different dtypes.",
-    )  # fmt: skip
+clamp.cases(
+    case((3, 4), min=-1, max=1),
+    case((3, 4), -0.5),
+    case((3, 4), max=0.5),
+    case((3, 4), floats(4, low=-2, high=0), floats(3, 1, low=0, high=2)),
+    case((3, 4), min=floats(4)),
+    case((3, 4), max=floats(4)),
+    case((3, 4), 1, -1),
+    case(ints(3, 4, low=-4, high=4), -1, 2),
+    case(ints(3, 4, low=-4, high=4), 0.5),
+    case((3,)).raises("torch.clamp: At least one of 'min' or 'max' must not be None"),
+    case(bools(3), False).raises("_cpu\" not implemented for 'Bool'", NotImplementedError),
+    case(complexes(3), 0).raises("clamp is not supported for complex types", NotImplementedError),
+)
+for each in (clamp_min, clamp_max):
+    each.cases(case((3, 4), 0.5), case((3, 4), (4,)), case(ints(3, low=-4, high=4), 1))
+nan_to_num.cases(
+    case((3, 4)),
+    case(infinite(3, 4)),
+    case(infinite(3, 4), nan=1.5, posinf=2.0, neginf=-3),
+    case(ints(3, low=-4, high=4), nan=1.5),
+)
+heaviside.cases(
+    case((3, 4), (4,)),
+    case(ints(3, 4, low=-2, high=2), ints(4, low=5, high=9)),
+    case((3,), floats(3, dtype="float64")).raises(
+        "heaviside is not yet implemented for tensors with different dtypes."
+    ),
+)
 
 
 speak(maximum=maximum, minimum=minimum, fmax=fmax, fmin=fmin)

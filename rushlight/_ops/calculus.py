@@ -1,9 +1,9 @@
 """Differences, integrals and slopes of sampled functions, and covariance."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from .._core import dtypes
+from .._core.cases import bools, case, floats
 from .._core.errors import dim_of
 from .._core.op import composite
 from .joining import cat
@@ -29,23 +29,15 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
     return input
 
 
-@diff.defined_as
-def _(np: Any, input: Any, n: int = 1, dim: int = -1, **ends: Any) -> Any:
-    return np.diff(input, n, dim, **ends)
-
-
-@diff.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 5),), {}
-    yield (draw(3, 5),), {"n": 2, "dim": 0}
-    yield (draw(3, 5),), {"prepend": draw(3, 1), "append": draw(3, 2)}
-    yield (draw(3, 2),), {"n": 4}
-    yield (draw.bools(6),), {}
-
-
-@diff.errors
-def _(draw: Any) -> Iterator:
-    yield (draw(),), {}, RuntimeError, "diff expects input to be at least one-dimensional"
+diff.defined_as("numpy.diff")
+diff.cases(
+    case((3, 5)),
+    case((3, 5), n=2, dim=0),
+    case((3, 5), prepend=floats(3, 1), append=floats(3, 2)),
+    case((3, 2), n=4),
+    case(bools(6)),
+    case(()).raises("diff expects input to be at least one-dimensional"),
+)
 
 
 def _areas(y: Any, x: Any, dx: Any, dim: int) -> Any:
@@ -86,18 +78,9 @@ def cumulative_trapezoid(y: Any, x: Any = None, *, dx: Any = 1, dim: int = -1) -
     return cumsum(_areas(y, x, dx, dim), dim)
 
 
-@trapezoid.defined_as
-def _(np: Any, y: Any, x: Any = None, dx: Any = 1, dim: int = -1) -> Any:
-    return np.trapezoid(y, x, dx, dim)
-
-
-@trapezoid.samples
-@trapz.samples
-@cumulative_trapezoid.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 5),), {}
-    yield (draw(3, 5),), {"dx": 0.5, "dim": 0}
-    yield (draw(3, 5), draw(5)), {}
+trapezoid.defined_as("numpy.trapezoid")
+for each in (trapezoid, trapz, cumulative_trapezoid):
+    each.cases(case((3, 5)), case((3, 5), dx=0.5, dim=0), case((3, 5), (5,)))
 
 
 def _slope(y: Any, place: Any, axis: int, edge_order: int) -> Any:
@@ -165,7 +148,7 @@ def gradient(input: Any, *, spacing: Any = 1, dim: Any = None, edge_order: int =
 
 
 @gradient.samples
-def _(draw: Any) -> Iterator:
+def _(draw):
     yield (draw(4, 5),), {}
     yield (draw(4, 5),), {"spacing": 0.5, "dim": 1, "edge_order": 2}
     yield (draw(4),), {"spacing": None, "dim": None}
@@ -243,28 +226,12 @@ def corrcoef(input: Any) -> Any:
     return made if c.is_complex() else made.clamp(-1, 1)
 
 
-@cov.defined_as
-def _(np: Any, input: Any) -> Any:
-    return np.cov(input)
-
-
-@corrcoef.defined_as
-def _(np: Any, input: Any) -> Any:
-    return np.corrcoef(input)
-
-
-@cov.samples
-@corrcoef.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 6),), {}
-    yield (draw(6),), {}
-
-
-@cov.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(2, 3, 4),),
-        {},
-        RuntimeError,
-        "cov(): expected input to have two or fewer dimensions but got an input with 3 dimensions",
+cov.defined_as("numpy.cov")
+corrcoef.defined_as("numpy.corrcoef")
+for each in (cov, corrcoef):
+    each.cases(case((3, 6)), case((6,)))
+cov.cases(
+    case((2, 3, 4)).raises(
+        "cov(): expected input to have two or fewer dimensions but got an input with 3 dimensions"
     )
+)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from .._core import dtypes, views
+from .._core.cases import case
 from .._core.kinds import speak
 from .._core.op import op
 from .._core.tape import fit
@@ -33,14 +34,8 @@ def _(m, g, input_dtype):
     return m.astype(g, input_dtype)
 
 
-@to_float.samples
-def _(draw):
-    yield (draw(3, 4),), {"dtype": draw.float64}
-
-
-@to_whole.samples
-def _(draw):
-    yield (draw(3, 4),), {"dtype": draw.int64}
+to_float.cases(case((3, 4), dtype=dtypes.float64))
+to_whole.cases(case((3, 4), dtype=dtypes.int64))
 
 
 @op("move", node="CloneBackward0")
@@ -54,10 +49,7 @@ def _(m, g):
     return g
 
 
-@clone.samples
-def _(draw):
-    yield (draw(3, 4),), {}
-    yield (draw(),), {}
+clone.cases(case((3, 4)), case(()))
 
 
 @op("move", node="CloneBackward0")

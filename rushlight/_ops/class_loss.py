@@ -1,10 +1,10 @@
 """Losses over classes: negative log likelihood and the margin losses."""
 
-from collections.abc import Iterator
 from math import prod
 from typing import Any
 
 from .._core import dtypes
+from .._core.cases import case, ints
 from .._core.op import op
 from .activation import floating
 from .loss import reduced
@@ -40,8 +40,7 @@ def _out_of_bounds(target: Any, classes: int, ignore_index: int) -> str:
     )
     return (
         f"Target {wrong} is out of bounds. There are {classes} classes: targets are integers from "
-        "0 to "
-        f"{classes - 1}, or ignore_index ({ignore_index})"
+        f"0 to {classes - 1}, or ignore_index ({ignore_index})"
     )
 
 
@@ -58,14 +57,12 @@ def _check_nll(m: Any, input: Any, target: Any, weight: Any) -> None:
         kind = dtypes.of(target.dtype).type_name
         raise RuntimeError(
             f"expected target dtype to be Long or Byte, but got {kind}; targets are class indices: "
-            "convert them "
-            "with target.long()"
+            "convert them with target.long()"
         )
     if weight is not None and weight.shape != (input.shape[1],):
         raise RuntimeError(
-            "weight tensor should be defined either for all "
-            f"{input.shape[1]} classes or no classes but got weight tensor of shape: "
-            f"{list(weight.shape)}"
+            f"weight tensor should be defined either for all {input.shape[1]} classes or no "
+            f"classes but got weight tensor of shape: {list(weight.shape)}"
         )
 
 
@@ -127,37 +124,21 @@ def _nll_slope(
 
 
 @op(None, autocast="float32", straight=True)
-def nll_loss(
-    m: Any,
-    input: Any,
-    target: Any,
-    weight: Any = None,
-    *,
-    reduction: str = "mean",
-    ignore_index: int = -100,
-) -> Any:
+def nll_loss(m, input, target, weight=None, *, reduction: str = "mean", ignore_index: int = -100):
     """-input[i, target[i]] for each row, times its class's weight; a mean is over the weights."""
     return _nll(m, input, target, weight, reduction, ignore_index)
 
 
 @op(None, node="NllLoss2DBackward0", autocast="float32", straight=True)
-def nll_loss2d(
-    m: Any,
-    input: Any,
-    target: Any,
-    weight: Any = None,
-    *,
-    reduction: str = "mean",
-    ignore_index: int = -100,
-) -> Any:
+def nll_loss2d(m, input, target, weight=None, *, reduction: str = "mean", ignore_index: int = -100):
     """nll_loss for each pixel: input (n, classes, h, w), target (n, h, w)."""
     return _nll(m, input, target, weight, reduction, ignore_index)
 
 
 @op(None, straight=True, differentiable=False)
 def undifferentiated_cross_entropy(
-    m: Any, input: Any, target: Any, *, reduction: str = "mean", ignore_index: int = -100
-) -> Any:
+    m, input, target, *, reduction: str = "mean", ignore_index: int = -100
+):
     """nll_loss of log_softmax along axis 1 as one op, for calls that are not recorded.
 
     Two ops take half as long again: 16 us against 11 for (4, 8).
@@ -169,45 +150,37 @@ def undifferentiated_cross_entropy(
     return _nll(m, z, target, None, reduction, ignore_index, logarithm)
 
 
-@undifferentiated_cross_entropy.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(4, 3), draw.ints(4, low=0, high=3)), {}
-    yield (draw(4, 3), draw.ints(4, low=0, high=3)), {"reduction": "none", "ignore_index": 1}
+undifferentiated_cross_entropy.cases(
+    case((4, 3), ints(4, low=0, high=3)),
+    case((4, 3), ints(4, low=0, high=3), reduction="none", ignore_index=1),
+)
 
 
 @nll_loss.vjp("input")
 @nll_loss2d.vjp("input")
-def _(
-    m: Any, g: Any, input_shape: tuple, target: Any, weight: Any, reduction: str, ignore_index: int
-) -> Any:
+def _(m, g, input_shape, target, weight, reduction, ignore_index):
     return _nll_slope(m, g, input_shape, target, weight, reduction, ignore_index)
 
 
-@nll_loss.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(4, 3), draw.ints(4, low=0, high=3)), {}
-    yield (draw(4, 3), draw.ints(4, low=0, high=3)), {"reduction": "none", "ignore_index": 1}
-
-
-@nll_loss2d.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(2, 3, 4, 2), draw.ints(2, 4, 2, low=0, high=3)), {}
-    yield (draw(2, 3, 4, 2), draw.ints(2, 4, 2, low=0, high=3)), {"ignore_index": 0}
-
-
-@nll_loss.errors
-def _(draw: Any) -> Iterator:
-    yield (draw(4, 3), draw.ints(4, low=3, high=4)), {}, IndexError, "Target 3 is out of bounds."
+nll_loss.cases(
+    case((4, 3), ints(4, low=0, high=3)),
+    case((4, 3), ints(4, low=0, high=3), reduction="none", ignore_index=1),
+    case((4, 3), ints(4, low=3, high=4)).raises("Target 3 is out of bounds.", IndexError),
+)
+nll_loss2d.cases(
+    case((2, 3, 4, 2), ints(2, 4, 2, low=0, high=3)),
+    case((2, 3, 4, 2), ints(2, 4, 2, low=0, high=3), ignore_index=0),
+)
 
 
 @op("pointwise", node="DivBackward1")
-def per_item(m: Any, input: Any, *, count: int = 1) -> Any:
+def per_item(m, input, *, count: int = 1):
     """The input over a count that is not a tensor."""
     return input / count
 
 
 @per_item.vjp("input")
-def _(m: Any, g: Any, count: int) -> Any:
+def _(m, g, count):
     return g / count
 
 
@@ -231,15 +204,8 @@ def _distances(m: Any, input: Any, target: Any, margin: float) -> tuple:
 
 @op(None, autocast="float32")
 def multi_margin_loss(
-    m: Any,
-    input: Any,
-    target: Any,
-    weight: Any = None,
-    *,
-    p: int = 1,
-    margin: float = 1.0,
-    reduction: str = "mean",
-) -> Any:
+    m, input, target, weight=None, *, p: int = 1, margin: float = 1.0, reduction: str = "mean"
+):
     """Sum over wrong classes of max(0, margin - x[right] + x[wrong]) ** p, over the class count."""
     if p not in (1, 2):
         raise RuntimeError("only p == 1 and p == 2 supported")
@@ -252,9 +218,7 @@ def multi_margin_loss(
 
 
 @multi_margin_loss.vjp("input")
-def _(
-    m: Any, g: Any, input: Any, target: Any, weight: Any, p: int, margin: float, reduction: str
-) -> Any:
+def _(m, g, input, target, weight, p, margin, reduction):
     slack, index = _distances(m, input, target, margin)
     slope = m.astype(slack > 0, input.dtype) if p == 1 else slack * 2
     if weight is not None:
@@ -266,11 +230,11 @@ def _(
     return m.reshape(m.where(right, -m.sum(slope, axis=1, keepdims=True), slope), input.shape)
 
 
-@multi_margin_loss.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(4, 3), draw.ints(4, low=0, high=3)), {}
-    yield (draw(4, 3), draw.ints(4, low=0, high=3)), {"p": 2}
-    yield (draw(4, 3), draw.ints(4, low=0, high=3)), {"reduction": "none", "margin": 0.5}
+multi_margin_loss.cases(
+    case((4, 3), ints(4, low=0, high=3)),
+    case((4, 3), ints(4, low=0, high=3), p=2),
+    case((4, 3), ints(4, low=0, high=3), reduction="none", margin=0.5),
+)
 
 
 def _label_sets(m: Any, target: Any, classes: int) -> Any:
@@ -296,7 +260,7 @@ def _label_slack(m: Any, x: Any, target: Any) -> tuple:
 
 
 @op(None, node="MultilabelMarginLossBackward0", autocast="float32")
-def multilabel_margin_loss(m: Any, input: Any, target: Any, *, reduction: str = "mean") -> Any:
+def multilabel_margin_loss(m, input, target, *, reduction: str = "mean"):
     """Sum over labels and non-labels of max(0, 1 - (x[label] - x[other])), over the class count.
 
     Each row of `target` lists labels; the first -1 ends the list.
@@ -307,7 +271,7 @@ def multilabel_margin_loss(m: Any, input: Any, target: Any, *, reduction: str = 
 
 
 @multilabel_margin_loss.vjp("input")
-def _(m: Any, g: Any, input: Any, target: Any, reduction: str) -> Any:
+def _(m, g, input, target, reduction):
     slack, index = _label_slack(m, _rows(m, input), _rows(m, target))
     n, classes = slack.shape[0], slack.shape[2]
     share = g / (n * classes) if reduction == "mean" else g / classes
@@ -317,7 +281,7 @@ def _(m: Any, g: Any, input: Any, target: Any, reduction: str) -> Any:
     return m.reshape(made, input.shape)
 
 
-@multilabel_margin_loss.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4), draw.ints(3, 4, low=-1, high=4)), {}
-    yield (draw(3, 4), draw.ints(3, 4, low=-1, high=4)), {"reduction": "none"}
+multilabel_margin_loss.cases(
+    case((3, 4), ints(3, 4, low=-1, high=4)),
+    case((3, 4), ints(3, 4, low=-1, high=4), reduction="none"),
+)

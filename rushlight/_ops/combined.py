@@ -1,13 +1,14 @@
 """Several steps of arithmetic in one op: addcmul, addcdiv, lerp, cross, dist and their like."""
 
-from collections.abc import Iterator
 from math import inf
 from typing import Any
 
 from .._core import dtypes
+from .._core.cases import bools, case, floats, ints
 from .._core.errors import dim_of
 from .._core.op import composite, op
 from .arithmetic import pow
+from .dims import FLOATS, part
 from .refusal import BOOL, INTEGER, refuse
 
 
@@ -17,7 +18,7 @@ def _conj(m: Any, x: Any) -> Any:
 
 
 @op("pointwise", node="PowBackward0", reference="numpy.square")
-def square(m: Any, input: Any) -> Any:
+def square(m, input):
     """Each element times itself."""
     if m.isdtype(input.dtype, "bool"):
         return m.astype(input, m.int64)
@@ -25,7 +26,7 @@ def square(m: Any, input: Any) -> Any:
 
 
 @square.vjp("input")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     return g * (m.conj(input) * 2)
 
 
@@ -39,12 +40,12 @@ def float_power(input: Any, exponent: Any) -> Any:
     return pow(input, exponent)
 
 
-@float_power.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4, low=0.2, high=3), draw(4)), {}
-    yield (draw(3, 4), 2), {}
-    yield (2.5, draw(3, 4)), {}
-    yield (draw.ints(3, low=1, high=4), draw.ints(3, low=-2, high=3)), {}
+float_power.cases(
+    case(floats(3, 4, low=0.2, high=3), (4,)),
+    case((3, 4), 2),
+    case(2.5, (3, 4)),
+    case(ints(3, low=1, high=4), ints(3, low=-2, high=3)),
+)
 
 
 @composite
@@ -58,7 +59,7 @@ def positive(input: Any) -> Any:
 
 
 @op("pointwise")
-def addcmul(m: Any, input: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Any:
+def addcmul(m, input, tensor1, tensor2, *, value: float = 1):
     """input + value * tensor1 * tensor2."""
     refuse("addcmul_cpu_out", input, BOOL)
     product = tensor1 * tensor2
@@ -71,24 +72,24 @@ def _step(m: Any, input: Any, value: Any) -> Any:
 
 
 @addcmul.vjp("input")
-def _(m: Any, g: Any) -> Any:
+def _(m, g):
     return g
 
 
 @addcmul.vjp("tensor1")
-def _(m: Any, g: Any, tensor2: Any, value: Any) -> Any:
+def _(m, g, tensor2, value):
     return g * (m.conj(tensor2) * _conj(m, value))
 
 
 @addcmul.vjp("tensor2")
-def _(m: Any, g: Any, tensor1: Any, value: Any) -> Any:
+def _(m, g, tensor1, value):
     return g * (m.conj(tensor1) * _conj(m, value))
 
 
 @op("pointwise", domain=(0.3, 2))
-def addcdiv(m: Any, input: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Any:
+def addcdiv(m, input, tensor1, tensor2, *, value: float = 1):
     """input + value * tensor1 / tensor2."""
-    if not (m.isdtype(input.dtype, "real floating") or m.isdtype(input.dtype, "complex floating")):
+    if input.dtype not in FLOATS:
         raise RuntimeError(
             "Integer division with addcdiv is no longer supported, and in a future  release "
             "addcdiv will perform a true division of tensor1 and tensor2. Convert with .float()"
@@ -98,17 +99,17 @@ def addcdiv(m: Any, input: Any, tensor1: Any, tensor2: Any, *, value: float = 1)
 
 
 @addcdiv.vjp("input")
-def _(m: Any, g: Any) -> Any:
+def _(m, g):
     return g
 
 
 @addcdiv.vjp("tensor1")
-def _(m: Any, g: Any, tensor2: Any, value: Any) -> Any:
+def _(m, g, tensor2, value):
     return g * _conj(m, value) / m.conj(tensor2)
 
 
 @addcdiv.vjp("tensor2")
-def _(m: Any, g: Any, tensor1: Any, tensor2: Any, value: Any) -> Any:
+def _(m, g, tensor1, tensor2, value):
     below = m.conj(tensor2)
     return -g * (m.conj(tensor1) * _conj(m, value)) / (below * below)
 
@@ -118,7 +119,7 @@ def _lerp_node(numbers: tuple) -> str:
 
 
 @op("pointwise", node=_lerp_node, domain=(-0.5, 1.5))
-def lerp(m: Any, input: Any, end: Any, weight: Any) -> Any:
+def lerp(m, input, end, weight):
     """The point at `weight` between `input` (0) and `end` (1)."""
     tensors = hasattr(weight, "dtype")
     refuse(f"lerp_kernel_{'tensor' if tensors else 'scalar'}", input, BOOL, INTEGER)
@@ -129,45 +130,45 @@ def lerp(m: Any, input: Any, end: Any, weight: Any) -> Any:
 
 
 @lerp.vjp("input")
-def _(m: Any, g: Any, weight: Any) -> Any:
+def _(m, g, weight):
     return g * (1 - _conj(m, weight))
 
 
 @lerp.vjp("end")
-def _(m: Any, g: Any, weight: Any) -> Any:
+def _(m, g, weight):
     return g * _conj(m, weight)
 
 
 @lerp.vjp("weight")
-def _(m: Any, g: Any, input: Any, end: Any) -> Any:
+def _(m, g, input, end):
     return g * m.conj(end - input)
 
 
 @lerp.defined_as
-def _(np: Any, input: Any, end: Any, weight: Any) -> Any:
+def _(np, input, end, weight):
     return (1 - weight) * input + weight * end
 
 
 @addcmul.defined_as
-def _(np: Any, input: Any, tensor1: Any, tensor2: Any, value: float = 1) -> Any:
+def _(np, input, tensor1, tensor2, value=1):
     return input + value * tensor1 * tensor2
 
 
 @addcdiv.defined_as
-def _(np: Any, input: Any, tensor1: Any, tensor2: Any, value: float = 1) -> Any:
+def _(np, input, tensor1, tensor2, value=1):
     return input + value * tensor1 / tensor2
 
 
 def _cross(m: Any, a: Any, b: Any, axis: int) -> Any:
-    def part(x: Any, i: int) -> Any:
-        return m.index(x, (*(slice(None),) * axis, slice(i, i + 1)))
+    def at(x: Any, i: int) -> Any:
+        return m.index(x, part(axis, i, i + 1))
 
     turns = ((1, 2), (2, 0), (0, 1))
-    return m.concat([part(a, i) * part(b, j) - part(a, j) * part(b, i) for i, j in turns], axis)
+    return m.concat([at(a, i) * at(b, j) - at(a, j) * at(b, i) for i, j in turns], axis)
 
 
-@op("same", name="linalg_cross", broadcasts=True)
-def linalg_cross(m: Any, input: Any, other: Any, *, dim: int = -1) -> Any:
+@op("same", name="linalg_cross", broadcasts=True, reference="numpy.cross")
+def linalg_cross(m, input, other, *, dim: int = -1):
     """The vector product of vectors of length 3 along `dim`."""
     if input.ndim != other.ndim:
         raise RuntimeError(
@@ -185,12 +186,12 @@ def linalg_cross(m: Any, input: Any, other: Any, *, dim: int = -1) -> Any:
 
 
 @linalg_cross.vjp("input")
-def _(m: Any, g: Any, other: Any, dim: int) -> Any:
+def _(m, g, other, dim):
     return _cross(m, m.conj(other), g, dim_of(dim, g.ndim))
 
 
 @linalg_cross.vjp("other")
-def _(m: Any, g: Any, input: Any, dim: int) -> Any:
+def _(m, g, input, dim):
     return _cross(m, g, m.conj(input), dim_of(dim, g.ndim))
 
 
@@ -205,7 +206,7 @@ def cross(input: Any, other: Any, dim: int | None = None) -> Any:
 
 
 @op("same", broadcasts=True)
-def dist(m: Any, input: Any, other: Any, *, p: float = 2) -> Any:
+def dist(m, input, other, *, p: float = 2):
     """The p-norm of the difference."""
     refuse("norm", input, BOOL, INTEGER)
     gap = m.abs(input - other)
@@ -233,93 +234,50 @@ def _dist_slope(m: Any, g: Any, input: Any, other: Any, out: Any, p: float) -> A
 
 
 @dist.vjp("input")
-def _(m: Any, g: Any, input: Any, other: Any, out: Any, p: float) -> Any:
+def _(m, g, input, other, out, p):
     return _dist_slope(m, g, input, other, out, p)
 
 
 @dist.vjp("other")
-def _(m: Any, g: Any, input: Any, other: Any, out: Any, p: float) -> Any:
+def _(m, g, input, other, out, p):
     return -_dist_slope(m, g, input, other, out, p)
 
 
 @dist.defined_as
-def _(np: Any, input: Any, other: Any, p: float = 2) -> Any:
+def _(np, input, other, p=2):
     return np.linalg.norm(np.ravel(input - other), p)
 
 
-@linalg_cross.defined_as
-def _(np: Any, input: Any, other: Any, dim: int = -1) -> Any:
-    return np.cross(input, other, axis=dim)
+for each in (addcmul, addcdiv):
+    each.cases(
+        case((3, 4), (4,), floats(3, 1, low=0.5, high=2)),
+        case((3, 4), (4,), floats(3, 1, low=0.5, high=2), value=-0.5),
+    )
+lerp.cases(
+    case((3, 4), (4,), floats(3, 4, low=0, high=1)),
+    case((3, 4), (4,), 0.3),
+    case((3, 4), (3, 4), 0.8),
+)
+linalg_cross.cases(
+    case((4, 3), (4, 3)),
+    case((3, 4), (3, 1), dim=0),
+    case((3, 2), (3, 2)).raises(
+        "linalg.cross: inputs dimension -1 must have length 3. Got 2 and 2"
+    ),
+    case((3,), (2, 3)).raises("linalg.cross: inputs must have the same number of dimensions."),
+)
+cross.cases(
+    case((4, 3), (4, 3), dim=1),
+    case((3, 4), (3, 4), dim=0),
+    case((2,), (2,)).raises("no dimension of size 3 in input"),
+)
+dist.cases(*(case((3, 4), (4,), p=p) for p in (2, 1, 3, 0.5, inf, -inf, 0)))
+for each in (positive, square):
+    each.cases(case((3, 4)), case(ints(3, low=-4, high=4)))
+positive.cases(case(bools(3)).raises("The `+` operator, on a bool tensor is not supported."))
 
 
-@addcmul.samples
-@addcdiv.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4), draw(4), draw(3, 1, low=0.5, high=2)), {}
-    yield (draw(3, 4), draw(4), draw(3, 1, low=0.5, high=2)), {"value": -0.5}
-
-
-@lerp.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4), draw(4), draw(3, 4, low=0, high=1)), {}
-    yield (draw(3, 4), draw(4), 0.3), {}
-    yield (draw(3, 4), draw(3, 4), 0.8), {}
-
-
-@linalg_cross.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(4, 3), draw(4, 3)), {}
-    yield (draw(3, 4), draw(3, 1)), {"dim": 0}
-
-
-@cross.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(4, 3), draw(4, 3)), {"dim": 1}
-    yield (draw(3, 4), draw(3, 4)), {"dim": 0}
-
-
-@dist.samples
-def _(draw: Any) -> Iterator:
-    for p in (2, 1, 3, 0.5, inf, -inf, 0):
-        yield (draw(3, 4), draw(4)), {"p": p}
-
-
-@positive.samples
-@square.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {}
-    yield (draw.ints(3, low=-4, high=4),), {}
-
-
-@positive.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw.bools(3),), {}, RuntimeError,
-        "The `+` operator, on a bool tensor is not supported.",
-    )  # fmt: skip
-
-
-@addcdiv.errors
-def _(draw: Any) -> Iterator:
-    whole = draw.ints(3, low=1, high=4)
-    yield (
-        (whole, whole, whole), {}, RuntimeError,
-        "Integer division with addcdiv is no longer supported",
-    )  # fmt: skip
-
-
-@linalg_cross.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(3, 2), draw(3, 2)), {}, RuntimeError,
-        "linalg.cross: inputs dimension -1 must have length 3. Got 2 and 2",
-    )  # fmt: skip
-    yield (
-        (draw(3), draw(2, 3)), {}, RuntimeError,
-        "linalg.cross: inputs must have the same number of dimensions.",
-    )  # fmt: skip
-
-
-@cross.errors
-def _(draw: Any) -> Iterator:
-    yield (draw(2), draw(2)), {}, RuntimeError, "no dimension of size 3 in input"
+_WHOLE = ints(3, low=1, high=4)
+addcdiv.cases(
+    case(_WHOLE, _WHOLE, _WHOLE).raises("Integer division with addcdiv is no longer supported")
+)

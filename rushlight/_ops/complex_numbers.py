@@ -1,10 +1,10 @@
 """Complex numbers and their parts; the parts of a tensor are views of it."""
 
-from collections.abc import Iterator
 from math import pi
 from typing import Any
 
 from .._core import dtypes
+from .._core.cases import case, complexes, ints
 from .._core.kinds import speak
 from .._core.op import composite, op
 from .refusal import is_complex_array
@@ -18,7 +18,7 @@ def _need_complex(name: str, x: Any, sentence: str) -> None:
 
 
 @op("view", node="ViewAsRealBackward0")
-def view_as_real(m: Any, input: Any) -> Any:
+def view_as_real(m, input):
     """Complex numbers as pairs: a view with one more axis, of real and imaginary parts."""
     _need_complex("view_as_real", input, "view_as_real is only supported for complex tensors")
     half = dtypes.of(input.dtype).to_real()
@@ -26,12 +26,12 @@ def view_as_real(m: Any, input: Any) -> Any:
 
 
 @view_as_real.vjp("input")
-def _(m: Any, g: Any) -> Any:
+def _(m, g):
     return _joined(m, g)
 
 
 @view_as_real.writes
-def _(m: Any, x: Any, new: Any) -> Any:
+def _(m, x, new):
     return _joined(m, new)
 
 
@@ -45,7 +45,7 @@ def _split(m: Any, x: Any) -> Any:
 
 
 @op("view", node="ViewAsComplexBackward0")
-def view_as_complex(m: Any, input: Any) -> Any:
+def view_as_complex(m, input):
     """Pairs of numbers (last axis) as complex numbers: a view with one axis less."""
     found = dtypes.of(input.dtype)
     if found.name not in ("float32", "float64"):
@@ -67,44 +67,44 @@ def view_as_complex(m: Any, input: Any) -> Any:
 
 
 @view_as_complex.vjp("input")
-def _(m: Any, g: Any) -> Any:
+def _(m, g):
     return _split(m, g)
 
 
 @view_as_complex.writes
-def _(m: Any, x: Any, new: Any) -> Any:
+def _(m, x, new):
     return _split(m, new)
 
 
 @op("view", node="SelectBackward0")
-def real_part(m: Any, input: Any) -> Any:
+def real_part(m, input):
     """The real parts of complex numbers, as a view."""
     return m.real(input)
 
 
 @real_part.vjp("input")
-def _(m: Any, g: Any) -> Any:
+def _(m, g):
     return m.complex(g, m.zeros_like(g))
 
 
 @real_part.writes
-def _(m: Any, x: Any, new: Any) -> Any:
+def _(m, x, new):
     return m.complex(new, m.imag(x))
 
 
 @op("view", node="SelectBackward0")
-def imaginary_part(m: Any, input: Any) -> Any:
+def imaginary_part(m, input):
     """The imaginary parts of complex numbers, as a view."""
     return m.imag(input)
 
 
 @imaginary_part.vjp("input")
-def _(m: Any, g: Any) -> Any:
+def _(m, g):
     return m.complex(m.zeros_like(g), g)
 
 
 @imaginary_part.writes
-def _(m: Any, x: Any, new: Any) -> Any:
+def _(m, x, new):
     return m.complex(m.real(x), new)
 
 
@@ -122,20 +122,20 @@ def imag(input: Any) -> Any:
 
 
 @op("pointwise", node="ConjBackward0")
-def conjugate(m: Any, input: Any) -> Any:
+def conjugate(m, input):
     """The complex conjugate of each element, in new memory."""
     return m.conj(input)
 
 
 @op("pointwise", node="ConjPhysicalBackward0")
-def conjugate_in_memory(m: Any, input: Any) -> Any:
+def conjugate_in_memory(m, input):
     """The complex conjugate of each element, under the name that `conj_physical` gives its node."""
     return m.conj(input)
 
 
 @conjugate.vjp("input")
 @conjugate_in_memory.vjp("input")
-def _(m: Any, g: Any) -> Any:
+def _(m, g):
     return m.conj(g)
 
 
@@ -166,21 +166,16 @@ def resolve_neg(input: Any) -> Any:
     return input
 
 
-@op("pointwise", floats=True)
-def angle(m: Any, input: Any) -> Any:
+@op("pointwise", floats=True, reference="numpy.angle")
+def angle(m, input):
     """The angle of complex numbers; pi for negative real numbers, 0 for others."""
     if is_complex_array(m, input):
         return m.atan2(m.imag(input), m.real(input))
     return m.where(m.isnan(input), input, m.astype(input < 0, input.dtype) * pi)
 
 
-@angle.defined_as
-def _(np: Any, input: Any) -> Any:
-    return np.angle(input)
-
-
 @angle.vjp("input")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     """Across the direction of x, over |x|."""
     if not is_complex_array(m, input):
         return m.zeros_like(g)
@@ -191,7 +186,7 @@ def _(m: Any, g: Any, input: Any) -> Any:
 
 
 @op(None, broadcasts=True)
-def complex(m: Any, real: Any, imag: Any) -> Any:
+def complex(m, real, imag):
     """Complex numbers made of real and imaginary parts."""
     names = [dtypes.of(x.dtype) for x in (real, imag)]
     if any(d not in (dtypes.float32, dtypes.float64) for d in names):
@@ -208,12 +203,12 @@ def complex(m: Any, real: Any, imag: Any) -> Any:
 
 
 @complex.vjp("real")
-def _(m: Any, g: Any) -> Any:
+def _(m, g):
     return m.real(g)
 
 
 @complex.vjp("imag")
-def _(m: Any, g: Any) -> Any:
+def _(m, g):
     return m.imag(g)
 
 
@@ -260,54 +255,18 @@ def is_nonzero(input: Any) -> bool:
     return bool(input)
 
 
-@view_as_real.samples
-@real.samples
-@imag.samples
-@real_part.samples
-@imaginary_part.samples
-@angle.samples
-@conj.samples
-@conj_physical.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4, dtype="complex"),), {}
-    yield (draw(dtype="complex"),), {}
-
-
-@view_as_complex.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 2),), {}
-    yield (draw(2),), {}
-
-
-@complex.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4), draw(3, 4)), {}
-    yield (draw(3, 1), draw(4)), {}
-
-
-@imag.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(3),), {}, RuntimeError,
-        "imag is not implemented for tensors with non-complex dtypes.",
-    )  # fmt: skip
-
-
-@view_as_real.errors
-def _(draw: Any) -> Iterator:
-    yield (draw(3),), {}, RuntimeError, "view_as_real is only supported for complex tensors"
-
-
-@view_as_complex.errors
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 3),), {}, RuntimeError, "Tensor must have a last dimension of size 2"
-    yield (draw(),), {}, RuntimeError, "Input tensor must have one or more dimensions"
-    yield (
-        (draw.ints(3, 2, low=0, high=2),),
-        {},
-        RuntimeError,
-        "view_as_complex is only supported for",
-    )
+for each in (view_as_real, real, imag, real_part, imaginary_part, angle, conj, conj_physical):
+    each.cases(case(complexes(3, 4)), case(complexes()))
+view_as_complex.cases(
+    case((3, 2)),
+    case((2,)),
+    case((3, 3)).raises("Tensor must have a last dimension of size 2"),
+    case(()).raises("Input tensor must have one or more dimensions"),
+    case(ints(3, 2, low=0, high=2)).raises("view_as_complex is only supported for"),
+)
+complex.cases(case((3, 4), (3, 4)), case((3, 1), (4,)))
+imag.cases(case((3,)).raises("imag is not implemented for tensors with non-complex dtypes."))
+view_as_real.cases(case((3,)).raises("view_as_real is only supported for complex tensors"))
 
 
 speak(

@@ -1,8 +1,10 @@
 """Contractions named by their dimensions: einsum, tensordot, kron, and chains of products."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from math import prod
 from typing import Any
 
+from .._core.cases import case
 from .._core.op import composite, op
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -157,13 +159,6 @@ def _arranged(x: Any, labels: list, order: list) -> Any:
     return x if places == list(range(len(places))) else x.permute(places)
 
 
-def _product(values: list[int]) -> int:
-    made = 1
-    for n in values:
-        made *= n
-    return made
-
-
 def _paired(a: Any, left: list, b: Any, right: list, wanted: set, sizes: dict) -> tuple[Any, list]:
     """Two operands contracted over the labels that both have and nobody wants any more."""
     a, left = _summed(a, left, wanted | set(right))
@@ -173,7 +168,7 @@ def _paired(a: Any, left: list, b: Any, right: list, wanted: set, sizes: dict) -
     inner = [k for k in both if k not in wanted]
     rows, cols = [k for k in left if k not in right], [k for k in right if k not in left]
     a, b = _arranged(a, left, batch + rows + inner), _arranged(b, right, batch + inner + cols)
-    size = lambda labels: _product([sizes[k] for k in labels])
+    size = lambda labels: prod([sizes[k] for k in labels])
     a = a.reshape(size(batch), size(rows), size(inner))
     b = b.reshape(size(batch), size(inner), size(cols))
     if not inner:
@@ -226,70 +221,38 @@ def einsum(equation: Any, *operands: Any) -> Any:
     )
 
 
-@einsum.defined_as
-def _(np: Any, equation: str, *operands: Any) -> Any:
-    return np.einsum(equation, *operands)
-
-
-@einsum.samples
-def _(draw: Any) -> Iterator:
-    yield ("ij,jk->ik", draw(3, 4), draw(4, 5)), {}
-    yield ("ij,jk", draw(3, 4), draw(4, 5)), {}
-    yield ("bij,bjk->bik", draw(2, 3, 4), draw(2, 4, 5)), {}
-    yield ("...ij,...jk->...ik", draw(2, 5, 3, 4), draw(2, 5, 4, 2)), {}
-    yield ("ii->i", draw(3, 3)), {}
-    yield ("ii", draw(3, 3)), {}
-    yield ("ij,kl->ij", draw(2, 3), draw(4, 2)), {}
-    yield ("bn,anm,bm->ba", draw(2, 3), draw(5, 3, 4), draw(2, 4)), {}
-
-
-@einsum.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        ("ij,jk->ik", draw(3, 4), draw(3, 4)),
-        {},
-        RuntimeError,
-        (
-            "einsum(): subscript j has size 3 for operand 1 which does not broadcast with"
-            " previously seen size 4"
-        ),
-    )
-    yield (
-        ("ij->ijk", draw(3, 4)),
-        {},
-        RuntimeError,
-        "einsum(): output subscript k does not appear in the equation for any input operand",
-    )
-    yield (
-        ("ij,jk", draw(3, 4)),
-        {},
-        RuntimeError,
-        "einsum(): fewer operands were provided than specified in the equation",
-    )
-    yield (
-        ("i", draw(3, 4)),
-        {},
-        RuntimeError,
-        (
-            "einsum(): the number of subscripts in the equation (1) does not match the number of"
-            " dimensions (2) for operand 0 and no ellipsis was given"
-        ),
-    )
-    yield (
-        ("ij->jj", draw(3, 4)),
-        {},
-        RuntimeError,
-        "einsum(): output subscript j appears more than once in the output",
-    )
-    yield (
-        ("i1->i", draw(3, 4)),
-        {},
-        RuntimeError,
-        (
-            "einsum(): invalid subscript given at index 1 in the equation string, subscripts must"
-            " be in [a-zA-Z]"
-        ),
-    )
+einsum.defined_as("numpy.einsum")
+einsum.cases(
+    case("ij,jk->ik", (3, 4), (4, 5)),
+    case("ij,jk", (3, 4), (4, 5)),
+    case("bij,bjk->bik", (2, 3, 4), (2, 4, 5)),
+    case("...ij,...jk->...ik", (2, 5, 3, 4), (2, 5, 4, 2)),
+    case("ii->i", (3, 3)),
+    case("ii", (3, 3)),
+    case("ij,kl->ij", (2, 3), (4, 2)),
+    case("bn,anm,bm->ba", (2, 3), (5, 3, 4), (2, 4)),
+    case("ij,jk->ik", (3, 4), (3, 4)).raises(
+        "einsum(): subscript j has size 3 for operand 1 which does not broadcast with "
+        "previously seen size 4"
+    ),
+    case("ij->ijk", (3, 4)).raises(
+        "einsum(): output subscript k does not appear in the equation for any input operand"
+    ),
+    case("ij,jk", (3, 4)).raises(
+        "einsum(): fewer operands were provided than specified in the equation"
+    ),
+    case("i", (3, 4)).raises(
+        "einsum(): the number of subscripts in the equation (1) does not match the number of "
+        "dimensions (2) for operand 0 and no ellipsis was given"
+    ),
+    case("ij->jj", (3, 4)).raises(
+        "einsum(): output subscript j appears more than once in the output"
+    ),
+    case("i1->i", (3, 4)).raises(
+        "einsum(): invalid subscript given at index 1 in the equation string, subscripts must "
+        "be in [a-zA-Z]"
+    ),
+)
 
 
 def _axes(dims: Any, ndim: int, first: bool) -> list[int]:
@@ -331,40 +294,27 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
             )
     rows = [i for i in range(a.ndim) if i not in left]
     cols = [j for j in range(b.ndim) if j not in right]
-    inner = _product([a.shape[i] for i in left])
-    x = a.permute(rows + left).reshape(_product([a.shape[i] for i in rows]), inner)
-    y = b.permute(right + cols).reshape(inner, _product([b.shape[j] for j in cols]))
+    inner = prod([a.shape[i] for i in left])
+    x = a.permute(rows + left).reshape(prod([a.shape[i] for i in rows]), inner)
+    y = b.permute(right + cols).reshape(inner, prod([b.shape[j] for j in cols]))
     return (x @ y).reshape([a.shape[i] for i in rows] + [b.shape[j] for j in cols])
 
 
-@tensordot.defined_as
-def _(np: Any, a: Any, b: Any, dims: Any = 2) -> Any:
-    return np.tensordot(a, b, dims)
+tensordot.defined_as("numpy.tensordot")
+tensordot.cases(
+    case((3, 4), (4, 5), dims=1),
+    case((2, 3, 4), (4, 3, 5), dims=([1, 2], [1, 0])),
+    case((3, 4), (3, 4)),
+    case((2,), (3,), dims=0),
+    case((3, 4), (4, 5), 2).raises(
+        "contracted dimensions need to match, but first has size 3 in dim -2 and second has "
+        "size 4 in dim 0"
+    ),
+)
 
 
-@tensordot.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4), draw(4, 5)), {"dims": 1}
-    yield (draw(2, 3, 4), draw(4, 3, 5)), {"dims": ([1, 2], [1, 0])}
-    yield (draw(3, 4), draw(3, 4)), {}
-    yield (draw(2), draw(3)), {"dims": 0}
-
-
-@tensordot.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(3, 4), draw(4, 5), 2),
-        {},
-        RuntimeError,
-        (
-            "contracted dimensions need to match, but first has size 3 in dim -2 and second has"
-            " size 4 in dim 0"
-        ),
-    )
-
-
-@op("pointwise", node="UnsafeViewBackward0", broadcasts=False)
-def kron(m: Any, input: Any, other: Any) -> Any:
+@op("pointwise", node="UnsafeViewBackward0", broadcasts=False, reference="numpy.kron")
+def kron(m, input, other):
     """Kronecker product: each element of `input` times the whole of `other`, laid out in blocks."""
     n = max(len(input.shape), len(other.shape))
     a = (1,) * (n - len(input.shape)) + tuple(input.shape)
@@ -388,24 +338,16 @@ def _blockwise(m: Any, g: Any, x: Any, other: Any, axis: int) -> Any:
 
 
 @kron.vjp("input")
-def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+def _(m, g, input, other):
     return _blockwise(m, g, input, other, 0) if g.shape else g * m.conj(other)
 
 
 @kron.vjp("other")
-def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+def _(m, g, input, other):
     return _blockwise(m, g, other, input, 1) if g.shape else g * m.conj(input)
 
 
-@kron.defined_as
-def _(np: Any, input: Any, other: Any) -> Any:
-    return np.kron(input, other)
-
-
-@kron.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(2, 3), draw(3, 2)), {}
-    yield (draw(3), draw(2, 2)), {}
+kron.cases(case((2, 3), (3, 2)), case((3,), (2, 2)))
 
 
 def _chain_order(sizes: list[int]) -> list[list[int]]:
@@ -451,26 +393,15 @@ def linalg_multi_dot(tensors: Any) -> Any:
     return made.reshape(shape)
 
 
-@linalg_multi_dot.defined_as
-def _(np: Any, tensors: Any) -> Any:
-    return np.linalg.multi_dot(tensors)
-
-
-@linalg_multi_dot.samples
-def _(draw: Any) -> Iterator:
-    yield ([draw(3, 4), draw(4, 5)],), {}
-    yield ([draw(4), draw(4, 2), draw(2, 6), draw(6)],), {}
-
-
-@linalg_multi_dot.errors
-def _(draw: Any) -> Iterator:
-    yield ([draw(3, 4)],), {}, RuntimeError, "multi_dot(): expected at least 2 tensors but got 1"
-    yield (
-        ([draw(3, 4), draw(3, 4)],),
-        {},
-        RuntimeError,
-        "multi_dot(): tensors 0 and 1 with shapes [3, 4] and [3, 4] cannot be multiplied",
-    )
+linalg_multi_dot.defined_as("numpy.linalg.multi_dot")
+linalg_multi_dot.cases(
+    case([(3, 4), (4, 5)]),
+    case([(4,), (4, 2), (2, 6), (6,)]),
+    case([(3, 4)]).raises("multi_dot(): expected at least 2 tensors but got 1"),
+    case([(3, 4), (3, 4)]).raises(
+        "multi_dot(): tensors 0 and 1 with shapes [3, 4] and [3, 4] cannot be multiplied"
+    ),
+)
 
 
 @composite

@@ -1,8 +1,8 @@
 """Convolutions and their transposes, in one, two and three dimensions, and image columns."""
 
-from collections.abc import Iterator
 from typing import Any
 
+from .._core.cases import case, complexes
 from .._core.kinds import speak
 from .._core.op import op
 
@@ -11,51 +11,33 @@ Sizes = tuple[int, ...]
 
 @op("same", node="ConvolutionBackward0", autocast="lower")
 def convolve(
-    m: Any,
-    input: Any,
-    weight: Any,
-    bias: Any = None,
+    m,
+    input,
+    weight,
+    bias=None,
     *,
     stride: Sizes = (1, 1),
     padding: Sizes = (0, 0),
     dilation: Sizes = (1, 1),
     groups: int = 1,
-) -> Any:
+):
     """Cross-correlation of a batch (n, c, ...) with filters (o, c / groups, ...), plus a bias."""
     made = m.conv(input, weight, stride, padding, dilation, groups)
     return made if bias is None else made + m.reshape(bias, (-1, *(1,) * len(stride)))
 
 
 @convolve.vjp("input")
-def _(
-    m: Any,
-    g: Any,
-    input_shape: tuple,
-    weight: Any,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
-    groups: int,
-) -> Any:
+def _(m, g, input_shape, weight, stride, padding, dilation, groups):
     return m.conv_input(g, m.conj(weight), input_shape, stride, padding, dilation, groups)
 
 
 @convolve.vjp("weight")
-def _(
-    m: Any,
-    g: Any,
-    input: Any,
-    weight_shape: tuple,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
-    groups: int,
-) -> Any:
+def _(m, g, input, weight_shape, stride, padding, dilation, groups):
     return m.conv_weight(g, m.conj(input), weight_shape, stride, padding, dilation, groups)
 
 
 @convolve.vjp("bias")
-def _(m: Any, g: Any) -> Any:
+def _(m, g):
     return _channel_sum(m, g)
 
 
@@ -63,73 +45,58 @@ def _channel_sum(m: Any, g: Any) -> Any:
     return m.sum(m.sum(m.reshape(g, (g.shape[0], g.shape[1], -1)), axis=2), axis=0)
 
 
-@convolve.samples
-def _(draw: Any) -> Iterator:
-    one, two = (
-        {"stride": (1,), "padding": (0,), "dilation": (1,)},
-        {"stride": (2, 1), "dilation": (1, 2)},
-    )
-    yield (draw(2, 3, 5), draw(2, 3, 2), draw(2)), one
-    yield tuple(draw(*s, dtype="complex") for s in ((1, 2, 4), (2, 2, 2), (2,))), one
-    yield (draw(1, 2, 5, 6), draw(3, 2, 2, 3)), {**two, "padding": (1, 2)}
-    yield (
-        (draw(1, 4, 4, 4), draw(2, 2, 1, 1), draw(2)),
-        {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 2},
-    )
-    three = {"stride": (1, 1, 2), "padding": (0, 1, 1), "dilation": (1, 1, 1)}
-    yield (draw(1, 2, 3, 3, 3), draw(1, 2, 2, 2, 2)), three
+_PLAIN = {"stride": (1,), "padding": (0,), "dilation": (1,)}
+_PLAIN_2D = {"dilation": (1, 1), "padding": (0, 0), "stride": (1, 1)}
+convolve.cases(
+    case((2, 3, 5), (2, 3, 2), (2,), **_PLAIN),
+    case(complexes(1, 2, 4), complexes(2, 2, 2), complexes(2), **_PLAIN),
+    case((1, 2, 5, 6), (3, 2, 2, 3), stride=(2, 1), dilation=(1, 2), padding=(1, 2)),
+    case((1, 4, 4, 4), (2, 2, 1, 1), (2,), **_PLAIN_2D, groups=2),
+    case((1, 2, 3, 3, 3), (1, 2, 2, 2, 2), stride=(1, 1, 2), padding=(0, 1, 1), dilation=(1, 1, 1)),
+)
 
 
 @op("same", node="ConvolutionBackward0", autocast="lower")
 def convolve_transposed(
-    m: Any,
-    input: Any,
-    weight: Any,
-    bias: Any = None,
+    m,
+    input,
+    weight,
+    bias=None,
     *,
     shape: Sizes = (),
     stride: Sizes = (1, 1),
     padding: Sizes = (0, 0),
     dilation: Sizes = (1, 1),
     groups: int = 1,
-) -> Any:
+):
     """The transpose of a convolution from `shape` to the input's: filters (c, o / groups, ...)."""
     made = m.conv_input(input, weight, shape, stride, padding, dilation, groups)
     return made if bias is None else made + m.reshape(bias, (-1, *(1,) * len(stride)))
 
 
 @convolve_transposed.vjp("input")
-def _(m: Any, g: Any, weight: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
+def _(m, g, weight, stride, padding, dilation, groups):
     return m.conv(g, m.conj(weight), stride, padding, dilation, groups)
 
 
 @convolve_transposed.vjp("weight")
-def _(
-    m: Any,
-    g: Any,
-    input: Any,
-    weight_shape: tuple,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
-    groups: int,
-) -> Any:
+def _(m, g, input, weight_shape, stride, padding, dilation, groups):
     return m.conv_weight(m.conj(input), g, weight_shape, stride, padding, dilation, groups)
 
 
 @convolve_transposed.vjp("bias")
-def _(m: Any, g: Any) -> Any:
+def _(m, g):
     return _channel_sum(m, g)
 
 
-@convolve_transposed.samples
-def _(draw: Any) -> Iterator:
-    plain = {"stride": (1,), "padding": (0,), "dilation": (1,)}
-    yield (draw(2, 3, 4), draw(3, 2, 2), draw(2)), {"shape": (2, 2, 5), **plain}
-    drawn = (draw(*s, dtype="complex") for s in ((1, 2, 3), (2, 1, 2), (1,)))
-    yield tuple(drawn), {"shape": (1, 1, 4), **plain}
-    two = {"stride": (2, 2), "padding": (1, 1), "dilation": (1, 1)}
-    yield (draw(1, 2, 3, 3), draw(2, 1, 2, 2)), {"shape": (1, 2, 4, 4), **two, "groups": 2}
+convolve_transposed.cases(
+    case((2, 3, 4), (3, 2, 2), (2,), shape=(2, 2, 5), **_PLAIN),
+    case(complexes(1, 2, 3), complexes(2, 1, 2), complexes(1), shape=(1, 1, 4), **_PLAIN),
+    case(
+        (1, 2, 3, 3), (2, 1, 2, 2), shape=(1, 2, 4, 4), stride=(2, 2), padding=(1, 1),
+        dilation=(1, 1), groups=2,
+    ),
+)  # fmt: skip
 
 
 # The three words of convolution are linear in each argument: the gradients of one are the others.
@@ -137,117 +104,71 @@ def _(draw: Any) -> Iterator:
 
 @op("same", node="ConvolutionBackwardBackward0")
 def convolution_for_input(
-    m: Any,
-    slope: Any,
-    w: Any,
-    *,
-    shape: Sizes,
-    stride: Sizes,
-    padding: Sizes,
-    dilation: Sizes,
-    groups: int = 1,
-) -> Any:
+    m, slope, w, *, shape: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int = 1
+):
     """Gradient of a convolution for its input, from `slope`, the gradient of its result."""
     return m.conv_input(slope, w, shape, stride, padding, dilation, groups)
 
 
 @convolution_for_input.vjp("slope")
-def _(m: Any, g: Any, w: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
+def _(m, g, w, stride, padding, dilation, groups):
     return m.conv(g, m.conj(w), stride, padding, dilation, groups)
 
 
 @convolution_for_input.vjp("w")
-def _(
-    m: Any,
-    g: Any,
-    slope: Any,
-    w_shape: tuple,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
-    groups: int,
-) -> Any:
+def _(m, g, slope, w_shape, stride, padding, dilation, groups):
     return m.conv_weight(m.conj(slope), g, w_shape, stride, padding, dilation, groups)
 
 
 @op("same", node="ConvolutionBackwardBackward0")
 def convolution_for_weight(
-    m: Any,
-    slope: Any,
-    x: Any,
-    *,
-    shape: Sizes,
-    stride: Sizes,
-    padding: Sizes,
-    dilation: Sizes,
-    groups: int = 1,
-) -> Any:
+    m, slope, x, *, shape: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int = 1
+):
     """Gradient of a convolution for its filters, from `slope`, the gradient of its result."""
     return m.conv_weight(slope, x, shape, stride, padding, dilation, groups)
 
 
 @convolution_for_weight.vjp("slope")
-def _(m: Any, g: Any, x: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
+def _(m, g, x, stride, padding, dilation, groups):
     return m.conv(m.conj(x), g, stride, padding, dilation, groups)
 
 
 @convolution_for_weight.vjp("x")
-def _(
-    m: Any,
-    g: Any,
-    slope: Any,
-    x_shape: tuple,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
-    groups: int,
-) -> Any:
+def _(m, g, slope, x_shape, stride, padding, dilation, groups):
     return m.conv_input(m.conj(slope), g, x_shape, stride, padding, dilation, groups)
 
 
-@convolution_for_input.samples
-def _(draw: Any) -> Iterator:
-    plain = {"stride": (1,), "padding": (0,), "dilation": (1,)}
-    yield (draw(2, 2, 4), draw(2, 3, 2)), {"shape": (2, 3, 5), **plain}
-
-
-@convolution_for_weight.samples
-def _(draw: Any) -> Iterator:
-    plain = {"stride": (1,), "padding": (0,), "dilation": (1,)}
-    yield (draw(2, 2, 4), draw(2, 3, 5)), {"shape": (2, 3, 2), **plain}
+convolution_for_input.cases(case((2, 2, 4), (2, 3, 2), shape=(2, 3, 5), **_PLAIN))
+convolution_for_weight.cases(case((2, 2, 4), (2, 3, 5), shape=(2, 3, 2), **_PLAIN))
 
 
 @op(None, node="UnfoldBackward0")
-def windows(m: Any, input: Any, *, size: Sizes, stride: Sizes, dilation: Sizes) -> Any:
+def windows(m, input, *, size: Sizes, stride: Sizes, dilation: Sizes):
     """(..., L) as (..., out, size) over the last len(size) axes: what each window sees."""
     return m.windows(input, size, stride, dilation)
 
 
 @windows.vjp("input")
-def _(m: Any, g: Any, input_shape: tuple, stride: Any, dilation: Any) -> Any:
+def _(m, g, input_shape, stride, dilation):
     return m.unwindows(g, input_shape, stride, dilation)
 
 
 @op(None, node="UnfoldBackwardBackward0")
-def unwindows(m: Any, input: Any, *, shape: Sizes, stride: Sizes, dilation: Sizes) -> Any:
+def unwindows(m, input, *, shape: Sizes, stride: Sizes, dilation: Sizes):
     """Overlapping windows added up into zeros of `shape`: the adjoint of `windows`."""
     return m.unwindows(input, shape, stride, dilation)
 
 
 @unwindows.vjp("input")
-def _(m: Any, g: Any, input_shape: tuple, stride: Any, dilation: Any) -> Any:
+def _(m, g, input_shape, stride, dilation):
     return m.windows(g, input_shape[len(input_shape) - len(stride) :], stride, dilation)
 
 
-@windows.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(2, 5),), {"size": (2,), "stride": (1,), "dilation": (2,)}
-    yield (draw(2, 5, 4),), {"size": (2, 3), "stride": (2, 1), "dilation": (1, 1)}
-
-
-@unwindows.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(2, 3, 2),), {"shape": (2, 5), "stride": (1,), "dilation": (2,)}
+windows.cases(
+    case((2, 5), size=(2,), stride=(1,), dilation=(2,)),
+    case((2, 5, 4), size=(2, 3), stride=(2, 1), dilation=(1, 1)),
+)
+unwindows.cases(case((2, 3, 2), shape=(2, 5), stride=(1,), dilation=(2,)))
 
 
 def _ends(ndim: int, padding: Sizes) -> list:
@@ -261,9 +182,7 @@ def _inner(padding: Sizes, sizes: Any) -> tuple:
 
 
 @op(None, node="Im2ColBackward0")
-def im2col(
-    m: Any, input: Any, *, kernel_size: Sizes, dilation: Sizes, padding: Sizes, stride: Sizes
-) -> Any:
+def im2col(m, input, *, kernel_size: Sizes, dilation: Sizes, padding: Sizes, stride: Sizes):
     """(..., c, h, w) as (..., c * kernel, positions): patches as columns."""
     ndim = len(input.shape)
     x = m.pad(input, _ends(ndim, padding), 0) if any(padding) else input
@@ -275,15 +194,15 @@ def im2col(
 
 @op(None, node="Col2ImBackward0")
 def col2im(
-    m: Any,
-    input: Any,
+    m,
+    input,
     *,
     output_size: Sizes,
     kernel_size: Sizes,
     dilation: Sizes,
     padding: Sizes,
     stride: Sizes,
-) -> Any:
+):
     """(..., c * kernel, positions) as (..., c, *output_size): patches put back, overlaps added."""
     lead = (*input.shape[:-2], input.shape[-2] // (kernel_size[0] * kernel_size[1]))
     padded = tuple(s + 2 * p for s, p in zip(output_size, padding))
@@ -298,9 +217,7 @@ def col2im(
 
 
 @im2col.vjp("input")
-def _(
-    m: Any, g: Any, input_shape: tuple, kernel_size: Any, dilation: Any, padding: Any, stride: Any
-) -> Any:
+def _(m, g, input_shape, kernel_size, dilation, padding, stride):
     return col2im.op.body(
         m,
         g,
@@ -313,30 +230,20 @@ def _(
 
 
 @col2im.vjp("input")
-def _(m: Any, g: Any, kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> Any:
+def _(m, g, kernel_size, dilation, padding, stride):
     return im2col.op.body(
         m, g, kernel_size=kernel_size, dilation=dilation, padding=padding, stride=stride
     )
 
 
-@im2col.samples
-def _(draw: Any) -> Iterator:
-    plain = {"dilation": (1, 1), "padding": (0, 0), "stride": (1, 1)}
-    yield (draw(2, 2, 4, 3),), {"kernel_size": (2, 2), **plain}
-    yield (
-        (draw(1, 2, 4, 5),),
-        {"kernel_size": (2, 3), "dilation": (2, 1), "padding": (1, 0), "stride": (1, 2)},
-    )
-
-
-@col2im.samples
-def _(draw: Any) -> Iterator:
-    plain = {"dilation": (1, 1), "padding": (0, 0), "stride": (1, 1)}
-    yield (draw(2, 8, 6),), {"output_size": (4, 3), "kernel_size": (2, 2), **plain}
-    yield (
-        (draw(1, 4, 9),),
-        {"output_size": (2, 2), "kernel_size": (2, 2), **plain, "padding": (1, 1)},
-    )
+im2col.cases(
+    case((2, 2, 4, 3), kernel_size=(2, 2), **_PLAIN_2D),
+    case((1, 2, 4, 5), kernel_size=(2, 3), dilation=(2, 1), padding=(1, 0), stride=(1, 2)),
+)
+col2im.cases(
+    case((2, 8, 6), output_size=(4, 3), kernel_size=(2, 2), **_PLAIN_2D),
+    case((1, 4, 9), output_size=(2, 2), kernel_size=(2, 2), **_PLAIN_2D | {"padding": (1, 1)}),
+)
 
 
 speak(

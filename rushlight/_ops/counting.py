@@ -1,17 +1,17 @@
 """Counting: bincount, histc, histogram, unique, unique_consecutive."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from .._core import dtypes
+from .._core.cases import beyond, case, ints
 from .._core.errors import dim_of
 from .._core.op import composite, op
 from .dims import part
 from .extrema import refuse_complex
 
 
-@op(None, differentiable=False)
-def bincount(m: Any, input: Any, weights: Any = None, *, minlength: int = 0) -> Any:
+@op(None, differentiable=False, reference="numpy.bincount")
+def bincount(m, input, weights=None, *, minlength: int = 0):
     """How often each of 0, 1, 2 ... occurs in a vector of integers, or the sum of `weights`."""
     if not m.isdtype(input.dtype, "integral"):
         raise NotImplementedError(
@@ -36,37 +36,19 @@ def bincount(m: Any, input: Any, weights: Any = None, *, minlength: int = 0) -> 
     return m.put(m.full((size,), 0, kind), input, m.astype(weights, kind), 0, "add")
 
 
-@bincount.defined_as
-def _(np: Any, input: Any, weights: Any = None, minlength: int = 0) -> Any:
-    return np.bincount(input, weights, minlength)
-
-
-@bincount.samples
-def _(draw: Any) -> Iterator:
-    yield (draw.ints(20, low=0, high=6),), {}
-    yield (draw.ints(20, low=0, high=6), draw.ints(20, low=0, high=9)), {"minlength": 9}
-
-
-@bincount.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw.ints(3, 4, low=0, high=6),),
-        {},
-        RuntimeError,
-        "bincount only supports 1-d non-negative integral inputs.",
-    )
-    yield (
-        (draw.ints(4, low=-3, high=-1),),
-        {},
-        RuntimeError,
-        "bincount only supports 1-d non-negative integral inputs.",
-    )
-    yield (
-        (draw.ints(3, low=0, high=6), draw(4)),
-        {},
-        RuntimeError,
-        "weights should be 1-d and have the same length as input",
-    )
+bincount.cases(
+    case(ints(20, low=0, high=6)),
+    case(ints(20, low=0, high=6), ints(20, low=0, high=9), minlength=9),
+    case(ints(3, 4, low=0, high=6)).raises(
+        "bincount only supports 1-d non-negative integral inputs."
+    ),
+    case(ints(4, low=-3, high=-1)).raises(
+        "bincount only supports 1-d non-negative integral inputs."
+    ),
+    case(ints(3, low=0, high=6), (4,)).raises(
+        "weights should be 1-d and have the same length as input"
+    ),
+)
 
 
 def _counted_floats(m: Any, input: Any, kernel: str) -> None:
@@ -105,7 +87,7 @@ def _edges(m: Any, low: Any, high: Any, bins: int, dtype: Any) -> Any:
 
 
 @op("reduce", differentiable=False)
-def histc(m: Any, input: Any, *, bins: int = 100, min: float = 0, max: float = 0) -> Any:
+def histc(m, input, *, bins: int = 100, min: float = 0, max: float = 0):
     """Counts of the elements in `bins` equal parts of [min, max], or of their own range."""
     _counted_floats(m, input, "histogram_cpu")
     if bins <= 0:
@@ -118,36 +100,20 @@ def histc(m: Any, input: Any, *, bins: int = 100, min: float = 0, max: float = 0
 
 
 @histc.defined_as
-def _(np: Any, input: Any, bins: int, min: Any = None, max: Any = None) -> Any:
+def _(np, input, bins, min=None, max=None):
     return np.histogram(input, bins, None if min is None else (min, max))[0]
 
 
-@histc.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(5, 6),), {"bins": 4}
-    yield (draw(5, 6),), {"bins": 5, "min": -1, "max": 1}
-
-
-@histc.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(5),),
-        {"bins": 0},
-        RuntimeError,
-        "torch.histogram(): bins must be > 0, but got 0 for dimension 0",
-    )
-    yield (
-        (draw(5),),
-        {"bins": 4, "min": 5, "max": 1},
-        RuntimeError,
-        "torch.histc: max must be larger than min",
-    )
+histc.cases(
+    case((5, 6), bins=4),
+    case((5, 6), bins=5, min=-1, max=1),
+    case((5,), bins=0).raises("torch.histogram(): bins must be > 0, but got 0 for dimension 0"),
+    case((5,), bins=4, min=5, max=1).raises("torch.histc: max must be larger than min"),
+)
 
 
 @op(None, differentiable=False, outputs=("hist", "bin_edges"), returns="histogram")
-def histogram(
-    m: Any, input: Any, bins: Any, weight: Any = None, *, range: Any = None, density: bool = False
-) -> Any:
+def histogram(m, input, bins, weight=None, *, range=None, density: bool = False):
     """Counts of the elements between bin edges, and the edges."""
     _counted_floats(m, input, "histogramdd")
     x = m.reshape(input, (-1,))
@@ -164,7 +130,7 @@ def histogram(
 
 
 @histogram.samples
-def _(draw: Any) -> Iterator:
+def _(draw):
     yield (draw(5, 6), 4), {}
     yield (draw(), 3), {}
     yield (draw(5, 6), 5), {"range": (-1.0, 1.0), "density": True}
@@ -175,7 +141,7 @@ def _(draw: Any) -> Iterator:
 
 
 @op("reduce", differentiable=False, outputs=("values", "inverse", "counts"))
-def distinct(m: Any, input: Any, *, dim: int | None = None) -> Any:
+def distinct(m, input, *, dim: int | None = None):
     """Sorted distinct elements (or slices along `dim`), where each went, and how often it came."""
     refuse_complex(m, input, "unique")
     if dim is not None:
@@ -192,7 +158,7 @@ def distinct(m: Any, input: Any, *, dim: int | None = None) -> Any:
 
 
 @op("reduce", differentiable=False, outputs=("values", "inverse", "counts"))
-def runs(m: Any, input: Any, *, dim: int | None = None) -> Any:
+def runs(m, input, *, dim: int | None = None):
     """Elements (or slices along `dim`) that differ from the one before, places, run lengths."""
     shape = tuple(input.shape)
     axis = 0 if dim is None else dim_of(dim, len(shape))
@@ -242,24 +208,12 @@ def unique_consecutive(
     return _picked(runs(input, dim), return_inverse, return_counts)
 
 
-@unique.samples
-@unique_consecutive.samples
-def _(draw: Any) -> Iterator:
-    yield (draw.ints(4, 5, low=0, high=4),), {}
-    yield (draw.ints(9, low=0, high=4),), {"return_inverse": True, "return_counts": True}
-    yield (
-        (draw.ints(5, 2, low=0, high=2),),
-        {"return_inverse": True, "return_counts": True, "dim": 0},
+for each in (unique, unique_consecutive):
+    each.cases(
+        case(ints(4, 5, low=0, high=4)),
+        case(ints(9, low=0, high=4), return_inverse=True, return_counts=True),
+        case(ints(5, 2, low=0, high=2), return_inverse=True, return_counts=True, dim=0),
+        case(ints(2, 5, low=0, high=2), return_counts=True, dim=1),
+        case(ints(0)),
     )
-    yield (draw.ints(2, 5, low=0, high=2),), {"return_counts": True, "dim": 1}
-    yield (draw.ints(0),), {}
-
-
-@unique.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(2, 3),),
-        {"dim": 2},
-        IndexError,
-        "Dimension out of range (expected to be in range of [-2, 1], but got 2)",
-    )
+unique.cases(beyond((2, 3), dim=2))

@@ -120,15 +120,15 @@ class _Lattice:
 
 @op(None, node="CtcLossBackward0")
 def ctc(
-    m: Any,
-    log_probs: Any,
-    targets: Any,
+    m,
+    log_probs,
+    targets,
     *,
     steps: tuple,
     labels: tuple,
     blank: int = 0,
     zero_infinity: bool = False,
-) -> Any:
+):
     """(n,): the loss of each row of log_probs (time, n, classes) against labels (n, longest).
 
     Differs: nothing; as in PyTorch the gradient is right only behind a log_softmax, whose own
@@ -142,16 +142,7 @@ def ctc(
 
 
 @ctc.vjp("log_probs")
-def _(
-    m: Any,
-    g: Any,
-    log_probs: Any,
-    targets: Any,
-    steps: tuple,
-    labels: tuple,
-    blank: int,
-    zero_infinity: bool,
-) -> Any:
+def _(m, g, log_probs, targets, steps, labels, blank, zero_infinity):
     lattice = _Lattice(m, log_probs, targets, steps, labels, blank)
     alphas, betas = lattice.alphas(), lattice.betas()
     loss = lattice.losses(alphas[-1])

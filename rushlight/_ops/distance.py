@@ -1,8 +1,8 @@
 """Lengths of the last axis, under the names that PyTorch's distance functions give their nodes."""
 
-from collections.abc import Iterator
 from typing import Any
 
+from .._core.cases import case
 from .._core.op import op
 from .norms import linalg_vector_norm
 
@@ -19,13 +19,9 @@ def _norms(node: str, name: str) -> Any:
     def slope(m: Any, g: Any, x: Any, out: Any, ord: float, keepdim: bool) -> Any:
         return _slope(m, g, x, out, ord, len(x.shape) - 1, keepdim)
 
-    def samples(draw: Any) -> Iterator:
-        yield (draw(3, 4),), {}
-        yield (draw(2, 3, 4),), {"ord": 3.0, "keepdim": True}
-
     made = op("reduce", name=name, node=node)(body)
     made.vjp("x")(slope)
-    made.samples(samples)
+    made.cases(case((3, 4)), case((2, 3, 4), ord=3.0, keepdim=True))
     return made
 
 

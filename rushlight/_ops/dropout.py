@@ -14,7 +14,7 @@ _SELU = 1.7580993408473766  # -scale * alpha of SELU, the value that alpha dropo
 
 
 @op("move", differentiable=False)
-def kept(m: Any, input: Any, *, shape: tuple, p: float, stream: Any, on: float, off: float) -> Any:
+def kept(m, input, *, shape: tuple, p: float, stream, on: float, off: float):
     """`on` where a draw keeps (probability p), `off` elsewhere, in input's dtype."""
     whole = tuple(input.shape) == shape
     order = memory_order(input) if whole else tuple(range(len(shape)))

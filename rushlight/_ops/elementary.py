@@ -4,95 +4,95 @@ Derivatives of complex functions follow PyTorch's convention: the gradient is mu
 conjugate of the derivative. `m.conj` is the identity on real arrays.
 """
 
-from collections.abc import Iterator
 from math import log as _log
 from math import pi
 from typing import Any
 
+from .._core.cases import case, complexes, floats
 from .._core.kinds import speak
 from .._core.op import op
 from .refusal import BOOL, COMPLEX, INTEGER, is_complex_array, refuse
 
 
 @op("pointwise", floats=True, reference="numpy.exp")
-def exp(m: Any, input: Any) -> Any:
+def exp(m, input):
     """e raised to each element."""
     return m.exp(input)
 
 
 @exp.vjp("input")
-def _(m: Any, g: Any, out: Any) -> Any:
+def _(m, g, out):
     return g * m.conj(out)
 
 
 @op("pointwise", floats=True, reference="numpy.exp2")
-def exp2(m: Any, input: Any) -> Any:
+def exp2(m, input):
     """2 raised to each element."""
     return m.exp2(input)
 
 
 @exp2.vjp("input")
-def _(m: Any, g: Any, out: Any) -> Any:
+def _(m, g, out):
     return g * m.conj(out) * _log(2)
 
 
 @op("pointwise", floats=True, reference="numpy.expm1")
-def expm1(m: Any, input: Any) -> Any:
+def expm1(m, input):
     """exp(x) - 1, exact for small x."""
     return m.expm1(input)
 
 
 @expm1.vjp("input")
-def _(m: Any, g: Any, out: Any) -> Any:
+def _(m, g, out):
     return g * (m.conj(out) + 1)
 
 
 @op("pointwise", floats=True, domain=(0.1, 4), reference="numpy.log")
-def log(m: Any, input: Any) -> Any:
+def log(m, input):
     """Natural logarithm of each element."""
     return m.log(input)
 
 
 @log.vjp("input")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     return g / m.conj(input)
 
 
 @op("pointwise", floats=True, domain=(0.1, 4), reference="numpy.log2")
-def log2(m: Any, input: Any) -> Any:
+def log2(m, input):
     """Logarithm to base 2 of each element."""
     return m.log2(input)
 
 
 @log2.vjp("input")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     return g / (m.conj(input) * _log(2))
 
 
 @op("pointwise", floats=True, domain=(0.1, 4), reference="numpy.log10")
-def log10(m: Any, input: Any) -> Any:
+def log10(m, input):
     """Logarithm to base 10 of each element."""
     return m.log10(input)
 
 
 @log10.vjp("input")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     return g / (m.conj(input) * _log(10))
 
 
 @op("pointwise", floats=True, node="Log1PBackward0", domain=(-0.8, 4), reference="numpy.log1p")
-def log1p(m: Any, input: Any) -> Any:
+def log1p(m, input):
     """log(1 + x), exact for small x."""
     return m.log1p(input)
 
 
 @log1p.vjp("input")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     return g / (m.conj(input) + 1)
 
 
 @op("pointwise")
-def logaddexp(m: Any, input: Any, other: Any) -> Any:
+def logaddexp(m, input, other):
     """log(exp(input) + exp(other)), without overflow."""
     refuse("logaddexp_cpu", input, BOOL, INTEGER)
     if is_complex_array(m, input):
@@ -101,14 +101,14 @@ def logaddexp(m: Any, input: Any, other: Any) -> Any:
 
 
 @op("pointwise", reference="numpy.logaddexp2")
-def logaddexp2(m: Any, input: Any, other: Any) -> Any:
+def logaddexp2(m, input, other):
     """Logarithm to base 2 of 2**input + 2**other, without overflow."""
     refuse("logaddexp2_cpu", input, BOOL, INTEGER, COMPLEX)
     return _sum_of_powers(m, input, other, _log(2))
 
 
 @logaddexp.defined_as
-def _(np: Any, input: Any, other: Any) -> Any:
+def _(np, input, other):
     return np.log(np.exp(input) + np.exp(other))
 
 
@@ -127,135 +127,135 @@ def _sum_of_powers(m: Any, x: Any, y: Any, base: float) -> Any:
 
 
 @logaddexp.vjp("input")
-def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+def _(m, g, input, other):
     return g / (m.exp(m.conj(other - input)) + 1)
 
 
 @logaddexp.vjp("other")
-def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+def _(m, g, input, other):
     return g / (m.exp(m.conj(input - other)) + 1)
 
 
 @logaddexp2.vjp("input")
-def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+def _(m, g, input, other):
     return g / (m.exp2(other - input) + 1)
 
 
 @logaddexp2.vjp("other")
-def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+def _(m, g, input, other):
     return g / (m.exp2(input - other) + 1)
 
 
 @op("pointwise", floats=True, domain=(0.1, 4), reference="numpy.sqrt")
-def sqrt(m: Any, input: Any) -> Any:
+def sqrt(m, input):
     """Square root of each element."""
     return m.sqrt(input)
 
 
 @sqrt.vjp("input")
-def _(m: Any, g: Any, out: Any) -> Any:
+def _(m, g, out):
     return g / (m.conj(out) * 2)
 
 
 @op("pointwise", floats=True, domain=(0.2, 4))
-def rsqrt(m: Any, input: Any) -> Any:
+def rsqrt(m, input):
     """1 / sqrt(x)."""
     return 1 / m.sqrt(input)
 
 
 @rsqrt.vjp("input")
-def _(m: Any, g: Any, out: Any) -> Any:
+def _(m, g, out):
     root = m.conj(out)
     return g * (root * root * root) * -0.5
 
 
 @rsqrt.defined_as
-def _(np: Any, input: Any) -> Any:
+def _(np, input):
     return input**-0.5
 
 
 @op("pointwise", floats=True, domain=(0.2, 4), reference="numpy.reciprocal")
-def reciprocal(m: Any, input: Any) -> Any:
+def reciprocal(m, input):
     """1 / x."""
     return 1 / input
 
 
 @reciprocal.vjp("input")
-def _(m: Any, g: Any, out: Any) -> Any:
+def _(m, g, out):
     inverse = m.conj(out)
     return -g * (inverse * inverse)
 
 
 @op("pointwise", floats=True, reference="numpy.sin")
-def sin(m: Any, input: Any) -> Any:
+def sin(m, input):
     """Sine of each element, in radians."""
     return m.sin(input)
 
 
 @sin.vjp("input")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     return g * m.cos(m.conj(input))
 
 
 @op("pointwise", floats=True, reference="numpy.cos")
-def cos(m: Any, input: Any) -> Any:
+def cos(m, input):
     """Cosine of each element, in radians."""
     return m.cos(input)
 
 
 @cos.vjp("input")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     return -g * m.sin(m.conj(input))
 
 
 @op("pointwise", floats=True, domain=(-1.2, 1.2), reference="numpy.tan")
-def tan(m: Any, input: Any) -> Any:
+def tan(m, input):
     """Tangent of each element, in radians."""
     return m.tan(input)
 
 
 @tan.vjp("input")
-def _(m: Any, g: Any, out: Any) -> Any:
+def _(m, g, out):
     slope = m.conj(out)
     return g * (slope * slope + 1)
 
 
 @op("pointwise", floats=True, domain=(-0.9, 0.9), reference="numpy.arcsin")
-def asin(m: Any, input: Any) -> Any:
+def asin(m, input):
     """The angle between -pi/2 and pi/2 with this sine."""
     return m.asin(input)
 
 
 @asin.vjp("input")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     return g / m.conj(m.sqrt(1 - input * input))
 
 
 @op("pointwise", floats=True, domain=(-0.9, 0.9), reference="numpy.arccos")
-def acos(m: Any, input: Any) -> Any:
+def acos(m, input):
     """The angle between 0 and pi with this cosine."""
     return m.acos(input)
 
 
 @acos.vjp("input")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     return -g / m.conj(m.sqrt(1 - input * input))
 
 
 @op("pointwise", floats=True, reference="numpy.arctan")
-def atan(m: Any, input: Any) -> Any:
+def atan(m, input):
     """The angle between -pi/2 and pi/2 with this tangent."""
     return m.atan(input)
 
 
 @atan.vjp("input")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     x = m.conj(input)
     return g / (x * x + 1)
 
 
 @op("pointwise", floats=True, reference="numpy.arctan2")
-def atan2(m: Any, input: Any, other: Any) -> Any:
+def atan2(m, input, other):
     """The angle of the point with height `input` and width `other`, between -pi and pi."""
     refuse("atan2_cpu", input, COMPLEX)
     return m.atan2(input, other)
@@ -268,80 +268,80 @@ def _inverse_square(m: Any, x: Any, y: Any) -> Any:
 
 
 @atan2.vjp("input")
-def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+def _(m, g, input, other):
     return g * other * _inverse_square(m, input, other)
 
 
 @atan2.vjp("other")
-def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+def _(m, g, input, other):
     return -g * input * _inverse_square(m, input, other)
 
 
 @op("pointwise", floats=True, reference="numpy.sinh")
-def sinh(m: Any, input: Any) -> Any:
+def sinh(m, input):
     """Hyperbolic sine of each element."""
     return m.sinh(input)
 
 
 @sinh.vjp("input")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     return g * m.cosh(m.conj(input))
 
 
 @op("pointwise", floats=True, reference="numpy.cosh")
-def cosh(m: Any, input: Any) -> Any:
+def cosh(m, input):
     """Hyperbolic cosine of each element."""
     return m.cosh(input)
 
 
 @cosh.vjp("input")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     return g * m.sinh(m.conj(input))
 
 
 @op("pointwise", floats=True, reference="numpy.tanh")
-def tanh(m: Any, input: Any) -> Any:
+def tanh(m, input):
     """Hyperbolic tangent of each element."""
     return m.tanh(input)
 
 
 @tanh.vjp("input")
-def _(m: Any, g: Any, out: Any) -> Any:
+def _(m, g, out):
     slope = m.conj(out)
     return g * (1 - slope * slope)
 
 
 @op("pointwise", floats=True, reference="numpy.arcsinh")
-def asinh(m: Any, input: Any) -> Any:
+def asinh(m, input):
     """The number with this hyperbolic sine."""
     return m.asinh(input)
 
 
 @asinh.vjp("input")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     return g / m.conj(m.sqrt(input * input + 1))
 
 
 @op("pointwise", floats=True, domain=(1.2, 4), reference="numpy.arccosh")
-def acosh(m: Any, input: Any) -> Any:
+def acosh(m, input):
     """The positive number with this hyperbolic cosine."""
     return m.acosh(input)
 
 
 @acosh.vjp("input")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     """The two roots apart: sqrt(x**2 - 1) would leave the branch that acosh is on."""
     return g / m.conj(m.sqrt(input - 1) * m.sqrt(input + 1))
 
 
 @op("pointwise", floats=True, domain=(-0.9, 0.9), reference="numpy.arctanh")
-def atanh(m: Any, input: Any) -> Any:
+def atanh(m, input):
     """The number with this hyperbolic tangent."""
     return m.atanh(input)
 
 
 @atanh.vjp("input")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     x = m.conj(input)
     return g / (1 - x * x)
 
@@ -351,24 +351,24 @@ arcsinh, arccosh, arctanh = asinh, acosh, atanh
 
 
 @op("pointwise", floats=True)
-def sigmoid(m: Any, input: Any) -> Any:
+def sigmoid(m, input):
     """The logistic function: 1 / (1 + exp(-x))."""
     return 1 / (m.exp(-input) + 1)
 
 
 @sigmoid.vjp("input")
-def _(m: Any, g: Any, out: Any) -> Any:
+def _(m, g, out):
     slope = m.conj(out)
     return g * (slope * (1 - slope))
 
 
 @sigmoid.defined_as
-def _(np: Any, input: Any) -> Any:
+def _(np, input):
     return 0.5 + 0.5 * np.tanh(0.5 * input)
 
 
 @op("pointwise", floats=True, domain=(0.1, 0.9))
-def logit(m: Any, input: Any, *, eps: float | None = None) -> Any:
+def logit(m, input, *, eps: float | None = None):
     """The inverse of sigmoid, log(x / (1 - x)); x is first clamped to eps .. 1 - eps, if given."""
     refuse("logit_cpu", input, COMPLEX)
     if eps is not None:
@@ -377,7 +377,7 @@ def logit(m: Any, input: Any, *, eps: float | None = None) -> Any:
 
 
 @logit.vjp("input")
-def _(m: Any, g: Any, input: Any, eps: float | None) -> Any:
+def _(m, g, input, eps):
     slope = g / (input * (1 - input))
     if eps is None:
         return m.where((input < 0) | (input > 1), float("nan"), slope)
@@ -385,14 +385,14 @@ def _(m: Any, g: Any, input: Any, eps: float | None) -> Any:
 
 
 @logit.defined_as
-def _(np: Any, input: Any, eps: float | None = None) -> Any:
+def _(np, input, eps=None):
     if eps is not None:
         input = np.clip(input, eps, 1 - eps)
     return np.log(input) - np.log1p(-input)
 
 
 @op("pointwise", floats=True, reference="numpy.sinc")
-def sinc(m: Any, input: Any) -> Any:
+def sinc(m, input):
     """sin(pi x) / (pi x), and 1 at 0."""
     x = input * pi
     zero = x == 0
@@ -400,7 +400,7 @@ def sinc(m: Any, input: Any) -> Any:
 
 
 @sinc.vjp("input")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     x = m.conj(input) * pi
     zero = x == 0
     safe = m.where(zero, 1, x)
@@ -409,26 +409,26 @@ def _(m: Any, g: Any, input: Any) -> Any:
 
 
 @op("pointwise", floats=True, node="Deg2RadBackward0", reference="numpy.deg2rad")
-def deg2rad(m: Any, input: Any) -> Any:
+def deg2rad(m, input):
     """Degrees in radians."""
     _real("deg2rad", m, input)
     return input * (pi / 180)
 
 
 @deg2rad.vjp("input")
-def _(m: Any, g: Any) -> Any:
+def _(m, g):
     return g * (pi / 180)
 
 
 @op("pointwise", floats=True, node="Rad2DegBackward0", reference="numpy.rad2deg")
-def rad2deg(m: Any, input: Any) -> Any:
+def rad2deg(m, input):
     """Radians in degrees."""
     _real("rad2deg", m, input)
     return input * (180 / pi)
 
 
 @rad2deg.vjp("input")
-def _(m: Any, g: Any) -> Any:
+def _(m, g):
     return g * (180 / pi)
 
 
@@ -439,25 +439,16 @@ def _real(name: str, m: Any, input: Any) -> None:
         )
 
 
-@logit.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4, low=0.1, high=0.9),), {}
-    yield (draw(3, 4, low=-0.2, high=1.2),), {"eps": 0.05}
-    yield (draw(3, low=0.1, high=0.9), 0.01), {}
-
-
-@logit.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(3, dtype="complex"),), {}, NotImplementedError,
-        "\"logit_cpu\" not implemented for 'ComplexFloat'",
-    )  # fmt: skip
-
-
-@deg2rad.errors
-@rad2deg.errors
-def _(draw: Any) -> Iterator:
-    yield ((draw(3, dtype="complex"),), {}, RuntimeError, "is not supported for complex tensors.")
+logit.cases(
+    case(floats(3, 4, low=0.1, high=0.9)),
+    case(floats(3, 4, low=-0.2, high=1.2), eps=0.05),
+    case(floats(3, low=0.1, high=0.9), 0.01),
+    case(complexes(3)).raises(
+        "\"logit_cpu\" not implemented for 'ComplexFloat'", NotImplementedError
+    ),
+)
+for each in (deg2rad, rad2deg):
+    each.cases(case(complexes(3)).raises("is not supported for complex tensors."))
 
 
 speak(

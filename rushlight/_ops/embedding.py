@@ -1,9 +1,9 @@
 """Embeddings: rows of a table, looked up by integers, and bags of them added up."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from .._core import dtypes
+from .._core.cases import case, ints
 from .._core.op import op
 
 
@@ -30,14 +30,14 @@ def check_indices(m: Any, indices: Any, rows: int, name: str) -> None:
 
 @op(None)
 def embedding(
-    m: Any,
-    weight: Any,
-    indices: Any,
+    m,
+    weight,
+    indices,
     *,
     padding_idx: int = -1,
     scale_grad_by_freq: bool = False,
     sparse: bool = False,
-) -> Any:
+):
     """The rows of `weight` that `indices` name.
 
     Args:
@@ -52,9 +52,7 @@ def embedding(
 
 
 @embedding.vjp("weight")
-def _(
-    m: Any, g: Any, weight_shape: tuple, indices: Any, padding_idx: int, scale_grad_by_freq: bool
-) -> Any:
+def _(m, g, weight_shape, indices, padding_idx, scale_grad_by_freq):
     indices = m.reshape(indices, (-1,))
     g = m.reshape(g, (indices.shape[0], *weight_shape[1:]))
     if padding_idx >= 0:
@@ -70,17 +68,13 @@ def _counts(m: Any, indices: Any, rows: int, dtype: Any) -> Any:
     return m.take(m.put(m.full((rows,), 0, dtype), indices, ones, 0, "add"), indices, 0)
 
 
-@embedding.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(5, 3), draw.ints(4, low=0, high=5)), {}
-    yield (draw(5, 3), draw.ints(2, 4, low=0, high=5)), {}
-    yield (draw(5, 3), draw.ints(low=0, high=5)), {}
-
-
-@embedding.errors
-def _(draw: Any) -> Iterator:
-    yield (draw(5, 3), draw.ints(2, low=5, high=6)), {}, IndexError, "index out of range in self"
-    yield (draw(5, 3), draw.ints(2, low=-2, high=-1)), {}, IndexError, "index out of range in self"
+embedding.cases(
+    case((5, 3), ints(4, low=0, high=5)),
+    case((5, 3), ints(2, 4, low=0, high=5)),
+    case((5, 3), ints(low=0, high=5)),
+    case((5, 3), ints(2, low=5, high=6)).raises("index out of range in self", IndexError),
+    case((5, 3), ints(2, low=-2, high=-1)).raises("index out of range in self", IndexError),
+)
 
 
 def _bags(m: Any, indices: Any, offsets: Any) -> Any:
@@ -108,17 +102,17 @@ def _bag_sizes(m: Any, indices: Any, bags: Any, count: int, padding_idx: int, dt
 
 @op(None, node="EmbeddingBagBackward0")
 def embedding_bag_sum(
-    m: Any,
-    weight: Any,
-    indices: Any,
-    offsets: Any,
-    per_sample_weights: Any = None,
+    m,
+    weight,
+    indices,
+    offsets,
+    per_sample_weights=None,
     *,
     bags: int = 1,
     mean: bool = False,
     scale_grad_by_freq: bool = False,
     padding_idx: int = -1,
-) -> Any:
+):
     """Sums, or means, of the rows in each bag: bag i begins at offsets[i]."""
     check_indices(m, indices, weight.shape[0], "embedding_bag")
     rows = _scaled_rows(m, weight, indices, per_sample_weights, padding_idx)
@@ -140,16 +134,8 @@ def _to_rows(m: Any, g: Any, indices: Any, offsets: Any, mean: bool, padding_idx
 
 @embedding_bag_sum.vjp("weight")
 def _(
-    m: Any,
-    g: Any,
-    weight_shape: tuple,
-    indices: Any,
-    offsets: Any,
-    per_sample_weights: Any,
-    mean: bool,
-    scale_grad_by_freq: bool,
-    padding_idx: int,
-) -> Any:
+    m, g, weight_shape, indices, offsets, per_sample_weights, mean, scale_grad_by_freq, padding_idx
+):
     rows = _to_rows(m, g, indices, offsets, mean, padding_idx)
     if per_sample_weights is not None:
         rows = rows * m.reshape(per_sample_weights, (-1, 1))
@@ -159,15 +145,13 @@ def _(
 
 
 @embedding_bag_sum.vjp("per_sample_weights")
-def _(m: Any, g: Any, weight: Any, indices: Any, offsets: Any, mean: bool, padding_idx: int) -> Any:
+def _(m, g, weight, indices, offsets, mean, padding_idx):
     rows = _to_rows(m, g, indices, offsets, mean, padding_idx)
     return m.sum(rows * m.take(weight, indices, 0), axis=1)
 
 
 @op(None, node="EmbeddingBagBackward0")
-def embedding_bag_max(
-    m: Any, weight: Any, indices: Any, offsets: Any, *, bags: int, padding_idx: int = -1
-) -> Any:
+def embedding_bag_max(m, weight, indices, offsets, *, bags: int, padding_idx: int = -1):
     """The greatest of each column over the rows in each bag; zero for an empty bag."""
     check_indices(m, indices, weight.shape[0], "embedding_bag")
     rows = m.take(weight, indices, 0)
@@ -179,7 +163,7 @@ def embedding_bag_max(
 
 
 @embedding_bag_max.vjp("weight")
-def _(m: Any, g: Any, weight: Any, indices: Any, offsets: Any, out: Any, padding_idx: int) -> Any:
+def _(m, g, weight, indices, offsets, out, padding_idx):
     where = _bags(m, indices, offsets)
     hit = m.take(weight, indices, 0) == m.take(out, where, 0)
     if padding_idx >= 0:
@@ -188,14 +172,8 @@ def _(m: Any, g: Any, weight: Any, indices: Any, offsets: Any, out: Any, padding
     return m.put(m.full(weight.shape, 0, g.dtype), indices, rows, 0, "add")
 
 
-@embedding_bag_sum.samples
-def _(draw: Any) -> Iterator:
-    offsets = draw.ints(1, low=0, high=1)
-    yield (draw(5, 3), draw.ints(4, low=0, high=5), offsets), {"bags": 1}
-    yield (draw(5, 3), draw.ints(4, low=0, high=5), offsets, draw(4)), {"bags": 1}
-    yield (draw(5, 3), draw.ints(4, low=0, high=5), offsets), {"bags": 2, "mean": True}
-
-
-@embedding_bag_max.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(5, 3), draw.ints(1, low=0, high=5), draw.ints(1, low=0, high=1)), {"bags": 1}
+_BAGS = (5, 3), ints(4, low=0, high=5), ints(1, low=0, high=1)
+embedding_bag_sum.cases(
+    case(*_BAGS, bags=1), case(*_BAGS, (4,), bags=1), case(*_BAGS, bags=2, mean=True)
+)
+embedding_bag_max.cases(case((5, 3), ints(1, low=0, high=5), ints(1, low=0, high=1), bags=1))

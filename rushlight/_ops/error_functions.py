@@ -1,11 +1,10 @@
 """The error function, its relatives of the normal distribution, and their inverses."""
 
 import math
-from collections.abc import Iterator
 from math import erfc as erfc_of
 from math import pi, sqrt
-from typing import Any
 
+from .._core.cases import case, complexes
 from .._core.kinds import speak
 from .._core.op import op
 from .refusal import COMPLEX, refuse
@@ -25,136 +24,119 @@ def _quantile(p: float) -> float:
     return (low + high) / 2
 
 
-@op("pointwise", floats=True)
-def erf(m: Any, input: Any) -> Any:
+@op("pointwise", floats=True, reference="math.erf")
+def erf(m, input):
     """The error function: 2 / sqrt(pi) times the integral of exp(-t**2) from 0 to x."""
     refuse("erf_vml_cpu", input, COMPLEX)
     return m.erf(input)
 
 
 @erf.vjp("input")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     return g * m.exp(-input * input) * (2 / sqrt(pi))
 
 
-@op("pointwise", floats=True)
-def erfc(m: Any, input: Any) -> Any:
+@op("pointwise", floats=True, reference="math.erfc")
+def erfc(m, input):
     """1 - erf(x), exact in the far tail."""
     refuse("erfc_vml_cpu", input, COMPLEX)
     return m.erfc(input)
 
 
 @erfc.vjp("input")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     return g * m.exp(-input * input) * (-2 / sqrt(pi))
 
 
 @op("pointwise", floats=True, node="SpecialErfcxBackward0")
-def erfcx(m: Any, input: Any) -> Any:
+def erfcx(m, input):
     """exp(x**2) * erfc(x)."""
     refuse("erfcx_cpu", input, COMPLEX)
     return m.erfcx(input)
 
 
 @erfcx.vjp("input")
-def _(m: Any, g: Any, input: Any, out: Any) -> Any:
+def _(m, g, input, out):
     return g * (input * out * 2 - 2 / sqrt(pi))
 
 
 @op("pointwise", floats=True, domain=(-0.9, 0.9))
-def erfinv(m: Any, input: Any) -> Any:
+def erfinv(m, input):
     """The x with erf(x) = input."""
     refuse("erfinv_vml_cpu", input, COMPLEX)
     return m.erfinv(input)
 
 
 @erfinv.vjp("input")
-def _(m: Any, g: Any, out: Any) -> Any:
+def _(m, g, out):
     return g * m.exp(out * out) * (sqrt(pi) / 2)
 
 
 @op("pointwise", floats=True, node="MulBackward1")
-def ndtr(m: Any, input: Any) -> Any:
+def ndtr(m, input):
     """The probability that a normal variable is below x."""
     refuse("erf_vml_cpu", input, COMPLEX)
     return m.erfc(input * -sqrt(0.5)) * 0.5
 
 
 @ndtr.vjp("input")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     return g * m.exp(input * input * -0.5) * (1 / sqrt(2 * pi))
 
 
 @op("pointwise", floats=True, domain=(0.05, 0.95), node="SpecialNdtriBackward0")
-def ndtri(m: Any, input: Any) -> Any:
+def ndtri(m, input):
     """The x below which a normal variable falls with the given probability."""
     refuse("ndtri_cpu", input, COMPLEX)
     return m.ndtri(input)
 
 
 @ndtri.vjp("input")
-def _(m: Any, g: Any, out: Any) -> Any:
+def _(m, g, out):
     return g * m.exp(out * out * 0.5) * sqrt(2 * pi)
 
 
 @op("pointwise", floats=True, node="SpecialLogNdtrBackward0")
-def log_ndtr(m: Any, input: Any) -> Any:
+def log_ndtr(m, input):
     """Logarithm of the probability that a normal variable is below x."""
     refuse("log_ndtr_cpu", input, COMPLEX)
     return m.log_ndtr(input)
 
 
 @log_ndtr.vjp("input")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     return g / m.erfcx(input * -sqrt(0.5)) * sqrt(2 / pi)
 
 
-@erf.defined_as
-def _(np: Any, input: Any) -> Any:
-    return np.vectorize(math.erf, otypes=[float])(input)
-
-
-@erfc.defined_as
-def _(np: Any, input: Any) -> Any:
-    return np.vectorize(math.erfc, otypes=[float])(input)
-
-
 @erfcx.defined_as
-def _(np: Any, input: Any) -> Any:
+def _(np, input):
     return np.exp(input * input) * np.vectorize(math.erfc, otypes=[float])(input)
 
 
 @ndtr.defined_as
-def _(np: Any, input: Any) -> Any:
+def _(np, input):
     return np.vectorize(_chance, otypes=[float])(input)
 
 
 @log_ndtr.defined_as
-def _(np: Any, input: Any) -> Any:
+def _(np, input):
     return np.log(np.vectorize(_chance, otypes=[float])(input))
 
 
 @ndtri.defined_as
-def _(np: Any, input: Any) -> Any:
+def _(np, input):
     return np.vectorize(_quantile, otypes=[float])(input)
 
 
 @erfinv.defined_as
-def _(np: Any, input: Any) -> Any:
+def _(np, input):
     return np.vectorize(_quantile, otypes=[float])((input + 1) / 2) * sqrt(0.5)
 
 
-@erf.errors
-@erfc.errors
-@erfcx.errors
-@erfinv.errors
-@ndtri.errors
-@log_ndtr.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(3, dtype="complex"),), {}, NotImplementedError,
-        "_cpu\" not implemented for 'ComplexFloat'",
-    )  # fmt: skip
+for each in (erf, erfc, erfcx, erfinv, ndtri, log_ndtr):
+    each.cases(
+        case(complexes(3)).raises("_cpu\" not implemented for 'ComplexFloat'", NotImplementedError)
+    )
 
 
 speak(erf=erf, erfc=erfc, erfcx=erfcx, erfinv=erfinv, ndtri=ndtri, log_ndtr=log_ndtr)

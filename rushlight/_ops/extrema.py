@@ -1,10 +1,10 @@
 """Largest and smallest elements: max, min, amax, amin, aminmax, argmax, argmin."""
 
-from collections.abc import Iterator
 from operator import index
 from typing import Any
 
 from .._core import dtypes
+from .._core.cases import beyond, bools, case, ints
 from .._core.errors import dim_of
 from .._core.kinds import speak
 from .._core.op import composite, op
@@ -55,16 +55,16 @@ def _extreme(m: Any, input: Any, dim: Any, keepdim: bool, most: bool) -> Any:
     return word(input, axis=axes_of(dim, len(input.shape)), keepdims=keepdim)
 
 
-@op("reduce")
-def amax(m: Any, input: Any, *, dim: Dims = (), keepdim: bool = False) -> Any:
+@op("reduce", reference="numpy.max")
+def amax(m, input, *, dim: Dims = (), keepdim: bool = False):
     """Largest element of all, or along `dim`; equal ones share the gradient."""
     needs_elements("amax", input.shape, dim)
     refuse_complex(m, input, "max_values_cpu")
     return _extreme(m, input, dim, keepdim, True)
 
 
-@op("reduce")
-def amin(m: Any, input: Any, *, dim: Dims = (), keepdim: bool = False) -> Any:
+@op("reduce", reference="numpy.min")
+def amin(m, input, *, dim: Dims = (), keepdim: bool = False):
     """Smallest element of all, or along `dim`; equal ones share the gradient."""
     needs_elements("amin", input.shape, dim)
     refuse_complex(m, input, "min_values_cpu")
@@ -73,57 +73,32 @@ def amin(m: Any, input: Any, *, dim: Dims = (), keepdim: bool = False) -> Any:
 
 @amax.vjp("input")
 @amin.vjp("input")
-def _(m: Any, g: Any, input: Any, out: Any, dim: Any, keepdim: bool) -> Any:
+def _(m, g, input, out, dim, keepdim):
     return shared_evenly(m, g, input, out, dim, keepdim)
 
 
-@amax.defined_as
-def _(np: Any, input: Any, dim: Any = None, keepdim: bool = False) -> Any:
-    return np.max(input, dim, keepdims=keepdim)
-
-
-@amin.defined_as
-def _(np: Any, input: Any, dim: Any = None, keepdim: bool = False) -> Any:
-    return np.min(input, dim, keepdims=keepdim)
-
-
-@amax.samples
-@amin.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {}
-    yield (draw(3, 4),), {"dim": 1}
-    yield (draw(2, 3, 4),), {"dim": (0, 2), "keepdim": True}
-    yield (draw(0, 3),), {"dim": 1}
-    yield (draw.ints(3, 4, low=-4, high=4),), {"dim": -1}
-
-
-@amax.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(0, 3),),
-        {},
-        RuntimeError,
-        (
-            "amax(): Expected reduction dim to be specified for input.numel() == 0. Specify the"
-            " reduction dim with the 'dim' argument"
-        ),
+for each in (amax, amin):
+    each.cases(
+        case((3, 4)),
+        case((3, 4), dim=1),
+        case((2, 3, 4), dim=(0, 2), keepdim=True),
+        case((0, 3), dim=1),
+        case(ints(3, 4, low=-4, high=4), dim=-1),
     )
-    yield (
-        (draw(0, 3),),
-        {"dim": 0},
-        IndexError,
-        "amax(): Expected reduction dim 0 to have non-zero size.",
-    )
-    yield (
-        (draw(3),),
-        {"dim": 1},
-        IndexError,
-        "Dimension out of range (expected to be in range of [-1, 0], but got 1)",
-    )
+amax.cases(
+    case((0, 3)).raises(
+        "amax(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
+        "reduction dim with the 'dim' argument"
+    ),
+    case((0, 3), dim=0).raises(
+        "amax(): Expected reduction dim 0 to have non-zero size.", IndexError
+    ),
+    beyond((3,), dim=1),
+)
 
 
 @op("reduce", outputs=("min", "max"), returns="aminmax")
-def aminmax(m: Any, input: Any, *, dim: int | None = None, keepdim: bool = False) -> Any:
+def aminmax(m, input, *, dim: int | None = None, keepdim: bool = False):
     """Smallest and largest element together."""
     refuse_complex(m, input, "aminmax_cpu")
     axis = axes_of(dim, len(input.shape))
@@ -136,7 +111,7 @@ def aminmax(m: Any, input: Any, *, dim: int | None = None, keepdim: bool = False
 
 
 @aminmax.vjp("input")
-def _(m: Any, g: tuple, input: Any, out: tuple, dim: Any, keepdim: bool) -> Any:
+def _(m, g, input, out, dim, keepdim):
     parts = [
         shared_evenly(m, gk, input, ok, dim, keepdim)
         for gk, ok in zip(g, out, strict=True)
@@ -145,11 +120,7 @@ def _(m: Any, g: tuple, input: Any, out: tuple, dim: Any, keepdim: bool) -> Any:
     return parts[0] if len(parts) == 1 else parts[0] + parts[1]
 
 
-@aminmax.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {}
-    yield (draw(3, 4),), {"dim": 1, "keepdim": True}
-    yield (draw(),), {"dim": 0}
+aminmax.cases(case((3, 4)), case((3, 4), dim=1, keepdim=True), case((), dim=0))
 
 
 def _index(m: Any, input: Any, dim: Any, keepdim: bool, most: bool) -> Any:
@@ -170,52 +141,31 @@ def _index(m: Any, input: Any, dim: Any, keepdim: bool, most: bool) -> Any:
     return word(input, axis=axes_of(dim, len(input.shape)), keepdims=keepdim)
 
 
-@op("reduce", differentiable=False)
-def argmax(m: Any, input: Any, *, dim: int | None = None, keepdim: bool = False) -> Any:
+@op("reduce", differentiable=False, reference="numpy.argmax")
+def argmax(m, input, *, dim: int | None = None, keepdim: bool = False):
     """Index of the first largest element, of the flattened input or along `dim`."""
     return _index(m, input, dim, keepdim, True)
 
 
-@op("reduce", differentiable=False)
-def argmin(m: Any, input: Any, *, dim: int | None = None, keepdim: bool = False) -> Any:
+@op("reduce", differentiable=False, reference="numpy.argmin")
+def argmin(m, input, *, dim: int | None = None, keepdim: bool = False):
     """Index of the first smallest element, of the flattened input or along `dim`."""
     return _index(m, input, dim, keepdim, False)
 
 
-@argmax.defined_as
-def _(np: Any, input: Any, dim: Any = None, keepdim: bool = False) -> Any:
-    return np.argmax(input, dim, keepdims=keepdim)
-
-
-@argmin.defined_as
-def _(np: Any, input: Any, dim: Any = None, keepdim: bool = False) -> Any:
-    return np.argmin(input, dim, keepdims=keepdim)
-
-
-@argmax.samples
-@argmin.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {}
-    yield (draw(3, 4),), {"dim": 0}
-    yield (draw(3, 4),), {"dim": -1, "keepdim": True}
-    yield (draw(),), {"dim": 0}
-
-
-@argmax.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(0, 3),),
-        {},
-        IndexError,
-        "argmax(): Expected reduction dim to be specified for input.numel() == 0.",
+for each in (argmax, argmin):
+    each.cases(
+        case((3, 4)), case((3, 4), dim=0), case((3, 4), dim=-1, keepdim=True), case((), dim=0)
     )
-    yield (
-        (draw(0, 3),),
-        {"dim": 0},
-        IndexError,
-        "argmax(): Expected reduction dim 0 to have non-zero size.",
-    )
-    yield (draw.bools(3),), {}, RuntimeError, "argmax(): does not support bool input"
+argmax.cases(
+    case((0, 3)).raises(
+        "argmax(): Expected reduction dim to be specified for input.numel() == 0.", IndexError
+    ),
+    case((0, 3), dim=0).raises(
+        "argmax(): Expected reduction dim 0 to have non-zero size.", IndexError
+    ),
+    case(bools(3)).raises("argmax(): does not support bool input"),
+)
 
 
 def _greatest(m: Any, input: Any, most: bool) -> Any:
@@ -226,20 +176,20 @@ def _greatest(m: Any, input: Any, most: bool) -> Any:
 
 
 @op("reduce", name="max", node="MaxBackward1")
-def max_of_all(m: Any, input: Any) -> Any:
+def max_of_all(m, input):
     """Largest of all elements."""
     return _greatest(m, input, True)
 
 
 @op("reduce", name="min", node="MinBackward1")
-def min_of_all(m: Any, input: Any) -> Any:
+def min_of_all(m, input):
     """Smallest of all elements."""
     return _greatest(m, input, False)
 
 
 @max_of_all.vjp("input")
 @min_of_all.vjp("input")
-def _(m: Any, g: Any, input: Any, out: Any) -> Any:
+def _(m, g, input, out):
     hit = (input == out) | ((input != input) & (out != out))
     hit = m.astype(hit, g.dtype)
     return hit * (g / m.sum(hit))
@@ -269,7 +219,7 @@ def _along(m: Any, input: Any, dim: int, keepdim: bool, most: bool) -> tuple:
     returns="max",
     straight=True,
 )
-def max_along(m: Any, input: Any, *, dim: int, keepdim: bool = False) -> Any:
+def max_along(m, input, *, dim: int, keepdim: bool = False):
     """Largest elements along `dim` and their indices."""
     return _along(m, input, dim, keepdim, True)
 
@@ -282,7 +232,7 @@ def max_along(m: Any, input: Any, *, dim: int, keepdim: bool = False) -> Any:
     returns="min",
     straight=True,
 )
-def min_along(m: Any, input: Any, *, dim: int, keepdim: bool = False) -> Any:
+def min_along(m, input, *, dim: int, keepdim: bool = False):
     """Smallest elements along `dim` and their indices."""
     return _along(m, input, dim, keepdim, False)
 
@@ -298,34 +248,24 @@ def scattered(m: Any, g: Any, indices: Any, shape: tuple, dim: int, keepdim: boo
 
 @max_along.vjp("input")
 @min_along.vjp("input")
-def _(m: Any, g: tuple, out: tuple, input_shape: tuple, dim: int, keepdim: bool) -> Any:
+def _(m, g, out, input_shape, dim, keepdim):
     return scattered(m, g[0], out[1], input_shape, dim, keepdim)
 
 
-@max_along.samples
-@min_along.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {"dim": 1}
-    yield (draw(3, 4),), {"dim": 0, "keepdim": True}
-    yield (draw(),), {"dim": 0}
-    yield (draw(3, 0),), {"dim": 0}
-    yield (draw.ints(3, 4, low=-4, high=4),), {"dim": -1}
-
-
-@max_along.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(0, 3),),
-        {"dim": 0},
-        IndexError,
-        "max(): Expected reduction dim 0 to have non-zero size.",
+for each in (max_along, min_along):
+    each.cases(
+        case((3, 4), dim=1),
+        case((3, 4), dim=0, keepdim=True),
+        case((), dim=0),
+        case((3, 0), dim=0),
+        case(ints(3, 4, low=-4, high=4), dim=-1),
     )
-    yield (
-        (draw(3),),
-        {"dim": 1},
-        IndexError,
-        "Dimension out of range (expected to be in range of [-1, 0], but got 1)",
-    )
+max_along.cases(
+    case((0, 3), dim=0).raises(
+        "max(): Expected reduction dim 0 to have non-zero size.", IndexError
+    ),
+    beyond((3,), dim=1),
+)
 
 
 def _one_dim(name: str, dim: Any) -> int:
@@ -380,32 +320,17 @@ def min(
     return minimum(input, dim if other is None else other, out=out)
 
 
-@max.samples
-@min.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {}
-    yield (draw(),), {}
-    yield (draw(3, 4),), {"dim": 1, "keepdim": True}
-    yield (draw(3, 4), draw(4)), {}
-
-
-@max.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(0, 3),),
-        {},
-        RuntimeError,
-        (
-            "max(): Expected reduction dim to be specified for input.numel() == 0. Specify the"
-            " reduction dim with the 'dim' argument"
-        ),
-    )
-    yield (
-        (draw(2, 3),),
-        {"dim": (0, 1)},
-        TypeError,
-        "max() received an invalid combination of arguments",
-    )
+for each in (max, min):
+    each.cases(case((3, 4)), case(()), case((3, 4), dim=1, keepdim=True), case((3, 4), (4,)))
+max.cases(
+    case((0, 3)).raises(
+        "max(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
+        "reduction dim with the 'dim' argument"
+    ),
+    case((2, 3), dim=(0, 1)).raises(
+        "max() received an invalid combination of arguments", TypeError
+    ),
+)
 
 
 speak(

@@ -1,11 +1,11 @@
 """Triangular factors of matrices: Cholesky and QR."""
 
-from collections.abc import Iterator
 from typing import Any
 
+from .._core.cases import case, definite, floats
 from .._core.kinds import speak
 from .._core.op import composite, op
-from .linalg import definite, refuse_failed
+from .linalg import refuse_failed
 from .products import adjoint_of
 from .triangles import (
     check_matrices,
@@ -19,7 +19,7 @@ from .triangles import (
 
 
 @op("reduce", outputs=("L", "info"), returns="linalg_cholesky_ex", differentiable=("L",))
-def linalg_cholesky_ex(m: Any, A: Any, *, upper: bool = False, check_errors: Any = False) -> Any:
+def linalg_cholesky_ex(m, A, *, upper: bool = False, check_errors=False):
     """Lower triangular L with A = L L^H (or the upper L^H), and 0 or a bad minor's order."""
     name = check_errors if isinstance(check_errors, str) else "linalg.cholesky_ex"
     check_matrices(m, A, name)
@@ -34,7 +34,7 @@ def linalg_cholesky_ex(m: Any, A: Any, *, upper: bool = False, check_errors: Any
 
 
 @linalg_cholesky_ex.vjp("A")
-def _(m: Any, g: tuple, out: tuple, upper: bool) -> Any:
+def _(m, g, out, upper):
     factor, gl = (adjoint_of(m, out[0]), adjoint_of(m, g[0])) if upper else (out[0], g[0])
     inner = lower(m, m.matmul(adjoint_of(m, factor), gl))
     inner = (inner + adjoint_of(m, lower(m, inner, -1))) / 2
@@ -51,29 +51,15 @@ def linalg_cholesky(A: Any, *, upper: bool = False) -> Any:
     return linalg_cholesky_ex(A, upper, "linalg.cholesky")[0]
 
 
-@linalg_cholesky.defined_as
-def _(np: Any, A: Any, upper: bool = False) -> Any:
-    return np.linalg.cholesky(A, upper=True) if upper else np.linalg.cholesky(A)
-
-
-@linalg_cholesky.samples
-@linalg_cholesky_ex.samples
-def _(draw: Any) -> Iterator:
-    yield (definite(draw, 3),), {}
-    yield (definite(draw, 2, 3),), {"upper": True}
-
-
-@linalg_cholesky.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(2, 2) * 0,),
-        {},
-        RuntimeError,
-        (
-            "linalg.cholesky: The factorization could not be completed because the input is not "
-            "positive-definite (the leading minor of order 1 is not positive-definite)."
-        ),
+linalg_cholesky.defined_as("numpy.linalg.cholesky")
+for each in (linalg_cholesky, linalg_cholesky_ex):
+    each.cases(case(definite(3)), case(definite(2, 3), upper=True))
+linalg_cholesky.cases(
+    case(floats(2, 2, low=0, high=0)).raises(
+        "linalg.cholesky: The factorization could not be completed because the input is not "
+        "positive-definite (the leading minor of order 1 is not positive-definite)."
     )
+)
 
 
 @composite
@@ -83,7 +69,7 @@ def cholesky(input: Any, upper: bool = False) -> Any:
 
 
 @op("same", broadcasts=True)
-def cholesky_solve(m: Any, input: Any, input2: Any, *, upper: bool = False) -> Any:
+def cholesky_solve(m, input, input2, *, upper: bool = False):
     """X of A X = input, where `input2` is the Cholesky factor of A."""
     check_matrices(m, input2, "cholesky_solve")
     return _cholesky_solved(m, input, input2, upper)
@@ -101,45 +87,45 @@ def _factor_slope(m: Any, change: Any, factor: Any, is_upper: bool) -> Any:
 
 
 @cholesky_solve.vjp("input")
-def _(m: Any, g: Any, input2: Any, upper: bool) -> Any:
+def _(m, g, input2, upper):
     return _cholesky_solved(m, g, input2, upper)
 
 
 @cholesky_solve.vjp("input2")
-def _(m: Any, g: Any, input2: Any, out: Any, upper: bool) -> Any:
+def _(m, g, input2, out, upper):
     change = m.matmul(_cholesky_solved(m, g, input2, upper), adjoint_of(m, out))
     return _factor_slope(m, change, input2, upper)
 
 
 @cholesky_solve.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 2), linalg_cholesky(definite(draw, 3))), {}
-    yield (draw(3, 2), linalg_cholesky(definite(draw, 3), upper=True)), {"upper": True}
+def _(draw):
+    yield (draw(3, 2), linalg_cholesky(draw.definite(3))), {}
+    yield (draw(3, 2), linalg_cholesky(draw.definite(3), upper=True)), {"upper": True}
 
 
 @op("reduce")
-def cholesky_inverse(m: Any, L: Any, *, upper: bool = False) -> Any:
+def cholesky_inverse(m, L, *, upper: bool = False):
     """The inverse of A, where `L` is the Cholesky factor of A."""
     check_matrices(m, L, "cholesky_inverse")
     return _cholesky_solved(m, m.broadcast_to(eye_like(m, L), tuple(L.shape)), L, upper)
 
 
 @cholesky_inverse.vjp("L")
-def _(m: Any, g: Any, L: Any, out: Any, upper: bool) -> Any:
+def _(m, g, L, out, upper):
     return _factor_slope(m, m.matmul(out, m.matmul(g, out)), L, upper)
 
 
 @cholesky_inverse.samples
-def _(draw: Any) -> Iterator:
-    yield (linalg_cholesky(definite(draw, 3), upper=True),), {"upper": True}
-    yield (linalg_cholesky(definite(draw, 3)),), {}
+def _(draw):
+    yield (linalg_cholesky(draw.definite(3), upper=True),), {"upper": True}
+    yield (linalg_cholesky(draw.definite(3)),), {}
 
 
 # -- QR
 
 
 @op("reduce", outputs=("Q", "R"), returns="linalg_qr")
-def linalg_qr(m: Any, A: Any, *, mode: str = "reduced") -> Any:
+def linalg_qr(m, A, *, mode: str = "reduced"):
     """Q with orthonormal columns and upper triangular R, A = Q R.
 
     Args:
@@ -157,7 +143,7 @@ def linalg_qr(m: Any, A: Any, *, mode: str = "reduced") -> Any:
 
 
 @linalg_qr.vjp("A")
-def _(m: Any, g: tuple, out: tuple, mode: str) -> Any:
+def _(m, g, out, mode):
     Q, R = out
     gq, gr = g
     if mode == "r":
@@ -199,17 +185,13 @@ def _qr_gradient(m: Any, gq: Any, gr: Any, Q: Any, R: Any) -> Any:
     return over_triangle(m, made if gq is None else gq + made, adjoint_of(m, R), False)
 
 
-@linalg_qr.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 3),), {}
-    yield (draw(2, 4, 3),), {}
-    yield (draw(2, 4),), {}
-    yield (draw(2, 4),), {"mode": "complete"}
-
-
-@linalg_qr.errors
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {"mode": "foo"}, RuntimeError, "qr received unrecognized mode 'foo'"
+linalg_qr.cases(
+    case((3, 3)),
+    case((2, 4, 3)),
+    case((2, 4)),
+    case((2, 4), mode="complete"),
+    case((3, 4), mode="foo").raises("qr received unrecognized mode 'foo'"),
+)
 
 
 @composite

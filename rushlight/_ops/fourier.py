@@ -1,9 +1,9 @@
 """Fourier transforms as linear maps: complex to complex, real to complex, complex to real."""
 
-from collections.abc import Iterator
 from math import sqrt
 from typing import Any
 
+from .._core.cases import case, complexes
 from .._core.kinds import speak
 from .._core.op import op
 
@@ -21,13 +21,6 @@ def scale_of(count: int, norm: str | None, forward: bool) -> float:
     return 1 / count if (norm == "forward") == forward else 1.0
 
 
-def _count(shape: tuple, axes: Axes) -> int:
-    made = 1
-    for axis in axes:
-        made *= shape[axis]
-    return made
-
-
 def _scaled(x: Any, factor: float) -> Any:
     return x if factor == 1 else x * factor
 
@@ -41,18 +34,18 @@ def _turned(m: Any, x: Any, axes: Axes, forward: bool) -> Any:
 
 
 @op("reduce", node="FftC2CBackward0")
-def fft_c2c(m: Any, input: Any, *, dim: Axes, scale: float, forward: bool) -> Any:
+def fft_c2c(m, input, *, dim: Axes, scale: float, forward: bool):
     """The transform of complex numbers over the axes `dim`, times `scale`."""
     return _scaled(_turned(m, input, dim, forward), scale)
 
 
 @fft_c2c.vjp("input")
-def _(m: Any, g: Any, dim: Axes, scale: float, forward: bool) -> Any:
+def _(m, g, dim, scale, forward):
     return _scaled(_turned(m, g, dim, not forward), scale)
 
 
 @op("reduce", node="FftR2CBackward0")
-def fft_r2c(m: Any, input: Any, *, dim: Axes, scale: float, onesided: bool) -> Any:
+def fft_r2c(m, input, *, dim: Axes, scale: float, onesided: bool):
     """The forward transform of real numbers; `onesided` leaves out what the last axis mirrors."""
     last = dim[-1]
     n = input.shape[last]
@@ -61,7 +54,7 @@ def fft_r2c(m: Any, input: Any, *, dim: Axes, scale: float, onesided: bool) -> A
 
 
 @fft_r2c.vjp("input")
-def _(m: Any, g: Any, input_shape: tuple, dim: Axes, scale: float, onesided: bool) -> Any:
+def _(m, g, input_shape, dim, scale, onesided):
     if not onesided:
         return m.real(_scaled(_turned(m, g, dim, False), scale))
     last = dim[-1]
@@ -83,7 +76,7 @@ def _mirrored(m: Any, x: Any, axis: int, n: int, factor: float) -> Any:
 
 
 @op("reduce", node="FftC2RBackward0")
-def fft_c2r(m: Any, input: Any, *, dim: Axes, scale: float, size: int) -> Any:
+def fft_c2r(m, input, *, dim: Axes, scale: float, size: int):
     """The real numbers, `size` in the last axis, whose half spectrum is given, times scale."""
     last = dim[-1]
     made = m.irfft(_turned(m, input, dim[:-1], False), size, last)
@@ -91,29 +84,25 @@ def fft_c2r(m: Any, input: Any, *, dim: Axes, scale: float, size: int) -> Any:
 
 
 @fft_c2r.vjp("input")
-def _(m: Any, g: Any, dim: Axes, scale: float, size: int) -> Any:
+def _(m, g, dim, scale, size):
     last = dim[-1]
     half = _mirrored(m, m.rfft(g, size, last), last, size, 2.0)
     return _scaled(_turned(m, half, dim[:-1], True), scale)
 
 
-@fft_c2c.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 5, dtype="complex"),), {"dim": (1,), "scale": 1.0, "forward": True}
-    yield (draw(3, 4, dtype="complex"),), {"dim": (0, 1), "scale": 0.25, "forward": False}
-
-
-@fft_r2c.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 5),), {"dim": (1,), "scale": 1.0, "onesided": True}
-    yield (draw(4, 3),), {"dim": (1, 0), "scale": 0.5, "onesided": True}
-    yield (draw(3, 4),), {"dim": (1,), "scale": 1.0, "onesided": False}
-
-
-@fft_c2r.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 3, dtype="complex"),), {"dim": (1,), "scale": 0.2, "size": 5}
-    yield (draw(3, 3, dtype="complex"),), {"dim": (0, 1), "scale": 0.2, "size": 4}
+fft_c2c.cases(
+    case(complexes(3, 5), dim=(1,), scale=1.0, forward=True),
+    case(complexes(3, 4), dim=(0, 1), scale=0.25, forward=False),
+)
+fft_r2c.cases(
+    case((3, 5), dim=(1,), scale=1.0, onesided=True),
+    case((4, 3), dim=(1, 0), scale=0.5, onesided=True),
+    case((3, 4), dim=(1,), scale=1.0, onesided=False),
+)
+fft_c2r.cases(
+    case(complexes(3, 3), dim=(1,), scale=0.2, size=5),
+    case(complexes(3, 3), dim=(0, 1), scale=0.2, size=4),
+)
 
 
 def _spoken(x: Any, n: int | None, axis: int, forward: bool) -> Any:

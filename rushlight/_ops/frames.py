@@ -1,8 +1,8 @@
 """Short-time Fourier transforms: a signal cut into frames, and put together again."""
 
-from collections.abc import Iterator
 from typing import Any
 
+from .._core.cases import case, floats
 from .._core.kinds import DIFFERENTIABLE
 from .._core.op import composite
 from .complex_numbers import view_as_real
@@ -89,25 +89,13 @@ def stft(
     return made if return_complex else view_as_real(made)
 
 
-@stft.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(1, 40), 16), {"window": draw(16), "return_complex": True}
-    yield (draw(2, 40), 12, 5, 8), {"window": draw(8), "return_complex": True, "normalized": True}
-    yield (
-        (draw(2, 40), 12),
-        {"window": draw(12), "center": False, "onesided": False, "return_complex": True},
-    )
-    yield (draw(1, 40), 16), {"window": draw(16), "return_complex": False, "pad_mode": "constant"}
-
-
-@stft.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(40), 16),
-        {},
-        RuntimeError,
-        "stft requires the return_complex parameter be given for real inputs",
-    )
+stft.cases(
+    case((1, 40), 16, window=floats(16), return_complex=True),
+    case((2, 40), 12, 5, 8, window=floats(8), return_complex=True, normalized=True),
+    case((2, 40), 12, window=floats(12), center=False, onesided=False, return_complex=True),
+    case((1, 40), 16, window=floats(16), return_complex=False, pad_mode="constant"),
+    case((40,), 16).raises("stft requires the return_complex parameter be given for real inputs"),
+)
 
 
 @composite
@@ -168,7 +156,7 @@ def _overlapped(frames: Any, hop: int) -> Any:
 
 
 @istft.samples
-def _(draw: Any) -> Iterator:
+def _(draw):
     window = draw(16, low=1, high=2)
     yield (draw(9, 7, dtype="complex"), 16), {"window": window}
     yield (draw(2, 9, 7, dtype="complex"), 16), {"window": window, "length": 30, "hop_length": 4}

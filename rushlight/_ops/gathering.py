@@ -3,6 +3,7 @@
 from typing import Any
 
 from .._core import dtypes, views
+from .._core.cases import bools, case, distinct, ints
 from .._core.errors import dim_of
 from .._core.kinds import speak
 from .._core.op import composite, op
@@ -55,15 +56,11 @@ def index_select(input, dim, index, *, out=None):
     return selected(input, index, dim, out=out)
 
 
-@index_select.samples
-def _(draw):
-    yield (draw(3, 4), 1, draw.ints(5, low=0, high=4)), {}
-    yield (draw(3, 4), 0, draw.ints(2, low=0, high=3)), {}
-
-
-@index_select.errors
-def _(draw):
-    yield (draw(3, 4), 0, draw.ints(2, low=7, high=8)), {}, IndexError, "index out of range"
+index_select.cases(
+    case((3, 4), 1, ints(5, low=0, high=4)),
+    case((3, 4), 0, ints(2, low=0, high=3)),
+    case((3, 4), 0, ints(2, low=7, high=8)).raises("index out of range", IndexError),
+)
 
 
 @op("move", node="GatherBackward0", name="gather")
@@ -108,24 +105,12 @@ def gather(input, dim, index, *, sparse_grad=False, out=None):
     return gathered(input, index, dim, out=out)
 
 
-@gather.samples
-def _(draw):
-    yield (draw(3, 4), 1, draw.ints(3, 2, low=0, high=4)), {}
-    yield (draw(3, 4), 0, draw.ints(2, 3, low=0, high=3)), {}
-    yield (
-        (draw(3), 0, draw.ints(2, 0, low=0, high=3)),
-        {},
-    )  # nothing is asked for: any shape will do
-
-
-@gather.errors
-def _(draw):
-    yield (
-        (draw(3, 4), 1, draw.ints(3, low=0, high=4)),
-        {},
-        RuntimeError,
-        "Index tensor must have the same number",
-    )
+gather.cases(
+    case((3, 4), 1, ints(3, 2, low=0, high=4)),
+    case((3, 4), 0, ints(2, 3, low=0, high=3)),
+    case((3,), 0, ints(2, 0, low=0, high=3)),
+    case((3, 4), 1, ints(3, low=0, high=4)).raises("Index tensor must have the same number"),
+)
 
 
 @op("move", node="ScatterBackward0")
@@ -252,11 +237,11 @@ def scatter(input, dim, index, src=None, *, value=None, reduce=None):
     return scatter_combined(input, index, src, dim, _REDUCE[reduce])
 
 
-@scatter.samples
-def _(draw):
-    yield (draw(3, 4), 1, draw.distinct(3, 2, below=4), draw(3, 2)), {}
-    yield (draw(3, 4), 0, draw.distinct(2, 4, below=3, axis=0), draw(3, 5)), {}
-    yield (draw(3, 4), 1, draw.distinct(3, 2, below=4), 2.5), {}
+scatter.cases(
+    case((3, 4), 1, distinct(3, 2, below=4), (3, 2)),
+    case((3, 4), 0, distinct(2, 4, below=3, axis=0), (3, 5)),
+    case((3, 4), 1, distinct(3, 2, below=4), 2.5),
+)
 
 
 @composite
@@ -265,9 +250,7 @@ def scatter_add(input, dim, index, src):
     return scatter(input, dim, index, src, reduce="add")
 
 
-@scatter_add.samples
-def _(draw):
-    yield (draw(3, 4), 1, draw.ints(3, 6, low=0, high=4), draw(3, 6)), {}
+scatter_add.cases(case((3, 4), 1, ints(3, 6, low=0, high=4), (3, 6)))
 
 
 def _limits(dtype: Any) -> tuple:
@@ -322,10 +305,10 @@ def index_reduce(input, dim, index, source, reduce, *, include_self=True):
     return scatter_reduce(input, dim, where, source, reduce, include_self=include_self)
 
 
-@index_reduce.samples
-def _(draw):
-    yield (draw(3, 4), 1, draw.ints(5, low=0, high=4), draw(3, 5), "mean"), {}
-    yield (draw(3, 4), 0, draw.ints(2, low=0, high=3), draw(2, 4), "amax"), {"include_self": False}
+index_reduce.cases(
+    case((3, 4), 1, ints(5, low=0, high=4), (3, 5), "mean"),
+    case((3, 4), 0, ints(2, low=0, high=3), (2, 4), "amax", include_self=False),
+)
 
 
 @op(None, node="IndexAddBackward0")
@@ -385,10 +368,10 @@ def index_add(input, dim, index, source, *, alpha=1):
     return index_added(input, index, source, dim, alpha)
 
 
-@index_add.samples
-def _(draw):
-    yield (draw(3, 4), 0, draw.ints(5, low=0, high=3), draw(5, 4)), {}
-    yield (draw(3, 4), 1, draw.ints(2, low=0, high=4), draw(3, 2)), {"alpha": 2}
+index_add.cases(
+    case((3, 4), 0, ints(5, low=0, high=3), (5, 4)),
+    case((3, 4), 1, ints(2, low=0, high=4), (3, 2), alpha=2),
+)
 
 
 @composite
@@ -402,9 +385,7 @@ def index_copy(input, dim, index, source):
     return index_copied(input, index.reshape((-1,)), source, dim)
 
 
-@index_copy.samples
-def _(draw):
-    yield (draw(3, 4), 0, draw.distinct(2, below=3), draw(2, 4)), {}
+index_copy.cases(case((3, 4), 0, distinct(2, below=3), (2, 4)))
 
 
 @composite
@@ -422,9 +403,7 @@ def index_fill(input, dim, index, value):
     return index_copied(input, index.reshape((-1,)), value.to(input.dtype).expand(shape), dim)
 
 
-@index_fill.samples
-def _(draw):
-    yield (draw(3, 4), 1, draw.distinct(2, below=4), 1.5), {}
+index_fill.cases(case((3, 4), 1, distinct(2, below=4), 1.5))
 
 
 @composite
@@ -433,9 +412,7 @@ def take(input, index):
     return getitem(input.reshape((-1,)), index)
 
 
-@take.samples
-def _(draw):
-    yield (draw(3, 4), draw.ints(2, 3, low=-12, high=12)), {}
+take.cases(case((3, 4), ints(2, 3, low=-12, high=12)))
 
 
 @composite
@@ -454,10 +431,9 @@ def take_along_dim(input, indices, dim=None):
     return gather(input.expand(tuple(shape)), at, indices)
 
 
-@take_along_dim.samples
-def _(draw):
-    yield (draw(3, 4), draw.ints(3, 1, low=0, high=4), 1), {}
-    yield (draw(3, 4), draw.ints(5, low=0, high=12)), {}
+take_along_dim.cases(
+    case((3, 4), ints(3, 1, low=0, high=4), 1), case((3, 4), ints(5, low=0, high=12))
+)
 
 
 @composite
@@ -477,9 +453,7 @@ def masked_scatter(input, mask, source):
     return index_put(input, places, source.reshape((-1,))[:count])
 
 
-@masked_scatter.samples
-def _(draw):
-    yield (draw(3, 4), draw.bools(3, 4), draw(12)), {}
+masked_scatter.cases(case((3, 4), bools(3, 4), (12,)))
 
 
 @composite

@@ -1,10 +1,10 @@
 """Sampling an image at places given by a grid, and the grids of affine maps."""
 
-from collections.abc import Iterator
 from itertools import product
 from math import prod
 from typing import Any
 
+from .._core.cases import case, floats
 from .ranks import ranked
 
 
@@ -93,15 +93,15 @@ def _sample_cubic(
 
 @ranked("same", "GridSampler1DBackward0", "GridSampler2DBackward0", "GridSampler3DBackward0")
 def grid_sample_of(
-    m: Any,
-    input: Any,
-    grid: Any,
+    m,
+    input,
+    grid,
     *,
     mode: str = "bilinear",
     padding_mode: str = "zeros",
     align_corners: bool = False,
     axes: tuple = (),
-) -> Any:
+):
     """The input (n, c, ...) at the places that `grid` (n, ..., axes) names, from -1 to 1.
 
     The grid's last axis counts from the input's last axis to its first: x, y (and z).
@@ -125,12 +125,12 @@ def grid_sample_of(
     return m.reshape(made, (n, c, *out))
 
 
-@grid_sample_of.samples
-def _(draw: Any) -> Iterator:
-    plane, space = {"axes": (2, 3)}, {"axes": (2, 3, 4)}
-    yield (draw(1, 2, 3, 4), draw(1, 2, 3, 2, low=-0.9, high=0.9)), plane
-    yield (draw(1, 2, 3, 4), draw(1, 2, 3, 2, low=-0.9, high=0.9)), {**plane, "align_corners": True}
-    yield (draw(1, 1, 2, 3, 2), draw(1, 2, 2, 1, 3, low=-0.9, high=0.9)), space
+_PLACES = floats(1, 2, 3, 2, low=-0.9, high=0.9)
+grid_sample_of.cases(
+    case((1, 2, 3, 4), _PLACES, axes=(2, 3)),
+    case((1, 2, 3, 4), _PLACES, axes=(2, 3), align_corners=True),
+    case((1, 1, 2, 3, 2), floats(1, 2, 2, 1, 3, low=-0.9, high=0.9), axes=(2, 3, 4)),
+)
 
 
 def _base(m: Any, sizes: tuple, align_corners: bool, dtype: Any) -> Any:
@@ -157,7 +157,7 @@ def _base(m: Any, sizes: tuple, align_corners: bool, dtype: Any) -> Any:
     "AffineGridGeneratorBackward0",
     "AffineGridGeneratorBackward0",
 )
-def affine_places(m: Any, theta: Any, *, sizes: tuple, align_corners: bool = False) -> Any:
+def affine_places(m, theta, *, sizes: tuple, align_corners: bool = False):
     """Where affine maps theta (n, axes, axes + 1) take pixels from: (n, *sizes, axes)."""
     base = _base(m, sizes, align_corners, theta.dtype)
     made = m.matmul(base, m.permute_dims(theta, (0, 2, 1)))
@@ -165,13 +165,12 @@ def affine_places(m: Any, theta: Any, *, sizes: tuple, align_corners: bool = Fal
 
 
 @affine_places.vjp("theta")
-def _(m: Any, g: Any, theta_shape: tuple, sizes: tuple, align_corners: bool) -> Any:
+def _(m, g, theta_shape, sizes, align_corners):
     base = _base(m, sizes, align_corners, g.dtype)
     g = m.reshape(g, (theta_shape[0], base.shape[0], len(sizes)))
     return m.matmul(m.permute_dims(g, (0, 2, 1)), base)
 
 
-@affine_places.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(2, 2, 3),), {"sizes": (2, 3)}
-    yield (draw(1, 3, 4),), {"sizes": (2, 3, 2), "align_corners": True}
+affine_places.cases(
+    case((2, 2, 3), sizes=(2, 3)), case((1, 3, 4), sizes=(2, 3, 2), align_corners=True)
+)

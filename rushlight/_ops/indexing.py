@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from .._core import dtypes, modes, views
+from .._core.cases import bools, case, ints
 from .._core.errors import dim_of
 from .._core.general import lower
 from .._core.kinds import known, speak
@@ -182,8 +183,7 @@ def spread(base: Any, indices: Any) -> list:
             off = next((i for i, (a, b) in enumerate(zip(k.array.shape, shape)) if a != b), 0)
             raise IndexError(
                 f"The shape of the mask {list(k.array.shape)} at index {off} does not match the "
-                "shape "
-                f"of the indexed tensor {list(base.array.shape)} at index {len(made) + off}"
+                f"shape of the indexed tensor {list(base.array.shape)} at index {len(made) + off}"
             )
         if k.array.__class__ is not ndarray:
             raise RuntimeError(k.array.names.no_value("x[mask]"))
@@ -411,9 +411,7 @@ def _(m, g, condition):
     return m.where(condition, m.full((), 0, g.dtype), g)
 
 
-@choose.samples
-def _(draw):
-    yield (draw.bools(3, 4), draw(3, 4), draw(4)), {}
+choose.cases(case(bools(3, 4), (3, 4), (4,)))
 
 
 @composite
@@ -431,11 +429,11 @@ def where(condition, input=None, other=None, *, out=None):
     return choose(condition, input, other, out=out)
 
 
-@where.samples
-def _(draw):
-    yield (draw.bools(3, 4), draw(3, 4), draw(3, 4)), {}
-    yield (draw.bools(3, 4), draw(4), draw(3, 1)), {}
-    yield (draw.bools(3, 4), draw(3, 4), 1.5), {}
+where.cases(
+    case(bools(3, 4), (3, 4), (3, 4)),
+    case(bools(3, 4), (4,), (3, 1)),
+    case(bools(3, 4), (3, 4), 1.5),
+)
 
 
 @composite
@@ -486,17 +484,13 @@ def _(m, g, mask):
     return m.where(mask, g, m.full((), 0, g.dtype))
 
 
-@filled_where.samples
-def _(draw):
-    yield (draw(3, 4), draw.bools(4), draw()), {}
-
-
-@masked_fill.samples
-def _(draw):
-    yield (draw(3, 4), draw.bools(3, 4), 2.0), {}
-    yield (draw(3, 4), draw.bools(4), -1.0), {}
-    yield (draw.ints(3, 4), draw.bools(4), 1.5), {}
-    yield (draw.bools(3, 4), draw.bools(4), 3), {}
+filled_where.cases(case((3, 4), bools(4), ()))
+masked_fill.cases(
+    case((3, 4), bools(3, 4), 2.0),
+    case((3, 4), bools(4), -1.0),
+    case(ints(3, 4), bools(4), 1.5),
+    case(bools(3, 4), bools(4), 3),
+)
 
 
 @composite

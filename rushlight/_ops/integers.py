@@ -1,64 +1,64 @@
 """What only whole numbers and masks have: bits, shifts, common divisors and multiples."""
 
-from collections.abc import Iterator
 from typing import Any
 
+from .._core.cases import bools, case, ints
 from .._core.kinds import speak
 from .._core.op import op
 from .refusal import BOOL, COMPLEX, FLOAT, refuse
 
 
 @op("pointwise", differentiable=False)
-def bitwise_not(m: Any, input: Any) -> Any:
+def bitwise_not(m, input):
     """Each bit reversed; for masks, not."""
     refuse("bitwise_not_cpu", input, FLOAT, COMPLEX)
     return m.bitwise_invert(input)
 
 
 @op("pointwise", differentiable=False)
-def bitwise_and(m: Any, input: Any, other: Any) -> Any:
+def bitwise_and(m, input, other):
     """The bits that are set in both; for masks, and."""
     _whole("bitwise_and_cpu", input, other)
     return m.bitwise_and(input, other)
 
 
 @op("pointwise", differentiable=False)
-def bitwise_or(m: Any, input: Any, other: Any) -> Any:
+def bitwise_or(m, input, other):
     """The bits that are set in either; for masks, or."""
     _whole("bitwise_or_cpu", input, other)
     return m.bitwise_or(input, other)
 
 
 @op("pointwise", differentiable=False)
-def bitwise_xor(m: Any, input: Any, other: Any) -> Any:
+def bitwise_xor(m, input, other):
     """The bits that are set in one of the two; for masks, exclusive or."""
     _whole("bitwise_xor_cpu", input, other)
     return m.bitwise_xor(input, other)
 
 
 @op("pointwise", differentiable=False)
-def bitwise_left_shift(m: Any, input: Any, other: Any) -> Any:
+def bitwise_left_shift(m, input, other):
     """The bits moved `other` places up; 0 past the width of the type."""
     _whole("lshift_cpu", input, other, BOOL)
     return m.bitwise_left_shift(input, other)
 
 
 @op("pointwise", differentiable=False)
-def bitwise_right_shift(m: Any, input: Any, other: Any) -> Any:
+def bitwise_right_shift(m, input, other):
     """The bits moved `other` places down; the sign stays."""
     _whole("rshift_cpu", input, other, BOOL)
     return m.bitwise_right_shift(input, other)
 
 
 @op("pointwise", differentiable=False)
-def gcd(m: Any, input: Any, other: Any) -> Any:
+def gcd(m, input, other):
     """The greatest common divisor."""
     _whole("gcd_cpu", input, other, BOOL)
     return m.gcd(input, other)
 
 
 @op("pointwise", differentiable=False)
-def lcm(m: Any, input: Any, other: Any) -> Any:
+def lcm(m, input, other):
     """The least common multiple."""
     _whole("lcm_cpu", input, other, BOOL)
     return m.lcm(input, other)
@@ -68,62 +68,32 @@ def _whole(kernel: str, input: Any, other: Any, *categories: int) -> None:
     refuse(kernel, input if hasattr(input, "dtype") else other, FLOAT, COMPLEX, *categories)
 
 
-@bitwise_not.samples
-def _(draw: Any) -> Iterator:
-    yield (draw.ints(3, 4, low=-9, high=9),), {}
-    yield (draw.bools(3),), {}
-
-
-@bitwise_and.samples
-@bitwise_or.samples
-@bitwise_xor.samples
-def _(draw: Any) -> Iterator:
-    yield (draw.ints(3, 4, low=-9, high=9), draw.ints(4, low=-9, high=9)), {}
-    yield (draw.ints(3, 4, low=-9, high=9), 5), {}
-    yield (draw.bools(3), draw.bools(3)), {}
-    yield (draw.bools(3), draw.ints(3, low=0, high=3)), {}
-
-
-@bitwise_left_shift.samples
-@bitwise_right_shift.samples
-def _(draw: Any) -> Iterator:
-    yield (draw.ints(3, 4, low=-9, high=9), draw.ints(4, low=0, high=6)), {}
-    yield (draw.ints(3, 4, low=-9, high=9), 2), {}
-    yield (draw.ints(2, low=-9, high=9), draw.ints(2, low=64, high=70)), {}
-
-
-@gcd.samples
-@lcm.samples
-def _(draw: Any) -> Iterator:
-    yield (draw.ints(3, 4, low=-30, high=30), draw.ints(4, low=-30, high=30)), {}
-
-
-@bitwise_and.errors
-@bitwise_or.errors
-@bitwise_xor.errors
-def _(draw: Any) -> Iterator:
-    yield (draw(3), 1), {}, NotImplementedError, "_cpu\" not implemented for 'Float'"
-    yield (
-        (draw.ints(3, low=0, high=3), 1.5), {}, NotImplementedError,
-        "_cpu\" not implemented for 'Float'",
-    )  # fmt: skip
-
-
-@bitwise_left_shift.errors
-@bitwise_right_shift.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw.bools(3), draw.bools(3)),
-        {},
-        NotImplementedError,
-        "shift_cpu\" not implemented for 'Bool'",
+bitwise_not.cases(case(ints(3, 4, low=-9, high=9)), case(bools(3)))
+for each in (bitwise_and, bitwise_or, bitwise_xor):
+    each.cases(
+        case(ints(3, 4, low=-9, high=9), ints(4, low=-9, high=9)),
+        case(ints(3, 4, low=-9, high=9), 5),
+        case(bools(3), bools(3)),
+        case(bools(3), ints(3, low=0, high=3)),
+        case((3,), 1).raises("_cpu\" not implemented for 'Float'", NotImplementedError),
+        case(ints(3, low=0, high=3), 1.5).raises(
+            "_cpu\" not implemented for 'Float'", NotImplementedError
+        ),
     )
-
-
-@gcd.errors
-@lcm.errors
-def _(draw: Any) -> Iterator:
-    yield (draw(3), draw(3)), {}, NotImplementedError, "_cpu\" not implemented for 'Float'"
+for each in (bitwise_left_shift, bitwise_right_shift):
+    each.cases(
+        case(ints(3, 4, low=-9, high=9), ints(4, low=0, high=6)),
+        case(ints(3, 4, low=-9, high=9), 2),
+        case(ints(2, low=-9, high=9), ints(2, low=64, high=70)),
+        case(bools(3), bools(3)).raises(
+            "shift_cpu\" not implemented for 'Bool'", NotImplementedError
+        ),
+    )
+for each in (gcd, lcm):
+    each.cases(
+        case(ints(3, 4, low=-30, high=30), ints(4, low=-30, high=30)),
+        case((3,), (3,)).raises("_cpu\" not implemented for 'Float'", NotImplementedError),
+    )
 
 
 speak(

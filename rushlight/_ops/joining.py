@@ -3,16 +3,14 @@
 from typing import Any
 
 from .._core import dtypes
+from .._core.cases import case
 from .._core.errors import dim_of
 from .._core.kinds import known, speak
 from .._core.naming import named
 from .._core.op import composite, op
 from .._core.views import attach, helpers
+from .dims import part
 from .slicing import picked, sliced
-
-
-def _key(ndim: int, dim: int, start: int, stop: int) -> tuple:
-    return (*(slice(None),) * (dim % ndim), slice(start, stop))
 
 
 @op("move", node="CatBackward0")
@@ -26,7 +24,7 @@ def _(m, g, tensors_shape, dim):
     made, start = [], 0
     for shape in tensors_shape:
         stop = start + shape[dim]
-        made.append(m.index(g, _key(len(shape), dim, start, stop)))
+        made.append(m.index(g, part(dim % len(shape), start, stop)))
         start = stop
     return made
 
@@ -89,21 +87,12 @@ def _of_one_dtype(tensors: list, kept: list) -> list:
     return [t if t.dtype is wide else helpers["cast"](t, wide) for t in kept]
 
 
-@cat.samples
-def _(draw):
-    yield ([draw(2, 3), draw(1, 3)],), {}
-    yield ([draw(2, 3), draw(2, 1), draw(2, 2)],), {"dim": -1}
-    yield ([draw(0), draw(2, 3)],), {}
-
-
-@cat.errors
-def _(draw):
-    yield (
-        ([draw(2, 3), draw(2, 4)],),
-        {},
-        RuntimeError,
-        "Sizes of tensors must match except in dimension 0",
-    )
+cat.cases(
+    case([(2, 3), (1, 3)]),
+    case([(2, 3), (2, 1), (2, 2)], dim=-1),
+    case([(0,), (2, 3)]),
+    case([(2, 3), (2, 4)]).raises("Sizes of tensors must match except in dimension 0"),
+)
 
 
 @op("move", node="StackBackward0")
@@ -139,16 +128,12 @@ def stack(tensors, dim=0, *, out=None):
     return stacked(_of_one_dtype(tensors, tensors), dim_of(dim, len(shape) + 1), out=out)
 
 
-@stack.samples
-def _(draw):
-    yield ([draw(2, 3), draw(2, 3)],), {}
-    yield ([draw(2, 3), draw(2, 3)],), {"dim": -1}
-    yield ([draw(), draw()],), {}
-
-
-@stack.errors
-def _(draw):
-    yield ([draw(2), draw(3)],), {}, RuntimeError, "stack expects each tensor to be equal size"
+stack.cases(
+    case([(2, 3), (2, 3)]),
+    case([(2, 3), (2, 3)], dim=-1),
+    case([(), ()]),
+    case([(2,), (3,)]).raises("stack expects each tensor to be equal size"),
+)
 
 
 # ---- taking apart: several views of one memory, one node -----------------------------------------
@@ -196,9 +181,8 @@ def split(tensor, split_size_or_sections, dim=0):
         sizes = [int(s) for s in sizes]
         if sum(sizes) != n or min(sizes, default=0) < 0:
             raise RuntimeError(
-                f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's "
-                "size at "
-                f"dimension {at}), but got split_sizes={list(sizes)}"
+                f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size "
+                f"at dimension {at}), but got split_sizes={list(sizes)}"
             )
         return _views(_sizes_parts, sliced, tensor, _cuts(at, sizes))
     size = int(sizes)
@@ -211,16 +195,12 @@ def split(tensor, split_size_or_sections, dim=0):
 def _cuts(dim: int, sizes: list) -> list:
     keys, start = [], 0
     for n in sizes:
-        keys.append((*(slice(None),) * dim, slice(start, start + n)))
+        keys.append(part(dim, start, start + n))
         start += n
     return keys
 
 
-@split.samples
-def _(draw):
-    yield (draw(5, 3), 2), {}
-    yield (draw(5, 3), [1, 4]), {}
-    yield (draw(3, 4), 2), {"dim": -1}
+split.cases(case((5, 3), 2), case((5, 3), [1, 4]), case((3, 4), 2, dim=-1))
 
 
 @composite
@@ -243,10 +223,7 @@ def chunk(input, chunks, dim=0):
     return split(input, -(-n // chunks), dim)
 
 
-@chunk.samples
-def _(draw):
-    yield (draw(5, 3), 2), {}
-    yield (draw(5, 3), 3), {"dim": 1}
+chunk.cases(case((5, 3), 2), case((5, 3), 3, dim=1))
 
 
 @composite
@@ -262,10 +239,7 @@ def tensor_split(input, indices_or_sections, dim=0):
         sizes = [n // cut + (i < n % cut) for i in range(cut)]
         return _views(_split_parts, sliced, input, _cuts(at, sizes))
     bounds = [0, *cut, n]
-    keys = [
-        (*(slice(None),) * at, slice(a, max(a, b) if b >= 0 else b))
-        for a, b in zip(bounds, bounds[1:])
-    ]
+    keys = [part(at, a, max(a, b) if b >= 0 else b) for a, b in zip(bounds, bounds[1:])]
     return _views(_split_parts, sliced, input, keys)
 
 
@@ -287,10 +261,7 @@ def unbind(input, dim=0):
     return _views(_unbind_parts, picked, input, keys) if keys else ()
 
 
-@unbind.samples
-def _(draw):
-    yield (draw(3, 4),), {}
-    yield (draw(3, 4),), {"dim": 1}
+unbind.cases(case((3, 4)), case((3, 4), dim=1))
 
 
 def _at_least(n: int, name: str) -> Any:
@@ -341,12 +312,8 @@ def column_stack(tensors):
     return cat([t.reshape((-1, 1)) if len(t.shape) <= 1 else t for t in tensors], 1)
 
 
-for _f in (hstack, vstack, dstack, column_stack):
-
-    @_f.samples
-    def _(draw):
-        yield ([draw(3), draw(3)],), {}
-        yield ([draw(2, 3), draw(2, 3)],), {}
+for each in (hstack, vstack, dstack, column_stack):
+    each.cases(case([(3,), (3,)]), case([(2, 3), (2, 3)]))
 
 
 row_stack, concat, concatenate = vstack, cat, cat

@@ -1,13 +1,13 @@
 """Square matrices: inverse, solving, determinants."""
 
-from collections.abc import Iterator
 from typing import Any
 
+from .._core.cases import case, complexes, definite, floats, regular
 from .._core.errors import LinAlgError
 from .._core.kinds import DIFFERENTIABLE, speak
 from .._core.op import composite, op
 from .products import adjoint_of
-from .triangles import check_matrices, columns, eye_like, holds_complex, lower, over_triangle, upper
+from .triangles import check_matrices, columns, holds_complex, lower, over_triangle, upper
 
 
 def refuse_failed(m: Any, info: Any, name: str, sentence: str) -> None:
@@ -26,7 +26,7 @@ def refuse_failed(m: Any, info: Any, name: str, sentence: str) -> None:
 
 
 @op("reduce", outputs=("inverse", "info"), returns="linalg_inv_ex", differentiable=("inverse",))
-def linalg_inv_ex(m: Any, A: Any, *, check_errors: Any = False) -> Any:
+def linalg_inv_ex(m, A, *, check_errors=False):
     """Inverses of square matrices, and per matrix 0 or the place of the zero pivot.
 
     Args:
@@ -46,7 +46,7 @@ def linalg_inv_ex(m: Any, A: Any, *, check_errors: Any = False) -> Any:
 
 
 @linalg_inv_ex.vjp("A")
-def _(m: Any, g: tuple, out: tuple) -> Any:
+def _(m, g, out):
     inverse = adjoint_of(m, out[0])
     return -m.matmul(m.matmul(inverse, g[0]), inverse)
 
@@ -67,49 +67,18 @@ def inverse(input: Any) -> Any:
     return linalg_inv(input)
 
 
-@linalg_inv.defined_as
-def _(np: Any, A: Any) -> Any:
-    return np.linalg.inv(A)
-
-
-@linalg_inv.samples
-@inverse.samples
-@linalg_inv_ex.samples
-def _(draw: Any) -> Iterator:
-    yield (regular(draw, 3),), {}
-    yield (regular(draw, 2, 3),), {}
-
-
-@linalg_inv.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(3, 4),),
-        {},
-        RuntimeError,
-        "linalg.inv: A must be batches of square matrices, but they are 3 by 4 matrices",
-    )
-    yield (
-        (draw(2, 2) * 0,),
-        {},
-        RuntimeError,
-        (
-            "linalg.inv: The diagonal element 1 is zero, the inversion could not be completed"
-            " because the input matrix is singular."
-        ),
-    )
-
-
-def regular(draw: Any, *sizes: int) -> Any:
-    """Matrices far from singular."""
-    n = sizes[-1]
-    x = draw(*sizes, n)
-    return x + eye_like(DIFFERENTIABLE, x) * (3 * n)
-
-
-def definite(draw: Any, *sizes: int) -> Any:
-    """Positive-definite matrices."""
-    x = draw(*sizes, sizes[-1])
-    return x @ x.mT + eye_like(DIFFERENTIABLE, x)
+linalg_inv.defined_as("numpy.linalg.inv")
+for each in (linalg_inv, inverse, linalg_inv_ex):
+    each.cases(case(regular(3)), case(regular(2, 3)))
+linalg_inv.cases(
+    case((3, 4)).raises(
+        "linalg.inv: A must be batches of square matrices, but they are 3 by 4 matrices"
+    ),
+    case(floats(2, 2, low=0, high=0)).raises(
+        "linalg.inv: The diagonal element 1 is zero, the inversion could not be completed "
+        "because the input matrix is singular."
+    ),
+)
 
 
 # -- solving
@@ -144,7 +113,7 @@ def _flipped(m: Any, x: Any) -> Any:
 
 @op("same", broadcasts=True, outputs=("result", "info"), returns="linalg_solve_ex",
     differentiable=("result",))  # fmt: skip
-def linalg_solve_ex(m: Any, A: Any, B: Any, *, left: bool = True, check_errors: Any = False) -> Any:
+def linalg_solve_ex(m, A, B, *, left: bool = True, check_errors=False):
     """X of A X = B (or X A = B with left=False), and per matrix 0 or the place of the zero pivot.
 
     Args:
@@ -165,14 +134,14 @@ def linalg_solve_ex(m: Any, A: Any, B: Any, *, left: bool = True, check_errors: 
 
 
 @linalg_solve_ex.vjp("B")
-def _(m: Any, g: tuple, A: Any, B_shape: tuple, left: bool) -> Any:
+def _(m, g, A, B_shape, left):
     vector = left and _is_vector(A, B_shape)
     made = _solved(m, adjoint_of(m, A), columns(m, g[0]) if vector else g[0], left)[0]
     return m.reshape(made, made.shape[:-1]) if vector else made
 
 
 @linalg_solve_ex.vjp("A")
-def _(m: Any, g: tuple, A: Any, B_shape: tuple, out: tuple, left: bool) -> Any:
+def _(m, g, A, B_shape, out, left):
     vector = left and _is_vector(A, B_shape)
     gb, x = (columns(m, g[0]), columns(m, out[0])) if vector else (g[0], out[0])
     made = _solved(m, adjoint_of(m, A), gb, left)[0]
@@ -189,35 +158,25 @@ def linalg_solve(A: Any, B: Any, *, left: bool = True) -> Any:
     return linalg_solve_ex(A, B, left, "torch.linalg.solve")[0]
 
 
-@linalg_solve.samples
-def _(draw: Any) -> Iterator:
-    yield (regular(draw, 3), draw(3)), {}
-    yield (regular(draw, 3), draw(3, 2)), {}
-    yield (regular(draw, 2, 3), draw(2, 3)), {}
-    yield (regular(draw, 2, 3), draw(3, 4)), {}
-    yield (regular(draw, 3), draw(2, 3)), {"left": False}
-
-
-@linalg_solve.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(2, 2) * 0, draw(2)),
-        {},
-        RuntimeError,
-        "torch.linalg.solve: The solver failed because the input matrix is singular.",
-    )
-    yield (
-        (draw(3, 3), draw(4)),
-        {},
-        RuntimeError,
-        "linalg.solve: Incompatible shapes of A and B for the equation AX = B (3x3 and 4x1)",
-    )
+linalg_solve.cases(
+    case(regular(3), (3,)),
+    case(regular(3), (3, 2)),
+    case(regular(2, 3), (2, 3)),
+    case(regular(2, 3), (3, 4)),
+    case(regular(3), (2, 3), left=False),
+    case(floats(2, 2, low=0, high=0), (2,)).raises(
+        "torch.linalg.solve: The solver failed because the input matrix is singular."
+    ),
+    case((3, 3), (4,)).raises(
+        "linalg.solve: Incompatible shapes of A and B for the equation AX = B (3x3 and 4x1)"
+    ),
+)
 
 
 @op("same", broadcasts=True)
 def linalg_solve_triangular(
-    m: Any, A: Any, B: Any, *, upper: bool, left: bool = True, unitriangular: bool = False
-) -> Any:
+    m, A, B, *, upper: bool, left: bool = True, unitriangular: bool = False
+):
     """X of A X = B (or X A = B) for triangular A, of which the other triangle does not count."""
     check_matrices(m, A, "linalg.solve_triangular")
     _sides_meet(A, B, left, "linalg.solve_triangular")
@@ -233,7 +192,7 @@ def _substituted(m: Any, a: Any, b: Any, is_upper: bool, left: bool, unit: bool)
 
 
 @linalg_solve_triangular.vjp("B")
-def _(m: Any, g: Any, A: Any, upper: bool, left: bool, unitriangular: bool) -> Any:
+def _(m, g, A, upper, left, unitriangular):
     return _substituted(m, adjoint_of(m, A), g, not upper, left, unitriangular)
 
 
@@ -241,57 +200,48 @@ _upper = upper
 
 
 @linalg_solve_triangular.vjp("A")
-def _(m: Any, g: Any, A: Any, out: Any, upper: bool, left: bool, unitriangular: bool) -> Any:
+def _(m, g, A, out, upper, left, unitriangular):
     made = _substituted(m, adjoint_of(m, A), g, not upper, left, unitriangular)
     full = -(m.matmul(made, adjoint_of(m, out)) if left else m.matmul(adjoint_of(m, out), made))
     skip = 1 if unitriangular else 0
     return _upper(m, full, skip) if upper else lower(m, full, -skip)
 
 
-@linalg_solve_triangular.samples
-def _(draw: Any) -> Iterator:
-    yield (regular(draw, 3), draw(3, 2)), {"upper": True}
-    yield (regular(draw, 2, 3), draw(2, 3, 2)), {"upper": False}
-    yield (regular(draw, 3), draw(2, 3)), {"upper": True, "left": False}
-    yield (draw(3, 3), draw(3, 2)), {"upper": False, "unitriangular": True}
-
-
-@linalg_solve_triangular.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(3, 3), draw(4, 5)),
-        {"upper": True},
-        RuntimeError,
-        (
-            "linalg.solve_triangular: Incompatible shapes of A and B for the equation AX = B (3x3"
-            " and 4x5)"
-        ),
-    )
+linalg_solve_triangular.cases(
+    case(regular(3), (3, 2), upper=True),
+    case(regular(2, 3), (2, 3, 2), upper=False),
+    case(regular(3), (2, 3), upper=True, left=False),
+    case((3, 3), (3, 2), upper=False, unitriangular=True),
+    case((3, 3), (4, 5), upper=True).raises(
+        "linalg.solve_triangular: Incompatible shapes of A and B for the equation AX = B (3x3 "
+        "and 4x5)"
+    ),
+)
 
 
 # -- determinants
 
 
-@op("reduce")
-def linalg_det(m: Any, A: Any) -> Any:
+@op("reduce", reference="numpy.linalg.det")
+def linalg_det(m, A):
     """Determinants of square matrices."""
     check_matrices(m, A, "linalg.det")
     return m.det(A)
 
 
 @linalg_det.vjp("A")
-def _(m: Any, g: Any, A: Any) -> Any:
+def _(m, g, A):
     return m.reshape(g, (*g.shape, 1, 1)) * m.conj(m.cofactors(A))
 
 
 @op("reduce")
-def cofactors(m: Any, A: Any) -> Any:
+def cofactors(m, A):
     """The derivative of the determinant by each element."""
     return m.cofactors(A)
 
 
 @cofactors.vjp("A")
-def _(m: Any, g: Any, A: Any, out: Any) -> Any:
+def _(m, g, A, out):
     # C = det(A) W with W = A^-T, so dC = <W, dA> C - C dA^T W; here is that map's adjoint
     w = _flipped(m, m.inv(A)[0])
     g = m.conj(g)
@@ -299,36 +249,24 @@ def _(m: Any, g: Any, A: Any, out: Any) -> Any:
     return m.conj(whole * w - m.matmul(m.matmul(w, _flipped(m, g)), out))
 
 
-@linalg_det.defined_as
-def _(np: Any, A: Any) -> Any:
-    return np.linalg.det(A)
-
-
-@linalg_det.samples
-def _(draw: Any) -> Iterator:
-    yield (regular(draw, 3),), {}
-    yield (draw(2, 3, 3),), {}
-
-
-@linalg_det.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(3, 4),),
-        {},
-        RuntimeError,
-        "linalg.det: A must be batches of square matrices, but they are 3 by 4 matrices",
-    )
+linalg_det.cases(
+    case(regular(3)),
+    case((2, 3, 3)),
+    case((3, 4)).raises(
+        "linalg.det: A must be batches of square matrices, but they are 3 by 4 matrices"
+    ),
+)
 
 
 @op("reduce", outputs=("sign", "logabsdet"), returns="linalg_slogdet")
-def linalg_slogdet(m: Any, A: Any) -> Any:
+def linalg_slogdet(m, A):
     """Sign and logarithm of the absolute value of determinants."""
     check_matrices(m, A, "linalg.slogdet")
     return tuple(m.slogdet(A))
 
 
 @linalg_slogdet.vjp("A")
-def _(m: Any, g: tuple, A: Any, out: tuple) -> Any:
+def _(m, g, A, out):
     factor = g[1]
     if holds_complex(m, A):
         zero = m.full(A.shape[:-2], 0, m.real(A).dtype)
@@ -339,10 +277,7 @@ def _(m: Any, g: tuple, A: Any, out: tuple) -> Any:
     return m.reshape(factor, (*factor.shape, 1, 1)) * adjoint_of(m, m.inv(A)[0])
 
 
-@linalg_slogdet.samples
-def _(draw: Any) -> Iterator:
-    yield (regular(draw, 3),), {}
-    yield (regular(draw, 2, 3),), {}
+linalg_slogdet.cases(case(regular(3)), case(regular(2, 3)))
 
 
 @composite
@@ -355,14 +290,11 @@ def logdet(input: Any) -> Any:
 
 
 @logdet.defined_as
-def _(np: Any, input: Any) -> Any:
+def _(np, input):
     return np.log(np.linalg.det(input))
 
 
-@logdet.samples
-def _(draw: Any) -> Iterator:
-    yield (definite(draw, 3),), {}
-    yield (draw(3, 3, dtype="complex"),), {}
+logdet.cases(case(definite(3)), case(complexes(3, 3)))
 
 
 det, slogdet = linalg_det, linalg_slogdet  # torch.det, torch.slogdet

@@ -1,48 +1,48 @@
 """Comparison, truth, and the questions that are asked of numbers."""
 
-from collections.abc import Iterator
 from typing import Any
 
+from .._core.cases import bools, case, complexes, floats, infinite, ints
 from .._core.kinds import speak
 from .._core.op import composite, op
 from .refusal import COMPLEX, is_complex_array, is_integral_array, refuse
 
 
 @op("pointwise", differentiable=False, reference="numpy.equal")
-def eq(m: Any, input: Any, other: Any) -> Any:
+def eq(m, input, other):
     """Whether two elements are equal."""
     return m.equal(input, other)
 
 
 @op("pointwise", differentiable=False, reference="numpy.not_equal")
-def ne(m: Any, input: Any, other: Any) -> Any:
+def ne(m, input, other):
     """Whether two elements differ."""
     return m.not_equal(input, other)
 
 
 @op("pointwise", differentiable=False, reference="numpy.less")
-def lt(m: Any, input: Any, other: Any) -> Any:
+def lt(m, input, other):
     """Whether `input` is less than `other`."""
     refuse("lt_cpu", input, COMPLEX)
     return m.less(input, other)
 
 
 @op("pointwise", differentiable=False, reference="numpy.less_equal")
-def le(m: Any, input: Any, other: Any) -> Any:
+def le(m, input, other):
     """Whether `input` is less than `other` or equal."""
     refuse("le_cpu", input, COMPLEX)
     return m.less_equal(input, other)
 
 
 @op("pointwise", differentiable=False, reference="numpy.greater")
-def gt(m: Any, input: Any, other: Any) -> Any:
+def gt(m, input, other):
     """Whether `input` is greater than `other`."""
     refuse("gt_cpu", input, COMPLEX)
     return m.greater(input, other)
 
 
 @op("pointwise", differentiable=False, reference="numpy.greater_equal")
-def ge(m: Any, input: Any, other: Any) -> Any:
+def ge(m, input, other):
     """Whether `input` is greater than `other` or equal."""
     refuse("ge_cpu", input, COMPLEX)
     return m.greater_equal(input, other)
@@ -52,55 +52,55 @@ not_equal, less, less_equal, greater, greater_equal = ne, lt, le, gt, ge
 
 
 @op("pointwise", differentiable=False, reference="numpy.logical_and")
-def logical_and(m: Any, input: Any, other: Any) -> Any:
+def logical_and(m, input, other):
     """Whether both elements are other than zero."""
     return m.logical_and(input, other)
 
 
 @op("pointwise", differentiable=False, reference="numpy.logical_or")
-def logical_or(m: Any, input: Any, other: Any) -> Any:
+def logical_or(m, input, other):
     """Whether one of the elements or both are other than zero."""
     return m.logical_or(input, other)
 
 
 @op("pointwise", differentiable=False, reference="numpy.logical_xor")
-def logical_xor(m: Any, input: Any, other: Any) -> Any:
+def logical_xor(m, input, other):
     """Whether exactly one of the elements is other than zero."""
     return m.logical_xor(input, other)
 
 
 @op("pointwise", differentiable=False, reference="numpy.logical_not")
-def logical_not(m: Any, input: Any) -> Any:
+def logical_not(m, input):
     """Whether an element is zero."""
     return m.logical_not(input)
 
 
 @op("pointwise", differentiable=False, reference="numpy.isnan")
-def isnan(m: Any, input: Any) -> Any:
+def isnan(m, input):
     """Whether an element is NaN."""
     return input != input
 
 
 @op("pointwise", differentiable=False, reference="numpy.isinf")
-def isinf(m: Any, input: Any) -> Any:
+def isinf(m, input):
     """Whether an element is infinite."""
     return m.isinf(input)
 
 
 @op("pointwise", differentiable=False, reference="numpy.isfinite")
-def isfinite(m: Any, input: Any) -> Any:
+def isfinite(m, input):
     """Whether an element is neither infinite nor NaN."""
     return m.isfinite(input)
 
 
 @op("pointwise", differentiable=False, reference="numpy.isposinf")
-def isposinf(m: Any, input: Any) -> Any:
+def isposinf(m, input):
     """Whether an element is plus infinity."""
     return _infinite("isposinf", m, input) & (input > 0)
 
 
 @op("pointwise", differentiable=False, reference="numpy.isneginf")
-def isneginf(m: Any, input: Any) -> Any:
+def isneginf(m, input):
     """Whether an element is minus infinity."""
     return _infinite("isneginf", m, input) & (input < 0)
 
@@ -114,7 +114,7 @@ def _infinite(name: str, m: Any, input: Any) -> Any:
 
 
 @op("pointwise", differentiable=False, reference="numpy.isreal")
-def isreal(m: Any, input: Any) -> Any:
+def isreal(m, input):
     """Whether an element has no imaginary part."""
     if is_complex_array(m, input):
         return m.imag(input) == 0
@@ -122,7 +122,7 @@ def isreal(m: Any, input: Any) -> Any:
 
 
 @op("pointwise", differentiable=False)
-def _close(m: Any, input: Any, other: Any, *, rtol: float, atol: float, equal_nan: bool) -> Any:
+def _close(m, input, other, *, rtol: float, atol: float, equal_nan: bool):
     """isclose for operands of one dtype."""
     same = input == other
     if equal_nan:
@@ -177,44 +177,23 @@ def equal(input: Any, other: Any) -> bool:
     return input.shape == other.shape and bool(eq(input, other).all())
 
 
-@eq.samples
-@ne.samples
-@lt.samples
-@le.samples
-@gt.samples
-@ge.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4), draw(4)), {}
-    yield (draw.ints(3, 4, low=0, high=3), draw.ints(4, low=0, high=3)), {}
-    yield (draw.ints(3, 4, low=0, high=3), 1), {}
-    yield (draw.ints(3, 4, low=0, high=3), 1.5), {}
-    yield (draw.bools(3), draw.bools(3)), {}
-
-
-@logical_and.samples
-@logical_or.samples
-@logical_xor.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4), draw.ints(4, low=0, high=2)), {}
-    yield (draw.bools(3, 4), draw.bools(4)), {}
-
-
-@logical_not.samples
-@isnan.samples
-@isinf.samples
-@isfinite.samples
-@isreal.samples
-@isposinf.samples
-@isneginf.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4) / draw.ints(3, 4, low=0, high=2),), {}
-    yield (draw.ints(3, 4, low=0, high=2),), {}
-    yield (draw.bools(3, 4),), {}
+for each in (eq, ne, lt, le, gt, ge):
+    each.cases(
+        case((3, 4), (4,)),
+        case(ints(3, 4, low=0, high=3), ints(4, low=0, high=3)),
+        case(ints(3, 4, low=0, high=3), 1),
+        case(ints(3, 4, low=0, high=3), 1.5),
+        case(bools(3), bools(3)),
+    )
+for each in (logical_and, logical_or, logical_xor):
+    each.cases(case((3, 4), ints(4, low=0, high=2)), case(bools(3, 4), bools(4)))
+for each in (logical_not, isnan, isinf, isfinite, isreal, isposinf, isneginf):
+    each.cases(case(infinite(3, 4)), case(ints(3, 4, low=0, high=2)), case(bools(3, 4)))
 
 
 @isclose.samples
 @allclose.samples
-def _(draw: Any) -> Iterator:
+def _(draw):
     x = draw(3, 4)
     yield (x, x + draw(3, 4) * 1e-5), {}
     yield (x, x + 0.01), {"atol": 0.02}
@@ -225,33 +204,23 @@ def _(draw: Any) -> Iterator:
 
 
 @equal.samples
-def _(draw: Any) -> Iterator:
+def _(draw):
     x = draw(3, 4)
     yield (x, x), {}
     yield (x, x + 1), {}
     yield (x, draw(4)), {}
 
 
-@lt.errors
-@le.errors
-@gt.errors
-@ge.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(3, dtype="complex"), 1), {}, NotImplementedError,
-        "_cpu\" not implemented for 'ComplexFloat'",
-    )  # fmt: skip
-
-
-@isclose.errors
-@allclose.errors
-def _(draw: Any) -> Iterator:
-    yield (draw(3), draw(3, dtype="float64")), {}, RuntimeError, "Float did not match Double"
-    yield (
-        (draw(3), draw(3)),
-        {"rtol": -1},
-        RuntimeError,
-        "rtol must be greater than or equal to zero, but got -1",
+for each in (lt, le, gt, ge):
+    each.cases(
+        case(complexes(3), 1).raises(
+            "_cpu\" not implemented for 'ComplexFloat'", NotImplementedError
+        )
+    )
+for each in (isclose, allclose):
+    each.cases(
+        case((3,), floats(3, dtype="float64")).raises("Float did not match Double"),
+        case((3,), (3,), rtol=-1).raises("rtol must be greater than or equal to zero, but got -1"),
     )
 
 

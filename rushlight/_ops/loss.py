@@ -1,9 +1,9 @@
 """Losses that compare element by element, reduced to their mean, their sum or not at all."""
 
-from collections.abc import Iterator
 from math import prod
 from typing import Any
 
+from .._core.cases import case, floats
 from .._core.op import op
 from .activation import logistic, softplus_of
 
@@ -27,20 +27,20 @@ def shared(m: Any, g: Any, x: Any, reduction: str) -> Any:
 
 
 @op("pointwise", autocast="float32")
-def mse_loss(m: Any, input: Any, target: Any, *, reduction: str = "mean") -> Any:
+def mse_loss(m, input, target, *, reduction: str = "mean"):
     """Squares of the differences."""
     d = input - target
     return reduced(m, d * d, reduction)
 
 
 @mse_loss.vjp("input")
-def _(m: Any, g: Any, input: Any, target: Any, reduction: str) -> Any:
+def _(m, g, input, target, reduction):
     d = input - target
     return d * (shared(m, g, d, reduction) * 2)
 
 
 @mse_loss.vjp("target")
-def _(m: Any, g: Any, input: Any, target: Any, reduction: str) -> Any:
+def _(m, g, input, target, reduction):
     d = target - input
     return d * (shared(m, g, d, reduction) * 2)
 
@@ -52,9 +52,7 @@ def _smooth(m: Any, d: Any, bound: float) -> Any:
 
 
 @op("pointwise", autocast="float32")
-def smooth_l1_loss(
-    m: Any, input: Any, target: Any, *, reduction: str = "mean", beta: float = 1.0
-) -> Any:
+def smooth_l1_loss(m, input, target, *, reduction: str = "mean", beta: float = 1.0):
     """Half squares over beta where the difference is below `beta`, absolute beyond."""
     if beta < 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
@@ -69,19 +67,17 @@ def _smooth_l1_slope(m: Any, g: Any, d: Any, reduction: str, beta: float) -> Any
 
 
 @smooth_l1_loss.vjp("input")
-def _(m: Any, g: Any, input: Any, target: Any, reduction: str, beta: float) -> Any:
+def _(m, g, input, target, reduction, beta):
     return _smooth_l1_slope(m, g, input - target, reduction, beta)
 
 
 @smooth_l1_loss.vjp("target")
-def _(m: Any, g: Any, input: Any, target: Any, reduction: str, beta: float) -> Any:
+def _(m, g, input, target, reduction, beta):
     return _smooth_l1_slope(m, g, target - input, reduction, beta)
 
 
 @op("pointwise", autocast="float32")
-def huber_loss(
-    m: Any, input: Any, target: Any, *, reduction: str = "mean", delta: float = 1.0
-) -> Any:
+def huber_loss(m, input, target, *, reduction: str = "mean", delta: float = 1.0):
     """Half squares where the difference is below `delta`, linear beyond."""
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
@@ -89,25 +85,24 @@ def huber_loss(
 
 
 @huber_loss.vjp("input")
-def _(m: Any, g: Any, input: Any, target: Any, reduction: str, delta: float) -> Any:
+def _(m, g, input, target, reduction, delta):
     d = input - target
     return m.maximum(m.minimum(d, delta), -delta) * shared(m, g, d, reduction)
 
 
 @huber_loss.vjp("target")
-def _(m: Any, g: Any, input: Any, target: Any, reduction: str, delta: float) -> Any:
+def _(m, g, input, target, reduction, delta):
     d = target - input
     return m.maximum(m.minimum(d, delta), -delta) * shared(m, g, d, reduction)
 
 
-@mse_loss.samples
-@smooth_l1_loss.samples
-@huber_loss.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4), draw(3, 4)), {}
-    yield (draw(3, 4), draw(3, 4)), {"reduction": "sum"}
-    yield (draw(3, 4), draw(4)), {"reduction": "none"}
-    yield (draw(), draw()), {}
+for each in (mse_loss, smooth_l1_loss, huber_loss):
+    each.cases(
+        case((3, 4), (3, 4)),
+        case((3, 4), (3, 4), reduction="sum"),
+        case((3, 4), (4,), reduction="none"),
+        case((), ()),
+    )
 
 
 _LEAST_LOG = (
@@ -116,9 +111,7 @@ _LEAST_LOG = (
 
 
 @op("pointwise", autocast="float32")
-def binary_cross_entropy(
-    m: Any, input: Any, target: Any, weight: Any = None, *, reduction: str = "mean"
-) -> Any:
+def binary_cross_entropy(m, input, target, weight=None, *, reduction: str = "mean"):
     """-(t log p + (1 - t) log(1 - p)), each logarithm at least -100."""
     m.check(
         (input >= 0) & (input <= 1),
@@ -131,7 +124,7 @@ def binary_cross_entropy(
 
 
 @binary_cross_entropy.vjp("input")
-def _(m: Any, g: Any, input: Any, target: Any, weight: Any, reduction: str) -> Any:
+def _(m, g, input, target, weight, reduction):
     # 1e-12 keeps the slope finite at p = 0 and 1, as in PyTorch
     slope = (input - target) / m.maximum((1 - input) * input, 1e-12)
     slope = slope if weight is None else slope * weight
@@ -139,29 +132,20 @@ def _(m: Any, g: Any, input: Any, target: Any, weight: Any, reduction: str) -> A
 
 
 @binary_cross_entropy.vjp("target")
-def _(m: Any, g: Any, input: Any, target_shape: tuple, weight: Any, reduction: str) -> Any:
+def _(m, g, input, target_shape, weight, reduction):
     slope = m.log1p(-input) - m.log(input)
     slope = slope if weight is None else slope * weight
     return slope * shared(m, g, slope, reduction)
 
 
-@binary_cross_entropy.samples
-def _(draw: Any) -> Iterator:
-    unit = {"low": 0.1, "high": 0.9}
-    yield (draw(3, 4, **unit), draw(3, 4, **unit)), {}
-    yield (draw(3, 4, **unit), draw(3, 4, **unit)), {"reduction": "none"}
+_UNIT = floats(3, 4, low=0.1, high=0.9)
+binary_cross_entropy.cases(case(_UNIT, _UNIT), case(_UNIT, _UNIT, reduction="none"))
 
 
 @op("pointwise", node="BinaryCrossEntropyWithLogitsBackward0", autocast="float32")
 def logits_cross_entropy(
-    m: Any,
-    input: Any,
-    target: Any,
-    weight: Any = None,
-    pos_weight: Any = None,
-    *,
-    reduction: str = "mean",
-) -> Any:
+    m, input, target, weight=None, pos_weight=None, *, reduction: str = "mean"
+):
     """Binary cross entropy of sigmoid(input), computed without overflow."""
     tail = m.log1p(m.exp(-m.abs(input))) + m.maximum(-input, 0)
     if pos_weight is not None:
@@ -171,7 +155,7 @@ def logits_cross_entropy(
 
 
 @logits_cross_entropy.vjp("input")
-def _(m: Any, g: Any, input: Any, target: Any, weight: Any, pos_weight: Any, reduction: str) -> Any:
+def _(m, g, input, target, weight, pos_weight, reduction):
     s = logistic(m, input)
     if pos_weight is None:
         slope = s - target
@@ -183,9 +167,7 @@ def _(m: Any, g: Any, input: Any, target: Any, weight: Any, pos_weight: Any, red
 
 
 @logits_cross_entropy.vjp("target")
-def _(
-    m: Any, g: Any, input: Any, target_shape: tuple, weight: Any, pos_weight: Any, reduction: str
-) -> Any:
+def _(m, g, input, target_shape, weight, pos_weight, reduction):
     if pos_weight is None:
         slope = -input
     else:
@@ -194,31 +176,28 @@ def _(
     return slope * shared(m, g, slope, reduction)
 
 
-@logits_cross_entropy.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4), draw(3, 4, low=0, high=1)), {}
-    yield (draw(3, 4), draw(3, 4, low=0, high=1)), {"reduction": "sum"}
+logits_cross_entropy.cases(
+    case((3, 4), floats(3, 4, low=0, high=1)),
+    case((3, 4), floats(3, 4, low=0, high=1), reduction="sum"),
+)
 
 
 @op("pointwise", autocast="float32")
-def soft_margin_loss(m: Any, input: Any, target: Any, *, reduction: str = "mean") -> Any:
+def soft_margin_loss(m, input, target, *, reduction: str = "mean"):
     """log(1 + exp(-target * input)), for targets of -1 and 1."""
     return reduced(m, softplus_of(m, -(target * input)), reduction)
 
 
 @soft_margin_loss.vjp("input")
-def _(m: Any, g: Any, input: Any, target: Any, reduction: str) -> Any:
+def _(m, g, input, target, reduction):
     slope = -target * logistic(m, -(target * input))
     return slope * shared(m, g, slope, reduction)
 
 
 @soft_margin_loss.vjp("target")
-def _(m: Any, g: Any, input: Any, target: Any, reduction: str) -> Any:
+def _(m, g, input, target, reduction):
     slope = -input * logistic(m, -(target * input))
     return slope * shared(m, g, slope, reduction)
 
 
-@soft_margin_loss.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4), draw(3, 4)), {}
-    yield (draw(3, 4), draw(3, 4)), {"reduction": "none"}
+soft_margin_loss.cases(case((3, 4), (3, 4)), case((3, 4), (3, 4), reduction="none"))

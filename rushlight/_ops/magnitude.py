@@ -1,9 +1,9 @@
 """Size and sign: abs, sign, sgn, copysign, hypot, and numbers taken apart in binary."""
 
-from collections.abc import Iterator
 from math import log
 from typing import Any
 
+from .._core.cases import bools, case, complexes, ints
 from .._core.kinds import speak
 from .._core.op import op
 from .refusal import BOOL, COMPLEX, INTEGER, is_complex_array, is_plain, refuse
@@ -16,14 +16,14 @@ def unit(m: Any, x: Any) -> Any:
 
 
 @op("pointwise", reference="numpy.abs")
-def abs(m: Any, input: Any) -> Any:
+def abs(m, input):
     """The size of each element; of a complex number its distance from 0."""
     refuse("abs_cpu", input, BOOL)
     return m.abs(input)
 
 
 @abs.vjp("input")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     return g * (unit(m, input) if is_complex_array(m, input) else m.sign(input))
 
 
@@ -31,7 +31,7 @@ absolute = abs
 
 
 @op("pointwise", reference="numpy.sign")
-def sign(m: Any, input: Any) -> Any:
+def sign(m, input):
     """-1, 0 or 1, as each element is negative, zero (or NaN) or positive."""
     if is_plain(input):
         return _direction(m, input)
@@ -51,18 +51,18 @@ def _direction(m: Any, x: Any) -> Any:
 
 
 @op("pointwise")
-def sgn(m: Any, input: Any) -> Any:
+def sgn(m, input):
     """x / |x|, and 0 at 0: `sign` for complex numbers too."""
     return unit(m, input) if is_complex_array(m, input) else _direction(m, input)
 
 
 @sign.vjp("input")
-def _(m: Any, g: Any) -> Any:
+def _(m, g):
     return m.zeros_like(g)
 
 
 @sgn.vjp("input")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     """The part of g across the direction of x, over |x|; nothing for real numbers."""
     if not is_complex_array(m, input):
         return m.zeros_like(g)
@@ -71,8 +71,8 @@ def _(m: Any, g: Any, input: Any) -> Any:
     return m.where(size == 0, 0, (g - way * along) / m.where(size == 0, 1, size))
 
 
-@op("pointwise", differentiable=False)
-def signbit(m: Any, input: Any) -> Any:
+@op("pointwise", differentiable=False, reference="numpy.signbit")
+def signbit(m, input):
     """Whether the sign bit of each element is set: True for -0.0."""
     if is_complex_array(m, input):
         raise NotImplementedError(
@@ -81,87 +81,82 @@ def signbit(m: Any, input: Any) -> Any:
     return m.signbit(input) if m.isdtype(input.dtype, "real floating") else input < 0
 
 
-@signbit.defined_as
-def _(np: Any, input: Any) -> Any:
-    return np.signbit(input)
-
-
 @op(
     "pointwise", floats=True, node=lambda n: f"CopysignBackward{len(n)}", reference="numpy.copysign"
 )
-def copysign(m: Any, input: Any, other: Any) -> Any:
+def copysign(m, input, other):
     """The size of `input` with the sign of `other`."""
     refuse("copysign_cpu", input, COMPLEX)
     return m.copysign(input, other)
 
 
 @copysign.vjp("input")
-def _(m: Any, g: Any, input: Any, out: Any) -> Any:
+def _(m, g, input, out):
     return m.where(input == 0, 0, g * (out / m.where(input == 0, 1, input)))
 
 
 @copysign.vjp("other")
-def _(m: Any, g: Any) -> Any:
+def _(m, g):
     return m.zeros_like(g)
 
 
 @op("pointwise", reference="numpy.hypot")
-def hypot(m: Any, input: Any, other: Any) -> Any:
+def hypot(m, input, other):
     """The hypotenuse: sqrt(input**2 + other**2)."""
     refuse("hypot_cpu", input, BOOL, INTEGER, COMPLEX)
     return m.hypot(input, other)
 
 
 @hypot.vjp("input")
-def _(m: Any, g: Any, input: Any, out: Any) -> Any:
+def _(m, g, input, out):
     return g * (input / out)
 
 
 @hypot.vjp("other")
-def _(m: Any, g: Any, other: Any, out: Any) -> Any:
+def _(m, g, other, out):
     return g * (other / out)
 
 
 @op("pointwise", reference="numpy.nextafter")
-def nextafter(m: Any, input: Any, other: Any) -> Any:
+def nextafter(m, input, other):
     """The next number that the dtype can hold after `input`, towards `other`."""
     refuse("nextafter_cpu", input, BOOL, INTEGER, COMPLEX)
     return m.nextafter(input, other)
 
 
 @nextafter.vjp("input")
-def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+def _(m, g, input, other):
     return m.where(input == other, 0, g)
 
 
 @nextafter.vjp("other")
-def _(m: Any, g: Any) -> Any:
+def _(m, g):
     return m.zeros_like(g)
 
 
 @op("pointwise", floats=True)
-def ldexp(m: Any, input: Any, other: Any) -> Any:
+def ldexp(m, input, other):
     """input * 2**other."""
     return input * m.exp2(other)
 
 
 @ldexp.vjp("input")
-def _(m: Any, g: Any, other: Any) -> Any:
+def _(m, g, other):
     return g * m.conj(m.exp2(other))
 
 
 @ldexp.vjp("other")
-def _(m: Any, g: Any, out: Any) -> Any:
+def _(m, g, out):
     return g * m.conj(out) * log(2)
 
 
 @ldexp.defined_as
-def _(np: Any, input: Any, other: Any) -> Any:
+def _(np, input, other):
     return input * 2.0**other
 
 
 @op("pointwise", outputs=("mantissa", "exponent"), returns="frexp", differentiable=("mantissa",))
-def frexp(m: Any, input: Any) -> Any:
+def frexp(m, input):
     """A mantissa of size 0.5 to 1 and a whole exponent: mantissa * 2**exponent is `input`."""
     if not m.isdtype(input.dtype, "real floating"):
         raise RuntimeError(
@@ -171,51 +166,28 @@ def frexp(m: Any, input: Any) -> Any:
 
 
 @frexp.vjp("input")
-def _(m: Any, g: Any, out: Any) -> Any:
+def _(m, g, out):
     return g[0] / m.exp2(m.astype(out[1], g[0].dtype))
 
 
-@sign.samples
-@sgn.samples
-@signbit.samples
-@abs.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {}
-    yield (draw.ints(3, 4, low=-4, high=4),), {}
-
-
-@ldexp.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4), draw(4)), {}
-    yield (draw(3, 4), draw.ints(4, low=-3, high=3)), {}
-    yield (draw.ints(3, low=-4, high=4), draw.ints(3, low=-3, high=3)), {}
-
-
-@hypot.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4), draw(4)), {}
-    yield (draw.ints(3, low=1, high=4), draw(3)), {}
-
-
-@abs.errors
-def _(draw: Any) -> Iterator:
-    yield (draw.bools(3),), {}, NotImplementedError, "\"abs_cpu\" not implemented for 'Bool'"
-
-
-@sign.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(3, dtype="complex"),), {}, NotImplementedError,
+for each in (sign, sgn, signbit, abs):
+    each.cases(case((3, 4)), case(ints(3, 4, low=-4, high=4)))
+ldexp.cases(
+    case((3, 4), (4,)),
+    case((3, 4), ints(4, low=-3, high=3)),
+    case(ints(3, low=-4, high=4), ints(3, low=-3, high=3)),
+)
+hypot.cases(case((3, 4), (4,)), case(ints(3, low=1, high=4), (3,)))
+abs.cases(case(bools(3)).raises("\"abs_cpu\" not implemented for 'Bool'", NotImplementedError))
+sign.cases(
+    case(complexes(3)).raises(
         "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn",
-    )  # fmt: skip
-
-
-@frexp.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw.ints(3, low=1, high=4),), {}, RuntimeError,
-        "torch.frexp() only supports floating-point dtypes",
-    )  # fmt: skip
+        NotImplementedError,
+    )
+)
+frexp.cases(
+    case(ints(3, low=1, high=4)).raises("torch.frexp() only supports floating-point dtypes")
+)
 
 
 speak(

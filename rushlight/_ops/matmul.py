@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from .._core.cases import case
 from .._core.kinds import speak
 from .._core.op import composite, op
 
@@ -37,9 +38,7 @@ def _unmet(a: Any, b: Any) -> str:
             f"Expected size for first two dimensions of batch2 tensor to be: [{a[0]}, {a[-1]}] "
             f"but got: [{b[0]}, {b[-2]}]." + ours
         )
-    rows = 1
-    for n in a[:-1]:
-        rows *= n
+    rows = math.prod(a[:-1])
     return f"mat1 and mat2 shapes cannot be multiplied ({rows}x{a[-1]} and {b[-2]}x{b[-1]})." + ours
 
 
@@ -73,20 +72,11 @@ def _(m, g, input):
     return m.matmul(_t(m, input), g)
 
 
-@mm.samples
-def _(draw):
-    yield (draw(3, 4), draw(4, 2)), {}
-    yield (draw(0, 4), draw(4, 2)), {}
-
-
-@mm.errors
-def _(draw):
-    yield (
-        (draw(3, 4), draw(5, 2)),
-        {},
-        RuntimeError,
-        "mat1 and mat2 shapes cannot be multiplied (3x4 and 5x2)",
-    )
+mm.cases(
+    case((3, 4), (4, 2)),
+    case((0, 4), (4, 2)),
+    case((3, 4), (5, 2)).raises("mat1 and mat2 shapes cannot be multiplied (3x4 and 5x2)"),
+)
 
 
 @op("same", broadcasts=False, autocast="lower")
@@ -108,9 +98,7 @@ bmm.vjp("input")(mm.op.rules["input"])
 bmm.vjp("mat2")(mm.op.rules["mat2"])
 
 
-@bmm.samples
-def _(draw):
-    yield (draw(2, 3, 4), draw(2, 4, 2)), {}
+bmm.cases(case((2, 3, 4), (2, 4, 2)))
 
 
 def _rows(m: Any, x: Any) -> Any:
@@ -161,9 +149,7 @@ def _(m, g, input):
     return m.matmul(_t(m, input), g)
 
 
-@mv.samples
-def _(draw):
-    yield (draw(3, 4), draw(4)), {}
+mv.cases(case((3, 4), (4,)))
 
 
 @op("same", node="DotBackward0", autocast="lower")
@@ -187,9 +173,7 @@ def _(m, g, input):
     return g * m.conj(input)
 
 
-@dot.samples
-def _(draw):
-    yield (draw(4), draw(4)), {}
+dot.cases(case((4,), (4,)))
 
 
 @composite
@@ -219,22 +203,18 @@ def matmul(input, other, *, out=None):
     return batched(input, other, out=out)
 
 
-@matmul.samples
-def _(draw):
-    yield (draw(3, 4), draw(4, 2)), {}
-    yield (draw(4), draw(4)), {}
-    yield (draw(3, 4), draw(4)), {}
-    yield (draw(4), draw(4, 2)), {}
-    yield (draw(2, 3, 4), draw(4, 2)), {}
-    yield (draw(2, 1, 3, 4), draw(5, 4, 2)), {}
-    yield (draw(2, 3, 4), draw(4)), {}
-    yield (draw(3, 0), draw(0, 2)), {}
-
-
-@matmul.errors
-def _(draw):
-    yield (draw(3, 4), draw(5)), {}, RuntimeError, "size mismatch"
-    yield (draw(), draw(5)), {}, RuntimeError, "both arguments to matmul need to be at least 1D"
+matmul.cases(
+    case((3, 4), (4, 2)),
+    case((4,), (4,)),
+    case((3, 4), (4,)),
+    case((4,), (4, 2)),
+    case((2, 3, 4), (4, 2)),
+    case((2, 1, 3, 4), (5, 4, 2)),
+    case((2, 3, 4), (4,)),
+    case((3, 0), (0, 2)),
+    case((3, 4), (5,)).raises("size mismatch"),
+    case((), (5,)).raises("both arguments to matmul need to be at least 1D"),
+)
 
 
 def _affine(m: Any, input: Any, weight: Any, bias: Any) -> Any:
@@ -250,14 +230,11 @@ def _affine(m: Any, input: Any, weight: Any, bias: Any) -> Any:
 
 
 def _refuse_linear(shape: tuple, weight: tuple) -> None:
-    rows = 1
-    for n in shape[:-1]:
-        rows *= n
+    rows = math.prod(shape[:-1])
     raise RuntimeError(
         f"mat1 and mat2 shapes cannot be multiplied ({rows}x{shape[-1]} and "
-        f"{weight[1]}x{weight[0]}). "
-        f"linear: the input's last size is {shape[-1]}, the weight takes {weight[1]} features; the "
-        f"input has shape {list(shape)}, the weight {list(weight)}."
+        f"{weight[1]}x{weight[0]}). linear: the input's last size is {shape[-1]}, the weight takes "
+        f"{weight[1]} features; the input has shape {list(shape)}, the weight {list(weight)}."
     )
 
 
@@ -320,23 +297,14 @@ def linear(input, weight, bias=None):
     )
 
 
-@linear.samples
-def _(draw):
-    yield (draw(3, 4), draw(5, 4), draw(5)), {}
-    yield (draw(3, 4), draw(5, 4)), {}
-    yield (draw(2, 3, 4), draw(5, 4), draw(5)), {}
-    yield (draw(2, 3, 4), draw(5, 4)), {}
-    yield (draw(4), draw(5, 4), draw(5)), {}
-
-
-@linear.errors
-def _(draw):
-    yield (
-        (draw(3, 4), draw(5, 6)),
-        {},
-        RuntimeError,
-        "mat1 and mat2 shapes cannot be multiplied (3x4 and 6x5)",
-    )
+linear.cases(
+    case((3, 4), (5, 4), (5,)),
+    case((3, 4), (5, 4)),
+    case((2, 3, 4), (5, 4), (5,)),
+    case((2, 3, 4), (5, 4)),
+    case((4,), (5, 4), (5,)),
+    case((3, 4), (5, 6)).raises("mat1 and mat2 shapes cannot be multiplied (3x4 and 6x5)"),
+)
 
 
 def _word(a: Any, b: Any) -> Any:

@@ -1,9 +1,9 @@
 """Normalisation over batches, layers and groups: mean 0 and variance 1, then scale and shift."""
 
-from collections.abc import Iterator
 from math import prod
 from typing import Any
 
+from .._core.cases import case, floats
 from .._core.op import op
 
 
@@ -37,9 +37,7 @@ def _affine(m: Any, x: Any, mean: Any, rstd: Any, weight: Any, bias: Any) -> Any
     node="NativeBatchNormBackward0",
     straight=True,
 )
-def batch_norm_training(
-    m: Any, input: Any, weight: Any = None, bias: Any = None, *, eps: float = 1e-5
-) -> Any:
+def batch_norm_training(m, input, weight=None, bias=None, *, eps: float = 1e-05):
     """(output, mean, var): the input normalised per channel by the batch's own moments."""
     n, ndim = _others(input), len(input.shape)
     mean = _channel_sum(m, input) / n
@@ -52,7 +50,7 @@ def batch_norm_training(
 
 
 @batch_norm_training.vjp("input")
-def _(m: Any, g: Any, input: Any, weight: Any, out: Any, eps: float) -> Any:
+def _(m, g, input, weight, out, eps):
     (g, g_mean, g_var), (_, mean, var) = g, out
     n, ndim = _others(input), len(input.shape)
     centred = input - _along(m, mean, ndim)
@@ -68,7 +66,7 @@ def _(m: Any, g: Any, input: Any, weight: Any, out: Any, eps: float) -> Any:
 
 
 @batch_norm_training.vjp("weight")
-def _(m: Any, g: Any, input: Any, weight_shape: tuple, out: Any, eps: float) -> Any:
+def _(m, g, input, weight_shape, out, eps):
     if g[0] is None:
         return m.full(weight_shape, 0, input.dtype)
     centred = input - _along(m, out[1], len(input.shape))
@@ -76,70 +74,60 @@ def _(m: Any, g: Any, input: Any, weight_shape: tuple, out: Any, eps: float) -> 
 
 
 @batch_norm_training.vjp("bias")
-def _(m: Any, g: Any, bias_shape: tuple, input_dtype: Any) -> Any:
+def _(m, g, bias_shape, input_dtype):
     return m.full(bias_shape, 0, input_dtype) if g[0] is None else _channel_sum(m, g[0])
 
 
-@batch_norm_training.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(4, 3),), {}
-    yield (draw(4, 3), draw(3), draw(3)), {}
-    yield (draw(2, 3, 4), draw(3), draw(3)), {"eps": 0.1}
-    yield (draw(2, 3, 2, 3), draw(3)), {}
+batch_norm_training.cases(
+    case((4, 3)),
+    case((4, 3), (3,), (3,)),
+    case((2, 3, 4), (3,), (3,), eps=0.1),
+    case((2, 3, 2, 3), (3,)),
+)
 
 
 @op("same", node="NativeBatchNormBackward0", straight=True)
 def batch_norm_inference(
-    m: Any,
-    input: Any,
-    running_mean: Any,
-    running_var: Any,
-    weight: Any = None,
-    bias: Any = None,
-    *,
-    eps: float = 1e-5,
-) -> Any:
+    m, input, running_mean, running_var, weight=None, bias=None, *, eps: float = 1e-05
+):
     """The input normalised per channel by given moments."""
     return _affine(m, input, running_mean, 1 / m.sqrt(running_var + eps), weight, bias)
 
 
 @batch_norm_inference.vjp("input")
-def _(m: Any, g: Any, running_var: Any, weight: Any, eps: float) -> Any:
+def _(m, g, running_var, weight, eps):
     rstd = 1 / m.sqrt(running_var + eps)
     return g * _along(m, rstd if weight is None else rstd * weight, len(g.shape))
 
 
 @batch_norm_inference.vjp("running_mean")
-def _(m: Any, g: Any, running_var: Any, weight: Any, eps: float) -> Any:
+def _(m, g, running_var, weight, eps):
     rstd = 1 / m.sqrt(running_var + eps)
     return _channel_sum(m, g) * -(rstd if weight is None else rstd * weight)
 
 
 @batch_norm_inference.vjp("running_var")
-def _(
-    m: Any, g: Any, input: Any, running_mean: Any, running_var: Any, weight: Any, eps: float
-) -> Any:
+def _(m, g, input, running_mean, running_var, weight, eps):
     centred = input - _along(m, running_mean, len(g.shape))
     slope = _channel_sum(m, g * centred) / ((running_var + eps) * m.sqrt(running_var + eps) * -2)
     return slope if weight is None else slope * weight
 
 
 @batch_norm_inference.vjp("weight")
-def _(m: Any, g: Any, input: Any, running_mean: Any, running_var: Any, eps: float) -> Any:
+def _(m, g, input, running_mean, running_var, eps):
     centred = input - _along(m, running_mean, len(g.shape))
     return _channel_sum(m, g * centred) / m.sqrt(running_var + eps)
 
 
 @batch_norm_inference.vjp("bias")
-def _(m: Any, g: Any) -> Any:
+def _(m, g):
     return _channel_sum(m, g)
 
 
-@batch_norm_inference.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(4, 3), draw(3), draw(3, low=0.5, high=2)), {}
-    moments = draw(3), draw(3, low=0.5, high=2)
-    yield (draw(2, 3, 4), *moments, draw(3), draw(3)), {"eps": 0.1}
+batch_norm_inference.cases(
+    case((4, 3), (3,), floats(3, low=0.5, high=2)),
+    case((2, 3, 4), (3,), floats(3, low=0.5, high=2), (3,), (3,), eps=0.1),
+)
 
 
 def _tail(input: Any, normalized_shape: tuple) -> tuple:
@@ -187,14 +175,8 @@ def check_tail(input: Any, normalized_shape: tuple, weight: Any, bias: Any) -> N
 
 @op("same", keeps=("mean", "rstd"), node="NativeLayerNormBackward0", straight=True)
 def layer_norm_native(
-    m: Any,
-    input: Any,
-    weight: Any = None,
-    bias: Any = None,
-    *,
-    normalized_shape: tuple = (),
-    eps: float = 1e-5,
-) -> Any:
+    m, input, weight=None, bias=None, *, normalized_shape: tuple = (), eps: float = 1e-05
+):
     """The input normalised over its last axes, then scaled and shifted."""
     check_tail(input, normalized_shape, weight, bias)
     mean, centred, rstd = _tail_moments(m, input, normalized_shape, eps)
@@ -204,15 +186,13 @@ def layer_norm_native(
 
 
 @layer_norm_native.residuals
-def _(m: Any, input: Any, normalized_shape: tuple, eps: float) -> Any:
+def _(m, input, normalized_shape, eps):
     mean, _, rstd = _tail_moments(m, input, normalized_shape, eps)
     return mean, rstd
 
 
 @layer_norm_native.vjp("input")
-def _(
-    m: Any, g: Any, input: Any, weight: Any, mean: Any, rstd: Any, normalized_shape: tuple
-) -> Any:
+def _(m, g, input, weight, mean, rstd, normalized_shape):
     axes, n = _tail(input, normalized_shape), m.scalar(prod(normalized_shape), input.dtype)
     normal, g = (input - mean) * rstd, g if weight is None else g * weight
     along = m.sum(g * normal, axis=axes, keepdims=True) / n
@@ -220,34 +200,24 @@ def _(
 
 
 @layer_norm_native.vjp("weight")
-def _(m: Any, g: Any, input: Any, mean: Any, rstd: Any, normalized_shape: tuple) -> Any:
+def _(m, g, input, mean, rstd, normalized_shape):
     return m.sum(g * ((input - mean) * rstd), axis=_lead(g, normalized_shape))
 
 
 @layer_norm_native.vjp("bias")
-def _(m: Any, g: Any, normalized_shape: tuple) -> Any:
+def _(m, g, normalized_shape):
     return m.sum(g, axis=_lead(g, normalized_shape))
 
 
-@layer_norm_native.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {"normalized_shape": (4,)}
-    yield (draw(3, 4), draw(4), draw(4)), {"normalized_shape": (4,)}
-    yield (draw(2, 3, 4), draw(3, 4)), {"normalized_shape": (3, 4), "eps": 0.1}
-    yield (draw(4), draw(4), draw(4)), {"normalized_shape": (4,)}
-
-
-@layer_norm_native.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(3, 5),),
-        {"normalized_shape": (4,)},
-        RuntimeError,
-        (
-            "Given normalized_shape=[4], expected input with shape [*, 4], but got input of "
-            "size[3, 5]"
-        ),
-    )
+layer_norm_native.cases(
+    case((3, 4), normalized_shape=(4,)),
+    case((3, 4), (4,), (4,), normalized_shape=(4,)),
+    case((2, 3, 4), (3, 4), normalized_shape=(3, 4), eps=0.1),
+    case((4,), (4,), (4,), normalized_shape=(4,)),
+    case((3, 5), normalized_shape=(4,)).raises(
+        "Given normalized_shape=[4], expected input with shape [*, 4], but got input of size[3, 5]"
+    ),
+)
 
 
 def _grouped(m: Any, x: Any, num_groups: int) -> Any:
@@ -264,15 +234,7 @@ def _group_moments(m: Any, x: Any, eps: float) -> tuple:
 
 
 @op("same", keeps=("mean", "rstd"), node="NativeGroupNormBackward0", straight=True)
-def group_norm_native(
-    m: Any,
-    input: Any,
-    weight: Any = None,
-    bias: Any = None,
-    *,
-    num_groups: int = 1,
-    eps: float = 1e-5,
-) -> Any:
+def group_norm_native(m, input, weight=None, bias=None, *, num_groups: int = 1, eps: float = 1e-05):
     """The input normalised over each group of channels, then scaled and shifted per channel."""
     x, ndim = _grouped(m, input, num_groups), len(input.shape)
     mean, rstd = _group_moments(m, x, eps)
@@ -282,12 +244,12 @@ def group_norm_native(
 
 
 @group_norm_native.residuals
-def _(m: Any, input: Any, num_groups: int, eps: float) -> Any:
+def _(m, input, num_groups, eps):
     return _group_moments(m, _grouped(m, input, num_groups), eps)
 
 
 @group_norm_native.vjp("input")
-def _(m: Any, g: Any, input: Any, weight: Any, mean: Any, rstd: Any, num_groups: int) -> Any:
+def _(m, g, input, weight, mean, rstd, num_groups):
     g = g if weight is None else g * _along(m, weight, len(g.shape))
     x, g = _grouped(m, input, num_groups), _grouped(m, g, num_groups)
     normal, n = (x - mean) * rstd, x.shape[2]
@@ -296,18 +258,18 @@ def _(m: Any, g: Any, input: Any, weight: Any, mean: Any, rstd: Any, num_groups:
 
 
 @group_norm_native.vjp("weight")
-def _(m: Any, g: Any, input: Any, mean: Any, rstd: Any, num_groups: int) -> Any:
+def _(m, g, input, mean, rstd, num_groups):
     normal = (_grouped(m, input, num_groups) - mean) * rstd
     return _channel_sum(m, g * m.reshape(normal, input.shape))
 
 
 @group_norm_native.vjp("bias")
-def _(m: Any, g: Any) -> Any:
+def _(m, g):
     return _channel_sum(m, g)
 
 
-@group_norm_native.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(2, 4),), {"num_groups": 2}
-    yield (draw(2, 4, 3), draw(4), draw(4)), {"num_groups": 2}
-    yield (draw(2, 4, 2, 2), draw(4)), {"num_groups": 4, "eps": 0.1}
+group_norm_native.cases(
+    case((2, 4), num_groups=2),
+    case((2, 4, 3), (4,), (4,), num_groups=2),
+    case((2, 4, 2, 2), (4,), num_groups=4, eps=0.1),
+)

@@ -1,16 +1,16 @@
 """Norms of vectors and matrices, condition numbers, distances between rows."""
 
-from collections.abc import Iterator
 from math import inf
 from typing import Any
 
 from .._core import dtypes
+from .._core.cases import beyond, case, ints, regular
 from .._core.errors import dim_of
 from .._core.kinds import DIFFERENTIABLE
 from .._core.op import composite, op
-from .dims import Dims, axes_of, keep, reduced_count
+from .dims import FLOATS, Dims, axes_of, keep, reduced_count
 from .joining import cat
-from .linalg import linalg_inv_ex, regular
+from .linalg import linalg_inv_ex
 from .magnitude import unit
 from .spectra import linalg_svdvals
 from .triangles import check_matrices
@@ -28,11 +28,10 @@ def _needs_identity(input: Any, ord: float, dim: Any) -> None:
 
 @op("reduce")
 def linalg_vector_norm(
-    m: Any, x: Any, *, ord: float = 2, dim: Dims = None, keepdim: bool = False, dtype: Any = None
-) -> Any:
+    m, x, *, ord: float = 2, dim: Dims = None, keepdim: bool = False, dtype=None
+):
     """(sum of |x|^ord)^(1/ord) over all or along `dim`; the largest for inf, how many for 0."""
-    floats = m.isdtype(x.dtype, "real floating") or m.isdtype(x.dtype, "complex floating")
-    if not floats:
+    if x.dtype not in FLOATS:
         raise RuntimeError(
             "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
             f"{dtypes.of(x.dtype).type_name}; convert with .float()"
@@ -56,7 +55,7 @@ def linalg_vector_norm(
 
 
 @linalg_vector_norm.vjp("x")
-def _(m: Any, g: Any, x: Any, out: Any, ord: float, dim: Any, keepdim: bool) -> Any:
+def _(m, g, x, out, ord, dim, keepdim):
     shape = x.shape
     g, out = keep(m, g, shape, dim, keepdim), keep(m, out, shape, dim, keepdim)
     if ord == 0:
@@ -76,7 +75,7 @@ def _(m: Any, g: Any, x: Any, out: Any, ord: float, dim: Any, keepdim: bool) -> 
 
 
 @linalg_vector_norm.defined_as
-def _(np: Any, x: Any, ord: Any = 2, dim: Any = None, keepdim: bool = False) -> Any:
+def _(np, x, ord=2, dim=None, keepdim=False):
     size = np.abs(x)
     if ord in (0, inf, -inf):
         word = {0: np.count_nonzero, inf: np.max, -inf: np.min}[ord]
@@ -84,29 +83,16 @@ def _(np: Any, x: Any, ord: Any = 2, dim: Any = None, keepdim: bool = False) -> 
     return np.sum(size**ord, dim, keepdims=keepdim) ** (1 / ord)
 
 
-@linalg_vector_norm.samples
-def _(draw: Any) -> Iterator:
-    for ord in (2, 1, 3, 0.5, inf, -inf, 0):
-        yield (draw(3, 4),), {"ord": ord, "dim": 1}
-    yield (draw(3, 4),), {}
-    yield (draw(3, 4),), {"dim": (0, 1), "keepdim": True}
-    yield (draw(),), {}
-
-
-@linalg_vector_norm.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw.ints(3, low=0, high=4),),
-        {},
-        RuntimeError,
-        "linalg.vector_norm: Expected a floating point or complex tensor as input. Got Long",
-    )
-    yield (
-        (draw(0),),
-        {"ord": inf},
-        RuntimeError,
-        "linalg.vector_norm cannot compute the inf norm on an empty tensor",
-    )
+linalg_vector_norm.cases(
+    *(case((3, 4), ord=ord, dim=1) for ord in (2, 1, 3, 0.5, inf, -inf, 0)),
+    case((3, 4)),
+    case((3, 4), dim=(0, 1), keepdim=True),
+    case(()),
+    case(ints(3, low=0, high=4)).raises(
+        "linalg.vector_norm: Expected a floating point or complex tensor as input. Got Long"
+    ),
+    case((0,), ord=inf).raises("linalg.vector_norm cannot compute the inf norm on an empty tensor"),
+)
 
 
 def _two_axes(A: Any, dim: Any) -> tuple[int, int]:
@@ -143,28 +129,14 @@ def linalg_matrix_norm(
     return made
 
 
-@linalg_matrix_norm.defined_as
-def _(np: Any, A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False) -> Any:
-    return np.linalg.norm(A, ord, dim, keepdim)
-
-
-@linalg_matrix_norm.samples
-def _(draw: Any) -> Iterator:
-    for ord in ("fro", "nuc", 1, -1, 2, -2, inf, -inf):
-        yield (draw(3, 4), ord), {}
-    yield (draw(2, 3, 4), 1), {"dim": (0, 2), "keepdim": True}
-    yield (draw(2, 3, 4), 2), {"dim": (0, 2)}
-
-
-@linalg_matrix_norm.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(3),),
-        {},
-        RuntimeError,
-        "linalg.matrix_norm: The input tensor A must have at least 2 dimensions.",
-    )
-    yield (draw(3, 4), 3), {}, RuntimeError, "linalg.matrix_norm: Order 3 not supported."
+linalg_matrix_norm.defined_as("numpy.linalg.norm")
+linalg_matrix_norm.cases(
+    *(case((3, 4), ord) for ord in ("fro", "nuc", 1, -1, 2, -2, inf, -inf)),
+    case((2, 3, 4), 1, dim=(0, 2), keepdim=True),
+    case((2, 3, 4), 2, dim=(0, 2)),
+    case((3,)).raises("linalg.matrix_norm: The input tensor A must have at least 2 dimensions."),
+    case((3, 4), 3).raises("linalg.matrix_norm: Order 3 not supported."),
+)
 
 
 @composite
@@ -185,23 +157,16 @@ def linalg_norm(
     return linalg_vector_norm(A, ord, dim, keepdim, dtype)
 
 
-@linalg_norm.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {}
-    yield (draw(4), 3), {}
-    yield (draw(3, 4), "nuc"), {}
-    yield (draw(2, 3, 4),), {"ord": 1, "dim": (1, 2)}
-    yield (draw(3, 4),), {"ord": inf, "dim": 1}
-
-
-@linalg_norm.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(2, 3, 4), 2),
-        {},
-        RuntimeError,
-        "linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got 3D.",
-    )
+linalg_norm.cases(
+    case((3, 4)),
+    case((4,), 3),
+    case((3, 4), "nuc"),
+    case((2, 3, 4), ord=1, dim=(1, 2)),
+    case((3, 4), ord=inf, dim=1),
+    case((2, 3, 4), 2).raises(
+        "linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got 3D."
+    ),
+)
 
 
 @composite
@@ -219,12 +184,9 @@ def norm(
     return linalg_vector_norm(input, order, dim, keepdim, dtype)
 
 
-@norm.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {}
-    yield (draw(3, 4),), {"p": 1, "dim": 0}
-    yield (draw(3, 4),), {"p": "nuc"}
-    yield (draw(3, 4), 2, 1), {"keepdim": True}
+norm.cases(
+    case((3, 4)), case((3, 4), p=1, dim=0), case((3, 4), p="nuc"), case((3, 4), 2, 1, keepdim=True)
+)
 
 
 @composite
@@ -241,15 +203,8 @@ def linalg_cond(A: Any, p: Order = None) -> Any:
     return product.nan_to_num(inf, inf, -inf)
 
 
-@linalg_cond.defined_as
-def _(np: Any, A: Any, p: Any = None) -> Any:
-    return np.linalg.cond(A, p)
-
-
-@linalg_cond.samples
-def _(draw: Any) -> Iterator:
-    yield (regular(draw, 3),), {}
-    yield (regular(draw, 2, 3), 1), {}
+linalg_cond.defined_as("numpy.linalg.cond")
+linalg_cond.cases(case(regular(3)), case(regular(2, 3), 1))
 
 
 # -- distances between rows
@@ -281,7 +236,7 @@ def _use_product(x1: Any, x2: Any, p: float, mode: str | None) -> bool:
 
 
 @op("same", broadcasts=True, autocast="float32")
-def cdist(m: Any, x1: Any, x2: Any, *, p: float = 2.0, compute_mode: str | None = None) -> Any:
+def cdist(m, x1, x2, *, p: float = 2.0, compute_mode: str | None = None):
     """The p-norm distance between every row of x1 and every row of x2: (..., rows1, rows2)."""
     _pairs_meet(x1, x2)
     if p < 0:
@@ -329,7 +284,7 @@ def _nearness(m: Any, g: Any, out: Any) -> Any:
 
 
 @cdist.vjp("x1")
-def _(m: Any, g: Any, x1: Any, x2: Any, out: Any, p: float) -> Any:
+def _(m, g, x1, x2, out, p):
     if p == 2:
         near = _nearness(m, g, out)
         return x1 * m.sum(near, axis=-1, keepdims=True) - m.matmul(near, x2)
@@ -337,7 +292,7 @@ def _(m: Any, g: Any, x1: Any, x2: Any, out: Any, p: float) -> Any:
 
 
 @cdist.vjp("x2")
-def _(m: Any, g: Any, x1: Any, x2: Any, out: Any, p: float) -> Any:
+def _(m, g, x1, x2, out, p):
     if p == 2:
         n = len(out.shape)
         near = m.permute_dims(_nearness(m, g, out), (*range(n - 2), n - 1, n - 2))
@@ -346,31 +301,16 @@ def _(m: Any, g: Any, x1: Any, x2: Any, out: Any, p: float) -> Any:
 
 
 @cdist.defined_as
-def _(np: Any, x1: Any, x2: Any, p: float = 2.0) -> Any:
+def _(np, x1, x2, p=2.0):
     return np.linalg.norm(x1[..., :, None, :] - x2[..., None, :, :], p, -1)
 
 
-@cdist.samples
-def _(draw: Any) -> Iterator:
-    for p in (2.0, 1.0, 3.0, inf):
-        yield (draw(3, 4), draw(2, 4)), {"p": p}
-    yield (draw(2, 3, 4), draw(5, 4)), {}
-
-
-@cdist.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(3, 4), draw(2, 5)),
-        {},
-        RuntimeError,
-        "X1 and X2 must have the same number of columns. X1: 4 X2: 5",
-    )
-    yield (
-        (draw(4), draw(2, 4)),
-        {},
-        RuntimeError,
-        "cdist only supports at least 2D tensors, X1 got: 1D",
-    )
+cdist.cases(
+    *(case((3, 4), (2, 4), p=p) for p in (2.0, 1.0, 3.0, inf)),
+    case((2, 3, 4), (5, 4)),
+    case((3, 4), (2, 5)).raises("X1 and X2 must have the same number of columns. X1: 4 X2: 5"),
+    case((4,), (2, 4)).raises("cdist only supports at least 2D tensors, X1 got: 1D"),
+)
 
 
 @composite
@@ -387,7 +327,7 @@ def pdist(input: Any, p: float = 2.0) -> Any:
 
 
 @op("reduce")
-def renorm(m: Any, input: Any, *, p: float, dim: int, maxnorm: float) -> Any:
+def renorm(m, input, *, p: float, dim: int, maxnorm: float):
     """The input with each slice along `dim` whose p-norm is above `maxnorm` scaled down to it."""
     axis = dim_of(dim, len(input.shape))
     if len(input.shape) < 2:
@@ -403,17 +343,8 @@ def renorm(m: Any, input: Any, *, p: float, dim: int, maxnorm: float) -> Any:
     return input * m.where(large, maxnorm / (m.where(large, size, 1) + 1e-7), 1)
 
 
-@renorm.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {"p": 2, "dim": 0, "maxnorm": 1.0}
-    yield (draw(3, 4),), {"p": inf, "dim": 1, "maxnorm": 0.5}
-
-
-@renorm.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(3, 4),),
-        {"p": 2, "dim": 5, "maxnorm": 1.0},
-        IndexError,
-        "Dimension out of range (expected to be in range of [-2, 1], but got 5)",
-    )
+renorm.cases(
+    case((3, 4), p=2, dim=0, maxnorm=1.0),
+    case((3, 4), p=inf, dim=1, maxnorm=0.5),
+    beyond((3, 4), p=2, dim=5, maxnorm=1.0),
+)

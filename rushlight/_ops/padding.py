@@ -1,9 +1,10 @@
 """Padding: more elements before and after each axis, constant or taken from the axis itself."""
 
-from collections.abc import Iterator
 from typing import Any
 
+from .._core.cases import case
 from .._core.op import op
+from .dims import part
 from .ranks import ranked
 
 Widths = tuple[int, ...]
@@ -29,39 +30,37 @@ def _resized(m: Any, x: Any, widths: list, value: Any) -> Any:
 
 
 @op("move", node="ConstantPadNdBackward0")
-def constant_pad_nd(m: Any, input: Any, *, pad: Widths, value: float = 0) -> Any:
+def constant_pad_nd(m, input, *, pad: Widths, value: float = 0):
     """The input with `value` around it; negative widths cut."""
     widths = per_axis(pad, len(input.shape))
     if len(pad) % 2 or len(pad) > 2 * len(input.shape):
         raise RuntimeError(
-            "Length of pad should be no more than twice the number of dimensions of the input, "
-            "and "
+            "Length of pad should be no more than twice the number of dimensions of the input, and "
             f"even. Pad length is {len(pad)} while the input has {len(input.shape)} dimensions."
         )
     if any(n + a + b < 0 for n, (a, b) in zip(input.shape, widths)):
         raise RuntimeError(
             f"narrow(): length must be non-negative. The input size {list(input.shape)}, plus "
-            "negative "
-            f"padding {list(pad)}, is less than nothing"
+            f"negative padding {list(pad)}, is less than nothing"
         )
     return _resized(m, input, widths, value)
 
 
 @constant_pad_nd.vjp("input")
-def _(m: Any, g: Any, input_shape: tuple, pad: Widths) -> Any:
+def _(m, g, input_shape, pad):
     widths = [(-a, -b) for a, b in per_axis(pad, len(input_shape))]
     return _resized(m, g, widths, 0)
 
 
-@constant_pad_nd.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {"pad": (1, 2)}
-    yield (draw(3, 4),), {"pad": (1, 0, 2, 1), "value": 5.0}
-    yield (draw(3, 4),), {"pad": (-1, 2, 0, -2)}
+constant_pad_nd.cases(
+    case((3, 4), pad=(1, 2)),
+    case((3, 4), pad=(1, 0, 2, 1), value=5.0),
+    case((3, 4), pad=(-1, 2, 0, -2)),
+)
 
 
 def _slice(m: Any, x: Any, axis: int, start: int, stop: int) -> Any:
-    return m.index(x, (*(slice(None),) * axis, slice(start, stop)))
+    return m.index(x, part(axis, start, stop))
 
 
 def _edge(m: Any, x: Any, axis: int, start: int, stop: int, count: int) -> Any:
@@ -127,41 +126,35 @@ def _check_widths(x: Any, pad: Widths, whole: int) -> None:
                 )
             raise RuntimeError(
                 f"Argument #{4 + 2 * (len(x.shape) - 1 - axis)}: Padding size should be less than "
-                "the "
-                f"corresponding input dimension, but got: {place}"
+                f"the corresponding input dimension, but got: {place}"
             )
 
 
 @ranked("move", "ReflectionPad1DBackward0", "ReflectionPad2DBackward0", "ReflectionPad3DBackward0")
-def reflection_pad(m: Any, input: Any, *, pad: Widths) -> Any:
+def reflection_pad(m, input, *, pad: Widths):
     """The input mirrored at its ends, the end elements not repeated."""
     _check_widths(input, pad, 1)
     return _cut(m, _each_axis(m, input, _grown(pad), _mirrored), pad)
 
 
-@reflection_pad.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(1, 2, 4),), {"pad": (1, 2)}
-    yield (draw(1, 2, 4),), {"pad": (-3, 2)}
-    yield (draw(0, 3, 3),), {"pad": (1, 2)}
+reflection_pad.cases(
+    case((1, 2, 4), pad=(1, 2)), case((1, 2, 4), pad=(-3, 2)), case((0, 3, 3), pad=(1, 2))
+)
 
 
 @ranked(
     "move", "ReplicationPad1DBackward0", "ReplicationPad2DBackward0", "ReplicationPad3DBackward0"
 )
-def replication_pad(m: Any, input: Any, *, pad: Widths) -> Any:
+def replication_pad(m, input, *, pad: Widths):
     """The input with its end elements repeated."""
     return _cut(m, _each_axis(m, input, _grown(pad), _repeated), pad)
 
 
 @op("move", node="CopySlices")
-def circular_pad(m: Any, input: Any, *, pad: Widths) -> Any:
+def circular_pad(m, input, *, pad: Widths):
     """The input as if its ends were joined."""
     _check_widths(input, pad, 0)
     return _each_axis(m, input, pad, _wrapped)
 
 
-@circular_pad.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(1, 2, 4),), {"pad": (1, 2)}
-    yield (draw(1, 2, 3, 4),), {"pad": (1, 2, 3, 0)}
+circular_pad.cases(case((1, 2, 4), pad=(1, 2)), case((1, 2, 3, 4), pad=(1, 2, 3, 0)))

@@ -1,8 +1,8 @@
 """LU factors of matrices, and solving with them."""
 
-from collections.abc import Iterator
 from typing import Any
 
+from .._core.cases import case, floats
 from .._core.kinds import speak
 from .._core.op import composite, op
 from .._core.record import named_result
@@ -39,7 +39,7 @@ def _first_zero(m: Any, packed: Any) -> Any:
     keeps=("order",),
     differentiable=("LU",),
 )
-def linalg_lu_factor_ex(m: Any, A: Any, *, pivot: bool = True, check_errors: Any = False) -> Any:
+def linalg_lu_factor_ex(m, A, *, pivot: bool = True, check_errors=False):
     """L and U packed in one matrix, the row swapped with each row, and the place of a zero in U.
 
     Rows and places count from 1; 0 says that there is no zero.
@@ -96,15 +96,11 @@ def _gradient(m: Any, g: Any, packed: Any, order: Any) -> Any:
 
 
 @linalg_lu_factor_ex.vjp("A")
-def _(m: Any, g: tuple, out: tuple, order: Any) -> Any:
+def _(m, g, out, order):
     return _gradient(m, g[0], out[0], order)
 
 
-@linalg_lu_factor_ex.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 3),), {}
-    yield (draw(2, 4, 3),), {}
-    yield (draw(3, 5),), {}
+linalg_lu_factor_ex.cases(case((3, 3)), case((2, 4, 3)), case((3, 5)))
 
 
 LUFactor = named_result("linalg_lu_factor", ("LU", "pivots"))
@@ -117,15 +113,11 @@ def linalg_lu_factor(A: Any, *, pivot: bool = True) -> Any:
     return LUFactor(packed, pivots)
 
 
-@linalg_lu_factor.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 3),), {}
-    yield (draw(2, 4, 3),), {}
-
-
-@linalg_lu_factor.errors
-def _(draw: Any) -> Iterator:
-    yield (draw(2, 2) * 0,), {}, RuntimeError, "torch.linalg.lu_factor: U[1,1] is zero"
+linalg_lu_factor.cases(
+    case((3, 3)),
+    case((2, 4, 3)),
+    case(floats(2, 2, low=0, high=0)).raises("torch.linalg.lu_factor: U[1,1] is zero"),
+)
 
 
 @composite
@@ -139,7 +131,7 @@ def lu(A: Any, pivot: bool = True, get_infos: bool = False) -> tuple:
 
 
 @op(None, differentiable=False)
-def order_of(m: Any, pivots: Any, *, rows: int) -> Any:
+def order_of(m, pivots, *, rows: int):
     """The order of all rows after the swaps that `pivots` tell, counted from 0."""
     return m.order_of(pivots, rows)
 
@@ -173,7 +165,7 @@ def _triangles(m: Any, packed: Any) -> tuple[Any, Any]:
     keeps=("order",),
     differentiable=("L", "U"),
 )
-def linalg_lu(m: Any, A: Any, *, pivot: bool = True) -> Any:
+def linalg_lu(m, A, *, pivot: bool = True):
     """P, L, U with A = P L U, P a permutation."""
     check_matrices(m, A, "linalg.lu", square=False)
     _without_pivots(pivot, "linalg.lu")
@@ -188,7 +180,7 @@ def _padded(m: Any, x: Any, rows: int, cols: int) -> Any:
 
 
 @linalg_lu.vjp("A")
-def _(m: Any, g: tuple, out: tuple, order: Any) -> Any:
+def _(m, g, out, order):
     _, L, U = out
     rows, cols = L.shape[-2], U.shape[-1]
     gl = m.zeros_like(L) if g[1] is None else g[1]
@@ -198,17 +190,11 @@ def _(m: Any, g: tuple, out: tuple, order: Any) -> Any:
     return _gradient(m, whole, packed, order)
 
 
-@linalg_lu.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 3),), {}
-    yield (draw(2, 3, 4),), {}
-    yield (draw(4, 3),), {}
+linalg_lu.cases(case((3, 3)), case((2, 3, 4)), case((4, 3)))
 
 
 @op("reduce", outputs=("P", "L", "U"), returns="lu_unpack", differentiable=("L", "U"))
-def lu_unpack(
-    m: Any, LU_data: Any, LU_pivots: Any, *, unpack_data: bool = True, unpack_pivots: bool = True
-) -> Any:
+def lu_unpack(m, LU_data, LU_pivots, *, unpack_data: bool = True, unpack_pivots: bool = True):
     """P, L, U from the packed result of `lu_factor`."""
     none = m.full((0,), 0, LU_data.dtype)
     P = none
@@ -219,14 +205,12 @@ def lu_unpack(
 
 
 @lu_unpack.samples
-def _(draw: Any) -> Iterator:
+def _(draw):
     yield tuple(linalg_lu_factor(draw(3, 3))), {}
 
 
 @op(None)
-def linalg_lu_solve(
-    m: Any, LU: Any, pivots: Any, B: Any, *, left: bool = True, adjoint: bool = False
-) -> Any:
+def linalg_lu_solve(m, LU, pivots, B, *, left: bool = True, adjoint: bool = False):
     """X of A X = B (or X A = B; with `adjoint` of A^H X = B) from the result of `lu_factor`."""
     check_matrices(m, LU, "linalg.lu_solve", letter="LU")
     P = _permutation(m, m.order_of(pivots - 1, LU.shape[-2]), LU.dtype)
@@ -241,7 +225,7 @@ def linalg_lu_solve(
 
 
 @linalg_lu_solve.samples
-def _(draw: Any) -> Iterator:
+def _(draw):
     yield (*linalg_lu_factor(draw(3, 3)), draw(3, 2)), {}
     yield (*linalg_lu_factor(draw(3, 3)), draw(3, 2)), {"adjoint": True}
     yield (*linalg_lu_factor(draw(3, 3)), draw(2, 3)), {"left": False}

@@ -3,6 +3,7 @@
 from typing import Any
 
 from .._core import dtypes
+from .._core.cases import case, ints
 from .._core.op import composite
 from .indexing import nonzero
 from .joining import cat
@@ -20,9 +21,7 @@ def nonzero_static(input: Any, *, size: int, fill_value: int = -1) -> Any:
     return cat([found, found.new_full((missing, input.dim()), fill_value)]) if missing else found
 
 
-@nonzero_static.samples
-def _(draw: Any) -> Any:
-    yield (draw.ints(3, 4, low=0, high=2),), {"size": 5}
+nonzero_static.cases(case(ints(3, 4, low=0, high=2), size=5))
 
 
 @composite

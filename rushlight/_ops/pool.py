@@ -1,15 +1,16 @@
 """Pooling: the greatest or the mean of what each window sees, and windows that adapt to a size.
 
-Windows are walked by their taps, one strided slice of the whole input per place in the kernel: a
-handful of passes over large arrays, where reducing tiny windows one by one would be slow.
+The work is done by words (`_arrays/pooling.py`), which kinds of array with kernels have their own.
 """
 
-from collections.abc import Iterator
-from itertools import product
+from functools import partial
 from math import prod
 from typing import Any
 
-from .._core import dtypes
+from .._arrays import pooling
+from .._arrays.pooling import WORDS, Windows, lowest
+from .._core.cases import case, ints
+from .._core.kinds import DIFFERENTIABLE, speak
 from .ranks import ranked
 
 Sizes = tuple[int, ...]
@@ -22,86 +23,43 @@ def pooled_size(n: int, k: int, s: int, p: int, d: int, ceil_mode: bool) -> int:
     return out - 1 if ceil_mode and (out - 1) * s >= n + p else out
 
 
-class _Plan:
-    """One pooling of one input: its output sizes, its padding, and the taps of its windows."""
-
-    __slots__ = ("shape", "kernel", "stride", "padding", "dilation", "out", "widths", "padded")
-
-    def __init__(
-        self,
-        shape: tuple,
-        kernel: Sizes,
-        stride: Sizes,
-        padding: Sizes,
-        dilation: Sizes,
-        ceil_mode: bool,
-    ) -> None:
-        self.shape, self.kernel, self.stride = shape, kernel, stride
-        self.padding, self.dilation = padding, dilation
-        rows = list(zip(shape[len(shape) - len(kernel) :], kernel, stride, padding, dilation))
-        self.out = tuple(pooled_size(n, k, s, p, d, ceil_mode) for n, k, s, p, d in rows)
-        self.widths = [
-            (p, max(0, (o - 1) * s + d * (k - 1) + 1 - n - p))
-            for o, (n, k, s, p, d) in zip(self.out, rows)
-        ]
-        lead = len(shape) - len(kernel)
-        self.padded = (*shape[:lead], *(n + a + b for n, (a, b) in zip(shape[lead:], self.widths)))
-
-    def taps(self, m: Any, x: Any, value: Any) -> list:
-        """What each place of the kernel sees over all windows; the padding holds `value`."""
-        if self.padded != self.shape:
-            x = m.pad(x, [(0, 0)] * (len(x.shape) - len(self.widths)) + self.widths, value)
-        return [m.index(x, self._key(place)) for place in self.places()]
-
-    def places(self) -> Iterator:
-        return product(*map(range, self.kernel))
-
-    def _key(self, place: tuple) -> tuple:
-        spans = zip(place, self.dilation, self.stride, self.out)
-        return (..., *(slice(t * d, t * d + (o - 1) * s + 1, s) for t, d, s, o in spans))
-
-    def untaps(self, m: Any, windows: Any) -> Any:
-        """The adjoint: windows (..., *out, *kernel) added up into the input's shape."""
-        made = m.unwindows(windows, self.padded, self.stride, self.dilation)
-        if self.padded == self.shape:
-            return made
-        sizes = self.shape[len(self.shape) - len(self.out) :]
-        return m.index(made, (..., *(slice(a, a + n) for (a, _), n in zip(self.widths, sizes))))
-
-    def grid(self, m: Any, rows: Any) -> Any:
-        """Flat places in the input, from `rows(axis)`: each window's place along one axis."""
-        flat, axes = 0, len(self.out)
-        sizes = self.shape[len(self.shape) - axes :]
-        for axis in range(axes):
-            along = m.reshape(rows(axis), tuple(-1 if i == axis else 1 for i in range(axes)))
-            flat = along * prod(sizes[axis + 1 :]) + flat
-        return flat
-
-    def places_of(self, m: Any, tap: tuple) -> Any:
-        """Where in the input a tap falls, for each window."""
-        p, d, s = self.padding, self.dilation, self.stride
-        return self.grid(
-            m, lambda i: m.arange(0, self.out[i], 1, m.int64) * s[i] + (tap[i] * d[i] - p[i])
-        )
-
-    def first_places(self, m: Any) -> Any:
-        """Where in the input each window's first tap outside the padding falls."""
-
-        def rows(i: int) -> Any:
-            start, d = (
-                m.arange(0, self.out[i], 1, m.int64) * self.stride[i] - self.padding[i],
-                self.dilation[i],
-            )
-            return m.where(start < 0, start + (d - 1 - start) // d * d, start)
-
-        return self.grid(m, rows)
+def _plan(
+    shape: tuple, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, ceil_mode: bool
+) -> Windows:
+    """How the windows of one pooling lie."""
+    rows = zip(shape[len(shape) - len(kernel) :], kernel, stride, padding, dilation)
+    out = tuple(pooled_size(*row, ceil_mode) for row in rows)
+    return Windows(shape, out, kernel, stride, padding, dilation)
 
 
-def _lowest(m: Any, dtype: Any) -> Any:
-    """What no element of a dtype is below."""
-    if m.isdtype(dtype, "real floating"):
-        return -float("inf")
-    return dtypes.iinfo(dtypes.of(dtype)).min
+def _grid(m: Any, plan: Windows, rows: Any) -> Any:
+    """Flat places in the input, from `rows(axis)`: each window's place along one axis."""
+    flat, axes = 0, len(plan.out)
+    sizes = plan.shape[len(plan.shape) - axes :]
+    for axis in range(axes):
+        along = m.reshape(rows(axis), tuple(-1 if i == axis else 1 for i in range(axes)))
+        flat = along * prod(sizes[axis + 1 :]) + flat
+    return flat
+
+
+def _starts(m: Any, plan: Windows, i: int) -> Any:
+    """Where along an axis each window begins, before the input in its padding."""
+    return m.arange(0, plan.out[i], 1, m.int64) * plan.how["stride"][i] - plan.widths[i][0]
+
+
+def _places_of(m: Any, plan: Windows, tap: tuple) -> Any:
+    """Where in the input a tap falls, for each window."""
+    return _grid(m, plan, lambda i: _starts(m, plan, i) + tap[i] * plan.how["dilation"][i])
+
+
+def _first_places(m: Any, plan: Windows) -> Any:
+    """Where in the input each window's first tap outside the padding falls."""
+
+    def rows(i: int) -> Any:
+        start, d = _starts(m, plan, i), plan.how["dilation"][i]
+        return m.where(start < 0, start + (d - 1 - start) // d * d, start)
+
+    return _grid(m, plan, rows)
 
 
 def _flat(m: Any, x: Any, axes: int) -> Any:
@@ -121,80 +79,56 @@ def unpooled(m: Any, values: Any, places: Any, shape: tuple, axes: int, mode: st
 _MAX = "SqueezeBackward1", "MaxPool2DWithIndicesBackward0", "MaxPool3DWithIndicesBackward0"
 
 
-@ranked(None, *_MAX)
+@ranked(None, *_MAX, straight=True)
 def pool_max(
-    m: Any,
-    input: Any,
+    m,
+    input,
     *,
     window: Sizes,
     stride: Sizes,
     padding: Sizes,
     dilation: Sizes,
     ceil_mode: bool = False,
-) -> Any:
+):
     """The greatest element of each window over the last axes."""
-    plan = _Plan(input.shape, window, stride, padding, dilation, ceil_mode)
-    best, *rest = plan.taps(m, input, _lowest(m, input.dtype))
-    for part in rest or [best]:
-        best = m.maximum(best, part)
-    return best
+    plan = _plan(input.shape, window, stride, padding, dilation, ceil_mode)
+    return m.pool_max(input, shape=plan.result, **plan.how)
 
 
 @pool_max.vjp("input")
-def _(
-    m: Any,
-    g: Any,
-    input: Any,
-    out: Any,
-    window: Any,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
-    ceil_mode: bool,
-) -> Any:
+def _(m, g, input, out, window, stride, padding, dilation):
     """To the first place of each window that holds its greatest element."""
-    plan = _Plan(input.shape, window, stride, padding, dilation, ceil_mode)
-    parts, open_, slopes = plan.taps(m, input, _lowest(m, input.dtype)), None, []
-    for part in parts[:-1]:
-        hit = part == out
-        hit = hit if open_ is None else hit & open_
-        open_ = ~hit if open_ is None else open_ & ~hit
-        slopes.append(m.where(hit, g, 0))
-    slopes.append(g if open_ is None else m.where(open_, g, 0))
-    stacked = m.concat([m.reshape(s, (1, *s.shape)) for s in slopes], axis=0)
-    axes, ndim = len(window), len(g.shape)
-    stacked = m.reshape(stacked, (*window, *g.shape))
-    order = (*range(axes, axes + ndim), *range(axes))
-    return plan.untaps(m, m.permute_dims(stacked, order))
+    how = {"window": window, "stride": stride, "padding": padding, "dilation": dilation}
+    return m.unpool_max(g, input, out, shape=tuple(input.shape), **how)
 
 
 @ranked(None, *_MAX, outputs=("output", "indices"), differentiable=("output",))
 def pool_max_places(
-    m: Any,
-    input: Any,
+    m,
+    input,
     *,
     window: Sizes,
     stride: Sizes,
     padding: Sizes,
     dilation: Sizes,
     ceil_mode: bool = False,
-) -> Any:
+):
     """pool_max, and where each greatest element is: a flat place in the pooled axes.
 
     Of equal elements the first counts; a NaN is greater than everything.
     """
-    plan = _Plan(input.shape, window, stride, padding, dilation, ceil_mode)
-    best, *rest = plan.taps(m, input, _lowest(m, input.dtype))
-    where = m.broadcast_to(plan.first_places(m), best.shape)
+    plan = _plan(input.shape, window, stride, padding, dilation, ceil_mode)
+    best, *rest = plan.taps(m, input, lowest(m, input.dtype))
+    where = m.broadcast_to(_first_places(m, plan), best.shape)
     for part, tap in zip(rest, list(plan.places())[1:]):
         better = (part > best) | (part != part)
-        where = m.where(better, plan.places_of(m, tap), where)
+        where = m.where(better, _places_of(m, plan, tap), where)
         best = m.maximum(best, part)
     return best * 1, where * 1
 
 
 @pool_max_places.vjp("input")
-def _(m: Any, g: Any, input_shape: tuple, out: Any, window: Any) -> Any:
+def _(m, g, input_shape, out, window):
     return unpooled(m, g[0], out[1], input_shape, len(window), "add")
 
 
@@ -202,40 +136,37 @@ _ONE = {"window": (2,), "stride": (2,), "padding": (0,), "dilation": (1,)}
 _TWO = {"window": (2, 3), "stride": (1, 2), "padding": (1, 1), "dilation": (1, 2)}
 
 
-@pool_max.samples
-@pool_max_places.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(2, 5),), _ONE
-    yield (draw(2, 5),), {**_ONE, "ceil_mode": True}
-    yield (draw(1, 2, 4, 6),), _TWO
-    yield (
-        (draw(1, 3, 3, 4),),
-        {"window": (2, 2, 2), "stride": (1, 1, 2), "padding": (0, 0, 1), "dilation": (1, 1, 1)},
+for each in (pool_max, pool_max_places):
+    each.cases(
+        case((2, 5), **_ONE),
+        case((2, 5), **_ONE, ceil_mode=True),
+        case((1, 2, 4, 6), **_TWO),
+        case(
+            (1, 3, 3, 4), window=(2, 2, 2), stride=(1, 1, 2), padding=(0, 0, 1), dilation=(1, 1, 1)
+        ),
     )
 
 
-def _divisor(m: Any, plan: _Plan, count_include_pad: bool, dtype: Any) -> Any:
+def _divisor(m: Any, plan: Windows, count_include_pad: bool, dtype: Any) -> Any:
     """How many elements each window averages over: a number where all are alike."""
     if not any(a or b for a, b in plan.widths) or (
         count_include_pad and all(a == b or b < a for a, b in plan.widths)
     ):
-        return prod(plan.kernel)
-    whole, axes = 1, len(plan.kernel)
+        return prod(plan.window)
+    whole, axes = 1, len(plan.window)
     sizes = plan.shape[len(plan.shape) - axes :]
-    for i, (n, k, s, p, o) in enumerate(
-        zip(sizes, plan.kernel, plan.stride, plan.padding, plan.out)
-    ):
-        start = m.arange(0, o, 1, m.int64) * s - p
+    for i, (n, k, (p, _)) in enumerate(zip(sizes, plan.window, plan.widths)):
+        start = _starts(m, plan, i)
         end = m.minimum(start + k, n + p)
         count = end - start if count_include_pad else m.minimum(end, n) - m.maximum(start, 0)
         whole = m.reshape(count, tuple(-1 if j == i else 1 for j in range(axes))) * whole
     return m.astype(whole, dtype)
 
 
-@ranked(None, "SqueezeBackward1", "AvgPool2DBackward0", "AvgPool3DBackward0")
+@ranked(None, "SqueezeBackward1", "AvgPool2DBackward0", "AvgPool3DBackward0", straight=True)
 def pool_avg(
-    m: Any,
-    input: Any,
+    m,
+    input,
     *,
     window: Sizes,
     stride: Sizes,
@@ -243,12 +174,10 @@ def pool_avg(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
-) -> Any:
+):
     """The mean of each window over the last axes."""
-    plan = _Plan(input.shape, window, stride, padding, (1,) * len(window), ceil_mode)
-    total, *rest = plan.taps(m, input, 0)
-    for part in rest:
-        total = total + part
+    plan = _plan(input.shape, window, stride, padding, (1,) * len(window), ceil_mode)
+    total = m.pool_sum(input, shape=plan.result, **plan.how)
     divisor = divisor_override or _divisor(m, plan, count_include_pad, input.dtype)
     if not m.isdtype(input.dtype, "integral"):
         return total / divisor
@@ -258,35 +187,24 @@ def pool_avg(
 
 
 @pool_avg.vjp("input")
-def _(
-    m: Any,
-    g: Any,
-    input_shape: tuple,
-    window: Any,
-    stride: Any,
-    padding: Any,
-    ceil_mode: bool,
-    count_include_pad: bool,
-    divisor_override: Any,
-) -> Any:
-    plan = _Plan(input_shape, window, stride, padding, (1,) * len(window), ceil_mode)
+def _(m, g, input_shape, window, stride, padding, ceil_mode, count_include_pad, divisor_override):
+    plan = _plan(input_shape, window, stride, padding, (1,) * len(window), ceil_mode)
     g = g / (divisor_override or _divisor(m, plan, count_include_pad, g.dtype))
-    windows = m.broadcast_to(m.reshape(g, (*g.shape, *(1,) * len(window))), (*g.shape, *window))
-    return plan.untaps(m, windows)
+    return m.unpool_sum(g, shape=tuple(input_shape), **plan.how)
 
 
-@pool_avg.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(2, 5),), {"window": (2,), "stride": (2,), "padding": (0,)}
-    yield (draw(2, 5),), {"window": (2,), "stride": (2,), "padding": (1,), "ceil_mode": True}
-    two = {"window": (2, 3), "stride": (1, 2), "padding": (1, 1)}
-    yield (draw(1, 2, 4, 6),), {**two, "count_include_pad": False}
-    yield (draw(1, 2, 4, 6),), {**two, "divisor_override": 5}
-    yield (draw(1, 3, 3, 4),), {"window": (2, 2, 2), "stride": (1, 1, 2), "padding": (0, 0, 1)}
+_TWO_PADDED = {"window": (2, 3), "stride": (1, 2), "padding": (1, 1)}
+pool_avg.cases(
+    case((2, 5), window=(2,), stride=(2,), padding=(0,)),
+    case((2, 5), window=(2,), stride=(2,), padding=(1,), ceil_mode=True),
+    case((1, 2, 4, 6), **_TWO_PADDED, count_include_pad=False),
+    case((1, 2, 4, 6), **_TWO_PADDED, divisor_override=5),
+    case((1, 3, 3, 4), window=(2, 2, 2), stride=(1, 1, 2), padding=(0, 0, 1)),
+)
 
 
 @ranked(None, "SqueezeBackward1", "MaxUnpool2DBackward0", "MaxUnpool3DBackward0")
-def unpool_max(m: Any, input: Any, indices: Any, *, shape: Sizes) -> Any:
+def unpool_max(m, input, indices, *, shape: Sizes):
     """Zeros of `shape` (the pooled axes) with each element back at the place it came from."""
     lead, room = input.shape[: len(input.shape) - len(shape)], prod(shape)
     m.check(
@@ -300,13 +218,17 @@ def unpool_max(m: Any, input: Any, indices: Any, *, shape: Sizes) -> Any:
 
 
 @unpool_max.vjp("input")
-def _(m: Any, g: Any, input_shape: tuple, indices: Any, shape: Any) -> Any:
+def _(m, g, input_shape, indices, shape):
     axes = len(shape)
     picked = m.take_along_axis(_flat(m, g, axes), _flat(m, indices, axes), len(input_shape) - axes)
     return m.reshape(picked, input_shape)
 
 
-@unpool_max.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(2, 1), draw.ints(2, 1, low=0, high=4)), {"shape": (4,)}
-    yield (draw(2, 1, 1), draw.ints(2, 1, 1, low=0, high=6)), {"shape": (2, 3)}
+unpool_max.cases(
+    case((2, 1), ints(2, 1, low=0, high=4), shape=(4,)),
+    case((2, 1, 1), ints(2, 1, 1, low=0, high=6), shape=(2, 3)),
+)
+
+
+for _word in WORDS:  # on tensors, too, they are made of other words
+    speak(**{_word: partial(getattr(pooling, _word), DIFFERENTIABLE)})

@@ -1,10 +1,10 @@
 """Adaptive pooling: as many windows as the output has places, of whatever size that takes."""
 
-from collections.abc import Iterator
 from itertools import product
 from math import prod
 from typing import Any
 
+from .._core.cases import case
 from .pool import unpooled
 from .ranks import ranked
 from .separable import apply, transposed
@@ -30,13 +30,13 @@ def _averages(m: Any, shape: tuple, output_size: Sizes, dtype: Any) -> list:
 
 
 @ranked(None, "SqueezeBackward1", "AdaptiveAvgPool2DBackward0", "AdaptiveAvgPool3DBackward0")
-def pool_adaptive_avg(m: Any, input: Any, *, output_size: Sizes) -> Any:
+def pool_adaptive_avg(m, input, *, output_size: Sizes):
     """Means of windows that divide the last axes into `output_size` parts."""
     return apply(m, _averages(m, input.shape, output_size, input.dtype), input)
 
 
 @pool_adaptive_avg.vjp("input")
-def _(m: Any, g: Any, input_shape: tuple, output_size: Sizes) -> Any:
+def _(m, g, input_shape, output_size):
     return apply(m, transposed(m, _averages(m, input_shape, output_size, g.dtype)), g)
 
 
@@ -55,7 +55,7 @@ def _window_places(m: Any, size: int, out: int) -> list:
     outputs=("output", "indices"),
     differentiable=("output",),
 )
-def pool_adaptive_max(m: Any, input: Any, *, output_size: Sizes) -> Any:
+def pool_adaptive_max(m, input, *, output_size: Sizes):
     """The greatest elements of windows that divide the last axes, and their flat places."""
     axes = len(output_size)
     first, sizes = len(input.shape) - axes, input.shape[len(input.shape) - axes :]
@@ -80,14 +80,14 @@ def pool_adaptive_max(m: Any, input: Any, *, output_size: Sizes) -> Any:
 
 
 @pool_adaptive_max.vjp("input")
-def _(m: Any, g: Any, input_shape: tuple, out: Any, output_size: Sizes) -> Any:
+def _(m, g, input_shape, out, output_size):
     return unpooled(m, g[0], out[1], input_shape, len(output_size), "add")
 
 
-@pool_adaptive_avg.samples
-@pool_adaptive_max.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(2, 5),), {"output_size": (2,)}
-    yield (draw(2, 4, 6),), {"output_size": (2, 3)}
-    yield (draw(1, 5, 7),), {"output_size": (3, 2)}
-    yield (draw(1, 3, 4, 5),), {"output_size": (2, 2, 2)}
+for each in (pool_adaptive_avg, pool_adaptive_max):
+    each.cases(
+        case((2, 5), output_size=(2,)),
+        case((2, 4, 6), output_size=(2, 3)),
+        case((1, 5, 7), output_size=(3, 2)),
+        case((1, 3, 4, 5), output_size=(2, 2, 2)),
+    )

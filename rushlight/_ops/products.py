@@ -1,9 +1,9 @@
 """Outer and inner products, and products added to a third tensor: addmm, addmv, addr, baddbmm …"""
 
-from collections.abc import Iterator
 from typing import Any
 
 from .._core import dtypes
+from .._core.cases import case, complexes, ints
 from .._core.op import composite, op
 
 
@@ -47,47 +47,33 @@ def _dotted(m: Any, a: Any, b: Any) -> Any:
     return m.reshape(m.matmul(_row(m, a), _column(m, b)), ())
 
 
-@op("reduce")
-def vdot(m: Any, input: Any, other: Any) -> Any:
+@op("reduce", reference="numpy.vdot")
+def vdot(m, input, other):
     """Dot product with the first vector conjugated."""
     _vectors(input, other, "vdot")
     return _dotted(m, m.conj(input), other)
 
 
 @vdot.vjp("input")
-def _(m: Any, g: Any, other: Any) -> Any:
+def _(m, g, other):
     return m.conj(g) * other
 
 
 @vdot.vjp("other")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     return g * input
 
 
-@vdot.defined_as
-def _(np: Any, input: Any, other: Any) -> Any:
-    return np.vdot(input, other)
-
-
-@vdot.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(4), draw(4)), {}
-    yield (draw(0), draw(0)), {}
-    yield (draw.ints(4, low=-3, high=4), draw.ints(4, low=-3, high=4)), {}
-
-
-@vdot.errors
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4), draw(4)), {}, RuntimeError, "1D tensors expected, but got 2D and 1D tensors"
-    yield (
-        (draw(3), draw(4)),
-        {},
-        RuntimeError,
-        (
-            "inconsistent tensor size, expected tensor [3] and src [4] to have the same number of"
-            " elements"
-        ),
-    )
+vdot.cases(
+    case((4,), (4,)),
+    case((0,), (0,)),
+    case(ints(4, low=-3, high=4), ints(4, low=-3, high=4)),
+    case((3, 4), (4,)).raises("1D tensors expected, but got 2D and 1D tensors"),
+    case((3,), (4,)).raises(
+        "inconsistent tensor size, expected tensor [3] and src [4] to have the same number of "
+        "elements"
+    ),
+)
 
 
 @composite
@@ -105,20 +91,10 @@ def ger(input: Any, vec2: Any) -> Any:
     return outer(input, vec2)
 
 
-@outer.defined_as
-def _(np: Any, input: Any, vec2: Any) -> Any:
-    return np.outer(input, vec2)
-
-
-@outer.samples
-@ger.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3), draw(4)), {}
-
-
-@outer.errors
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4), draw(4)), {}, RuntimeError, "outer: Expected 1-D argument self, but got 2-D"
+outer.defined_as("numpy.outer")
+for each in (outer, ger):
+    each.cases(case((3,), (4,)))
+outer.cases(case((3, 4), (4,)).raises("outer: Expected 1-D argument self, but got 2-D"))
 
 
 @composite
@@ -136,30 +112,17 @@ def inner(input: Any, other: Any) -> Any:
     return made.reshape(*input.shape[:-1], *other.shape[:-1])
 
 
-@inner.defined_as
-def _(np: Any, input: Any, other: Any) -> Any:
-    return np.inner(input, other)
-
-
-@inner.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3), draw(3)), {}
-    yield (draw(2, 3), draw(4, 3)), {}
-    yield (draw(2, 4, 3), draw(3)), {}
-    yield (draw(), draw(2, 3)), {}
-
-
-@inner.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(3, 4), draw(4, 5)),
-        {},
-        RuntimeError,
-        (
-            "inner() the last dimension must match on both input tensors but got shapes [3, 4] and"
-            " [4, 5]"
-        ),
-    )
+inner.defined_as("numpy.inner")
+inner.cases(
+    case((3,), (3,)),
+    case((2, 3), (4, 3)),
+    case((2, 4, 3), (3,)),
+    case((), (2, 3)),
+    case((3, 4), (4, 5)).raises(
+        "inner() the last dimension must match on both input tensors but got shapes [3, 4] and "
+        "[4, 5]"
+    ),
+)
 
 
 # -- matrices
@@ -239,7 +202,7 @@ def _check_mm(a: Any, b: Any) -> None:
     autocast="lower",
     mixed="self and mat2 must have the same dtype, but got {a} and {b}",
 )
-def addmm(m: Any, input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
+def addmm(m, input, mat1, mat2, *, beta=1, alpha=1):
     """beta * input + alpha * (mat1 @ mat2)."""
     _check_mm(mat1, mat2)
     return _plus(m, input, m.matmul(mat1, mat2), beta, alpha)
@@ -249,32 +212,26 @@ addmm.vjp("input")(_first)
 
 
 @addmm.vjp("mat1")
-def _(m: Any, g: Any, mat2: Any, alpha: Any) -> Any:
+def _(m, g, mat2, alpha):
     return m.matmul(_scaled(g, alpha), adjoint_of(m, mat2))
 
 
 @addmm.vjp("mat2")
-def _(m: Any, g: Any, mat1: Any, alpha: Any) -> Any:
+def _(m, g, mat1, alpha):
     return m.matmul(adjoint_of(m, mat1), _scaled(g, alpha))
 
 
-@addmm.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 5), draw(3, 4), draw(4, 5)), {}
-    yield (draw(5), draw(3, 4), draw(4, 5)), {"beta": 0.5, "alpha": -2}
-    drawn = tuple(draw(*s, dtype="complex") for s in ((2, 2), (2, 3), (3, 2)))
-    yield drawn, {"beta": 1 + 2j, "alpha": 2 - 1j}
-
-
-@addmm.errors
-def _(draw: Any) -> Iterator:
-    shapes = "mat1 and mat2 shapes cannot be multiplied (3x4 and 3x5)"
-    yield (draw(5), draw(3, 4), draw(3, 5)), {}, RuntimeError, shapes
-    yield (draw(5), draw(4), draw(4, 5)), {}, RuntimeError, "mat1 must be a matrix, got 1-D tensor"
+addmm.cases(
+    case((3, 5), (3, 4), (4, 5)),
+    case((5,), (3, 4), (4, 5), beta=0.5, alpha=-2),
+    case(complexes(2, 2), complexes(2, 3), complexes(3, 2), beta=1 + 2j, alpha=2 - 1j),
+    case((5,), (3, 4), (3, 5)).raises("mat1 and mat2 shapes cannot be multiplied (3x4 and 3x5)"),
+    case((5,), (4,), (4, 5)).raises("mat1 must be a matrix, got 1-D tensor"),
+)
 
 
 @op("same", broadcasts=True, autocast="lower")
-def addmv(m: Any, input: Any, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
+def addmv(m, input, mat, vec, *, beta=1, alpha=1):
     """beta * input + alpha * (mat @ vec)."""
     _check_mv(mat, vec)
     return _plus(m, input, m.reshape(m.matmul(mat, _column(m, vec)), (-1,)), beta, alpha)
@@ -284,38 +241,29 @@ addmv.vjp("input")(_first)
 
 
 @addmv.vjp("mat")
-def _(m: Any, g: Any, vec: Any, alpha: Any) -> Any:
+def _(m, g, vec, alpha):
     return _column(m, _scaled(g, alpha)) * m.conj(vec)
 
 
 @addmv.vjp("vec")
-def _(m: Any, g: Any, mat: Any, alpha: Any) -> Any:
+def _(m, g, mat, alpha):
     return m.reshape(m.matmul(adjoint_of(m, mat), _column(m, _scaled(g, alpha))), (-1,))
 
 
 @addmv.defined_as
-def _(np: Any, input: Any, mat: Any, vec: Any, beta: Any = 1, alpha: Any = 1) -> Any:
+def _(np, input, mat, vec, beta=1, alpha=1):
     return beta * input + alpha * (mat @ vec)
 
 
-@addmv.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3), draw(3, 4), draw(4)), {}
-    yield (draw(1), draw(3, 4), draw(4)), {"beta": 0.5, "alpha": -2}
-
-
-@addmv.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(3), draw(3, 4), draw(3)),
-        {},
-        RuntimeError,
-        "size mismatch, got input (3), mat (3x4), vec (3)",
-    )
+addmv.cases(
+    case((3,), (3, 4), (4,)),
+    case((1,), (3, 4), (4,), beta=0.5, alpha=-2),
+    case((3,), (3, 4), (3,)).raises("size mismatch, got input (3), mat (3x4), vec (3)"),
+)
 
 
 @op("same", broadcasts=True)
-def addr(m: Any, input: Any, vec1: Any, vec2: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
+def addr(m, input, vec1, vec2, *, beta=1, alpha=1):
     """beta * input + alpha * outer(vec1, vec2)."""
     return _plus(m, input, _column(m, vec1) * vec2, beta, alpha)
 
@@ -324,41 +272,32 @@ addr.vjp("input")(_first)
 
 
 @addr.vjp("vec1")
-def _(m: Any, g: Any, vec2: Any, alpha: Any) -> Any:
+def _(m, g, vec2, alpha):
     return m.reshape(m.matmul(_scaled(g, alpha), _column(m, m.conj(vec2))), (-1,))
 
 
 @addr.vjp("vec2")
-def _(m: Any, g: Any, vec1: Any, alpha: Any) -> Any:
+def _(m, g, vec1, alpha):
     return m.reshape(m.matmul(_row(m, m.conj(vec1)), _scaled(g, alpha)), (-1,))
 
 
 @addr.defined_as
-def _(np: Any, input: Any, vec1: Any, vec2: Any, beta: Any = 1, alpha: Any = 1) -> Any:
+def _(np, input, vec1, vec2, beta=1, alpha=1):
     return beta * input + alpha * np.outer(vec1, vec2)
 
 
-@addr.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4), draw(3), draw(4)), {}
-    yield (draw(4), draw(3), draw(4)), {"beta": 2, "alpha": 0.5}
-
-
-@addr.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(3, 4), draw(4), draw(3)),
-        {},
-        RuntimeError,
-        (
-            "The expanded size of the tensor (3) must match the existing size (4) at non-singleton"
-            " dimension 1.  Target sizes: [4, 3].  Tensor sizes: [3, 4]"
-        ),
-    )
+addr.cases(
+    case((3, 4), (3,), (4,)),
+    case((4,), (3,), (4,), beta=2, alpha=0.5),
+    case((3, 4), (4,), (3,)).raises(
+        "The expanded size of the tensor (3) must match the existing size (4) at non-singleton "
+        "dimension 1.  Target sizes: [4, 3].  Tensor sizes: [3, 4]"
+    ),
+)
 
 
 @op("same", broadcasts=True, autocast="lower")
-def baddbmm(m: Any, input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
+def baddbmm(m, input, batch1, batch2, *, beta=1, alpha=1):
     """beta * input + alpha * bmm(batch1, batch2)."""
     _check_bmm(batch1, batch2)
     return _plus(m, input, m.matmul(batch1, batch2), beta, alpha)
@@ -367,18 +306,8 @@ def baddbmm(m: Any, input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alph
 baddbmm.vjp("input")(_first)
 
 
-@baddbmm.vjp("batch1")
-def _(m: Any, g: Any, batch2: Any, alpha: Any) -> Any:
-    return m.matmul(_scaled(g, alpha), adjoint_of(m, batch2))
-
-
-@baddbmm.vjp("batch2")
-def _(m: Any, g: Any, batch1: Any, alpha: Any) -> Any:
-    return m.matmul(adjoint_of(m, batch1), _scaled(g, alpha))
-
-
 @op("same", broadcasts=True, autocast="lower")
-def addbmm(m: Any, input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
+def addbmm(m, input, batch1, batch2, *, beta=1, alpha=1):
     """beta * input + alpha * the sum over the batch of bmm(batch1, batch2)."""
     _check_bmm(batch1, batch2)
     product = m.matmul(batch1, batch2)
@@ -388,41 +317,35 @@ def addbmm(m: Any, input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha
 addbmm.vjp("input")(_first)
 
 
+@baddbmm.vjp("batch1")
 @addbmm.vjp("batch1")
-def _(m: Any, g: Any, batch2: Any, alpha: Any) -> Any:
+def _(m, g, batch2, alpha):
     return m.matmul(_scaled(g, alpha), adjoint_of(m, batch2))
 
 
+@baddbmm.vjp("batch2")
 @addbmm.vjp("batch2")
-def _(m: Any, g: Any, batch1: Any, alpha: Any) -> Any:
+def _(m, g, batch1, alpha):
     return m.matmul(adjoint_of(m, batch1), _scaled(g, alpha))
 
 
 @baddbmm.defined_as
-def _(np: Any, input: Any, batch1: Any, batch2: Any, beta: Any = 1, alpha: Any = 1) -> Any:
+def _(np, input, batch1, batch2, beta=1, alpha=1):
     return beta * input + alpha * (batch1 @ batch2)
 
 
 @addbmm.defined_as
-def _(np: Any, input: Any, batch1: Any, batch2: Any, beta: Any = 1, alpha: Any = 1) -> Any:
+def _(np, input, batch1, batch2, beta=1, alpha=1):
     return beta * input + alpha * (batch1 @ batch2).sum(0)
 
 
-@baddbmm.samples
-@addbmm.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 5), draw(2, 3, 4), draw(2, 4, 5)), {}
-    yield (draw(5), draw(2, 3, 4), draw(2, 4, 5)), {"beta": 0.5, "alpha": -2}
-
-
-@baddbmm.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(3, 4), draw(2, 3, 4), draw(2, 4, 5)),
-        {},
-        RuntimeError,
-        (
-            "The expanded size of the tensor (5) must match the existing size (4) at non-singleton"
-            " dimension 2.  Target sizes: [2, 3, 5].  Tensor sizes: [3, 4]"
-        ),
+for each in (baddbmm, addbmm):
+    each.cases(
+        case((3, 5), (2, 3, 4), (2, 4, 5)), case((5,), (2, 3, 4), (2, 4, 5), beta=0.5, alpha=-2)
     )
+baddbmm.cases(
+    case((3, 4), (2, 3, 4), (2, 4, 5)).raises(
+        "The expanded size of the tensor (5) must match the existing size (4) at non-singleton "
+        "dimension 2.  Target sizes: [2, 3, 5].  Tensor sizes: [3, 4]"
+    )
+)

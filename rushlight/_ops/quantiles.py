@@ -1,10 +1,10 @@
 """Order statistics: median, mode, quantile."""
 
-from collections.abc import Iterator
 from math import nan
 from typing import Any
 
 from .._core import dtypes
+from .._core.cases import case, ints
 from .._core.errors import dim_of
 from .._core.kinds import DIFFERENTIABLE
 from .._core.op import composite, op
@@ -61,13 +61,13 @@ def _median_of_all(m: Any, input: Any, skip_nan: bool) -> Any:
 
 
 @op("reduce", name="median", node="MedianBackward0")
-def median_of_all(m: Any, input: Any) -> Any:
+def median_of_all(m, input):
     """Lower median of all elements."""
     return _median_of_all(m, input, False)
 
 
 @op("reduce", name="nanmedian", node="NanmedianBackward0")
-def nanmedian_of_all(m: Any, input: Any) -> Any:
+def nanmedian_of_all(m, input):
     """Lower median of the elements that are not NaN."""
     return _median_of_all(m, input, True)
 
@@ -79,7 +79,7 @@ nanmedian_of_all.vjp("input")(max_of_all.op.rules["input"])
 @op(
     "reduce", name="median", node="MedianBackward1", outputs=("values", "indices"), returns="median"
 )
-def median_along(m: Any, input: Any, *, dim: int, keepdim: bool = False) -> Any:
+def median_along(m, input, *, dim: int, keepdim: bool = False):
     """Lower medians along `dim` and where they stood."""
     return _median_along(m, input, dim, keepdim, False)
 
@@ -91,14 +91,14 @@ def median_along(m: Any, input: Any, *, dim: int, keepdim: bool = False) -> Any:
     outputs=("values", "indices"),
     returns="nanmedian",
 )
-def nanmedian_along(m: Any, input: Any, *, dim: int, keepdim: bool = False) -> Any:
+def nanmedian_along(m, input, *, dim: int, keepdim: bool = False):
     """Lower medians along `dim` of what is not NaN, and where they stood."""
     return _median_along(m, input, dim, keepdim, True)
 
 
 @median_along.vjp("input")
 @nanmedian_along.vjp("input")
-def _(m: Any, g: tuple, out: tuple, input_shape: tuple, dim: int, keepdim: bool) -> Any:
+def _(m, g, out, input_shape, dim, keepdim):
     return scattered(m, g[0], out[1], input_shape, dim, keepdim)
 
 
@@ -118,27 +118,15 @@ def nanmedian(input: Any, dim: int | None = None, keepdim: bool = False, **names
     return nanmedian_of_all(input) if dim is None else nanmedian_along(input, dim, keepdim)
 
 
-@median.samples
-@nanmedian.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {}
-    yield (draw(3, 5), 1), {}
-    yield (draw(3, 4),), {"dim": 0, "keepdim": True}
-    yield (draw(), 0), {}
-
-
-@median.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(0, 3), 0),
-        {},
-        IndexError,
-        "median(): Expected reduction dim 0 to have non-zero size.",
-    )
+for each in (median, nanmedian):
+    each.cases(case((3, 4)), case((3, 5), 1), case((3, 4), dim=0, keepdim=True), case((), 0))
+median.cases(
+    case((0, 3), 0).raises("median(): Expected reduction dim 0 to have non-zero size.", IndexError)
+)
 
 
 @op("reduce", outputs=("values", "indices"), returns="mode")
-def mode(m: Any, input: Any, *, dim: int = -1, keepdim: bool = False) -> Any:
+def mode(m, input, *, dim: int = -1, keepdim: bool = False):
     """Most frequent element along `dim` (the smallest of equals) and its last index."""
     axis = dim_of(dim, len(input.shape))
     if m.isdtype(input.dtype, "complex floating"):
@@ -163,15 +151,15 @@ def mode(m: Any, input: Any, *, dim: int = -1, keepdim: bool = False) -> Any:
 
 
 @mode.vjp("input")
-def _(m: Any, g: tuple, out: tuple, input_shape: tuple, dim: int, keepdim: bool) -> Any:
+def _(m, g, out, input_shape, dim, keepdim):
     return scattered(m, g[0], out[1], input_shape, dim, keepdim)
 
 
-@mode.samples
-def _(draw: Any) -> Iterator:
-    yield (draw.ints(3, 9, low=0, high=4),), {}
-    yield (draw.ints(7, 3, low=0, high=4),), {"dim": 0, "keepdim": True}
-    yield (draw(3, 4),), {}
+mode.cases(
+    case(ints(3, 9, low=0, high=4)),
+    case(ints(7, 3, low=0, high=4), dim=0, keepdim=True),
+    case((3, 4)),
+)
 
 
 # -- quantiles
@@ -254,14 +242,8 @@ def _as_quantile(name: str, input: Any, q: Any) -> Any:
 
 @op(None, name="quantile", node="SqueezeBackward4")
 def quantiles(
-    m: Any,
-    input: Any,
-    q: Any,
-    *,
-    dim: int | None = None,
-    keepdim: bool = False,
-    interpolation: str = "linear",
-) -> Any:
+    m, input, q, *, dim: int | None = None, keepdim: bool = False, interpolation: str = "linear"
+):
     """Values below which the fractions `q` of the elements lie."""
     _check_quantile(m, "quantile", input, q, interpolation)
     return _quantiles(m, input, q, dim, keepdim, interpolation, False)
@@ -269,14 +251,8 @@ def quantiles(
 
 @op(None, name="nanquantile", node="SqueezeBackward4")
 def nanquantiles(
-    m: Any,
-    input: Any,
-    q: Any,
-    *,
-    dim: int | None = None,
-    keepdim: bool = False,
-    interpolation: str = "linear",
-) -> Any:
+    m, input, q, *, dim: int | None = None, keepdim: bool = False, interpolation: str = "linear"
+):
     """Values below which the fractions `q` of what is not NaN lie."""
     _check_quantile(m, "nanquantile", input, q, interpolation)
     return _quantiles(m, input, q, dim, keepdim, interpolation, True)
@@ -308,45 +284,17 @@ def nanquantile(
     return nanquantiles(input, _as_quantile("nanquantile", input, q), dim, keepdim, interpolation)
 
 
-@quantile.defined_as
-def _(
-    np: Any,
-    input: Any,
-    q: Any,
-    dim: Any = None,
-    keepdim: bool = False,
-    interpolation: str = "linear",
-) -> Any:
-    return np.quantile(input, q, dim, method=interpolation, keepdims=keepdim)
-
-
-@nanquantile.defined_as
-def _(
-    np: Any,
-    input: Any,
-    q: Any,
-    dim: Any = None,
-    keepdim: bool = False,
-    interpolation: str = "linear",
-) -> Any:
-    return np.nanquantile(input, q, dim, method=interpolation, keepdims=keepdim)
-
-
-@quantile.samples
-@nanquantile.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 5), 0.3), {}
-    yield (draw(3, 5), 0.5), {"dim": 0, "keepdim": True}
-    for interpolation in _BETWEEN:
-        yield (draw(3, 5), 0.4), {"dim": 1, "interpolation": interpolation}
-
-
-@quantile.errors
-def _(draw: Any) -> Iterator:
-    yield (draw(3), 1.5), {}, RuntimeError, "quantile() q must be in the range [0, 1] but got 1.5"
-    yield (
-        (draw.ints(3, low=0, high=5), 0.5),
-        {},
-        RuntimeError,
-        "quantile() input tensor must be either float or double dtype",
+quantile.defined_as("numpy.quantile")
+nanquantile.defined_as("numpy.nanquantile")
+for each in (quantile, nanquantile):
+    each.cases(
+        case((3, 5), 0.3),
+        case((3, 5), 0.5, dim=0, keepdim=True),
+        *(case((3, 5), 0.4, dim=1, interpolation=interpolation) for interpolation in _BETWEEN),
     )
+quantile.cases(
+    case((3,), 1.5).raises("quantile() q must be in the range [0, 1] but got 1.5"),
+    case(ints(3, low=0, high=5), 0.5).raises(
+        "quantile() input tensor must be either float or double dtype"
+    ),
+)

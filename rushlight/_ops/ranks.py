@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from .._core.cases import Case
 from .._core.op import op
 
 
@@ -20,14 +21,13 @@ class Ranks:
     def vjp(self, *names: str) -> Callable:
         return self._all("vjp", *names)
 
-    def samples(self, rule: Callable) -> Callable:
-        """Decorator: as for one record; each sample goes to the record of its rank.
+    def cases(self, *given: Case) -> None:
+        """As for one record; each case goes to the record of its rank.
 
-        The rank is the length of the sample's first tuple parameter.
+        The rank is the length of the case's first tuple parameter.
         """
         for axes, record in enumerate(self.records, 1):
-            record.samples(lambda draw, axes=axes: (s for s in rule(draw) if _rank(s) == axes))
-        return rule
+            record.cases(*(case for case in given if _rank(case) == axes))
 
     def _all(self, what: str, *names: str) -> Callable:
         def take(rule: Callable) -> Callable:
@@ -38,8 +38,8 @@ class Ranks:
         return take
 
 
-def _rank(sample: tuple) -> int:
-    return next(len(value) for value in sample[1].values() if isinstance(value, tuple))
+def _rank(case: Case) -> int:
+    return next(len(value) for value in case.kwargs.values() if isinstance(value, tuple))
 
 
 def ranked(kind: str | None, *nodes: str, **options: Any) -> Callable[[Callable], Ranks]:

@@ -3,10 +3,12 @@
 from typing import Any
 
 from .._core import dtypes
+from .._core.cases import case
 from .._core.errors import dim_of, dims_of
 from .._core.kinds import known, speak
 from .._core.op import composite, op
 from .._core.tape import TensorBase, make
+from .dims import part
 from .indexing import masked_fill
 from .joining import cat
 from .slicing import sliced, write
@@ -70,11 +72,7 @@ def roll(input, shifts, dims=None):
         n = input.shape[at]
         k = shift % n if n else 0
         if k:
-            lead = (slice(None),) * at
-            tail, head = (
-                sliced(input, (*lead, slice(n - k, n))),
-                sliced(input, (*lead, slice(0, n - k))),
-            )
+            tail, head = sliced(input, part(at, n - k, n)), sliced(input, part(at, 0, n - k))
             input = cat([tail, head], at)
     return input.clone() if all(s == 0 for s in shifts) else input
 
@@ -177,10 +175,7 @@ def _counted(repeats: list[int], where: Any) -> Any:
     return known.as_tensor(flat, dtype=dtypes.int64, device=where)
 
 
-@repeat_interleave.samples
-def _(draw):
-    yield (draw(2, 3), 2), {}
-    yield (draw(2, 3), 3), {"dim": 1}
+repeat_interleave.cases(case((2, 3), 2), case((2, 3), 3, dim=1))
 
 
 def _triangle(m: Any, shape: tuple, k: int, lower: bool) -> Any:
@@ -217,12 +212,8 @@ def _(m, g, diagonal):
     return _kept(m, g, diagonal, False, "triu")
 
 
-for _f in (tril, triu):
-
-    @_f.samples
-    def _(draw):
-        yield (draw(3, 4),), {}
-        yield (draw(2, 3, 3),), {"diagonal": -1}
+for each in (tril, triu):
+    each.cases(case((3, 4)), case((2, 3, 3), diagonal=-1))
 
 
 _diagonal = diagonal  # `diagonal` is also the name of a parameter of `diag`
@@ -238,11 +229,7 @@ def diag(input, diagonal=0):
     return _diagonal(input, diagonal).clone()
 
 
-@diag.samples
-def _(draw):
-    yield (draw(3),), {}
-    yield (draw(3), -1), {}
-    yield (draw(3, 4), 1), {}
+diag.cases(case((3,)), case((3,), -1), case((3, 4), 1))
 
 
 @composite
@@ -261,10 +248,7 @@ def diag_embed(input, offset=0, dim1=-2, dim2=-1):
     return permute(made, tuple(place[i] for i in range(n)))
 
 
-@diag_embed.samples
-def _(draw):
-    yield (draw(2, 3),), {}
-    yield (draw(2, 3), 1, 0, 2), {}
+diag_embed.cases(case((2, 3)), case((2, 3), 1, 0, 2))
 
 
 @composite
@@ -288,9 +272,7 @@ def select_scatter(input, src, dim, index):
 @composite
 def slice_scatter(input, src, dim=0, start=None, end=None, step=1):
     """`input` with a range of slices along `dim` replaced by `src`."""
-    return write(
-        input, src, (*(slice(None),) * dim_of(dim, len(input.shape)), slice(start, end, step))
-    )
+    return write(input, src, part(dim_of(dim, len(input.shape)), start, end, step))
 
 
 @composite
@@ -309,10 +291,7 @@ def fill_diagonal(input, fill_value, wrap=False):
     return masked_fill(input, make(where, input.device), fill_value)
 
 
-@fill_diagonal.samples
-def _(draw):
-    yield (draw(4, 3), 1.0), {}
-    yield (draw(7, 3), 1.0), {"wrap": True}
+fill_diagonal.cases(case((4, 3), 1.0), case((7, 3), 1.0, wrap=True))
 
 
 def _flip(x: Any, axis: Any) -> Any:

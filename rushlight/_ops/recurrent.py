@@ -1,8 +1,8 @@
 """One step of a gated recurrent cell, after the matrix products: gates to the next state."""
 
-from collections.abc import Iterator
 from typing import Any
 
+from .._core.cases import case
 from .._core.modes import records
 from .._core.op import op
 from .activation import logistic
@@ -15,7 +15,7 @@ def _part(m: Any, x: Any, number: int, count: int) -> Any:
 
 
 @op("same", outputs=("hidden", "cell"), node="LstmCellBackward0")
-def lstm_step(m: Any, gates: Any, cell: Any) -> Any:
+def lstm_step(m, gates, cell):
     """The next hidden state and cell of an LSTM (Hochreiter and Schmidhuber, 1997).
 
     gates (..., 4 size): input, forget, candidate, output, before their nonlinearities;
@@ -33,7 +33,7 @@ def _lstm_gates(m: Any, gates: Any) -> tuple[Any, Any, Any]:
 
 
 @lstm_step.vjp("gates")
-def _(m: Any, g: Any, gates: Any, cell: Any, out: Any) -> Any:
+def _(m, g, gates, cell, out):
     enter, forget, leave = _lstm_gates(m, gates)
     candidate, bent = m.tanh(_part(m, gates, 2, 4)), m.tanh(out[1])
     towards = _towards_cell(m, g, leave, bent)
@@ -47,7 +47,7 @@ def _(m: Any, g: Any, gates: Any, cell: Any, out: Any) -> Any:
 
 
 @lstm_step.vjp("cell")
-def _(m: Any, g: Any, gates: Any, out: Any) -> Any:
+def _(m, g, gates, out):
     _, forget, leave = _lstm_gates(m, gates)
     return _towards_cell(m, g, leave, m.tanh(out[1])) * forget
 
@@ -61,14 +61,11 @@ def _towards_cell(m: Any, g: Any, leave: Any, bent: Any) -> Any:
     return through if cell is None else through + cell
 
 
-@lstm_step.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(2, 12), draw(2, 3)), {}
-    yield (draw(4), draw(1)), {}
+lstm_step.cases(case((2, 12), (2, 3)), case((4,), (1,)))
 
 
 @op("same", node="GruCellBackward0")
-def gru_step(m: Any, inputs: Any, recurrent: Any, hidden: Any) -> Any:
+def gru_step(m, inputs, recurrent, hidden):
     """The next hidden state of a GRU (Cho and others, 2014).
 
     inputs, recurrent (..., 3 size): what input and state give to reset, update and candidate;
@@ -97,26 +94,23 @@ def _gru_slopes(m: Any, g: Any, inputs: Any, recurrent: Any, hidden: Any) -> tup
 
 
 @gru_step.vjp("inputs")
-def _(m: Any, g: Any, inputs: Any, recurrent: Any, hidden: Any) -> Any:
+def _(m, g, inputs, recurrent, hidden):
     _, opened, moved, bent = _gru_slopes(m, g, inputs, recurrent, hidden)
     return m.concat([opened, moved, bent], -1)
 
 
 @gru_step.vjp("recurrent")
-def _(m: Any, g: Any, inputs: Any, recurrent: Any, hidden: Any) -> Any:
+def _(m, g, inputs, recurrent, hidden):
     reset, opened, moved, bent = _gru_slopes(m, g, inputs, recurrent, hidden)
     return m.concat([opened, moved, bent * reset], -1)
 
 
 @gru_step.vjp("hidden")
-def _(m: Any, g: Any, inputs: Any, recurrent: Any) -> Any:
+def _(m, g, inputs, recurrent):
     return g * logistic(m, _part(m, inputs, 1, 3) + _part(m, recurrent, 1, 3))
 
 
-@gru_step.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(2, 9), draw(2, 9), draw(2, 3)), {}
-    yield (draw(3), draw(3), draw(1)), {}
+gru_step.cases(case((2, 9), (2, 9), (2, 3)), case((3,), (3,), (1,)))
 
 
 # ---- whole sequences: one op for a layer and direction
@@ -166,7 +160,7 @@ def _at(m: Any, g: Any, t: int, carried: Any) -> Any:
     keeps=("gates", "candidates"),
     node="LstmBackward0",
 )
-def lstm_sequence(m: Any, tensors: list) -> Any:
+def lstm_sequence(m, tensors: list):
     """Hidden states and cells of an LSTM at all steps.
 
     tensors: projected inputs with both biases (time, batch, 4 size), first hidden state and cell
@@ -190,13 +184,13 @@ def _lstm_opened(m: Any, gates: Any) -> tuple[Any, Any]:
 
 
 @lstm_sequence.residuals
-def _(m: Any, tensors: Any, out: Any) -> Any:
+def _(m, tensors, out):
     x, first, _, weight = tensors
     return _lstm_opened(m, x + m.matmul(_before(m, first, out[0]), _turned(m, weight)))
 
 
 @lstm_sequence.vjp("tensors")
-def _(m: Any, g: Any, tensors: Any, gates: Any, candidates: Any, out: Any) -> Any:
+def _(m, g, tensors, gates, candidates, out):
     _, first, first_cell, weight = tensors
     before, cells = _before(m, first, out[0]), _before(m, first_cell, out[1])
     enter, forget, leave = (_part(m, gates, k, 4) for k in (0, 1, 3))
@@ -222,13 +216,11 @@ def _(m: Any, g: Any, tensors: Any, gates: Any, candidates: Any, out: Any) -> An
     return [whole, hidden, cell, _weight_gradient(m, whole, before)]
 
 
-@lstm_sequence.samples
-def _(draw: Any) -> Iterator:
-    yield ([draw(3, 2, 8), draw(2, 2), draw(2, 2), draw(8, 2)],), {}
+lstm_sequence.cases(case([(3, 2, 8), (2, 2), (2, 2), (8, 2)]))
 
 
 @op("same", keeps=("products",), node="GruBackward0")
-def gru_sequence(m: Any, tensors: list) -> Any:
+def gru_sequence(m, tensors: list):
     """Hidden states of a GRU at all steps.
 
     tensors: projected inputs with their bias (time, batch, 3 size), first hidden state (batch,
@@ -250,13 +242,13 @@ def _gru_product(m: Any, hidden: Any, turned: Any, bias: list) -> Any:
 
 
 @gru_sequence.residuals
-def _(m: Any, tensors: Any, out: Any) -> Any:
+def _(m, tensors, out):
     _, first, weight, *bias = tensors
     return (_gru_product(m, _before(m, first, out), _turned(m, weight), bias),)
 
 
 @gru_sequence.vjp("tensors")
-def _(m: Any, g: Any, tensors: Any, products: Any, out: Any) -> Any:
+def _(m, g, tensors, products, out):
     x, first, weight, *bias = tensors
     before, recurrent = _before(m, first, out), products
     reset, update, candidate = _gru_gates(m, x, recurrent)
@@ -277,14 +269,11 @@ def _(m: Any, g: Any, tensors: Any, products: Any, out: Any) -> Any:
     return [*made, m.sum(whole, axis=(0, 1))] if bias else made
 
 
-@gru_sequence.samples
-def _(draw: Any) -> Iterator:
-    yield ([draw(3, 2, 6), draw(2, 2), draw(6, 2), draw(6)],), {}
-    yield ([draw(2, 1, 6), draw(1, 2), draw(6, 2)],), {}
+gru_sequence.cases(case([(3, 2, 6), (2, 2), (6, 2), (6,)]), case([(2, 1, 6), (1, 2), (6, 2)]))
 
 
 @op("same", node="RnnBackward0")
-def rnn_sequence(m: Any, tensors: list, *, relu: bool = False) -> Any:
+def rnn_sequence(m, tensors: list, *, relu: bool = False):
     """Hidden states of a plain recurrent network at all steps.
 
     tensors: projected inputs with both biases (time, batch, size), first hidden state (batch,
@@ -300,7 +289,7 @@ def rnn_sequence(m: Any, tensors: list, *, relu: bool = False) -> Any:
 
 
 @rnn_sequence.vjp("tensors")
-def _(m: Any, g: Any, tensors: Any, out: Any, relu: bool) -> Any:
+def _(m, g, tensors, out, relu):
     x, first, weight = tensors
     hidden, towards = m.zeros_like(first), []
     for t in reversed(range(x.shape[0])):
@@ -312,7 +301,4 @@ def _(m: Any, g: Any, tensors: Any, out: Any, relu: bool) -> Any:
     return [whole, hidden, _weight_gradient(m, whole, _before(m, first, out))]
 
 
-@rnn_sequence.samples
-def _(draw: Any) -> Iterator:
-    yield ([draw(3, 2, 2), draw(2, 2), draw(2, 2)],), {}
-    yield ([draw(3, 2, 2), draw(2, 2), draw(2, 2)],), {"relu": True}
+rnn_sequence.cases(case([(3, 2, 2), (2, 2), (2, 2)]), case([(3, 2, 2), (2, 2), (2, 2)], relu=True))

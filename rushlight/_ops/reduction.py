@@ -1,9 +1,9 @@
 """Reductions that add up, multiply or count: sum, mean, prod, logsumexp, all, any."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from .._core import dtypes
+from .._core.cases import beyond, bools, case, ints
 from .._core.errors import dim_of
 from .._core.kinds import speak
 from .._core.op import composite, op
@@ -22,26 +22,24 @@ def _summed(m: Any, input: Any, dim: Any, keepdim: bool, dtype: Any) -> Any:
 
 
 @op("reduce", name="sum", node="SumBackward0")
-def sum_of_all(m: Any, input: Any, *, dtype: Any = None) -> Any:
+def sum_of_all(m, input, *, dtype=None):
     """Sum of all elements; integers add up in int64."""
     return _summed(m, input, None, False, dtype)
 
 
 @sum_of_all.vjp("input")
-def _(m: Any, g: Any, input_shape: tuple) -> Any:
+def _(m, g, input_shape):
     return m.broadcast_to(g, input_shape)
 
 
 @op("reduce", name="sum", node="SumBackward1")
-def sum_along(
-    m: Any, input: Any, *, dim: Dims = None, keepdim: bool = False, dtype: Any = None
-) -> Any:
+def sum_along(m, input, *, dim: Dims = None, keepdim: bool = False, dtype=None):
     """Sums along `dim`; integers add up in int64."""
     return _summed(m, input, dim, keepdim, dtype)
 
 
 @sum_along.vjp("input")
-def _(m: Any, g: Any, input_shape: tuple, dim: Any, keepdim: bool) -> Any:
+def _(m, g, input_shape, dim, keepdim):
     return spread(m, g, input_shape, dim, keepdim)
 
 
@@ -63,37 +61,19 @@ def sum(
     return sum_along(input, dim, keepdim, dtype, out=out)
 
 
-@sum.defined_as
-def _(np: Any, input: Any, dim: Any = None, keepdim: bool = False) -> Any:
-    return np.sum(input, to_axes(dim), keepdims=keepdim)
-
-
-@sum.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {}
-    yield (draw(3, 4),), {"dim": 1, "keepdim": True}
-    yield (draw(2, 3, 4),), {"dim": (0, -1)}
-    yield (draw(2, 3),), {"dim": ()}
-    yield (draw(),), {"dim": 0}
-    yield (draw(0, 3),), {"dim": 0}
-    yield (draw.ints(3, 4, low=-5, high=6),), {"dim": 0}
-    yield (draw.bools(3, 4),), {}
-
-
-@sum.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(3, 4),),
-        {"dim": 2},
-        IndexError,
-        "Dimension out of range (expected to be in range of [-2, 1], but got 2)",
-    )
-    yield (
-        (draw(3, 4),),
-        {"dim": (0, 0)},
-        RuntimeError,
-        "dim 0 appears multiple times in the list of dims",
-    )
+sum.defined_as("numpy.sum")
+sum.cases(
+    case((3, 4)),
+    case((3, 4), dim=1, keepdim=True),
+    case((2, 3, 4), dim=(0, -1)),
+    case((2, 3), dim=()),
+    case((), dim=0),
+    case((0, 3), dim=0),
+    case(ints(3, 4, low=-5, high=6), dim=0),
+    case(bools(3, 4)),
+    beyond((3, 4), dim=2),
+    case((3, 4), dim=(0, 0)).raises("dim 0 appears multiple times in the list of dims"),
+)
 
 
 def needs_floats(input: Any, name: str) -> None:
@@ -115,26 +95,24 @@ def _averaged(m: Any, input: Any, dim: Any, keepdim: bool, dtype: Any) -> Any:
 
 
 @op("reduce", name="mean", node="MeanBackward0")
-def mean_of_all(m: Any, input: Any, *, dtype: Any = None) -> Any:
+def mean_of_all(m, input, *, dtype=None):
     """Mean of all elements."""
     return _averaged(m, input, None, False, dtype)
 
 
 @mean_of_all.vjp("input")
-def _(m: Any, g: Any, input_shape: tuple) -> Any:
+def _(m, g, input_shape):
     return m.broadcast_to(m.divide(g, reduced_count(input_shape, None)), input_shape)
 
 
 @op("reduce", name="mean", node="MeanBackward1")
-def mean_along(
-    m: Any, input: Any, *, dim: Dims = None, keepdim: bool = False, dtype: Any = None
-) -> Any:
+def mean_along(m, input, *, dim: Dims = None, keepdim: bool = False, dtype=None):
     """Means along `dim`."""
     return _averaged(m, input, dim, keepdim, dtype)
 
 
 @mean_along.vjp("input")
-def _(m: Any, g: Any, input_shape: tuple, dim: Any, keepdim: bool) -> Any:
+def _(m, g, input_shape, dim, keepdim):
     return spread(m, m.divide(g, reduced_count(input_shape, dim)), input_shape, dim, keepdim)
 
 
@@ -156,42 +134,22 @@ def mean(
     return mean_along(input, dim, keepdim, dtype, out=out)
 
 
-@mean.defined_as
-def _(np: Any, input: Any, dim: Any = None, keepdim: bool = False) -> Any:
-    return np.mean(input, to_axes(dim), keepdims=keepdim)
+mean.defined_as("numpy.mean")
+mean.cases(
+    case((3, 4)),
+    case((3, 4), dim=0),
+    case((2, 3, 4), dim=[1, 2], keepdim=True),
+    case(()),
+    case(ints(3, low=0, high=5)).raises(
+        "mean(): could not infer output dtype. Input dtype must be either a floating point or "
+        "complex dtype. Got: Long"
+    ),
+    beyond((3,), dim=-2),
+)
 
 
-@mean.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {}
-    yield (draw(3, 4),), {"dim": 0}
-    yield (draw(2, 3, 4),), {"dim": [1, 2], "keepdim": True}
-    yield (draw(),), {}
-
-
-@mean.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw.ints(3, low=0, high=5),),
-        {},
-        RuntimeError,
-        (
-            "mean(): could not infer output dtype. Input dtype must be either a floating point or"
-            " complex dtype. Got: Long"
-        ),
-    )
-    yield (
-        (draw(3),),
-        {"dim": -2},
-        IndexError,
-        "Dimension out of range (expected to be in range of [-1, 0], but got -2)",
-    )
-
-
-@op("reduce")
-def nansum(
-    m: Any, input: Any, *, dim: Dims = None, keepdim: bool = False, dtype: Any = None
-) -> Any:
+@op("reduce", reference="numpy.nansum")
+def nansum(m, input, *, dim: Dims = None, keepdim: bool = False, dtype=None):
     """Sum that counts NaN as zero."""
     if m.isdtype(input.dtype, "complex floating"):
         raise RuntimeError("nansum on CPU does not support complex inputs")
@@ -201,19 +159,11 @@ def nansum(
 
 
 @nansum.vjp("input")
-def _(m: Any, g: Any, input: Any, dim: Any, keepdim: bool) -> Any:
+def _(m, g, input, dim, keepdim):
     return m.where(m.isnan(input), 0, spread(m, g, input.shape, dim, keepdim))
 
 
-@nansum.defined_as
-def _(np: Any, input: Any, dim: Any = None) -> Any:
-    return np.nansum(input, dim)
-
-
-@nansum.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {}
-    yield (draw(3, 4),), {"dim": 1}
+nansum.cases(case((3, 4)), case((3, 4), dim=1))
 
 
 @composite
@@ -227,15 +177,8 @@ def nanmean(input: Any, dim: Dims = None, keepdim: bool = False, *, dtype: Any =
     return nansum(input, dim, keepdim, dtype=dtype) / sum(input == input, dim, keepdim)
 
 
-@nanmean.defined_as
-def _(np: Any, input: Any, dim: Any = None, keepdim: bool = False) -> Any:
-    return np.nanmean(input, dim, keepdims=keepdim)
-
-
-@nanmean.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {}
-    yield (draw(3, 4),), {"dim": 1, "keepdim": True}
+nanmean.defined_as("numpy.nanmean")
+nanmean.cases(case((3, 4)), case((3, 4), dim=1, keepdim=True))
 
 
 def _shifted_products(m: Any, x: Any, axis: int) -> Any:
@@ -263,25 +206,25 @@ def _multiplied(m: Any, input: Any, dim: int | None, keepdim: bool, dtype: Any) 
 
 
 @op("reduce", name="prod", node="ProdBackward0")
-def prod_of_all(m: Any, input: Any, *, dtype: Any = None) -> Any:
+def prod_of_all(m, input, *, dtype=None):
     """Product of all elements; integers multiply in int64."""
     return _multiplied(m, input, None, False, dtype)
 
 
 @prod_of_all.vjp("input")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     others = products_of_others(m, m.reshape(input, (-1,)), 0)
     return g * m.reshape(m.conj(others), input.shape)
 
 
 @op("reduce", name="prod", node="ProdBackward1")
-def prod_along(m: Any, input: Any, *, dim: int, keepdim: bool = False, dtype: Any = None) -> Any:
+def prod_along(m, input, *, dim: int, keepdim: bool = False, dtype=None):
     """Products along `dim`; integers multiply in int64."""
     return _multiplied(m, input, dim, keepdim, dtype)
 
 
 @prod_along.vjp("input")
-def _(m: Any, g: Any, input: Any, dim: int, keepdim: bool) -> Any:
+def _(m, g, input, dim, keepdim):
     shape = input.shape
     if not shape:
         return g
@@ -307,28 +250,15 @@ def prod(
     return prod_along(input, dim, keepdim, dtype, out=out)
 
 
-@prod.defined_as
-def _(np: Any, input: Any, dim: Any = None, keepdim: bool = False) -> Any:
-    return np.prod(input, dim, keepdims=keepdim)
-
-
-@prod.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {}
-    yield (draw(3, 4),), {"dim": 0}
-    yield (draw(3, 4),), {"dim": -1, "keepdim": True}
-    yield (draw(),), {}
-    yield (draw.ints(5, low=-3, high=3),), {}
-
-
-@prod.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(3, 4),),
-        {"dim": 5},
-        IndexError,
-        "Dimension out of range (expected to be in range of [-2, 1], but got 5)",
-    )
+prod.defined_as("numpy.prod")
+prod.cases(
+    case((3, 4)),
+    case((3, 4), dim=0),
+    case((3, 4), dim=-1, keepdim=True),
+    case(()),
+    case(ints(5, low=-3, high=3)),
+    beyond((3, 4), dim=5),
+)
 
 
 def finite_peak(m: Any, x: Any, axes: Any) -> Any:
@@ -339,7 +269,7 @@ def finite_peak(m: Any, x: Any, axes: Any) -> Any:
 
 
 @op("reduce")
-def logsumexp(m: Any, input: Any, *, dim: Dims, keepdim: bool = False) -> Any:
+def logsumexp(m, input, *, dim: Dims, keepdim: bool = False):
     """Logarithm of the sum of exponentials along `dim`, without overflow."""
     axes = axes_of(dim, len(input.shape))
     if m.isdtype(input.dtype, "bool") or m.isdtype(input.dtype, "integral"):
@@ -353,52 +283,38 @@ def logsumexp(m: Any, input: Any, *, dim: Dims, keepdim: bool = False) -> Any:
 
 
 @logsumexp.vjp("input")
-def _(m: Any, g: Any, input: Any, out: Any, dim: Any, keepdim: bool) -> Any:
+def _(m, g, input, out, dim, keepdim):
     shape = input.shape
     share = m.exp(input - keep(m, out, shape, dim, keepdim))
     return keep(m, g, shape, dim, keepdim) * m.conj(share)
 
 
 @logsumexp.defined_as
-def _(np: Any, input: Any, dim: Any, keepdim: bool = False) -> Any:
+def _(np, input, dim, keepdim=False):
     return np.log(np.sum(np.exp(input), to_axes(dim), keepdims=keepdim))
 
 
-@logsumexp.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {"dim": 1}
-    yield (draw(3, 4),), {"dim": (0, 1)}
-    yield (draw(3, 4),), {"dim": 0, "keepdim": True}
-    yield (draw(),), {"dim": 0}
-    yield (draw(0, 3),), {"dim": 0}
+logsumexp.cases(
+    case((3, 4), dim=1),
+    case((3, 4), dim=(0, 1)),
+    case((3, 4), dim=0, keepdim=True),
+    case((), dim=0),
+    case((0, 3), dim=0),
+    beyond((3, 4), dim=3),
+)
 
 
-@logsumexp.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(3, 4),),
-        {"dim": 3},
-        IndexError,
-        "Dimension out of range (expected to be in range of [-2, 1], but got 3)",
-    )
-
-
-@op("reduce", differentiable=False)
-def count_nonzero(m: Any, input: Any, *, dim: Dims = None) -> Any:
+@op("reduce", differentiable=False, reference="numpy.count_nonzero")
+def count_nonzero(m, input, *, dim: Dims = None):
     """How many elements are not zero."""
     return m.sum(input != 0, axis=axes_of(dim, len(input.shape)), dtype=m.int64)
 
 
-@count_nonzero.defined_as
-def _(np: Any, input: Any, dim: Any = None) -> Any:
-    return np.count_nonzero(input, dim)
-
-
-@count_nonzero.samples
-def _(draw: Any) -> Iterator:
-    yield (draw.ints(3, 4, low=-1, high=2),), {}
-    yield (draw.ints(3, 4, low=-1, high=2),), {"dim": 0}
-    yield (draw.bools(3, 4),), {"dim": (0, 1)}
+count_nonzero.cases(
+    case(ints(3, 4, low=-1, high=2)),
+    case(ints(3, 4, low=-1, high=2), dim=0),
+    case(bools(3, 4), dim=(0, 1)),
+)
 
 
 def _truth(m: Any, input: Any, word: Any, dim: Any, keepdim: bool) -> Any:
@@ -409,36 +325,26 @@ def _truth(m: Any, input: Any, word: Any, dim: Any, keepdim: bool) -> Any:
     return m.astype(x, m.uint8) if input.dtype == m.uint8 else x
 
 
-@op("reduce", differentiable=False)
-def all(m: Any, input: Any, *, dim: Dims = None, keepdim: bool = False) -> Any:
+@op("reduce", differentiable=False, reference="numpy.all")
+def all(m, input, *, dim: Dims = None, keepdim: bool = False):
     """Whether all elements are true (not zero)."""
     return _truth(m, input, m.all, dim, keepdim)
 
 
-@op("reduce", differentiable=False)
-def any(m: Any, input: Any, *, dim: Dims = None, keepdim: bool = False) -> Any:
+@op("reduce", differentiable=False, reference="numpy.any")
+def any(m, input, *, dim: Dims = None, keepdim: bool = False):
     """Whether any element is true (not zero)."""
     return _truth(m, input, m.any, dim, keepdim)
 
 
-@all.defined_as
-def _(np: Any, input: Any, dim: Any = None, keepdim: bool = False) -> Any:
-    return np.all(input, dim, keepdims=keepdim)
-
-
-@any.defined_as
-def _(np: Any, input: Any, dim: Any = None, keepdim: bool = False) -> Any:
-    return np.any(input, dim, keepdims=keepdim)
-
-
-@all.samples
-@any.samples
-def _(draw: Any) -> Iterator:
-    yield (draw.bools(3, 4),), {}
-    yield (draw.bools(3, 4),), {"dim": 1, "keepdim": True}
-    yield (draw.bools(3, 4),), {"dim": (0, 1)}
-    yield (draw.ints(3, 4, low=0, high=2),), {"dim": 0}
-    yield (draw(0, 3),), {}
+for each in (all, any):
+    each.cases(
+        case(bools(3, 4)),
+        case(bools(3, 4), dim=1, keepdim=True),
+        case(bools(3, 4), dim=(0, 1)),
+        case(ints(3, 4, low=0, high=2), dim=0),
+        case((0, 3)),
+    )
 
 
 speak(

@@ -1,8 +1,8 @@
 """Resampling to another size: nearest, linear and cubic along each axis."""
 
-from collections.abc import Iterator
 from typing import Any
 
+from .._core.cases import case
 from .ranks import ranked
 from .separable import apply, choosing, transposed
 
@@ -54,13 +54,13 @@ def _nearest_slope(m: Any, g: Any, shape: tuple, size: Sizes, scales: Scales, sh
 @ranked(
     None, "UpsampleNearest1DBackward0", "UpsampleNearest2DBackward0", "UpsampleNearest3DBackward0"
 )
-def resample_nearest(m: Any, input: Any, *, size: Sizes, scales: Scales) -> Any:
+def resample_nearest(m, input, *, size: Sizes, scales: Scales):
     """Each output pixel a copy of the input pixel at or before its corner."""
     return _nearest(m, input, size, scales, 0.0)
 
 
 @resample_nearest.vjp("input")
-def _(m: Any, g: Any, input_shape: tuple, size: Sizes, scales: Scales) -> Any:
+def _(m, g, input_shape, size, scales):
     return _nearest_slope(m, g, input_shape, size, scales, 0.0)
 
 
@@ -70,22 +70,23 @@ def _(m: Any, g: Any, input_shape: tuple, size: Sizes, scales: Scales) -> Any:
     "UpsampleNearestExact2DBackward0",
     "UpsampleNearestExact3DBackward0",
 )
-def resample_nearest_exact(m: Any, input: Any, *, size: Sizes, scales: Scales) -> Any:
+def resample_nearest_exact(m, input, *, size: Sizes, scales: Scales):
     """Each output pixel a copy of the input pixel under its centre."""
     return _nearest(m, input, size, scales, 0.5)
 
 
 @resample_nearest_exact.vjp("input")
-def _(m: Any, g: Any, input_shape: tuple, size: Sizes, scales: Scales) -> Any:
+def _(m, g, input_shape, size, scales):
     return _nearest_slope(m, g, input_shape, size, scales, 0.5)
 
 
-@resample_nearest.samples
-@resample_nearest_exact.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(1, 2, 5),), {"size": (3,), "scales": (None,)}
-    yield (draw(1, 2, 3, 4),), {"size": (6, 5), "scales": (2.0, None)}
-    yield (draw(1, 1, 2, 3, 2),), {"size": (3, 2, 4), "scales": (None, None, None)}
+_CASES = (
+    case((1, 2, 5), size=(3,), scales=(None,)),
+    case((1, 2, 3, 4), size=(6, 5), scales=(2.0, None)),
+    case((1, 1, 2, 3, 2), size=(3, 2, 4), scales=(None, None, None)),
+)
+for each in (resample_nearest, resample_nearest_exact):
+    each.cases(*_CASES)
 
 
 def _linear_matrix(
@@ -194,16 +195,10 @@ def _separable(kind: str, *nodes: str) -> Any:
         matrices = _matrices(m, kind, input_shape, size, scales, align_corners, g.dtype)
         return apply(m, transposed(m, matrices), g)
 
-    def samples(draw: Any) -> Iterator:
-        yield (draw(1, 2, 5),), {"size": (3,), "scales": (None,)}
-        yield (draw(1, 2, 3, 4),), {"size": (6, 5), "scales": (2.0, None)}
-        yield (draw(1, 2, 3, 4),), {"size": (6, 3), "scales": (None, None), "align_corners": True}
-        yield (draw(1, 1, 2, 3, 2),), {"size": (3, 2, 4), "scales": (None, None, None)}
-
     body.__name__ = "resample_" + kind.replace(" ", "_")
     made = ranked(None, *nodes)(body)
     made.vjp("input")(slope)
-    made.samples(samples)
+    made.cases(*_CASES, case((1, 2, 3, 4), size=(6, 3), scales=(None, None), align_corners=True))
     return made
 
 

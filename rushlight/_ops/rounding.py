@@ -1,8 +1,8 @@
 """Rounding to whole numbers, and division with a whole quotient."""
 
-from collections.abc import Iterator
 from typing import Any
 
+from .._core.cases import bools, case, complexes, floats, ints
 from .._core.kinds import speak
 from .._core.op import op
 from .refusal import BOOL, COMPLEX, INTEGER, is_integral_array, is_plain, not_implemented, refuse
@@ -28,19 +28,19 @@ def _refuse_complex(name: str, m: Any, input: Any) -> None:
 
 
 @op("pointwise", reference="numpy.floor")
-def floor(m: Any, input: Any) -> Any:
+def floor(m, input):
     """The largest whole number not above each element."""
     return _rounded(m, "floor", m.floor, input)
 
 
 @op("pointwise", reference="numpy.ceil")
-def ceil(m: Any, input: Any) -> Any:
+def ceil(m, input):
     """The smallest whole number not below each element."""
     return _rounded(m, "ceil", m.ceil, input)
 
 
 @op("pointwise", reference="numpy.trunc")
-def trunc(m: Any, input: Any) -> Any:
+def trunc(m, input):
     """Each element without its fraction: rounded towards zero."""
     return _rounded(m, "trunc", m.trunc, input)
 
@@ -48,8 +48,8 @@ def trunc(m: Any, input: Any) -> Any:
 fix = trunc
 
 
-@op("pointwise")
-def round(m: Any, input: Any, *, decimals: int = 0) -> Any:
+@op("pointwise", reference="numpy.round")
+def round(m, input, *, decimals: int = 0):
     """The nearest whole number, halves to the even one; or the nearest 10**-decimals."""
     if decimals == 0:
         return _rounded(m, "round", m.round, input)
@@ -58,33 +58,28 @@ def round(m: Any, input: Any, *, decimals: int = 0) -> Any:
     return m.round(input * scale) / scale if decimals > 0 else m.round(input / scale) * scale
 
 
-@round.defined_as
-def _(np: Any, input: Any, decimals: int = 0) -> Any:
-    return np.round(input, decimals)
-
-
 @floor.vjp("input")
 @ceil.vjp("input")
 @trunc.vjp("input")
 @round.vjp("input")
-def _(m: Any, g: Any) -> Any:
+def _(m, g):
     return m.zeros_like(g)
 
 
 @op("pointwise")
-def frac(m: Any, input: Any) -> Any:
+def frac(m, input):
     """The fraction of each element, with its sign."""
     refuse("frac_cpu", input, BOOL, INTEGER, COMPLEX)
     return input - m.trunc(input)
 
 
 @frac.vjp("input")
-def _(m: Any, g: Any) -> Any:
+def _(m, g):
     return g
 
 
 @frac.defined_as
-def _(np: Any, input: Any) -> Any:
+def _(np, input):
     return np.modf(input)[0]
 
 
@@ -97,14 +92,14 @@ def _whole_quotient(m: Any, kernel: str, input: Any, other: Any) -> None:
 
 
 @op("pointwise", node="NotImplemented", reference="numpy.floor_divide")
-def floor_divide(m: Any, input: Any, other: Any) -> Any:
+def floor_divide(m, input, other):
     """The quotient, rounded down."""
     _whole_quotient(m, "div_floor_cpu", input, other)
     return m.floor_divide(input, other)
 
 
 @floor_divide.vjp("input", "other")
-def _(m: Any, g: Any) -> Any:
+def _(m, g):
     raise not_implemented("floor_divide")
 
 
@@ -113,96 +108,64 @@ def _(m: Any, g: Any) -> Any:
     node=lambda n: f"RemainderBackward{int('other' not in n)}",
     reference="numpy.remainder",
 )
-def remainder(m: Any, input: Any, other: Any) -> Any:
+def remainder(m, input, other):
     """What division with the quotient rounded down leaves: it has the sign of `other`."""
     _whole_quotient(m, "remainder_cpu", input, other)
     return m.remainder(input, other)
 
 
 @remainder.vjp("input")
-def _(m: Any, g: Any) -> Any:
+def _(m, g):
     return g
 
 
 @remainder.vjp("other")
-def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+def _(m, g, input, other):
     return -g * m.floor(input / other)
 
 
 @op("pointwise", node=lambda n: f"FmodBackward{int('other' not in n)}", reference="numpy.fmod")
-def fmod(m: Any, input: Any, other: Any) -> Any:
+def fmod(m, input, other):
     """What division with the quotient rounded towards zero leaves: it has the sign of `input`."""
     _whole_quotient(m, "fmod_cpu", input, other)
     return m.fmod(input, other)
 
 
 @fmod.vjp("input")
-def _(m: Any, g: Any) -> Any:
+def _(m, g):
     return g
 
 
 @fmod.vjp("other")
-def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+def _(m, g, input, other):
     return -g * m.trunc(input / other)
 
 
-@floor.samples
-@ceil.samples
-@trunc.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4, low=-5, high=5),), {}
-    yield (draw.ints(3, 4, low=-5, high=5),), {}
-
-
-@round.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4, low=-50, high=50),), {}
-    yield (draw(3, 4),), {"decimals": 1}
-    yield (draw(3, 4, low=-500, high=500),), {"decimals": -2}
-    yield (draw.ints(3, low=-5, high=5),), {}
-
-
-@floor_divide.samples
-@remainder.samples
-@fmod.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4, low=-9, high=9), draw(4, low=1, high=3)), {}
-    yield (draw(3, 4, low=-9, high=9), 2.5), {}
-    yield (draw(3, 4, low=-9, high=9), -2), {}
-    yield (draw.ints(3, 4, low=-9, high=9), draw.ints(4, low=1, high=4)), {}
-    yield (draw.ints(3, 4, low=-9, high=9), -3), {}
-    yield (draw.ints(3, 4, low=-9, high=9), 1.5), {}
-
-
-@floor_divide.errors
-@remainder.errors
-@fmod.errors
-def _(draw: Any) -> Iterator:
-    yield (draw.ints(3, low=1, high=4), 0), {}, RuntimeError, "ZeroDivisionError"
-    yield (
-        (draw.bools(3), draw.bools(3)),
-        {},
-        NotImplementedError,
-        "_cpu\" not implemented for 'Bool'",
+for each in (floor, ceil, trunc):
+    each.cases(
+        case(floats(3, 4, low=-5, high=5)),
+        case(ints(3, 4, low=-5, high=5)),
+        case(bools(3)).raises("_vml_cpu\" not implemented for 'Bool'", NotImplementedError),
+        case(complexes(3)).raises("is not supported for complex inputs", NotImplementedError),
     )
-
-
-@floor.errors
-@ceil.errors
-@trunc.errors
-def _(draw: Any) -> Iterator:
-    yield (draw.bools(3),), {}, NotImplementedError, "_vml_cpu\" not implemented for 'Bool'"
-    yield (
-        (draw(3, dtype="complex"),),
-        {},
-        NotImplementedError,
-        "is not supported for complex inputs",
+round.cases(
+    case(floats(3, 4, low=-50, high=50)),
+    case((3, 4), decimals=1),
+    case(floats(3, 4, low=-500, high=500), decimals=-2),
+    case(ints(3, low=-5, high=5)),
+)
+for each in (floor_divide, remainder, fmod):
+    each.cases(
+        case(floats(3, 4, low=-9, high=9), floats(4, low=1, high=3)),
+        case(floats(3, 4, low=-9, high=9), 2.5),
+        case(floats(3, 4, low=-9, high=9), -2),
+        case(ints(3, 4, low=-9, high=9), ints(4, low=1, high=4)),
+        case(ints(3, 4, low=-9, high=9), -3),
+        case(ints(3, 4, low=-9, high=9), 1.5),
+        case(ints(3, low=1, high=4), 0).raises("ZeroDivisionError"),
+        case(bools(3), bools(3)).raises("_cpu\" not implemented for 'Bool'", NotImplementedError),
     )
-
-
-@frac.errors
-def _(draw: Any) -> Iterator:
-    yield (draw.ints(3, low=1, high=4),), {}, NotImplementedError, "not implemented for 'Long'"
+frac.cases(case(ints(3, low=1, high=4)).raises("not implemented for 'Long'", NotImplementedError))
 
 
 speak(

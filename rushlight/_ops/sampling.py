@@ -67,15 +67,15 @@ def _redrawn(name: str, node: str) -> Any:
     """The record of an overwrite: nothing of the old value remains, so its gradient is zero."""
 
     @op("move", name=name, node=node)
-    def drawn(m: Any, input: Any, *, values: Any) -> Any:
+    def drawn(m, input, *, values):
         return values
 
     @drawn.vjp("input")
-    def _(m: Any, g: Any) -> Any:
+    def _(m, g):
         return m.zeros_like(g)
 
     @drawn.samples
-    def _(draw: Any) -> Any:
+    def _(draw):
         yield (draw(3, 4),), {"values": draw(3, 4).array}
 
     return drawn

@@ -1,13 +1,13 @@
 """Running results along one axis: cumsum, cumprod, cummax, cummin, logcumsumexp."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from .._core import dtypes
+from .._core.cases import beyond, bools, case, complexes, ints
 from .._core.errors import dim_of
 from .._core.kinds import speak
 from .._core.op import op
-from .dims import part
+from .dims import FLOATS, part
 from .elementary import log_sum
 from .extrema import refuse_complex, scattered
 
@@ -21,12 +21,11 @@ def _wide(m: Any, input: Any, dtype: Any) -> Any:
     """The input in `dtype`; integers in int64 where none is given."""
     if dtype is not None:
         return m.astype(input, dtype)
-    floats = m.isdtype(input.dtype, "real floating") or m.isdtype(input.dtype, "complex floating")
-    return input if floats else m.astype(input, m.int64)
+    return input if input.dtype in FLOATS else m.astype(input, m.int64)
 
 
 @op("reduce")
-def cumsum(m: Any, input: Any, *, dim: int, dtype: Any = None) -> Any:
+def cumsum(m, input, *, dim: int, dtype=None):
     """Running sums along `dim`; integers add up in int64."""
     axis = dim_of(dim, len(input.shape))
     input = _wide(m, input, dtype)
@@ -37,12 +36,12 @@ def cumsum(m: Any, input: Any, *, dim: int, dtype: Any = None) -> Any:
 
 
 @cumsum.vjp("input")
-def _(m: Any, g: Any, dim: int) -> Any:
+def _(m, g, dim):
     return _reversed(m, m.cumulative_sum, g, dim_of(dim, len(g.shape))) if g.shape else g
 
 
 @op("reduce")
-def cumprod(m: Any, input: Any, *, dim: int, dtype: Any = None) -> Any:
+def cumprod(m, input, *, dim: int, dtype=None):
     """Running products along `dim`; integers multiply in int64."""
     axis = dim_of(dim, len(input.shape))
     input = _wide(m, input, dtype)
@@ -70,7 +69,7 @@ def recurrence_from_end(m: Any, factors: Any, x: Any, axis: int) -> Any:
 
 
 @cumprod.vjp("input")
-def _(m: Any, g: Any, input: Any, dim: int) -> Any:
+def _(m, g, input, dim):
     if not g.shape or 0 in g.shape:
         return g
     axis = dim_of(dim, len(g.shape))
@@ -82,40 +81,30 @@ def _(m: Any, g: Any, input: Any, dim: int) -> Any:
 
 
 @cumsum.defined_as
-def _(np: Any, input: Any, dim: int) -> Any:
+def _(np, input, dim):
     return np.cumsum(input, dim).reshape(input.shape)
 
 
 @cumprod.defined_as
-def _(np: Any, input: Any, dim: int) -> Any:
+def _(np, input, dim):
     return np.cumprod(input, dim).reshape(input.shape)
 
 
-@cumsum.samples
-@cumprod.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {"dim": 1}
-    yield (draw(3, 4),), {"dim": 0}
-    yield (draw(2, 3, 2),), {"dim": -2}
-    yield (draw(),), {"dim": 0}
-    yield (draw(0, 3),), {"dim": 0}
-    yield (draw.ints(3, 4, low=-3, high=4),), {"dim": 1}
-    yield (draw.bools(5),), {"dim": 0}
-
-
-@cumsum.errors
-@cumprod.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(3, 4),),
-        {"dim": 2},
-        IndexError,
-        "Dimension out of range (expected to be in range of [-2, 1], but got 2)",
+for each in (cumsum, cumprod):
+    each.cases(
+        case((3, 4), dim=1),
+        case((3, 4), dim=0),
+        case((2, 3, 2), dim=-2),
+        case((), dim=0),
+        case((0, 3), dim=0),
+        case(ints(3, 4, low=-3, high=4), dim=1),
+        case(bools(5), dim=0),
+        beyond((3, 4), dim=2),
     )
 
 
 @op("reduce", outputs=("values", "indices"), returns="cummax")
-def cummax(m: Any, input: Any, *, dim: int) -> Any:
+def cummax(m, input, *, dim: int):
     """Running maximum along `dim`, and the latest index that reached it."""
     axis = dim_of(dim, len(input.shape))
     refuse_complex(m, input, "cummax_cpu")
@@ -123,7 +112,7 @@ def cummax(m: Any, input: Any, *, dim: int) -> Any:
 
 
 @op("reduce", outputs=("values", "indices"), returns="cummin")
-def cummin(m: Any, input: Any, *, dim: int) -> Any:
+def cummin(m, input, *, dim: int):
     """Running minimum along `dim`, and the latest index that reached it."""
     axis = dim_of(dim, len(input.shape))
     refuse_complex(m, input, "cummin_cpu")
@@ -132,18 +121,18 @@ def cummin(m: Any, input: Any, *, dim: int) -> Any:
 
 @cummax.vjp("input")
 @cummin.vjp("input")
-def _(m: Any, g: tuple, out: tuple, input_shape: tuple, dim: int) -> Any:
+def _(m, g, out, input_shape, dim):
     return scattered(m, g[0], out[1], input_shape, dim, True)
 
 
-@cummax.samples
-@cummin.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {"dim": 1}
-    yield (draw(3, 4),), {"dim": 0}
-    yield (draw(),), {"dim": 0}
-    yield (draw(0, 3),), {"dim": 0}
-    yield (draw.ints(3, 4, low=-3, high=4),), {"dim": -1}
+for each in (cummax, cummin):
+    each.cases(
+        case((3, 4), dim=1),
+        case((3, 4), dim=0),
+        case((), dim=0),
+        case((0, 3), dim=0),
+        case(ints(3, 4, low=-3, high=4), dim=-1),
+    )
 
 
 def _log_add(m: Any, a: Any, b: Any) -> Any:
@@ -164,7 +153,7 @@ def _complex_log_sums(m: Any, input: Any, axis: int) -> Any:
 
 
 @op("reduce")
-def logcumsumexp(m: Any, input: Any, *, dim: int) -> Any:
+def logcumsumexp(m, input, *, dim: int):
     """Logarithm of the running sum of exponentials along `dim`, without overflow."""
     axis = dim_of(dim, len(input.shape))
     if m.isdtype(input.dtype, "complex floating"):
@@ -185,7 +174,7 @@ def logcumsumexp(m: Any, input: Any, *, dim: int) -> Any:
 
 
 @logcumsumexp.vjp("input")
-def _(m: Any, g: Any, input: Any, out: Any, dim: int) -> Any:
+def _(m, g, input, out, dim):
     # g_x[k] = sum over i >= k of g[i] exp(x[k] - out[i]); no ratio exp(out[k] - out[k + 1]) is > 1
     if not g.shape or 0 in g.shape:
         return g
@@ -199,16 +188,13 @@ def _(m: Any, g: Any, input: Any, out: Any, dim: int) -> Any:
 
 
 @logcumsumexp.defined_as
-def _(np: Any, input: Any, dim: int) -> Any:
+def _(np, input, dim):
     return np.log(np.cumsum(np.exp(input), dim)).reshape(input.shape)
 
 
-@logcumsumexp.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {"dim": 1}
-    yield (draw(5, 2),), {"dim": 0}
-    yield (draw(),), {"dim": 0}
-    yield (draw(3, 2, dtype="complex"),), {"dim": 0}
+logcumsumexp.cases(
+    case((3, 4), dim=1), case((5, 2), dim=0), case((), dim=0), case(complexes(3, 2), dim=0)
+)
 
 
 speak(

@@ -1,5 +1,6 @@
 """Maps that act along one axis at a time: resampling and adaptive averages are small matrices."""
 
+from math import prod
 from typing import Any
 
 
@@ -8,10 +9,7 @@ def along(m: Any, matrix: Any, x: Any, axis: int) -> Any:
     if axis == len(x.shape) - 1:
         return m.matmul(x, m.permute_dims(matrix, (1, 0)))
     shape = x.shape
-    rest = 1
-    for n in shape[axis + 1 :]:
-        rest = rest * n
-    flat = m.reshape(x, (*shape[: axis + 1], rest))  # (..., from, rest)
+    flat = m.reshape(x, (*shape[: axis + 1], prod(shape[axis + 1 :])))  # (..., from, rest)
     return m.reshape(m.matmul(matrix, flat), (*shape[:axis], matrix.shape[0], *shape[axis + 1 :]))
 
 

@@ -1,8 +1,8 @@
 """Pixels for channels and channels for pixels: shuffles that only move elements."""
 
-from collections.abc import Iterator
 from typing import Any
 
+from .._core.cases import case
 from .._core.op import op
 
 
@@ -32,14 +32,13 @@ def _check_image(name: str, input: Any) -> None:
     if len(input.shape) < 3:
         raise RuntimeError(
             f"{name} expects input to have at least 3 dimensions, but got input with "
-            f"{len(input.shape)} "
-            f"dimension(s); its shape is {list(input.shape)}, expected (..., channels, height, "
-            "width)"
+            f"{len(input.shape)} dimension(s); its shape is {list(input.shape)}, expected (..., "
+            "channels, height, width)"
         )
 
 
 @op("move")
-def pixel_shuffle(m: Any, input: Any, *, upscale_factor: int) -> Any:
+def pixel_shuffle(m, input, *, upscale_factor: int):
     """(..., c r r, h, w) as (..., c, h r, w r): channels become pixels."""
     _check_image("pixel_shuffle", input)
     r, c = upscale_factor, input.shape[-3]
@@ -48,19 +47,18 @@ def pixel_shuffle(m: Any, input: Any, *, upscale_factor: int) -> Any:
     if c % (r * r):
         raise RuntimeError(
             "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square "
-            "of "
-            f"upscale_factor, but input.size(-3)={c} is not divisible by {r * r}"
+            f"of upscale_factor, but input.size(-3)={c} is not divisible by {r * r}"
         )
     return _spread_out(m, input, r)
 
 
 @pixel_shuffle.vjp("input")
-def _(m: Any, g: Any, upscale_factor: int) -> Any:
+def _(m, g, upscale_factor):
     return _gathered(m, g, upscale_factor)
 
 
 @op("move")
-def pixel_unshuffle(m: Any, input: Any, *, downscale_factor: int) -> Any:
+def pixel_unshuffle(m, input, *, downscale_factor: int):
     """(..., c, h r, w r) as (..., c r r, h, w): pixels become channels."""
     _check_image("pixel_unshuffle", input)
     r, (h, w) = downscale_factor, input.shape[-2:]
@@ -76,7 +74,7 @@ def pixel_unshuffle(m: Any, input: Any, *, downscale_factor: int) -> Any:
 
 
 @pixel_unshuffle.vjp("input")
-def _(m: Any, g: Any, downscale_factor: int) -> Any:
+def _(m, g, downscale_factor):
     return _spread_out(m, g, downscale_factor)
 
 
@@ -89,7 +87,7 @@ def _dealt(m: Any, x: Any, groups: int) -> Any:
 
 
 @op("move")
-def channel_shuffle(m: Any, input: Any, *, groups: int) -> Any:
+def channel_shuffle(m, input, *, groups: int):
     """Channels of several groups, dealt out in turn."""
     if len(input.shape) < 3:
         raise RuntimeError(
@@ -109,23 +107,10 @@ def channel_shuffle(m: Any, input: Any, *, groups: int) -> Any:
 
 
 @channel_shuffle.vjp("input")
-def _(m: Any, g: Any, groups: int) -> Any:
+def _(m, g, groups):
     return _dealt(m, g, g.shape[1] // groups)
 
 
-@pixel_shuffle.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(1, 8, 2, 3),), {"upscale_factor": 2}
-    yield (draw(9, 2, 2),), {"upscale_factor": 3}
-
-
-@pixel_unshuffle.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(1, 2, 4, 6),), {"downscale_factor": 2}
-    yield (draw(2, 3, 3),), {"downscale_factor": 3}
-
-
-@channel_shuffle.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(1, 6, 2, 2),), {"groups": 2}
-    yield (draw(2, 6, 3),), {"groups": 3}
+pixel_shuffle.cases(case((1, 8, 2, 3), upscale_factor=2), case((9, 2, 2), upscale_factor=3))
+pixel_unshuffle.cases(case((1, 2, 4, 6), downscale_factor=2), case((2, 3, 3), downscale_factor=3))
+channel_shuffle.cases(case((1, 6, 2, 2), groups=2), case((2, 6, 3), groups=3))

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from .._core.cases import case
 from .._core.errors import dim_of
 from .._core.kinds import speak
 from .._core.op import composite, op
 from .._core.tape import fit
+from .dims import part
 
 
 @op("view", node="SliceBackward0")
@@ -51,10 +53,7 @@ def select(input, dim, index):
     return picked(input, (*(slice(None),) * at, int(index)))
 
 
-@select.samples
-def _(draw):
-    yield (draw(3, 4), 1, 2), {}
-    yield (draw(3, 4), -2, -1), {}
+select.cases(case((3, 4), 1, 2), case((3, 4), -2, -1))
 
 
 @composite
@@ -71,12 +70,10 @@ def narrow(input, dim, start, length):
         raise RuntimeError("narrow(): length must be non-negative.")
     if start + length > n:
         raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
-    return sliced(input, (*(slice(None),) * at, slice(start, start + length)))
+    return sliced(input, part(at, start, start + length))
 
 
-@narrow.samples
-def _(draw):
-    yield (draw(3, 4), 1, 1, 2), {}
+narrow.cases(case((3, 4), 1, 1, 2))
 
 
 @op("move", node="SliceScatterBackward0")

@@ -1,8 +1,8 @@
 """Softmax and its logarithm: positive numbers that add up to one along an axis."""
 
-from collections.abc import Iterator
 from typing import Any
 
+from .._core.cases import beyond, case, floats, ints
 from .._core.op import op
 from .activation import floating
 from .dims import one_axis
@@ -22,7 +22,7 @@ def _prepared(m: Any, input: Any, dtype: Any, kernel: str) -> Any:
 
 
 @op("reduce", straight=True)
-def softmax(m: Any, input: Any, *, dim: int, dtype: Any = None) -> Any:
+def softmax(m, input, *, dim: int, dtype=None):
     """exp(x) divided by its sum along `dim`."""
     axis = _axis(input, dim)
     input = _prepared(m, input, dtype, "softmax_lastdim_kernel_impl")
@@ -33,7 +33,7 @@ def softmax(m: Any, input: Any, *, dim: int, dtype: Any = None) -> Any:
 
 
 @softmax.vjp("input")
-def _(m: Any, g: Any, out: Any, dim: int, dtype: Any, input_dtype: Any) -> Any:
+def _(m, g, out, dim, dtype, input_dtype):
     weighted = g * out
     made = weighted - out * m.sum(weighted, axis=dim if out.shape else None, keepdims=True)
     return made if dtype is None else m.astype(made, input_dtype)
@@ -46,7 +46,7 @@ def shifted(m: Any, input: Any, axis: int | None) -> tuple:
 
 
 @op("reduce", straight=True)
-def log_softmax(m: Any, input: Any, *, dim: int, dtype: Any = None) -> Any:
+def log_softmax(m, input, *, dim: int, dtype=None):
     """The logarithm of softmax, computed without taking one of a tiny number."""
     axis = _axis(input, dim)
     input = _prepared(m, input, dtype, "log_softmax_lastdim_kernel_impl")
@@ -57,29 +57,19 @@ def log_softmax(m: Any, input: Any, *, dim: int, dtype: Any = None) -> Any:
 
 
 @log_softmax.vjp("input")
-def _(m: Any, g: Any, out: Any, dim: int, dtype: Any, input_dtype: Any) -> Any:
+def _(m, g, out, dim, dtype, input_dtype):
     made = g - m.exp(out) * m.sum(g, axis=dim if out.shape else None, keepdims=True)
     return made if dtype is None else m.astype(made, input_dtype)
 
 
-@softmax.samples
-@log_softmax.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {"dim": 1}
-    yield (draw(3, 4),), {"dim": 0}
-    yield (draw(2, 3, 4),), {"dim": -2}
-    yield (draw(),), {"dim": 0}
-    yield (draw(0, 3),), {"dim": 1}
-    yield (draw(3, 4, low=-1000, high=1000),), {"dim": -1}
-
-
-@softmax.errors
-@log_softmax.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(3, 4),),
-        {"dim": 2},
-        IndexError,
-        ("Dimension out of range (expected to be in range of [-2, 1], but got 2)"),
+for each in (softmax, log_softmax):
+    each.cases(
+        case((3, 4), dim=1),
+        case((3, 4), dim=0),
+        case((2, 3, 4), dim=-2),
+        case((), dim=0),
+        case((0, 3), dim=1),
+        case(floats(3, 4, low=-1000, high=1000), dim=-1),
+        beyond((3, 4), dim=2),
+        case(ints(3, low=0, high=5), dim=0).raises("not implemented for 'Long'"),
     )
-    yield (draw.ints(3, low=0, high=5),), {"dim": 0}, RuntimeError, "not implemented for 'Long'"

@@ -1,8 +1,8 @@
 """Order: sort, argsort, topk, kthvalue, searchsorted, bucketize, isin."""
 
-from collections.abc import Iterator
 from typing import Any
 
+from .._core.cases import beyond, case, ints
 from .._core.errors import dim_of
 from .._core.kinds import DIFFERENTIABLE, speak
 from .._core.op import composite, op
@@ -18,9 +18,7 @@ def _orderable(m: Any, x: Any, name: str) -> None:
 
 
 @op("reduce", outputs=("values", "indices"), returns="sort", straight=True)
-def sort(
-    m: Any, input: Any, *, dim: int = -1, descending: bool = False, stable: bool = True
-) -> Any:
+def sort(m, input, *, dim: int = -1, descending: bool = False, stable: bool = True):
     """Sorted values along `dim` and where they stood; equal ones keep their order, NaN is greatest.
 
     Differs: always stable, whatever `stable` says.
@@ -34,33 +32,22 @@ def sort(
 
 
 @sort.vjp("input")
-def _(m: Any, g: tuple, out: tuple, input_shape: tuple, dim: int) -> Any:
+def _(m, g, out, input_shape, dim):
     return scattered(m, g[0], out[1], input_shape, dim, True)
 
 
-@sort.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {}
-    yield (draw(3, 4),), {"dim": 0, "descending": True}
-    yield (draw(),), {}
-    yield (draw(0, 3),), {"dim": 0}
-    yield (draw.ints(3, 6, low=-9, high=9),), {"stable": True}
-
-
-@sort.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(3),),
-        {"dim": 1},
-        IndexError,
-        "Dimension out of range (expected to be in range of [-1, 0], but got 1)",
-    )
+sort.cases(
+    case((3, 4)),
+    case((3, 4), dim=0, descending=True),
+    case(()),
+    case((0, 3), dim=0),
+    case(ints(3, 6, low=-9, high=9), stable=True),
+    beyond((3,), dim=1),
+)
 
 
 @op("reduce", differentiable=False)
-def argsort(
-    m: Any, input: Any, *, dim: int = -1, descending: bool = False, stable: bool = True
-) -> Any:
+def argsort(m, input, *, dim: int = -1, descending: bool = False, stable: bool = True):
     """Indices that sort the input along `dim`."""
     axis = dim_of(dim, len(input.shape))
     _orderable(m, input, " Sort")
@@ -68,14 +55,11 @@ def argsort(
 
 
 @argsort.defined_as
-def _(np: Any, input: Any, dim: int = -1, descending: bool = False) -> Any:
+def _(np, input, dim=-1, descending=False):
     return np.argsort(-input if descending else input, dim, kind="stable")
 
 
-@argsort.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {}
-    yield (draw(3, 4),), {"dim": 0, "descending": True}
+argsort.cases(case((3, 4)), case((3, 4), dim=0, descending=True))
 
 
 @composite
@@ -85,19 +69,15 @@ def msort(input: Any) -> Any:
 
 
 @msort.defined_as
-def _(np: Any, input: Any) -> Any:
+def _(np, input):
     return np.sort(input, 0)
 
 
-@msort.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {}
+msort.cases(case((3, 4)))
 
 
 @op("reduce", outputs=("values", "indices"), returns="topk", straight=True)
-def topk(
-    m: Any, input: Any, *, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
-) -> Any:
+def topk(m, input, *, k: int, dim: int = -1, largest: bool = True, sorted: bool = True):
     """The `k` largest (or smallest) elements along `dim`, in order, and where they stood."""
     axis = dim_of(dim, len(input.shape))
     _orderable(m, input, " topk")
@@ -115,25 +95,21 @@ def topk(
 
 
 @topk.vjp("input")
-def _(m: Any, g: tuple, out: tuple, input_shape: tuple, dim: int) -> Any:
+def _(m, g, out, input_shape, dim):
     return scattered(m, g[0], out[1], input_shape, dim, True)
 
 
-@topk.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {"k": 2}
-    yield (draw(3, 4),), {"k": 2, "dim": 0, "largest": False}
-    yield (draw(3, 4),), {"k": 0}
-    yield (draw(),), {"k": 1}
-
-
-@topk.errors
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {"k": 5}, RuntimeError, "selected index k out of range"
+topk.cases(
+    case((3, 4), k=2),
+    case((3, 4), k=2, dim=0, largest=False),
+    case((3, 4), k=0),
+    case((), k=1),
+    case((3, 4), k=5).raises("selected index k out of range"),
+)
 
 
 @op("reduce", outputs=("values", "indices"), returns="kthvalue")
-def kthvalue(m: Any, input: Any, *, k: int, dim: int = -1, keepdim: bool = False) -> Any:
+def kthvalue(m, input, *, k: int, dim: int = -1, keepdim: bool = False):
     """The `k`-th smallest element along `dim` (counted from 1) and where it stood."""
     axis = dim_of(dim, len(input.shape))
     _orderable(m, input, "kthvalue")
@@ -151,24 +127,15 @@ def kthvalue(m: Any, input: Any, *, k: int, dim: int = -1, keepdim: bool = False
 
 
 @kthvalue.vjp("input")
-def _(m: Any, g: tuple, out: tuple, input_shape: tuple, dim: int, keepdim: bool) -> Any:
+def _(m, g, out, input_shape, dim, keepdim):
     return scattered(m, g[0], out[1], input_shape, dim, keepdim)
 
 
-@kthvalue.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {"k": 2}
-    yield (draw(3, 4),), {"k": 1, "dim": 0, "keepdim": True}
-
-
-@kthvalue.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(3, 4),),
-        {"k": 5},
-        RuntimeError,
-        "kthvalue(): selected number k out of range for dimension 1",
-    )
+kthvalue.cases(
+    case((3, 4), k=2),
+    case((3, 4), k=1, dim=0, keepdim=True),
+    case((3, 4), k=5).raises("kthvalue(): selected number k out of range for dimension 1"),
+)
 
 
 def _right_of(right: bool, side: str | None) -> bool:
@@ -186,15 +153,15 @@ def _right_of(right: bool, side: str | None) -> bool:
 
 @op(None, differentiable=False)
 def searchsorted(
-    m: Any,
-    sorted_sequence: Any,
-    input: Any,
+    m,
+    sorted_sequence,
+    input,
     *,
     out_int32: bool = False,
     right: bool = False,
     side: str | None = None,
-    sorter: Any = None,
-) -> Any:
+    sorter=None,
+):
     """Where each value of `input` would go into sorted rows (the last axis) to keep them sorted."""
     right = _right_of(right, side)
     if sorter is not None:
@@ -213,13 +180,13 @@ def searchsorted(
 
 
 @searchsorted.defined_as
-def _(np: Any, sequence: Any, input: Any, side: str = "left", right: bool = False, **_: Any) -> Any:
+def _(np, sequence, input, side="left", right=False, **_):
     side = "right" if right else side
     return np.searchsorted(sequence, input, side) if sequence.ndim == 1 else None
 
 
 @searchsorted.samples
-def _(draw: Any) -> Iterator:
+def _(draw):
     edges = draw.ints(6, low=0, high=9).sort()[0]
     yield (edges, draw.ints(2, 3, low=-1, high=11)), {}
     yield (edges, draw.ints(4, low=-1, high=11)), {"right": True, "out_int32": True}
@@ -238,7 +205,7 @@ def bucketize(input: Any, boundaries: Any, *, out_int32: bool = False, right: bo
 
 
 @bucketize.samples
-def _(draw: Any) -> Iterator:
+def _(draw):
     yield (draw.ints(2, 3, low=-1, high=11), draw.ints(6, low=0, high=9).sort()[0]), {"right": True}
 
 
@@ -265,15 +232,11 @@ def isin(
     return ~found if invert else found
 
 
-@isin.defined_as
-def _(np: Any, elements: Any, test_elements: Any, invert: bool = False) -> Any:
-    return np.isin(elements, test_elements, invert=invert)
-
-
-@isin.samples
-def _(draw: Any) -> Iterator:
-    yield (draw.ints(3, 4, low=0, high=6), draw.ints(3, low=0, high=6)), {}
-    yield (draw.ints(3, 4, low=0, high=6), draw.ints(3, low=0, high=6)), {"invert": True}
+isin.defined_as("numpy.isin")
+isin.cases(
+    case(ints(3, 4, low=0, high=6), ints(3, low=0, high=6)),
+    case(ints(3, 4, low=0, high=6), ints(3, low=0, high=6), invert=True),
+)
 
 
 speak(

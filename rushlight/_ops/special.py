@@ -1,48 +1,49 @@
 """Special functions: the gamma family, Bessel functions, entropies."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from math import log, pi
 from typing import Any
 
+from .._core.cases import case, floats, ints
 from .._core.kinds import speak
 from .._core.op import composite, op
 from .refusal import BOOL, COMPLEX, INTEGER, refuse
 
 
-@op("pointwise", floats=True, domain=(0.1, 4))
-def lgamma(m: Any, input: Any) -> Any:
+@op("pointwise", floats=True, domain=(0.1, 4), reference="math.lgamma")
+def lgamma(m, input):
     """log |gamma(x)|."""
     refuse("lgamma_vml_cpu", input, COMPLEX)
     return m.lgamma(input)
 
 
 @lgamma.vjp("input")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     return g * m.digamma(input)
 
 
 @op("pointwise", floats=True, domain=(0.2, 4))
-def digamma(m: Any, input: Any) -> Any:
+def digamma(m, input):
     """The derivative of lgamma."""
     refuse("digamma", input, COMPLEX)
     return m.digamma(input)
 
 
 @digamma.vjp("input")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     return g * m.polygamma(1, input)
 
 
 @op("pointwise", floats=True, name="polygamma", domain=(0.2, 4))
-def _polygamma(m: Any, input: Any, *, n: int) -> Any:
+def _polygamma(m, input, *, n: int):
     """The derivative of order n of digamma."""
     refuse("polygamma", input, COMPLEX)
     return m.polygamma(n, input)
 
 
 @_polygamma.vjp("input")
-def _(m: Any, g: Any, input: Any, n: int) -> Any:
+def _(m, g, input, n):
     return g * m.polygamma(n + 1, input)
 
 
@@ -57,7 +58,7 @@ def polygamma(n: int, input: Any) -> Any:
 
 
 @op("pointwise", floats=True, domain=(2.2, 5))
-def mvlgamma(m: Any, input: Any, *, p: int) -> Any:
+def mvlgamma(m, input, *, p: int):
     """Logarithm of the multivariate gamma function of dimension p."""
     refuse("mvlgamma", input, COMPLEX)
     if p < 1:
@@ -69,7 +70,7 @@ def mvlgamma(m: Any, input: Any, *, p: int) -> Any:
 
 
 @mvlgamma.vjp("input")
-def _(m: Any, g: Any, input: Any, p: int) -> Any:
+def _(m, g, input, p):
     slope = m.digamma(input)
     for j in range(1, p):
         slope = slope + m.digamma(input - 0.5 * j)
@@ -77,26 +78,26 @@ def _(m: Any, g: Any, input: Any, p: int) -> Any:
 
 
 @op("pointwise", floats=True)
-def i0(m: Any, input: Any) -> Any:
+def i0(m, input):
     """The modified Bessel function of the first kind, of order 0."""
     refuse("i0_vml_cpu", input, COMPLEX)
     return m.i0(input)
 
 
 @i0.vjp("input")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     return g * m.i1(input)
 
 
 @op("pointwise", floats=True, node="SpecialI0EBackward0")
-def i0e(m: Any, input: Any) -> Any:
+def i0e(m, input):
     """exp(-|x|) I0(x)."""
     refuse("i0e_cpu", input, COMPLEX)
     return m.i0e(input)
 
 
 @i0e.vjp("input")
-def _(m: Any, g: Any, input: Any, out: Any) -> Any:
+def _(m, g, input, out):
     return g * (m.i1e(input) - m.sign(input) * out)
 
 
@@ -107,31 +108,31 @@ def _over(m: Any, y: Any, x: Any) -> Any:
 
 
 @op("pointwise", floats=True, node="SpecialI1Backward0")
-def i1(m: Any, input: Any) -> Any:
+def i1(m, input):
     """The modified Bessel function of the first kind, of order 1."""
     refuse("i1_cpu", input, COMPLEX)
     return m.i1(input)
 
 
 @i1.vjp("input")
-def _(m: Any, g: Any, input: Any, out: Any) -> Any:
+def _(m, g, input, out):
     return g * (m.i0(input) - _over(m, out, input))
 
 
 @op("pointwise", floats=True, node="SpecialI1EBackward0")
-def i1e(m: Any, input: Any) -> Any:
+def i1e(m, input):
     """exp(-|x|) I1(x)."""
     refuse("i1e_cpu", input, COMPLEX)
     return m.i1e(input)
 
 
 @i1e.vjp("input")
-def _(m: Any, g: Any, input: Any, out: Any) -> Any:
+def _(m, g, input, out):
     return g * (m.i0e(input) - m.sign(input) * out - _over(m, out, input))
 
 
 @op("pointwise", floats=True, domain=(0.1, 3), node="SpecialEntrBackward0")
-def entr(m: Any, input: Any) -> Any:
+def entr(m, input):
     """-x log(x): 0 at 0, -inf below."""
     refuse("entr_cpu", input, COMPLEX)
     outside = m.where(input == 0, 0, m.full((), -math.inf, input.dtype))
@@ -140,7 +141,7 @@ def entr(m: Any, input: Any) -> Any:
 
 
 @entr.vjp("input")
-def _(m: Any, g: Any, input: Any) -> Any:
+def _(m, g, input):
     return g * (-1 - m.log(input))
 
 
@@ -150,38 +151,38 @@ def _by_number(name: str) -> Callable[[tuple], str]:
 
 
 @op("pointwise", floats=True, domain=(0.2, 4), node=_by_number("Xlogy"))
-def xlogy(m: Any, input: Any, other: Any) -> Any:
+def xlogy(m, input, other):
     """input * log(other), and 0 where input is 0."""
     _real_pair("xlogy_cpu", input, other)
     return _times(m, input, m.log(_array(m, other, input)), other)
 
 
 @xlogy.vjp("input")
-def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+def _(m, g, input, other):
     nothing = (input == 0) & (other <= 0)
     return m.where(nothing, 0, g * m.log(_array(m, other, g)))
 
 
 @xlogy.vjp("other")
-def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+def _(m, g, input, other):
     return g * input / other
 
 
 @op("pointwise", floats=True, domain=(0.2, 4), node=_by_number("SpecialXlog1Py"))
-def xlog1py(m: Any, input: Any, other: Any) -> Any:
+def xlog1py(m, input, other):
     """input * log(1 + other), and 0 where input is 0."""
     _real_pair("xlog1py_cpu", input, other)
     return _times(m, input, m.log1p(_array(m, other, input)), other)
 
 
 @xlog1py.vjp("input")
-def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+def _(m, g, input, other):
     nothing = (input == 0) & (other <= -1)
     return m.where(nothing, 0, g * m.log1p(_array(m, other, g)))
 
 
 @xlog1py.vjp("other")
-def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+def _(m, g, input, other):
     return g * input / (other + 1)
 
 
@@ -201,45 +202,45 @@ def _times(m: Any, x: Any, y: Any, other: Any) -> Any:
 
 
 @op("pointwise", floats=True, name="zeta", domain=(1.5, 4), node=_by_number("SpecialZeta"))
-def zeta(m: Any, input: Any, other: Any) -> Any:
+def zeta(m, input, other):
     """Hurwitz's zeta function: the sum over k >= 0 of (k + other)**-input."""
     _real_pair("zeta_cpu", input, other)
     return m.zeta(_array(m, input, other), _array(m, other, input))
 
 
 @zeta.vjp("input")
-def _(m: Any, g: Any) -> Any:
+def _(m, g):
     raise NotImplementedError(
         "the derivative for 'zeta' is not implemented. It has one for `other`: detach() `input`"
     )
 
 
 @zeta.vjp("other")
-def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+def _(m, g, input, other):
     return g * -input * m.zeta(input + 1, _array(m, other, g))
 
 
 @op("pointwise", node="IgammaBackward0", domain=(0.3, 4))
-def gammainc(m: Any, input: Any, other: Any) -> Any:
+def gammainc(m, input, other):
     """The regularised lower incomplete gamma function P(input, other)."""
     refuse("igamma_cpu", input, BOOL, INTEGER, COMPLEX)
     return m.gammainc(input, other)
 
 
 @op("pointwise", node="IgammacBackward0", domain=(0.3, 4))
-def gammaincc(m: Any, input: Any, other: Any) -> Any:
+def gammaincc(m, input, other):
     """The regularised upper incomplete gamma function Q(input, other)."""
     refuse("igammac_cpu", input, BOOL, INTEGER, COMPLEX)
     return m.gammaincc(input, other)
 
 
 @gammainc.vjp("input")
-def _(m: Any, g: Any) -> Any:
+def _(m, g):
     raise _no_slope("igamma")
 
 
 @gammaincc.vjp("input")
-def _(m: Any, g: Any) -> Any:
+def _(m, g):
     raise _no_slope("igammac")
 
 
@@ -256,12 +257,12 @@ def _density(m: Any, a: Any, x: Any) -> Any:
 
 
 @gammainc.vjp("other")
-def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+def _(m, g, input, other):
     return g * _density(m, input, other)
 
 
 @gammaincc.vjp("other")
-def _(m: Any, g: Any, input: Any, other: Any) -> Any:
+def _(m, g, input, other):
     return -g * _density(m, input, other)
 
 
@@ -304,108 +305,89 @@ def _psi(np: Any, x: Any) -> Any:
     return value - (1 / (x[..., None] + np.arange(1000))).sum(-1)
 
 
-@lgamma.defined_as
-def _(np: Any, input: Any) -> Any:
-    return np.vectorize(math.lgamma, otypes=[float])(input)
-
-
 @mvlgamma.defined_as
-def _(np: Any, input: Any, p: int) -> Any:
+def _(np, input, p):
     terms = [np.vectorize(math.lgamma, otypes=[float])(input - j / 2) for j in range(p)]
     return sum(terms) + p * (p - 1) / 4 * log(pi)
 
 
 @digamma.defined_as
-def _(np: Any, input: Any) -> Any:
+def _(np, input):
     return _psi(np, input)
 
 
 @polygamma.defined_as
-def _(np: Any, n: int, input: Any) -> Any:
+def _(np, n, input):
     if n == 0:
         return _psi(np, input)
     return (-1) ** (n + 1) * math.factorial(n) * _hurwitz(np, n + 1, input)
 
 
 @zeta.defined_as
-def _(np: Any, input: Any, other: Any) -> Any:
+def _(np, input, other):
     return _hurwitz(np, input, other)
 
 
 @i0.defined_as
-def _(np: Any, input: Any) -> Any:
+def _(np, input):
     return _bessel(np, input, 0)
 
 
 @i0e.defined_as
-def _(np: Any, input: Any) -> Any:
+def _(np, input):
     return np.exp(-np.abs(input)) * _bessel(np, input, 0)
 
 
 @i1.defined_as
-def _(np: Any, input: Any) -> Any:
+def _(np, input):
     return _bessel(np, input, 1)
 
 
 @i1e.defined_as
-def _(np: Any, input: Any) -> Any:
+def _(np, input):
     return np.exp(-np.abs(input)) * _bessel(np, input, 1)
 
 
 @entr.defined_as
-def _(np: Any, input: Any) -> Any:
+def _(np, input):
     return -input * np.log(input)
 
 
 @xlogy.defined_as
-def _(np: Any, input: Any, other: Any) -> Any:
+def _(np, input, other):
     return input * np.log(other)
 
 
 @xlog1py.defined_as
-def _(np: Any, input: Any, other: Any) -> Any:
+def _(np, input, other):
     return input * np.log1p(other)
 
 
 @gammainc.defined_as
-def _(np: Any, input: Any, other: Any) -> Any:
+def _(np, input, other):
     return _lower_sum(np, input, other)
 
 
 @gammaincc.defined_as
-def _(np: Any, input: Any, other: Any) -> Any:
+def _(np, input, other):
     return 1 - _lower_sum(np, input, other)
 
 
-@polygamma.samples
-def _(draw: Any) -> Iterator:
-    for n in (0, 1, 2, 3):
-        yield (n, draw(3, 4, low=0.3, high=4)), {}
-
-
-@mvlgamma.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4, low=2.2, high=5),), {"p": 1}
-    yield (draw(3, 4, low=2.2, high=5),), {"p": 4}
-
-
-@polygamma.errors
-def _(draw: Any) -> Iterator:
-    yield (-1, draw(3)), {}, RuntimeError, "polygamma(n, x) does not support negative n."
-
-
-@mvlgamma.errors
-def _(draw: Any) -> Iterator:
-    yield (draw(3), 0), {}, RuntimeError, "p has to be greater than or equal to 1"
-
-
-@gammainc.errors
-@gammaincc.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw.ints(3, low=1, high=3), draw.ints(3, low=1, high=3)), {}, NotImplementedError,
-        "_cpu\" not implemented for 'Long'",
-    )  # fmt: skip
+polygamma.cases(
+    *(case(n, floats(3, 4, low=0.3, high=4)) for n in (0, 1, 2, 3)),
+    case(-1, (3,)).raises("polygamma(n, x) does not support negative n."),
+)
+mvlgamma.cases(
+    case(floats(3, 4, low=2.2, high=5), p=1),
+    case(floats(3, 4, low=2.2, high=5), p=4),
+    case((3,), 0).raises("p has to be greater than or equal to 1"),
+)
+for each in (gammainc, gammaincc):
+    each.cases(
+        case(ints(3, low=1, high=3), ints(3, low=1, high=3)).raises(
+            "_cpu\" not implemented for 'Long'", NotImplementedError
+        )
+    )
 
 
 speak(

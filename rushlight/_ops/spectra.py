@@ -1,12 +1,12 @@
 """Singular values and eigenvalues, and what is built from them: pinv, rank, exponential."""
 
-from collections.abc import Iterator
 from typing import Any
 
+from .._core.cases import case, definite, floats, regular
 from .._core.kinds import DIFFERENTIABLE, speak
 from .._core.op import composite, op
 from .._core.record import named_result
-from .linalg import definite, linalg_inv, linalg_solve_ex, regular
+from .linalg import linalg_inv, linalg_solve_ex
 from .products import adjoint_of
 from .triangles import check_matrices, diagonal_of, eye_like, holds_complex, on_diagonal, rows
 
@@ -25,7 +25,7 @@ def _off_diagonal(m: Any, x: Any) -> Any:
 
 
 @op("reduce", outputs=("U", "S", "Vh"), returns="linalg_svd")
-def linalg_svd(m: Any, A: Any, *, full_matrices: bool = True, driver: str | None = None) -> Any:
+def linalg_svd(m, A, *, full_matrices: bool = True, driver: str | None = None):
     """U, singular values S (descending) and Vh with A = U diag(S) Vh.
 
     Args:
@@ -44,7 +44,7 @@ def _first(m: Any, x: Any, count: int, axis: int) -> Any:
 
 
 @linalg_svd.vjp("A")
-def _(m: Any, g: tuple, out: tuple) -> Any:
+def _(m, g, out):
     # Townsend, Differentiating the singular value decomposition (2016); complex as PyTorch has it
     S = out[1]
     k = S.shape[-1]
@@ -79,14 +79,9 @@ def _(m: Any, g: tuple, out: tuple) -> Any:
     return made
 
 
-@linalg_svd.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(3),),
-        {},
-        RuntimeError,
-        "linalg.svd: The input tensor A must have at least 2 dimensions.",
-    )
+linalg_svd.cases(
+    case((3,)).raises("linalg.svd: The input tensor A must have at least 2 dimensions.")
+)
 
 
 @composite
@@ -95,15 +90,8 @@ def linalg_svdvals(A: Any, *, driver: str | None = None) -> Any:
     return linalg_svd(A, False)[1]
 
 
-@linalg_svdvals.defined_as
-def _(np: Any, A: Any) -> Any:
-    return np.linalg.svd(A, compute_uv=False)
-
-
-@linalg_svdvals.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {}
-    yield (draw(2, 4, 3),), {}
+linalg_svdvals.defined_as("numpy.linalg.svdvals")
+linalg_svdvals.cases(case((3, 4)), case((2, 4, 3)))
 
 
 SVD = named_result("svd", ("U", "S", "V"))
@@ -122,7 +110,7 @@ def svd(input: Any, some: bool = True, compute_uv: bool = True) -> tuple:
 
 
 @op("reduce", outputs=("eigenvalues", "eigenvectors"), returns="linalg_eigh")
-def linalg_eigh(m: Any, A: Any, *, UPLO: str = "L") -> Any:
+def linalg_eigh(m, A, *, UPLO: str = "L"):
     """Real eigenvalues (ascending) and orthonormal eigenvectors of Hermitian matrices.
 
     Only one triangle counts: the lower, or with UPLO="U" the upper.
@@ -135,7 +123,7 @@ def linalg_eigh(m: Any, A: Any, *, UPLO: str = "L") -> Any:
 
 
 @linalg_eigh.vjp("A")
-def _(m: Any, g: tuple, out: tuple) -> Any:
+def _(m, g, out):
     values, V = out
     gv, gl = g[1], g[0]
     inner = None if gl is None else m.astype(on_diagonal(m, gl), V.dtype)
@@ -146,20 +134,12 @@ def _(m: Any, g: tuple, out: tuple) -> Any:
     return m.matmul(m.matmul(V, inner), adjoint_of(m, V))
 
 
-@linalg_eigh.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(3, 4),),
-        {},
-        RuntimeError,
-        "linalg.eigh: A must be batches of square matrices, but they are 3 by 4 matrices",
-    )
-    yield (
-        (draw(3, 3),),
-        {"UPLO": "X"},
-        RuntimeError,
-        "Expected UPLO argument to be 'L' or 'U', but got X",
-    )
+linalg_eigh.cases(
+    case((3, 4)).raises(
+        "linalg.eigh: A must be batches of square matrices, but they are 3 by 4 matrices"
+    ),
+    case((3, 3), UPLO="X").raises("Expected UPLO argument to be 'L' or 'U', but got X"),
+)
 
 
 @composite
@@ -168,19 +148,12 @@ def linalg_eigvalsh(A: Any, UPLO: str = "L") -> Any:
     return linalg_eigh(A, UPLO)[0]
 
 
-@linalg_eigvalsh.defined_as
-def _(np: Any, A: Any, UPLO: str = "L") -> Any:
-    return np.linalg.eigvalsh(A, UPLO)
-
-
-@linalg_eigvalsh.samples
-def _(draw: Any) -> Iterator:
-    yield (definite(draw, 3),), {}
-    yield (definite(draw, 2, 3),), {"UPLO": "U"}
+linalg_eigvalsh.defined_as("numpy.linalg.eigvalsh")
+linalg_eigvalsh.cases(case(definite(3)), case(definite(2, 3), UPLO="U"))
 
 
 @op("reduce", outputs=("eigenvalues", "eigenvectors"), returns="linalg_eig")
-def linalg_eig(m: Any, A: Any) -> Any:
+def linalg_eig(m, A):
     """Complex eigenvalues and eigenvectors of square matrices, in no particular order."""
     check_matrices(m, A, "linalg.eig")
     values, vectors = m.eig(A)
@@ -190,7 +163,7 @@ def linalg_eig(m: Any, A: Any) -> Any:
 
 
 @linalg_eig.vjp("A")
-def _(m: Any, g: tuple, out: tuple, A_dtype: Any) -> Any:
+def _(m, g, out, A_dtype):
     # Boeddeker et al., On the computation of complex-valued gradients (2017), with norms of 1
     values, V = out
     gl, gv = g
@@ -206,14 +179,11 @@ def _(m: Any, g: tuple, out: tuple, A_dtype: Any) -> Any:
     return made if m.isdtype(A_dtype, "complex floating") else m.real(made)
 
 
-@linalg_eig.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(3, 4),),
-        {},
-        RuntimeError,
-        "linalg.eig: A must be batches of square matrices, but they are 3 by 4 matrices",
+linalg_eig.cases(
+    case((3, 4)).raises(
+        "linalg.eig: A must be batches of square matrices, but they are 3 by 4 matrices"
     )
+)
 
 
 @composite
@@ -222,9 +192,7 @@ def linalg_eigvals(A: Any) -> Any:
     return linalg_eig(A)[0]
 
 
-@linalg_eigvals.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 3),), {}
+linalg_eigvals.cases(case((3, 3)))
 
 
 # -- pseudoinverse, rank, condition
@@ -246,9 +214,7 @@ def _per_matrix(m: Any, bound: Any, dtype: Any) -> Any:
 
 
 @op("reduce", name="linalg_pinv", node="LinalgPinvBackward0")
-def pseudoinverse(
-    m: Any, A: Any, atol: Any = None, rtol: Any = None, *, hermitian: bool = False
-) -> Any:
+def pseudoinverse(m, A, atol=None, rtol=None, *, hermitian: bool = False):
     """Pseudoinverses by the singular values, or by the eigenvalues where `hermitian`."""
     if 0 in A.shape:
         return m.full((*A.shape[:-2], A.shape[-1], A.shape[-2]), 0, A.dtype)
@@ -279,7 +245,7 @@ def linalg_pinv(A: Any, *, atol: Any = None, rtol: Any = None, hermitian: bool =
 
 
 @pseudoinverse.vjp("A")
-def _(m: Any, g: Any, A: Any, out: Any) -> Any:
+def _(m, g, A, out):
     # Golub and Pereyra (1973)
     gh, outh = adjoint_of(m, g), adjoint_of(m, out)
     k = m.matmul(gh, out)
@@ -288,18 +254,14 @@ def _(m: Any, g: Any, A: Any, out: Any) -> Any:
     return made + m.matmul(m.matmul(outh, out), gh - m.matmul(k, A))
 
 
-@linalg_pinv.defined_as
-def _(np: Any, A: Any, rtol: Any = None) -> Any:
-    return np.linalg.pinv(A) if rtol is None else np.linalg.pinv(A, rtol)
-
-
-@linalg_pinv.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {}
-    yield (draw(2, 4, 3),), {}
-    yield (draw(0, 3),), {}
-    yield (draw(3, 3),), {"rtol": draw(low=0.01, high=0.1)}
-    yield (draw(3, 4),), {"rtol": 0.01}
+linalg_pinv.defined_as("numpy.linalg.pinv")
+linalg_pinv.cases(
+    case((3, 4)),
+    case((2, 4, 3)),
+    case((0, 3)),
+    case((3, 3), rtol=floats(low=0.01, high=0.1)),
+    case((3, 4), rtol=0.01),
+)
 
 
 @composite
@@ -308,9 +270,7 @@ def pinverse(input: Any, rcond: float = 1e-15) -> Any:
     return linalg_pinv(input, rtol=rcond)
 
 
-@pinverse.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {}
+pinverse.cases(case((3, 4)))
 
 
 @composite
@@ -328,13 +288,11 @@ def linalg_matrix_rank(
     return (cut < S).sum(-1)
 
 
-@linalg_matrix_rank.defined_as
-def _(np: Any, A: Any) -> Any:
-    return np.linalg.matrix_rank(A)
+linalg_matrix_rank.defined_as("numpy.linalg.matrix_rank")
 
 
 @linalg_matrix_rank.samples
-def _(draw: Any) -> Iterator:
+def _(draw):
     yield (draw(3, 4),), {}
     yield (draw(3, 1) @ draw(1, 4),), {}
 
@@ -369,14 +327,14 @@ Solved = named_result("linalg_lstsq", ("solution", "residuals", "rank", "singula
 
 
 @op("reduce")
-def linalg_matrix_exp(m: Any, A: Any) -> Any:
+def linalg_matrix_exp(m, A):
     """Exponentials of square matrices: 1 + A + A^2/2! + ..."""
     check_matrices(m, A, "linalg.matrix_exp")
     return m.matrix_exp(A)
 
 
 @linalg_matrix_exp.vjp("A")
-def _(m: Any, g: Any, A: Any) -> Any:
+def _(m, g, A):
     # exp of [[A^H, G], [0, A^H]] holds the derivative in its corner (Mathias 1996)
     n = A.shape[-1]
     ah = adjoint_of(m, A)
@@ -386,15 +344,12 @@ def _(m: Any, g: Any, A: Any) -> Any:
 
 
 @linalg_matrix_exp.defined_as
-def _(np: Any, A: Any) -> Any:
+def _(np, A):
     values, vectors = np.linalg.eig(A)
     return (vectors * np.exp(values)[..., None, :] @ np.linalg.inv(vectors)).real
 
 
-@linalg_matrix_exp.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 3),), {}
-    yield (draw(2, 3, 3),), {}
+linalg_matrix_exp.cases(case((3, 3)), case((2, 3, 3)))
 
 
 @composite
@@ -414,29 +369,18 @@ def matrix_power(A: Any, n: int) -> Any:
     return made
 
 
-@matrix_power.defined_as
-def _(np: Any, A: Any, n: int) -> Any:
-    return np.linalg.matrix_power(A, n)
-
-
-@matrix_power.samples
-def _(draw: Any) -> Iterator:
-    yield (regular(draw, 3), 3), {}
-    yield (regular(draw, 2, 3), -2), {}
-
-
-@matrix_power.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(3, 4), 2),
-        {},
-        RuntimeError,
-        "linalg.matrix_power: A must be batches of square matrices, but they are 3 by 4 matrices",
-    )
+matrix_power.defined_as("numpy.linalg.matrix_power")
+matrix_power.cases(
+    case(regular(3), 3),
+    case(regular(2, 3), -2),
+    case((3, 4), 2).raises(
+        "linalg.matrix_power: A must be batches of square matrices, but they are 3 by 4 matrices"
+    ),
+)
 
 
 @op("reduce")
-def linalg_householder_product(m: Any, A: Any, tau: Any) -> Any:
+def linalg_householder_product(m, A, tau):
     """The first columns of the product of reflections 1 - tau v v^H, v in the columns of A."""
     check_matrices(m, A, "torch.linalg.householder_product", square=False)
     size, cols = A.shape[-2:]
@@ -452,10 +396,7 @@ def linalg_householder_product(m: Any, A: Any, tau: Any) -> Any:
     return m.index(made, (..., slice(0, cols)))
 
 
-@linalg_householder_product.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(4, 3), draw(3)), {}
-    yield (draw(2, 3, 3), draw(2, 2)), {}
+linalg_householder_product.cases(case((4, 3), (3,)), case((2, 3, 3), (2, 2)))
 
 
 @composite
@@ -473,14 +414,8 @@ def linalg_tensorinv(A: Any, ind: int = 2) -> Any:
     return linalg_inv(A.reshape(p, q)).reshape(right + left)
 
 
-@linalg_tensorinv.defined_as
-def _(np: Any, A: Any, ind: int = 2) -> Any:
-    return np.linalg.tensorinv(A, ind)
-
-
-@linalg_tensorinv.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(6, 2, 3),), {"ind": 1}
+linalg_tensorinv.defined_as("numpy.linalg.tensorinv")
+linalg_tensorinv.cases(case((6, 2, 3), ind=1))
 
 
 @composite
@@ -495,14 +430,8 @@ def linalg_tensorsolve(A: Any, B: Any, dims: Any = None) -> Any:
     )
 
 
-@linalg_tensorsolve.defined_as
-def _(np: Any, A: Any, B: Any) -> Any:
-    return np.linalg.tensorsolve(A, B)
-
-
-@linalg_tensorsolve.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(2, 3, 6), draw(2, 3)), {}
+linalg_tensorsolve.defined_as("numpy.linalg.tensorsolve")
+linalg_tensorsolve.cases(case((2, 3, 6), (2, 3)))
 
 
 def _count(sizes: tuple) -> int:

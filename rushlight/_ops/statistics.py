@@ -1,9 +1,9 @@
 """Spread: variance and standard deviation, with and without the mean."""
 
-from collections.abc import Iterator
 from math import inf, nan
 from typing import Any
 
+from .._core.cases import case, ints
 from .._core.op import composite, op
 from .dims import COMPLEX, FLOATS, Dims, axes_of, keep, reduced_count, spelt
 
@@ -62,37 +62,33 @@ def _through_root(m: Any, g: Any, out: Any) -> Any:
 
 
 @op("reduce", name="var")
-def variance(
-    m: Any, input: Any, *, dim: Dims = None, correction: Correction = None, keepdim: bool = False
-) -> Any:
+def variance(m, input, *, dim: Dims = None, correction: Correction = None, keepdim: bool = False):
     """Variance of all elements, or along `dim`: squared deviations over (count - correction)."""
     _refuse_integers(input, "var")
     return _variance(m, input, dim, correction, keepdim)[0]
 
 
 @variance.vjp("input")
-def _(m: Any, g: Any, input: Any, dim: Any, correction: Any, keepdim: bool) -> Any:
+def _(m, g, input, dim, correction, keepdim):
     return _variance_gradient(m, g, input, dim, correction, keepdim)
 
 
 @op("reduce", name="std")
-def deviation(
-    m: Any, input: Any, *, dim: Dims = None, correction: Correction = None, keepdim: bool = False
-) -> Any:
+def deviation(m, input, *, dim: Dims = None, correction: Correction = None, keepdim: bool = False):
     """Standard deviation of all elements, or along `dim`."""
     _refuse_integers(input, "std")
     return m.sqrt(_variance(m, input, dim, correction, keepdim)[0])
 
 
 @deviation.vjp("input")
-def _(m: Any, g: Any, input: Any, out: Any, dim: Any, correction: Any, keepdim: bool) -> Any:
+def _(m, g, input, out, dim, correction, keepdim):
     return _variance_gradient(m, _through_root(m, g, out), input, dim, correction, keepdim)
 
 
 @op("reduce", name="var_mean", outputs=("var", "mean"))
 def variance_and_mean(
-    m: Any, input: Any, *, dim: Dims = None, correction: Correction = None, keepdim: bool = False
-) -> Any:
+    m, input, *, dim: Dims = None, correction: Correction = None, keepdim: bool = False
+):
     """Variance and mean together."""
     _refuse_integers(input, "var_mean")
     return _variance(m, input, dim, correction, keepdim)
@@ -100,8 +96,8 @@ def variance_and_mean(
 
 @op("reduce", name="std_mean", outputs=("std", "mean"))
 def deviation_and_mean(
-    m: Any, input: Any, *, dim: Dims = None, correction: Correction = None, keepdim: bool = False
-) -> Any:
+    m, input, *, dim: Dims = None, correction: Correction = None, keepdim: bool = False
+):
     """Standard deviation and mean together."""
     _refuse_integers(input, "std_mean")
     square, mean = _variance(m, input, dim, correction, keepdim)
@@ -124,12 +120,12 @@ def _with_mean(
 
 
 @variance_and_mean.vjp("input")
-def _(m: Any, g: tuple, input: Any, dim: Any, correction: Any, keepdim: bool) -> Any:
+def _(m, g, input, dim, correction, keepdim):
     return _with_mean(m, g[0], g[1], input, dim, correction, keepdim)
 
 
 @deviation_and_mean.vjp("input")
-def _(m: Any, g: tuple, input: Any, out: tuple, dim: Any, correction: Any, keepdim: bool) -> Any:
+def _(m, g, input, out, dim, correction, keepdim):
     first = None if g[0] is None else _through_root(m, g[0], out[0])
     return _with_mean(m, first, g[1], input, dim, correction, keepdim)
 
@@ -197,40 +193,30 @@ def std_mean(
 
 
 @var.defined_as
-def _(np: Any, input: Any, dim: Any = None, keepdim: bool = False, correction: int = 1) -> Any:
+def _(np, input, dim=None, keepdim=False, correction=1):
     dim, free = (None, 0) if dim is False else (dim, correction)
     return np.var(input, dim, ddof=free, keepdims=keepdim)
 
 
 @std.defined_as
-def _(np: Any, input: Any, dim: Any = None, keepdim: bool = False, correction: int = 1) -> Any:
+def _(np, input, dim=None, keepdim=False, correction=1):
     dim, free = (None, 0) if dim is False else (dim, correction)
     return np.std(input, dim, ddof=free, keepdims=keepdim)
 
 
-@var.samples
-@std.samples
-@var_mean.samples
-@std_mean.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {}
-    yield (draw(3, 4), 1), {"keepdim": True}
-    yield (draw(3, 4), False), {}
-    yield (draw(2, 3, 4),), {"dim": (0, 2), "correction": 2}
-
-
-@var.errors
-@std.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw.ints(3, low=0, high=5),),
-        {},
-        RuntimeError,
-        "std and var only support floating point and complex dtypes",
+for each in (var, std, var_mean, std_mean):
+    each.cases(
+        case((3, 4)),
+        case((3, 4), 1, keepdim=True),
+        case((3, 4), False),
+        case((2, 3, 4), dim=(0, 2), correction=2),
     )
-    yield (
-        (draw(3), 1),
-        {},
-        IndexError,
-        "Dimension out of range (expected to be in range of [-1, 0], but got 1)",
+for each in (var, std):
+    each.cases(
+        case(ints(3, low=0, high=5)).raises(
+            "std and var only support floating point and complex dtypes"
+        ),
+        case((3,), 1).raises(
+            "Dimension out of range (expected to be in range of [-1, 0], but got 1)", IndexError
+        ),
     )

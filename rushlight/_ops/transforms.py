@@ -1,9 +1,11 @@
 """The public Fourier transforms, over one, two and n dimensions."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 from .._core import dtypes
+from .._core.cases import case, complexes
 from .._core.errors import dim_of
 from .._core.op import composite
 from .fourier import fft_c2c, fft_c2r, fft_r2c, scale_of
@@ -65,9 +67,7 @@ def _axes(input: Any, s: Sizes, dim: Any) -> tuple[list, list]:
 
 
 def _points(x: Any, axes: list) -> int:
-    made = 1
-    for axis in axes:
-        made *= x.shape[axis]
+    made = prod(x.shape[axis] for axis in axes)
     if made < 1:
         raise RuntimeError(f"Invalid number of data points ({made}) specified")
     return made
@@ -250,160 +250,50 @@ def fft_ihfft2(input: Any, s: Sizes = None, dim: Any = (-2, -1), norm: str | Non
     return fft_ihfftn(input, s, dim, norm)
 
 
-@fft_fft.defined_as
-def _(np: Any, input: Any, n: Any = None, dim: int = -1, norm: Any = None) -> Any:
-    return np.fft.fft(input, n, dim, norm)
-
-
-@fft_ifft.defined_as
-def _(np: Any, input: Any, n: Any = None, dim: int = -1, norm: Any = None) -> Any:
-    return np.fft.ifft(input, n, dim, norm)
-
-
-@fft_irfft.defined_as
-def _(np: Any, input: Any, n: Any = None, dim: int = -1, norm: Any = None) -> Any:
-    return np.fft.irfft(input, n, dim, norm)
-
-
-@fft_hfft.defined_as
-def _(np: Any, input: Any, n: Any = None, dim: int = -1, norm: Any = None) -> Any:
-    return np.fft.hfft(input, n, dim, norm)
-
-
-@fft_fft.samples
-@fft_ifft.samples
-@fft_hfft.samples
-@fft_irfft.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 5, dtype="complex"),), {}
-    yield (draw(3, 5, dtype="complex"),), {"n": 4, "dim": 0, "norm": "ortho"}
-    yield (draw(3, 5, dtype="complex"), 8), {"norm": "forward"}
-    yield (draw(4),), {}
-
-
-@fft_rfft.defined_as
-def _(np: Any, input: Any, n: Any = None, dim: int = -1, norm: Any = None) -> Any:
-    return np.fft.rfft(input, n, dim, norm)
-
-
-@fft_ihfft.defined_as
-def _(np: Any, input: Any, n: Any = None, dim: int = -1, norm: Any = None) -> Any:
-    return np.fft.ihfft(input, n, dim, norm)
-
-
-@fft_rfft.samples
-@fft_ihfft.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 5),), {}
-    yield (draw(3, 5),), {"n": 4, "dim": 0, "norm": "ortho"}
-    yield (draw(3, 5), 8), {"norm": "forward"}
-
-
-@fft_fftn.defined_as
-def _(np: Any, input: Any, s: Any = None, dim: Any = None, norm: Any = None) -> Any:
-    return np.fft.fftn(input, s, dim, norm)
-
-
-@fft_ifftn.defined_as
-def _(np: Any, input: Any, s: Any = None, dim: Any = None, norm: Any = None) -> Any:
-    return np.fft.ifftn(input, s, dim, norm)
-
-
-@fft_irfftn.defined_as
-def _(np: Any, input: Any, s: Any = None, dim: Any = None, norm: Any = None) -> Any:
-    return np.fft.irfftn(input, s, dim, norm)
-
-
-@fft_fft2.defined_as
-def _(np: Any, input: Any, s: Any = None, dim: Any = (-2, -1), norm: Any = None) -> Any:
-    return np.fft.fft2(input, s, dim, norm)
-
-
-@fft_ifft2.defined_as
-def _(np: Any, input: Any, s: Any = None, dim: Any = (-2, -1), norm: Any = None) -> Any:
-    return np.fft.ifft2(input, s, dim, norm)
-
-
-@fft_irfft2.defined_as
-def _(np: Any, input: Any, s: Any = None, dim: Any = (-2, -1), norm: Any = None) -> Any:
-    return np.fft.irfft2(input, s, dim, norm)
-
-
-@fft_fftn.samples
-@fft_ifftn.samples
-@fft_irfftn.samples
-@fft_hfftn.samples
-@fft_fft2.samples
-@fft_ifft2.samples
-@fft_irfft2.samples
-@fft_hfft2.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4, dtype="complex"),), {}
-    yield (draw(2, 3, 4, dtype="complex"),), {"s": (4, 3), "dim": (0, 2), "norm": "ortho"}
-
-
-@fft_rfftn.defined_as
-def _(np: Any, input: Any, s: Any = None, dim: Any = None, norm: Any = None) -> Any:
-    return np.fft.rfftn(input, s, dim, norm)
-
-
-@fft_rfft2.defined_as
-def _(np: Any, input: Any, s: Any = None, dim: Any = (-2, -1), norm: Any = None) -> Any:
-    return np.fft.rfft2(input, s, dim, norm)
-
-
-@fft_rfftn.samples
-@fft_ihfftn.samples
-@fft_rfft2.samples
-@fft_ihfft2.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {}
-    yield (draw(2, 3, 4),), {"s": (4, 3), "dim": (0, 2), "norm": "ortho"}
-
-
-@fft_fft.errors
-def _(draw: Any) -> Iterator:
-    yield (draw(3),), {"n": 0}, RuntimeError, "Invalid number of data points (0) specified"
-    yield (draw(3),), {"norm": "foo"}, RuntimeError, 'Invalid normalization mode: "foo"'
-    yield (draw(3),), {"dim": 1}, IndexError, "Dimension out of range"
-
-
-@fft_rfft.errors
-def _(draw: Any) -> Iterator:
-    yield (
-        (draw(3, dtype="complex"),),
-        {},
-        RuntimeError,
-        "rfft expects a real input tensor, but got ComplexFloat",
+for each in (fft_fft, fft_ifft, fft_hfft, fft_irfft):
+    each.cases(
+        case(complexes(3, 5)),
+        case(complexes(3, 5), n=4, dim=0, norm="ortho"),
+        case(complexes(3, 5), 8, norm="forward"),
+        case((4,)),
     )
+for each in (fft_rfft, fft_ihfft):
+    each.cases(
+        case((3, 5)), case((3, 5), n=4, dim=0, norm="ortho"), case((3, 5), 8, norm="forward")
+    )
+_IN_NUMPY = fft_fftn, fft_ifftn, fft_irfftn, fft_fft2, fft_ifft2, fft_irfft2
+for each in (*_IN_NUMPY, fft_hfftn, fft_hfft2):
+    each.cases(case(complexes(3, 4)), case(complexes(2, 3, 4), s=(4, 3), dim=(0, 2), norm="ortho"))
+for each in (fft_rfftn, fft_ihfftn, fft_rfft2, fft_ihfft2):
+    each.cases(case((3, 4)), case((2, 3, 4), s=(4, 3), dim=(0, 2), norm="ortho"))
+fft_fft.cases(
+    case((3,), n=0).raises("Invalid number of data points (0) specified"),
+    case((3,), norm="foo").raises('Invalid normalization mode: "foo"'),
+    case((3,), dim=1).raises("Dimension out of range", IndexError),
+)
+fft_rfft.cases(case(complexes(3)).raises("rfft expects a real input tensor, but got ComplexFloat"))
 
 
 @composite
 def fft_fftshift(input: Any, dim: Any = None) -> Any:
     """The zero frequency moved to the middle."""
-    axes = list(range(input.ndim)) if dim is None else [dim] if isinstance(dim, int) else list(dim)
-    return input.roll([input.shape[a] // 2 for a in axes], axes)
+    return _shifted(input, dim, 0)
 
 
 @composite
 def fft_ifftshift(input: Any, dim: Any = None) -> Any:
     """Inverse of `fftshift`."""
+    return _shifted(input, dim, 1)
+
+
+def _shifted(input: Any, dim: Any, more: int) -> Any:
+    """`input` rolled by half of its sizes, odd ones rounded up where `more` is 1."""
     axes = list(range(input.ndim)) if dim is None else [dim] if isinstance(dim, int) else list(dim)
-    return input.roll([(input.shape[a] + 1) // 2 for a in axes], axes)
+    return input.roll([(input.shape[a] + more) // 2 for a in axes], axes)
 
 
-@fft_fftshift.defined_as
-def _(np: Any, input: Any, dim: Any = None) -> Any:
-    return np.fft.fftshift(input, dim)
-
-
-@fft_ifftshift.defined_as
-def _(np: Any, input: Any, dim: Any = None) -> Any:
-    return np.fft.ifftshift(input, dim)
-
-
-@fft_fftshift.samples
-@fft_ifftshift.samples
-def _(draw: Any) -> Iterator:
-    yield (draw(3, 4),), {}
-    yield (draw(3, 5),), {"dim": 1}
+for each in (fft_fftshift, fft_ifftshift):
+    each.cases(case((3, 4)), case((3, 5), dim=1))
+_IN_NUMPY += fft_fft, fft_ifft, fft_hfft, fft_irfft, fft_rfft, fft_ihfft, fft_rfftn, fft_rfft2
+for each in (*_IN_NUMPY, fft_fftshift, fft_ifftshift):
+    each.defined_as("numpy.fft." + each.__name__.removeprefix("fft_"))

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from .._core.cases import case
 from .._core.errors import dim_of, dims_of
 from .._core.kinds import speak
 from .._core.layouts import memory_order
@@ -32,22 +33,13 @@ def _(m, x, new, shape):
     return m.reshape(new, tuple(x.shape))
 
 
-@reshape.samples
-def _(draw):
-    yield (draw(3, 4),), {"shape": (2, 6)}
-    yield (draw(3, 4),), {"shape": (-1,)}
-    yield (draw(0, 3),), {"shape": (3, 0)}
-    yield (draw(),), {"shape": (1, 1)}
-
-
-@reshape.errors
-def _(draw):
-    yield (
-        (draw(3, 4),),
-        {"shape": (5, 2)},
-        RuntimeError,
-        "shape '[5, 2]' is invalid for input of size 12",
-    )
+reshape.cases(
+    case((3, 4), shape=(2, 6)),
+    case((3, 4), shape=(-1,)),
+    case((0, 3), shape=(3, 0)),
+    case((), shape=(1, 1)),
+    case((3, 4), shape=(5, 2)).raises("shape '[5, 2]' is invalid for input of size 12"),
+)
 
 
 @op("view")
@@ -57,8 +49,7 @@ def permute(m, input, *, dims):
         raise RuntimeError(
             "permute(sparse_coo): number of dimensions in the tensor input does not match the "
             f"length of the desired ordering of dimensions i.e. input.dim() = {len(input.shape)} "
-            "is "
-            f"not equal to len(dims) = {len(dims)}"
+            f"is not equal to len(dims) = {len(dims)}"
         )
     return m.permute_dims(input, tuple(dim_of(d, len(input.shape)) for d in dims))
 
@@ -77,10 +68,7 @@ def _(m, x, new, dims):
     return m.permute_dims(new, _inverse(dims))
 
 
-@permute.samples
-def _(draw):
-    yield (draw(2, 3, 4),), {"dims": (2, 0, 1)}
-    yield (draw(2, 3, 4),), {"dims": (-1, 0, -2)}
+permute.cases(case((2, 3, 4), dims=(2, 0, 1)), case((2, 3, 4), dims=(-1, 0, -2)))
 
 
 @op("view")
@@ -107,14 +95,10 @@ def _(m, x, new, dim0, dim1):
     return m.permute_dims(new, _swapped(len(x.shape), dim0, dim1))
 
 
-@transpose.samples
-def _(draw):
-    yield (draw(2, 3, 4),), {"dim0": 0, "dim1": -1}
-
-
-@transpose.errors
-def _(draw):
-    yield (draw(2, 3),), {"dim0": 0, "dim1": 2}, IndexError, "Dimension out of range"
+transpose.cases(
+    case((2, 3, 4), dim0=0, dim1=-1),
+    case((2, 3), dim0=0, dim1=2).raises("Dimension out of range", IndexError),
+)
 
 
 @op("view", node="TBackward0")
@@ -140,10 +124,7 @@ def _(m, x, new):
     return m.permute_dims(new, tuple(range(len(x.shape)))[::-1])
 
 
-@t.samples
-def _(draw):
-    yield (draw(2, 3),), {}
-    yield (draw(3),), {}
+t.cases(case((2, 3)), case((3,)))
 
 
 @op("view", node="ExpandBackward0")
@@ -196,20 +177,11 @@ def _(m, x, new, size):
     )
 
 
-@expand.samples
-def _(draw):
-    yield (draw(3, 1),), {"size": (2, 3, 4)}
-    yield (draw(3, 1),), {"size": (-1, 4)}
-
-
-@expand.errors
-def _(draw):
-    yield (
-        (draw(3, 2),),
-        {"size": (3, 4)},
-        RuntimeError,
-        "The expanded size of the tensor (4) must match",
-    )
+expand.cases(
+    case((3, 1), size=(2, 3, 4)),
+    case((3, 1), size=(-1, 4)),
+    case((3, 2), size=(3, 4)).raises("The expanded size of the tensor (4) must match"),
+)
 
 
 @op("view")
@@ -233,11 +205,7 @@ def _(m, x, new, dim):
     return m.reshape(new, tuple(x.shape))
 
 
-@unsqueeze.samples
-def _(draw):
-    yield (draw(2, 3),), {"dim": 1}
-    yield (draw(2, 3),), {"dim": -1}
-    yield (draw(),), {"dim": 0}
+unsqueeze.cases(case((2, 3), dim=1), case((2, 3), dim=-1), case((), dim=0))
 
 
 @op("view", node="SqueezeBackward1")
@@ -288,12 +256,12 @@ def squeeze(input, dim=None):
     return squeeze_all(input) if dim is None else squeeze_dims(input, dim)
 
 
-@squeeze.samples
-def _(draw):
-    yield (draw(2, 1, 3, 1),), {}
-    yield (draw(2, 1, 3, 1),), {"dim": 1}
-    yield (draw(2, 1, 3, 1),), {"dim": 0}
-    yield (draw(2, 1, 3, 1),), {"dim": (1, -1)}
+squeeze.cases(
+    case((2, 1, 3, 1)),
+    case((2, 1, 3, 1), dim=1),
+    case((2, 1, 3, 1), dim=0),
+    case((2, 1, 3, 1), dim=(1, -1)),
+)
 
 
 @op("view", alias=True, differentiable=False)
@@ -327,11 +295,7 @@ def _(m, x, new, offset=0, dim1=0, dim2=1):
     return m.set_diagonal(x, new, offset, dim1, dim2)
 
 
-@diagonal.samples
-def _(draw):
-    yield (draw(3, 4),), {}
-    yield (draw(3, 4),), {"offset": -1}
-    yield (draw(2, 3, 4),), {"offset": 1, "dim1": 0, "dim2": 2}
+diagonal.cases(case((3, 4)), case((3, 4), offset=-1), case((2, 3, 4), offset=1, dim1=0, dim2=2))
 
 
 @op("move")
@@ -393,10 +357,9 @@ def _(m, x, new, dimension, size, step):
     return m.put(x, places, flat, at, "set")
 
 
-@unfold_view.samples
-def _(draw):
-    yield (draw(2, 7),), {"dimension": 1, "size": 3, "step": 2}
-    yield (draw(6, 2),), {"dimension": 0, "size": 2, "step": 3}
+unfold_view.cases(
+    case((2, 7), dimension=1, size=3, step=2), case((6, 2), dimension=0, size=2, step=3)
+)
 
 
 @composite
@@ -414,11 +377,7 @@ def flatten(input, start_dim=0, end_dim=-1):
     return reshape(input, (*shape[:a], math.prod(shape[a : b + 1]), *shape[b + 1 :]))
 
 
-@flatten.samples
-def _(draw):
-    yield (draw(2, 3, 4),), {}
-    yield (draw(2, 3, 4),), {"start_dim": 1}
-    yield (draw(),), {}
+flatten.cases(case((2, 3, 4)), case((2, 3, 4), start_dim=1), case(()))
 
 
 @composite
@@ -444,9 +403,8 @@ def movedim(input, source, destination):
     dst = dims_of((destination,) if isinstance(destination, int) else destination, n)
     if len(src) != len(dst):
         raise RuntimeError(
-            "movedim: Invalid source or destination dims: source "
-            f"({list(src)} dims) should contain the same number of dims as destination "
-            f"({list(dst)} dims)"
+            f"movedim: Invalid source or destination dims: source ({list(src)} dims) should "
+            f"contain the same number of dims as destination ({list(dst)} dims)"
         )
     rest = iter([i for i in range(n) if i not in src])
     order = [src[dst.index(i)] if i in dst else next(rest) for i in range(n)]

@@ -1,4 +1,4 @@
-"""Poolings are found in what bodies and their gradients write, and run as NumPy runs these."""
+"""Poolings and their gradients are steps of their own, and run as NumPy runs them."""
 
 import os
 import sys
@@ -16,8 +16,8 @@ import rushlight
 import rushlight.nn.functional as F
 from rushlight._core.spec import contiguous_strides
 from rushlight._engine.builder import POINTER, Module
-from rushlight._engine.graph import Graph, Step, Value
-from rushlight._engine.kernels import pooling, pooling_steps
+from rushlight._engine.graph import Graph, Step
+from rushlight._engine.kernels import pooling
 from rushlight._engine.kernels.rows import Nest, Operand
 from rushlight._engine.kernels.share import PARTIALS
 from rushlight._engine.load import loaded
@@ -67,7 +67,7 @@ def run(step: Step, arrays: list, target=None) -> np.ndarray:
     given = [
         operand(i, a.shape, contiguous_strides(a.shape), a.dtype) for i, a in enumerate(arrays)
     ]
-    made = pooling_steps.described(step, given, nest)
+    made = pooling.described(step, given, nest)
     module = Module(target or host())
     f = module.function("program", "buffers:ptr me:i64 threads:i64 control:ptr", shared=True)
     at = f.args[0].shifted((len(arrays) + 1) * 8, operand(0, (1,), (1,), "int8").kind)
@@ -105,16 +105,15 @@ def drawn(graph: Graph, special=False) -> list:
 
 def checked(graph: Graph, special=False, target=None) -> list:
     """Each pooling's result against NumPy's; gives their words."""
-    small = pooling_steps.gathered(graph).check()
     arrays = drawn(graph, special)
     with np.errstate(all="ignore"):
         known = values_of(graph, arrays)
-    found = [s for s in small.steps if s.word in pooling_steps.WORDS]
+    found = [s for s in graph.steps if s.word in pooling.WORDS]
     for step in found:
         given = [np.ascontiguousarray(known[v.id]) for v in step.args]
         made = run(step, given, target)
         np.testing.assert_allclose(made, known[step.result.id], rtol=1e-5, atol=1e-5)
-    assert not any(s.word in ("unwindows", "concat", "pad") for s in small.steps)
+    assert not any(s.word in ("unwindows", "concat", "pad") for s in graph.steps)
     return [s.word for s in found]
 
 
@@ -139,13 +138,23 @@ def test_nan_and_infinity(case):
     checked(traced(*case), special=True)
 
 
-def test_what_is_no_pooling_is_left_alone():
-    x, out = Value(0, (4, 8), "float32"), Value(3, (4, 4), "float32")
-    a, b = Value(1, (4, 4), "float32", (8, 2)), Value(2, (4, 4), "float32", (8, 2))
-    first = Step((a,), "index", (x, (Ellipsis, slice(0, 7, 2))))
-    for start in (1, 3):  # neighbours are windows; places three apart begin outside
-        key = (Ellipsis, slice(start, start + 7, 2)) if start == 1 else (Ellipsis, slice(4, 8))
-        steps = [first, Step((b,), "index", (x, key)), Step((out,), "maximum", (a, b))]
-        graph = Graph([x], steps, [out])
-        found = pooling_steps.gathered(graph)
-        assert (found is graph) == (start == 3)
+@pytest.mark.parametrize("name", ["max_pool2d", "avg_pool2d"])
+def test_odd_layouts_and_gradients_of_gradients(name):
+    """A gradient that is one number everywhere, an image that lies across, a second derivative."""
+    x = rushlight.randn(2, 9, 8, 3).permute(0, 3, 1, 2).requires_grad_()
+    pooled = getattr(F, name)
+
+    def step(x):
+        (g,) = rushlight.autograd.grad(pooled(x, 2).sum(), x)
+        (h,) = rushlight.autograd.grad((pooled(x, 3) ** 3).sum(), x, create_graph=True)
+        return g, rushlight.autograd.grad((h * h).sum(), x)[0]
+
+    for mine, wanted in zip(rushlight.compile(step)(x), step(x)):
+        np.testing.assert_allclose(mine.numpy(), wanted.detach().numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_empty_batches_and_three_axes():
+    for x in (rushlight.randn(0, 3, 8, 8), rushlight.randn(2, 3, 4, 4, 4)):
+        pooled = F.max_pool2d if x.ndim == 4 else F.max_pool3d
+        made = rushlight.compile(lambda x: pooled(x, 2) + 1)(x)
+        np.testing.assert_array_equal(made.numpy(), (pooled(x, 2) + 1).numpy())

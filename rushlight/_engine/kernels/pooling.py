@@ -9,7 +9,9 @@ from itertools import product
 from math import prod
 from typing import Any
 
+from ..._arrays.pooling import WORDS as WORDS
 from ..builder import I8, I64, Function, Kind, Module, Val
+from ..graph import Step
 from . import rows
 from .convolution_follow import run
 from .convolution_tiles import BYTE, call, frame
@@ -55,6 +57,33 @@ class Pooling:
     def operands(self) -> list[Operand]:
         """Those that there are."""
         return [o for o in (self.first, self.second, self.third) if o is not None]
+
+
+def described(step: Step, operands: list[Operand], nest: Nest) -> Pooling:
+    """A step of WORDS, its operands as they lie in memory and what follows, for the kernel.
+
+    Args:
+        operands: its arguments; each one's `lead` holds the strides of all axes but the last. A
+            gradient's rows lie in order.
+        nest: what follows; its leading axes are the result's before the pooled ones, its length a
+            plane.
+    """
+    p, axes = step.params, len(step.params["window"])
+    large, small = step.args[0].shape, step.result.shape
+    if step.word.startswith("un"):
+        large, small = small, large
+    if axes == 1:
+        operands = [Operand(o.buffer, o.offset, (*o.lead, 0), o.along, o.kind) for o in operands]
+
+    def two(given: tuple, other: int) -> tuple[int, int]:
+        return tuple(given) if axes == 2 else (other, given[0])
+
+    first, second, third, *_ = *operands, None, None
+    return Pooling(
+        step.word, first, second, third, two(large[len(large) - axes :], 1),
+        two(small[len(small) - axes :], 1), two(p["window"], 1), two(p["stride"], 1),
+        two(p["padding"], 0), two(p["dilation"], 1), step.result.id, nest,
+    )  # fmt: skip
 
 
 class _Frame:

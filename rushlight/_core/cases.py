@@ -1,0 +1,63 @@
+"""Cases of an op: the calls that the tests make of it, written down as shapes of tensors."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+
+class Case:
+    """One call. Among `args` a tuple is the shape of a tensor to draw, a list of them draws a list.
+
+    Attributes:
+        message: part of the sentence that the call is refused with, None where it gives a result.
+        kind: the exception's type.
+    """
+
+    __slots__ = ("args", "kind", "kwargs", "message")
+
+    def __init__(self, args: tuple, kwargs: dict[str, Any]) -> None:
+        self.args, self.kwargs = args, kwargs
+        self.message: str | None = None
+        self.kind: type[Exception] = RuntimeError
+
+    def raises(self, message: str, kind: type[Exception] = RuntimeError) -> "Case":
+        """The call, which is refused."""
+        self.message, self.kind = message, kind
+        return self
+
+
+def case(*args: Any, **kwargs: Any) -> Case:
+    """A call with these arguments."""
+    return Case(args, kwargs)
+
+
+def beyond(shape: tuple, dim: int, **others: Any) -> Case:
+    """A call with a dimension that a tensor of this shape does not have."""
+    n = len(shape)
+    return case(shape, dim=dim, **others).raises(
+        f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})",
+        IndexError,
+    )
+
+
+class Drawn(NamedTuple):
+    """A tensor to draw, of a kind that the tests know."""
+
+    kind: str
+    shape: tuple
+    options: dict[str, Any]
+
+
+def _drawn(kind: str, *shape: int, **options: Any) -> Drawn:
+    return Drawn(kind, shape, options)
+
+
+# each (*shape, low=, high=, dtype=)
+floats: Callable[..., Drawn] = partial(_drawn, "floats")
+complexes: Callable[..., Drawn] = partial(_drawn, "complexes")
+infinite: Callable[..., Drawn] = partial(_drawn, "infinite")  # infinities and NaN among floats
+ints: Callable[..., Drawn] = partial(_drawn, "ints")
+bools: Callable[..., Drawn] = partial(_drawn, "bools")
+distinct: Callable[..., Drawn] = partial(_drawn, "distinct")  # below=, axis=: none twice along it
+regular: Callable[..., Drawn] = partial(_drawn, "regular")  # square matrices far from singular
+definite: Callable[..., Drawn] = partial(_drawn, "definite")  # positive-definite matrices
