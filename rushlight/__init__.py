@@ -114,15 +114,8 @@ from ._creation.legacy import (
     LongTensor,
     ShortTensor,
 )
-from ._homes import HOMES as _MORE_HOMES
-from ._ops.activation import (
-    celu,
-    hardshrink,
-    prelu,
-    relu,
-    selu,
-    threshold,
-)
+from ._homes import HOMES as _HOMES
+from ._ops.activation import celu, hardshrink, prelu, relu, selu, threshold
 from ._ops.arithmetic import (
     add,
     div,
@@ -150,26 +143,9 @@ from ._ops.bounds import (
     minimum,
     nan_to_num,
 )
-from ._ops.calculus import (
-    corrcoef,
-    cov,
-    cumulative_trapezoid,
-    diff,
-    gradient,
-    trapezoid,
-    trapz,
-)
+from ._ops.calculus import corrcoef, cov, cumulative_trapezoid, diff, gradient, trapezoid, trapz
 from ._ops.casts import clone
-from ._ops.combined import (
-    addcdiv,
-    addcmul,
-    cross,
-    dist,
-    float_power,
-    lerp,
-    positive,
-    square,
-)
+from ._ops.combined import addcdiv, addcmul, cross, dist, float_power, lerp, positive, square
 from ._ops.complex_numbers import (
     angle,
     complex,
@@ -190,13 +166,7 @@ from ._ops.complex_numbers import (
 )
 from ._ops.contraction import chain_matmul, einsum, kron, tensordot
 from ._ops.conv import windows
-from ._ops.counting import (
-    bincount,
-    histc,
-    histogram,
-    unique,
-    unique_consecutive,
-)
+from ._ops.counting import bincount, histc, histogram, unique, unique_consecutive
 from ._ops.dropout import alpha_dropout, dropout, feature_alpha_dropout, feature_dropout
 from ._ops.elementary import (
     acos,
@@ -239,15 +209,7 @@ from ._ops.elementary import (
 )
 from ._ops.embedding import embedding
 from ._ops.error_functions import erf, erfc, erfinv
-from ._ops.extrema import (
-    amax,
-    amin,
-    aminmax,
-    argmax,
-    argmin,
-    max,
-    min,
-)
+from ._ops.extrema import amax, amin, aminmax, argmax, argmin, max, min
 from ._ops.factors import cholesky, cholesky_inverse, cholesky_solve, qr
 from ._ops.frames import istft, stft
 from ._ops.gathering import (
@@ -265,13 +227,7 @@ from ._ops.gathering import (
     take,
     take_along_dim,
 )
-from ._ops.indexing import (
-    index_put,
-    masked_fill,
-    masked_select,
-    nonzero,
-    where,
-)
+from ._ops.indexing import index_put, masked_fill, masked_select, nonzero, where
 from ._ops.integers import (
     bitwise_and,
     bitwise_left_shift,
@@ -343,35 +299,13 @@ from ._ops.magnitude import (
     sign,
     signbit,
 )
-from ._ops.matmul import (
-    bmm,
-    dot,
-    matmul,
-    mm,
-    mv,
-)
+from ._ops.matmul import bmm, dot, matmul, mm, mv
 from ._ops.norms import cdist, norm, pdist, renorm
 from ._ops.padding import constant_pad_nd
 from ._ops.pivoting import lu, lu_solve, lu_unpack
 from ._ops.places import nonzero_static, unravel_index
-from ._ops.products import (
-    addbmm,
-    addmm,
-    addmv,
-    addr,
-    baddbmm,
-    ger,
-    inner,
-    outer,
-    vdot,
-)
-from ._ops.quantiles import (
-    median,
-    mode,
-    nanmedian,
-    nanquantile,
-    quantile,
-)
+from ._ops.products import addbmm, addmm, addmv, addr, baddbmm, ger, inner, outer, vdot
+from ._ops.quantiles import median, mode, nanmedian, nanquantile, quantile
 from ._ops.rearranging import (
     diag,
     diag_embed,
@@ -389,65 +323,15 @@ from ._ops.rearranging import (
     tril,
     triu,
 )
-from ._ops.reduction import (
-    all,
-    any,
-    count_nonzero,
-    logsumexp,
-    mean,
-    nanmean,
-    nansum,
-    prod,
-    sum,
-)
-from ._ops.rounding import (
-    ceil,
-    fix,
-    floor,
-    floor_divide,
-    fmod,
-    frac,
-    remainder,
-    round,
-    trunc,
-)
-from ._ops.scan import (
-    cummax,
-    cummin,
-    cumprod,
-    cumsum,
-    logcumsumexp,
-)
+from ._ops.reduction import all, any, count_nonzero, logsumexp, mean, nanmean, nansum, prod, sum
+from ._ops.rounding import ceil, fix, floor, floor_divide, fmod, frac, remainder, round, trunc
+from ._ops.scan import cummax, cummin, cumprod, cumsum, logcumsumexp
 from ._ops.shuffling import channel_shuffle, pixel_shuffle, pixel_unshuffle
 from ._ops.slicing import narrow, select
 from ._ops.softmaxes import log_softmax, softmax
-from ._ops.sorting import (
-    argsort,
-    bucketize,
-    isin,
-    kthvalue,
-    msort,
-    searchsorted,
-    sort,
-    topk,
-)
-from ._ops.special import (
-    digamma,
-    i0,
-    igamma,
-    igammac,
-    lgamma,
-    mvlgamma,
-    polygamma,
-    xlogy,
-)
-from ._ops.spectra import (
-    matrix_exp,
-    matrix_power,
-    orgqr,
-    pinverse,
-    svd,
-)
+from ._ops.sorting import argsort, bucketize, isin, kthvalue, msort, searchsorted, sort, topk
+from ._ops.special import digamma, i0, igamma, igammac, lgamma, mvlgamma, polygamma, xlogy
+from ._ops.spectra import matrix_exp, matrix_power, orgqr, pinverse, svd
 from ._ops.statistics import std, std_mean, var, var_mean
 from ._ops.views import (
     as_strided,
@@ -517,20 +401,6 @@ cfloat, cdouble = complex64, complex128
 # and for functions
 argwhere = nonzero
 
-# Names of rooms that are loaded when first asked for, so that importing Rushlight stays quick
-_HOMES = {
-    "GradScaler": "amp",
-    "autocast": "amp",
-    "get_autocast_dtype": "amp",
-    "is_autocast_enabled": "amp",
-    "set_autocast_enabled": "amp",
-    "compile": "compiler",
-    "export": "compiler",
-    "load_exported": "compiler",
-    "vmap": "func",
-    "load": "serialization",
-    "save": "serialization",
-}
 if _CHECKING:
     from .amp import (
         GradScaler,
@@ -542,4 +412,5 @@ if _CHECKING:
     from .compiler import compile, export, load_exported
     from .func import vmap
     from .serialization import load, save
-__getattr__ = _lazily(__name__, {**_MORE_HOMES, **_HOMES})
+# Loaded when first asked for, so that importing Rushlight stays quick
+__getattr__ = _lazily(__name__, _HOMES)

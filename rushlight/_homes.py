@@ -1,4 +1,4 @@
-"""Where PyTorch's rarer top-level names live: rooms loaded when a name is first asked for."""
+"""Where other top-level names live: rooms loaded when a name is first asked for."""
 
 _WORDS = {
     "nn.functional": (
@@ -29,7 +29,13 @@ _WORDS = {
         "is_autocast_cache_enabled is_autocast_cpu_enabled set_autocast_cpu_dtype "
         "set_autocast_cpu_enabled set_autocast_gpu_dtype"
     ),
-    "amp": "set_autocast_dtype",
+    "amp": (
+        "GradScaler autocast get_autocast_dtype is_autocast_enabled set_autocast_dtype "
+        "set_autocast_enabled"
+    ),
+    "compiler": "compile export load_exported",
+    "func": "vmap",
+    "serialization": "load save",
     "_creation": "to_dlpack",
     "_conversion": "UntypedStorage is_storage",
 }

@@ -93,7 +93,7 @@ class Draw:
     def _argument(self, value: Any) -> Any:
         if isinstance(value, list):
             return [self._argument(v) for v in value]
-        return self._named(value) if type(value) is not tuple else self(*value)
+        return self(*value) if isinstance(value, tuple) else self._named(value)
 
     def _named(self, value: Any) -> Any:
         if isinstance(value, Drawn):

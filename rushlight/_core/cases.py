@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 
 class Case:
@@ -40,24 +40,21 @@ def beyond(shape: tuple, dim: int, **others: Any) -> Case:
     )
 
 
-class Drawn(NamedTuple):
+class Drawn:
     """A tensor to draw, of a kind that the tests know."""
 
-    kind: str
-    shape: tuple
-    options: dict[str, Any]
+    __slots__ = ("kind", "options", "shape")
 
-
-def _drawn(kind: str, *shape: int, **options: Any) -> Drawn:
-    return Drawn(kind, shape, options)
+    def __init__(self, kind: str, *shape: int, **options: Any) -> None:
+        self.kind, self.shape, self.options = kind, shape, options
 
 
 # each (*shape, low=, high=, dtype=)
-floats: Callable[..., Drawn] = partial(_drawn, "floats")
-complexes: Callable[..., Drawn] = partial(_drawn, "complexes")
-infinite: Callable[..., Drawn] = partial(_drawn, "infinite")  # infinities and NaN among floats
-ints: Callable[..., Drawn] = partial(_drawn, "ints")
-bools: Callable[..., Drawn] = partial(_drawn, "bools")
-distinct: Callable[..., Drawn] = partial(_drawn, "distinct")  # below=, axis=: none twice along it
-regular: Callable[..., Drawn] = partial(_drawn, "regular")  # square matrices far from singular
-definite: Callable[..., Drawn] = partial(_drawn, "definite")  # positive-definite matrices
+floats: Callable[..., Drawn] = partial(Drawn, "floats")
+complexes: Callable[..., Drawn] = partial(Drawn, "complexes")
+infinite: Callable[..., Drawn] = partial(Drawn, "infinite")  # infinities and NaN among floats
+ints: Callable[..., Drawn] = partial(Drawn, "ints")
+bools: Callable[..., Drawn] = partial(Drawn, "bools")
+distinct: Callable[..., Drawn] = partial(Drawn, "distinct")  # below=, axis=: none twice along it
+regular: Callable[..., Drawn] = partial(Drawn, "regular")  # square matrices far from singular
+definite: Callable[..., Drawn] = partial(Drawn, "definite")  # positive-definite matrices

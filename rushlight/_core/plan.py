@@ -168,29 +168,37 @@ class Plan:
 
     def _lined(self, scope: dict) -> list[str]:
         """Source lines for plain arrays: all rules at once, written down by signature."""
-        op, given = self.op, ["g", *self.fields]
+        op, fields = self.op, ["g", *self.fields]
+        # of several outputs each one's gradient, and each one, is a value by itself
+        parts = {n: [f"{n}{i}_" for i in range(len(op.outputs))] for n in ("g", "out") if op.many}
+        given = [x for n in fields for x in parts.get(n, [n])]
         at = {n: i for i, n in enumerate(given)}
+        taken = {n: [at[x] for x in parts[n]] if n in parts else at[n] for n in fields}
         rules = [
-            (op.rules[n], [at[a] for a in self.names[n]]) if n in self.wanted else None
+            (op.rules[n], [taken[a] for a in ["g", *self.names[n]]]) if n in self.wanted else None
             for n in op.arrays
         ]
         if self.only is not None:
             rules = [rules[self.only]]
 
         def body(m: Any, *values: Any) -> Any:
-            made = tuple(
-                None if r is None else r[0](m, values[0], *[values[i] for i in r[1]]) for r in rules
-            )
+            def found(at: Any) -> Any:
+                return values[at] if at.__class__ is int else tuple(values[i] for i in at)
+
+            made = tuple(None if r is None else r[0](m, *map(found, r[1])) for r in rules)
             return made if self.only is None else made[0]
 
         written = known.straight(body)
         scope.update(line_=written.get, learn=written.learn)
-        arrays = ["g", *(n for n in self.fields if n in ("out", *op.arrays, *op.keeps))]
-        others = "".join(f"{n}, " for n in self.fields if n not in arrays)
+        plain = ["g", *(n for n in self.fields if n in ("out", *op.arrays, *op.keeps))]
+        arrays = [x for n in plain for x in parts.get(n, [n])]
+        others = "".join(f"{n}, " for n in self.fields if n not in plain)
         values = "".join(f"{n}, " for n in given)
+        alike = op.kind == "same" and not op.many
         return [
             "    try:",
-            f"        k_ = ({signature(arrays, op, op.kind == 'same')}{others})",
+            *(f"        {', '.join(parts[n])}, = {n}" for n in fields if n in parts),
+            f"        k_ = ({signature(arrays, op, alike)}{others})",
             "        f_ = line_(k_)",
             f"        if f_ is None: f_ = learn(k_, ({values}), {{}})",
             f"        return f_({values})",
@@ -273,6 +281,7 @@ def lines_of(op: Op) -> Any:
 def signature(arrays: list[str], op: Op, alike: bool) -> str:
     """Source of what a straight line hangs on: the arrays' shapes and dtypes (`alike`: one)."""
     optional = {*op.optional, *(f"{n}_a" for n in op.optional)}
+    optional |= {n for n in arrays if op.many and n[-1] == "_"}  # an output may have no gradient
     made = []
     for i, n in enumerate(arrays):
         kinds = "" if i and alike else f", {n}.dtype"

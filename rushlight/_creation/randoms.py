@@ -11,7 +11,6 @@ from .._core.fused import rounded
 from .._core.layouts import order_for
 from .._core.literals import values_of
 from .._core.naming import named
-from .._core.op import op
 from .._core.samplers import (
     arranged,
     chances_of,
@@ -22,7 +21,11 @@ from .._core.samplers import (
 )
 from .._core.size import preserve_format
 from .._core.tape import TensorBase, make
+from .._ops.sampling import redrawn
 from .making import check_options, dtype_of, into, place, size_tuple, sizes_of, whole
+
+_drawn_about = redrawn("_drawn_about", "NormalBackward3")
+_coins = redrawn("_coins", "BernoulliBackward0")
 
 
 def _sampled(
@@ -216,16 +219,6 @@ def normal(
     return _sampled("normal", shape, kind, sampler, generator, device, requires_grad)
 
 
-@op("move", node="NormalBackward3")
-def _drawn_about(m: Any, mean: Any, *, values: Any) -> Any:
-    return values
-
-
-@_drawn_about.vjp("mean")
-def _(m: Any, g: Any) -> Any:
-    return m.zeros_like(g)
-
-
 def _normal_about(mean: Any, std: Any, tensors: list, generator: Any, out: Any) -> Any:
     first = tensors[0]
     kind = first.dtype
@@ -269,16 +262,6 @@ def _common_shape(tensors: list) -> tuple:
     except ValueError:
         _ = tensors[0] + tensors[1]  # says which sizes do not meet
         raise
-
-
-@op("move", node="BernoulliBackward0")
-def _coins(m: Any, input: Any, *, values: Any) -> Any:
-    return values
-
-
-@_coins.vjp("input")
-def _(m: Any, g: Any) -> Any:
-    return m.zeros_like(g)
 
 
 def bernoulli(input: Any, p: Any = None, *, generator: Any = None, out: Any = None) -> Any:

@@ -1,7 +1,5 @@
 """Names that PyTorch's guarded mode lets through, beside dtypes and storages."""
 
-from __future__ import annotations
-
 from .meanings import MODULES, TENSORS, dtype_of, storage_dtype
 from .records import Global
 

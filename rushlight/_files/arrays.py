@@ -5,15 +5,26 @@ from __future__ import annotations
 import io
 import re
 import struct
-import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from .archive import STORED, Archive
-from .records import DTYPES, Checkpoint, Storage, TensorRecord, contiguous, elements, fault, sizes
+from .records import (
+    DTYPES,
+    Checkpoint,
+    Storage,
+    TensorRecord,
+    contiguous,
+    elements,
+    fault,
+    sizes,
+    turned,
+)
 from .source import Source
+from .torchzip_writer import ZipWriter
+from .values import decode
 
 MAGIC = b"\x93NUMPY"
 _HEADER = 1 << 16  # NumPy itself refuses longer headers
@@ -21,12 +32,12 @@ _FIELDS = re.compile(  # as NumPy writes it; read by a pattern, because literal_
     rb"\{\s*'descr':\s*'([<>|=]?\w{1,12})',\s*'fortran_order':\s*(True|False),\s*"
     rb"'shape':\s*\(((?:\d{1,19}L?,\s*){0,64}(?:\d{1,19}L?)?)\)\s*,?\s*\}\s*"
 )
-_KINDS = {
-    code.replace("?", "b1"): name  # as NumPy writes it behind the byte order
-    for name, (_, code) in DTYPES.items()
-    if name
-    in ("float64", "float32", "float16", "complex128", "complex64", "int64", "int32", "int16")
-    or name in ("int8", "uint64", "uint32", "uint16", "uint8", "bool")
+_KINDS = {  # as NumPy writes it behind the byte order: the name
+    DTYPES[name][1].replace("?", "b1"): name
+    for name in (
+        "float64 float32 float16 complex128 complex64 int64 int32 int16 int8 uint64 uint32 uint16 "
+        "uint8 bool"
+    ).split()
 }
 
 
@@ -73,7 +84,7 @@ def _array(source: Source, key: str, where: str) -> TensorRecord:
         if dtype.byteorder != ">":
             return bits
         unit = dtype.itemsize // (2 if dtype.kind == "c" else 1)
-        return bits.view(f"u{unit}").byteswap().view(np.uint8)
+        return turned(bits, unit)
 
     strides = contiguous(shape) if not order else tuple(reversed(contiguous(shape[::-1])))
     storage = Storage(key, name, nbytes, read=fetch)
@@ -101,7 +112,7 @@ def _header(source: Source, where: str) -> tuple[np.dtype, bool, tuple[int, ...]
     return dtype, match[2] == b"True", sizes(shape, "shape", where), begin + length
 
 
-# -- writing -------------------------------------------------------------------------------
+# -- writing
 
 
 def write(
@@ -112,83 +123,17 @@ def write(
     Raises:
         TypeError: for a dtype that NumPy does not have.
     """
-    at, entries = 0, []
+    zipped = ZipWriter(put)
     for name, record in tensors.items():
-        raw = f"{name}.npy".encode()
-        data = _npy(name, record)
-        crc = zlib.crc32(data)
-        big = len(data) >= 0xFFFFFFFF
-        extra = struct.pack("<HHQQ", 1, 16, len(data), len(data)) if big else b""
-        size = min(len(data), 0xFFFFFFFF)
-        local = struct.pack(
-            "<4s5H3I2H", b"PK\3\4", 45, 0x800, 0, 0, 0x21, crc, size, size, len(raw), len(extra)
-        )
-        entries.append((raw, crc, len(data), at))
-        for piece in (local + raw + extra, data):
-            put(piece)
-            at += len(piece)
+        zipped.record(f"{name}.npy", _npy(name, record))
         if forget and record.storage is not None:
             record.storage.release()
-    _directory(put, entries, at)
-
-
-def _directory(
-    put: Callable[[Any], Any], entries: list[tuple[bytes, int, int, int]], start: int
-) -> None:
-    block = b""
-    for raw, crc, size, at in entries:
-        extra = struct.pack("<HHQQQ", 1, 24, size, size, at) if max(size, at) >= 0xFFFFFFFF else b""
-        short = (0xFFFFFFFF,) * 3 if extra else (size, size, at)
-        block += (
-            struct.pack(
-                "<4s6H3I5H2I",
-                b"PK\1\2",
-                45,
-                45,
-                0x800,
-                0,
-                0,
-                0x21,
-                crc,
-                *short[:2],
-                len(raw),
-                len(extra),
-                0,
-                0,
-                0,
-                0,
-                short[2],
-            )
-            + raw
-            + extra
-        )
-    put(block)
-    end, count = start + len(block), len(entries)
-    put(struct.pack("<4sQ2H2I4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, len(block), start))
-    put(struct.pack("<4sIQI", b"PK\6\7", 0, end, 1))
-    short = min(count, 0xFFFF)
-    put(
-        struct.pack(
-            "<4s4H2IH",
-            b"PK\5\6",
-            0,
-            0,
-            short,
-            short,
-            min(len(block), 0xFFFFFFFF),
-            min(start, 0xFFFFFFFF),
-            0,
-        )
-    )
+    zipped.finish()
 
 
 def _npy(name: str, record: TensorRecord) -> bytes:
-    if record.dtype == "bfloat16":
-        array = (record.array().astype(np.uint32) << np.uint32(16)).view(np.float32)
-    elif np.dtype(DTYPES[record.dtype][1]).str[1:] in _KINDS and record.dtype in _KINDS.values():
-        array = record.array()
-    else:
+    if record.dtype != "bfloat16" and record.dtype not in _KINDS.values():
         raise TypeError(f"NumPy has no dtype for {name!r}: {record.dtype}")
     buffer = io.BytesIO()
-    np.lib.format.write_array(buffer, np.asarray(array), allow_pickle=False)
+    np.lib.format.write_array(buffer, np.asarray(decode(record)), allow_pickle=False)
     return buffer.getvalue()

@@ -1,7 +1,5 @@
 """Writing a file so that a reader sees the old one or the new one, whole, whatever happens."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import os
@@ -127,7 +125,6 @@ class _Writer:
         return len(data)
 
     def flush(self) -> None:
-        """Writes what waits."""
         _all(self.fd, bytes(self.waiting))
         self.waiting.clear()
 

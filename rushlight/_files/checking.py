@@ -1,7 +1,5 @@
 """Checksums: whether the records of an archive still hold what was written."""
 
-from __future__ import annotations
-
 import zlib
 
 from .archive import DEFLATED, Archive

@@ -1,7 +1,5 @@
 """Checkpoints of many files: shards with an index, and PyTorch's distributed checkpoint folders."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Callable
@@ -24,7 +22,7 @@ from .records import (
     sizes,
 )
 from .source import Source
-from .unpickler import Unpickler
+from .unpickler import unpickler_of
 
 Opener = Callable[[str], Checkpoint]
 _INDEX = 64 << 20
@@ -34,6 +32,12 @@ def index_in(folder: str) -> str | None:
     """The index file of a folder of shards, if it has just one."""
     found = [name for name in os.listdir(folder) if name.endswith(".index.json")]
     return os.path.join(folder, found[0]) if len(found) == 1 else None
+
+
+def _lies_beside(file: Any) -> bool:
+    """Whether a file's name means one in the same folder."""
+    plain = type(file) is str and os.path.basename(file) == file and file not in ("", ".", "..")
+    return plain and "\\" not in file and "\0" not in file
 
 
 def read_shards(index: str, open_file: Opener) -> Checkpoint:
@@ -72,12 +76,12 @@ def read_shards(index: str, open_file: Opener) -> Checkpoint:
 
 
 def _shard(index: str, file: str, open_file: Opener) -> Checkpoint:
-    if os.path.basename(file) != file or file in ("", ".", "..") or "\\" in file or "\0" in file:
+    if not _lies_beside(file):
         raise fault(index, f"the shard {file[:100]!r} does not lie beside its index")
     return open_file(os.path.join(os.path.dirname(index), file))
 
 
-# -- distributed checkpoints ---------------------------------------------------------------
+# -- distributed checkpoints
 
 
 def read_distributed(
@@ -87,11 +91,7 @@ def read_distributed(
     where = os.path.join(folder, ".metadata")
     source = Source(where)
     found = Checkpoint({}, "distributed", folder)
-    limits = limits or Limits()
-    read = Unpickler(
-        source.all(), None, where, limits=limits, names=found.names, called=found.called
-    )
-    state = _state(read.load(), where)
+    state = _state(unpickler_of(found, source.all(), where, limits=limits).load(), where)
     parts = _Parts(folder, where, state.get("storage_data"), open_source, found)
     for name, entry in _table(state.get("state_dict_metadata"), where).items():
         value = parts.whole(name, entry)
@@ -124,33 +124,32 @@ class _Parts:
         self.files: dict[str, Source] = {}
         self.places: dict[tuple, dict] = {}
         for index, place in _table(data, where).items():
-            key = _state(index, where)
-            offset = key.get("offset")
-            if type(key.get("fqn")) is not str:
-                raise fault(where, f"a name in the index is {shown(key.get('fqn'))}")
-            self.places[
-                key.get("fqn"), None if offset is None else sizes(offset, "offset", where)
-            ] = _state(place, where)
+            name, offset = (_state(index, where).get(key) for key in ("fqn", "offset"))
+            if type(name) is not str:
+                raise fault(where, f"a name in the index is {shown(name)}")
+            start = None if offset is None else sizes(offset, "offset", where)
+            self.places[name, start] = _state(place, where)
+
+    def _fault(self, message: str) -> Exception:
+        return fault(self.where, message)
 
     def whole(self, name: str, entry: Any) -> Any:
         """A tensor put together from its chunks, or another object."""
         if not isinstance(entry, Opaque):
-            raise fault(self.where, f"entry {shown(name, 200)} is a {type(entry).__name__}")
+            raise self._fault(f"entry {shown(name, 200)} is a {type(entry).__name__}")
         if not isinstance(entry.state, dict) or "chunks" not in entry.state:
             return self._load(name, None)
         shape = sizes(entry.state.get("size"), "size", self.where)
         properties = getattr(entry.state.get("properties"), "state", None)
         dtype = dtype_of(properties[0]) if isinstance(properties, tuple) and properties else None
         if dtype is None:
-            raise fault(self.where, f"tensor {shown(name, 200)} has no dtype")
+            raise self._fault(f"tensor {shown(name, 200)} has no dtype")
         listed = entry.state["chunks"]
         if not isinstance(listed, (list, tuple)):
-            raise fault(self.where, f"the chunks of {shown(name, 200)} are {shown(listed)}")
+            raise self._fault(f"the chunks of {shown(name, 200)} are {shown(listed)}")
         chunks = [self._chunk(name, chunk, dtype) for chunk in listed]
         if sum(record.count for _, record in chunks) != elements(shape, dtype, self.where):
-            raise fault(
-                self.where, f"the chunks of {shown(name, 200)} do not make up its shape {shape}"
-            )
+            raise self._fault(f"the chunks of {shown(name, 200)} do not make up its shape {shape}")
         if len(chunks) == 1 and chunks[0][1].shape == shape:
             return chunks[0][1]
         return self._join(name, dtype, shape, chunks)
@@ -160,8 +159,7 @@ class _Parts:
         offsets, extent = (sizes(state.get(key), key, self.where) for key in ("offsets", "sizes"))
         record = self._load(name, offsets)
         if not isinstance(record, TensorRecord) or record.dtype != dtype or record.shape != extent:
-            raise fault(
-                self.where,
+            raise self._fault(
                 f"a chunk of {shown(name, 200)} is not a {dtype} tensor of shape {extent}",
             )
         return offsets, record
@@ -169,17 +167,12 @@ class _Parts:
     def _load(self, name: str, offsets: tuple[int, ...] | None) -> Any:
         place = self.places.get((name, offsets)) or self.places.get((name, None))
         if place is None:
-            raise fault(self.where, f"nothing says where {shown(name, 200)} lies")
+            raise self._fault(f"nothing says where {shown(name, 200)} lies")
         file, offset, length = (place.get(key) for key in ("relative_path", "offset", "length"))
-        if (
-            type(file) is not str
-            or os.path.basename(file) != file
-            or file in ("", ".", "..")
-            or "\\" in file
-        ):
-            raise fault(self.where, f"the data file {shown(file, 100)} does not lie in the folder")
+        if type(file) is not str or not _lies_beside(file):
+            raise self._fault(f"the data file {shown(file, 100)} does not lie in the folder")
         if type(offset) is not int or type(length) is not int:
-            raise fault(self.where, f"the place of {shown(name, 200)} is not given in numbers")
+            raise self._fault(f"the place of {shown(name, 200)} is not given in numbers")
         if file not in self.files:
             self.files[file] = Source(os.path.join(self.folder, file))
         part = self.open_source(self.files[file].part(offset, length, shown(name, 200)))
@@ -199,9 +192,7 @@ class _Parts:
                 for at, extent, size in zip(offsets, record.shape, shape, strict=True)
             )
             if not inside or record.storage is None or record.storage.nbytes < record.nbytes:
-                raise fault(
-                    self.where, f"a chunk of {shown(name, 200)} reaches outside shape {shape}"
-                )
+                raise self._fault(f"a chunk of {shown(name, 200)} reaches outside shape {shape}")
 
         def fill() -> np.ndarray:
             made = np.empty(shape, code)

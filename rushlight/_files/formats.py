@@ -1,7 +1,5 @@
 """Which format a file has, told by its content, and the one door through which all are read."""
 
-from __future__ import annotations
-
 import os
 from typing import Any
 
@@ -9,7 +7,7 @@ from . import arrays, folders, legacy, safetensors, torchzip
 from .archive import Archive
 from .records import Checkpoint, Limits, fault
 from .source import Source
-from .unpickler import Unpickler
+from .unpickler import unpickler_of
 
 
 def open_checkpoint(
@@ -84,23 +82,7 @@ def sniff(source: Source) -> str:
         return "tar"
     if head.lstrip()[:1] == b"{" and source.where.endswith(".json"):
         return "index"
-    if head[:1] in (
-        b"\x80",
-        b"(",
-        b"]",
-        b"}",
-        b")",
-        b"c",
-        b"N",
-        b"I",
-        b"F",
-        b"S",
-        b"V",
-        b"L",
-        b"i",
-        b"l",
-        b"d",
-    ):
+    if head[0] in b"\x80(]})cNIFSVLild":
         return "pickle"
     return "unknown"
 
@@ -117,15 +99,7 @@ def _old_tar(head: bytes) -> bool:
 def _plain_pickle(source: Source, limits: Limits | None, encoding: str) -> Checkpoint:
     """A pickle that is no PyTorch file: shown by `inspect`, its NumPy arrays loadable."""
     found = Checkpoint(None, "pickle", source.where, source=source)
-    unpickler = Unpickler(
-        source.all(),
-        None,
-        source.where,
-        encoding=encoding,
-        limits=limits,
-        names=found.names,
-        called=found.called,
-    )
+    unpickler = unpickler_of(found, source.all(), encoding=encoding, limits=limits)
     found.root = unpickler.load()
     source.finish(unpickler.pos)
     return found

@@ -1,7 +1,5 @@
 """PyTorch's two older formats: pickles followed by raw storages (0.2 to 1.5), and tar (0.1)."""
 
-from __future__ import annotations
-
 import struct
 import sys
 from typing import Any
@@ -9,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from .meanings import Refused, storage_dtype, storage_id
-from .records import DTYPES, Checkpoint, Limits, Storage, fault, shown, window
+from .records import DTYPES, Checkpoint, Limits, Storage, fault, shown, turned, window
 from .source import Source
-from .unpickler import Unpickler
+from .unpickler import unpickler_of
 
 MAGIC = 0x1950A86A20F9469CFC6C
 _BLOCK, _MOST_MEMBERS = 512, 16  # of a tar
@@ -28,29 +26,27 @@ class _Reader:
         self.limits, self.encoding, self.at = limits, encoding, 0
 
     def pickle(self, persistent: Any = None) -> Any:
-        """The next object."""
-        where = self.where
-        unpickler = Unpickler(
-            self.data,
-            None,
-            self.where,
-            encoding=self.encoding,
-            limits=self.limits,
-            start=self.at,
-            names=self.found.names,
-            called=self.found.called,
-        )
+        where, options = self.where, {"encoding": self.encoding, "limits": self.limits}
+        unpickler = unpickler_of(self.found, self.data, where, start=self.at, **options)
         if persistent:
             unpickler.persistent = lambda parts: persistent(where, parts)
         made = unpickler.load()
         self.at = unpickler.pos
         return made
 
+    def fault(self, message: str, back: int = 0) -> Exception:
+        """The error for something wrong here, or so many bytes back."""
+        return fault(self.where, message, self.at - back)
+
+    def key(self, value: Any) -> str:
+        """The key of an object, checked."""
+        return _key(value, self.where)
+
     def numbers(self, layout: str) -> tuple:
         """The next numbers, in `struct` layout."""
         size = struct.calcsize(layout)
         if self.at + size > len(self.data):
-            raise fault(self.where, "a number is cut off (truncated file?)", self.at)
+            raise self.fault("a number is cut off (truncated file?)")
         self.at += size
         return struct.unpack_from(layout, self.data, self.at - size)
 
@@ -58,19 +54,15 @@ class _Reader:
         """The bytes of a storage, which follow their own element count."""
         (count,) = self.numbers("<q" if not swap or sys.byteorder == "little" else ">q")
         if count * DTYPES[storage.dtype][0] != storage.nbytes:
-            raise fault(
-                self.where,
+            raise self.fault(
                 f"storage {storage.key} should have {storage.nbytes} bytes but announces {count} "
                 "elements",
-                self.at - 8,
+                8,
             )
         if storage.nbytes > len(self.data) - self.at:
-            raise fault(self.where, f"storage {storage.key} is cut off (truncated file?)", self.at)
+            raise self.fault(f"storage {storage.key} is cut off (truncated file?)")
         piece = np.frombuffer(self.data, np.uint8, storage.nbytes, self.at)
-        unit = storage.unit if swap else 1
-        storage.bits = (
-            piece.copy() if unit == 1 else piece.view(f"u{unit}").byteswap().view(np.uint8)
-        )
+        storage.bits = turned(piece.copy(), storage.unit if swap else 1)
         self.at += storage.nbytes
 
 
@@ -144,7 +136,7 @@ def _part(where: str, root: Storage, parts: Any, found: Checkpoint) -> Storage:
     return found.storages[name]
 
 
-# -- tar -----------------------------------------------------------------------------------
+# -- tar
 
 
 def read_tar(source: Source, limits: Limits | None = None, encoding: str = "utf-8") -> Checkpoint:
@@ -218,7 +210,7 @@ def _key(value: Any, where: str) -> str:
 def _count(reader: _Reader) -> int:
     count = reader.pickle()
     if type(count) is not int or not 0 <= count <= len(reader.data):
-        raise fault(reader.where, f"the number of objects is {shown(count)}", reader.at)
+        raise reader.fault(f"the number of objects is {shown(count)}")
     return count
 
 
@@ -228,25 +220,21 @@ def _tar_storages(reader: _Reader, found: Checkpoint) -> dict[str, Any]:
         parts = reader.pickle()
         dtype = storage_dtype(parts[2]) if type(parts) is tuple and len(parts) == 3 else None
         if dtype is None or type(parts[1]) is not str:
-            raise fault(reader.where, "a storage is not (key, location, type)", reader.at)
+            raise reader.fault("a storage is not (key, location, type)")
         (count,) = struct.unpack_from(
             "<q", bytes(reader.data[reader.at : reader.at + 8]).ljust(8, b"\xff")
         )
         if count < 0:
-            raise fault(reader.where, f"a storage announces {count} elements", reader.at)
-        storage = Storage(_key(parts[0], reader.where), dtype, count * DTYPES[dtype][0], parts[1])
+            raise reader.fault(f"a storage announces {count} elements")
+        storage = Storage(reader.key(parts[0]), dtype, count * DTYPES[dtype][0], parts[1])
         reader.bits(storage, sys.byteorder == "big")
         objects[storage.key] = found.storages[storage.key] = storage
     views = reader.pickle()
     for view in views if isinstance(views, list) else []:
-        if type(view) is not tuple or len(view) != 4 or _key(view[1], reader.where) not in objects:
-            raise fault(
-                reader.where, "a view of a storage is not (key, root, offset, size)", reader.at
-            )
-        root = objects[_key(view[1], reader.where)]
-        objects[_key(view[0], reader.where)] = _part(
-            reader.where, root, (view[0], view[2], view[3]), found
-        )
+        if type(view) is not tuple or len(view) != 4 or reader.key(view[1]) not in objects:
+            raise reader.fault("a view of a storage is not (key, root, offset, size)")
+        root = objects[reader.key(view[1])]
+        objects[reader.key(view[0])] = _part(reader.where, root, (view[0], view[2], view[3]), found)
     return objects
 
 
@@ -254,17 +242,15 @@ def _tar_tensors(reader: _Reader, objects: dict[str, Any]) -> None:
     for _ in range(_count(reader)):
         parts = reader.pickle()
         storage = (
-            objects.get(_key(parts[1], reader.where))
-            if type(parts) is tuple and len(parts) == 3
-            else None
+            objects.get(reader.key(parts[1])) if type(parts) is tuple and len(parts) == 3 else None
         )
         if not isinstance(storage, Storage):
-            raise fault(reader.where, "a tensor is not (key, storage, type)", reader.at)
+            raise reader.fault("a tensor is not (key, storage, type)")
         (ndim, _) = reader.numbers("<ii")
         if not 0 <= ndim <= 64:
-            raise fault(reader.where, f"a tensor has {ndim} dimensions", reader.at)
+            raise reader.fault(f"a tensor has {ndim} dimensions")
         shape, stride = reader.numbers(f"<{ndim}q"), reader.numbers(f"<{ndim}q")
         (offset,) = reader.numbers("<q")
-        objects[_key(parts[0], reader.where)] = window(
+        objects[reader.key(parts[0])] = window(
             storage, storage.dtype, offset, shape, stride, reader.where
         )

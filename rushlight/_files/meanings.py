@@ -1,14 +1,22 @@
 """The few names whose calls in a pickle mean plain data, each given by a function here."""
 
-from __future__ import annotations
-
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from .records import DTYPES, Global, Opaque, Storage, TensorRecord, dtype_name, shown, window
+from .records import (
+    DTYPES,
+    Global,
+    Opaque,
+    Storage,
+    TensorRecord,
+    dtype_name,
+    paired,
+    shown,
+    window,
+)
 
 
 class Refused(Exception):
@@ -23,7 +31,7 @@ _WORDS = """
     ComplexFloat=complex64 Long=int64 Int=int32 Short=int16 Char=int8 Byte=uint8 Bool=bool
     QUInt8=quint8 QInt8=qint8 QInt32=qint32 QUInt4x2=quint4x2 QUInt2x4=quint2x4 Untyped=uint8
 """
-STORAGES = {f"{kind}Storage": name for kind, _, name in (x.partition("=") for x in _WORDS.split())}
+STORAGES = {f"{kind}Storage": name for kind, name in paired(_WORDS).items()}
 STORAGE_OF = {name: kind for kind, name in STORAGES.items() if kind != "UntypedStorage"}
 
 TENSORS = tuple("Double Float Half BFloat16 Long Int Short Char Byte Bool".split())
@@ -66,45 +74,41 @@ def storage_id(parts: Any) -> tuple[str, str, str, int]:
     return dtype, key, location, count
 
 
-def _arity(args: tuple, low: int, high: int, what: str) -> None:
-    if not low <= len(args) <= high:
-        raise Refused(f"{what} takes {low} to {high} arguments, not {len(args)}")
-
-
 def _storage(value: Any) -> Storage:
     if not isinstance(value, Storage):
         raise Refused(f"a tensor's storage is a {type(value).__name__}")
     return value
 
 
-def _tensor(u: Any, args: tuple) -> TensorRecord:
+def _tensor(u: Any, args: tuple, dtype: str | None = None) -> TensorRecord:
     """_rebuild_tensor(storage, offset, size, stride)."""
-    _arity(args, 4, 4, "_rebuild_tensor")
     storage = _storage(args[0])
-    return window(storage, storage.dtype, args[1], args[2], args[3], u.where)
+    if dtype is not None:
+        storage.unit = DTYPES[dtype][0]
+    return window(storage, dtype or storage.dtype, args[1], args[2], args[3], u.where)
+
+
+def _noted(made: TensorRecord, requires_grad: Any, flags: tuple) -> TensorRecord:
+    made.requires_grad = _truth(requires_grad)
+    made.flags = _flags(flags[0]) if flags else {}
+    return made
 
 
 def _tensor_v2(u: Any, args: tuple) -> TensorRecord:
     """_rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks, flags)."""
-    _arity(args, 6, 7, "_rebuild_tensor_v2")
-    made = _tensor(u, args[:4])
-    made.requires_grad = _truth(args[4])
-    made.flags = _flags(args[6]) if len(args) == 7 else {}
-    return made
+    return _noted(_tensor(u, args), args[4], args[6:])
 
 
 def _tensor_v3(u: Any, args: tuple) -> TensorRecord:
     """_rebuild_tensor_v3(storage, offset, size, stride, requires_grad, hooks, dtype, flags)."""
-    _arity(args, 7, 8, "_rebuild_tensor_v3")
-    dtype = dtype_of(args[6])
+    return _noted(_tensor(u, args, _known(args[6])), args[4], args[7:])
+
+
+def _known(name: Any) -> str:
+    dtype = dtype_of(name)
     if dtype is None:
-        raise Refused(f"{shown(args[6])} is not a dtype that is known here")
-    storage = _storage(args[0])
-    storage.unit = DTYPES[dtype][0]
-    made = window(storage, dtype, args[1], args[2], args[3], u.where)
-    made.requires_grad = _truth(args[4])
-    made.flags = _flags(args[7]) if len(args) == 8 else {}
-    return made
+        raise Refused(f"{shown(name)} is not a dtype that is known here")
+    return dtype
 
 
 def _truth(value: Any) -> bool:
@@ -125,7 +129,6 @@ def _flags(value: Any) -> dict:
 
 def _parameter(u: Any, args: tuple) -> Any:
     """_rebuild_parameter(data, requires_grad, hooks) and the same with a state."""
-    _arity(args, 0, 4, "Parameter")
     if not args:
         args = (_blank("float32")(u, ()),)
     data = args[0]
@@ -142,7 +145,6 @@ def _parameter(u: Any, args: tuple) -> Any:
 
 def _from_type(u: Any, args: tuple) -> Any:
     """_rebuild_from_type_v2(function, type, args, state): a tensor with attributes."""
-    _arity(args, 4, 4, "_rebuild_from_type_v2")
     function, kind, inner, state = args
     if not isinstance(function, Global) or not isinstance(kind, Global):
         raise Refused("_rebuild_from_type_v2 takes a function and a type")
@@ -159,18 +161,13 @@ def _from_type(u: Any, args: tuple) -> Any:
 
 def _meta(u: Any, args: tuple) -> TensorRecord:
     """_rebuild_meta_tensor_no_storage(dtype, size, stride, requires_grad)."""
-    _arity(args, 4, 4, "_rebuild_meta_tensor_no_storage")
-    dtype = dtype_of(args[0])
-    if dtype is None:
-        raise Refused(f"{shown(args[0])} is not a dtype that is known here")
-    made = window(None, dtype, 0, args[1], args[2], u.where)
+    made = window(None, _known(args[0]), 0, args[1], args[2], u.where)
     made.requires_grad = _truth(args[3])
     return made
 
 
 def _device_tensor(u: Any, args: tuple) -> Any:
     """_rebuild_device_tensor_from_cpu_tensor(data, dtype, device, requires_grad)."""
-    _arity(args, 4, 4, "_rebuild_device_tensor")
     data, dtype = args[0], dtype_of(args[1])
     if not isinstance(data, TensorRecord) or dtype != data.dtype:
         return Opaque("torch._utils._rebuild_device_tensor_from_cpu_tensor", args, made="call")
@@ -187,13 +184,9 @@ def _blank(dtype: str) -> Meaning:
     return make
 
 
-def _pairs(u: Any, args: tuple, make: Callable[[], Any], what: str) -> Any:
+def _pairs(u: Any, args: tuple, made: Any) -> Any:
     """A dict from nothing, from a dict, or from a list of pairs (Python 2)."""
-    made = make()
     u.charge(200)
-    if not args:
-        return made
-    _arity(args, 0, 1, what)
     items: list = []
     for source in args:
         if isinstance(source, dict):
@@ -203,18 +196,10 @@ def _pairs(u: Any, args: tuple, make: Callable[[], Any], what: str) -> Any:
         ):
             items += [part for pair in source for part in pair]
         else:
-            raise Refused(f"{what} is made from a {type(source).__name__}")
+            raise Refused(f"{type(made).__name__} is made from a {type(source).__name__}")
     u.charge(16 * len(items))
     u.set_items(made, items)
     return made
-
-
-def _ordered(u: Any, args: tuple) -> Any:
-    return _pairs(u, args, OrderedDict, "OrderedDict")
-
-
-def _counter(u: Any, args: tuple) -> Any:
-    return _pairs(u, args, Counter, "Counter")
 
 
 # What an absent key becomes: only containers and numbers, never something that the file brings.
@@ -226,14 +211,11 @@ FACTORIES["collections.OrderedDict"] = OrderedDict
 
 def _defaultdict(u: Any, args: tuple) -> Any:
     """defaultdict(factory): a factory that is not one of the built-in containers is dropped."""
-    _arity(args, 0, 2, "defaultdict")
     path = args[0].path if args and isinstance(args[0], Global) else ""
-    return _pairs(u, args[1:], lambda: defaultdict(FACTORIES.get(path)), "defaultdict")
+    return _pairs(u, args[1:], defaultdict(FACTORIES.get(path)))
 
 
 def _deque(u: Any, args: tuple) -> deque:
-    """deque(items, longest)."""
-    _arity(args, 0, 2, "deque")
     longest = args[1] if len(args) == 2 else None
     if (args and not isinstance(args[0], (list, tuple))) or not (
         longest is None or (type(longest) is int and 0 <= longest < 1 << 60)
@@ -244,7 +226,6 @@ def _deque(u: Any, args: tuple) -> deque:
 
 
 def _elements(u: Any, args: tuple) -> list:
-    _arity(args, 0, 1, "set")
     items = args[0] if args else []
     if not isinstance(items, (list, tuple, set, frozenset)):
         raise Refused(f"a set is made from a {type(items).__name__}")
@@ -254,7 +235,6 @@ def _elements(u: Any, args: tuple) -> list:
 
 def _encode(u: Any, args: tuple) -> Any:
     """_codecs.encode(text, "latin1"): how protocol 2 writes bytes."""
-    _arity(args, 1, 2, "encode")
     if type(args[0]) is not str or (len(args) == 2 and args[1] not in ("latin1", "latin-1")):
         raise Refused("_codecs.encode means bytes only as encode(text, 'latin1')")
     u.charge(64 + len(args[0]))
@@ -262,7 +242,6 @@ def _encode(u: Any, args: tuple) -> Any:
 
 
 def _bytes(u: Any, args: tuple) -> bytes:
-    _arity(args, 0, 1, "bytes")
     source = args[0] if args else b""
     if isinstance(source, list) and all(type(x) is int and 0 <= x < 256 for x in source):
         return bytes(source)
@@ -275,11 +254,10 @@ def _bytes(u: Any, args: tuple) -> bytes:
 def _bytearray(u: Any, args: tuple) -> bytearray:
     if len(args) == 2 and type(args[0]) is str and args[1] in ("latin1", "latin-1"):
         args = (args[0].encode("latin1"),)
-    return bytearray(_bytes(u, args))
+    return bytearray(MEANINGS["builtins.bytes"](u, args))
 
 
 def _complex(u: Any, args: tuple) -> complex:
-    _arity(args, 0, 2, "complex")
     if not all(type(part) in (int, float) for part in args):
         raise Refused("complex is made from two numbers")
     return complex(*args)
@@ -287,7 +265,6 @@ def _complex(u: Any, args: tuple) -> complex:
 
 def _reconstructor(u: Any, args: tuple) -> Any:
     """copyreg._reconstructor(cls, base, state): protocol 0 and 1's way to make an instance."""
-    _arity(args, 3, 3, "_reconstructor")
     if not isinstance(args[0], Global):
         raise Refused("_reconstructor takes a class")
     base = args[1].path if isinstance(args[1], Global) else ""
@@ -296,37 +273,52 @@ def _reconstructor(u: Any, args: tuple) -> Any:
 
 
 def _newobj(u: Any, args: tuple) -> Any:
-    """copyreg.__newobj__(cls, *args)."""
     if not args:
         raise Refused("__newobj__ takes a class")
     return u.call(args[0], args[1:], "new")
 
 
-MEANINGS: dict[str, Meaning] = {
-    "torch._utils._rebuild_tensor": _tensor,
-    "torch._utils._rebuild_tensor_v2": _tensor_v2,
-    "torch._utils._rebuild_tensor_v3": _tensor_v3,
-    "torch._utils._rebuild_parameter": _parameter,
-    "torch._utils._rebuild_parameter_with_state": _parameter,
-    "torch.nn.parameter.Parameter": _parameter,
-    "torch._tensor._rebuild_from_type_v2": _from_type,
-    "torch._tensor._rebuild_from_type": _from_type,
-    "torch._utils._rebuild_meta_tensor_no_storage": _meta,
-    "torch._utils._rebuild_device_tensor_from_cpu_tensor": _device_tensor,
+# What is called, with how many arguments at least and at most.
+_CALLS: dict[str, tuple[int, int, Meaning]] = {
+    "torch._utils._rebuild_tensor": (4, 4, _tensor),
+    "torch._utils._rebuild_tensor_v2": (6, 7, _tensor_v2),
+    "torch._utils._rebuild_tensor_v3": (7, 8, _tensor_v3),
+    "torch._utils._rebuild_parameter": (0, 4, _parameter),
+    "torch._utils._rebuild_parameter_with_state": (0, 4, _parameter),
+    "torch.nn.parameter.Parameter": (0, 4, _parameter),
+    "torch._tensor._rebuild_from_type_v2": (4, 4, _from_type),
+    "torch._tensor._rebuild_from_type": (4, 4, _from_type),
+    "torch._utils._rebuild_meta_tensor_no_storage": (4, 4, _meta),
+    "torch._utils._rebuild_device_tensor_from_cpu_tensor": (4, 4, _device_tensor),
+    "collections.OrderedDict": (0, 1, lambda u, args: _pairs(u, args, OrderedDict())),
+    "collections.Counter": (0, 1, lambda u, args: _pairs(u, args, Counter())),
+    "collections.defaultdict": (0, 2, _defaultdict),
+    "collections.deque": (0, 2, _deque),
+    "builtins.set": (0, 1, lambda u, args: set(_elements(u, args))),
+    "builtins.frozenset": (0, 1, lambda u, args: frozenset(_elements(u, args))),
+    "builtins.bytes": (0, 1, _bytes),
+    "builtins.complex": (0, 2, _complex),
+    "_codecs.encode": (1, 2, _encode),
+    "copyreg._reconstructor": (3, 3, _reconstructor),
+}
+
+
+def _checked(path: str, low: int, high: int, meaning: Meaning) -> Meaning:
+    def call(u: Any, args: tuple) -> Any:
+        if not low <= len(args) <= high:
+            what = path.rpartition(".")[2]
+            raise Refused(f"{what} takes {low} to {high} arguments, not {len(args)}")
+        return meaning(u, args)
+
+    return call
+
+
+MEANINGS: dict[str, Meaning] = {path: _checked(path, *call) for path, call in _CALLS.items()}
+MEANINGS |= {
     "torch.Tensor": _blank("float32"),
     "torch.tensor.Tensor": _blank("float32"),
     "torch._tensor.Tensor": _blank("float32"),
-    "collections.OrderedDict": _ordered,
-    "collections.Counter": _counter,
-    "collections.defaultdict": _defaultdict,
-    "collections.deque": _deque,
-    "builtins.set": lambda u, args: set(_elements(u, args)),
-    "builtins.frozenset": lambda u, args: frozenset(_elements(u, args)),
     "builtins.bytearray": _bytearray,
-    "builtins.bytes": _bytes,
-    "builtins.complex": _complex,
-    "_codecs.encode": _encode,
-    "copyreg._reconstructor": _reconstructor,
     "copyreg.__newobj__": _newobj,
 }
 for _kind in TENSORS:

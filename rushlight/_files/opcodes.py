@@ -1,7 +1,5 @@
 """What each opcode of a pickle does to the reader's stack: a meaning or a refusal for each."""
 
-from __future__ import annotations
-
 import codecs
 import struct
 from collections.abc import Callable
@@ -222,9 +220,9 @@ def _put(u: Any, index: int) -> None:
     u.memo[index] = u.stack[-1]
 
 
-def _global(u: Any) -> None:
+def _named(u: Any) -> Any:
     module, name = u.line(), u.line()
-    u.stack.append(u.name(module.decode("utf-8"), name.decode("utf-8")))
+    return u.name(module.decode("utf-8"), name.decode("utf-8"))
 
 
 def _stack_global(u: Any) -> None:
@@ -234,14 +232,12 @@ def _stack_global(u: Any) -> None:
     u.stack.append(u.name(module, name))
 
 
-def _reduce(u: Any) -> None:
-    args = u.stack.pop()
-    u.stack[-1] = u.call(u.stack[-1], args, "call")
+def _called(how: str) -> Action:
+    def call(u: Any) -> None:
+        args = u.stack.pop()
+        u.stack[-1] = u.call(u.stack[-1], args, how)
 
-
-def _new(u: Any) -> None:
-    args = u.stack.pop()
-    u.stack[-1] = u.call(u.stack[-1], args, "new")
+    return call
 
 
 def _new_ex(u: Any) -> None:
@@ -257,9 +253,8 @@ def _object(u: Any) -> None:
 
 
 def _instance(u: Any) -> None:
-    module, name, items = u.line(), u.line(), u.pop_mark()
-    made = u.name(module.decode("utf-8"), name.decode("utf-8"))
-    u.stack.append(u.call(made, tuple(items), "call"))
+    made = _named(u)
+    u.stack.append(u.call(made, tuple(u.pop_mark()), "call"))
 
 
 def _build(u: Any) -> None:
@@ -291,7 +286,7 @@ for _opcode, _action in {
     b"N": _push(None),
     b"P": lambda u: _persistent(u, u.line().decode("ascii")),
     b"Q": lambda u: _persistent(u, u.stack.pop()),
-    b"R": _reduce,
+    b"R": _called("call"),
     b"S": _string_line,
     b"T": _sized("<i", lambda u, raw: u.text(raw)),
     b"U": _sized("B", lambda u, raw: u.text(raw)),
@@ -299,7 +294,7 @@ for _opcode, _action in {
     b"X": _sized("<I", _utf8),
     b"a": _append,
     b"b": _build,
-    b"c": _global,
+    b"c": lambda u: u.stack.append(_named(u)),
     b"d": _dict,
     b"}": lambda u: u.stack.append({}),
     b"e": _appends,
@@ -319,7 +314,7 @@ for _opcode, _action in {
     b"u": _set_items,
     b"G": _fixed(">d"),
     b"\x80": _proto,
-    b"\x81": _new,
+    b"\x81": _called("new"),
     b"\x82": _EXTENSION,
     b"\x83": _EXTENSION,
     b"\x84": _EXTENSION,

@@ -1,7 +1,5 @@
 """Reads storages that lie plain in the file, several side by side where that helps."""
 
-from __future__ import annotations
-
 import os
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Writes pickles in PyTorch's words: records and our own classes appear under torch's names."""
 
-from __future__ import annotations
-
 import io
 import pickle
 import types
@@ -86,7 +84,7 @@ class TorchPickler(pickle._Pickler):
     def save_global(self, obj: Any, name: str | None = None) -> None:
         """A class or function by name; ours under torch's."""
         module = getattr(obj, "__module__", None) or ""
-        if module == OURS or module.startswith(OURS + "."):
+        if is_ours(module):
             stand_in = torch_name(*self.rename(module, name or obj.__qualname__))
             self.save_instead(obj, lambda _: stand_in)
         elif module == "torch" or module.startswith("torch."):  # ours too, said in torch's words
@@ -175,7 +173,6 @@ def _truth(value: bool) -> bytes:
 
 
 def _number(value: int) -> bytes:
-    """The opcodes of a number that is not negative."""
     if value < 1 << 8:
         return b"K" + value.to_bytes(1, "little")
     if value < 1 << 31:
@@ -184,7 +181,6 @@ def _number(value: int) -> bytes:
 
 
 def _numbers(values: tuple[int, ...]) -> bytes:
-    """The opcodes of a tuple of them."""
     inner = b"".join(map(_number, values))
     if len(values) < 4:
         return inner + b")\x85\x86\x87"[len(values) : len(values) + 1]
@@ -242,6 +238,17 @@ def ours_to_torch(module: str, name: str) -> tuple[str, str]:
     if rest in _SCHEDULES:
         return "torch.optim.lr_scheduler", name
     return "torch" + rest, name
+
+
+def is_ours(module: str) -> bool:
+    """Whether a module belongs to this package."""
+    return module == OURS or module.startswith(OURS + ".")
+
+
+def path_of(thing: Any) -> str:
+    """The dotted name of a class or function, in torch's words where it is ours."""
+    where = thing.__module__, thing.__qualname__
+    return ".".join(ours_to_torch(*where) if is_ours(where[0]) else where)
 
 
 def dumps(obj: Any, protocol: int = 2, **options: Any) -> tuple[bytes, list[Storage]]:

@@ -1,7 +1,5 @@
 """A progress bar for work that takes longer than two seconds, if tqdm is installed."""
 
-from __future__ import annotations
-
 import time
 from typing import Any
 
@@ -27,7 +25,7 @@ class Progress:
         elif self.bar is not None:
             self.bar.update(count)
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> "Progress":
         return self
 
     def __exit__(self, *_: Any) -> None:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
+
+
+def paired(words: str) -> dict[str, str]:
+    """The table that words such as `name=code` write down."""
+    return {name: code for name, _, code in (word.partition("=") for word in words.split())}
+
 
 # torch's dtype name = the NumPy dtype that holds its bits
 _CODES = """
@@ -18,13 +25,13 @@ _CODES = """
 """
 # torch's dtype name -> (bytes of one element, the NumPy dtype that holds its bits)
 DTYPES: dict[str, tuple[int, str]] = {
-    name: (int(code[1:] or 1), code) for name, _, code in (x.partition("=") for x in _CODES.split())
+    name: (int(code[1:] or 1), code) for name, code in paired(_CODES).items()
 }
 _WORDS = """
     double=float64 float=float32 half=float16 long=int64 int=int32 short=int16
     cdouble=complex128 cfloat=complex64 chalf=complex32
 """
-ALIASES = {short: name for short, _, name in (x.partition("=") for x in _WORDS.split())}
+ALIASES = paired(_WORDS)
 LONGEST = (1 << 63) - 1  # bytes and elements are counted in signed 64-bit numbers everywhere
 # All that opening a file may raise.
 FAULTS = (UnpicklingError, ValueError, OSError, EOFError, RuntimeError)
@@ -200,10 +207,7 @@ class TensorRecord:
     @property
     def count(self) -> int:
         """Number of elements."""
-        total = 1
-        for size in self.shape:
-            total *= size
-        return total
+        return math.prod(self.shape)
 
     @property
     def nbytes(self) -> int:
@@ -220,6 +224,11 @@ class TensorRecord:
         if self.count == 0:
             return np.empty(self.shape, code)
         return np.ndarray(self.shape, code, bits, self.offset * unit, strides)
+
+
+def turned(bits: np.ndarray, unit: int) -> np.ndarray:
+    """The bytes with every `unit` of them in the opposite order."""
+    return bits if unit == 1 else bits.view(f"u{unit}").byteswap().view(np.uint8)
 
 
 def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:

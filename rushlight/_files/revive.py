@@ -1,7 +1,5 @@
 """From records to live objects: tensors, and instances of classes that the program already has."""
 
-from __future__ import annotations
-
 import sys
 import types
 from collections import Counter, OrderedDict, defaultdict, deque
@@ -10,10 +8,10 @@ from enum import Enum
 from typing import Any
 
 from .meanings import dtype_of
+from .pickler import OURS
 from .records import Global, Limits, Opaque, Storage, TensorRecord, fault, shown
 from .standard import STANDARD, unknown
 
-OURS = __name__.partition(".")[0]
 PLAIN = {str, int, float, bool, type(None), bytes, complex, bytearray}
 DICTS = {dict, OrderedDict, defaultdict, Counter}
 # Built-in classes whose instances can be made without running anybody's code.
@@ -104,7 +102,7 @@ class Reviver:
         self.pending.append((fill, target, depth + 1))
         return made
 
-    # -- containers ------------------------------------------------------------------------
+    # -- containers
 
     def _tuple(self, x: Any, kind: type, depth: int) -> Any:
         if depth > 200 and depth > self.limits.depth // 2:
@@ -141,18 +139,14 @@ class Reviver:
         """A key must hash by code of Python or ours, never by code that a class brings."""
         hashed = getattr(type(made), "__hash__", None)
         home = str(getattr(hashed, "__module__", None) or "")
-        theirs = isinstance(hashed, types.FunctionType) and home.partition(".")[0] not in (
-            OURS,
-            "enum",
-        )
-        if hashed is None or theirs:
-            self._leave(
-                getattr(record, "name", type(record).__name__), "a key with a hash of its own"
-            )
+        known = home.partition(".")[0] in (OURS, "enum")
+        if hashed is None or (isinstance(hashed, types.FunctionType) and not known):
+            name = getattr(record, "name", type(record).__name__)
+            self._leave(name, "a key with a hash of its own")
             return record
         return made
 
-    # -- tensors and names -------------------------------------------------------------------
+    # -- tensors and names
 
     def _tensor(self, record: TensorRecord, depth: int) -> Any:
         made = self.make_tensor(record)
@@ -214,7 +208,7 @@ class Reviver:
                 return None
         return found
 
-    # -- objects -----------------------------------------------------------------------------
+    # -- objects
 
     def _object(self, x: Opaque, depth: int) -> Any:
         if x.name == "builtins.getattr" and (made := self._method(x.args)) is not None:
@@ -341,13 +335,10 @@ def _allocate(base: Any, cls: type, args: tuple) -> Any:
     """An instance made by its built-in base alone; None where that needs more than we have."""
     try:
         if base in (tuple, int, float, str, bytes):
-            if base is tuple and len(args) == 1 and isinstance(args[0], (tuple, list)):
-                args = (
-                    tuple(args[0]) if not hasattr(cls, "_fields") or len(cls._fields) != 1 else args
-                )
-                return tuple.__new__(cls, args)
             if base is tuple:
-                return tuple.__new__(cls, args)
+                whole = len(args) == 1 and isinstance(args[0], (tuple, list))
+                one = len(getattr(cls, "_fields", ())) == 1
+                return tuple.__new__(cls, args[0] if whole and not one else args)
             return base.__new__(cls, *args) if all(type(a) in PLAIN for a in args) else None
         return base.__new__(cls)
     except TypeError:

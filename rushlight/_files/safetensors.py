@@ -1,7 +1,5 @@
 """Reads the safetensors format: a JSON header, then the bytes of all tensors."""
 
-from __future__ import annotations
-
 import json
 import struct
 from typing import Any
@@ -15,6 +13,7 @@ from .records import (
     contiguous,
     elements,
     fault,
+    paired,
     sizes,
 )
 from .source import Source
@@ -26,7 +25,7 @@ _WORDS = """
     F8_E5M2=float8_e5m2 F8_E4M3FNUZ=float8_e4m3fnuz F8_E5M2FNUZ=float8_e5m2fnuz I8=int8 U8=uint8
     BOOL=bool
 """
-NAMES = {code: name for code, _, name in (pair.partition("=") for pair in _WORDS.split())}
+NAMES = paired(_WORDS)
 _MOST = 100_000_000  # the format's own bound on the header
 
 

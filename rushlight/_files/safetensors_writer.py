@@ -1,7 +1,5 @@
 """Writes the safetensors format: a JSON header, then the bytes of all tensors."""
 
-from __future__ import annotations
-
 import json
 import struct
 from collections.abc import Callable, Mapping

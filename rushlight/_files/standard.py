@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 import types
@@ -49,9 +50,7 @@ def _fresh(data: Any, dtype: Any, shape: Any, order: str) -> Any:
         or len(shape) > 64
     ):
         return unknown
-    count = 1
-    for size in shape:
-        count *= size
+    count = math.prod(shape)
     if count * dtype.itemsize != len(data):
         return unknown
     if not count:
@@ -76,15 +75,15 @@ def _scalar(args: tuple, state: Any) -> Any:
     return made if made is unknown else made[()]
 
 
-def _standard(module: str, name: str) -> Any:
-    """A class of the standard library, where the program has imported its module."""
+def loaded(module: str, name: str) -> Any:
+    """What a module has under a name, where the program has imported it."""
     home = sys.modules.get(module)
     return None if home is None else vars(home).get(name)
 
 
 def _when(name: str, length: int) -> Any:
     def make(args: tuple, state: Any) -> Any:
-        cls = _standard("datetime", name)
+        cls = loaded("datetime", name)
         plain = len(args) == 1 and isinstance(args[0], bytes) and len(args[0]) == length
         return cls(*args) if cls and plain else unknown
 
@@ -92,12 +91,12 @@ def _when(name: str, length: int) -> Any:
 
 
 def _timedelta(args: tuple, state: Any) -> Any:
-    cls = _standard("datetime", "timedelta")
+    cls = loaded("datetime", "timedelta")
     return cls(*args) if cls and len(args) <= 3 and all(type(n) is int for n in args) else unknown
 
 
 def _path(args: tuple, state: Any) -> Any:
-    cls = _standard("pathlib", "Path")
+    cls = loaded("pathlib", "Path")
     return cls(*args) if cls and all(type(part) is str for part in args) else unknown
 
 
@@ -112,7 +111,7 @@ def _numbers(make: Any, fewest: int) -> Any:
 def _namespace(args: tuple, state: Any) -> Any:
     if args or not isinstance(state, dict) or not all(type(key) is str for key in state):
         return unknown
-    cls = _standard("argparse", "Namespace") or types.SimpleNamespace
+    cls = loaded("argparse", "Namespace") or types.SimpleNamespace
     made = cls()
     made.__dict__ = state  # the very dict, so that what it holds is made live in place
     return made

@@ -1,7 +1,5 @@
 """The weights of a TorchScript archive; its code is left alone."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from typing import Any
 

@@ -1,16 +1,14 @@
 """Reads PyTorch's zip format: a pickle, and one record for the bytes of each storage."""
 
-from __future__ import annotations
-
 import sys
 
 import numpy as np
 
 from .archive import STORED, Archive
 from .meanings import Refused, storage_id
-from .records import DTYPES, Checkpoint, Storage, fault
+from .records import DTYPES, Checkpoint, Storage, fault, turned
 from .torchscript import script_weights
-from .unpickler import Unpickler
+from .unpickler import unpickler_of
 
 
 def read(archive: Archive, encoding: str = "utf-8") -> Checkpoint:
@@ -27,20 +25,16 @@ def read(archive: Archive, encoding: str = "utf-8") -> Checkpoint:
     storages = _Storages(archive, prefix, order, found.storages)
     for name in ("version", ".format_version", ".data/serialization_id"):
         if prefix + name in archive.entries:
-            found.metadata[name] = (
-                archive.read(prefix + name, 256).decode("ascii", "replace").strip()
-            )
-    unpickler = Unpickler(
+            found.metadata[name] = _text(archive, prefix + name, 256).strip()
+    found.root = unpickler_of(
+        found,
         archive.read(f"{prefix}data.pkl"),
-        lambda parts: storages.get(*storage_id(parts)),
         f"{source.where}, record data.pkl",
+        persistent=lambda parts: storages.get(*storage_id(parts)),
         encoding=encoding,
         limits=archive.limits,
-        names=found.names,
-        called=found.called,
         stored=source.size,
-    )
-    found.root = unpickler.load()
+    ).load()
     if kind == "torchscript":
         found.root = script_weights(found.root, source.where)
     return found
@@ -60,12 +54,14 @@ def _prefix(archive: Archive) -> str:
 
 def _byte_order(archive: Archive, prefix: str) -> str:
     name = prefix + "byteorder"
-    order = (
-        archive.read(name, 16).decode("ascii", "replace") if name in archive.entries else "little"
-    )
+    order = _text(archive, name, 16) if name in archive.entries else "little"
     if order not in ("little", "big"):
         raise ValueError(f"Unknown endianness type: {order} (in {archive.where})")
     return order
+
+
+def _text(archive: Archive, name: str, most: int) -> str:
+    return archive.read(name, most).decode("ascii", "replace")
 
 
 class _Storages:
@@ -104,11 +100,6 @@ class _Storages:
             )
         # The function must not hold the storage: memory would then wait for a collection.
         archive, unit = self.archive, storage.unit if self.order != sys.byteorder else 1
-        storage.reading(lambda: _ordered(archive.array(entry), unit))
+        storage.reading(lambda: turned(archive.array(entry), unit))
         if entry.method == STORED and unit == 1:
             storage.place = lambda: (archive.source, archive.locate(entry))
-
-
-def _ordered(bits: np.ndarray, unit: int) -> np.ndarray:
-    """The bytes in this machine's order."""
-    return bits if unit == 1 else bits.view(f"u{unit}").byteswap().view(np.uint8)

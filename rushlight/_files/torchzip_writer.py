@@ -1,7 +1,5 @@
 """Writes PyTorch's zip format: a pickle, and one record for the bytes of each storage."""
 
-from __future__ import annotations
-
 import os
 import struct
 import sys
@@ -22,12 +20,14 @@ class ZipWriter:
 
     Args:
         write: takes bytes-like objects.
-        prefix: the folder of all records.
+        prefix: the folder of all records; none unless given.
         checksums: compute each record's CRC-32 (otherwise 0 is written, which unzip notices).
     """
 
-    def __init__(self, write: Callable[[Any], Any], prefix: str, checksums: bool = True) -> None:
-        self.write, self.prefix, self.checksums = write, prefix, checksums
+    def __init__(
+        self, write: Callable[[Any], Any], prefix: str = "", checksums: bool = True
+    ) -> None:
+        self.write, self.folder, self.checksums = write, f"{prefix}/" if prefix else "", checksums
         self.at = 0
         self.entries: list[tuple[bytes, int, int, int]] = []
 
@@ -37,7 +37,7 @@ class ZipWriter:
 
     def record(self, name: str, data: Any, crc: Callable[[], int] | None = None) -> None:
         """One record; `crc` gives its checksum when it is known from elsewhere."""
-        raw, header, size = f"{self.prefix}/{name}".encode(), self.at, len(data)
+        raw, header, size = f"{self.folder}{name}".encode(), self.at, len(data)
         begins = header + 30 + len(raw) + 4
         padding = -begins % ALIGNMENT
         flags = 0x0808 if size else 0x0800
@@ -127,7 +127,7 @@ class _Checksums:
         total, self.cores = sum(s.nbytes for s in storages), os.cpu_count() or 1
         self.wanted = wanted and total > _WORTH and self.cores > 1
 
-    def __enter__(self) -> _Checksums:
+    def __enter__(self) -> "_Checksums":
         if self.wanted:
             from concurrent.futures import ThreadPoolExecutor  # optional: not in every Python
 

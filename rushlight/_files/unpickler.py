@@ -1,7 +1,5 @@
 """An inert reader of pickles: opcodes become plain data; no name is ever imported or called."""
 
-from __future__ import annotations
-
 import struct
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
@@ -9,7 +7,7 @@ from typing import Any
 
 from .meanings import MEANINGS, Refused
 from .opcodes import COSTS, OPCODES
-from .records import Global, Limits, Opaque, TensorRecord, fault, shown
+from .records import Checkpoint, Global, Limits, Opaque, TensorRecord, fault, shown
 
 SIMPLE_KEYS = (str, bytes, bool, float, type(None))
 PYTHON2 = {"__builtin__": "builtins", "copy_reg": "copyreg", "cPickle": "pickle"}
@@ -99,7 +97,7 @@ class Unpickler:
             text = f"{type(error).__name__}: {str(error)[:200]}"
             raise fault(self.where, f"malformed opcode ({text})", start) from None
 
-    # -- bytes -----------------------------------------------------------------------------
+    # -- bytes
 
     def take(self, count: int) -> bytes:
         """The next `count` bytes, which must be there."""
@@ -137,7 +135,7 @@ class Unpickler:
             "trust it, pass limits=rushlight.serialization.Limits(objects=...) (bytes)"
         )
 
-    # -- stack -----------------------------------------------------------------------------
+    # -- stack
 
     def push_sized(self, value: Any) -> None:
         """Pushes a string or bytes and counts its length."""
@@ -195,7 +193,7 @@ class Unpickler:
         else:
             raise Refused(f"cannot append to a {type(target).__name__}")
 
-    # -- names -----------------------------------------------------------------------------
+    # -- names
 
     def name(self, module: str, name: str) -> Any:
         """The inert stand-in for a name; the same object each time."""
@@ -242,6 +240,12 @@ class Unpickler:
             pass
         else:
             raise Refused(f"cannot give a state to a {type(target).__name__}")
+
+
+def unpickler_of(found: Checkpoint, data: Any, where: str = "", **options: Any) -> Unpickler:
+    """A reader of one of a checkpoint's pickles, which notes there what names it meets."""
+    where = where or found.where
+    return Unpickler(data, where=where, names=found.names, called=found.called, **options)
 
 
 def _small(value: Any, left: list[int]) -> None:

@@ -1,7 +1,5 @@
 """Names of what a checkpoint holds: every tensor and leaf by its path, each container once."""
 
-from __future__ import annotations
-
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Iterator
 from typing import Any

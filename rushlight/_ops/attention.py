@@ -4,13 +4,9 @@ from typing import Any
 
 from .._core.cases import case
 from .._core.op import op
+from .dims import turned
 
 _NODE = "ScaledDotProductFlashAttentionForCpuBackward0"
-
-
-def _t(m: Any, x: Any) -> Any:
-    n = len(x.shape)
-    return m.permute_dims(x, (*range(n - 2), n - 1, n - 2))
 
 
 @op("same", node=_NODE, broadcasts=True, autocast="lower", straight=True)
@@ -21,12 +17,12 @@ def mixed_values(m, weights, value):
 
 @mixed_values.vjp("weights")
 def _(m, g, value):
-    return m.matmul(g, _t(m, value))
+    return m.matmul(g, turned(m, value))
 
 
 @mixed_values.vjp("value")
 def _(m, g, weights):
-    return m.matmul(_t(m, weights), g)
+    return m.matmul(turned(m, weights), g)
 
 
 mixed_values.cases(case((3, 4), (4, 2)), case((2, 2, 3, 4), (2, 2, 4, 2)), case((2, 3, 4), (4, 2)))
@@ -35,7 +31,7 @@ mixed_values.cases(case((3, 4), (4, 2)), case((2, 2, 3, 4), (2, 2, 4, 2)), case(
 @op("same", node="MulBackward0", broadcasts=True, autocast="lower", straight=True)
 def attention_scores(m, query, key, *, scale: float):
     """query @ key^T * scale: query (..., queries, width), key (..., keys, width)."""
-    return m.matmul(query * scale, _t(m, key))
+    return m.matmul(query * scale, turned(m, key))
 
 
 @attention_scores.vjp("query")
@@ -45,7 +41,7 @@ def _(m, g, key, scale):
 
 @attention_scores.vjp("key")
 def _(m, g, query, scale):
-    return m.matmul(_t(m, g), query * scale)
+    return m.matmul(turned(m, g), query * scale)
 
 
 attention_scores.cases(case((3, 4), (5, 4), scale=0.5), case((2, 2, 3, 4), (2, 2, 3, 4), scale=0.5))

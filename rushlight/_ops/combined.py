@@ -144,19 +144,9 @@ def _(m, g, input, end):
     return g * m.conj(end - input)
 
 
-@lerp.defined_as
-def _(np, input, end, weight):
-    return (1 - weight) * input + weight * end
-
-
-@addcmul.defined_as
-def _(np, input, tensor1, tensor2, value=1):
-    return input + value * tensor1 * tensor2
-
-
-@addcdiv.defined_as
-def _(np, input, tensor1, tensor2, value=1):
-    return input + value * tensor1 / tensor2
+lerp.defined_as(lambda np, input, end, weight: (1 - weight) * input + weight * end)
+addcmul.defined_as(lambda np, input, tensor1, tensor2, value=1: input + value * tensor1 * tensor2)
+addcdiv.defined_as(lambda np, input, tensor1, tensor2, value=1: input + value * tensor1 / tensor2)
 
 
 def _cross(m: Any, a: Any, b: Any, axis: int) -> Any:
@@ -243,11 +233,7 @@ def _(m, g, input, other, out, p):
     return -_dist_slope(m, g, input, other, out, p)
 
 
-@dist.defined_as
-def _(np, input, other, p=2):
-    return np.linalg.norm(np.ravel(input - other), p)
-
-
+dist.defined_as(lambda np, input, other, p=2: np.linalg.norm(np.ravel(input - other), p))
 for each in (addcmul, addcdiv):
     each.cases(
         case((3, 4), (4,), floats(3, 1, low=0.5, high=2)),

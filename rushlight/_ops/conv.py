@@ -1,5 +1,6 @@
 """Convolutions and their transposes, in one, two and three dimensions, and image columns."""
 
+from math import prod
 from typing import Any
 
 from .._core.cases import case, complexes
@@ -9,7 +10,7 @@ from .._core.op import op
 Sizes = tuple[int, ...]
 
 
-@op("same", node="ConvolutionBackward0", autocast="lower")
+@op("same", node="ConvolutionBackward0", autocast="lower", straight=True)
 def convolve(
     m,
     input,
@@ -42,7 +43,7 @@ def _(m, g):
 
 
 def _channel_sum(m: Any, g: Any) -> Any:
-    return m.sum(m.sum(m.reshape(g, (g.shape[0], g.shape[1], -1)), axis=2), axis=0)
+    return m.sum(m.sum(m.reshape(g, (g.shape[0], g.shape[1], prod(g.shape[2:]))), axis=2), axis=0)
 
 
 _PLAIN = {"stride": (1,), "padding": (0,), "dilation": (1,)}
@@ -56,7 +57,7 @@ convolve.cases(
 )
 
 
-@op("same", node="ConvolutionBackward0", autocast="lower")
+@op("same", node="ConvolutionBackward0", autocast="lower", straight=True)
 def convolve_transposed(
     m,
     input,
@@ -250,12 +251,8 @@ speak(
     conv=lambda x, w, stride, padding, dilation, groups=1: convolve(
         x, w, None, stride, padding, dilation, groups
     ),
-    conv_input=lambda g, w, shape, stride, padding, dilation, groups=1: convolution_for_input(
-        g, w, shape, stride, padding, dilation, groups
-    ),
-    conv_weight=lambda g, x, shape, stride, padding, dilation, groups=1: convolution_for_weight(
-        g, x, shape, stride, padding, dilation, groups
-    ),
-    windows=lambda x, size, stride, dilation: windows(x, size, stride, dilation),
-    unwindows=lambda g, shape, stride, dilation: unwindows(g, shape, stride, dilation),
+    conv_input=convolution_for_input,
+    conv_weight=convolution_for_weight,
+    windows=windows,
+    unwindows=unwindows,
 )

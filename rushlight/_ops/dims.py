@@ -93,6 +93,12 @@ def part(axis: int, *key: int | None) -> tuple:
     return (*(slice(None),) * axis, slice(*key))
 
 
+def turned(m: Any, x: Any) -> Any:
+    """Matrices with rows and columns exchanged."""
+    n = len(x.shape)
+    return m.permute_dims(x, (*range(n - 2), n - 1, n - 2))
+
+
 def arange_along(m: Any, shape: tuple, axis: int) -> Any:
     """0, 1, 2 ... along `axis`, of size 1 along the others."""
     places = m.arange(0, shape[axis], 1, m.int64)
@@ -102,3 +108,18 @@ def arange_along(m: Any, shape: tuple, axis: int) -> Any:
 def to_axes(dim: Any) -> Any:
     """`dim` as NumPy's functions take it, for definitions."""
     return tuple(dim) or None if isinstance(dim, (tuple, list)) else dim
+
+
+def joint_shape(shapes: list) -> tuple:
+    """The shape that shapes broadcast to.
+
+    Raises:
+        ValueError: where they do not.
+    """
+    made: list = []
+    for i in range(1, max(map(len, shapes), default=0) + 1):
+        sizes = {s[-i] for s in shapes if len(s) >= i} - {1}
+        if len(sizes) > 1:
+            raise ValueError
+        made.append(sizes.pop() if sizes else 1)
+    return tuple(reversed(made))

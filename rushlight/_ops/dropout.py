@@ -29,8 +29,7 @@ def kept(m, input, *, shape: tuple, p: float, stream, on: float, off: float):
 def _dropped(
     input: Any, p: float, training: bool, inplace: bool, alpha: bool, feature: bool
 ) -> Any:
-    if p < 0.0 or p > 1.0:
-        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+    _check_p(p)
     if p == 0.0 or not training or 0 in tuple(input.shape):
         return input
     if not input.dtype.is_floating_point and not input.dtype.is_complex:

@@ -113,19 +113,9 @@ def _(np, input):
     return np.exp(input * input) * np.vectorize(math.erfc, otypes=[float])(input)
 
 
-@ndtr.defined_as
-def _(np, input):
-    return np.vectorize(_chance, otypes=[float])(input)
-
-
-@log_ndtr.defined_as
-def _(np, input):
-    return np.log(np.vectorize(_chance, otypes=[float])(input))
-
-
-@ndtri.defined_as
-def _(np, input):
-    return np.vectorize(_quantile, otypes=[float])(input)
+ndtr.defined_as(lambda np, input: np.vectorize(_chance, otypes=[float])(input))
+log_ndtr.defined_as(lambda np, input: np.log(np.vectorize(_chance, otypes=[float])(input)))
+ndtri.defined_as(lambda np, input: np.vectorize(_quantile, otypes=[float])(input))
 
 
 @erfinv.defined_as

@@ -7,6 +7,7 @@ from .._core import dtypes
 from .._core.cases import beyond, bools, case, ints
 from .._core.errors import dim_of
 from .._core.kinds import speak
+from .._core.naming import named
 from .._core.op import composite, op
 from .bounds import maximum, minimum
 from .dims import COMPLEX, Dims, axes_of, drop, itself, keep, spelt
@@ -280,44 +281,32 @@ def _one_dim(name: str, dim: Any) -> int:
         ) from None
 
 
-@composite
-def max(
-    input: Any,
-    dim: Any = None,
-    keepdim: bool = False,
-    *,
-    other: Any = None,
-    out: Any = None,
-    **names: Any,
-) -> Any:
-    """Largest element; or (values, indices) along `dim`; or the larger of two tensors."""
-    if names:
-        dim, keepdim = spelt("max", dim, keepdim, names)
-    if dim is None and other is None:
-        return max_of_all(input, out=out)
-    if other is None and not hasattr(dim, "array"):
-        return max_along(input, _one_dim("max", dim), keepdim, out=out)
-    return maximum(input, dim if other is None else other, out=out)
+def _public(name: str, of_all: Any, along: Any, of_two: Any, says: str):
+    """The public function with three meanings."""
+
+    def extreme(
+        input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None, out: Any = None,
+        **names: Any,
+    ) -> Any:  # fmt: skip
+        if names:
+            dim, keepdim = spelt(name, dim, keepdim, names)
+        if dim is None and other is None:
+            return of_all(input, out=out)
+        if other is None and not hasattr(dim, "array"):
+            return along(input, _one_dim(name, dim), keepdim, out=out)
+        return of_two(input, dim if other is None else other, out=out)
+
+    return composite(named(extreme, name, says))
 
 
-@composite
-def min(
-    input: Any,
-    dim: Any = None,
-    keepdim: bool = False,
-    *,
-    other: Any = None,
-    out: Any = None,
-    **names: Any,
-) -> Any:
-    """Smallest element; or (values, indices) along `dim`; or the smaller of two tensors."""
-    if names:
-        dim, keepdim = spelt("min", dim, keepdim, names)
-    if dim is None and other is None:
-        return min_of_all(input, out=out)
-    if other is None and not hasattr(dim, "array"):
-        return min_along(input, _one_dim("min", dim), keepdim, out=out)
-    return minimum(input, dim if other is None else other, out=out)
+max = _public(
+    "max", max_of_all, max_along, maximum,
+    "Largest element; or (values, indices) along `dim`; or the larger of two tensors.",
+)  # fmt: skip
+min = _public(
+    "min", min_of_all, min_along, minimum,
+    "Smallest element; or (values, indices) along `dim`; or the smaller of two tensors.",
+)  # fmt: skip
 
 
 for each in (max, min):

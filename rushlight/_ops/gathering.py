@@ -8,7 +8,8 @@ from .._core.errors import dim_of
 from .._core.kinds import speak
 from .._core.op import composite, op
 from .._core.tape import TensorBase, ndarray
-from .indexing import broadcast_shapes, getitem, index_dim, index_put, spread
+from .dims import joint_shape
+from .indexing import getitem, index_dim, index_put, spread
 
 _REDUCE = {
     "sum": "add",
@@ -424,7 +425,7 @@ def take_along_dim(input, indices, dim=None):
     indices = indices.where(indices >= 0, indices + input.shape[at])
     a, b = list(input.shape), list(indices.shape)
     a[at] = b[at] = 1
-    shape = list(broadcast_shapes([tuple(a), tuple(b)]))
+    shape = list(joint_shape([tuple(a), tuple(b)]))
     shape[at] = indices.shape[at]
     indices = indices.expand(tuple(shape))
     shape[at] = input.shape[at]
@@ -439,7 +440,7 @@ take_along_dim.cases(
 @composite
 def masked_scatter(input, mask, source):
     """`input` with the places where `mask` holds filled by the elements of `source` in order."""
-    shape = broadcast_shapes([tuple(input.shape), tuple(mask.shape)])
+    shape = joint_shape([tuple(input.shape), tuple(mask.shape)])
     input, mask = input.expand(shape), mask.expand(shape)
     if mask.array.__class__ is not ndarray:
         raise RuntimeError(mask.array.names.no_value("masked_scatter()"))
@@ -502,8 +503,4 @@ def _scatter(x: Any, indices: Any, values: Any, axis: int, mode: str = "set") ->
     )
 
 
-def _along(x: Any, indices: Any, axis: int) -> Any:
-    return gathered(x, indices, axis)
-
-
-speak(take=_take, put=_put, scatter=_scatter, take_along_axis=_along)
+speak(take=_take, put=_put, scatter=_scatter, take_along_axis=gathered)

@@ -6,6 +6,7 @@ from typing import Any
 
 from .._core.cases import case, floats
 from .ranks import ranked
+from .resample import cubic_weights
 
 
 def _pixels(x: Any, size: int, align_corners: bool) -> Any:
@@ -65,20 +66,12 @@ def _sample_linear(m: Any, flat: Any, axes: list, sizes: tuple) -> Any:
     return total
 
 
-def _cubic_weights(t: Any) -> list:
-    """Keys' cubic with slope -0.75, for the pixels at -1, 0, 1 and 2 from the one below."""
-    a = -0.75
-    far = lambda t: ((t - 5) * t + 8) * t * a - 4 * a
-    near = lambda t: ((a + 2) * t - (a + 3)) * t * t + 1
-    return [far(t + 1), near(t), near(1 - t), far(2 - t)]
-
-
 def _sample_cubic(
     m: Any, flat: Any, axes: list, sizes: tuple, padding_mode: str, align_corners: bool
 ) -> Any:
     """Cubic means of the 16 pixels around each place; each pixel's place is padded by itself."""
     lower = [m.floor(x) for x in axes]
-    weights = [_cubic_weights(x - low) for x, low in zip(axes, lower)]
+    weights = [cubic_weights(x - low) for x, low in zip(axes, lower)]
     total = 0
     for taps in product(range(4), repeat=2):
         places, weight = [], 1

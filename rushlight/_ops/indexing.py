@@ -10,6 +10,7 @@ from .._core.general import lower
 from .._core.kinds import known, speak
 from .._core.op import composite, op
 from .._core.tape import TensorBase, fit, make, ndarray
+from .dims import joint_shape
 from .slicing import aliased, picked, sliced, widened
 
 # ---- keys ---------------------------------------------------------------------------------------
@@ -243,7 +244,7 @@ class Plan:
         self.sizes = tuple(shape[i] for i in taken)
         self.rest = tuple(shape[i] for i in rest)
         try:
-            self.shape = broadcast_shapes([tuple(a.shape) for a in arrays])
+            self.shape = joint_shape([tuple(a.shape) for a in arrays])
         except ValueError:
             shapes = ", ".join(str(list(a.shape)) for a in arrays)
             raise IndexError(
@@ -293,21 +294,6 @@ class Plan:
         n, at, k = len(self.shape), self.at, len(self.rest)
         forward = (*range(n, n + at), *range(n), *range(n + at, n + k))
         return tuple(sorted(range(n + k), key=forward.__getitem__)) if inverse else forward
-
-
-def broadcast_shapes(shapes: list) -> tuple:
-    """The shape that shapes broadcast to.
-
-    Raises:
-        ValueError: where they do not.
-    """
-    made: list = []
-    for i in range(1, max(map(len, shapes)) + 1):
-        sizes = {s[-i] for s in shapes if len(s) >= i} - {1}
-        if len(sizes) > 1:
-            raise ValueError
-        made.append(sizes.pop() if sizes else 1)
-    return tuple(reversed(made))
 
 
 def _plan(m: Any, shape: tuple, where: tuple, arrays: Any) -> Plan:
@@ -496,7 +482,7 @@ masked_fill.cases(
 @composite
 def masked_select(input, mask):
     """The elements of `input` where `mask` holds, as one row."""
-    shape = broadcast_shapes([tuple(input.shape), tuple(mask.shape)])
+    shape = joint_shape([tuple(input.shape), tuple(mask.shape)])
     made = getitem(input.expand(shape), mask.expand(shape))
     return made if shape else made.reshape((-1,))
 

@@ -6,6 +6,7 @@ from .._core.cases import case, complexes, definite, floats, regular
 from .._core.errors import LinAlgError
 from .._core.kinds import DIFFERENTIABLE, speak
 from .._core.op import composite, op
+from .dims import turned
 from .products import adjoint_of
 from .triangles import check_matrices, columns, holds_complex, lower, over_triangle, upper
 
@@ -102,13 +103,8 @@ def _solved(m: Any, a: Any, b: Any, left: bool) -> tuple[Any, Any]:
     """X of a X = b or X a = b."""
     if left:
         return m.solve(a, b)
-    made, info = m.solve(_flipped(m, a), _flipped(m, b))
-    return _flipped(m, made), info
-
-
-def _flipped(m: Any, x: Any) -> Any:
-    n = len(x.shape)
-    return m.permute_dims(x, (*range(n - 2), n - 1, n - 2))
+    made, info = m.solve(turned(m, a), turned(m, b))
+    return turned(m, made), info
 
 
 @op("same", broadcasts=True, outputs=("result", "info"), returns="linalg_solve_ex",
@@ -243,10 +239,10 @@ def cofactors(m, A):
 @cofactors.vjp("A")
 def _(m, g, A, out):
     # C = det(A) W with W = A^-T, so dC = <W, dA> C - C dA^T W; here is that map's adjoint
-    w = _flipped(m, m.inv(A)[0])
+    w = turned(m, m.inv(A)[0])
     g = m.conj(g)
     whole = m.sum(g * out, axis=(-2, -1), keepdims=True)
-    return m.conj(whole * w - m.matmul(m.matmul(w, _flipped(m, g)), out))
+    return m.conj(whole * w - m.matmul(m.matmul(w, turned(m, g)), out))
 
 
 linalg_det.cases(
@@ -289,11 +285,7 @@ def logdet(input: Any) -> Any:
     return DIFFERENTIABLE.where(sign == -1, float("nan"), size)
 
 
-@logdet.defined_as
-def _(np, input):
-    return np.log(np.linalg.det(input))
-
-
+logdet.defined_as(lambda np, input: np.log(np.linalg.det(input)))
 logdet.cases(case(definite(3)), case(complexes(3, 3)))
 
 

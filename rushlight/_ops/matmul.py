@@ -307,8 +307,4 @@ linear.cases(
 )
 
 
-def _word(a: Any, b: Any) -> Any:
-    return matmul(a, b)
-
-
-speak(matmul=_word, matmul_rows=_word)
+speak(matmul=matmul, matmul_rows=matmul)

@@ -8,7 +8,7 @@ from .._core.cases import beyond, case, ints, regular
 from .._core.errors import dim_of
 from .._core.kinds import DIFFERENTIABLE
 from .._core.op import composite, op
-from .dims import FLOATS, Dims, axes_of, keep, reduced_count
+from .dims import FLOATS, Dims, axes_of, keep, reduced_count, turned
 from .joining import cat
 from .linalg import linalg_inv_ex
 from .magnitude import unit
@@ -243,8 +243,7 @@ def cdist(m, x1, x2, *, p: float = 2.0, compute_mode: str | None = None):
         raise RuntimeError(f"cdist only supports non-negative p values; p is {p}")
     if _use_product(x1, x2, p, compute_mode):
         a, b = m.sum(x1 * x1, axis=-1), m.sum(x2 * x2, axis=-1)
-        n = len(x2.shape)
-        cross = m.matmul(x1, m.permute_dims(x2, (*range(n - 2), n - 1, n - 2)))
+        cross = m.matmul(x1, turned(m, x2))
         square = (
             m.reshape(a, (*a.shape, 1)) + m.reshape(b, (*b.shape[:-1], 1, b.shape[-1])) - 2 * cross
         )
@@ -294,8 +293,7 @@ def _(m, g, x1, x2, out, p):
 @cdist.vjp("x2")
 def _(m, g, x1, x2, out, p):
     if p == 2:
-        n = len(out.shape)
-        near = m.permute_dims(_nearness(m, g, out), (*range(n - 2), n - 1, n - 2))
+        near = turned(m, _nearness(m, g, out))
         return x2 * m.sum(near, axis=-1, keepdims=True) - m.matmul(near, x1)
     return -m.sum(_pulls(m, g, x1, x2, out, p), axis=-3)
 

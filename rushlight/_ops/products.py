@@ -5,12 +5,12 @@ from typing import Any
 from .._core import dtypes
 from .._core.cases import case, complexes, ints
 from .._core.op import composite, op
+from .dims import turned
 
 
 def adjoint_of(m: Any, x: Any) -> Any:
     """The last two axes swapped, and conjugated where complex."""
-    n = len(x.shape)
-    return m.conj(m.permute_dims(x, (*range(n - 2), n - 1, n - 2)))
+    return m.conj(turned(m, x))
 
 
 def _column(m: Any, v: Any) -> Any:
@@ -250,11 +250,7 @@ def _(m, g, mat, alpha):
     return m.reshape(m.matmul(adjoint_of(m, mat), _column(m, _scaled(g, alpha))), (-1,))
 
 
-@addmv.defined_as
-def _(np, input, mat, vec, beta=1, alpha=1):
-    return beta * input + alpha * (mat @ vec)
-
-
+addmv.defined_as(lambda np, input, mat, vec, beta=1, alpha=1: beta * input + alpha * (mat @ vec))
 addmv.cases(
     case((3,), (3, 4), (4,)),
     case((1,), (3, 4), (4,), beta=0.5, alpha=-2),

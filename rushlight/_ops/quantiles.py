@@ -7,6 +7,7 @@ from .._core import dtypes
 from .._core.cases import case, ints
 from .._core.errors import dim_of
 from .._core.kinds import DIFFERENTIABLE
+from .._core.naming import named
 from .._core.op import composite, op
 from .dims import arange_along, drop, itself, part, spelt
 from .extrema import max_of_all, needs_elements, scattered
@@ -102,20 +103,25 @@ def _(m, g, out, input_shape, dim, keepdim):
     return scattered(m, g[0], out[1], input_shape, dim, keepdim)
 
 
-@composite
-def median(input: Any, dim: int | None = None, keepdim: bool = False, **names: Any) -> Any:
-    """Lower median of all elements; or (values, indices) along `dim`."""
-    if names:
-        dim, keepdim = spelt("median", dim, keepdim, names)
-    return median_of_all(input) if dim is None else median_along(input, dim, keepdim)
+def _median(name: str, of_all: Any, along: Any, says: str):
+    """The public function with and without `dim`."""
+
+    def median(input: Any, dim: int | None = None, keepdim: bool = False, **names: Any) -> Any:
+        if names:
+            dim, keepdim = spelt(name, dim, keepdim, names)
+        return of_all(input) if dim is None else along(input, dim, keepdim)
+
+    return composite(named(median, name, says))
 
 
-@composite
-def nanmedian(input: Any, dim: int | None = None, keepdim: bool = False, **names: Any) -> Any:
-    """Lower median of what is not NaN; or (values, indices) along `dim`."""
-    if names:
-        dim, keepdim = spelt("nanmedian", dim, keepdim, names)
-    return nanmedian_of_all(input) if dim is None else nanmedian_along(input, dim, keepdim)
+median = _median(
+    "median", median_of_all, median_along,
+    "Lower median of all elements; or (values, indices) along `dim`.",
+)  # fmt: skip
+nanmedian = _median(
+    "nanmedian", nanmedian_of_all, nanmedian_along,
+    "Lower median of what is not NaN; or (values, indices) along `dim`.",
+)  # fmt: skip
 
 
 for each in (median, nanmedian):
@@ -240,52 +246,35 @@ def _as_quantile(name: str, input: Any, q: Any) -> Any:
     return DIFFERENTIABLE.full((), q, input.dtype)
 
 
-@op(None, name="quantile", node="SqueezeBackward4")
-def quantiles(
-    m, input, q, *, dim: int | None = None, keepdim: bool = False, interpolation: str = "linear"
-):
-    """Values below which the fractions `q` of the elements lie."""
-    _check_quantile(m, "quantile", input, q, interpolation)
-    return _quantiles(m, input, q, dim, keepdim, interpolation, False)
+def _quantile(name: str, skip_nan: bool, says: str):
+    """The record, and the public function, which takes a number for q too."""
+
+    @op(None, name=name, node="SqueezeBackward4")
+    def quantiles(
+        m, input, q, *, dim: int | None = None, keepdim: bool = False, interpolation: str = "linear"
+    ):
+        """Values below which the fractions `q` of the elements lie."""
+        _check_quantile(m, name, input, q, interpolation)
+        return _quantiles(m, input, q, dim, keepdim, interpolation, skip_nan)
+
+    def quantile(
+        input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *,
+        interpolation: str = "linear",
+    ) -> Any:  # fmt: skip
+        return quantiles(input, _as_quantile(name, input, q), dim, keepdim, interpolation)
+
+    made = composite(named(quantile, name, says))
+    made.defined_as(f"numpy.{name}")
+    return made
 
 
-@op(None, name="nanquantile", node="SqueezeBackward4")
-def nanquantiles(
-    m, input, q, *, dim: int | None = None, keepdim: bool = False, interpolation: str = "linear"
-):
-    """Values below which the fractions `q` of what is not NaN lie."""
-    _check_quantile(m, "nanquantile", input, q, interpolation)
-    return _quantiles(m, input, q, dim, keepdim, interpolation, True)
+quantile = _quantile(
+    "quantile", False,
+    "Values below which fractions `q` of the elements lie; a 1-D `q` adds a first dimension.",
+)  # fmt: skip
+nanquantile = _quantile("nanquantile", True, "Like `quantile`, without the elements that are NaN.")
 
 
-@composite
-def quantile(
-    input: Any,
-    q: Any,
-    dim: int | None = None,
-    keepdim: bool = False,
-    *,
-    interpolation: str = "linear",
-) -> Any:
-    """Values below which fractions `q` of the elements lie; a 1-D `q` adds a first dimension."""
-    return quantiles(input, _as_quantile("quantile", input, q), dim, keepdim, interpolation)
-
-
-@composite
-def nanquantile(
-    input: Any,
-    q: Any,
-    dim: int | None = None,
-    keepdim: bool = False,
-    *,
-    interpolation: str = "linear",
-) -> Any:
-    """Like `quantile`, without the elements that are NaN."""
-    return nanquantiles(input, _as_quantile("nanquantile", input, q), dim, keepdim, interpolation)
-
-
-quantile.defined_as("numpy.quantile")
-nanquantile.defined_as("numpy.nanquantile")
 for each in (quantile, nanquantile):
     each.cases(
         case((3, 5), 0.3),

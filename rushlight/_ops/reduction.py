@@ -6,6 +6,7 @@ from .._core import dtypes
 from .._core.cases import beyond, bools, case, ints
 from .._core.errors import dim_of
 from .._core.kinds import speak
+from .._core.naming import named
 from .._core.op import composite, op
 from .dims import FLOATS, Dims, axes_of, keep, part, reduced_count, spelt, spread, to_axes
 
@@ -43,25 +44,30 @@ def _(m, g, input_shape, dim, keepdim):
     return spread(m, g, input_shape, dim, keepdim)
 
 
-@composite
-def sum(
-    input: Any,
-    dim: Dims = None,
-    keepdim: bool = False,
-    *,
-    dtype: Any = None,
-    out: Any = None,
-    **names: Any,
-) -> Any:
-    """Sum over all elements, or along `dim`; integers add up in int64."""
-    if names:
-        dim, keepdim = spelt("sum", dim, keepdim, names)
-    if dim is None and not keepdim:
-        return sum_of_all(input, dtype, out=out)
-    return sum_along(input, dim, keepdim, dtype, out=out)
+def _public(name: str, of_all: Any, along: Any, says: str):
+    """The public function of the records for all elements and for some dimensions."""
+
+    def reduced(
+        input: Any, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None,
+        **names: Any,
+    ) -> Any:  # fmt: skip
+        if names:
+            dim, keepdim = spelt(name, dim, keepdim, names)
+        if dim is None and not keepdim:
+            return of_all(input, dtype, out=out)
+        return along(input, dim, keepdim, dtype, out=out)
+
+    made = composite(named(reduced, name, says))
+    made.defined_as(f"numpy.{name}")
+    return made
 
 
-sum.defined_as("numpy.sum")
+sum = _public(
+    "sum",
+    sum_of_all,
+    sum_along,
+    "Sum over all elements, or along `dim`; integers add up in int64.",
+)
 sum.cases(
     case((3, 4)),
     case((3, 4), dim=1, keepdim=True),
@@ -116,25 +122,7 @@ def _(m, g, input_shape, dim, keepdim):
     return spread(m, m.divide(g, reduced_count(input_shape, dim)), input_shape, dim, keepdim)
 
 
-@composite
-def mean(
-    input: Any,
-    dim: Dims = None,
-    keepdim: bool = False,
-    *,
-    dtype: Any = None,
-    out: Any = None,
-    **names: Any,
-) -> Any:
-    """Mean of all elements, or along `dim`."""
-    if names:
-        dim, keepdim = spelt("mean", dim, keepdim, names)
-    if dim is None and not keepdim:
-        return mean_of_all(input, dtype, out=out)
-    return mean_along(input, dim, keepdim, dtype, out=out)
-
-
-mean.defined_as("numpy.mean")
+mean = _public("mean", mean_of_all, mean_along, "Mean of all elements, or along `dim`.")
 mean.cases(
     case((3, 4)),
     case((3, 4), dim=0),

@@ -111,20 +111,21 @@ def _cubic_far(t: Any, a: float) -> Any:
     return ((t - 5) * t + 8) * t * a - 4 * a
 
 
+def cubic_weights(t: Any) -> list:
+    """Keys' cubic for the pixels at -1, 0, 1 and 2 from the one below, at `t` above it."""
+    return [
+        _cubic_far(t + 1, _A), _cubic_near(t, _A), _cubic_near(1 - t, _A), _cubic_far(2 - t, _A)
+    ]  # fmt: skip
+
+
 def _cubic_matrix(
     m: Any, size: int, out: int, scale: float | None, align_corners: bool, dtype: Any
 ) -> Any:
     """Each output pixel as a cubic mean of its four neighbours; beyond an end, the end pixel."""
     where = _sources(m, size, out, scale, align_corners, dtype)
     base = m.floor(where)
-    t, place, made = where - base, m.astype(base, m.int64), 0
-    weights = (
-        _cubic_far(t + 1, _A),
-        _cubic_near(t, _A),
-        _cubic_near(1 - t, _A),
-        _cubic_far(2 - t, _A),
-    )
-    for step, weight in zip((-1, 0, 1, 2), weights):
+    place, made = m.astype(base, m.int64), 0
+    for step, weight in zip((-1, 0, 1, 2), cubic_weights(where - base)):
         held = m.maximum(m.minimum(place + step, size - 1), 0)
         made = choosing(m, held, weight, size, dtype) + made
     return made

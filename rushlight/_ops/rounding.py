@@ -78,9 +78,7 @@ def _(m, g):
     return g
 
 
-@frac.defined_as
-def _(np, input):
-    return np.modf(input)[0]
+frac.defined_as(lambda np, input: np.modf(input)[0])
 
 
 def _whole_quotient(m: Any, kernel: str, input: Any, other: Any) -> None:

@@ -63,7 +63,7 @@ def _overwrite_abstract(x: Any, array: Any, record: Any, sample: Callable) -> An
     return copy_(x, make(arranged(sample, tuple(array.shape), None), x.device))
 
 
-def _redrawn(name: str, node: str) -> Any:
+def redrawn(name: str, node: str) -> Any:
     """The record of an overwrite: nothing of the old value remains, so its gradient is zero."""
 
     @op("move", name=name, node=node)
@@ -81,14 +81,14 @@ def _redrawn(name: str, node: str) -> Any:
     return drawn
 
 
-_UNIFORM = _redrawn("uniform", "UniformBackward0")
-_NORMAL = _redrawn("normal", "NormalBackward0")
-_EXPONENTIAL = _redrawn("exponential", "ExponentialBackward0")
-_CAUCHY = _redrawn("cauchy", "CauchyBackward0")
-_LOG_NORMAL = _redrawn("log_normal", "LogNormalBackward0")
-_GEOMETRIC = _redrawn("geometric", "GeometricBackward0")
-_BERNOULLI = [_redrawn("bernoulli", f"BernoulliBackward{i}") for i in (1, 2)]
-_RANDOM = [_redrawn("random", f"RandomBackward{i}") for i in range(3)]
+_UNIFORM = redrawn("uniform", "UniformBackward0")
+_NORMAL = redrawn("normal", "NormalBackward0")
+_EXPONENTIAL = redrawn("exponential", "ExponentialBackward0")
+_CAUCHY = redrawn("cauchy", "CauchyBackward0")
+_LOG_NORMAL = redrawn("log_normal", "LogNormalBackward0")
+_GEOMETRIC = redrawn("geometric", "GeometricBackward0")
+_BERNOULLI = [redrawn("bernoulli", f"BernoulliBackward{i}") for i in (1, 2)]
+_RANDOM = [redrawn("random", f"RandomBackward{i}") for i in range(3)]
 
 
 def uniform_(
@@ -107,16 +107,20 @@ def normal_(self: Any, mean: float = 0, std: float = 1, *, generator: Any = None
     return _overwrite(self, _NORMAL, normal_sampler(self.dtype, float(mean), float(std), stream))
 
 
+def _check_continuous(name: str, kind: Any) -> None:
+    if kind.category != 2:
+        raise RuntimeError(
+            f"{name} distribution is a continuous probability distribution. dtype must be a "
+            f"floating point but you specified {kind.type_name}"
+        )
+
+
 def exponential_(self: Any, lambd: float = 1, *, generator: Any = None) -> Any:
     """Overwritten with waiting times of rate `lambd`."""
     kind = self.dtype
     if not lambd > 0:
         raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd:g}")
-    if kind.category != 2:
-        raise RuntimeError(
-            "Exponential distribution is a continuous probability distribution. dtype must be a "
-            f"floating point but you specified {kind.type_name}"
-        )
+    _check_continuous("Exponential", kind)
     stream = stream_of("exponential_", generator, self.device)
     sample = lambda n, _: rounded(draws.exponential(stream, n, float(lambd)), kind)
     return _overwrite(self, _EXPONENTIAL, sample)
@@ -127,11 +131,7 @@ def cauchy_(self: Any, median: float = 0, sigma: float = 1, *, generator: Any = 
     kind = self.dtype
     if not sigma > 0:
         raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma:g}")
-    if kind.category != 2:
-        raise RuntimeError(
-            "Cauchy distribution is a continuous probability distribution. dtype must be a "
-            f"floating point but you specified {kind.type_name}"
-        )
+    _check_continuous("Cauchy", kind)
     stream = stream_of("cauchy_", generator, self.device)
     sample = lambda n, _: rounded(draws.cauchy(stream, n, float(median), float(sigma)), kind)
     return _overwrite(self, _CAUCHY, sample)

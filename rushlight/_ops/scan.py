@@ -80,16 +80,8 @@ def _(m, g, input, dim):
     return before * recurrence_from_end(m, _shifted(m, x, axis, 1), g, axis)
 
 
-@cumsum.defined_as
-def _(np, input, dim):
-    return np.cumsum(input, dim).reshape(input.shape)
-
-
-@cumprod.defined_as
-def _(np, input, dim):
-    return np.cumprod(input, dim).reshape(input.shape)
-
-
+cumsum.defined_as(lambda np, input, dim: np.cumsum(input, dim).reshape(input.shape))
+cumprod.defined_as(lambda np, input, dim: np.cumprod(input, dim).reshape(input.shape))
 for each in (cumsum, cumprod):
     each.cases(
         case((3, 4), dim=1),
@@ -198,8 +190,8 @@ logcumsumexp.cases(
 
 
 speak(
-    cumulative_sum=lambda x, axis: cumsum(x, axis),
-    cumulative_prod=lambda x, axis: cumprod(x, axis),
+    cumulative_sum=cumsum,
+    cumulative_prod=cumprod,
     cumulative_max=lambda x, axis: tuple(cummax(x, axis)),
     cumulative_min=lambda x, axis: tuple(cummin(x, axis)),
 )

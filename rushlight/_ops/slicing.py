@@ -7,7 +7,6 @@ from .._core.errors import dim_of
 from .._core.kinds import speak
 from .._core.op import composite, op
 from .._core.tape import fit
-from .dims import part
 
 
 @op("view", node="SliceBackward0")
@@ -70,7 +69,7 @@ def narrow(input, dim, start, length):
         raise RuntimeError("narrow(): length must be non-negative.")
     if start + length > n:
         raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
-    return sliced(input, part(at, start, start + length))
+    return sliced(input, (*(slice(None),) * at, slice(start, start + length)))
 
 
 narrow.cases(case((3, 4), 1, 1, 2))

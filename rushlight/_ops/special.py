@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from math import log, pi
 from typing import Any
 
@@ -311,9 +312,7 @@ def _(np, input, p):
     return sum(terms) + p * (p - 1) / 4 * log(pi)
 
 
-@digamma.defined_as
-def _(np, input):
-    return _psi(np, input)
+digamma.defined_as(_psi)
 
 
 @polygamma.defined_as
@@ -323,56 +322,16 @@ def _(np, n, input):
     return (-1) ** (n + 1) * math.factorial(n) * _hurwitz(np, n + 1, input)
 
 
-@zeta.defined_as
-def _(np, input, other):
-    return _hurwitz(np, input, other)
-
-
-@i0.defined_as
-def _(np, input):
-    return _bessel(np, input, 0)
-
-
-@i0e.defined_as
-def _(np, input):
-    return np.exp(-np.abs(input)) * _bessel(np, input, 0)
-
-
-@i1.defined_as
-def _(np, input):
-    return _bessel(np, input, 1)
-
-
-@i1e.defined_as
-def _(np, input):
-    return np.exp(-np.abs(input)) * _bessel(np, input, 1)
-
-
-@entr.defined_as
-def _(np, input):
-    return -input * np.log(input)
-
-
-@xlogy.defined_as
-def _(np, input, other):
-    return input * np.log(other)
-
-
-@xlog1py.defined_as
-def _(np, input, other):
-    return input * np.log1p(other)
-
-
-@gammainc.defined_as
-def _(np, input, other):
-    return _lower_sum(np, input, other)
-
-
-@gammaincc.defined_as
-def _(np, input, other):
-    return 1 - _lower_sum(np, input, other)
-
-
+zeta.defined_as(_hurwitz)
+i0.defined_as(partial(_bessel, order=0))
+i0e.defined_as(lambda np, input: np.exp(-np.abs(input)) * _bessel(np, input, 0))
+i1.defined_as(partial(_bessel, order=1))
+i1e.defined_as(lambda np, input: np.exp(-np.abs(input)) * _bessel(np, input, 1))
+entr.defined_as(lambda np, input: -input * np.log(input))
+xlogy.defined_as(lambda np, input, other: input * np.log(other))
+xlog1py.defined_as(lambda np, input, other: input * np.log1p(other))
+gammainc.defined_as(_lower_sum)
+gammaincc.defined_as(lambda np, input, other: 1 - _lower_sum(np, input, other))
 polygamma.cases(
     *(case(n, floats(3, 4, low=0.3, high=4)) for n in (0, 1, 2, 3)),
     case(-1, (3,)).raises("polygamma(n, x) does not support negative n."),

@@ -1,5 +1,6 @@
 """Singular values and eigenvalues, and what is built from them: pinv, rank, exponential."""
 
+from math import prod
 from typing import Any
 
 from .._core.cases import case, definite, floats, regular
@@ -405,7 +406,7 @@ def linalg_tensorinv(A: Any, ind: int = 2) -> Any:
     if ind <= 0:
         raise RuntimeError(f"Expected a strictly positive integer for 'ind', got {ind}")
     left, right = tuple(A.shape[:ind]), tuple(A.shape[ind:])
-    p, q = _count(left), _count(right)
+    p, q = prod(left), prod(right)
     if p != q:
         raise RuntimeError(
             "Expected self to satisfy the requirement prod(self.shape[ind:]) =="
@@ -424,7 +425,7 @@ def linalg_tensorsolve(A: Any, B: Any, dims: Any = None) -> Any:
     if dims is not None:
         A = A.movedim(tuple(dims), tuple(range(A.ndim - len(dims), A.ndim)))
     rest = tuple(A.shape[B.ndim :])
-    n = _count(rest)
+    n = prod(rest)
     return linalg_solve_ex(A.reshape(-1, n), B.reshape(-1), True, "torch.linalg.solve")[0].reshape(
         rest
     )
@@ -432,13 +433,6 @@ def linalg_tensorsolve(A: Any, B: Any, dims: Any = None) -> Any:
 
 linalg_tensorsolve.defined_as("numpy.linalg.tensorsolve")
 linalg_tensorsolve.cases(case((2, 3, 6), (2, 3)))
-
-
-def _count(sizes: tuple) -> int:
-    made = 1
-    for n in sizes:
-        made *= n
-    return made
 
 
 matrix_exp = linalg_matrix_exp  # torch.matrix_exp

@@ -1,9 +1,11 @@
 """Spread: variance and standard deviation, with and without the mean."""
 
+from functools import partial
 from math import inf, nan
 from typing import Any
 
 from .._core.cases import case, ints
+from .._core.naming import named
 from .._core.op import composite, op
 from .dims import COMPLEX, FLOATS, Dims, axes_of, keep, reduced_count, spelt
 
@@ -144,66 +146,38 @@ def _form(name: str, dim: Any, unbiased: Any, correction: Correction) -> tuple[A
     return dim, int(unbiased)
 
 
-@composite
-def var(
-    input: Any, dim: Dims = None, unbiased: bool | None = None, keepdim: bool = False, *,
-    correction: Correction = None, **names: Any,
-) -> Any:  # fmt: skip
-    """Variance of all elements, or along `dim`: squared deviations over (count - correction)."""
-    if names:
-        dim, keepdim = spelt("var", dim, keepdim, names)
-    dim, correction = _form("var", dim, unbiased, correction)
-    return variance(input, dim, correction, keepdim)
+def _public(name: str, record: Any, says: str):
+    """The public function of a record, with PyTorch's older arguments too."""
+
+    def spread(
+        input: Any, dim: Dims = None, unbiased: bool | None = None, keepdim: bool = False, *,
+        correction: Correction = None, **names: Any,
+    ) -> Any:  # fmt: skip
+        if names:
+            dim, keepdim = spelt(name, dim, keepdim, names)
+        dim, correction = _form(name, dim, unbiased, correction)
+        return record(input, dim, correction, keepdim)
+
+    return composite(named(spread, name, says))
 
 
-@composite
-def std(
-    input: Any, dim: Dims = None, unbiased: bool | None = None, keepdim: bool = False, *,
-    correction: Correction = None, **names: Any,
-) -> Any:  # fmt: skip
-    """Standard deviation of all elements, or along `dim`."""
-    if names:
-        dim, keepdim = spelt("std", dim, keepdim, names)
-    dim, correction = _form("std", dim, unbiased, correction)
-    return deviation(input, dim, correction, keepdim)
+var = _public(
+    "var",
+    variance,
+    "Variance of all elements, or along `dim`: squared deviations over (count - correction).",
+)
+std = _public("std", deviation, "Standard deviation of all elements, or along `dim`.")
+var_mean = _public("var_mean", variance_and_mean, "Variance and mean together.")
+std_mean = _public("std_mean", deviation_and_mean, "Standard deviation and mean together.")
 
 
-@composite
-def var_mean(
-    input: Any, dim: Dims = None, unbiased: bool | None = None, keepdim: bool = False, *,
-    correction: Correction = None, **names: Any,
-) -> tuple:  # fmt: skip
-    """Variance and mean together."""
-    if names:
-        dim, keepdim = spelt("var_mean", dim, keepdim, names)
-    dim, correction = _form("var_mean", dim, unbiased, correction)
-    return variance_and_mean(input, dim, correction, keepdim)
+def _definition(name: str, np: Any, input: Any, dim: Any = None, **given: Any) -> Any:
+    dim, free = (None, 0) if dim is False else (dim, given.get("correction", 1))
+    return getattr(np, name)(input, dim, ddof=free, keepdims=given.get("keepdim", False))
 
 
-@composite
-def std_mean(
-    input: Any, dim: Dims = None, unbiased: bool | None = None, keepdim: bool = False, *,
-    correction: Correction = None, **names: Any,
-) -> tuple:  # fmt: skip
-    """Standard deviation and mean together."""
-    if names:
-        dim, keepdim = spelt("std_mean", dim, keepdim, names)
-    dim, correction = _form("std_mean", dim, unbiased, correction)
-    return deviation_and_mean(input, dim, correction, keepdim)
-
-
-@var.defined_as
-def _(np, input, dim=None, keepdim=False, correction=1):
-    dim, free = (None, 0) if dim is False else (dim, correction)
-    return np.var(input, dim, ddof=free, keepdims=keepdim)
-
-
-@std.defined_as
-def _(np, input, dim=None, keepdim=False, correction=1):
-    dim, free = (None, 0) if dim is False else (dim, correction)
-    return np.std(input, dim, ddof=free, keepdims=keepdim)
-
-
+for each in (var, std):
+    each.defined_as(partial(_definition, each.__name__))
 for each in (var, std, var_mean, std_mean):
     each.cases(
         case((3, 4)),

@@ -11,6 +11,7 @@ from .._core.op import composite, op
 from .._core.size import Size
 from .._core.spec import filled
 from .._core.tape import fit
+from .dims import joint_shape
 
 
 @op("view", node="ViewBackward0")
@@ -21,16 +22,6 @@ def reshape(m, input, *, shape):
         RuntimeError: where the number of elements differs.
     """
     return m.reshape(input, shape)
-
-
-@reshape.vjp("input")
-def _(m, g, input_shape):
-    return m.reshape(g, input_shape)
-
-
-@reshape.writes
-def _(m, x, new, shape):
-    return m.reshape(new, tuple(x.shape))
 
 
 reshape.cases(
@@ -195,16 +186,6 @@ def _unsqueezed(shape: tuple, dim: int) -> tuple:
     return (*shape[:at], 1, *shape[at:])
 
 
-@unsqueeze.vjp("input")
-def _(m, g, input_shape):
-    return m.reshape(g, input_shape)
-
-
-@unsqueeze.writes
-def _(m, x, new, dim):
-    return m.reshape(new, tuple(x.shape))
-
-
 unsqueeze.cases(case((2, 3), dim=1), case((2, 3), dim=-1), case((), dim=0))
 
 
@@ -224,29 +205,25 @@ def _scalar_dims(dim: Any) -> tuple:
     return ()
 
 
-@squeeze_dims.vjp("input")
-def _(m, g, input_shape):
-    return m.reshape(g, input_shape)
-
-
-@squeeze_dims.writes
-def _(m, x, new, dim):
-    return m.reshape(new, tuple(x.shape))
-
-
 @op("view", node="SqueezeBackward0")
 def squeeze_all(m, input):
     """`input` without its dimensions of size 1."""
     return m.reshape(input, tuple(k for k in input.shape if k != 1))
 
 
+@reshape.vjp("input")
+@unsqueeze.vjp("input")
+@squeeze_dims.vjp("input")
 @squeeze_all.vjp("input")
 def _(m, g, input_shape):
     return m.reshape(g, input_shape)
 
 
+@reshape.writes
+@unsqueeze.writes
+@squeeze_dims.writes
 @squeeze_all.writes
-def _(m, x, new):
+def _(m, x, new, **_):
     return m.reshape(new, tuple(x.shape))
 
 
@@ -438,16 +415,13 @@ def broadcast_shapes(*shapes: Any) -> Size:
         RuntimeError: where they do not.
     """
     sized = [(s,) if isinstance(s, int) else tuple(s) for s in shapes]
-    made = [1] * max((len(s) for s in sized), default=0)
-    for shape in sized:
-        for i, n in enumerate(reversed(shape), 1):
-            if n != 1 and made[-i] not in (1, n):
-                raise RuntimeError(
-                    "Shape mismatch: objects cannot be broadcast to a single shape: "
-                    f"{', '.join(str(list(s)) for s in sized)}"
-                )
-            made[-i] = n if n != 1 else made[-i]
-    return Size(made)
+    try:
+        return Size(joint_shape(sized))
+    except ValueError:
+        raise RuntimeError(
+            "Shape mismatch: objects cannot be broadcast to a single shape: "
+            f"{', '.join(str(list(s)) for s in sized)}"
+        ) from None
 
 
 swapaxes = swapdims = transpose

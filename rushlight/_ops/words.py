@@ -78,26 +78,13 @@ def _unstrided(g: Any, x: Any, size: tuple, stride: tuple, offset: Any) -> Any:
     return unstrided(g, like, size=size, stride=stride, offset=offset)
 
 
-def _as_dtypes() -> dict:
-    words = (
-        "int64",
-        "int32",
-        "int16",
-        "int8",
-        "uint8",
-        "float32",
-        "float64",
-        "complex64",
-        "complex128",
-    )
-    return {w: dtypes.by_name(w) for w in words} | {"bool": dtypes.bool_}
-
-
+_DTYPES = "int64 int32 int16 int8 uint8 float32 float64 complex64 complex128"
 speak(
     full=_full, arange=_arange, zeros_like=_zeros_like, bits=_bits, check=_check, within=_within,
     scalar=_scalar, bitcast=bitcast,
     pad=padded, as_strided=strided_view, unstrided=_unstrided, write_strided=write_strided,
     isdtype=known.numpy.isdtype, finfo=known.numpy.finfo, square=lambda x: x * x,
+    bool=dtypes.bool_,
 )  # fmt: skip
-for _name, _dtype in _as_dtypes().items():
-    setattr(known.differentiable, _name, _dtype)
+for _name in _DTYPES.split():
+    setattr(known.differentiable, _name, dtypes.by_name(_name))

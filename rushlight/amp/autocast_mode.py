@@ -53,7 +53,7 @@ class autocast:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        _switch(self.before)
+        switch(self.before)
 
     def __call__(self, function: Callable) -> Callable:
         @functools.wraps(function)
@@ -64,14 +64,15 @@ class autocast:
         return inside
 
 
-def _switch(dtype: Any) -> None:
+def switch(dtype: Any) -> None:
+    """Let this thread's autocast take `dtype`; None is off."""
     modes.count("special", (dtype is not None) - (modes.local.autocast is not None))
     modes.local.autocast = dtype
 
 
 def set_autocast_enabled(device_type: str, enabled: bool, dtype: Any = None) -> None:
     """Switch autocast for this thread."""
-    _switch((dtype or _DEFAULTS[device_type]) if enabled else None)
+    switch((dtype or _DEFAULTS[device_type]) if enabled else None)
 
 
 def set_autocast_dtype(device_type: str, dtype: Any) -> None:

@@ -4,6 +4,11 @@ from typing import Any
 
 from .._core import modes
 
+_STATE = {
+    name: "_" + name.lstrip("_")
+    for name in "scale growth_factor backoff_factor growth_interval _growth_tracker".split()
+}
+
 
 class GradScaler:
     """Scales the loss, unscales gradients before the step, and skips steps that overflowed.
@@ -98,13 +103,7 @@ class GradScaler:
         """The factor and what governs it."""
         if not self._enabled:
             return {}
-        return {
-            "scale": self._scale,
-            "growth_factor": self._growth_factor,
-            "backoff_factor": self._backoff_factor,
-            "growth_interval": self._growth_interval,
-            "_growth_tracker": self._growth_tracker,
-        }
+        return {name: getattr(self, attribute) for name, attribute in _STATE.items()}
 
     def load_state_dict(self, state_dict: dict) -> None:
         """Take over a saved state."""
@@ -115,12 +114,5 @@ class GradScaler:
                 "The source state dict is empty, possibly because it was saved from a disabled "
                 "instance of GradScaler."
             )
-        self._scale = state_dict["scale"]
-        self._growth_factor, self._backoff_factor = (
-            state_dict["growth_factor"],
-            state_dict["backoff_factor"],
-        )
-        self._growth_interval, self._growth_tracker = (
-            state_dict["growth_interval"],
-            state_dict["_growth_tracker"],
-        )
+        for name, attribute in _STATE.items():
+            setattr(self, attribute, state_dict[name])

@@ -1,15 +1,8 @@
 """Automatic differentiation: `backward`, `grad`, and operations with gradients of one's own."""
 
 from .._core.backward import backward, grad
-from .._core.modes import (
-    enable_grad,
-    inference_mode,
-    no_grad,
-    set_grad_enabled,
-)
-from .._core.modes import (
-    is_grad_enabled as is_grad_enabled,
-)
+from .._core.modes import enable_grad, inference_mode, no_grad, set_grad_enabled
+from .._core.modes import is_grad_enabled as is_grad_enabled
 from .._core.names import lazily
 from .._tensor import Tensor as Variable
 from . import forward_ad, functional, graph

@@ -43,4 +43,4 @@ def is_anomaly_check_nan_enabled() -> bool:
 
 def set_anomaly_enabled(mode: bool, check_nan: bool = True) -> None:
     """Switches anomaly mode at once."""
-    _switch(mode and ("nan" if check_nan else "trace"))
+    set_detect_anomaly(mode, check_nan)

@@ -2,13 +2,14 @@
 
 from types import SimpleNamespace
 
+from .._core.naming import named
+
 matmul = SimpleNamespace(
     allow_tf32=False,
     allow_fp16_reduced_precision_reduction=True,
     allow_bf16_reduced_precision_reduction=True,
     fp32_precision="none",
 )
-_attention = {"flash": True, "mem_efficient": True, "math": True, "cudnn": True}
 
 
 def is_built() -> bool:
@@ -16,41 +17,28 @@ def is_built() -> bool:
     return False
 
 
-def enable_flash_sdp(enabled: bool) -> None:
-    """Allows or forbids the flash kernel for attention."""
-    _attention["flash"] = bool(enabled)
+def _switch(name: str, kernel: str, of: str = " for attention"):
+    """What allows a kernel, and what tells whether it is allowed."""
+    allowed = True
+
+    def enable(enabled: bool) -> None:
+        nonlocal allowed
+        allowed = bool(enabled)
+
+    def is_enabled() -> bool:
+        return allowed
+
+    return (
+        named(enable, f"enable_{name}_sdp", f"Allows or forbids {kernel}{of}."),
+        named(is_enabled, f"{name}_sdp_enabled", f"Whether {kernel} is allowed."),
+    )
 
 
-def enable_mem_efficient_sdp(enabled: bool) -> None:
-    """Allows or forbids the memory-efficient kernel for attention."""
-    _attention["mem_efficient"] = bool(enabled)
-
-
-def enable_math_sdp(enabled: bool) -> None:
-    """Allows or forbids attention by its formula, the only kernel here."""
-    _attention["math"] = bool(enabled)
-
-
-def enable_cudnn_sdp(enabled: bool) -> None:
-    """Allows or forbids cuDNN's kernel for attention."""
-    _attention["cudnn"] = bool(enabled)
-
-
-def flash_sdp_enabled() -> bool:
-    """Whether the flash kernel is allowed."""
-    return _attention["flash"]
-
-
-def mem_efficient_sdp_enabled() -> bool:
-    """Whether the memory-efficient kernel is allowed."""
-    return _attention["mem_efficient"]
-
-
-def math_sdp_enabled() -> bool:
-    """Whether attention by its formula is allowed."""
-    return _attention["math"]
-
-
-def cudnn_sdp_enabled() -> bool:
-    """Whether cuDNN's kernel is allowed."""
-    return _attention["cudnn"]
+enable_flash_sdp, flash_sdp_enabled = _switch("flash", "the flash kernel")
+enable_mem_efficient_sdp, mem_efficient_sdp_enabled = _switch(
+    "mem_efficient", "the memory-efficient kernel"
+)
+enable_math_sdp, math_sdp_enabled = _switch(
+    "math", "attention by its formula", ", the only kernel here"
+)
+enable_cudnn_sdp, cudnn_sdp_enabled = _switch("cudnn", "cuDNN's kernel")

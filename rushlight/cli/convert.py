@@ -1,7 +1,5 @@
 """`rushlight convert A B`: a checkpoint in another format, dtype, naming, or in shards."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import os
@@ -15,7 +13,7 @@ from .._files.pickler import dumps
 from .._files.records import FAULTS, Checkpoint, TensorRecord
 from .._files.values import cast
 from .._files.walk import tensors
-from .inspect import amount, complain
+from .inspect import amount, complain, flags
 
 _UNITS = {
     "": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
@@ -26,9 +24,7 @@ _TORCH = (".pt", ".pth", ".bin", ".ckpt")
 
 def register(commands: Any) -> None:
     """Adds `convert` and its arguments to the command line."""
-    parser = commands.add_parser(
-        "convert", help="write a checkpoint in another format", description=__doc__
-    )
+    parser = commands.add_parser("convert", description=__doc__)
     parser.add_argument("source", metavar="A", help="any format that can be read")
     parser.add_argument(
         "target", metavar="B", help="NAME.pt, .pth, .bin, .ckpt, .safetensors or .npz"
@@ -42,7 +38,7 @@ def register(commands: Any) -> None:
     parser.add_argument(
         "--shard", metavar="SIZE", help="several files of at most this size, such as 2GB"
     )
-    parser.add_argument("--weights", action="store_true", help="only the tensors, by name")
+    flags(parser, weights="only the tensors, by name")
 
 
 def main(args: argparse.Namespace) -> int:

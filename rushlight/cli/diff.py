@@ -1,7 +1,5 @@
 """`rushlight diff A B`: names, shapes, dtypes and values in which two checkpoints differ."""
 
-from __future__ import annotations
-
 import argparse
 import json
 from typing import Any
@@ -12,12 +10,12 @@ from .._files.formats import open_checkpoint
 from .._files.records import FAULTS, TensorRecord
 from .._files.values import decode
 from .._files.walk import tensors
-from .inspect import complain, paint
+from .inspect import complain, flags, paint
 
 
 def register(commands: Any) -> None:
     """Adds `diff` and its arguments to the command line."""
-    parser = commands.add_parser("diff", help="compare two checkpoints", description=__doc__)
+    parser = commands.add_parser("diff", description=__doc__)
     parser.add_argument("first", metavar="A")
     parser.add_argument("second", metavar="B")
     parser.add_argument(
@@ -26,10 +24,7 @@ def register(commands: Any) -> None:
     parser.add_argument(
         "--atol", type=float, default=0.0, help="allowed absolute difference (default 0)"
     )
-    parser.add_argument(
-        "--names", action="store_true", help="compare names, shapes and dtypes only"
-    )
-    parser.add_argument("--json", action="store_true", help="for machines")
+    flags(parser, names="compare names, shapes and dtypes only", json="for machines")
 
 
 def main(args: argparse.Namespace) -> int:

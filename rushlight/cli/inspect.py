@@ -1,7 +1,5 @@
 """`rushlight inspect FILE`: what a checkpoint holds, without loading or running any of it."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import math
@@ -23,17 +21,20 @@ COLOURS = {"name": "36", "type": "33", "quiet": "2", "warn": "35", "bad": "1;31"
 
 def register(commands: Any) -> None:
     """Adds `inspect` and its arguments to the command line."""
-    parser = commands.add_parser(
-        "inspect", help="show what a checkpoint holds", description=__doc__
-    )
+    parser = commands.add_parser("inspect", description=__doc__)
     parser.add_argument("file", help="a checkpoint of any known format, or a folder of shards")
-    parser.add_argument("--json", action="store_true", help="for machines")
-    parser.add_argument(
-        "--stats", action="store_true", help="mean, deviation, extremes, norm, NaN counts"
+    flags(
+        parser,
+        json="for machines",
+        stats="mean, deviation, extremes, norm, NaN counts",
+        all="also every plain value, not only tensors",
     )
-    parser.add_argument(
-        "--all", action="store_true", help="also every plain value, not only tensors"
-    )
+
+
+def flags(parser: argparse.ArgumentParser, **meanings: str) -> None:
+    """Adds options that are there or not, and what each means."""
+    for name, meaning in meanings.items():
+        parser.add_argument(f"--{name}", action="store_true", help=meaning)
 
 
 def main(args: argparse.Namespace) -> int:

@@ -1,7 +1,5 @@
 """`rushlight scan PATH...`: which files would run code when unpickled, and what they would run."""
 
-from __future__ import annotations
-
 import argparse
 import importlib.util
 import json
@@ -17,7 +15,7 @@ from .._files.records import FAULTS, Global, Opaque, UnpicklingError
 from .._files.source import Source
 from .._files.standard import harmless
 from .._files.unpickler import Unpickler
-from .inspect import paint
+from .inspect import flags, paint
 
 _LARGE = 1 << 22  # bytes of a record that is not read whole
 
@@ -40,12 +38,11 @@ class Finding:
 
 def register(commands: Any) -> None:
     """Adds `scan` and its arguments to the command line."""
-    parser = commands.add_parser("scan", help="find files that would run code", description=__doc__)
+    parser = commands.add_parser("scan", description=__doc__)
     parser.add_argument(
         "paths", nargs="+", metavar="PATH", help="files, or folders with all they contain"
     )
-    parser.add_argument("--json", action="store_true", help="for machines")
-    parser.add_argument("--quiet", action="store_true", help="show only what is not plain data")
+    flags(parser, json="for machines", quiet="show only what is not plain data")
 
 
 def main(args: argparse.Namespace) -> int:

@@ -1,6 +1,5 @@
 """`torch.cuda`: what GPUs there are. Virtual ones (RUSHLIGHT_VIRTUAL_CUDA=N) are host memory."""
 
-from types import TracebackType
 from typing import Any
 
 from .._core import devices
@@ -107,12 +106,7 @@ class device:
             self.prev_idx = devices.current_index()
             devices.set_current_index(self.idx)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: Any) -> None:
         if self.idx >= 0:
             devices.set_current_index(self.prev_idx)
 

@@ -1,7 +1,6 @@
 """Streams and events. Virtual GPUs do their work at once and in order, so nobody ever waits."""
 
 import time
-from types import TracebackType
 from typing import Any
 
 from .._core import devices
@@ -90,12 +89,7 @@ class StreamContext:
             self.before = devices.current_index()
             devices.set_current_index(self.stream.device_index)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: Any) -> None:
         if self.stream is not None:
             devices.set_current_index(self.before)
 

@@ -8,7 +8,6 @@ from .._creation import arange
 from .._creation.gammas import binomial
 from . import constraints
 from .chances import Chances
-from .distribution import Distribution
 
 
 class Binomial(Chances):
@@ -25,9 +24,7 @@ class Binomial(Chances):
         self, total_count: Any = 1, probs: Any = None, logits: Any = None,
         validate_args: bool | None = None,
     ) -> None:  # fmt: skip
-        (count,) = self._take(probs, logits, total_count)
-        self.total_count = count.type_as(self._param)
-        Distribution.__init__(self, self._param.size(), validate_args=validate_args)
+        self._count(total_count, probs, logits, validate_args)
 
     @constraints.dependent_property(is_discrete=True, event_dim=0)
     def support(self) -> Any:

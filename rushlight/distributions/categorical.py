@@ -77,7 +77,7 @@ class Categorical(Chances):
 class OfCategories(Distribution):
     """A distribution of vectors with one element a category, which a categorical makes."""
 
-    arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
+    arg_constraints = Categorical.arg_constraints
 
     def __init__(
         self, probs: Any = None, logits: Any = None, validate_args: bool | None = None

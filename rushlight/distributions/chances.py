@@ -33,6 +33,12 @@ class Chances(Distribution):
         setattr(self, name, value)
         return rest
 
+    def _count(self, total_count: Any, probs: Any, logits: Any, validate: bool | None) -> None:
+        """The `__init__` of a number of trials, each of these chances."""
+        (count,) = self._take(probs, logits, total_count)
+        self.total_count = count.type_as(self._param)
+        super().__init__(self._param.size(), validate_args=validate)
+
     @property
     def _param(self) -> Any:
         return self.__dict__["probs"] if "probs" in self.__dict__ else self.logits

@@ -165,7 +165,6 @@ class Distribution:
         return self.entropy().exp()
 
     def _extended_shape(self, sample_shape: Any = Size()) -> Size:
-        """The shape of a draw."""
         return Size(sample_shape) + self._batch_shape + self._event_shape
 
     def _check_value(self, value: Any) -> None:

@@ -12,7 +12,7 @@ from .transforms import PowerTransform
 class InverseGamma(TransformedDistribution):
     """1 / x for a gamma number x of shape `concentration` and `rate`."""
 
-    arg_constraints = {"concentration": constraints.positive, "rate": constraints.positive}
+    arg_constraints = Gamma.arg_constraints
     support = constraints.positive
 
     def __init__(self, concentration: Any, rate: Any, validate_args: bool | None = None) -> None:

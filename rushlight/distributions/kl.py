@@ -93,11 +93,6 @@ def _(p: Any, q: Any) -> Any:
     return each.masked_fill((p.probs == 0).expand_as(each), 0).sum(-1)
 
 
-@register_kl(OneHotCategorical, OneHotCategorical)
-def _(p: Any, q: Any) -> Any:
-    return kl_divergence(p._categorical, q._categorical)
-
-
 @register_kl(Binomial, Binomial)
 def _(p: Any, q: Any) -> Any:
     if (p.total_count < q.total_count).any():
@@ -131,11 +126,6 @@ def _(p: Any, q: Any) -> Any:
     return rates + b.lgamma() - a.lgamma() + (a - b) * digamma(a)
 
 
-@register_kl(Beta, Beta)
-def _(p: Any, q: Any) -> Any:
-    return kl_divergence(p._dirichlet, q._dirichlet)
-
-
 @register_kl(Dirichlet, Dirichlet)
 def _(p: Any, q: Any) -> Any:
     a, b = p.concentration, q.concentration
@@ -163,16 +153,6 @@ def _(p: Any, q: Any) -> Any:
     at_q, at_p = q.loc / q.scale, p.loc / q.scale
     far = (at_q + (ratio + 1).lgamma() - at_p).exp()
     return at_p - ratio.log() - at_q + ratio * euler_constant + far - (1 + euler_constant)
-
-
-@register_kl(HalfNormal, HalfNormal)
-def _(p: Any, q: Any) -> Any:
-    return kl_divergence(p.base_dist, q.base_dist)
-
-
-@register_kl(LogNormal, LogNormal)
-def _(p: Any, q: Any) -> Any:
-    return kl_divergence(p.base_dist, q.base_dist)
 
 
 @register_kl(TransformedDistribution, TransformedDistribution)
@@ -231,3 +211,14 @@ def _(p: Any, q: Any) -> Any:
     variance, off = q.scale.pow(2), (p.loc - q.loc).pow(2)
     size = 0.5 * (2 * variance / (math.pi * p.scale.pow(2))).log()
     return -size + (p.scale.pow(2) + 0.5 * off) / variance - 1
+
+
+def _through(part: str) -> Callable:
+    """Where both come from others without loss: the divergence of those."""
+    return lambda p, q: kl_divergence(getattr(p, part), getattr(q, part))
+
+
+register_kl(OneHotCategorical, OneHotCategorical)(_through("_categorical"))
+register_kl(Beta, Beta)(_through("_dirichlet"))
+register_kl(HalfNormal, HalfNormal)(_through("base_dist"))
+register_kl(LogNormal, LogNormal)(_through("base_dist"))

@@ -11,7 +11,7 @@ from .transforms import ExpTransform
 class LogNormal(TransformedDistribution):
     """exp(x) for a normal x of mean `loc` and deviation `scale`."""
 
-    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
+    arg_constraints = Normal.arg_constraints
     support = constraints.positive
 
     def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:

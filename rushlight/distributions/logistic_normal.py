@@ -11,7 +11,7 @@ from .transforms import StickBreakingTransform
 class LogisticNormal(TransformedDistribution):
     """Shares that normal numbers of mean `loc` and deviation `scale` break off a whole in turn."""
 
-    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
+    arg_constraints = Normal.arg_constraints
     support = constraints.simplex
 
     def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:

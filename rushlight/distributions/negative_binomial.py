@@ -8,7 +8,6 @@ from .._creation import poisson
 from ..nn.functional import logsigmoid
 from . import constraints
 from .chances import Chances
-from .distribution import Distribution
 from .gamma import Gamma
 
 
@@ -26,9 +25,7 @@ class NegativeBinomial(Chances):
         self, total_count: Any, probs: Any = None, logits: Any = None,
         validate_args: bool | None = None,
     ) -> None:  # fmt: skip
-        (count,) = self._take(probs, logits, total_count)
-        self.total_count = count.type_as(self._param)
-        Distribution.__init__(self, self._param.size(), validate_args=validate_args)
+        self._count(total_count, probs, logits, validate_args)
 
     mean = property(lambda self: self.total_count * self.logits.exp())
 

@@ -11,7 +11,7 @@ from .._creation import rand
 from .._ops.views import broadcast_tensors
 from . import constraints
 from .categorical import OfCategories
-from .transformed_distribution import TransformedDistribution
+from .relaxed_bernoulli import Relaxed
 from .transforms import ExpTransform
 from .utils import clamp_probs
 
@@ -45,10 +45,10 @@ class ExpRelaxedCategorical(OfCategories):
         return (score - score.logsumexp(-1, keepdim=True)).sum(-1) + scale
 
 
-class RelaxedOneHotCategorical(TransformedDistribution):
+class RelaxedOneHotCategorical(Relaxed):
     """Shares that come near a single 1 as `temperature` nears 0, with gradients."""
 
-    arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
+    arg_constraints = OfCategories.arg_constraints
     support = constraints.simplex
 
     def __init__(
@@ -57,7 +57,3 @@ class RelaxedOneHotCategorical(TransformedDistribution):
     ) -> None:  # fmt: skip
         base = ExpRelaxedCategorical(temperature, probs, logits, validate_args=validate_args)
         super().__init__(base, ExpTransform(), validate_args=validate_args)
-
-    temperature = property(lambda self: self.base_dist.temperature)
-    probs = property(lambda self: self.base_dist.probs)
-    logits = property(lambda self: self.base_dist.logits)

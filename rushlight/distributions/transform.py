@@ -102,8 +102,6 @@ class Transform:
 
 
 class _InverseTransform(Transform):
-    """The inverse of a transform."""
-
     def __init__(self, transform: Transform) -> None:
         super().__init__(transform._cache_size)
         self._inv = transform

@@ -4,26 +4,15 @@ from typing import Any
 
 from .._core.names import lazily
 from .._creation import arange
-from .._ops.transforms import fft_fft as fft
-from .._ops.transforms import fft_fft2 as fft2
-from .._ops.transforms import fft_fftn as fftn
-from .._ops.transforms import fft_fftshift as fftshift
-from .._ops.transforms import fft_hfft as hfft
-from .._ops.transforms import fft_hfft2 as hfft2
-from .._ops.transforms import fft_hfftn as hfftn
-from .._ops.transforms import fft_ifft as ifft
-from .._ops.transforms import fft_ifft2 as ifft2
-from .._ops.transforms import fft_ifftn as ifftn
-from .._ops.transforms import fft_ifftshift as ifftshift
-from .._ops.transforms import fft_ihfft as ihfft
-from .._ops.transforms import fft_ihfft2 as ihfft2
-from .._ops.transforms import fft_ihfftn as ihfftn
-from .._ops.transforms import fft_irfft as irfft
-from .._ops.transforms import fft_irfft2 as irfft2
-from .._ops.transforms import fft_irfftn as irfftn
-from .._ops.transforms import fft_rfft as rfft
-from .._ops.transforms import fft_rfft2 as rfft2
-from .._ops.transforms import fft_rfftn as rfftn
+from .._ops import transforms as _ops
+
+fft, fft2, fftn = _ops.fft_fft, _ops.fft_fft2, _ops.fft_fftn
+ifft, ifft2, ifftn = _ops.fft_ifft, _ops.fft_ifft2, _ops.fft_ifftn
+rfft, rfft2, rfftn = _ops.fft_rfft, _ops.fft_rfft2, _ops.fft_rfftn
+irfft, irfft2, irfftn = _ops.fft_irfft, _ops.fft_irfft2, _ops.fft_irfftn
+hfft, hfft2, hfftn = _ops.fft_hfft, _ops.fft_hfft2, _ops.fft_hfftn
+ihfft, ihfft2, ihfftn = _ops.fft_ihfft, _ops.fft_ihfft2, _ops.fft_ihfftn
+fftshift, ifftshift = _ops.fft_fftshift, _ops.fft_ifftshift
 
 
 def fftfreq(n: int, d: float = 1.0, **options: Any) -> Any:

@@ -125,11 +125,15 @@ def zeros_(tensor: Tensor) -> Tensor:
     return tensor.zero_()
 
 
+def _require_matrix(tensor: Tensor) -> None:
+    if tensor.dim() != 2:
+        raise ValueError("Only tensors with 2 dimensions are supported")
+
+
 @no_grad()
 def eye_(tensor: Tensor) -> Tensor:
     """Make a matrix the identity (so far as it is square)."""
-    if tensor.dim() != 2:
-        raise ValueError("Only tensors with 2 dimensions are supported")
+    _require_matrix(tensor)
     return tensor.copy_(_eye(*tensor.shape, dtype=tensor.dtype, device=tensor.device))
 
 
@@ -238,8 +242,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
 @no_grad()
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any = None) -> Tensor:
     """Normal draws, of which a share in each column is 0 (Martens, 2010)."""
-    if tensor.dim() != 2:
-        raise ValueError("Only tensors with 2 dimensions are supported")
+    _require_matrix(tensor)
     if tensor.is_meta:
         return tensor
     rows, columns = tensor.shape
@@ -248,6 +251,15 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any =
     for column in range(columns):
         tensor[randperm(rows)[:zeros], column] = 0
     return tensor
+
+
+def _uniform_by_fan_in(weight: Tensor, bias: Tensor | None) -> None:
+    """What linear layers and convolutions start with: uniform in ±1/sqrt(fan_in)."""
+    kaiming_uniform_(weight, a=math.sqrt(5))
+    if bias is not None:
+        fan_in, _ = _calculate_fan_in_and_fan_out(weight)
+        bound = 1 / math.sqrt(fan_in) if fan_in > 0 else 0
+        uniform_(bias, -bound, bound)
 
 
 def _old_name(function: Callable) -> Callable:
@@ -267,14 +279,7 @@ def _old_name(function: Callable) -> Callable:
     return old
 
 
-uniform = _old_name(uniform_)
-normal = _old_name(normal_)
-constant = _old_name(constant_)
-eye = _old_name(eye_)
-dirac = _old_name(dirac_)
-xavier_uniform = _old_name(xavier_uniform_)
-xavier_normal = _old_name(xavier_normal_)
-kaiming_uniform = _old_name(kaiming_uniform_)
-kaiming_normal = _old_name(kaiming_normal_)
-orthogonal = _old_name(orthogonal_)
-sparse = _old_name(sparse_)
+uniform, normal, constant = map(_old_name, (uniform_, normal_, constant_))
+eye, dirac, orthogonal, sparse = map(_old_name, (eye_, dirac_, orthogonal_, sparse_))
+xavier_uniform, xavier_normal = map(_old_name, (xavier_uniform_, xavier_normal_))
+kaiming_uniform, kaiming_normal = map(_old_name, (kaiming_uniform_, kaiming_normal_))

@@ -246,5 +246,12 @@ class UninitializedBuffer(UninitializedTensorMixin, Tensor):
         return memo[id(self)]
 
 
+def add_parameters(module: Any, place: dict, **shapes: Any) -> None:
+    """Give a module a parameter of each shape, not yet drawn; None where there is none."""
+    for name, shape in shapes.items():
+        made = None if shape is None else Parameter(empty(shape, **place))
+        module.register_parameter(name, made)
+
+
 Parameter.__module__ = Buffer.__module__ = "torch.nn.parameter"  # as its printed form says
 known.parameter = Parameter

@@ -5,7 +5,7 @@ from typing import Any
 from .._core import dtypes
 from .._creation.filled import zeros_like
 from .._tensor import Tensor
-from ._elementwise import check, number, scalar, tick
+from ._elementwise import check, check_lr, number, scalar, tick
 from ._whole import Whole
 from .optimizer import Named, ParamsT, options
 
@@ -28,9 +28,7 @@ class Adafactor(Whole):
         eps: tuple[float | None, float] = (None, 1e-3), d: float = 1.0, weight_decay: float = 0.0,
         *, foreach: bool | None = None, maximize: bool = False,
     ) -> None:  # fmt: skip
-        rate: Any = lr
-        check(not isinstance(lr, Tensor) or lr.numel() == 1, "Tensor lr must be 1-element")
-        check(rate >= 0.0, f"Learning rate should be >= 0 but is: {lr}")
+        check_lr(lr, "Learning rate should be >= 0 but is")
         check(beta2_decay <= 0.0, f"beta2_decay should be <= 0 but is: {beta2_decay}")
         check(eps[0] is None or eps[0] >= 0.0, f"epsilon1 should be >= 0 but is: {eps[0]}")
         check(eps[1] >= 0.0, f"epsilon2 should be >= 0 but is: {eps[1]}")

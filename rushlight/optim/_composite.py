@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ._plateau import ReduceLROnPlateau
-from ._schedule import LRScheduler, current, set_option
+from ._schedule import LRScheduler, current, set_option, without
 from .optimizer import Optimizer
 
 
@@ -36,13 +36,12 @@ class Composite(LRScheduler):
 
     def state_dict(self) -> dict[str, Any]:
         """All attributes but the optimizer, each schedule as its own dict."""
-        state = {k: v for k, v in self.__dict__.items() if k not in ("optimizer", "_schedulers")}
+        state = without(self.__dict__, "optimizer", "_schedulers")
         state["_schedulers"] = [scheduler.state_dict() for scheduler in self._schedulers]
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        rest = {key: value for key, value in state_dict.items() if key != "_schedulers"}
-        self.__dict__.update(rest)
+        super().load_state_dict(without(state_dict, "_schedulers"))
         for scheduler, state in zip(self._schedulers, state_dict["_schedulers"], strict=True):
             scheduler.load_state_dict(state)
 

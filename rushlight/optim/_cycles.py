@@ -13,6 +13,7 @@ from ._schedule import (
     per_group,
     saved_callable,
     set_option,
+    without,
 )
 from .optimizer import Named, Optimizer
 
@@ -136,8 +137,7 @@ class CyclicLR(_WithMomentum):
         return state
 
     def load_state_dict(self, state_dict: Named) -> None:
-        rest = {key: value for key, value in state_dict.items() if key != "_scale_fn_custom"}
-        super().load_state_dict(rest)
+        super().load_state_dict(without(state_dict, "_scale_fn_custom"))
         if state_dict.get("_scale_fn_custom") is not None:
             self._scale_fn_custom.__dict__.update(state_dict["_scale_fn_custom"])
         self._init_scale_fn()

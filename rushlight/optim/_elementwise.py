@@ -25,24 +25,34 @@ def check(holds: Any, text: str) -> None:
         raise ValueError(text)
 
 
-def check_nonnegative(**values: float) -> None:
+def check_lr(lr: Any, words: str = "Invalid learning rate") -> None:
+    """Refuse a learning rate that is negative or has several elements."""
+    check(not isinstance(lr, Tensor) or lr.numel() == 1, "Tensor lr must be 1-element")
+    check(lr >= 0.0, f"{words}: {lr}")
+
+
+def check_nonnegative(**values: Any) -> None:
     """Refuse options below zero, given by the names that PyTorch's messages have for them."""
     for name, value in values.items():
         check(value >= 0.0, f"Invalid {name} value: {value}")
 
 
-def check_lr(lr: Any) -> None:
-    """Refuse a learning rate that is negative or has several elements."""
-    check(not isinstance(lr, Tensor) or lr.numel() == 1, "Tensor lr must be 1-element")
-    rate: Any = lr
-    check(rate >= 0.0, f"Invalid learning rate: {lr}")
+# What may not be below zero in any optimizer that has it, and PyTorch's names in its messages.
+_NONNEGATIVE = {"eps": "epsilon"} | {
+    name: name
+    for name in "lr_decay weight_decay momentum momentum_decay initial_accumulator_value".split()
+}
 
 
-def check_flags(fused: Any, foreach: Any, differentiable: Any) -> None:
-    """Refuse flags that exclude one another."""
-    if fused and differentiable:
+def check_options(given: Named) -> None:
+    """Refuse options that have no meaning, and flags that exclude one another."""
+    check_lr(given["lr"])
+    check_nonnegative(**{_NONNEGATIVE[name]: given[name] for name in _NONNEGATIVE if name in given})
+    for index, beta in enumerate(given.get("betas", ())):
+        check(0.0 <= beta < 1.0, f"Invalid beta parameter at index {index}: {beta}")
+    if given.get("fused") and given["differentiable"]:
         raise RuntimeError("`fused` does not support `differentiable`")
-    if fused and foreach:
+    if given.get("fused") and given["foreach"]:
         raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
 
 
@@ -142,6 +152,7 @@ class Elementwise(Optimizer):
 
     def __init__(self, params: ParamsT, given: Named) -> None:
         """`given` are a subclass's arguments, as `locals()` tells them."""
+        check_options(given)
         super().__init__(params, options(given, self._options))
         self._plans: dict[int, Plan] = {}  # by the parameter's id
 

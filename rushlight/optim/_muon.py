@@ -6,7 +6,7 @@ from typing import Any
 from .._creation.filled import zeros_like
 from .._ops.products import addmm
 from .._tensor import Tensor
-from ._elementwise import check, number
+from ._elementwise import check, check_lr, number
 from ._whole import Whole
 from .optimizer import ParamsT, options
 
@@ -36,8 +36,7 @@ class Muon(Whole):
         ns_coefficients: tuple[float, float, float] = (3.4445, -4.775, 2.0315), eps: float = 1e-7,
         ns_steps: int = 5, adjust_lr_fn: str | None = None,
     ) -> None:  # fmt: skip
-        check(not isinstance(lr, Tensor) or lr.numel() == 1, "Tensor lr must be 1-element")
-        check(float(lr) >= 0.0, f"Learning rate should be >= 0 but is: {lr}")
+        check_lr(lr, "Learning rate should be >= 0 but is")
         check(momentum >= 0.0, f"momentum should be >= 0 but is: {momentum}")
         check(weight_decay >= 0.0, f"weight decay should be >= 0 but is: {weight_decay}")
         check(

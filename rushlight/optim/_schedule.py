@@ -49,6 +49,11 @@ def per_group(name: str, optimizer: Optimizer, value: Any) -> list[Any]:
     return [copied(item) for item in value]
 
 
+def without(state: Named, *names: str) -> Named:
+    """A copy that lacks some entries."""
+    return {key: value for key, value in state.items() if key not in names}
+
+
 def check_optimizer(optimizer: Any) -> None:
     """Refuse what is not an optimizer."""
     if not isinstance(optimizer, Optimizer):
@@ -105,7 +110,7 @@ class LRScheduler:
 
     def state_dict(self) -> Named:
         """All attributes but the optimizer."""
-        return {key: value for key, value in self.__dict__.items() if key != "optimizer"}
+        return without(self.__dict__, "optimizer")
 
     def load_state_dict(self, state_dict: Named) -> None:
         """Take over what `state_dict` gave."""
@@ -174,9 +179,6 @@ class LRScheduler:
         for group, value in zip(self.optimizer.param_groups, values, strict=True):
             set_option(group, "lr", value)
         self._last_lr: list[Any] = current(self.optimizer, "lr")
-
-    def _scaled(self, factor: float) -> list[Any]:
-        return [group["lr"] * factor for group in self.optimizer.param_groups]
 
 
 _LRScheduler = LRScheduler  # the name that older programs inherit from

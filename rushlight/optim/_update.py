@@ -60,24 +60,20 @@ class Flat:
         self.array = array
 
     def _fresh(self, word: Callable, *others: Any) -> "Flat":
-        made = _scratch.like(self.array)
-        word(self.array, *others, out=made)
-        return Flat(made)
+        return Flat(word(self.array, *others, out=_scratch.like(self.array)))
+
+    def _into(self, word: Callable, other: Any) -> "Flat":
+        word(self.array, _plain(other), out=self.array)
+        return self
 
     def mul_(self, other: Any) -> "Flat":
-        array = self.array
-        multiply(array, _plain(other), array)
-        return self
+        return self._into(multiply, other)
 
     def div_(self, other: Any) -> "Flat":
-        array = self.array
-        divide(array, _plain(other), array)
-        return self
+        return self._into(divide, other)
 
     def maximum_(self, other: Any) -> "Flat":
-        array = self.array
-        np.maximum(array, _plain(other), out=array)
-        return self
+        return self._into(np.maximum, other)
 
     def clamp_(self, low: float, high: float) -> "Flat":
         array = self.array
@@ -90,48 +86,34 @@ class Flat:
         return self
 
     def add_(self, other: Any, alpha: float = 1) -> "Flat":
-        array, other = self.array, _plain(other)
+        other = _plain(other)
         if alpha != 1:
-            scaled = _scratch.like(array)
-            multiply(other, alpha, scaled)
-            other = scaled
-        add(array, other, array)
-        return self
+            other = multiply(other, alpha, out=_scratch.like(self.array))
+        return self._into(add, other)
+
+    def _add_term(self, word: Callable, first: "Flat", second: "Flat", value: float) -> "Flat":
+        term = word(first.array, second.array, out=_scratch.like(self.array))
+        if value != 1:
+            multiply(term, value, out=term)
+        return self._into(add, term)
 
     def addcmul_(self, first: "Flat", second: "Flat", value: float = 1) -> "Flat":
-        array = self.array
-        term = _scratch.like(array)
-        multiply(first.array, second.array, term)
-        if value != 1:
-            multiply(term, value, term)
-        add(array, term, array)
-        return self
+        return self._add_term(multiply, first, second, value)
 
     def addcdiv_(self, first: "Flat", second: "Flat", value: float = 1) -> "Flat":
-        array = self.array
-        term = _scratch.like(array)
-        divide(first.array, second.array, term)
-        if value != 1:
-            multiply(term, value, term)
-        add(array, term, array)
-        return self
+        return self._add_term(divide, first, second, value)
 
     def lerp_(self, end: "Flat", weight: float) -> "Flat":
-        array = self.array
-        way = _scratch.like(array)
-        subtract(end.array, array, way)
-        multiply(way, weight, way)
-        add(array, way, array)
-        return self
+        way = subtract(end.array, self.array, out=_scratch.like(self.array))
+        multiply(way, weight, out=way)
+        return self._into(add, way)
 
     def add(self, other: Any, alpha: float = 1) -> "Flat":
         other = _plain(other)
         if alpha == 1:
             return self._fresh(add, other)
-        scaled = _scratch.like(self.array)
-        multiply(other, alpha, scaled)
-        add(self.array, scaled, scaled)
-        return Flat(scaled)
+        scaled = multiply(other, alpha, out=_scratch.like(self.array))
+        return Flat(add(self.array, scaled, out=scaled))
 
     def mul(self, other: Any) -> "Flat":
         return self._fresh(multiply, _plain(other))

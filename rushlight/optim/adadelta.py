@@ -3,16 +3,7 @@
 from typing import Any
 
 from .._tensor import Tensor
-from ._elementwise import (
-    Elementwise,
-    check,
-    check_lr,
-    check_nonnegative,
-    decayed,
-    number,
-    penalty,
-    tick,
-)
+from ._elementwise import Elementwise, check, decayed, number, penalty, tick
 from .optimizer import Named, ParamsT
 
 
@@ -35,9 +26,7 @@ class Adadelta(Elementwise):
         weight_decay: float = 0, foreach: bool | None = None, *, capturable: bool = False,
         maximize: bool = False, differentiable: bool = False,
     ) -> None:  # fmt: skip
-        check_lr(lr)
         check(0.0 <= rho <= 1.0, f"Invalid rho value: {rho}")
-        check_nonnegative(epsilon=eps, weight_decay=weight_decay)
         super().__init__(params, locals())
 
     def numbers(self, param: Tensor, state: Named, group: Named) -> Named:

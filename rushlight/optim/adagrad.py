@@ -4,18 +4,7 @@ from typing import Any
 
 from .._creation.filled import full_like
 from .._tensor import Tensor
-from ._elementwise import (
-    Elementwise,
-    check,
-    check_flags,
-    check_lr,
-    check_nonnegative,
-    decayed,
-    number,
-    penalty,
-    scalar,
-    tick,
-)
+from ._elementwise import Elementwise, decayed, number, penalty, scalar, tick
 from .optimizer import Named, ParamsT
 
 
@@ -41,15 +30,7 @@ class Adagrad(Elementwise):
         foreach: bool | None = None, *, maximize: bool = False, differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:  # fmt: skip
-        check_lr(lr)
-        check_nonnegative(lr_decay=lr_decay, weight_decay=weight_decay)
-        check(
-            initial_accumulator_value >= 0.0,
-            f"Invalid initial_accumulator_value value: {initial_accumulator_value}",
-        )
-        check_nonnegative(epsilon=eps)
         super().__init__(params, locals())
-        check_flags(fused, foreach, differentiable)
         for group in self.param_groups:
             for param in group["params"]:
                 self.state[param] = self._begin(param, group)

@@ -3,18 +3,7 @@
 from typing import Any
 
 from .._tensor import Tensor
-from ._elementwise import (
-    Elementwise,
-    check,
-    check_flags,
-    check_lr,
-    check_nonnegative,
-    decayed,
-    moments,
-    number,
-    penalty_or_shrink,
-    tick,
-)
+from ._elementwise import Elementwise, check, decayed, moments, number, penalty_or_shrink, tick
 from .optimizer import Named, ParamsT
 
 
@@ -47,17 +36,13 @@ class Adam(Elementwise):
         fused: bool | None = None, decoupled_weight_decay: bool = False,
     ) -> None:  # fmt: skip
         betas = tuple(betas)  # type: ignore[assignment]
-        check_tensor("lr", lr, foreach, capturable)
-        check_lr(lr)
-        check_nonnegative(epsilon=eps, weight_decay=weight_decay)
-        check_betas(betas)
         tensors = [isinstance(beta, Tensor) for beta in betas]
+        super().__init__(params, locals())
+        check_tensor("lr", lr, foreach, capturable)
         both = all(tensors) or all(isinstance(beta, float) for beta in betas)
         check(both, "betas must be either both floats or both Tensors")
         for index, beta in enumerate(betas):
             check_tensor(f"betas[{index}]", beta, foreach, capturable)
-        super().__init__(params, locals())
-        check_flags(fused, foreach, differentiable)
 
     def start(self, param: Tensor, state: Named, group: Named) -> None:
         super().start(param, state, group)
@@ -101,12 +86,6 @@ def means(
     mean = state["exp_avg"].lerp_(grad, 1 - beta1)
     square = state["exp_avg_sq"].mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
     return grad, mean, square
-
-
-def check_betas(betas: tuple) -> None:
-    """Refuse decay rates outside [0, 1)."""
-    for index, beta in enumerate(betas):
-        check(0.0 <= beta < 1.0, f"Invalid beta parameter at index {index}: {beta}")
 
 
 def check_tensor(name: str, value: Any, foreach: Any, capturable: Any) -> None:

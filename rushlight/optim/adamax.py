@@ -3,16 +3,7 @@
 from typing import Any
 
 from .._tensor import Tensor
-from ._elementwise import (
-    Elementwise,
-    check_lr,
-    check_nonnegative,
-    decayed,
-    number,
-    penalty,
-    tick,
-)
-from .adam import check_betas
+from ._elementwise import Elementwise, decayed, number, penalty, tick
 from .optimizer import Named, ParamsT
 
 
@@ -35,9 +26,6 @@ class Adamax(Elementwise):
         foreach: bool | None = None, *, maximize: bool = False, differentiable: bool = False,
         capturable: bool = False,
     ) -> None:  # fmt: skip
-        check_lr(lr)
-        check_nonnegative(epsilon=eps, weight_decay=weight_decay)
-        check_betas(betas)
         super().__init__(params, locals())
 
     def numbers(self, param: Tensor, state: Named, group: Named) -> Named:

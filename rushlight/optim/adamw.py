@@ -4,7 +4,7 @@ from typing import Any
 
 from .._tensor import Tensor
 from .adam import Adam
-from .optimizer import ParamsT
+from .optimizer import ParamsT, options
 
 
 class AdamW(Adam):
@@ -22,20 +22,8 @@ class AdamW(Adam):
         foreach: bool | None = None, capturable: bool = False, differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:  # fmt: skip
-        super().__init__(
-            params,
-            lr,
-            betas,
-            eps,
-            weight_decay,
-            amsgrad,
-            foreach=foreach,
-            maximize=maximize,
-            capturable=capturable,
-            differentiable=differentiable,
-            fused=fused,
-            decoupled_weight_decay=True,
-        )
+        decoupled_weight_decay = True
+        super().__init__(params, **options(locals(), self._options))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)

@@ -3,17 +3,7 @@
 from typing import Any
 
 from .._tensor import Tensor
-from ._elementwise import (
-    Elementwise,
-    check_lr,
-    check_nonnegative,
-    decayed,
-    moments,
-    penalty,
-    scalar,
-    store,
-    tick,
-)
+from ._elementwise import Elementwise, decayed, moments, penalty, scalar, store, tick
 from .optimizer import Named, ParamsT
 
 
@@ -37,8 +27,6 @@ class ASGD(Elementwise):
         t0: float = 1e6, weight_decay: float = 0, foreach: bool | None = None,
         maximize: bool = False, differentiable: bool = False, capturable: bool = False,
     ) -> None:  # fmt: skip
-        check_lr(lr)
-        check_nonnegative(weight_decay=weight_decay)
         super().__init__(params, locals())
 
     def start(self, param: Tensor, state: Named, group: Named) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from ._composite import ChainedScheduler, SequentialLR
 from ._cycles import CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR
 from ._plateau import ReduceLROnPlateau
-from ._schedule import LRScheduler, _LRScheduler, current, saved_callable
+from ._schedule import LRScheduler, _LRScheduler, current, saved_callable, without
 from .optimizer import Optimizer
 
 __all__ = [
@@ -42,14 +42,13 @@ class _FromFunctions(LRScheduler):
 
     def state_dict(self) -> dict[str, Any]:
         """All attributes; of the functions only what callable objects hold (lambdas: None)."""
-        state = {k: v for k, v in self.__dict__.items() if k not in ("optimizer", "lr_lambdas")}
+        state = without(self.__dict__, "optimizer", "lr_lambdas")
         state["lr_lambdas"] = [saved_callable(function) for function in self.lr_lambdas]
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over what `state_dict` gave; the functions stay, callable objects are filled."""
-        rest = {key: value for key, value in state_dict.items() if key != "lr_lambdas"}
-        self.__dict__.update(rest)
+        super().load_state_dict(without(state_dict, "lr_lambdas"))
         for function, state in zip(self.lr_lambdas, state_dict["lr_lambdas"], strict=False):
             if state is not None:
                 function.__dict__.update(state)
@@ -84,7 +83,29 @@ class MultiplicativeLR(_FromFunctions):
         ]
 
 
-class StepLR(LRScheduler):
+class _Scaled(LRScheduler):
+    """A schedule whose every step multiplies the rates."""
+
+    def _factor(self) -> float | None:
+        """On the rates so far; None leaves them."""
+        raise NotImplementedError
+
+    def _share(self) -> float:
+        """Of the initial rates, at this epoch."""
+        raise NotImplementedError
+
+    def _rates(self) -> list[Any]:
+        factor = self._factor()
+        if factor is None:
+            return current(self.optimizer, "lr")
+        return [group["lr"] * factor for group in self.optimizer.param_groups]
+
+    def _get_closed_form_lr(self) -> list[Any]:
+        share = self._share()
+        return [base * share for base in self.base_lrs]
+
+
+class StepLR(_Scaled):
     """The rate times `gamma` every `step_size` epochs."""
 
     def __init__(
@@ -94,16 +115,14 @@ class StepLR(LRScheduler):
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
 
-    def _rates(self) -> list[Any]:
-        if self.last_epoch == 0 or self.last_epoch % self.step_size != 0:
-            return current(self.optimizer, "lr")
-        return self._scaled(self.gamma)
+    def _factor(self) -> float | None:
+        return self.gamma if self.last_epoch and self.last_epoch % self.step_size == 0 else None
 
-    def _get_closed_form_lr(self) -> list[Any]:
-        return [base * self.gamma ** (self.last_epoch // self.step_size) for base in self.base_lrs]
+    def _share(self) -> float:
+        return self.gamma ** (self.last_epoch // self.step_size)
 
 
-class MultiStepLR(LRScheduler):
+class MultiStepLR(_Scaled):
     """The rate times `gamma` at each epoch in `milestones`."""
 
     def __init__(
@@ -117,17 +136,15 @@ class MultiStepLR(LRScheduler):
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
 
-    def _rates(self) -> list[Any]:
-        if self.last_epoch not in self.milestones:
-            return current(self.optimizer, "lr")
-        return self._scaled(self.gamma ** self.milestones[self.last_epoch])
+    def _factor(self) -> float | None:
+        times = self.milestones.get(self.last_epoch)
+        return None if times is None else self.gamma**times
 
-    def _get_closed_form_lr(self) -> list[Any]:
-        passed = bisect_right(sorted(self.milestones.elements()), self.last_epoch)
-        return [base * self.gamma**passed for base in self.base_lrs]
+    def _share(self) -> float:
+        return self.gamma ** bisect_right(sorted(self.milestones.elements()), self.last_epoch)
 
 
-class ConstantLR(LRScheduler):
+class ConstantLR(_Scaled):
     """The rate times `factor` until `total_iters` epochs have passed, then the whole."""
 
     def __init__(
@@ -145,19 +162,16 @@ class ConstantLR(LRScheduler):
         self.total_iters = total_iters
         super().__init__(optimizer, last_epoch)
 
-    def _rates(self) -> list[Any]:
+    def _factor(self) -> float | None:
         if self.last_epoch == 0:
-            return self._scaled(self.factor)
-        if self.last_epoch != self.total_iters:
-            return current(self.optimizer, "lr")
-        return self._scaled(1.0 / self.factor)
+            return self.factor
+        return 1.0 / self.factor if self.last_epoch == self.total_iters else None
 
-    def _get_closed_form_lr(self) -> list[Any]:
-        rest = (self.last_epoch >= self.total_iters) * (1 - self.factor)
-        return [base * (self.factor + rest) for base in self.base_lrs]
+    def _share(self) -> float:
+        return self.factor + (self.last_epoch >= self.total_iters) * (1 - self.factor)
 
 
-class LinearLR(LRScheduler):
+class LinearLR(_Scaled):
     """The rate times a factor that goes straight from `start_factor` to `end_factor`."""
 
     def __init__(
@@ -178,35 +192,34 @@ class LinearLR(LRScheduler):
         self.total_iters = total_iters
         super().__init__(optimizer, last_epoch)
 
-    def _rates(self) -> list[Any]:
+    def _factor(self) -> float | None:
         if self.last_epoch == 0:
-            return self._scaled(self.start_factor)
+            return self.start_factor
         if self._is_initial or self.last_epoch > self.total_iters:
-            return current(self.optimizer, "lr")
+            return None
         rise = self.end_factor - self.start_factor
-        before = self.total_iters * self.start_factor + (self.last_epoch - 1) * rise
-        return self._scaled(1.0 + rise / before)
+        return 1.0 + rise / (self.total_iters * self.start_factor + (self.last_epoch - 1) * rise)
 
-    def _get_closed_form_lr(self) -> list[Any]:
+    def _share(self) -> float:
         rise = (self.end_factor - self.start_factor) * min(self.total_iters, self.last_epoch)
-        return [base * (self.start_factor + rise / self.total_iters) for base in self.base_lrs]
+        return self.start_factor + rise / self.total_iters
 
 
-class ExponentialLR(LRScheduler):
+class ExponentialLR(_Scaled):
     """The rate times `gamma` every epoch."""
 
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
 
-    def _rates(self) -> list[Any]:
-        return current(self.optimizer, "lr") if self._is_initial else self._scaled(self.gamma)
+    def _factor(self) -> float | None:
+        return None if self._is_initial else self.gamma
 
-    def _get_closed_form_lr(self) -> list[Any]:
-        return [base * self.gamma**self.last_epoch for base in self.base_lrs]
+    def _share(self) -> float:
+        return self.gamma**self.last_epoch
 
 
-class PolynomialLR(LRScheduler):
+class PolynomialLR(_Scaled):
     """The rate falls to zero in `total_iters` epochs as a power of what remains of them."""
 
     def __init__(
@@ -216,16 +229,16 @@ class PolynomialLR(LRScheduler):
         self.power = power
         super().__init__(optimizer, last_epoch)
 
-    def _rates(self) -> list[Any]:
+    def _factor(self) -> float | None:
         if self._is_initial or self.last_epoch > self.total_iters:
-            return current(self.optimizer, "lr")
+            return None
         remains = 1.0 - self.last_epoch / self.total_iters
         remained = 1.0 - (self.last_epoch - 1) / self.total_iters
-        return self._scaled((remains / remained) ** self.power)
+        return (remains / remained) ** self.power
 
-    def _get_closed_form_lr(self) -> list[Any]:
+    def _share(self) -> float:
         passed = min(self.total_iters, self.last_epoch) / self.total_iters
-        return [base * (1.0 - passed) ** self.power for base in self.base_lrs]
+        return (1.0 - passed) ** self.power
 
 
 class CosineAnnealingLR(LRScheduler):

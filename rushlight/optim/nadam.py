@@ -3,17 +3,8 @@
 from typing import Any
 
 from .._tensor import Tensor
-from ._elementwise import (
-    Elementwise,
-    check_lr,
-    check_nonnegative,
-    moments,
-    number,
-    penalty_or_shrink,
-    scalar,
-    tick,
-)
-from .adam import check_betas, means
+from ._elementwise import Elementwise, moments, number, penalty_or_shrink, scalar, tick
+from .adam import means
 from .optimizer import Named, ParamsT
 
 
@@ -42,9 +33,6 @@ class NAdam(Elementwise):
         foreach: bool | None = None, maximize: bool = False, capturable: bool = False,
         differentiable: bool = False,
     ) -> None:  # fmt: skip
-        check_lr(lr)
-        check_nonnegative(epsilon=eps, weight_decay=weight_decay, momentum_decay=momentum_decay)
-        check_betas(betas)
         super().__init__(params, locals())
 
     def start(self, param: Tensor, state: Named, group: Named) -> None:

@@ -10,8 +10,9 @@ from typing import Any, TypeAlias
 
 from .._core.dtypes import float32
 from .._core.modes import enable_grad, set_grad_enabled
+from .._settings import typename
 from .._tensor import Tensor
-from ..utils.hooks import RemovableHandle
+from ..utils.hooks import RemovableHandle, add_hook
 
 ParamsT: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 StateDict: TypeAlias = dict[str, Any]
@@ -31,22 +32,14 @@ _hooks_before_any_step: dict[int, Callable] = OrderedDict()
 _hooks_after_any_step: dict[int, Callable] = OrderedDict()
 
 
-def _add_hook(registry: dict[int, Callable], hook: Callable, prepend: bool = False):
-    handle = RemovableHandle(registry)
-    registry[handle.id] = hook
-    if prepend:
-        registry.move_to_end(handle.id, last=False)
-    return handle
-
-
 def register_optimizer_step_pre_hook(hook: Callable) -> RemovableHandle:
     """Call `hook(optimizer, args, kwargs)` before the step of every optimizer."""
-    return _add_hook(_hooks_before_any_step, hook)
+    return add_hook(_hooks_before_any_step, hook)
 
 
 def register_optimizer_step_post_hook(hook: Callable) -> RemovableHandle:
     """Call `hook(optimizer, args, kwargs)` after the step of every optimizer."""
-    return _add_hook(_hooks_after_any_step, hook)
+    return add_hook(_hooks_after_any_step, hook)
 
 
 def _with_hooks(step: Callable) -> Callable:
@@ -92,14 +85,6 @@ def _run_pre_hooks(
     return args[1:], kwargs
 
 
-def _typename(value: Any) -> str:
-    if isinstance(value, Tensor):
-        return value.type()
-    kind = type(value)
-    name = kind.__qualname__
-    return name if kind.__module__ == "builtins" else f"{kind.__module__}.{name}"
-
-
 def options(given: Named, names: str) -> Named:
     """What `names` lists of the arguments of an `__init__`, as `locals()` tells them."""
     return {name: given[name] for name in names.split()}
@@ -137,7 +122,7 @@ class Optimizer:
         if isinstance(params, Tensor):
             raise TypeError(
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, "
-                f"but got {_typename(params)}; write [tensor] for a single one"
+                f"but got {typename(params)}; write [tensor] for a single one"
             )
         self.state: defaultdict[Tensor, Any] = defaultdict(dict)
         self.param_groups: list[Named] = []
@@ -177,35 +162,35 @@ class Optimizer:
 
     def register_step_pre_hook(self, hook: Callable) -> RemovableHandle:
         """Call `hook(optimizer, args, kwargs)` before each step; it may return new ones."""
-        return _add_hook(self._optimizer_step_pre_hooks, hook)
+        return add_hook(self._optimizer_step_pre_hooks, hook)
 
     def register_step_post_hook(self, hook: Callable) -> RemovableHandle:
         """Call `hook(optimizer, args, kwargs)` after each step."""
-        return _add_hook(self._optimizer_step_post_hooks, hook)
+        return add_hook(self._optimizer_step_post_hooks, hook)
 
     def register_state_dict_pre_hook(
         self, hook: Callable, prepend: bool = False
     ) -> RemovableHandle:
         """Call `hook(optimizer)` before `state_dict`."""
-        return _add_hook(self._optimizer_state_dict_pre_hooks, hook, prepend)
+        return add_hook(self._optimizer_state_dict_pre_hooks, hook, prepend)
 
     def register_state_dict_post_hook(
         self, hook: Callable, prepend: bool = False
     ) -> RemovableHandle:
         """Call `hook(optimizer, state_dict)` on the result of `state_dict`; it may replace it."""
-        return _add_hook(self._optimizer_state_dict_post_hooks, hook, prepend)
+        return add_hook(self._optimizer_state_dict_post_hooks, hook, prepend)
 
     def register_load_state_dict_pre_hook(
         self, hook: Callable, prepend: bool = False
     ) -> RemovableHandle:
         """Call `hook(optimizer, state_dict)` before loading; it may replace the dict."""
-        return _add_hook(self._optimizer_load_state_dict_pre_hooks, hook, prepend)
+        return add_hook(self._optimizer_load_state_dict_pre_hooks, hook, prepend)
 
     def register_load_state_dict_post_hook(
         self, hook: Callable, prepend: bool = False
     ) -> RemovableHandle:
         """Call `hook(optimizer)` after loading."""
-        return _add_hook(self._optimizer_load_state_dict_post_hooks, hook, prepend)
+        return add_hook(self._optimizer_load_state_dict_post_hooks, hook, prepend)
 
     # --- saving
 
@@ -320,7 +305,7 @@ class Optimizer:
         if not isinstance(param, Tensor):
             raise TypeError(
                 "optimizer can only optimize Tensors, but one of the params is "
-                f"{_typename(param)}; pass model.parameters() or a list of tensors"
+                f"{typename(param)}; pass model.parameters() or a list of tensors"
             )
         if self.defaults.get("differentiable") or param.is_leaf or param.retains_grad:
             return

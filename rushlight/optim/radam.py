@@ -3,15 +3,8 @@
 from typing import Any
 
 from .._tensor import Tensor
-from ._elementwise import (
-    Elementwise,
-    check_lr,
-    check_nonnegative,
-    number,
-    penalty_or_shrink,
-    tick,
-)
-from .adam import check_betas, means
+from ._elementwise import Elementwise, number, penalty_or_shrink, tick
+from .adam import means
 from .optimizer import Named, ParamsT
 
 
@@ -38,9 +31,6 @@ class RAdam(Elementwise):
         decoupled_weight_decay: bool = False, *, foreach: bool | None = None,
         maximize: bool = False, capturable: bool = False, differentiable: bool = False,
     ) -> None:  # fmt: skip
-        check_lr(lr)
-        check_nonnegative(epsilon=eps, weight_decay=weight_decay)
-        check_betas(betas)
         super().__init__(params, locals())
 
     def numbers(self, param: Tensor, state: Named, group: Named) -> Named:

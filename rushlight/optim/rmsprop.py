@@ -3,16 +3,7 @@
 from typing import Any
 
 from .._tensor import Tensor
-from ._elementwise import (
-    Elementwise,
-    check_lr,
-    check_nonnegative,
-    decayed,
-    moments,
-    number,
-    penalty,
-    tick,
-)
+from ._elementwise import Elementwise, check_nonnegative, decayed, moments, number, penalty, tick
 from .optimizer import Named, ParamsT
 
 
@@ -39,8 +30,7 @@ class RMSprop(Elementwise):
         capturable: bool = False, foreach: bool | None = None, maximize: bool = False,
         differentiable: bool = False,
     ) -> None:  # fmt: skip
-        check_lr(lr)
-        check_nonnegative(epsilon=eps, momentum=momentum, weight_decay=weight_decay, alpha=alpha)
+        check_nonnegative(alpha=alpha)
         super().__init__(params, locals())
 
     def start(self, param: Tensor, state: Named, group: Named) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from .._creation.filled import full_like
 from .._tensor import Tensor
-from ._elementwise import Elementwise, check, check_lr, moments, number, scalar, tick
+from ._elementwise import Elementwise, check, moments, number, scalar, tick
 from .optimizer import Named, ParamsT
 
 
@@ -26,7 +26,6 @@ class Rprop(Elementwise):
         step_sizes: tuple[float, float] = (1e-6, 50), *, capturable: bool = False,
         foreach: bool | None = None, maximize: bool = False, differentiable: bool = False,
     ) -> None:  # fmt: skip
-        check_lr(lr)
         check(0.0 < etas[0] < 1.0 < etas[1], f"Invalid eta values: {etas[0]}, {etas[1]}")
         super().__init__(params, locals())
 

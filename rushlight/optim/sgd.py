@@ -4,16 +4,7 @@ from typing import Any
 
 from .._creation.filled import full_like, zeros_like
 from .._tensor import Tensor
-from ._elementwise import (
-    Elementwise,
-    check,
-    check_flags,
-    check_lr,
-    check_nonnegative,
-    decayed,
-    number,
-    penalty,
-)
+from ._elementwise import Elementwise, check, decayed, number, penalty
 from .optimizer import Named, ParamsT
 
 
@@ -40,14 +31,11 @@ class SGD(Elementwise):
         maximize: bool = False, foreach: bool | None = None, differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:  # fmt: skip
-        check_lr(lr)
-        check_nonnegative(momentum=momentum, weight_decay=weight_decay)
         check(
             not nesterov or (momentum > 0 and dampening == 0),
             "Nesterov momentum requires a momentum and zero dampening",
         )
         super().__init__(params, locals())
-        check_flags(fused, foreach, differentiable)
 
     def start(self, param: Tensor, state: Named, group: Named) -> None:
         """Nothing: the buffer is made at the first step with momentum."""

@@ -1,12 +1,11 @@
 """Functions that a whole model may hold as attributes, by the names that PyTorch gives them."""
 
-from __future__ import annotations
-
 import types
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from .._files.pickler import OURS
 from .._ops import activation, elementary, magnitude, matmul, softmaxes
 from ..nn import functional
 
@@ -14,6 +13,7 @@ _OPS = (elementary, activation, softmaxes, magnitude, matmul)
 # A file names what C++ defines by its home there: "torch._C._nn.gelu".
 _TOP = ("torch", "torch._C._VariableFunctionsClass")
 _HOMES = ("torch.nn.functional", "torch._C._nn", *_TOP)
+_ROOMS = (f"{functional.__name__}.", f"{OURS}._ops.")
 _ALSO = {"torch._C._nn.log_sigmoid": "logsigmoid"}
 
 
@@ -38,14 +38,11 @@ def _public(module: Any) -> dict[str, Callable[..., Any]]:
 
 
 def _ours(function: types.FunctionType) -> bool:
-    return function.__module__.startswith((f"{functional.__name__}.", f"{_ROOT}._ops."))
+    return function.__module__.startswith(_ROOMS)
 
 
 def torch_home(module: str, name: str) -> tuple[str, str] | None:
     """Where PyTorch has a function of ours that is not at its top, or None for anything else."""
-    if module.startswith((f"{functional.__name__}.", f"{_ROOT}._ops.")):
+    if module.startswith(_ROOMS):
         return (_HOMES[0], name) if name in _public(functional) else None
     return None
-
-
-_ROOT = __name__.partition(".")[0]

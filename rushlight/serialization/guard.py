@@ -1,16 +1,13 @@
 """The guarded mode (weights_only=True): which names a file may mention, and the refusal."""
 
-from __future__ import annotations
-
 from pickle import UnpicklingError
 from typing import Any
 
 from .._files.allowed import BLOCKED, allowed
 from .._files.formats import open_checkpoint
-from .._files.pickler import ours_to_torch
+from .._files.pickler import path_of
 from .._files.records import Global
 
-OURS = __name__.partition(".")[0]
 _allowed: dict[str, Any] = {}
 
 
@@ -61,10 +58,7 @@ def _named(given: Any) -> tuple[str, Any]:
                 f"{type(given[1])}"
             )
         return given[1], given[0]
-    module, name = given.__module__, given.__qualname__
-    if module == OURS or module.startswith(OURS + "."):
-        module, name = ours_to_torch(module, name)
-    return f"{module}.{name}", given
+    return path_of(given), given
 
 
 def user_allowed() -> dict[str, Any]:

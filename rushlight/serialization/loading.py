@@ -189,7 +189,7 @@ def _tell(where: str, made: Report) -> None:
         warnings.warn(f"load: in {where}, {'; '.join(parts)}", stacklevel=4)
 
 
-# -- where tensors go ----------------------------------------------------------------------
+# -- where tensors go
 
 
 class Loaded:
@@ -349,7 +349,7 @@ def _explicit(given: Any) -> device:
         ) from None
 
 
-# -- our own classes under torch's names ---------------------------------------------------
+# -- our own classes under torch's names
 
 
 def _size(args: tuple, state: Any) -> Any:

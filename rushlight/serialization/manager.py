@@ -1,7 +1,5 @@
 """CheckpointManager: a folder of checkpoints of a training run; the newest whole one counts."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import random
@@ -79,7 +77,7 @@ class CheckpointManager:
         self._failed: BaseException | None = None
         os.makedirs(self.folder, exist_ok=True)
 
-    # -- saving ----------------------------------------------------------------------------
+    # -- saving
 
     def save(self, step: int, metric: Any = None, **extra: Any) -> str:
         """Writes one checkpoint and removes those that need not stay; gives its path.
@@ -131,7 +129,7 @@ class CheckpointManager:
             failed, self._failed = self._failed, None
             raise failed
 
-    def __enter__(self) -> CheckpointManager:
+    def __enter__(self) -> "CheckpointManager":
         return self
 
     def __exit__(self, *_: Any) -> None:
@@ -145,7 +143,7 @@ class CheckpointManager:
                 with contextlib.suppress(FileNotFoundError):
                     os.remove(self.path(old))
 
-    # -- finding ---------------------------------------------------------------------------
+    # -- finding
 
     def path(self, step: int) -> str:
         """Where the checkpoint of a step lies."""
@@ -186,7 +184,7 @@ class CheckpointManager:
             self.metrics[step] = found if isinstance(found, float) and found == found else None
         return self.metrics[step]
 
-    # -- restoring -------------------------------------------------------------------------
+    # -- restoring
 
     def restore(
         self, which: Any = "latest", *, map_location: Any = None, rng: bool = True

@@ -3,11 +3,8 @@
 The format is specified in docs/model-file.md.
 """
 
-from __future__ import annotations
-
 import inspect
 import json
-import sys
 import types
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -19,8 +16,9 @@ from .._core.size import Size
 from .._files import safetensors_writer
 from .._files.atomic import save_to
 from .._files.formats import open_checkpoint
-from .._files.pickler import ours_to_torch
+from .._files.pickler import OURS, is_ours, path_of
 from .._files.records import Checkpoint
+from .._files.standard import loaded
 from ..nn.modules.module import Module
 from ..nn.parameter import Parameter
 from ..random import get_rng_state, set_rng_state
@@ -30,15 +28,7 @@ from .saving import Describer
 KEY = "rushlight.model"
 FORMAT = "rushlight-model/1"
 _OPTIMIZER, _RNG = "__optimizer__.", "__rng__"
-_TABLES = (
-    "_parameters",
-    "_buffers",
-    "_modules",
-    "_non_persistent_buffers_set",
-    "training",
-    "_hooks",
-)
-_OURS = __name__.partition(".")[0]
+_TABLES = "_parameters _buffers _modules _non_persistent_buffers_set training _hooks".split()
 
 
 def save_model(
@@ -70,7 +60,7 @@ def save_model(
     }
     if optimizer is not None:
         plan["optimizer"] = {
-            "class": _path(type(optimizer)),
+            "class": path_of(type(optimizer)),
             "state": _Flat(tensors).value(optimizer.state_dict(), _OPTIMIZER[:-1]),
         }
     if rng:
@@ -100,14 +90,6 @@ def _weights(model: Module) -> tuple[dict[str, Any], dict[str, str]]:
     return tensors, ties
 
 
-def _path(cls: type) -> str:
-    """A class's name for the file, in torch's words where it is ours."""
-    module = cls.__module__
-    if module == _OURS or module.startswith(_OURS + "."):
-        return ".".join(ours_to_torch(module, cls.__qualname__))
-    return f"{module}.{cls.__qualname__}"
-
-
 class _Plan:
     """Describes modules as plain JSON."""
 
@@ -123,7 +105,7 @@ class _Plan:
         args = {
             name: attributes.pop(name) for name in _constructor(type(module)) if name in attributes
         }
-        node: dict[str, Any] = {"class": _path(type(module))}
+        node: dict[str, Any] = {"class": path_of(type(module))}
         for key, table in (("args", args), ("attributes", attributes)):
             if table:
                 node[key] = {
@@ -160,11 +142,8 @@ class _Plan:
             return {"is": kind, "of": [self.value(part, where) for part in parts]}
         if isinstance(value, dtypes.dtype):
             return {"is": "dtype", "of": value.name}
-        if isinstance(value, types.FunctionType) and value.__module__.startswith(_OURS):
-            return {
-                "is": "function",
-                "of": ".".join(ours_to_torch(value.__module__, value.__name__)),
-            }
+        if isinstance(value, types.FunctionType) and is_ours(value.__module__):
+            return {"is": "function", "of": path_of(value)}
         raise TypeError(
             f"save_model: attribute {where.lstrip('.')} is a {type(value).__name__}, which the "
             "header cannot hold. "
@@ -198,7 +177,7 @@ class _Flat:
         return self.plan.value(value, name)
 
 
-# -- loading -------------------------------------------------------------------------------
+# -- loading
 
 
 def load_model(
@@ -225,7 +204,9 @@ def load_model(
     found = open_checkpoint(path, mapped=mmap)
     plan = _plan(found)
     placer = Placer(map_location)
-    builder = _Builder(found, plan.get("ties") or {}, {_path(cls): cls for cls in classes}, placer)
+    builder = _Builder(
+        found, plan.get("ties") or {}, {path_of(cls): cls for cls in classes}, placer
+    )
     model = builder.module(plan.get("tree"), "", 0)
     if optimizer is not None:
         if "optimizer" not in plan:
@@ -300,13 +281,9 @@ class _Builder:
             return self.classes[name]
         module, _, short = name.rpartition(".")
         if module.startswith("torch.nn."):
-            home = sys.modules.get(_OURS + module[5:])
-            cls = vars(home).get(short) if home is not None else None
-            if (
-                isinstance(cls, type)
-                and issubclass(cls, Module)
-                and cls.__module__ == _OURS + module[5:]
-            ):
+            home = OURS + module[5:]
+            cls = loaded(home, short)
+            if isinstance(cls, type) and issubclass(cls, Module) and cls.__module__ == home:
                 return cls
         where = f"at {path!r}" if path else "at the top"
         raise LookupError(
@@ -366,8 +343,7 @@ class _Builder:
     def _function(self, name: str) -> Any:
         """One of our activations, which layers keep as attributes."""
         module, _, short = name.rpartition(".")
-        home = sys.modules.get(f"{_OURS}.nn.functional")
-        made = vars(home).get(short) if home is not None else None
+        made = loaded(f"{OURS}.nn.functional", short)
         if not module.startswith("torch") or not isinstance(made, types.FunctionType):
             raise LookupError(
                 f"load_model: {self.found.where} needs the function {name}, which is not here"

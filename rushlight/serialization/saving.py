@@ -1,7 +1,5 @@
 """save: PyTorch's zip format, streamed from where the tensors lie, never torn."""
 
-from __future__ import annotations
-
 import os
 from typing import Any
 
@@ -13,7 +11,7 @@ from .._core.size import Size, layout, memory_format
 from .._core.tape import TensorBase
 from .._files import torchzip_writer
 from .._files.atomic import save_to
-from .._files.pickler import Call, dumps, ours_to_torch, torch_name
+from .._files.pickler import OURS, Call, dumps, ours_to_torch, torch_name
 from .._files.progress import Progress
 from .._files.records import Storage, TensorRecord, contiguous
 from ..nn.parameter import Parameter, is_lazy
@@ -169,7 +167,7 @@ class Describer:
             made.requires_grad = needs
         made.parameter = isinstance(tensor, Parameter)
         made.state = {k: v for k, v in tensor.__dict__.items() if not k.endswith("_hooks")} or None
-        if type(tensor).__module__.partition(".")[0] not in (_OURS, "torch"):
+        if type(tensor).__module__.partition(".")[0] not in (OURS, "torch"):
             made.subclass = f"{type(tensor).__module__}.{type(tensor).__qualname__}"
         return made
 
@@ -221,6 +219,3 @@ def _steps(array: np.ndarray) -> tuple[int, ...]:
     if array.size and array.flags.c_contiguous:
         return contiguous(array.shape)
     return tuple(step // array.itemsize for step in array.strides)
-
-
-_OURS = __name__.partition(".")[0]

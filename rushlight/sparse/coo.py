@@ -258,7 +258,6 @@ def _part(t: Tensor) -> str:
 
 
 def _shown(t: Any) -> str:
-    """PyTorch's printed form."""
     pad, values = " " * 7, t._values()
     usual = (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool_)
     facts = [f"size={tuple(t.shape)}", f"nnz={t._nnz()}"]

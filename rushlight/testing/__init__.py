@@ -39,38 +39,23 @@ def assert_close(
         raise AssertionError(fault if msg is None else msg(fault) if callable(msg) else msg)
 
 
-def _compared(a: Any, b: Any, options: dict, where: str) -> str | None:
+def _compared(a: Any, b: Any, options: dict, path: str) -> str | None:
+    """What differs, if anything; `path` is the way to where `a` and `b` stand, such as ['x'][0]."""
+    where = f"\n\nThe failure occurred for item {path}" if path else ""
     if isinstance(a, Mapping) and isinstance(b, Mapping):
         if set(a) != set(b):
             return (
                 f"The keys of the mappings do not match: {sorted(map(str, set(a) ^ set(b)))}{where}"
             )
-        return next(
-            filter(
-                None,
-                (
-                    _compared(a[k], b[k], options, f"\nThe failure occurred for item [{k!r}]")
-                    for k in a
-                ),
-            ),
-            None,
-        )
-    both = all(isinstance(x, Sequence) and not isinstance(x, str) for x in (a, b))
-    if both:
+        items: Any = [(k, a[k], b[k]) for k in a]
+    elif all(isinstance(x, Sequence) and not isinstance(x, str) for x in (a, b)):
         if len(a) != len(b):
             return f"The length of the sequences mismatch: {len(a)} != {len(b)}{where}"
-        pairs = enumerate(zip(a, b))
-        return next(
-            filter(
-                None,
-                (
-                    _compared(x, y, options, f"\nThe failure occurred for item [{i}]")
-                    for i, (x, y) in pairs
-                ),
-            ),
-            None,
-        )
-    return _tensors(a, b, options, where)
+        items = [(i, x, y) for i, (x, y) in enumerate(zip(a, b))]
+    else:
+        return _tensors(a, b, options, where)
+    faults = (_compared(x, y, options, f"{path}[{k!r}]") for k, x, y in items)
+    return next(filter(None, faults), None)
 
 
 def _tensors(a: Any, b: Any, options: dict, where: str) -> str | None:
@@ -114,11 +99,8 @@ def _report(x: np.ndarray, y: np.ndarray, bad: np.ndarray, rtol: float, atol: fl
         ratio = off / np.abs(y)
     off, ratio = np.where(bad, off, 0), np.where(bad, ratio, 0)
     kind = "equal" if rtol == atol == 0 else "close"
+    limits = [f" (up to {t} allowed)" if kind == "close" else "" for t in (atol, rtol)]
     if x.ndim == 0:
-        limits = (
-            "" if kind == "equal" else f" (up to {atol} allowed)",
-            "" if kind == "equal" else f" (up to {rtol} allowed)",
-        )
         return (
             f"Scalars are not {kind}!\n\nExpected {y.item()} but got {x.item()}.\n"
             f"Absolute difference: {off.item()}{limits[0]}\nRelative difference: "
@@ -128,9 +110,6 @@ def _report(x: np.ndarray, y: np.ndarray, bad: np.ndarray, rtol: float, atol: fl
     at = [
         tuple(int(i) for i in np.unravel_index(int(np.nanargmax(v)), v.shape)) for v in (off, ratio)
     ]
-    limits = (
-        ("", "") if kind == "equal" else (f" (up to {atol} allowed)", f" (up to {rtol} allowed)")
-    )
     return (
         f"Tensor-likes are not {kind}!\n\nMismatched elements: {count} / {total} "
         f"({100 * count / total:.1f}%)\n"
@@ -153,15 +132,9 @@ def assert_allclose(
             creation.as_tensor(actual), creation.as_tensor(expected), {"rtol": None}
         )
     assert_close(
-        actual,
-        expected,
-        rtol=rtol,
-        atol=atol,
-        equal_nan=equal_nan,
-        check_dtype=False,
-        check_device=True,
+        actual, expected, rtol=rtol, atol=atol, equal_nan=equal_nan, check_dtype=False,
         msg=msg or None,
-    )
+    )  # fmt: skip
 
 
 def make_tensor(
@@ -174,9 +147,8 @@ def make_tensor(
         made = randint(0, 2, size).to(dtype)
     elif dtype.category == 1:
         low, high = -9 if low is None else low, 10 if high is None else high
-        made = randint(max(int(low), 0 if not dtype.is_signed else int(low)), int(high), size).to(
-            dtype
-        )
+        low = int(low) if dtype.is_signed else max(int(low), 0)
+        made = randint(low, int(high), size).to(dtype)
     else:
         low, high = -9 if low is None else low, 9 if high is None else high
         made = (rand(size, dtype=dtypes.float64) * (high - low) + low).to(dtype)

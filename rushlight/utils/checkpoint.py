@@ -15,7 +15,9 @@ from .._core.kinds import DIFFERENTIABLE
 from .._core.tape import Node, Port, make, ticks
 from .._core.views import edge
 from .._tensor import Tensor
+from ..amp.autocast_mode import switch
 from ..autograd import Function, backward
+from .nests import mapped, tensors_in
 
 __all__ = [
     "CheckpointError",
@@ -130,7 +132,7 @@ def _chain(functions: list[Callable]) -> Callable:
     return run
 
 
-# --- the surroundings of the first run, for the second ------------------------------------------
+# --- the surroundings of the first run, for the second
 
 
 class _Surroundings:
@@ -144,9 +146,8 @@ class _Surroundings:
 
     @contextmanager
     def back(self) -> Iterator[None]:
-        """As then; at the end as before."""
         autocast = modes.local.autocast
-        _set_autocast(self.autocast)
+        switch(self.autocast)
         now = {generator: generator.state_bytes() for generator in self.others}
         for generator, state in self.others.items():
             generator.set_state_bytes(state)
@@ -154,7 +155,7 @@ class _Surroundings:
             with self._random():
                 yield
         finally:
-            _set_autocast(autocast)
+            switch(autocast)
             for generator, state in now.items():
                 generator.set_state_bytes(state)
 
@@ -166,12 +167,7 @@ class _Surroundings:
         return rng.using(generator)
 
 
-def _set_autocast(lower: Any) -> None:
-    modes.count("special", (lower is not None) - (modes.local.autocast is not None))
-    modes.local.autocast = lower
-
-
-# --- use_reentrant=True -------------------------------------------------------------------------
+# --- use_reentrant=True
 
 
 class CheckpointFunction(Function):
@@ -238,7 +234,7 @@ def check_backward_validity(inputs: Iterable[Any]) -> None:
         )
 
 
-# --- use_reentrant=False ------------------------------------------------------------------------
+# --- use_reentrant=False
 
 
 class _Again:
@@ -276,13 +272,16 @@ class _Again:
         wanted = [out for out in outs if edge(out) is not None]
         self.places = [i for i, out in enumerate(outs) if edge(out) is not None]
         made = {id(out): _renewed(out, node, i, len(wanted)) for i, out in enumerate(wanted)}
-        return _mapped(result, lambda out: made.get(id(out), out))
+        return mapped(result, lambda out: made.get(id(out), out))
 
     def _owners(self, entries: list) -> Iterator[tuple[Any, Tensor | None]]:
         """Each way out with the argument that it leads to (None: a tensor of the outside)."""
-        originals = [x for x in _tensors((self.args, self.kwargs)) if x.requires_grad]
+        originals = self._originals()
         for way in self.outside:
             yield way, originals[way] if isinstance(way, int) else None
+
+    def _originals(self) -> list[Tensor]:
+        return [x for x in tensors_in((self.args, self.kwargs)) if x.requires_grad]
 
     def _run(self) -> tuple[Any, list[Tensor], list[Tensor]]:
         """Result, its tensors, and the names that the arguments go by inside."""
@@ -297,10 +296,9 @@ class _Again:
             return inside[id(x)]
 
         with modes.enable_grad():
-            args, kwargs = _mapped((self.args, self.kwargs), enter)
+            args, kwargs = mapped((self.args, self.kwargs), enter)
             result = self.function(*args, **kwargs)
-        originals = [x for x in _tensors((self.args, self.kwargs)) if x.requires_grad]
-        return result, list(_tensors(result)), [inside[id(x)] for x in originals]
+        return result, list(tensors_in(result)), [inside[id(x)] for x in self._originals()]
 
     def gradients(self, m: Any, grads: list) -> list:
         """Run again, then backward through that tape up to the ways out."""
@@ -391,31 +389,6 @@ def _arrived(walk: Any, leaves: dict, way: Any) -> Any:
     if way.__class__ is Port:
         return walk.found.get((way.node, way.index))
     return walk.found.get((way, 0)) if way.is_node else leaves.get(way)
-
-
-def _tensors(value: Any) -> Iterator[Tensor]:
-    """All tensors in a nest of tuples, lists and dicts."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _tensors(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _tensors(item)
-
-
-def _mapped(value: Any, change: Callable[[Tensor], Any]) -> Any:
-    """The same nest with its tensors changed."""
-    if isinstance(value, Tensor):
-        return change(value)
-    if isinstance(value, dict):
-        return type(value)((key, _mapped(item, change)) for key, item in value.items())
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*(_mapped(item, change) for item in value))
-    if isinstance(value, list | tuple):
-        return type(value)(_mapped(item, change) for item in value)
-    return value
 
 
 @contextmanager

@@ -44,3 +44,12 @@ class RemovableHandle:
 
     def __exit__(self, *exception: object) -> None:
         self.remove()
+
+
+def add_hook(registry: Any, hook: Any, prepend: bool = False, marks: Any = None) -> RemovableHandle:
+    """Put a hook last (or first) in a registry; `marks` are the registries of its properties."""
+    handle = RemovableHandle(registry, extra_dict=marks)
+    registry[handle.id] = hook
+    if prepend:
+        registry.move_to_end(handle.id, last=False)
+    return handle

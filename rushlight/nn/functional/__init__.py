@@ -1,6 +1,14 @@
 """torch.nn.functional: layers and losses as functions, under PyTorch's names."""
 
 from ..._core.names import lazily
+from ..._ops.dropout import (
+    alpha_dropout,
+    dropout,
+    dropout1d,
+    dropout2d,
+    dropout3d,
+    feature_alpha_dropout,
+)
 from ..._ops.elementary import sigmoid, tanh
 from .activations import (
     celu,
@@ -37,7 +45,7 @@ from .activations import (
     tanhshrink,
     threshold,
     threshold_,
-)  # fmt: skip
+)
 from .affine import bilinear, linear
 from .attending import scaled_dot_product_attention
 from .class_losses import (
@@ -49,7 +57,7 @@ from .class_losses import (
     nll_loss,
     triplet_margin_loss,
     triplet_margin_with_distance_loss,
-)  # fmt: skip
+)
 from .convolutions import (
     conv1d,
     conv2d,
@@ -59,22 +67,14 @@ from .convolutions import (
     conv_transpose3d,
     fold,
     unfold,
-)  # fmt: skip
+)
 from .distances import cosine_similarity, pairwise_distance, pdist
-from .dropouts import (
-    alpha_dropout,
-    dropout,
-    dropout1d,
-    dropout2d,
-    dropout3d,
-    feature_alpha_dropout,
-)  # fmt: skip
 from .fractional import (
     fractional_max_pool2d,
     fractional_max_pool2d_with_indices,
     fractional_max_pool3d,
     fractional_max_pool3d_with_indices,
-)  # fmt: skip
+)
 from .images import (
     affine_grid,
     channel_shuffle,
@@ -86,7 +86,7 @@ from .images import (
     upsample,
     upsample_bilinear,
     upsample_nearest,
-)  # fmt: skip
+)
 from .losses import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -101,7 +101,7 @@ from .losses import (
     poisson_nll_loss,
     smooth_l1_loss,
     soft_margin_loss,
-)  # fmt: skip
+)
 from .multihead import multi_head_attention_forward
 from .normalization import (
     batch_norm,
@@ -111,7 +111,7 @@ from .normalization import (
     local_response_norm,
     normalize,
     rms_norm,
-)  # fmt: skip
+)
 from .padding import pad
 from .pooling import (
     adaptive_avg_pool1d,
@@ -138,7 +138,7 @@ from .pooling import (
     max_unpool1d,
     max_unpool2d,
     max_unpool3d,
-)  # fmt: skip
+)
 from .tables import embedding, embedding_bag, one_hot
 
 __getattr__ = lazily(__name__)

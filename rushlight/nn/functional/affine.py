@@ -2,9 +2,7 @@
 
 from typing import Any
 
-from ..._ops.matmul import linear
-
-__all__ = ["bilinear", "linear"]
+from ..._ops.matmul import linear as linear
 
 
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:

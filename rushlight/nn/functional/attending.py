@@ -3,10 +3,10 @@
 import math
 
 from ..._ops.attention import attention_scores, causal_scores, mixed_values
+from ..._ops.dropout import dropout
 from ..._ops.softmaxes import softmax
 from ..._tensor import Tensor
 from .convolutions import _TYPES
-from .dropouts import dropout
 
 
 def _check(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> None:

@@ -140,7 +140,6 @@ def cross_entropy(
 
 
 def _across(weight: Tensor, input: Tensor, dim: int) -> Tensor:
-    """Class weights laid along the class axis."""
     return weight.view([-1 if i == dim else 1 for i in range(input.dim())])
 
 

@@ -6,22 +6,7 @@ from ..._core.naming import named
 from ..._ops import conv as ops
 from ..._ops.padding import constant_pad_nd
 from ..._tensor import Tensor
-
-
-def _each(value: Any, axes: int, name: str) -> tuple:
-    """One number for all axes, or one for each."""
-    if value.__class__ is int:
-        return (value,) * axes
-    if not isinstance(value, (tuple, list)):
-        return (value.__index__(),) * axes
-    if len(value) == 1 and axes > 1:
-        return (int(value[0]),) * axes
-    if len(value) != axes:
-        raise RuntimeError(
-            f"expected {name} to be a single integer value or a list of {axes} values to match the "
-            f"convolution dimensions, but got {name}={list(value)}"
-        )
-    return tuple(map(int, value))
+from .sizes import each as _each
 
 
 def _batched(input: Tensor, axes: int, name: str) -> tuple[Tensor, bool]:
@@ -40,7 +25,6 @@ def _batched(input: Tensor, axes: int, name: str) -> tuple[Tensor, bool]:
 def _check(
     input: Tensor, weight: Tensor, bias: Tensor | None, groups: int, transposed: bool
 ) -> None:
-    """Channels and types that meet, in PyTorch's words."""
     if groups <= 0:
         raise RuntimeError("non-positive groups is not supported")
     if weight.dim() != input.dim():
@@ -130,7 +114,6 @@ def _same_padding(
 
 
 def _convolution(axes: int, images: str, filters: str):
-    """The convolution over `axes` axes."""
     name = f"conv{axes}d"
 
     def conv(
@@ -174,7 +157,6 @@ def _named(name: str, values: tuple) -> str:
 
 
 def _transposed(axes: int, filters: str):
-    """The transposed convolution over `axes` axes."""
     name = f"conv_transpose{axes}d"
 
     def conv_transpose(
@@ -267,13 +249,8 @@ def unfold(
             "Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero "
             f"dimensions for input, but got: {list(input.shape)}"
         )
-    return ops.im2col(
-        input,
-        _each(kernel_size, 2, "kernel_size"),
-        _each(dilation, 2, "dilation"),
-        _each(padding, 2, "padding"),
-        _each(stride, 2, "stride"),
-    )
+    window = _patches(kernel_size=kernel_size, dilation=dilation, padding=padding, stride=stride)
+    return ops.im2col(input, *window)
 
 
 def fold(
@@ -290,14 +267,15 @@ def fold(
             "Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and "
             f"non-zero dimensions for input, but got: {list(input.shape)}"
         )
-    output_size, kernel = _each(output_size, 2, "output_size"), _each(kernel_size, 2, "kernel_size")
-    dilation, padding, stride = (
-        _each(dilation, 2, "dilation"),
-        _each(padding, 2, "padding"),
-        _each(stride, 2, "stride"),
-    )
-    _check_fold(input, output_size, kernel, dilation, padding, stride)
-    return ops.col2im(input, output_size, kernel, dilation, padding, stride)
+    sizes = {"output_size": output_size, "kernel_size": kernel_size}
+    sizes = _patches(**sizes, dilation=dilation, padding=padding, stride=stride)
+    _check_fold(input, *sizes)
+    return ops.col2im(input, *sizes)
+
+
+def _patches(**given: Any) -> list[tuple]:
+    """Each of the sizes by name, as two numbers."""
+    return [_each(value, 2, name) for name, value in given.items()]
 
 
 def _check_fold(
@@ -315,9 +293,8 @@ def _check_fold(
     ]
     if columns != blocks[0] * blocks[1]:
         raise RuntimeError(
-            f"Given output_size=({output_size[0]}, {output_size[1]}), kernel_size=({kernel[0]}, "
-            f"{kernel[1]}), dilation=({dilation[0]}, {dilation[1]}), padding=({padding[0]}, "
-            f"{padding[1]}), stride=({stride[0]}, {stride[1]}), expected size of input's dimension "
+            f"Given {output_size=}, kernel_size={kernel}, {dilation=}, {padding=}, {stride=}, "
+            "expected size of input's dimension "
             f"2 to match the calculated number of sliding blocks {blocks[0]} * {blocks[1]} = "
             f"{blocks[0] * blocks[1]}, but got input.size(2)={columns}."
         )

@@ -7,8 +7,9 @@ they are not reduced, which is PyTorch's way too.
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..._ops import dropout as dropouts
 from ..._tensor import Tensor
-from . import class_losses, dropouts, losses, normalization, tables
+from . import class_losses, losses, normalization, tables
 
 REDUCTIONS = ("none", "mean", "sum")  # by PyTorch's numbers
 

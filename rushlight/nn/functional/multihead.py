@@ -6,12 +6,12 @@ from typing import Any
 
 from ..._core.dtypes import bool_, dtype
 from ..._creation import zeros, zeros_like
+from ..._ops.dropout import dropout
 from ..._ops.joining import cat
 from ..._ops.matmul import linear
 from ..._ops.softmaxes import softmax
 from ..._tensor import Tensor
 from .attending import scaled_dot_product_attention
-from .dropouts import dropout
 from .padding import pad
 
 
@@ -95,24 +95,9 @@ def _mha_shape_check(
     return dims == 3
 
 
-def _in_projection_packed(
-    query: Tensor, key: Tensor, value: Tensor, weight: Tensor, bias: Tensor | None
-) -> list[Tensor]:
-    """Query, key and value through their thirds of one weight; one product where they are one."""
-    if key is value and query is key:
-        return list(linear(query, weight, bias).chunk(3, dim=-1))
-    weights = weight.chunk(3)
-    biases = (None,) * 3 if bias is None else bias.chunk(3)
-    return [linear(x, w, b) for x, w, b in zip((query, key, value), weights, biases, strict=True)]
-
-
-def _in_projection(
-    query: Tensor, key: Tensor, value: Tensor, weights: tuple, bias: Tensor | None
-) -> list[Tensor]:
-    """Query, key and value each through a weight of its own."""
-    size = query.shape[-1]
-    biases = (None,) * 3 if bias is None else bias.chunk(3)
-    for name, x, w in zip(("query", "key", "value"), (query, key, value), weights, strict=True):
+def _check_weights(streams: tuple, weights: tuple) -> None:
+    size = streams[0].shape[-1]
+    for name, x, w in zip(("query", "key", "value"), streams, weights, strict=True):
         if w is None:
             raise AssertionError(
                 f"use_separate_proj_weight is True but {name[0]}_proj_weight is None"
@@ -120,7 +105,23 @@ def _in_projection(
         expected = (size, x.shape[-1])
         if w.shape != expected:
             raise AssertionError(f"expecting {name} weights shape of {expected}, but got {w.shape}")
-    return [linear(x, w, b) for x, w, b in zip((query, key, value), weights, biases, strict=True)]
+
+
+def _projected(
+    streams: tuple, weight: Tensor | None, own: Any, bias: Tensor | None
+) -> list[Tensor]:
+    """Query, key and value through their thirds of the joint weight, or each through its own."""
+    query, key, value = streams
+    if own is not None:
+        _check_weights(streams, own)
+    elif weight is None:
+        raise AssertionError("use_separate_proj_weight is False but in_proj_weight is None")
+    elif query is key is value:  # one product
+        return list(linear(query, weight, bias).chunk(3, dim=-1))
+    else:
+        own = weight.chunk(3)
+    biases = (None,) * 3 if bias is None else bias.chunk(3)
+    return [linear(x, w, b) for x, w, b in zip(streams, own, biases, strict=True)]
 
 
 def _checked_mask(mask: Tensor | None, heads: int, target: int, source: int) -> Tensor | None:
@@ -209,7 +210,7 @@ def multi_head_attention_forward(
     )
     attn_mask, is_causal = _causal(attn_mask, padding, is_causal, need_weights, query)
     own = (q_proj_weight, k_proj_weight, v_proj_weight) if use_separate_proj_weight else None
-    q, k, v = _projected(query, key, value, in_proj_weight, own, in_proj_bias)
+    q, k, v = _projected((query, key, value), in_proj_weight, own, in_proj_bias)
     masks = (_checked_mask(attn_mask, heads, target, key.shape[0]), padding)
     if bias_k is not None and bias_v is not None:
         more = (bias_k.repeat(1, batch, 1), bias_v.repeat(1, batch, 1))
@@ -225,22 +226,6 @@ def multi_head_attention_forward(
     mixed, weights = attend(q, k, v, mask, dropout_p if training else 0.0, num_heads, is_causal)
     output = linear(mixed.reshape(target * batch, size), out_proj_weight, out_proj_bias)
     return _finished(output.reshape(target, batch, -1), weights, batched, average_attn_weights)
-
-
-def _projected(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    weight: Tensor | None,
-    own: tuple | None,
-    bias: Tensor | None,
-) -> list[Tensor]:
-    """Query, key and value through the joint weight, or each through its own."""
-    if own is not None:
-        return _in_projection(query, key, value, own, bias)
-    if weight is None:
-        raise AssertionError("use_separate_proj_weight is False but in_proj_weight is None")
-    return _in_projection_packed(query, key, value, weight, bias)
 
 
 def _one_more(k: Tensor, v: Tensor, more: tuple, masks: tuple, dim: int) -> tuple:

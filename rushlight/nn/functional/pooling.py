@@ -10,22 +10,7 @@ from ..._ops import pool_adaptive
 from ..._ops.pool import pooled_size
 from ..._tensor import Tensor
 from .activations import relu
-
-
-def _each(value: Any, axes: int, name: str, pool: str) -> tuple:
-    """One number for all axes, or one for each."""
-    if value.__class__ is int:
-        return (value,) * axes
-    if not isinstance(value, (tuple, list)):
-        return (value.__index__(),) * axes
-    if len(value) == 1:
-        return (int(value[0]),) * axes
-    if len(value) != axes:
-        count = ("one", "two", "three")[axes - 1]
-        raise RuntimeError(
-            f"{pool}: {name} must either be a single int, or a tuple of {count} ints; got {value}"
-        )
-    return tuple(map(int, value))
+from .sizes import each as _each
 
 
 def _windows(pool: str, axes: int, kernel_size: Any, stride: Any, padding: Any) -> tuple:
@@ -36,15 +21,8 @@ def _windows(pool: str, axes: int, kernel_size: Any, stride: Any, padding: Any) 
     return kernel, stride, _each(padding, axes, "padding", pool)
 
 
-def _check(
-    name: str,
-    input: Tensor,
-    axes: int,
-    kernel: tuple,
-    stride: tuple,
-    padding: tuple,
-    dilation: tuple,
-) -> None:
+def _check(name: str, input: Tensor, axes: int, window: tuple, ceil_mode: bool) -> None:
+    kernel, stride, padding, dilation = window
     if input.dim() not in (axes + 1, axes + 2):
         sizes = f"{axes + 1}D or {axes + 2}D (batch mode) tensor"
         if axes == 1:
@@ -72,24 +50,14 @@ def _check(
                 f"pad should be at most half of effective kernel size, but got pad={p}, "
                 f"kernel_size={k} and dilation={d}"
             )
+    _check_fit(name, input, axes, window, ceil_mode)
 
 
-def _check_fit(
-    name: str,
-    input: Tensor,
-    axes: int,
-    kernel: tuple,
-    stride: tuple,
-    padding: tuple,
-    dilation: tuple,
-    ceil_mode: bool,
-) -> None:
+def _check_fit(name: str, input: Tensor, axes: int, window: tuple, ceil_mode: bool) -> None:
     sizes = input.shape[input.dim() - axes :]
-    out = [
-        pooled_size(n, k, s, p, d, ceil_mode)
-        for n, k, s, p, d in zip(sizes, kernel, stride, padding, dilation)
-    ]
+    out = [pooled_size(n, k, s, p, d, ceil_mode) for n, k, s, p, d in zip(sizes, *window)]
     if min(out) < 1:
+        kernel, _, _, dilation = window
         if axes == 1:
             raise RuntimeError(
                 f"{name}() Invalid computed output size: {out[0]}; the input has {sizes[0]} "
@@ -107,7 +75,6 @@ _PLACES = {1: "along the last axis", 2: "over the last two axes", 3: "over the l
 
 
 def _max(axes: int):
-    """The max pooling over `axes` axes."""
     name = f"max_pool{axes}d"
 
     def max_pool(
@@ -119,12 +86,11 @@ def _max(axes: int):
         ceil_mode: bool = False,
         return_indices: bool = False,
     ) -> Any:
-        kernel, stride, padding = _windows(name, axes, kernel_size, stride, padding)
-        dilation = _each(dilation, axes, "dilation", name)
-        _check(name, input, axes, kernel, stride, padding, dilation)
-        _check_fit(name, input, axes, kernel, stride, padding, dilation, ceil_mode)
+        window = _windows(name, axes, kernel_size, stride, padding)
+        window = (*window, _each(dilation, axes, "dilation", name))
+        _check(name, input, axes, window, ceil_mode)
         family = ops.pool_max_places if return_indices else ops.pool_max
-        return family[axes](input, kernel, stride, padding, dilation, ceil_mode)
+        return family[axes](input, *window, ceil_mode)
 
     doc = f"The greatest of each window {_PLACES[axes]}; with `return_indices` its place."
     return named(max_pool, name, doc)
@@ -147,7 +113,6 @@ max_pool3d_with_indices = _with_indices(max_pool3d)
 
 
 def _avg(axes: int):
-    """The average pooling over `axes` axes."""
     name = f"avg_pool{axes}d"
     steps = (1,) * axes
 
@@ -160,14 +125,11 @@ def _avg(axes: int):
         count_include_pad: bool = True,
         divisor_override: int | None = None,
     ) -> Tensor:
-        kernel, stride, padding = _windows(name, axes, kernel_size, stride, padding)
+        window = _windows(name, axes, kernel_size, stride, padding)
         if divisor_override == 0:
             raise RuntimeError("divisor must be not zero")
-        _check(name, input, axes, kernel, stride, padding, steps)
-        _check_fit(name, input, axes, kernel, stride, padding, steps, ceil_mode)
-        return ops.pool_avg[axes](
-            input, kernel, stride, padding, ceil_mode, count_include_pad, divisor_override
-        )
+        _check(name, input, axes, (*window, steps), ceil_mode)
+        return ops.pool_avg[axes](input, *window, ceil_mode, count_include_pad, divisor_override)
 
     return named(avg_pool, name, f"The mean of each window {_PLACES[axes]}.")
 
@@ -215,8 +177,6 @@ def _check_adaptive(name: str, axes: int, input: Tensor) -> None:
 
 
 def _adaptive_avg(axes: int):
-    """The average pooling of `axes` axes into a given number of windows."""
-
     def adaptive_avg_pool(input: Tensor, output_size: Any) -> Tensor:
         _check_adaptive("adaptive_avg_pool", axes, input)
         size = _adaptive_sizes(axes, input, output_size)
@@ -234,8 +194,6 @@ adaptive_avg_pool3d = _adaptive_avg(3)
 
 
 def _adaptive_max(axes: int):
-    """The max pooling of `axes` axes into a given number of windows."""
-
     def adaptive_max_pool(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
         _check_adaptive("adaptive_max_pool", axes, input)
         size = _adaptive_sizes(axes, input, output_size)
@@ -255,7 +213,6 @@ adaptive_max_pool3d_with_indices = _with_indices(adaptive_max_pool3d)
 
 
 def _lp(axes: int, avg_pool: Callable):
-    """The pooling by p-norms over `axes` axes."""
     name = f"lp_pool{axes}d"
 
     def lp_pool(
@@ -267,7 +224,7 @@ def _lp(axes: int, avg_pool: Callable):
     ) -> Tensor:
         kernel = _each(kernel_size, axes, "kernel_size", name)
         # Through the mean of the powers, times how many there are.
-        mean = avg_pool(input.pow(norm_type), kernel, stride, 0, ceil_mode)
+        mean = avg_pool(input.pow(float(norm_type)), kernel, stride, 0, ceil_mode)
         return (mean.sign() * relu(mean.abs())).mul(math.prod(kernel)).pow(1.0 / norm_type)
 
     return named(lp_pool, name, f"The p-norm of each window {_PLACES[axes]}.")
@@ -276,12 +233,10 @@ def _lp(axes: int, avg_pool: Callable):
 lp_pool1d, lp_pool2d, lp_pool3d = _lp(1, avg_pool1d), _lp(2, avg_pool2d), _lp(3, avg_pool3d)
 
 
-def _unpooled_size(
-    input: Tensor, axes: int, kernel: tuple, stride: tuple, padding: tuple, asked: Any
-) -> tuple:
+def _unpooled_size(input: Tensor, axes: int, window: tuple, asked: Any) -> tuple:
     """The size that was pooled: the smallest possible one, or the one asked for, if near enough."""
-    sizes = input.shape[input.dim() - axes :]
-    least = tuple((n - 1) * s + k - 2 * p for n, s, k, p in zip(sizes, stride, kernel, padding))
+    sizes, stride = input.shape[input.dim() - axes :], window[1]
+    least = tuple((n - 1) * s + k - 2 * p for n, k, s, p in zip(sizes, *window))
     if asked is None:
         return least
     if len(asked) == axes + 2:
@@ -301,7 +256,6 @@ def _unpooled_size(
 
 
 def _unpool(axes: int):
-    """What undoes the max pooling over `axes` axes."""
     name = f"max_unpool{axes}d"
 
     def max_unpool(
@@ -312,13 +266,13 @@ def _unpool(axes: int):
         padding: Any = 0,
         output_size: Any = None,
     ) -> Tensor:
-        kernel, stride, padding = _windows(name, axes, kernel_size, stride, padding)
+        window = _windows(name, axes, kernel_size, stride, padding)
         if input.shape != indices.shape:
             raise RuntimeError(
                 "Expected shape of indices to be same as that of the input tensor "
                 f"({list(input.shape)}) but got indices tensor with shape: {list(indices.shape)}"
             )
-        size = _unpooled_size(input, axes, kernel, stride, padding, output_size)
+        size = _unpooled_size(input, axes, window, output_size)
         return ops.unpool_max[axes](input, indices, size)
 
     return named(max_unpool, name, f"What max_pool{axes}d took, back at its places among zeros.")

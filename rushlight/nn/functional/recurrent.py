@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ..._core.naming import named
+from ..._ops.dropout import dropout
 from ..._ops.joining import cat, stack
 from ..._ops.matmul import linear
 from ..._ops.recurrent import gru_sequence, gru_step, lstm_sequence, lstm_step, rnn_sequence
 from ..._tensor import Tensor
-from .dropouts import dropout
 
 # A cell takes (x, state, w_hh, b_hh) with x the projected input and state a tuple, and gives the
 # next state, whose first member is the output.

@@ -9,10 +9,10 @@ from .. import functional as F
 from .. import init
 from ..parameter import Parameter
 from .attention import MultiheadAttention as MultiheadAttention
-from .module import Module
+from .module import Functional, Module
 
 
-class _Switch(Module):
+class _Switch(Functional):
     """An activation with the option to write into its input."""
 
     __constants__ = ["inplace"]
@@ -31,36 +31,31 @@ class _Switch(Module):
 class ReLU(_Switch):
     """max(0, x)."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.relu(input, inplace=self.inplace)
+    _function = F.relu
 
 
 class SELU(_Switch):
     """The exponential unit that keeps mean 0 and variance 1 (Klambauer and others, 2017)."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.selu(input, self.inplace)
+    _function = F.selu
 
 
 class SiLU(_Switch):
     """x * sigmoid(x), also called swish."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.silu(input, inplace=self.inplace)
+    _function = F.silu
 
 
 class Mish(_Switch):
     """x * tanh(softplus(x))."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.mish(input, inplace=self.inplace)
+    _function = F.mish
 
 
 class Hardswish(_Switch):
     """x * relu6(x + 3) / 6."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.hardswish(input, self.inplace)
+    _function = F.hardswish
 
     def extra_repr(self) -> str:
         return ""
@@ -69,8 +64,7 @@ class Hardswish(_Switch):
 class Hardsigmoid(_Switch):
     """relu6(x + 3) / 6."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.hardsigmoid(input, self.inplace)
+    _function = F.hardsigmoid
 
     def extra_repr(self) -> str:
         return ""
@@ -81,6 +75,7 @@ class Hardtanh(_Switch):
 
     __constants__ = ["min_val", "max_val", "inplace"]
     _repr_names = ("min_val", "max_val")
+    _function = F.hardtanh
 
     def __init__(
         self,
@@ -105,9 +100,6 @@ class Hardtanh(_Switch):
                 f"max_val ({self.max_val}) must be greater than min_val ({self.min_val})"
             )
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.hardtanh(input, self.min_val, self.max_val, self.inplace)
-
 
 class ReLU6(Hardtanh):
     """min(max(0, x), 6)."""
@@ -123,14 +115,12 @@ class Threshold(_Switch):
 
     __constants__ = ["threshold", "value", "inplace"]
     _repr_names = ("threshold", "value")
+    _function = F.threshold
 
     def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
         super().__init__(inplace)
         self.threshold = threshold
         self.value = value
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.threshold(input, self.threshold, self.value, self.inplace)
 
 
 class RReLU(_Switch):
@@ -138,6 +128,7 @@ class RReLU(_Switch):
 
     __constants__ = ["lower", "upper", "inplace"]
     _repr_names = ("lower", "upper")
+    _function, _options = F.rrelu, "lower upper training inplace"
 
     def __init__(
         self, lower: float = 1.0 / 8, upper: float = 1.0 / 3, inplace: bool = False
@@ -146,13 +137,8 @@ class RReLU(_Switch):
         self.lower = lower
         self.upper = upper
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.rrelu(input, self.lower, self.upper, self.training, self.inplace)
-
 
 class _Alpha(_Switch):
-    """An exponential unit with the scale `alpha`."""
-
     __constants__ = ["alpha", "inplace"]
     _repr_names = ("alpha",)
 
@@ -164,15 +150,13 @@ class _Alpha(_Switch):
 class ELU(_Alpha):
     """x above 0, alpha (exp(x) - 1) below."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.elu(input, self.alpha, self.inplace)
+    _function = F.elu
 
 
 class CELU(_Alpha):
     """x above 0, alpha (exp(x / alpha) - 1) below: smooth for every alpha."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.celu(input, self.alpha, self.inplace)
+    _function = F.celu
 
 
 class LeakyReLU(_Switch):
@@ -180,20 +164,19 @@ class LeakyReLU(_Switch):
 
     __constants__ = ["inplace", "negative_slope"]
     _repr_names = ("negative_slope",)
+    _function, _options = F.leaky_relu, "negative_slope inplace"
 
     def __init__(self, negative_slope: float = 1e-2, inplace: bool = False) -> None:
         super().__init__(inplace)
         self.negative_slope = negative_slope
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.leaky_relu(input, self.negative_slope, self.inplace)
 
-
-class PReLU(Module):
+class PReLU(Functional):
     """A leaky relu that learns its slope, one for all or one a channel."""
 
     __constants__ = ["num_parameters"]
-    _repr_names = ("num_parameters",)
+    _repr_names = __constants__
+    _function, _options = F.prelu, "weight"
 
     def __init__(
         self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None
@@ -207,122 +190,100 @@ class PReLU(Module):
         """The slope it began with."""
         init.constant_(self.weight, self.init)
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.prelu(input, self.weight)
 
-
-class Sigmoid(Module):
+class Sigmoid(Functional):
     """1 / (1 + exp(-x))."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return input.sigmoid()
+    _function = F.sigmoid
 
 
-class Tanh(Module):
+class Tanh(Functional):
     """The hyperbolic tangent."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return input.tanh()
+    _function = F.tanh
 
 
-class LogSigmoid(Module):
+class LogSigmoid(Functional):
     """log(sigmoid(x))."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.logsigmoid(input)
+    _function = F.logsigmoid
 
 
-class Softsign(Module):
+class Softsign(Functional):
     """x / (1 + |x|)."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.softsign(input)
+    _function = F.softsign
 
 
-class Tanhshrink(Module):
+class Tanhshrink(Functional):
     """x - tanh(x)."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.tanhshrink(input)
+    _function = F.tanhshrink
 
 
-class GELU(Module):
+class GELU(Functional):
     """x times the probability that a normal draw is below x; `approximate` may be "tanh"."""
 
     __constants__ = ["approximate"]
+    _function = F.gelu
 
     def __init__(self, approximate: str = "none") -> None:
         super().__init__()
         self.approximate = approximate
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.gelu(input, approximate=self.approximate)
-
     def extra_repr(self) -> str:
         return f"approximate={self.approximate!r}"
 
 
-class GLU(Module):
+class GLU(Functional):
     """The first half of an axis times the sigmoid of the second."""
 
     __constants__ = ["dim"]
-    _repr_names = ("dim",)
+    _repr_names = __constants__
+    _function = F.glu
 
     def __init__(self, dim: int = -1) -> None:
         super().__init__()
         self.dim = dim
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.glu(input, self.dim)
 
-
-class _Shrink(Module):
-    """A shrinking function with the bound `lambd`."""
-
+class _Shrink(Functional):
     __constants__ = ["lambd"]
+    _repr_values = __constants__
 
     def __init__(self, lambd: float = 0.5) -> None:
         super().__init__()
         self.lambd = lambd
 
-    def extra_repr(self) -> str:
-        return str(self.lambd)
-
 
 class Hardshrink(_Shrink):
     """x, but 0 where |x| <= lambd."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.hardshrink(input, self.lambd)
+    _function = F.hardshrink
 
 
 class Softshrink(_Shrink):
     """x moved by lambd towards 0, and 0 where |x| <= lambd."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.softshrink(input, self.lambd)
+    _function = F.softshrink
 
 
-class Softplus(Module):
+class Softplus(Functional):
     """log(1 + exp(beta x)) / beta, and x itself where beta x > threshold."""
 
     __constants__ = ["beta", "threshold"]
-    _repr_names = ("beta", "threshold")
+    _repr_names = __constants__
+    _function = F.softplus
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()
         self.beta = beta
         self.threshold = threshold
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.softplus(input, self.beta, self.threshold)
 
-
-class _OverAxis(Module):
-    """A function over the axis `dim`."""
-
+class _OverAxis(Functional):
     __constants__ = ["dim"]
-    _repr_names = ("dim",)
+    _repr_names = __constants__
 
     def __init__(self, dim: int | None = None) -> None:
         super().__init__()

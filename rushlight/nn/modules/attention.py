@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from ..._creation import empty
 from ..._tensor import Tensor
 from ..functional.multihead import _canonical_masks, multi_head_attention_forward
 from ..init import constant_, xavier_normal_, xavier_uniform_
-from ..parameter import Parameter
+from ..parameter import add_parameters
 from .linear import NonDynamicallyQuantizableLinear
 from .module import Module
 
@@ -73,29 +72,23 @@ class MultiheadAttention(Module):
         }
         if same:  # PyTorch registers the joint weight first
             shapes = {"in_proj_weight": shapes.pop("in_proj_weight"), **shapes}
-        for name, shape in shapes.items():
-            made = None if shape is None else Parameter(empty(shape, **place))
-            self.register_parameter(name, made)
+        add_parameters(self, place, **shapes)
         self.out_proj = NonDynamicallyQuantizableLinear(size, size, bias=bias, **place)
         if add_bias_kv:
-            self.bias_k = Parameter(empty((1, 1, size), **place))
-            self.bias_v = Parameter(empty((1, 1, size), **place))
+            add_parameters(self, place, bias_k=(1, 1, size), bias_v=(1, 1, size))
         else:
             self.bias_k = self.bias_v = None
 
     def _reset_parameters(self) -> None:
-        if self._qkv_same_embed_dim:
-            xavier_uniform_(self.in_proj_weight)
-        else:
-            for weight in (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight):
+        for name, weight in self._parameters.items():
+            if name.endswith("_weight") and weight is not None:
                 xavier_uniform_(weight)
         if self.in_proj_bias is not None:
             constant_(self.in_proj_bias, 0.0)
             constant_(self.out_proj.bias, 0.0)
-        if self.bias_k is not None:
-            xavier_normal_(self.bias_k)
-        if self.bias_v is not None:
-            xavier_normal_(self.bias_v)
+        for vector in (self.bias_k, self.bias_v):
+            if vector is not None:
+                xavier_normal_(vector)
 
     def __setstate__(self, state: dict) -> None:
         super().__setstate__({"_qkv_same_embed_dim": True, **state})

@@ -6,8 +6,8 @@ from ..._core.dtypes import int64
 from ..._creation import ones, tensor, zeros
 from ..._tensor import Tensor
 from .. import functional as F
-from ..parameter import UninitializedBuffer, UninitializedParameter
-from .lazy import LazyModuleMixin
+from ..parameter import UninitializedBuffer
+from .lazy import Lazy
 from .module import Module
 from .normalization import _Affine
 
@@ -17,6 +17,8 @@ class _NormBase(_Affine):
 
     _version = 2  # since 2, `num_batches_tracked` is in the state dictionary
     __constants__ = ["track_running_stats", "momentum", "eps", "num_features", "affine"]
+    _repr_values = ("num_features",)
+    _repr_names = ("eps", "momentum", "affine", "bias", "track_running_stats")
     _dims: tuple[int, ...] = ()
 
     def __init__(
@@ -65,12 +67,6 @@ class _NormBase(_Affine):
             names = " or ".join(f"{n}D" for n in self._dims)
             raise ValueError(f"expected {names} input (got {input.dim()}D input)")
 
-    def extra_repr(self) -> str:
-        return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
-        )
-
     def _load_from_state_dict(
         self, state_dict: Any, prefix: str, local_metadata: dict, *report: Any
     ) -> None:
@@ -84,8 +80,6 @@ class _NormBase(_Affine):
 
 
 class _BatchNorm(_NormBase):
-    """Batch normalisation over all axes but the second."""
-
     def forward(self, input: Tensor) -> Tensor:
         self._check_input_dim(input)
         factor = 0.0 if self.momentum is None else self.momentum
@@ -126,8 +120,8 @@ class BatchNorm3d(_BatchNorm):
     _dims = (5,)
 
 
-class _LazyNormBase(LazyModuleMixin, _NormBase):
-    """A normalisation that learns `num_features` from its first input."""
+class _LazyNormBase(Lazy, _NormBase):
+    _learned = "num_features"
 
     def __init__(
         self,
@@ -144,18 +138,11 @@ class _LazyNormBase(LazyModuleMixin, _NormBase):
         super().__init__(0, eps, momentum, False, False, **place, bias=False)
         self.affine = affine
         self.track_running_stats = track_running_stats
-        if affine:
-            self.weight = UninitializedParameter(**place)
-            if bias:
-                self.bias = UninitializedParameter(**place)
+        self._wait(affine, affine and bias, place)
         if track_running_stats:
             self.running_mean = UninitializedBuffer(**place)
             self.running_var = UninitializedBuffer(**place)
             self.num_batches_tracked = tensor(0, dtype=int64, device=device)
-
-    def reset_parameters(self) -> None:
-        if not self.has_uninitialized_params() and self.num_features != 0:
-            super().reset_parameters()
 
     def initialize_parameters(self, input: Tensor) -> None:
         """Take `num_features` from the input."""
@@ -163,13 +150,11 @@ class _LazyNormBase(LazyModuleMixin, _NormBase):
             self.num_features = input.shape[1]
         if not self.has_uninitialized_params():
             return
-        waiting = (self.weight, self.bias) if self.affine else ()
+        shape = (self.num_features,)
         if self.track_running_stats:
-            waiting += (self.running_mean, self.running_var)
-        for each in waiting:
-            if each is not None:
-                each.materialize((self.num_features,))
-        self.reset_parameters()
+            self.running_mean.materialize(shape)
+            self.running_var.materialize(shape)
+        self._materialize(shape, shape)
 
 
 class LazyBatchNorm1d(_LazyNormBase, _BatchNorm):

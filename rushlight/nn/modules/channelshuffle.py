@@ -1,19 +1,16 @@
 """Exchanging channels between groups."""
 
-from ..._tensor import Tensor
 from .. import functional as F
-from .module import Module
+from .module import Functional
 
 
-class ChannelShuffle(Module):
+class ChannelShuffle(Functional):
     """Deals the channels of each group out over all groups."""
 
     __constants__ = ["groups"]
-    _repr_names = ("groups",)
+    _repr_names = __constants__
+    _function = F.channel_shuffle
 
     def __init__(self, groups: int) -> None:
         super().__init__()
         self.groups = groups
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.channel_shuffle(input, self.groups)

@@ -29,7 +29,6 @@ class Container(Module):
 
 
 def _place(index: Any, size: int) -> int:
-    """A position counted from the front."""
     index = operator.index(index)
     if not -size <= index < size:
         raise IndexError(f"index {index} is out of range")
@@ -204,8 +203,29 @@ def _run(first: int, last: int, text: str) -> str:
     return indented(f"{head}: {times}{text}")
 
 
-class ModuleDict(Module):
+class _Keyed(Module):
+    """What `ModuleDict` and `ParameterDict` share: keys, in `_keys`."""
+
+    _keys: Any
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._keys
+
+    def keys(self) -> Any:
+        """The names."""
+        return self._keys.keys()
+
+
+class ModuleDict(_Keyed):
     """A dictionary of modules that belong to the model. It is not called."""
+
+    _keys = property(lambda self: self._modules)
 
     def __init__(self, modules: Any = None) -> None:
         super().__init__()
@@ -221,15 +241,6 @@ class ModuleDict(Module):
     def __delitem__(self, key: str) -> None:
         del self._modules[key]
 
-    def __len__(self) -> int:
-        return len(self._modules)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._modules)
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._modules
-
     def clear(self) -> None:
         """Take all modules out."""
         self._modules.clear()
@@ -237,10 +248,6 @@ class ModuleDict(Module):
     def pop(self, key: str) -> Module:
         """Take a module out."""
         return self._modules.pop(key)
-
-    def keys(self) -> Any:
-        """The names."""
-        return self._modules.keys()
 
     def items(self) -> Any:
         """Names and modules."""
@@ -350,7 +357,7 @@ class ParameterList(Module):
         raise RuntimeError("ParameterList should not be called.")
 
 
-class ParameterDict(Module):
+class ParameterDict(_Keyed):
     """A dictionary of parameters that belong to the model; plain tensors become parameters."""
 
     def __init__(self, parameters: Any = None) -> None:
@@ -378,17 +385,8 @@ class ParameterDict(Module):
         del self._keys[key]
         delattr(self, self._key_to_attr(key))
 
-    def __len__(self) -> int:
-        return len(self._keys)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._keys)
-
     def __reversed__(self) -> Iterator[str]:
         return reversed(self._keys)
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._keys
 
     def copy(self) -> "ParameterDict":
         """Another dictionary with the same parameters."""
@@ -423,10 +421,6 @@ class ParameterDict(Module):
     def fromkeys(self, keys: Iterable[str], default: Any = None) -> "ParameterDict":
         """A new dictionary with one value for all keys."""
         return ParameterDict((key, default) for key in keys)
-
-    def keys(self) -> Any:
-        """The names."""
-        return self._keys.keys()
 
     def items(self) -> Iterable[tuple[str, Any]]:
         """Names and parameters."""

@@ -1,16 +1,14 @@
 """Convolutions and transposed convolutions over one, two and three axes."""
 
-import math
 from typing import Any
 
-from ..._creation import empty
 from ..._tensor import Tensor
 from .. import functional as F
 from .. import init
-from ..parameter import Parameter, UninitializedParameter
-from .lazy import LazyModuleMixin
+from ..parameter import add_parameters
+from .lazy import Lazy
 from .module import Module
-from .utils import _ntuple, _reverse_repeat_tuple
+from .utils import _ntuple, _reverse_repeat_tuple, unusual
 
 _PADDINGS = {"same", "valid"}
 _MODES = {"zeros", "reflect", "replicate", "circular"}
@@ -22,10 +20,10 @@ class _ConvNd(Module):
     The weight starts uniform in ±1/sqrt(fan_in), and so does the bias.
     """
 
-    __constants__ = [
-        "stride", "padding", "dilation", "groups", "padding_mode",
-        "output_padding", "in_channels", "out_channels", "kernel_size",
-    ]  # fmt: skip
+    __constants__ = (
+        "stride padding dilation groups padding_mode output_padding in_channels out_channels "
+        "kernel_size"
+    ).split()
     _axes: int
 
     def __init__(
@@ -59,37 +57,21 @@ class _ConvNd(Module):
         self._reversed_padding_repeated_twice = _for_pad(padding, kernel_size, dilation)
         ends = (in_channels, out_channels) if transposed else (out_channels, in_channels)
         shape = (ends[0], ends[1] // groups, *kernel_size)
-        self.weight = Parameter(empty(shape, device=device, dtype=dtype))
-        if bias:
-            self.bias = Parameter(empty(out_channels, device=device, dtype=dtype))
-        else:
-            self.register_parameter("bias", None)
+        place = {"device": device, "dtype": dtype}
+        add_parameters(self, place, weight=shape, bias=(out_channels,) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draw the parameters anew."""
-        init.kaiming_uniform_(self.weight, a=math.sqrt(5))
-        if self.bias is not None:
-            fan_in, _ = init._calculate_fan_in_and_fan_out(self.weight)
-            bound = 1 / math.sqrt(fan_in) if fan_in > 0 else 0
-            init.uniform_(self.bias, -bound, bound)
+        init._uniform_by_fan_in(self.weight, self.bias)
 
     def extra_repr(self) -> str:
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}"
+        zeros, ones = (0,) * len(self.dilation), (1,) * len(self.dilation)
         text += f", stride={self.stride}"
-        if self.padding != (0,) * len(self.padding):
-            text += f", padding={self.padding}"
-        if self.dilation != (1,) * len(self.dilation):
-            text += f", dilation={self.dilation}"
-        if self.output_padding != (0,) * len(self.output_padding):
-            text += f", output_padding={self.output_padding}"
-        if self.groups != 1:
-            text += f", groups={self.groups}"
-        if self.bias is None:
-            text += ", bias=False"
-        if self.padding_mode != "zeros":
-            text += f", padding_mode={self.padding_mode}"
-        return text
+        text += unusual(self, padding=zeros, dilation=ones, output_padding=zeros, groups=1)
+        text += ", bias=False" if self.bias is None else ""
+        return text + unusual(self, padding_mode="zeros")
 
     def __setstate__(self, state: dict) -> None:
         super().__setstate__(state)
@@ -126,8 +108,6 @@ def _for_pad(padding: Any, kernel_size: tuple, dilation: tuple) -> Any:
 
 
 class _Conv(_ConvNd):
-    """A convolution over `_axes` axes."""
-
     def __init__(
         self,
         in_channels: int,
@@ -189,8 +169,6 @@ class Conv3d(_Conv):
 
 
 class _ConvTransposeNd(_ConvNd):
-    """A transposed convolution over `_axes` axes."""
-
     def __init__(
         self,
         in_channels: int,
@@ -272,19 +250,8 @@ _CONVOLUTIONS: dict[int, Any] = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 _TRANSPOSED: dict[int, Any] = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
 
 
-class _LazyConvXdMixin(LazyModuleMixin):
-    """A convolution that learns `in_channels` from its first input."""
-
-    def _wait(self: Any, out_channels: int, bias: bool, device: Any, dtype: Any) -> None:
-        """Put parameters without a shape in the place of those for 0 channels."""
-        self.weight = UninitializedParameter(device=device, dtype=dtype)
-        self.out_channels = out_channels
-        if bias:
-            self.bias = UninitializedParameter(device=device, dtype=dtype)
-
-    def reset_parameters(self: Any) -> None:
-        if not self.has_uninitialized_params() and self.in_channels != 0:
-            super().reset_parameters()
+class _LazyConvXdMixin(Lazy):
+    _learned = "in_channels"
 
     def initialize_parameters(self: Any, input: Tensor, *args: Any, **kwargs: Any) -> None:
         """Take `in_channels` from the input."""
@@ -295,10 +262,8 @@ class _LazyConvXdMixin(LazyModuleMixin):
             raise ValueError("in_channels must be divisible by groups")
         ends = (self.in_channels, self.out_channels)
         ends = ends if self.transposed else ends[::-1]
-        self.weight.materialize((ends[0], ends[1] // self.groups, *self.kernel_size))
-        if self.bias is not None:
-            self.bias.materialize((self.out_channels,))
-        self.reset_parameters()
+        weight = (ends[0], ends[1] // self.groups, *self.kernel_size)
+        self._materialize(weight, (self.out_channels,))
 
     def _get_in_channels(self: Any, input: Tensor) -> int:
         axes = self._axes
@@ -311,8 +276,6 @@ class _LazyConvXdMixin(LazyModuleMixin):
 
 
 class _LazyConv(_LazyConvXdMixin):
-    """What the lazy convolutions share."""
-
     def __init__(
         self,
         out_channels: int,
@@ -327,13 +290,13 @@ class _LazyConv(_LazyConvXdMixin):
         dtype: Any = None,
     ) -> None:
         window = (kernel_size, stride, padding, dilation)
-        super().__init__(0, 0, *window, groups, False, padding_mode, device=device, dtype=dtype)
-        self._wait(out_channels, bias, device, dtype)
+        place = {"device": device, "dtype": dtype}
+        super().__init__(0, 0, *window, groups, False, padding_mode, **place)
+        self.out_channels = out_channels
+        self._wait(True, bias, place)
 
 
 class _LazyConvTranspose(_LazyConvXdMixin):
-    """What the lazy transposed convolutions share."""
-
     def __init__(
         self,
         out_channels: int,
@@ -350,8 +313,10 @@ class _LazyConvTranspose(_LazyConvXdMixin):
     ) -> None:
         window = (kernel_size, stride, padding, output_padding)
         rest = (groups, False, dilation, padding_mode)
-        super().__init__(0, 0, *window, *rest, device=device, dtype=dtype)
-        self._wait(out_channels, bias, device, dtype)
+        place = {"device": device, "dtype": dtype}
+        super().__init__(0, 0, *window, *rest, **place)
+        self.out_channels = out_channels
+        self._wait(True, bias, place)
 
 
 class LazyConv1d(_LazyConv, Conv1d):

@@ -2,14 +2,13 @@
 
 from ..._tensor import Tensor
 from .. import functional as F
-from .module import Module
+from .module import Functional
 
 
-class _DropoutNd(Module):
-    """A layer that sets values to zero with probability `p`."""
-
+class _DropoutNd(Functional):
     __constants__ = ["p", "inplace"]
-    _repr_names = ("p", "inplace")
+    _repr_names = __constants__
+    _options = "p training inplace"
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
@@ -29,33 +28,28 @@ class Dropout(_DropoutNd):
 class Dropout1d(_DropoutNd):
     """Whole channels of sequences become 0."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.dropout1d(input, self.p, self.training, self.inplace)
+    _function = F.dropout1d
 
 
 class Dropout2d(_DropoutNd):
     """Whole channels of images become 0."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.dropout2d(input, self.p, self.training, self.inplace)
+    _function = F.dropout2d
 
 
 class Dropout3d(_DropoutNd):
     """Whole channels of volumes become 0."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.dropout3d(input, self.p, self.training, self.inplace)
+    _function = F.dropout3d
 
 
 class AlphaDropout(_DropoutNd):
     """Dropout that keeps mean and variance, for use with SELU."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.alpha_dropout(input, self.p, self.training)
+    _function, _options = F.alpha_dropout, "p training"
 
 
 class FeatureAlphaDropout(_DropoutNd):
     """Alpha dropout of whole channels."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.feature_alpha_dropout(input, self.p, self.training)
+    _function, _options = F.feature_alpha_dropout, "p training"

@@ -10,7 +10,7 @@ class Flatten(Module):
     """Axes `start_dim` to `end_dim` as one; the first, the batch, stays."""
 
     __constants__ = ["start_dim", "end_dim"]
-    _repr_names = ("start_dim", "end_dim")
+    _repr_names = __constants__
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class Unflatten(Module):
     """Axis `dim` as several axes of the given sizes."""
 
     __constants__ = ["dim", "unflattened_size"]
-    _repr_names = ("dim", "unflattened_size")
+    _repr_names = __constants__
 
     def __init__(self, dim: Any, unflattened_size: Any) -> None:
         super().__init__()

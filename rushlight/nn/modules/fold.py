@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from ..._tensor import Tensor
 from .. import functional as F
-from .module import Module
+from .module import Functional
 
 
-class Fold(Module):
+class Fold(Functional):
     """Adds columns of windows up into images: the adjoint of `Unfold`."""
 
     __constants__ = ["output_size", "kernel_size", "dilation", "padding", "stride"]
-    _repr_names = ("output_size", "kernel_size", "dilation", "padding", "stride")
+    _repr_names = __constants__
+    _function = F.fold
 
     def __init__(
         self,
@@ -28,17 +28,13 @@ class Fold(Module):
         self.padding = padding
         self.stride = stride
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.fold(
-            input, self.output_size, self.kernel_size, self.dilation, self.padding, self.stride
-        )
 
-
-class Unfold(Module):
+class Unfold(Functional):
     """Each window of the images as a column: (batch, channels * window, windows)."""
 
     __constants__ = ["kernel_size", "dilation", "padding", "stride"]
-    _repr_names = ("kernel_size", "dilation", "padding", "stride")
+    _repr_names = __constants__
+    _function = F.unfold
 
     def __init__(
         self, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
@@ -48,6 +44,3 @@ class Unfold(Module):
         self.dilation = dilation
         self.padding = padding
         self.stride = stride
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.unfold(input, self.kernel_size, self.dilation, self.padding, self.stride)

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from ..._tensor import Tensor
-from ...utils.hooks import RemovableHandle
+from ...utils.hooks import RemovableHandle, add_hook
 from .gates import Gate
 
 _BOTH_KINDS = (
@@ -15,18 +15,11 @@ _BOTH_KINDS = (
     "Please use only one of them."
 )
 _TABLES = (
-    "_forward_hooks",
-    "_forward_hooks_with_kwargs",
-    "_forward_hooks_always_called",
-    "_forward_pre_hooks",
-    "_forward_pre_hooks_with_kwargs",
-    "_backward_hooks",
-    "_backward_pre_hooks",
-    "_state_dict_hooks",
-    "_state_dict_pre_hooks",
-    "_load_state_dict_pre_hooks",
-    "_load_state_dict_post_hooks",
-)
+    "_forward_hooks _forward_hooks_with_kwargs _forward_hooks_always_called "
+    "_forward_pre_hooks _forward_pre_hooks_with_kwargs _backward_hooks _backward_pre_hooks "
+    "_state_dict_hooks _state_dict_pre_hooks "
+    "_load_state_dict_pre_hooks _load_state_dict_post_hooks"
+).split()
 
 
 class Hooks:
@@ -52,7 +45,7 @@ class Hooks:
 class Table:
     """One hook table as an attribute of the module, under PyTorch's name."""
 
-    def __init__(self, name: str) -> None:
+    def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
     def __get__(self, module: Any, owner: type) -> Any:
@@ -99,23 +92,13 @@ def unpack(state: dict) -> dict:
 # ---- registration on one module (these are methods of Module)
 
 
-def _add(
-    hooks: OrderedDict, hook: Any, prepend: bool = False, **marks: OrderedDict
-) -> RemovableHandle:
-    handle = RemovableHandle(hooks, extra_dict=list(marks.values()))
-    hooks[handle.id] = hook
-    if prepend:
-        hooks.move_to_end(handle.id, last=False)
-    return handle
-
-
 def register_forward_pre_hook(
     self: Any, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False
 ) -> RemovableHandle:
     """`hook(module, args)` runs before `forward` and may return other arguments."""
     hooks = own(self)
     marks = hooks._forward_pre_hooks_with_kwargs
-    handle = _add(hooks._forward_pre_hooks, hook, prepend, kwargs=marks)
+    handle = add_hook(hooks._forward_pre_hooks, hook, prepend, marks)
     if with_kwargs:
         marks[handle.id] = True
     return handle
@@ -132,7 +115,7 @@ def register_forward_hook(
     """`hook(module, args, output)` runs after `forward` and may return another output."""
     hooks = own(self)
     kwargs, always = hooks._forward_hooks_with_kwargs, hooks._forward_hooks_always_called
-    handle = _add(hooks._forward_hooks, hook, prepend, kwargs=kwargs, always=always)
+    handle = add_hook(hooks._forward_hooks, hook, prepend, [kwargs, always])
     if with_kwargs:
         kwargs[handle.id] = True
     if always_call:
@@ -144,7 +127,7 @@ def register_full_backward_pre_hook(
     self: Any, hook: Callable, prepend: bool = False
 ) -> RemovableHandle:
     """`hook(module, grad_output)` runs before the module's gradients are computed."""
-    return _add(own(self)._backward_pre_hooks, hook, prepend)
+    return add_hook(own(self)._backward_pre_hooks, hook, prepend)
 
 
 def register_full_backward_hook(
@@ -152,13 +135,13 @@ def register_full_backward_hook(
 ) -> RemovableHandle:
     """`hook(module, grad_input, grad_output)` runs when the input's gradients are known."""
     _choose_backward(own(self), True)
-    return _add(own(self)._backward_hooks, hook, prepend)
+    return add_hook(own(self)._backward_hooks, hook, prepend)
 
 
 def register_backward_hook(self: Any, hook: Callable) -> RemovableHandle:
     """The older form: the hook sees the gradients of the module's last operation only."""
     _choose_backward(own(self), False)
-    return _add(own(self)._backward_hooks, hook)
+    return add_hook(own(self)._backward_hooks, hook)
 
 
 def _choose_backward(hooks: Hooks, full: bool) -> None:
@@ -178,7 +161,7 @@ on_module: OrderedDict[int, Callable] = OrderedDict()
 def _add_everywhere(
     kind: str, hook: Callable, kwargs: bool = False, always: bool = False
 ) -> RemovableHandle:
-    return _add(everywhere, (kind, hook, kwargs, always))
+    return add_hook(everywhere, (kind, hook, kwargs, always))
 
 
 def _everywhere(kind: str) -> list[tuple[int, Callable, bool, bool]]:
@@ -218,17 +201,17 @@ def register_module_backward_hook(hook: Callable) -> RemovableHandle:
 
 def register_module_parameter_registration_hook(hook: Callable) -> RemovableHandle:
     """`hook(module, name, parameter)` runs when any module registers a parameter."""
-    return _add(on_parameter, hook)
+    return add_hook(on_parameter, hook)
 
 
 def register_module_buffer_registration_hook(hook: Callable) -> RemovableHandle:
     """`hook(module, name, buffer)` runs when any module registers a buffer."""
-    return _add(on_buffer, hook)
+    return add_hook(on_buffer, hook)
 
 
 def register_module_module_registration_hook(hook: Callable) -> RemovableHandle:
     """`hook(module, name, submodule)` runs when any module registers a submodule."""
-    return _add(on_module, hook)
+    return add_hook(on_module, hook)
 
 
 def announced(hooks: OrderedDict[int, Callable], module: Any, name: str, value: Any) -> Any:

@@ -9,8 +9,6 @@ from .batchnorm import _LazyNormBase, _NormBase
 
 
 class _InstanceNorm(_NormBase):
-    """Normalises each channel of each sample over its places."""
-
     _axes: int
 
     def __init__(

@@ -4,7 +4,7 @@ from itertools import chain
 from typing import Any
 
 from ..._core.modes import no_grad
-from ..parameter import is_lazy
+from ..parameter import UninitializedParameter, is_lazy
 
 
 class LazyModuleMixin:
@@ -57,3 +57,28 @@ class LazyModuleMixin:
             "Modules with uninitialized parameters can't be used with `DataParallel`. Run a dummy "
             "forward pass to correctly initialize the modules"
         )
+
+
+class Lazy(LazyModuleMixin):
+    """A layer with weight and bias that learns the size called `_learned` from its first input."""
+
+    _learned: str
+
+    def _wait(self: Any, weight: bool, bias: bool, place: dict) -> None:
+        """Put parameters without a shape in the place of those made for size 0."""
+        for name, wanted in (("weight", weight), ("bias", bias)):
+            if wanted:
+                setattr(self, name, UninitializedParameter(**place))
+
+    def _materialize(self: Any, weight: tuple, bias: tuple) -> None:
+        """Give the parameters their shapes, and draw them."""
+        for name, shape in (("weight", weight), ("bias", bias)):
+            parameter = getattr(self, name)
+            if parameter is not None:
+                parameter.materialize(shape)
+        self.reset_parameters()
+
+    def reset_parameters(self: Any) -> None:
+        """Draw the parameters anew, once they have their shapes."""
+        if getattr(self, self._learned) != 0 and not self.has_uninitialized_params():
+            super().reset_parameters()

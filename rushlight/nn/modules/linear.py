@@ -3,12 +3,11 @@
 import math
 from typing import Any
 
-from ..._creation import empty
 from ..._tensor import Tensor
 from .. import functional as F
 from .. import init
-from ..parameter import Parameter, UninitializedParameter
-from .lazy import LazyModuleMixin
+from ..parameter import add_parameters
+from .lazy import Lazy
 from .module import Module
 
 
@@ -34,6 +33,7 @@ class Linear(Module):
     """
 
     __constants__ = ["in_features", "out_features"]
+    _repr_names = ("in_features", "out_features", "bias")
 
     def __init__(
         self,
@@ -46,32 +46,20 @@ class Linear(Module):
         super().__init__()
         self.in_features = in_features
         self.out_features = out_features
-        self.weight = Parameter(empty((out_features, in_features), device=device, dtype=dtype))
-        if bias:
-            self.bias = Parameter(empty(out_features, device=device, dtype=dtype))
-        else:
-            self.register_parameter("bias", None)
+        place = {"device": device, "dtype": dtype}
+        shape = (out_features, in_features)
+        add_parameters(self, place, weight=shape, bias=(out_features,) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draw the parameters anew."""
-        init.kaiming_uniform_(self.weight, a=math.sqrt(5))
-        if self.bias is not None:
-            fan_in, _ = init._calculate_fan_in_and_fan_out(self.weight)
-            bound = 1 / math.sqrt(fan_in) if fan_in > 0 else 0
-            init.uniform_(self.bias, -bound, bound)
+        init._uniform_by_fan_in(self.weight, self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
         own = self._parameters  # half the time of finding both as attributes
         if "weight" in own and "bias" in own:
             return F.linear(input, own["weight"], own["bias"])
         return F.linear(input, self.weight, self.bias)
-
-    def extra_repr(self) -> str:
-        return (
-            f"in_features={self.in_features}, out_features={self.out_features}, "
-            f"bias={self.bias is not None}"
-        )
 
 
 class NonDynamicallyQuantizableLinear(Linear):
@@ -82,6 +70,7 @@ class Bilinear(Module):
     """`y[o] = x1 @ weight[o] @ x2 + bias[o]` over the last axes of two inputs."""
 
     __constants__ = ["in1_features", "in2_features", "out_features"]
+    _repr_names = (*__constants__, "bias")
 
     def __init__(
         self,
@@ -99,55 +88,36 @@ class Bilinear(Module):
         self.in2_features = in2_features
         self.out_features = out_features
         shape = (out_features, in1_features, in2_features)
-        self.weight = Parameter(empty(shape, device=device, dtype=dtype))
-        if bias:
-            self.bias = Parameter(empty(out_features, device=device, dtype=dtype))
-        else:
-            self.register_parameter("bias", None)
+        place = {"device": device, "dtype": dtype}
+        add_parameters(self, place, weight=shape, bias=(out_features,) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draw the parameters anew."""
         bound = 1 / math.sqrt(self.weight.size(1))
-        init.uniform_(self.weight, -bound, bound)
-        if self.bias is not None:
-            init.uniform_(self.bias, -bound, bound)
+        for parameter in self.parameters():
+            init.uniform_(parameter, -bound, bound)
 
     def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
         return F.bilinear(input1, input2, self.weight, self.bias)
 
-    def extra_repr(self) -> str:
-        return (
-            f"in1_features={self.in1_features}, in2_features={self.in2_features}, "
-            f"out_features={self.out_features}, bias={self.bias is not None}"
-        )
 
-
-class LazyLinear(LazyModuleMixin, Linear):
+class LazyLinear(Lazy, Linear):
     """A Linear that learns `in_features` from its first input."""
 
-    cls_to_become = Linear
+    cls_to_become, _learned = Linear, "in_features"
 
     def __init__(
         self, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None
     ) -> None:
         super().__init__(0, 0, False)
-        self.weight = UninitializedParameter(device=device, dtype=dtype)
         self.out_features = out_features
-        if bias:
-            self.bias = UninitializedParameter(device=device, dtype=dtype)
-
-    def reset_parameters(self) -> None:
-        if not self.has_uninitialized_params() and self.in_features != 0:
-            super().reset_parameters()
+        self._wait(True, bias, {"device": device, "dtype": dtype})
 
     def initialize_parameters(self, input: Tensor) -> None:
         """Take `in_features` from the input."""
         if self.has_uninitialized_params():
             self.in_features = input.shape[-1]
-            self.weight.materialize((self.out_features, self.in_features))
-            if self.bias is not None:
-                self.bias.materialize((self.out_features,))
-            self.reset_parameters()
+            self._materialize((self.out_features, self.in_features), (self.out_features,))
         elif self.in_features == 0:
             self.in_features = self.weight.shape[-1]

@@ -12,9 +12,11 @@ from .module import Module
 
 
 class _Loss(Module):
-    """A loss with its reduction."""
+    """A loss: `_function` of input, target, reduction and the options by name."""
 
     __constants__ = ["reduction"]
+    _function: Callable[..., Tensor]
+    _options: tuple[str, ...] = ()
 
     def __init__(
         self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
@@ -24,10 +26,15 @@ class _Loss(Module):
             reduction = _reduction.legacy_get_string(size_average, reduce)
         self.reduction = reduction
 
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        function = type(self)._function
+        if not self._options:
+            return function(input, target, reduction=self.reduction)
+        options = {name: getattr(self, name) for name in self._options}
+        return function(input, target, reduction=self.reduction, **options)
+
 
 class _WeightedLoss(_Loss):
-    """A loss with a weight for each class."""
-
     def __init__(
         self,
         weight: Tensor | None = None,
@@ -39,29 +46,23 @@ class _WeightedLoss(_Loss):
         self.register_buffer("weight", weight)
 
 
-class _PlainLoss(_Loss):
-    """A loss without options of its own."""
-
-    _function: Callable[..., Tensor]
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return self._function(input, target, reduction=self.reduction)
-
-
-class L1Loss(_PlainLoss):
+class L1Loss(_Loss):
     """|input - target|."""
 
-    _function = staticmethod(F.l1_loss)
+    _function = F.l1_loss
 
 
-class MSELoss(_PlainLoss):
+class MSELoss(_Loss):
     """(input - target)²."""
 
-    _function = staticmethod(F.mse_loss)
+    _function = F.mse_loss
 
 
 class SmoothL1Loss(_Loss):
     """error² / (2 beta) where the error is below `beta`, else |error| - beta / 2."""
+
+    _function = F.smooth_l1_loss
+    _options = ("beta",)
 
     def __init__(
         self,
@@ -73,21 +74,18 @@ class SmoothL1Loss(_Loss):
         super().__init__(size_average, reduce, reduction)
         self.beta = beta
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.smooth_l1_loss(input, target, reduction=self.reduction, beta=self.beta)
-
 
 class HuberLoss(_Loss):
     """Half the square where the error is below `delta`, else delta (|error| - delta / 2)."""
+
+    _function = F.huber_loss
+    _options = ("delta",)
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         if not isinstance(delta, (float, int)):
             raise TypeError(f"delta must be a float or int, got: {type(delta)}")
         super().__init__(reduction=reduction)
         self.delta = delta
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.huber_loss(input, target, reduction=self.reduction, delta=self.delta)
 
 
 class NLLLoss(_WeightedLoss):
@@ -166,12 +164,15 @@ class CrossEntropyLoss(_WeightedLoss):
 class BCELoss(_WeightedLoss):
     """Binary cross entropy of probabilities."""
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.binary_cross_entropy(input, target, weight=self.weight, reduction=self.reduction)
+    _function = F.binary_cross_entropy
+    _options = ("weight",)
 
 
 class BCEWithLogitsLoss(_WeightedLoss):
     """Sigmoid and binary cross entropy in one; `pos_weight` weighs the positive answers."""
+
+    _function = F.binary_cross_entropy_with_logits
+    _options = ("weight", "pos_weight")
 
     def __init__(
         self,
@@ -183,11 +184,6 @@ class BCEWithLogitsLoss(_WeightedLoss):
     ) -> None:
         super().__init__(weight, size_average, reduce, reduction)
         self.register_buffer("pos_weight", pos_weight)
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.binary_cross_entropy_with_logits(
-            input, target, self.weight, pos_weight=self.pos_weight, reduction=self.reduction
-        )
 
 
 class PoissonNLLLoss(_Loss):
@@ -234,6 +230,9 @@ class GaussianNLLLoss(_Loss):
 class KLDivLoss(_Loss):
     """target (log(target) - input), for log-probabilities `input`."""
 
+    _function = F.kl_div
+    _options = ("log_target",)
+
     def __init__(
         self,
         size_average: bool | None = None,
@@ -244,13 +243,8 @@ class KLDivLoss(_Loss):
         super().__init__(size_average, reduce, reduction)
         self.log_target = log_target
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.kl_div(input, target, reduction=self.reduction, log_target=self.log_target)
-
 
 class _MarginLoss(_Loss):
-    """A loss with a margin."""
-
     __constants__ = ["margin", "reduction"]
 
     def __init__(
@@ -267,6 +261,9 @@ class _MarginLoss(_Loss):
 class HingeEmbeddingLoss(_MarginLoss):
     """input where the target is 1, max(0, margin - input) where it is -1."""
 
+    _function = F.hinge_embedding_loss
+    _options = ("margin",)
+
     def __init__(
         self,
         margin: float = 1.0,
@@ -275,9 +272,6 @@ class HingeEmbeddingLoss(_MarginLoss):
         reduction: str = "mean",
     ) -> None:
         super().__init__(margin, size_average, reduce, reduction)
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.hinge_embedding_loss(input, target, margin=self.margin, reduction=self.reduction)
 
 
 class CosineEmbeddingLoss(_MarginLoss):
@@ -298,31 +292,31 @@ class MarginRankingLoss(_MarginLoss):
         )
 
 
-class SoftMarginLoss(_PlainLoss):
+class SoftMarginLoss(_Loss):
     """log(1 + exp(-target input))."""
 
-    _function = staticmethod(F.soft_margin_loss)
+    _function = F.soft_margin_loss
 
 
-class MultiLabelMarginLoss(_PlainLoss):
+class MultiLabelMarginLoss(_Loss):
     """A hinge between every right and every wrong class."""
 
-    _function = staticmethod(F.multilabel_margin_loss)
+    _function = F.multilabel_margin_loss
 
 
 class MultiLabelSoftMarginLoss(_WeightedLoss):
     """Binary cross entropy of scores, averaged over the classes."""
 
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.multilabel_soft_margin_loss(
-            input, target, weight=self.weight, reduction=self.reduction
-        )
+    _function = F.multilabel_soft_margin_loss
+    _options = ("weight",)
 
 
 class MultiMarginLoss(_WeightedLoss):
     """A hinge (or its square, `p` = 2) between the right class and every other."""
 
     __constants__ = ["p", "margin", "reduction"]
+    _function = F.multi_margin_loss
+    _options = ("p", "margin", "weight")
 
     def __init__(
         self,
@@ -343,10 +337,6 @@ class MultiMarginLoss(_WeightedLoss):
             )
         self.p = p
         self.margin = margin
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        options = self.p, self.margin, self.weight
-        return F.multi_margin_loss(input, target, *options, reduction=self.reduction)
 
 
 class TripletMarginLoss(_Loss):

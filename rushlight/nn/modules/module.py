@@ -1,7 +1,8 @@
 """Module: the base class of every layer and model."""
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
 from typing import Any
 
 from ..._core.modes import no_grad
@@ -43,7 +44,9 @@ class Module:
     """
 
     _version = 1
-    _repr_names: tuple[str, ...] = ()  # the attributes that `extra_repr` names
+    # The attributes that `extra_repr` prints, without and with their names.
+    _repr_values: Sequence[str] = ()
+    _repr_names: Sequence[str] = ()
     call_super_init = False
     dump_patches = False
     _hooks: hooks.Hooks | None = None
@@ -372,7 +375,11 @@ class Module:
 
     def extra_repr(self) -> str:
         """What a layer prints between its brackets."""
-        return ", ".join(f"{name}={getattr(self, name)}" for name in self._repr_names)
+        shown = {name: getattr(self, name) for name in self._repr_names}
+        if "bias" in shown:
+            shown["bias"] = shown["bias"] is not None
+        values = [str(getattr(self, name)) for name in self._repr_values]
+        return ", ".join(values + [f"{name}={value}" for name, value in shown.items()])
 
     def __repr__(self) -> str:
         extra = self.extra_repr()
@@ -411,18 +418,58 @@ class Module:
     register_full_backward_pre_hook = hooks.register_full_backward_pre_hook
     register_full_backward_hook = hooks.register_full_backward_hook
     register_backward_hook = hooks.register_backward_hook
-    _forward_hooks = hooks.Table("_forward_hooks")
-    _forward_hooks_with_kwargs = hooks.Table("_forward_hooks_with_kwargs")
-    _forward_hooks_always_called = hooks.Table("_forward_hooks_always_called")
-    _forward_pre_hooks = hooks.Table("_forward_pre_hooks")
-    _forward_pre_hooks_with_kwargs = hooks.Table("_forward_pre_hooks_with_kwargs")
-    _backward_hooks = hooks.Table("_backward_hooks")
-    _backward_pre_hooks = hooks.Table("_backward_pre_hooks")
-    _is_full_backward_hook = hooks.Table("_is_full_backward_hook")
-    _state_dict_hooks = hooks.Table("_state_dict_hooks")
-    _state_dict_pre_hooks = hooks.Table("_state_dict_pre_hooks")
-    _load_state_dict_pre_hooks = hooks.Table("_load_state_dict_pre_hooks")
-    _load_state_dict_post_hooks = hooks.Table("_load_state_dict_post_hooks")
+    _forward_hooks = hooks.Table()
+    _forward_hooks_with_kwargs = hooks.Table()
+    _forward_hooks_always_called = hooks.Table()
+    _forward_pre_hooks = hooks.Table()
+    _forward_pre_hooks_with_kwargs = hooks.Table()
+    _backward_hooks = hooks.Table()
+    _backward_pre_hooks = hooks.Table()
+    _is_full_backward_hook = hooks.Table()
+    _state_dict_hooks = hooks.Table()
+    _state_dict_pre_hooks = hooks.Table()
+    _load_state_dict_pre_hooks = hooks.Table()
+    _load_state_dict_post_hooks = hooks.Table()
+
+
+class Functional(Module):
+    """A layer that is `_function` of its input and of the attributes that `_options` names.
+
+    Unless it names any, of its `__constants__`.
+    """
+
+    _function: Callable[..., Tensor]
+    _options = ""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        function = cls.__dict__.get("_function")
+        if function is not None:
+            names = cls._options.split() or getattr(cls, "__constants__", ())
+            cls.forward = forward = _forward(function, *names)
+            forward.__module__ = cls.__module__
+            forward.__qualname__ = f"{cls.__qualname__}.forward"
+
+
+def _forward(function: Callable[..., Tensor], *options: str) -> Callable[..., Tensor]:
+    if len(options) > 1:
+        values = attrgetter(*options)
+
+        def forward(self, input: Tensor) -> Tensor:
+            return function(input, *values(self))
+
+    elif options:
+        option = options[0]
+
+        def forward(self, input: Tensor) -> Tensor:
+            return function(input, getattr(self, option))
+
+    else:
+
+        def forward(self, input: Tensor) -> Tensor:
+            return function(input)
+
+    return forward
 
 
 def indented(text: str) -> str:

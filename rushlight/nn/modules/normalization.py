@@ -2,18 +2,19 @@
 
 from typing import Any
 
-from ..._creation import empty
 from ..._tensor import Tensor
 from .. import functional as F
 from .. import init
-from ..parameter import Parameter
-from .module import Module
+from ..parameter import add_parameters
+from .module import Functional, Module
 
 
-class LocalResponseNorm(Module):
+class LocalResponseNorm(Functional):
     """Divides each value by a power of the energy of neighbouring channels."""
 
     __constants__ = ["size", "alpha", "beta", "k"]
+    _repr_values, _repr_names = ("size",), ("alpha", "beta", "k")
+    _function = F.local_response_norm
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
         super().__init__()
@@ -21,12 +22,6 @@ class LocalResponseNorm(Module):
         self.alpha = alpha
         self.beta = beta
         self.k = k
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
-
-    def extra_repr(self) -> str:
-        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
 
 
 class CrossMapLRN2d(LocalResponseNorm):
@@ -40,12 +35,12 @@ def _shape(normalized_shape: Any) -> tuple[int, ...]:
     return (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
 
 
-class _Affine(Module):
+class _Affine(Functional):
     """A normalisation with a learned scale and shift."""
 
     def _learn(self, shape: Any, scale: bool, shift: bool, place: dict) -> None:
-        for name, wanted in (("weight", scale), ("bias", shift)):
-            self.register_parameter(name, Parameter(empty(shape, **place)) if wanted else None)
+        made = {"weight": shape if scale else None, "bias": shape if shift else None}
+        add_parameters(self, place, **made)
 
     def reset_parameters(self) -> None:
         """Scale 1, shift 0."""
@@ -65,6 +60,8 @@ class LayerNorm(_Affine):
     """
 
     __constants__ = ["normalized_shape", "eps", "elementwise_affine"]
+    _repr_values, _repr_names = ("normalized_shape",), ("eps", "elementwise_affine", "bias")
+    _function, _options = F.layer_norm, "normalized_shape weight bias eps"
 
     def __init__(
         self,
@@ -84,20 +81,13 @@ class LayerNorm(_Affine):
         self._learn(self.normalized_shape, elementwise_affine, shift, place)
         self.reset_parameters()
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
-
-    def extra_repr(self) -> str:
-        return (
-            f"{self.normalized_shape}, eps={self.eps}, "
-            f"elementwise_affine={self.elementwise_affine}, bias={self.bias is not None}"
-        )
-
 
 class GroupNorm(_Affine):
     """Normalises groups of channels of each sample, then scales and shifts each channel."""
 
     __constants__ = ["num_groups", "num_channels", "eps", "affine"]
+    _repr_values, _repr_names = ("num_groups", "num_channels"), ("eps", "affine", "bias")
+    _function, _options = F.group_norm, "num_groups weight bias eps"
 
     def __init__(
         self,
@@ -123,20 +113,12 @@ class GroupNorm(_Affine):
         self._learn(num_channels, affine, affine and bias, place)
         self.reset_parameters()
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
-
-    def extra_repr(self) -> str:
-        return (
-            f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
-            f"bias={self.bias is not None}"
-        )
-
 
 class RMSNorm(Module):
     """Divides each sample by its root mean square over the last axes, then scales."""
 
     __constants__ = ["normalized_shape", "eps", "elementwise_affine"]
+    _repr_values, _repr_names = ("normalized_shape",), ("eps", "elementwise_affine")
 
     def __init__(
         self,
@@ -150,10 +132,8 @@ class RMSNorm(Module):
         self.normalized_shape = _shape(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        made = None
-        if elementwise_affine:
-            made = Parameter(empty(self.normalized_shape, device=device, dtype=dtype))
-        self.register_parameter("weight", made)
+        shape = self.normalized_shape if elementwise_affine else None
+        add_parameters(self, {"device": device, "dtype": dtype}, weight=shape)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -163,8 +143,3 @@ class RMSNorm(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.rms_norm(x, self.normalized_shape, self.weight, self.eps)
-
-    def extra_repr(self) -> str:
-        return (
-            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
-        )

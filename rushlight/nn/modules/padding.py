@@ -4,14 +4,14 @@ from typing import Any
 
 from ..._tensor import Tensor
 from .. import functional as F
-from .module import Module
+from .module import Functional
 from .utils import _ntuple
 
 
-class _PadNd(Module):
-    """Padding of `_axes` axes in the way `_mode`."""
-
+class _PadNd(Functional):
     __constants__ = ["padding"]
+    _repr_values = __constants__
+    _function, _options = F.pad, "padding _mode"
     _axes: int
     _mode: str
 
@@ -19,37 +19,22 @@ class _PadNd(Module):
         super().__init__()
         self.padding = _ntuple(2 * self._axes)(padding)
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.pad(input, self.padding, self._mode)
-
-    def extra_repr(self) -> str:
-        return f"{self.padding}"
-
 
 class _ConstantPadNd(_PadNd):
-    """Padding with one value."""
-
     __constants__ = ["padding", "value"]
+    _repr_values, _repr_names = (), __constants__
+    _function, _options, _mode = F.pad, "padding _mode value", "constant"
 
     def __init__(self, padding: Any, value: float) -> None:
         super().__init__(padding)
         self.value = value
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.pad(input, self.padding, "constant", self.value)
-
-    def extra_repr(self) -> str:
-        return f"padding={self.padding}, value={self.value}"
-
 
 class _ZeroPad(_ConstantPadNd):
-    """Padding with zeros."""
+    _repr_values, _repr_names = ("padding",), ()
 
     def __init__(self, padding: Any) -> None:
         super().__init__(padding, 0.0)
-
-    def extra_repr(self) -> str:
-        return f"{self.padding}"
 
 
 class ConstantPad1d(_ConstantPadNd):
@@ -119,8 +104,6 @@ class ReplicationPad3d(_PadNd):
 
 
 class _CircularPadNd(_PadNd):
-    """Padding with the other end."""
-
     _mode = "circular"
 
     def forward(self, input: Tensor) -> Tensor:

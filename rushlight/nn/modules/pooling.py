@@ -5,18 +5,14 @@ from typing import Any
 
 from ..._tensor import Tensor
 from .. import functional as F
-from .module import Module
+from .module import Functional, Module
 from .utils import _ntuple, _single
 
 
-class _MaxPoolNd(Module):
-    """The greatest value in each window."""
-
-    __constants__ = [
-        "kernel_size", "stride", "padding", "dilation", "return_indices", "ceil_mode",
-    ]  # fmt: skip
+class _MaxPoolNd(Functional):
+    __constants__ = "kernel_size stride padding dilation return_indices ceil_mode".split()
     _repr_names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
-    _pool: Callable
+    _options = "kernel_size stride padding dilation ceil_mode return_indices"
 
     def __init__(
         self,
@@ -35,10 +31,6 @@ class _MaxPoolNd(Module):
         self.return_indices = return_indices
         self.ceil_mode = ceil_mode
 
-    def forward(self, input: Tensor) -> Any:
-        window = self.kernel_size, self.stride, self.padding, self.dilation
-        return self._pool(input, *window, self.ceil_mode, self.return_indices)
-
 
 class MaxPool1d(_MaxPoolNd):
     """The greatest value in each window of sequences.
@@ -51,24 +43,22 @@ class MaxPool1d(_MaxPoolNd):
         ceil_mode: whether a window may reach over the end.
     """
 
-    _pool = staticmethod(F.max_pool1d)
+    _function = F.max_pool1d
 
 
 class MaxPool2d(_MaxPoolNd):
     """The greatest value in each window of images. Arguments as of `MaxPool1d`."""
 
-    _pool = staticmethod(F.max_pool2d)
+    _function = F.max_pool2d
 
 
 class MaxPool3d(_MaxPoolNd):
     """The greatest value in each window of volumes. Arguments as of `MaxPool1d`."""
 
-    _pool = staticmethod(F.max_pool3d)
+    _function = F.max_pool3d
 
 
 class _MaxUnpoolNd(Module):
-    """Puts maxima back where they were; all else is 0."""
-
     _repr_names = ("kernel_size", "stride", "padding")
 
     _axes: int
@@ -82,7 +72,7 @@ class _MaxUnpoolNd(Module):
         self.padding = each(padding)
 
     def forward(self, input: Tensor, indices: Tensor, output_size: Any = None) -> Tensor:
-        return self._unpool(
+        return type(self)._unpool(
             input, indices, self.kernel_size, self.stride, self.padding, output_size
         )
 
@@ -91,32 +81,32 @@ class MaxUnpool1d(_MaxUnpoolNd):
     """Undoes `MaxPool1d(..., return_indices=True)`."""
 
     _axes = 1
-    _unpool = staticmethod(F.max_unpool1d)
+    _unpool = F.max_unpool1d
 
 
 class MaxUnpool2d(_MaxUnpoolNd):
     """Undoes `MaxPool2d(..., return_indices=True)`."""
 
     _axes = 2
-    _unpool = staticmethod(F.max_unpool2d)
+    _unpool = F.max_unpool2d
 
 
 class MaxUnpool3d(_MaxUnpoolNd):
     """Undoes `MaxPool3d(..., return_indices=True)`."""
 
     _axes = 3
-    _unpool = staticmethod(F.max_unpool3d)
+    _unpool = F.max_unpool3d
 
 
-class _AvgPoolNd(Module):
-    """The mean of each window."""
-
+class _AvgPoolNd(Functional):
     __constants__ = ["kernel_size", "stride", "padding", "ceil_mode", "count_include_pad"]
     _repr_names = ("kernel_size", "stride", "padding")
 
 
 class AvgPool1d(_AvgPoolNd):
     """The mean of each window of sequences."""
+
+    _function = F.avg_pool1d
 
     def __init__(
         self,
@@ -133,16 +123,9 @@ class AvgPool1d(_AvgPoolNd):
         self.ceil_mode = ceil_mode
         self.count_include_pad = count_include_pad
 
-    def forward(self, input: Tensor) -> Tensor:
-        window = self.kernel_size, self.stride, self.padding
-        return F.avg_pool1d(input, *window, self.ceil_mode, self.count_include_pad)
-
 
 class _AvgPoolOfSpace(_AvgPoolNd):
-    """The mean of each window of images or volumes."""
-
     __constants__ = [*_AvgPoolNd.__constants__, "divisor_override"]
-    _pool: Callable
 
     def __init__(
         self,
@@ -161,30 +144,23 @@ class _AvgPoolOfSpace(_AvgPoolNd):
         self.count_include_pad = count_include_pad
         self.divisor_override = divisor_override
 
-    def forward(self, input: Tensor) -> Tensor:
-        window = self.kernel_size, self.stride, self.padding
-        counts = self.count_include_pad, self.divisor_override
-        return self._pool(input, *window, self.ceil_mode, *counts)
-
 
 class AvgPool2d(_AvgPoolOfSpace):
     """The mean of each window of images."""
 
-    _pool = staticmethod(F.avg_pool2d)
+    _function = F.avg_pool2d
 
 
 class AvgPool3d(_AvgPoolOfSpace):
     """The mean of each window of volumes."""
 
-    _pool = staticmethod(F.avg_pool3d)
+    _function = F.avg_pool3d
 
 
-class _FractionalMaxPoolNd(Module):
-    """The greatest value in windows whose places are drawn (Graham, 2014)."""
-
+class _FractionalMaxPoolNd(Functional):
     __constants__ = ["kernel_size", "return_indices", "output_size", "output_ratio"]
+    _options = "kernel_size output_size output_ratio return_indices _random_samples"
     _axes: int
-    _pool: Callable
 
     def __init__(
         self,
@@ -212,31 +188,24 @@ class _FractionalMaxPoolNd(Module):
         if self.output_ratio is not None and not all(0 < r < 1 for r in self.output_ratio):
             raise ValueError(f"output_ratio must be between 0 and 1 (got {output_ratio})")
 
-    def forward(self, input: Tensor) -> Any:
-        sizes = self.kernel_size, self.output_size, self.output_ratio
-        return self._pool(input, *sizes, self.return_indices, self._random_samples)
-
 
 class FractionalMaxPool2d(_FractionalMaxPoolNd):
     """Fractional max pooling of images."""
 
     _axes = 2
-    _pool = staticmethod(F.fractional_max_pool2d)
+    _function = F.fractional_max_pool2d
 
 
 class FractionalMaxPool3d(_FractionalMaxPoolNd):
     """Fractional max pooling of volumes."""
 
     _axes = 3
-    _pool = staticmethod(F.fractional_max_pool3d)
+    _function = F.fractional_max_pool3d
 
 
-class _LPPoolNd(Module):
-    """The p-norm of each window."""
-
+class _LPPoolNd(Functional):
     __constants__ = ["norm_type", "kernel_size", "stride", "ceil_mode"]
-    _repr_names = ("norm_type", "kernel_size", "stride", "ceil_mode")
-    _pool: Callable
+    _repr_names = __constants__
 
     def __init__(
         self, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
@@ -247,35 +216,28 @@ class _LPPoolNd(Module):
         self.stride = stride
         self.ceil_mode = ceil_mode
 
-    def forward(self, input: Tensor) -> Tensor:
-        window = self.kernel_size, self.stride, self.ceil_mode
-        return self._pool(input, float(self.norm_type), *window)
-
 
 class LPPool1d(_LPPoolNd):
     """The p-norm of each window of sequences."""
 
-    _pool = staticmethod(F.lp_pool1d)
+    _function = F.lp_pool1d
 
 
 class LPPool2d(_LPPoolNd):
     """The p-norm of each window of images."""
 
-    _pool = staticmethod(F.lp_pool2d)
+    _function = F.lp_pool2d
 
 
 class LPPool3d(_LPPoolNd):
     """The p-norm of each window of volumes."""
 
-    _pool = staticmethod(F.lp_pool3d)
+    _function = F.lp_pool3d
 
 
-class _AdaptivePoolNd(Module):
-    """Pooling into a given number of windows."""
-
+class _AdaptivePoolNd(Functional):
     __constants__ = ["output_size"]
-    _repr_names = ("output_size",)
-    _pool: Callable
+    _repr_names = __constants__
 
     def __init__(self, output_size: Any) -> None:
         super().__init__()
@@ -283,56 +245,44 @@ class _AdaptivePoolNd(Module):
 
 
 class _AdaptiveMaxPoolNd(_AdaptivePoolNd):
-    """The greatest value in each of a given number of windows."""
-
     __constants__ = ["output_size", "return_indices"]
 
     def __init__(self, output_size: Any, return_indices: bool = False) -> None:
         super().__init__(output_size)
         self.return_indices = return_indices
 
-    def forward(self, input: Tensor) -> Any:
-        return self._pool(input, self.output_size, self.return_indices)
-
 
 class AdaptiveMaxPool1d(_AdaptiveMaxPoolNd):
     """The greatest value in each of `output_size` windows of sequences."""
 
-    _pool = staticmethod(F.adaptive_max_pool1d)
+    _function = F.adaptive_max_pool1d
 
 
 class AdaptiveMaxPool2d(_AdaptiveMaxPoolNd):
     """The greatest value in each of `output_size` windows of images."""
 
-    _pool = staticmethod(F.adaptive_max_pool2d)
+    _function = F.adaptive_max_pool2d
 
 
 class AdaptiveMaxPool3d(_AdaptiveMaxPoolNd):
     """The greatest value in each of `output_size` windows of volumes."""
 
-    _pool = staticmethod(F.adaptive_max_pool3d)
+    _function = F.adaptive_max_pool3d
 
 
-class _AdaptiveAvgPoolNd(_AdaptivePoolNd):
-    """The mean of each of a given number of windows."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return self._pool(input, self.output_size)
-
-
-class AdaptiveAvgPool1d(_AdaptiveAvgPoolNd):
+class AdaptiveAvgPool1d(_AdaptivePoolNd):
     """The mean of each of `output_size` windows of sequences."""
 
-    _pool = staticmethod(F.adaptive_avg_pool1d)
+    _function = F.adaptive_avg_pool1d
 
 
-class AdaptiveAvgPool2d(_AdaptiveAvgPoolNd):
+class AdaptiveAvgPool2d(_AdaptivePoolNd):
     """The mean of each of `output_size` windows of images."""
 
-    _pool = staticmethod(F.adaptive_avg_pool2d)
+    _function = F.adaptive_avg_pool2d
 
 
-class AdaptiveAvgPool3d(_AdaptiveAvgPoolNd):
+class AdaptiveAvgPool3d(_AdaptivePoolNd):
     """The mean of each of `output_size` windows of volumes."""
 
-    _pool = staticmethod(F.adaptive_avg_pool3d)
+    _function = F.adaptive_avg_pool3d

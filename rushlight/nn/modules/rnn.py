@@ -3,15 +3,17 @@
 import math
 import numbers
 import warnings
+from collections.abc import Callable
 from typing import Any
 
-from ..._creation import empty, zeros
+from ..._creation import zeros
 from ..._tensor import Tensor
 from .. import init
 from ..functional import recurrent
-from ..parameter import Parameter
+from ..parameter import Parameter, add_parameters
 from ..utils.rnn import PackedSequence
 from .module import Module
+from .utils import unusual
 
 _GATES = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1, "RNN_RELU": 1}
 _NETWORKS = {
@@ -22,16 +24,25 @@ _NETWORKS = {
 }
 
 
-class RNNBase(Module):
+class _Recurrent(Module):
+    hidden_size: int
+
+    def reset_parameters(self) -> None:
+        """Draw the parameters anew."""
+        bound = 1.0 / math.sqrt(self.hidden_size) if self.hidden_size > 0 else 0
+        for weight in self.parameters():
+            init.uniform_(weight, -bound, bound)
+
+
+class RNNBase(_Recurrent):
     """What RNN, LSTM and GRU share: parameters, checks, packed input.
 
     All parameters start uniform in ±1/sqrt(hidden_size).
     """
 
-    __constants__ = [
-        "mode", "input_size", "hidden_size", "num_layers", "bias",
-        "batch_first", "dropout", "bidirectional", "proj_size",
-    ]  # fmt: skip
+    __constants__ = (
+        "mode input_size hidden_size num_layers bias batch_first dropout bidirectional proj_size"
+    ).split()
 
     def __init__(
         self,
@@ -49,16 +60,8 @@ class RNNBase(Module):
     ) -> None:
         super().__init__()
         _check_dropout(dropout, num_layers)
-        for name, value, kind in (
-            ("bias", bias, bool),
-            ("batch_first", batch_first, bool),
-            ("input_size", input_size, int),
-            ("hidden_size", hidden_size, int),
-        ):
-            if not isinstance(value, kind):
-                raise TypeError(
-                    f"{name} should be of type {kind.__name__}, got: {type(value).__name__}"
-                )
+        _check_types(bool, bias=bias, batch_first=batch_first)
+        _check_types(int, input_size=input_size, hidden_size=hidden_size)
         _check_sizes(input_size, hidden_size, num_layers, proj_size)
         if mode not in _GATES:
             raise ValueError("Unrecognized RNN mode: " + mode)
@@ -81,14 +84,14 @@ class RNNBase(Module):
         gates = _GATES[self.mode] * self.hidden_size
         outputs = self.proj_size or self.hidden_size
         inputs = outputs * (2 if self.bidirectional else 1) if layer else self.input_size
-        shapes: dict[str, tuple] = {"weight_ih": (gates, inputs), "weight_hh": (gates, outputs)}
+        shapes = {"weight_ih": (gates, inputs), "weight_hh": (gates, outputs)}
         if self.bias:
             shapes |= {"bias_ih": (gates,), "bias_hh": (gates,)}
         if self.proj_size:
             shapes["weight_hr"] = (self.proj_size, self.hidden_size)
-        self._all_weights.append([f"{kind}_l{layer}{suffix}" for kind in shapes])
-        for name, shape in zip(self._all_weights[-1], shapes.values(), strict=True):
-            setattr(self, name, Parameter(empty(shape, **place)))
+        named = {f"{kind}_l{layer}{suffix}": shape for kind, shape in shapes.items()}
+        self._all_weights.append(list(named))
+        add_parameters(self, place, **named)
 
     @property
     def all_weights(self) -> list[list[Parameter]]:
@@ -105,12 +108,6 @@ class RNNBase(Module):
 
     def flatten_parameters(self) -> None:
         """Nothing: only cuDNN wants the parameters side by side."""
-
-    def reset_parameters(self) -> None:
-        """Draw the parameters anew."""
-        bound = 1.0 / math.sqrt(self.hidden_size)
-        for weight in self.parameters():
-            init.uniform_(weight, -bound, bound)
 
     def check_input(self, input: Tensor, batch_sizes: Tensor | None) -> None:
         """Refuse input of another dtype or size."""
@@ -154,20 +151,11 @@ class RNNBase(Module):
 
     def permute_hidden(self, hx: Any, permutation: Tensor | None) -> Any:
         """The state with its sequences in another order."""
-        return hx if permutation is None else hx.index_select(1, permutation)
+        return hx if permutation is None else _each(hx, lambda s: s.index_select(1, permutation))
 
     def _fresh_state(self, input: Tensor, batch_sizes: Tensor | None) -> Any:
         shape = self.get_expected_hidden_size(input, batch_sizes)
-        return zeros(shape, dtype=input.dtype, device=input.device)
-
-    def _batched_state(self, hx: Any, batched: bool) -> Any:
-        """The state with its batch axis, which unbatched input lacks."""
-        if hx.dim() != (3 if batched else 2):
-            raise RuntimeError(_state_dims(batched, "hx", f"{hx.dim()}-D tensor"))
-        return hx if batched else hx.unsqueeze(1)
-
-    def _unbatched_state(self, hx: Any) -> Any:
-        return hx.squeeze(1)
+        return _blank(shape, input)
 
     def _name(self) -> str:
         return self.mode.partition("_")[0]
@@ -184,12 +172,12 @@ class RNNBase(Module):
         axis = 0 if self.batch_first else 1
         if not batched:
             input = input.unsqueeze(axis)
-        hx = self._fresh_state(input, None) if hx is None else self._batched_state(hx, batched)
+        hx = self._fresh_state(input, None) if hx is None else _batched(hx, batched)
         self.check_forward_args(input, hx, None)
         output, state = self._run(input, None, hx)
         if batched:
             return output, state
-        return output.squeeze(axis), self._unbatched_state(state)
+        return output.squeeze(axis), _each(state, lambda s: s.squeeze(1))
 
     def _forward_packed(self, packed: PackedSequence, hx: Any) -> Any:
         data, sizes, order, back = packed
@@ -200,7 +188,7 @@ class RNNBase(Module):
 
     def _run(self, input: Tensor, sizes: Tensor | None, hx: Any) -> tuple:
         where = (input, hx) if sizes is None else (input, sizes, hx)
-        made = _NETWORKS[self.mode](
+        output, *state = _NETWORKS[self.mode](
             *where,
             self._flat_weights,
             has_biases=self.bias,
@@ -210,17 +198,12 @@ class RNNBase(Module):
             bidirectional=self.bidirectional,
             batch_first=self.batch_first and sizes is None,
         )
-        return made[0], self._state(made[1:])
-
-    def _state(self, last: tuple) -> Any:
-        return last[0]
+        return output, tuple(state) if len(state) > 1 else state[0]
 
     def extra_repr(self) -> str:
         usual = {"proj_size": 0, "num_layers": 1, "bias": True}
         usual |= {"batch_first": False, "dropout": 0, "bidirectional": False}
-        given = ((name, getattr(self, name), value) for name, value in usual.items())
-        rest = "".join(f", {name}={mine}" for name, mine, value in given if mine != value)
-        return f"{self.input_size}, {self.hidden_size}{rest}"
+        return f"{self.input_size}, {self.hidden_size}{unusual(self, **usual)}"
 
     def __getstate__(self) -> dict[str, Any]:
         return {
@@ -236,9 +219,28 @@ class RNNBase(Module):
         super().__setstate__(known)
 
 
-def _state_dims(batched: bool, names: str, found: str) -> str:
+def _each(hx: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """A state, which is one tensor or a pair, with each tensor changed."""
+    return change(hx) if isinstance(hx, Tensor) else tuple(map(change, hx))
+
+
+def _blank(shape: tuple, like: Tensor) -> Tensor:
+    return zeros(shape, dtype=like.dtype, device=like.device)
+
+
+def _batched(hx: Any, batched: bool) -> Any:
+    """The state with its batch axis, which unbatched input lacks."""
     kind, dims = ("batched", 3) if batched else ("unbatched", 2)
-    return f"For {kind} {dims}-D input, {names} should also be {dims}-D but got {found}"
+    found = [hx.dim()] if isinstance(hx, Tensor) else [state.dim() for state in hx]
+    if any(n != dims for n in found):
+        each = ", ".join(f"{n}-D" for n in found)
+        names, got = "hx", f"{each} tensor"
+        if len(found) == 2:
+            names, got = "hx and cx", f"({each}) tensors"
+        raise RuntimeError(
+            f"For {kind} {dims}-D input, {names} should also be {dims}-D but got {got}"
+        )
+    return hx if batched else _each(hx, lambda s: s.unsqueeze(1))
 
 
 def _check_dropout(dropout: Any, num_layers: int) -> None:
@@ -258,12 +260,17 @@ def _check_dropout(dropout: Any, num_layers: int) -> None:
         )
 
 
+def _check_types(kind: type, **given: Any) -> None:
+    for name, value in given.items():
+        if not isinstance(value, kind):
+            raise TypeError(
+                f"{name} should be of type {kind.__name__}, got: {type(value).__name__}"
+            )
+
+
 def _check_sizes(input_size: int, hidden_size: int, num_layers: int, proj_size: int) -> None:
-    for name, size in (
-        ("input_size", input_size),
-        ("hidden_size", hidden_size),
-        ("num_layers", num_layers),
-    ):
+    sizes = {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}
+    for name, size in sizes.items():
         if size <= 0:
             raise ValueError(f"{name} must be greater than zero")
     if proj_size < 0:
@@ -333,31 +340,12 @@ class LSTM(RNNBase):
             message = f"Expected hidden[{i}] size {{}}, got {{}}"
             self.check_hidden_size(hidden[i], size(input, batch_sizes), message)
 
-    def permute_hidden(self, hx: Any, permutation: Tensor | None) -> Any:
-        if permutation is None:
-            return hx
-        return tuple(super(LSTM, self).permute_hidden(state, permutation) for state in hx)
-
     def _fresh_state(self, input: Tensor, batch_sizes: Tensor | None) -> Any:
         hidden = super()._fresh_state(input, batch_sizes)
-        shape = self.get_expected_cell_size(input, batch_sizes)
-        return hidden, zeros(shape, dtype=input.dtype, device=input.device)
-
-    def _batched_state(self, hx: Any, batched: bool) -> Any:
-        dims = 3 if batched else 2
-        if hx[0].dim() != dims or hx[1].dim() != dims:
-            found = f"({hx[0].dim()}-D, {hx[1].dim()}-D) tensors"
-            raise RuntimeError(_state_dims(batched, "hx and cx", found))
-        return tuple(hx) if batched else tuple(state.unsqueeze(1) for state in hx)
-
-    def _unbatched_state(self, hx: Any) -> Any:
-        return tuple(state.squeeze(1) for state in hx)
-
-    def _state(self, last: tuple) -> Any:
-        return last
+        return hidden, _blank(self.get_expected_cell_size(input, batch_sizes), input)
 
 
-class RNNCellBase(Module):
+class RNNCellBase(_Recurrent):
     """What the single steps share."""
 
     __constants__ = ["input_size", "hidden_size", "bias"]
@@ -376,45 +364,34 @@ class RNNCellBase(Module):
         self.hidden_size = hidden_size
         self.bias = bias
         gates = num_chunks * hidden_size
-        shapes = {
-            "weight_ih": (gates, input_size),
-            "weight_hh": (gates, hidden_size),
-            "bias_ih": (gates,) if bias else None,
-            "bias_hh": (gates,) if bias else None,
-        }
-        for name, shape in shapes.items():
-            made = None if shape is None else Parameter(empty(shape, device=device, dtype=dtype))
-            self.register_parameter(name, made)
+        add_parameters(
+            self,
+            {"device": device, "dtype": dtype},
+            weight_ih=(gates, input_size),
+            weight_hh=(gates, hidden_size),
+            bias_ih=(gates,) if bias else None,
+            bias_hh=(gates,) if bias else None,
+        )
         self.reset_parameters()
 
-    def reset_parameters(self) -> None:
-        """Draw the parameters anew."""
-        bound = 1.0 / math.sqrt(self.hidden_size) if self.hidden_size > 0 else 0
-        for weight in self.parameters():
-            init.uniform_(weight, -bound, bound)
-
     def extra_repr(self) -> str:
-        text = f"{self.input_size}, {self.hidden_size}"
-        if self.bias is not True:
-            text += f", bias={self.bias}"
-        nonlinearity = self.__dict__.get("nonlinearity", "tanh")
-        return text + (f", nonlinearity={nonlinearity}" if nonlinearity != "tanh" else "")
+        return f"{self.input_size}, {self.hidden_size}{unusual(self, bias=True)}"
 
-    def _step(self, step: Any, input: Tensor, hx: Tensor | None) -> Tensor:
-        """One step on a batch, or on a single vector."""
+    def _step(self, step: Any, input: Tensor, hx: Any, pair: bool = False) -> Any:
+        """One step on a batch, or on a single vector; the state may be a pair."""
         name = type(self).__name__
         _check_vector(name, "input", input)
-        if hx is not None:
-            _check_vector(name, "hidden", hx)
+        for i, state in enumerate(() if hx is None else hx if pair else (hx,)):
+            _check_vector(name, f"hx[{i}]" if pair else "hidden", state)
         batched = input.dim() == 2
         input = input if batched else input.unsqueeze(0)
         if hx is None:
-            shape = (input.shape[0], self.hidden_size)
-            hx = zeros(shape, dtype=input.dtype, device=input.device)
+            blank = _blank((input.shape[0], self.hidden_size), input)
+            hx = (blank, blank) if pair else blank
         elif not batched:
-            hx = hx.unsqueeze(0)
+            hx = _each(hx, lambda s: s.unsqueeze(0))
         made = step(input, hx, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
-        return made if batched else made.squeeze(0)
+        return made if batched else _each(made, lambda s: s.squeeze(0))
 
 
 def _check_vector(name: str, what: str, value: Tensor) -> None:
@@ -439,6 +416,9 @@ class RNNCell(RNNCellBase):
         super().__init__(input_size, hidden_size, bias, 1, device, dtype)
         self.nonlinearity = nonlinearity
 
+    def extra_repr(self) -> str:
+        return super().extra_repr() + unusual(self, nonlinearity="tanh")
+
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         steps = {"tanh": recurrent.rnn_tanh_cell, "relu": recurrent.rnn_relu_cell}
         if self.nonlinearity not in steps:
@@ -447,8 +427,6 @@ class RNNCell(RNNCellBase):
 
 
 class _GatedCell(RNNCellBase):
-    """A step with `_gates` gates."""
-
     _gates: int
 
     def __init__(
@@ -479,19 +457,4 @@ class LSTMCell(_GatedCell):
     def forward(
         self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None
     ) -> tuple[Tensor, Tensor]:
-        _check_vector("LSTMCell", "input", input)
-        for i, state in enumerate(hx or ()):
-            _check_vector("LSTMCell", f"hx[{i}]", state)
-        batched = input.dim() == 2
-        input = input if batched else input.unsqueeze(0)
-        if hx is None:
-            blank = zeros(
-                (input.shape[0], self.hidden_size), dtype=input.dtype, device=input.device
-            )
-            hx = (blank, blank)
-        elif not batched:
-            hx = (hx[0].unsqueeze(0), hx[1].unsqueeze(0))
-        made = recurrent.lstm_cell(
-            input, hx, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
-        )
-        return made if batched else (made[0].squeeze(0), made[1].squeeze(0))
+        return self._step(recurrent.lstm_cell, input, hx, pair=True)

@@ -8,12 +8,13 @@ from ..._tensor import Tensor
 from .. import functional as F
 from .. import init
 from ..parameter import Parameter
-from .module import Module
+from .module import Functional
+from .utils import unusual
+
+_USUAL = {"max_norm": None, "norm_type": 2, "scale_grad_by_freq": False}
 
 
-class _Table(Module):
-    """What both embeddings share: the table and its padding row."""
-
+class _Table(Functional):
     num_embeddings: int
     embedding_dim: int
     padding_idx: int | None
@@ -47,6 +48,12 @@ class _Table(Module):
                 self.weight[self.padding_idx].fill_(0)
 
 
+def _sizes(embeddings: Tensor) -> tuple:
+    if embeddings.dim() != 2:
+        raise AssertionError("Embeddings parameter is expected to be 2-dimensional")
+    return embeddings.shape
+
+
 class Embedding(_Table):
     """Rows of a learned table by number.
 
@@ -58,10 +65,11 @@ class Embedding(_Table):
         sparse: accepted; gradients are dense.
     """
 
-    __constants__ = [
-        "num_embeddings", "embedding_dim", "padding_idx", "max_norm",
-        "norm_type", "scale_grad_by_freq", "sparse",
-    ]  # fmt: skip
+    __constants__ = (
+        "num_embeddings embedding_dim padding_idx max_norm norm_type scale_grad_by_freq sparse"
+    ).split()
+    _function = F.embedding
+    _options = "weight padding_idx max_norm norm_type scale_grad_by_freq sparse"
 
     def __init__(
         self,
@@ -87,28 +95,9 @@ class Embedding(_Table):
         self._set_weight(_weight, not _freeze, {"device": device, "dtype": dtype})
         self.sparse = sparse
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.embedding(
-            input,
-            self.weight,
-            self.padding_idx,
-            self.max_norm,
-            self.norm_type,
-            self.scale_grad_by_freq,
-            self.sparse,
-        )
-
     def extra_repr(self) -> str:
-        text = f"{self.num_embeddings}, {self.embedding_dim}"
-        if self.padding_idx is not None:
-            text += f", padding_idx={self.padding_idx}"
-        if self.max_norm is not None:
-            text += f", max_norm={self.max_norm}"
-        if self.norm_type != 2:
-            text += f", norm_type={self.norm_type}"
-        if self.scale_grad_by_freq is not False:
-            text += f", scale_grad_by_freq={self.scale_grad_by_freq}"
-        return text + (", sparse=True" if self.sparse is not False else "")
+        usual = {"padding_idx": None, **_USUAL, "sparse": False}
+        return f"{self.num_embeddings}, {self.embedding_dim}{unusual(self, **usual)}"
 
     @classmethod
     def from_pretrained(
@@ -122,10 +111,8 @@ class Embedding(_Table):
         sparse: bool = False,
     ) -> "Embedding":
         """An embedding on a given table, learned further unless `freeze`."""
-        if embeddings.dim() != 2:
-            raise AssertionError("Embeddings parameter is expected to be 2-dimensional")
         return cls(
-            *embeddings.shape,
+            *_sizes(embeddings),
             padding_idx=padding_idx,
             max_norm=max_norm,
             norm_type=norm_type,
@@ -142,10 +129,10 @@ class EmbeddingBag(_Table):
     Args as of `Embedding`, and `mode`: "sum", "mean" or "max".
     """
 
-    __constants__ = [
-        "num_embeddings", "embedding_dim", "max_norm", "norm_type", "scale_grad_by_freq",
-        "mode", "sparse", "include_last_offset", "padding_idx",
-    ]  # fmt: skip
+    __constants__ = (
+        "num_embeddings embedding_dim max_norm norm_type scale_grad_by_freq mode sparse "
+        "include_last_offset padding_idx"
+    ).split()
 
     def __init__(
         self,
@@ -182,15 +169,8 @@ class EmbeddingBag(_Table):
         return F.embedding_bag(input, self.weight, offsets, *limits, *bags, self.padding_idx)
 
     def extra_repr(self) -> str:
-        text = f"{self.num_embeddings}, {self.embedding_dim}"
-        if self.max_norm is not None:
-            text += f", max_norm={self.max_norm}"
-        if self.norm_type != 2:
-            text += f", norm_type={self.norm_type}"
-        if self.scale_grad_by_freq is not False:
-            text += f", scale_grad_by_freq={self.scale_grad_by_freq}"
-        text += f", mode={self.mode!r}"
-        return text + (f", padding_idx={self.padding_idx}" if self.padding_idx is not None else "")
+        text = f"{self.num_embeddings}, {self.embedding_dim}{unusual(self, **_USUAL)}"
+        return f"{text}, mode={self.mode!r}{unusual(self, padding_idx=None)}"
 
     @classmethod
     def from_pretrained(
@@ -206,10 +186,8 @@ class EmbeddingBag(_Table):
         padding_idx: int | None = None,
     ) -> "EmbeddingBag":
         """A bag on a given table, learned further unless `freeze`."""
-        if embeddings.dim() != 2:
-            raise AssertionError("Embeddings parameter is expected to be 2-dimensional")
         made = cls(
-            *embeddings.shape,
+            *_sizes(embeddings),
             max_norm=max_norm,
             norm_type=norm_type,
             scale_grad_by_freq=scale_grad_by_freq,

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..._core.modes import no_grad
 from ..._tensor import Tensor
-from ...utils.hooks import RemovableHandle
+from ...utils.hooks import RemovableHandle, add_hook
 from ..parameter import Parameter, is_lazy
 from .hooks import own, table
 
@@ -378,7 +378,7 @@ def _common_prefix(longer: list[str], shorter: set[str]) -> str:
 def register_state_dict_post_hook(self: Any, hook: Any) -> RemovableHandle:
     """`hook(module, state_dict, prefix, local_metadata)` runs after the dictionary is written."""
     hook._from_public_api = True
-    return _add(own(self)._state_dict_hooks, hook)
+    return add_hook(own(self)._state_dict_hooks, hook)
 
 
 def register_private_state_dict_hook(self: Any, hook: Any) -> RemovableHandle:
@@ -388,17 +388,17 @@ def register_private_state_dict_hook(self: Any, hook: Any) -> RemovableHandle:
             "Cannot register the same function as the state dict post hook that was "
             "previously registered via register_state_dict_post_hook"
         )
-    return _add(own(self)._state_dict_hooks, hook)
+    return add_hook(own(self)._state_dict_hooks, hook)
 
 
 def register_state_dict_pre_hook(self: Any, hook: Any) -> RemovableHandle:
     """`hook(module, prefix, keep_vars)` runs before `state_dict` is written."""
-    return _add(own(self)._state_dict_pre_hooks, hook)
+    return add_hook(own(self)._state_dict_pre_hooks, hook)
 
 
 def register_load_state_dict_post_hook(self: Any, hook: Any) -> RemovableHandle:
     """`hook(module, incompatible_keys)` runs after a load and may change the lists of keys."""
-    return _add(own(self)._load_state_dict_post_hooks, hook)
+    return add_hook(own(self)._load_state_dict_post_hooks, hook)
 
 
 def register_load_state_dict_pre_hook(self: Any, hook: Any) -> RemovableHandle:
@@ -409,13 +409,7 @@ def register_load_state_dict_pre_hook(self: Any, hook: Any) -> RemovableHandle:
 def register_private_load_hook(self: Any, hook: Any, with_module: bool = False) -> RemovableHandle:
     """As `register_load_state_dict_pre_hook`; the hook gets the module only if asked."""
     kept = WithModule(hook, self) if with_module else hook
-    return _add(own(self)._load_state_dict_pre_hooks, kept)
-
-
-def _add(hooks: OrderedDict, hook: Any) -> RemovableHandle:
-    handle = RemovableHandle(hooks)
-    hooks[handle.id] = hook
-    return handle
+    return add_hook(own(self)._load_state_dict_pre_hooks, kept)
 
 
 class WithModule:

@@ -93,16 +93,18 @@ class _Layer(Module):
     def _sa_block(
         self, x: Tensor, attn_mask: Any, key_padding_mask: Any, is_causal: bool = False
     ) -> Tensor:
-        x = self.self_attn(
-            x,
-            x,
-            x,
-            attn_mask=attn_mask,
-            key_padding_mask=key_padding_mask,
-            need_weights=False,
-            is_causal=is_causal,
-        )[0]
-        return self.dropout1(x)
+        return self.dropout1(_attend(self.self_attn, x, x, attn_mask, key_padding_mask, is_causal))
+
+    def _ff_block(self, x: Tensor) -> Tensor:
+        last = getattr(self, f"dropout{len(self._attentions) + 1}")
+        return last(self.linear2(self.dropout(self.activation(self.linear1(x)))))
+
+
+def _attend(
+    attention: Module, x: Tensor, mem: Tensor, mask: Any, padding: Any, is_causal: bool
+) -> Tensor:
+    options = {"attn_mask": mask, "key_padding_mask": padding, "is_causal": is_causal}
+    return attention(x, mem, mem, need_weights=False, **options)[0]
 
 
 class TransformerEncoderLayer(_Layer):
@@ -142,9 +144,6 @@ class TransformerEncoderLayer(_Layer):
         x = self.norm1(x + self._sa_block(x, mask, padding, is_causal))
         return self.norm2(x + self._ff_block(x))
 
-    def _ff_block(self, x: Tensor) -> Tensor:
-        return self.dropout2(self.linear2(self.dropout(self.activation(self.linear1(x)))))
-
 
 class TransformerDecoderLayer(_Layer):
     """Self-attention, attention to the encoder's memory, and a feed-forward network.
@@ -179,19 +178,8 @@ class TransformerDecoderLayer(_Layer):
     def _mha_block(
         self, x: Tensor, mem: Tensor, attn_mask: Any, key_padding_mask: Any, is_causal: bool = False
     ) -> Tensor:
-        x = self.multihead_attn(
-            x,
-            mem,
-            mem,
-            attn_mask=attn_mask,
-            key_padding_mask=key_padding_mask,
-            is_causal=is_causal,
-            need_weights=False,
-        )[0]
-        return self.dropout2(x)
-
-    def _ff_block(self, x: Tensor) -> Tensor:
-        return self.dropout3(self.linear2(self.dropout(self.activation(self.linear1(x)))))
+        attention = self.multihead_attn
+        return self.dropout2(_attend(attention, x, mem, attn_mask, key_padding_mask, is_causal))
 
 
 def _can_nest(layer: Any) -> bool:
@@ -210,7 +198,17 @@ def _can_nest(layer: Any) -> bool:
     )
 
 
-class TransformerEncoder(Module):
+class _Stack(Module):
+    __constants__ = ["norm"]
+
+    def __init__(self, layer: Module, num_layers: int, norm: Module | None) -> None:
+        super().__init__()
+        self.layers = _get_clones(layer, num_layers)
+        self.num_layers = num_layers
+        self.norm = norm
+
+
+class TransformerEncoder(_Stack):
     """`num_layers` copies of an encoder layer one after another.
 
     In inference PyTorch leaves padding out by nested tensors where it can, and fills the padded
@@ -223,8 +221,6 @@ class TransformerEncoder(Module):
             where all padding is at the end.
     """
 
-    __constants__ = ["norm"]
-
     def __init__(
         self,
         encoder_layer: Module,
@@ -233,10 +229,7 @@ class TransformerEncoder(Module):
         enable_nested_tensor: bool = True,
         mask_check: bool = True,
     ) -> None:
-        super().__init__()
-        self.layers = _get_clones(encoder_layer, num_layers)
-        self.num_layers = num_layers
-        self.norm = norm
+        super().__init__(encoder_layer, num_layers, norm)
         self.enable_nested_tensor = enable_nested_tensor
         self.use_nested_tensor = enable_nested_tensor and _can_nest(encoder_layer)
         self.mask_check = mask_check
@@ -273,16 +266,11 @@ class TransformerEncoder(Module):
         return not self.mask_check or not bool((hidden[:, :-1] & ~hidden[:, 1:]).any())
 
 
-class TransformerDecoder(Module):
+class TransformerDecoder(_Stack):
     """`num_layers` copies of a decoder layer one after another."""
 
-    __constants__ = ["norm"]
-
     def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
-        super().__init__()
-        self.layers = _get_clones(decoder_layer, num_layers)
-        self.num_layers = num_layers
-        self.norm = norm
+        super().__init__(decoder_layer, num_layers, norm)
 
     def forward(
         self,

@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from ..._tensor import Tensor
 from .. import functional as F
-from .module import Module
+from .module import Functional
 
 
-class Upsample(Module):
+class Upsample(Functional):
     """Enlarges the axes after the channels to `size`, or by `scale_factor`.
 
     Args:
@@ -15,9 +14,9 @@ class Upsample(Module):
         align_corners: whether the corner places of input and output coincide.
     """
 
-    __constants__ = [
-        "size", "scale_factor", "mode", "align_corners", "name", "recompute_scale_factor",
-    ]  # fmt: skip
+    __constants__ = "size scale_factor mode align_corners name recompute_scale_factor".split()
+    _function = F.interpolate
+    _options = "size scale_factor mode align_corners recompute_scale_factor"
 
     def __init__(
         self,
@@ -37,16 +36,6 @@ class Upsample(Module):
         self.mode = mode
         self.align_corners = align_corners
         self.recompute_scale_factor = recompute_scale_factor
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.interpolate(
-            input,
-            self.size,
-            self.scale_factor,
-            self.mode,
-            self.align_corners,
-            recompute_scale_factor=self.recompute_scale_factor,
-        )
 
     def __setstate__(self, state: dict) -> None:
         super().__setstate__({"recompute_scale_factor": True, **state})

@@ -13,6 +13,12 @@ def _ntuple(n: int, name: str = "parse") -> Callable[[Any], tuple]:
     return parse
 
 
+def unusual(module: Any, **usual: Any) -> str:
+    """The attributes that have another value than the usual one, as printed."""
+    values = {name: getattr(module, name) for name in usual}
+    return "".join(f", {name}={v}" for name, v in values.items() if v != usual[name])
+
+
 _single = _ntuple(1, "_single")
 _pair = _ntuple(2, "_pair")
 _triple = _ntuple(3, "_triple")

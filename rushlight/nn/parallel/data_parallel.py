@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..._core.devices import device, virtual_count
-from ..._tensor import Tensor
+from ...utils.nests import mapped
 from ..modules.module import Module
+from .scattering import place_of
 
 
 class DataParallel(Module):
@@ -34,10 +35,10 @@ class DataParallel(Module):
         given = list(range(virtual_count())) if device_ids is None else list(device_ids)
         if not given or virtual_count() == 0:
             return
-        places = [_place(each) for each in given]
+        places = [place_of(each) for each in given]
         self.device_ids = [place.index for place in places]
         self.output_device = (
-            places[0].index if output_device is None else _place(output_device).index
+            places[0].index if output_device is None else place_of(output_device).index
         )
         self.src_device_obj = places[0]
         self.module.to(places[0])
@@ -46,10 +47,9 @@ class DataParallel(Module):
         if not self.device_ids:
             return self.module(*inputs, **kwargs)
         first = self.src_device_obj
-        inputs = tuple(_moved(value, first) for value in inputs)
-        kwargs = {name: _moved(value, first) for name, value in kwargs.items()}
+        inputs, kwargs = mapped((inputs, kwargs), lambda x: x.to(first))
         made = self.module(*inputs, **kwargs)
-        return _moved(made, device("cuda", self.output_device))
+        return mapped(made, lambda x: x.to(device("cuda", self.output_device)))
 
 
 def data_parallel(
@@ -63,19 +63,3 @@ def data_parallel(
     """One call of `DataParallel(module, ...)`."""
     inputs = inputs if isinstance(inputs, tuple) else (inputs,)
     return DataParallel(module, device_ids, output_device, dim)(*inputs, **(module_kwargs or {}))
-
-
-def _place(target: Any) -> device:
-    return device("cuda", target) if isinstance(target, int) else device(target)
-
-
-def _moved(value: Any, place: device) -> Any:
-    """Every tensor in a nest of tuples, lists and dicts on one device."""
-    if isinstance(value, Tensor):
-        return value.to(place)
-    if isinstance(value, dict):
-        return type(value)((k, _moved(v, place)) for k, v in value.items())
-    if isinstance(value, (tuple, list)):
-        items = [_moved(v, place) for v in value]
-        return type(value)._make(items) if hasattr(value, "_make") else type(value)(items)  # type: ignore[attr-defined]
-    return value

@@ -8,13 +8,14 @@ from ..._ops.joining import cat
 from ..._tensor import Tensor
 
 
-def _place(target: Any) -> device:
+def place_of(target: Any) -> device:
+    """A device, which may be given as the number of a GPU."""
     return device("cuda", target) if isinstance(target, int) else device(target)
 
 
 def scatter(inputs: Any, target_gpus: Sequence[Any], dim: int = 0) -> list[Any]:
     """`inputs` once for each device: tensors in parts along `dim`, all else repeated."""
-    places = [_place(target) for target in target_gpus]
+    places = [place_of(target) for target in target_gpus]
     return _scattered(inputs, places, dim)
 
 
@@ -38,7 +39,7 @@ def _scattered(value: Any, places: list[device], dim: int) -> list[Any]:
 
 def gather(outputs: Sequence[Any], target_device: Any, dim: int = 0) -> Any:
     """The outputs of several devices as one, on `target_device`."""
-    place, first = _place(target_device), outputs[0]
+    place, first = place_of(target_device), outputs[0]
     if isinstance(first, Tensor):
         given = [out.reshape(1) if out.dim() == 0 else out for out in outputs]
         return cat([out.to(place) for out in given], dim)

@@ -1,34 +1,27 @@
 """Batch normalisation worked into the layer before it, for evaluation."""
 
 import copy
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ..._tensor import Tensor
 from ..parameter import Parameter
 
 
-def _require_eval(layer: Any, bn: Any) -> None:
+def _worked_in(layer: Any, bn: Any, fuse: Callable) -> Any:
     if layer.training or bn.training:
         raise AssertionError("Fusion only for eval!")
     if bn.running_mean is None or bn.running_var is None:
         raise AssertionError("bn.running_mean and bn.running_var must not be None")
+    fused, statistics = copy.deepcopy(layer), (bn.running_mean, bn.running_var, bn.eps)
+    fused.weight, fused.bias = fuse(layer.weight, layer.bias, *statistics, bn.weight, bn.bias)
+    return fused
 
 
 def fuse_conv_bn_eval(conv: Any, bn: Any, transpose: bool = False) -> Any:
     """A convolution that does what `conv` and then `bn` do."""
-    _require_eval(conv, bn)
-    fused = copy.deepcopy(conv)
-    fused.weight, fused.bias = fuse_conv_bn_weights(
-        conv.weight,
-        conv.bias,
-        bn.running_mean,
-        bn.running_var,
-        bn.eps,
-        bn.weight,
-        bn.bias,
-        transpose,
-    )
-    return fused
+    return _worked_in(conv, bn, partial(fuse_conv_bn_weights, transpose=transpose))
 
 
 def fuse_conv_bn_weights(
@@ -49,17 +42,12 @@ def fuse_conv_bn_weights(
 
 def fuse_linear_bn_eval(linear: Any, bn: Any) -> Any:
     """A linear layer that does what `linear` and then `bn` do."""
-    _require_eval(linear, bn)
     if linear.out_features != bn.num_features and bn.num_features != 1:
         raise AssertionError(
             "To fuse, linear.out_features == bn.num_features or bn.num_features == 1, got "
             f"linear.out_features={linear.out_features} and bn.num_features={bn.num_features}"
         )
-    fused = copy.deepcopy(linear)
-    fused.weight, fused.bias = fuse_linear_bn_weights(
-        linear.weight, linear.bias, bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias
-    )
-    return fused
+    return _worked_in(linear, bn, fuse_linear_bn_weights)
 
 
 def fuse_linear_bn_weights(

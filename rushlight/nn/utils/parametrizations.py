@@ -10,7 +10,7 @@ from ..._tensor import Tensor
 from .. import functional as F
 from ..modules.module import Module
 from .parametrize import register_parametrization
-from .spectral_norm import TRANSPOSED
+from .spectral_norm import TRANSPOSED, check_iterations
 from .weight_norm import norm_except_dim, normed
 
 _MAPS = ("matrix_exp", "cayley", "householder")
@@ -182,11 +182,7 @@ class _SpectralNorm(Module):
                 f"Dimension out of range (expected to be in range of [-{dims}, {dims - 1}] "
                 f"but got {dim})"
             )
-        if n_power_iterations <= 0:
-            raise ValueError(
-                "Expected n_power_iterations to be positive, but got "
-                f"n_power_iterations={n_power_iterations}"
-            )
+        check_iterations(n_power_iterations)
         self.dim = dim % dims
         self.eps = eps
         if dims > 1:

@@ -9,6 +9,7 @@ from ..._creation import ones_like, rand, rand_like, zeros_like
 from ..._tensor import Tensor
 from ..modules.module import Module
 from .convert_parameters import parameters_to_vector
+from .weight_norm import number_of
 
 
 class BasePruningMethod:
@@ -64,13 +65,13 @@ class BasePruningMethod:
     def _joined(module: Any, name: str, method: "BasePruningMethod") -> "BasePruningMethod":
         """The method, or a container of it and of those that are on the tensor already."""
         method._tensor_name = name
-        for number, hook in list(module._forward_pre_hooks.items()):
-            if isinstance(hook, BasePruningMethod) and hook._tensor_name == name:
-                del module._forward_pre_hooks[number]
-                container = hook if isinstance(hook, PruningContainer) else PruningContainer(hook)
-                container.add_pruning_method(method)
-                return container
-        return method
+        number = number_of(module._forward_pre_hooks, BasePruningMethod, name, "_tensor_name")
+        if number is None:
+            return method
+        hook = module._forward_pre_hooks.pop(number)
+        container = hook if isinstance(hook, PruningContainer) else PruningContainer(hook)
+        container.add_pruning_method(method)
+        return container
 
     def prune(
         self, t: Tensor, default_mask: Tensor | None = None, importance_scores: Tensor | None = None
@@ -352,14 +353,13 @@ def global_unstructured(
 
 def remove(module: Any, name: str) -> Any:
     """Make a pruned tensor an ordinary parameter."""
-    for number, hook in module._forward_pre_hooks.items():
-        if isinstance(hook, BasePruningMethod) and hook._tensor_name == name:
-            hook.remove(module)
-            del module._forward_pre_hooks[number]
-            return module
-    raise ValueError(
-        f"Parameter '{name}' of module {module} has to be pruned before pruning can be removed"
-    )
+    number = number_of(module._forward_pre_hooks, BasePruningMethod, name, "_tensor_name")
+    if number is None:
+        raise ValueError(
+            f"Parameter '{name}' of module {module} has to be pruned before pruning can be removed"
+        )
+    module._forward_pre_hooks.pop(number).remove(module)
+    return module
 
 
 def is_pruned(module: Module) -> bool:

@@ -20,6 +20,33 @@ def normed(v: Tensor, g: Tensor, dim: int = 0) -> Tensor:
     return v * (g / norm_except_dim(v, 2, dim))
 
 
+def number_of(hooks: dict, kind: type, tensor: str, name: str = "name") -> int | None:
+    """Where in a table the hook of a class stands whose attribute `name` is that tensor's name."""
+    for number, hook in hooks.items():
+        if isinstance(hook, kind) and getattr(hook, name) == tensor:
+            return number
+    return None
+
+
+def check_free(module: Module, kind: type, name: str, what: str) -> None:
+    """A second hook of a class on one weight, and one on a weight without values, are refused."""
+    if number_of(module._forward_pre_hooks, kind, name) is not None:
+        raise RuntimeError(f"Cannot register two {what}_norm hooks on the same parameter {name}")
+    if isinstance(module._parameters.get(name), UninitializedParameter):
+        raise ValueError(
+            f"The module passed to `{kind.__name__}` can't have uninitialized parameters. Make "
+            f"sure to run the dummy forward before applying {what} normalization"
+        )
+
+
+def take_out(module: Any, kind: type, name: str, what: str) -> None:
+    """The hook of a class that computes a weight makes it a parameter again, and goes."""
+    number = number_of(module._forward_pre_hooks, kind, name)
+    if number is None:
+        raise ValueError(f"{what}_norm of '{name}' not found in {module}")
+    module._forward_pre_hooks.pop(number).remove(module)
+
+
 class WeightNorm:
     """The hook: before each call it computes the weight from magnitude and direction."""
 
@@ -41,18 +68,9 @@ class WeightNorm:
             FutureWarning,
             stacklevel=3,
         )
-        for hook in module._forward_pre_hooks.values():
-            if isinstance(hook, WeightNorm) and hook.name == name:
-                raise RuntimeError(
-                    f"Cannot register two weight_norm hooks on the same parameter {name}"
-                )
+        check_free(module, WeightNorm, name, "weight")
         hook = WeightNorm(name, dim)
         weight: Any = getattr(module, name)
-        if isinstance(weight, UninitializedParameter):
-            raise ValueError(
-                "The module passed to `WeightNorm` can't have uninitialized parameters. Make sure "
-                "to run the dummy forward before applying weight normalization"
-            )
         del module._parameters[name]
         magnitude = norm_except_dim(weight, 2, hook.dim)
         module.register_parameter(name + "_g", Parameter(magnitude.data))
@@ -81,9 +99,5 @@ def weight_norm(module: Any, name: str = "weight", dim: int | None = 0) -> Any:
 
 def remove_weight_norm(module: Any, name: str = "weight") -> Any:
     """Undo `weight_norm`."""
-    for number, hook in module._forward_pre_hooks.items():
-        if isinstance(hook, WeightNorm) and hook.name == name:
-            hook.remove(module)
-            del module._forward_pre_hooks[number]
-            return module
-    raise ValueError(f"weight_norm of '{name}' not found in {module}")
+    take_out(module, WeightNorm, name, "weight")
+    return module

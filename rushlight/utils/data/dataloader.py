@@ -240,8 +240,6 @@ def _check_exclusive(
 
 
 class _LoaderIterator:
-    """One pass over a loader."""
-
     def __init__(self, loader: DataLoader) -> None:
         if loader.pin_memory and not accelerator_is_available():
             warnings.warn(

@@ -59,14 +59,9 @@ class RandomSampler(Sampler[int]):
         self._num_samples = num_samples
         self.generator = generator
         if not isinstance(replacement, bool):
-            raise TypeError(
-                f"replacement should be a boolean value, but got replacement={replacement}"
-            )
+            raise TypeError(_refusal("replacement", "boolean", replacement))
         if not isinstance(self.num_samples, int) or self.num_samples <= 0:
-            raise ValueError(
-                "num_samples should be a positive integer value, but got "
-                f"num_samples={self.num_samples}"
-            )
+            raise ValueError(_refusal("num_samples", "positive integer", self.num_samples))
 
     @property
     def num_samples(self) -> int:
@@ -131,13 +126,9 @@ class WeightedRandomSampler(Sampler[int]):
         generator: Generator | None = None,
     ) -> None:
         if not _is_count(num_samples):
-            raise ValueError(
-                f"num_samples should be a positive integer value, but got num_samples={num_samples}"
-            )
+            raise ValueError(_refusal("num_samples", "positive integer", num_samples))
         if not isinstance(replacement, bool):
-            raise ValueError(
-                f"replacement should be a boolean value, but got replacement={replacement}"
-            )
+            raise ValueError(_refusal("replacement", "boolean", replacement))
         self.weights = as_tensor(weights, dtype=float64)
         if self.weights.ndim != 1:
             raise ValueError(
@@ -158,6 +149,10 @@ class WeightedRandomSampler(Sampler[int]):
         return self.num_samples
 
 
+def _refusal(name: str, wanted: str, value: Any) -> str:
+    return f"{name} should be a {wanted} value, but got {name}={value}"
+
+
 def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
@@ -175,11 +170,9 @@ class BatchSampler(Sampler[list[int]]):
         self, sampler: Sampler[int] | Iterable[int], batch_size: int, drop_last: bool
     ) -> None:
         if not _is_count(batch_size):
-            raise ValueError(
-                f"batch_size should be a positive integer value, but got batch_size={batch_size}"
-            )
+            raise ValueError(_refusal("batch_size", "positive integer", batch_size))
         if not isinstance(drop_last, bool):
-            raise ValueError(f"drop_last should be a boolean value, but got drop_last={drop_last}")
+            raise ValueError(_refusal("drop_last", "boolean", drop_last))
         self.sampler = sampler
         self.batch_size = batch_size
         self.drop_last = drop_last

@@ -98,7 +98,6 @@ class SummaryWriter:
         self._to()
 
     def _to(self, folder: str | None = None) -> EventFile:
-        """The open file of a folder."""
         folder = folder or self.log_dir
         if folder not in self._files:
             self._files[folder] = EventFile(folder, *self._options)
