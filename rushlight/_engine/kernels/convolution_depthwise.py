@@ -9,14 +9,13 @@ from typing import Any
 
 from ..builder import I64, Kind, Module, Val
 from .convolution_follow import follower
-from .convolution_shape import Convolution, axes, strides
+from .convolution_shape import Convolution, axes, framing, seen, strides
 from .convolution_tiles import (
     BYTE,
     Driver,
     address,
     call,
-    driver,
-    frame,
+    driven,
     jump,
     placed,
     stored,
@@ -51,10 +50,8 @@ def _layout(target: Any, c: Convolution) -> dict[str, int]:
         "dense": (columns * rows + lanes) * size,
         "frame": (c.filters[1] * channel + pitch + 4 * lanes) * size,
     })  # fmt: skip
-    return {
-        **{f"o_{name}": at for name, at in places.items()}, "end": end, "pitch": pitch,
-        "phase": phase, "channel": channel, "held": held, "columns": columns, "rows": rows,
-    }  # fmt: skip
+    sizes = {"held": held, "columns": columns, "rows": rows}
+    return {**places, "end": end, **framing(c, c.second, pitch, phase, channel), **sizes}
 
 
 def workspace(target: Any, c: Convolution, threads: int) -> int:
@@ -66,32 +63,18 @@ def kernel(module: Module, c: Convolution) -> str:
     """The name of the function (buffers, thread, threads, control, work) that sums."""
     f = begun(module, c.word)
     (down, right), z = axes(c), _layout(module.target, c)
-    across = len(right.starts)
-    taps = [
-        (k * z["channel"] + (a * across + b) * z["phase"] + y * z["pitch"] + x) * c.kind.size
-        for k in range(c.filters[1])
-        for _, a, y in down.parts[0]
-        for _, b, x in right.parts[0]
-    ]
+    each = seen(down.parts[0], right.parts[0], len(right.starts), z["phase"], z["pitch"])
+    taps = [(k * z["channel"] + at) * c.kind.size for k in range(c.filters[1]) for at in each]
     taps += taps[-1:] * (z["held"] - len(taps))
-    images, lead, line, along = strides(c.second)
     g_image, g_lead, g_line, g_along = strides(c.first)
     values = {
         **z, "images": c.image[0], "groups": c.groups, "inner": c.filters[1],
-        "count_down": down.outs, "count_right": right.outs, "read_down": down.reach,
-        "read_right": right.reach, "size_down": down.size, "size_right": right.size,
-        "step_down": down.step, "step_right": right.step, "phases_down": len(down.starts),
-        "phases_right": across, "start_down": down.starts[0], "start_right": right.starts[0],
-        "between_down": down.between, "between_right": right.between,
-        "s_image": images, "s_channel": lead, "s_line": line, "s_along": along,
         "g_image": g_image, "g_channel": g_lead, "g_line": g_line, "g_along": g_along,
         "slope_at": opened(f, c.first), "image_at": opened(f, c.second),
         "follow_at": address(f, follower(module, c.nest, c.value, c.kind)),
         "taps_at": stored(f, taps),
     }  # fmt: skip
-    call(f, driver(module, _Depthwise, c.kind, tuple(values)), stored(f, values.values()), *f.args)
-    f.done()
-    return f.name
+    return driven(f, _Depthwise, c.kind, values)
 
 
 class _Depthwise(Driver):
@@ -105,28 +88,12 @@ class _Depthwise(Driver):
             with f.loop(0, z.columns * z.held) as i:
                 f.store(sums.shifted(i * self.lanes, kind), nothing)
             with f.loop(0, z.images) as image:
-                self._frame(image, group)
+                first = image * z.s_image + group * z.inner * z.s_channel
+                source = z.image_at.shifted(first, kind)
+                self.framed(source, self._region("frame"), (0, z.inner))
                 with f.loop(0, z.columns) as o:
                     self._products(image, group * z.columns + o, o)
             self._finish(group)
-
-    def _frame(self, image: Val, group: Val) -> None:
-        f, z, kind = self.f, self.z, self.kind
-        with (
-            f.loop(0, z.inner) as c,
-            f.loop(0, z.phases_down) as y,
-            f.loop(0, z.phases_right) as x,
-        ):
-            channel = group * z.inner + c
-            at = c * z.channel + (y * z.phases_right + x) * z.phase
-            call(
-                f, frame(f.module, kind),
-                z.image_at.shifted(image * z.s_image + channel * z.s_channel, kind),
-                self._region("frame").shifted(at, kind), z.size_down, z.size_right, z.s_line,
-                z.s_along, z.start_down + y * z.between_down,
-                z.start_right + x * z.between_right, z.step_down, z.step_right,
-                z.count_down + z.read_down, z.count_right + z.read_right, z.pitch,
-            )  # fmt: skip
 
     def _products(self, image: Val, channel: Val, o: Val) -> None:
         f, z, kind = self.f, self.z, self.kind

@@ -9,6 +9,8 @@ The gradient for the image is the same pass over the gradient of the result, wit
 in the other order. Where the stride is above 1, each phase of the image meets its own taps.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -16,16 +18,14 @@ from typing import Any
 
 from ..builder import I64, Function, Module, Val
 from .convolution_follow import follower
-from .convolution_shape import Convolution, axes, strides
+from .convolution_shape import Convolution, axes, framing, seen
 from .convolution_tiles import (
     BYTE,
     ENTRY,
     Driver,
     address,
-    call,
-    driver,
+    driven,
     entries,
-    frame,
     jump,
     pair,
     placed,
@@ -155,8 +155,7 @@ class Pass:
 
     def numbers(self) -> dict[str, int]:
         """Sizes of the pass, whatever way it goes."""
-        c, size, (down, right) = self.c, self.size, (self.down, self.right)
-        images, lead, line, along = strides(c.first)
+        c, size, down, right = self.c, self.size, self.down, self.right
         height = self.plan.height
         row = self.taps if c.word == "conv_input" else c.second.lead[0]
         outer = self.inner if c.word == "conv_input" else self.rows
@@ -165,15 +164,7 @@ class Pass:
             "height": height, "whole": self.rows // height, "panels": self.plan.panels,
             "deep": self.plan.deep, "row": row * size, "group": outer * c.second.lead[0] * size,
             "parts": len(self.parts), "parts_down": len(down.parts),
-            "parts_right": len(right.parts), "outs_down": down.outs, "outs_right": right.outs,
-            "count_down": down.count, "count_right": right.count,
-            "read_down": down.reach, "read_right": right.reach,
-            "size_down": down.size, "size_right": right.size, "step_down": down.step,
-            "step_right": right.step, "phases_down": len(down.starts),
-            "phases_right": len(right.starts), "start_down": down.starts[0],
-            "start_right": right.starts[0], "between_down": down.between,
-            "between_right": right.between, "s_image": images, "s_channel": lead, "s_line": line,
-            "s_along": along,
+            "parts_right": len(right.parts),
         }  # fmt: skip
 
     def pointers(self, f: Function) -> dict[str, Val]:
@@ -192,14 +183,12 @@ class Pass:
     def tapped(self, pitch: int, phase: int) -> list[list[tuple[int, int]]]:
         """For each part, each tap: where its element is in a filter, where it begins in a frame."""
         wide, across, size = self.c.filters[3], len(self.right.starts), self.size
-        return [
-            [
-                ((i * wide + j) * size, ((a * across + b) * phase + y * pitch + x) * size)
-                for i, a, y in down
-                for j, b, x in right
-            ]
-            for down, right in self.parts
-        ]
+        made = []
+        for down, right in self.parts:
+            elements = [(i * wide + j) * size for i, _, _ in down for j, _, _ in right]
+            places = [at * size for at in seen(down, right, across, phase, pitch)]
+            made.append(list(zip(elements, places)))
+        return made
 
 
 def workspace(target: Any, c: Convolution, threads: int) -> int:
@@ -216,22 +205,85 @@ def kernel(module: Module, c: Convolution) -> str:
     lead = (c.second.lead[0] if c.word == "conv_input" else s.taps) * s.size
     flat = p.pitch == s.right.outs == p.columns and len(tapped) == 1
     values = {
-        **s.numbers(), **s.pointers(f), **{f"o_{k}": v for k, v in places.items()}, "end": end,
+        **s.numbers(), **s.pointers(f), **places, "end": end,
+        **framing(c, c.first, p.pitch, p.plane, p.channel),
         "vectors": p.vectors, "many": c.groups * p.panels, "chunk": p.chunk,
-        "grouped": int(c.groups > 1), "rows": p.rows, "columns": p.columns, "pitch": p.pitch,
-        "phase": p.plane, "channel": p.channel, "framed": p.channels,
+        "grouped": int(c.groups > 1), "rows": p.rows, "columns": p.columns,
+        "framed": p.channels,
         "channels": c.groups * s.inner,
         "across": s.across, "held": s.held * p.height * s.across, "flat": int(flat),
         "lead": pair(lead, p.channel * s.size),
         "taps_at": stored(f, [pair(*t) for part in tapped for t in part]),
         "counts_at": stored(f, map(len, tapped)),
     }  # fmt: skip
-    call(f, driver(module, _Forward, c.kind, tuple(values)), stored(f, values.values()), *f.args)
-    f.done()
-    return f.name
+    return driven(f, _Forward, c.kind, values)
 
 
-class _Forward(Driver):
+class Tiled(Driver):
+    """The writing of a function that makes sums by tiles, part by part, in a thread's memory."""
+
+    @contextmanager
+    def parts(self) -> Iterator[tuple[Val, Val, Val]]:
+        """The body for each part: its number, its taps, the taps of those before it."""
+        f, z, done = self.f, self.z, self.f.var(I64, 1, 0)
+        with f.loop(0, z.parts) as part:
+            taps = f.load(z.counts_at.shifted(part, I64), I64)
+            yield part, taps, done.get()
+            done.set(done.get() + taps)
+
+    def begins(self) -> None:
+        """The offsets of a tile's rows."""
+        with self.f.loop(0, self.z.height) as i:
+            self.f.store(self._region("rows").shifted(i, I64), i * self.z.row)
+
+    def place(self, v: Val, taps: Val) -> Val:
+        """Where the columns of a vector begin."""
+        return v * self.lanes
+
+    def sums(self, a: Val, b: Val, table: Val, taps: Val, out: Val, extent: tuple) -> None:
+        """The tiles of one part: panels from one to another, over some vectors of columns."""
+        f, z, (first, last, vectors) = self.f, self.z, extent
+        wide = self.vectors or z.vectors
+        whole, odd = f.least(last, z.whole) - first, last > z.whole
+        full = vectors // wide * wide
+        with stepped(f, f.index(0), z.inner, z.deep) as channel:
+            n, entry = f.least(z.inner - channel, z.deep) * taps, channel * taps
+            for name, begin, end, step in (
+                (z.wide_at, f.index(0), full, wide), (z.narrow_at, full, vectors, f.index(1)),
+            ):  # fmt: skip
+                with stepped(f, begin, end, step) as v:
+                    jump(
+                        f, name, a, self._region("rows"), table.shifted(entry, I64), n,
+                        b.shifted(self.place(v, taps), self.kind),
+                        out.shifted(v * self.lanes, self.kind), z.across * self.size, channel > 0,
+                        whole, odd, z.height * z.row, f.index(0), z.height * z.across * self.size,
+                    )  # fmt: skip
+
+    def joined(self, image: Val, row: Val, start: Val, pitch: Val, block: tuple) -> None:
+        """What follows where parts lie between one another: they are put in order first.
+
+        Args:
+            start: where the first part's row of sums begins; lines lie `pitch` from each other.
+            block: first line and column of a part, and how many.
+        """
+        f, z, kind = self.f, self.z, self.kind
+        u, v, rows, columns = block
+        wide, dense = columns * z.parts_right, self._region("dense")
+        with f.loop(0, z.parts_down) as y, f.loop(0, z.parts_right) as x:
+            part = (y * z.parts_right + x) * z.held
+            sums = self._region("sums").shifted(part + start, kind)
+            with f.loop(0, rows) as r, f.loop(0, columns) as j:
+                to = dense.shifted((r * z.parts_down + y) * wide + j * z.parts_right + x, kind)
+                f.store(to, f.load(sums.shifted(r * pitch + j, kind), kind))
+        y, x = u * z.parts_down, v * z.parts_right
+        jump(
+            f, z.follow_at, self.buffers, dense, image, row, f.index(1), f.index(0),
+            f.least(z.outs_down - y, rows * z.parts_down), wide * self.size, y * z.outs_right + x,
+            z.outs_right, f.least(z.outs_right - x, wide),
+        )  # fmt: skip
+
+
+class _Forward(Tiled):
     """The writing of that function."""
 
     def write(self) -> None:
@@ -252,7 +304,13 @@ class _Forward(Driver):
             begin, where = first // z.panels, (rest // downs, u, v, rows, columns)
             now = f.select(z.grouped > 0, item, block)
             with f.when(framed.get().compared("ne", now)):
-                self._frame(begin * z.inner, where)
+                image, *corner = rest // downs, u, v
+                source = image * z.s_image + begin * z.inner * z.s_channel
+                channels = f.least(z.framed, z.channels - begin * z.inner)
+                self.framed(
+                    z.image_at.shifted(source, self.kind), self._region("frame"), (0, channels),
+                    tuple(corner), (rows, columns),
+                )  # fmt: skip
                 framed.set(now)
             with f.loop(begin, (last + (z.panels - 1)) // z.panels) as group:
                 before = group * z.panels
@@ -264,34 +322,10 @@ class _Forward(Driver):
     def _tables(self) -> None:
         """The table of each part, one behind another; the offsets of a tile's rows."""
         f, z = self.f, self.z
-        done = f.var(I64, 1, 0)
-        with f.loop(0, z.parts) as part:
-            at, count = done.get(), f.load(z.counts_at.shifted(part, I64), I64)
-            table = self._region("tables").shifted(at * z.inner, I64)
-            entries(f, table, z.inner, z.taps_at.shifted(at, I64), count, z.lead)
-            done.set(at + count)
-        with f.loop(0, z.height) as i:
-            f.store(self._region("rows").shifted(i, I64), i * z.row)
-
-    def _frame(self, channel: Val, where: tuple) -> None:
-        """Copy what a block reads: for each channel each phase."""
-        f, z, kind = self.f, self.z, self.kind
-        image, u, v, rows, columns = where
-        source = z.image_at.shifted(image * z.s_image + channel * z.s_channel, kind)
-        target = self._region("frame")
-        with (
-            f.loop(0, f.least(z.framed, z.channels - channel)) as c,
-            f.loop(0, z.phases_down) as y,
-            f.loop(0, z.phases_right) as x,
-        ):
-            at = c * z.channel + (y * z.phases_right + x) * z.phase
-            call(
-                f, frame(f.module, kind), source.shifted(c * z.s_channel, kind),
-                target.shifted(at, kind), z.size_down, z.size_right, z.s_line, z.s_along,
-                u * z.step_down + z.start_down + y * z.between_down,
-                v * z.step_right + z.start_right + x * z.between_right,
-                z.step_down, z.step_right, rows + z.read_down, columns + z.read_right, z.pitch,
-            )  # fmt: skip
+        with self.parts() as (_, taps, before):
+            table = self._region("tables").shifted(before * z.inner, I64)
+            entries(f, table, z.inner, z.taps_at.shifted(before, I64), taps, z.lead)
+        self.begins()
 
     # -- panels: the rows of a tile, over all columns of a block
 
@@ -303,36 +337,16 @@ class _Forward(Driver):
         a = z.filters_at.shifted(group * z.group + first * z.height * z.row, BYTE)
         b = self._region("frame").shifted(near * z.inner * z.channel, kind)
         vectors = ((rows - 1) * z.pitch + columns + (self.lanes - 1)) // self.lanes
-        done = f.var(I64, 1, 0)
-        with f.loop(0, z.parts) as part:
-            count = f.load(z.counts_at.shifted(part, I64), I64)
-            table = self._region("tables").shifted(done.get() * z.inner, I64)
+        with self.parts() as (part, taps, before):
+            table = self._region("tables").shifted(before * z.inner, I64)
             out = self._region("sums").shifted(part * z.held, kind)
-            self._sums(a, b, table, count, out, (first, last, vectors))
-            done.set(done.get() + count)
+            self.sums(a, b, table, taps, out, (first, last, vectors))
         row, live = first * z.height, f.least(last * z.height, z.outs) - first * z.height
         with f.when(z.parts.equals(1)):
             self._follow((image, group * z.outs + row, live), tuple(block))
         with f.when(z.parts > 1), f.loop(0, live) as i:
-            self._follow_parts(image, group * z.outs + row + i, i, tuple(block))
-
-    def _sums(self, a: Val, b: Val, table: Val, taps: Val, out: Val, extent: tuple) -> None:
-        """The tiles of one part, into the thread's sums."""
-        f, z, (first, last, vectors) = self.f, self.z, extent
-        whole, odd = f.least(last, z.whole) - first, last > z.whole
-        full = vectors // z.vectors * z.vectors
-        with stepped(f, f.index(0), z.inner, z.deep) as channel:
-            n, entry = f.least(z.inner - channel, z.deep) * taps, channel * taps
-            for name, begin, end, step in (
-                (z.wide_at, f.index(0), full, z.vectors), (z.narrow_at, full, vectors, f.index(1)),
-            ):  # fmt: skip
-                with stepped(f, begin, end, step) as v:
-                    moved, place = (x.shifted(v * self.lanes, self.kind) for x in (b, out))
-                    jump(
-                        f, name, a, self._region("rows"), table.shifted(entry, I64), n, moved,
-                        place, z.across * self.size, channel > 0, whole, odd, z.height * z.row,
-                        f.index(0), z.height * z.across * self.size,
-                    )  # fmt: skip
+            channel = group * z.outs + row + i
+            self.joined(image, channel, i * z.across, z.pitch, tuple(block))
 
     def _follow(self, rows_of: tuple, block: tuple) -> None:
         """What follows on some output channels: row after row of the block, or all at once."""
@@ -343,25 +357,4 @@ class _Forward(Driver):
             f, z.follow_at, self.buffers, self._region("sums"), *rows_of, z.across * size,
             f.select(flat, f.index(1), rows), z.pitch * size, u * z.outs_right + v, z.outs_right,
             f.select(flat, rows * columns, columns),
-        )  # fmt: skip
-
-    def _follow_parts(self, image: Val, row: Val, i: Val, block: tuple) -> None:
-        """The same where parts lie between one another: they are put in order first."""
-        f, z, kind, size = self.f, self.z, self.kind, self.size
-        u, v, rows, columns = block
-        wide, dense = z.columns * z.parts_right, self._region("dense")
-        with f.loop(0, z.parts_down) as y, f.loop(0, z.parts_right) as x:
-            part = y * z.parts_right + x
-            sums = self._region("sums").shifted(part * z.held + i * z.across, kind)
-            with f.loop(0, rows) as r:
-                to = dense.shifted((r * z.parts_down + y) * wide + x, kind)
-                line = sums.shifted(r * z.pitch, kind)
-                with f.loop(0, columns) as j:
-                    to_j = to.shifted(j * z.parts_right, kind)
-                    f.store(to_j, f.load(line.shifted(j, kind), kind))
-        y, x = u * z.parts_down, v * z.parts_right
-        jump(
-            f, z.follow_at, self.buffers, dense, image, row, f.index(1), f.index(0),
-            f.least(z.outs_down - y, rows * z.parts_down), wide * size, y * z.outs_right + x,
-            z.outs_right, f.least(z.outs_right - x, columns * z.parts_right),
         )  # fmt: skip

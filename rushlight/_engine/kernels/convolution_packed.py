@@ -5,23 +5,19 @@ not fill the tiles. So all images' places become the columns of one matrix. Each
 some channels; then all meet, and each takes some columns and some output channels.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from ..builder import I64, Module, Val
 from ..threads import barrier
-from .convolution_forward import Pass
-from .convolution_shape import Convolution
+from .convolution_forward import Pass, Tiled
+from .convolution_shape import Convolution, framing
 from .convolution_tiles import (
     BYTE,
     ENTRY,
-    Driver,
     call,
-    driver,
+    driven,
     entries,
-    frame,
     jump,
     pack,
     pair,
@@ -116,10 +112,10 @@ def kernel(module: Module, c: Convolution) -> str:
     lead = (c.second.lead[0] if c.word == "conv_input" else s.taps) * size
     row = cut.width * size
     values = {
-        **s.numbers(), **s.pointers(f), **{f"o_{k}": v for k, v in places.items()}, "end": end,
+        **s.numbers(), **s.pointers(f), **places, "end": end,
+        **framing(c, c.first, cut.pitch, cut.channel // s.phases, cut.channel),
         "together": cut.images, "plane": cut.plane, "tiles": cut.tiles, "framed": cut.channels,
-        "span": cut.span, "chunk": cut.chunk, "pitch": cut.pitch, "channel": cut.channel,
-        "phase": cut.channel // s.phases, "across": cut.span * cut.width,
+        "span": cut.span, "chunk": cut.chunk, "across": cut.span * cut.width,
         "held": cut.chunk * s.plan.height * cut.span * cut.width, "lead": lead,
         "near_at": stored(f, [pair(0, at) for part in tapped for _, at in part]),
         "far_at": stored(
@@ -127,13 +123,10 @@ def kernel(module: Module, c: Convolution) -> str:
         ),
         "counts_at": stored(f, map(len, tapped)),
     }  # fmt: skip
-    shared = driver(module, _Packed, c.kind, tuple(values), s.plan.vectors)
-    call(f, shared, stored(f, values.values()), *f.args)
-    f.done()
-    return f.name
+    return driven(f, _Packed, c.kind, values, s.plan.vectors)
 
 
-class _Packed(Driver):
+class _Packed(Tiled):
     """The writing of the function that they share, whose tiles are as wide."""
 
     def write(self) -> None:
@@ -155,18 +148,9 @@ class _Packed(Driver):
 
     # -- tables
 
-    @contextmanager
-    def _parts(self) -> Iterator[tuple[Val, Val, Val]]:
-        """The body for each part: its number, its taps, the taps of those before it."""
-        f, z, done = self.f, self.z, self.f.var(I64, 1, 0)
-        with f.loop(0, z.parts) as part:
-            taps = f.load(z.counts_at.shifted(part, I64), I64)
-            yield part, taps, done.get()
-            done.set(done.get() + taps)
-
     def _tables(self) -> None:
         f, z, size = self.f, self.z, self.size
-        with self._parts() as (_, taps, before):
+        with self.parts() as (_, taps, before):
             near, far = (
                 self._region(name).shifted(before * count, I64)
                 for name, count in (("framed", z.framed), ("columns", z.inner))
@@ -176,8 +160,7 @@ class _Packed(Driver):
                     above * z.channel * size)  # fmt: skip
             entries(f, far, z.inner, z.far_at.shifted(before, I64), taps,
                     z.lead + above * (taps * (self.width * size)))  # fmt: skip
-        with f.loop(0, z.height) as i:
-            f.store(self._region("rows").shifted(i, I64), i * z.row)
+        self.begins()
 
     def _pieces(self) -> None:
         """Each tile's pieces: no longer than a vector, none across the end of a row or a tile."""
@@ -207,10 +190,13 @@ class _Packed(Driver):
         """Some channels of all images: framed, then laid out tile by tile."""
         f, z, kind = self.f, self.z, self.kind
         channels = f.least(z.inner - channel, z.framed)
-        self._frame(first, live, channel, channels)
+        with f.loop(0, live) as image:
+            source = (first + image) * z.s_image + channel * z.s_channel
+            target = self._region("frame").shifted(image * z.framed * z.channel, kind)
+            self.framed(z.image_at.shifted(source, kind), target, (0, channels))
         name = pack(f.module, kind, self.width)
         tiles = (live * z.plane + (self.width - 1)) // self.width
-        with self._parts() as (_, taps, before), f.when(taps > 0), f.loop(0, tiles) as tile:
+        with self.parts() as (_, taps, before), f.when(taps > 0), f.loop(0, tiles) as tile:
             begin, end = (
                 f.load(self._region("begins").shifted(tile + i, I64), I64) for i in range(2)
             )
@@ -219,26 +205,6 @@ class _Packed(Driver):
                 f, name, self._region("framed").shifted(before * z.framed, I64), channels * taps,
                 self._region("frame"), self._region("pieces").shifted(begin, I64), end - begin,
                 self.ours.shifted(row * self.width, kind),
-            )  # fmt: skip
-
-    def _frame(self, first: Val, live: Val, channel: Val, channels: Val) -> None:
-        f, z, kind = self.f, self.z, self.kind
-        with (
-            f.loop(0, live) as image,
-            f.loop(0, channels) as c,
-            f.loop(0, z.phases_down) as y,
-            f.loop(0, z.phases_right) as x,
-        ):
-            src = z.image_at.shifted(
-                (first + image) * z.s_image + (channel + c) * z.s_channel, kind
-            )
-            at = (image * z.framed + c) * z.channel + (y * z.phases_right + x) * z.phase
-            call(
-                f, frame(f.module, kind), src, self._region("frame").shifted(at, kind),
-                z.size_down, z.size_right, z.s_line, z.s_along,
-                z.start_down + y * z.between_down, z.start_right + x * z.between_right,
-                z.step_down, z.step_right, z.count_down + z.read_down,
-                z.count_right + z.read_right, z.pitch,
             )  # fmt: skip
 
     # -- products
@@ -250,40 +216,27 @@ class _Packed(Driver):
         stop = f.least(start + z.span * self.width, live * z.plane)
         vectors = (stop - start + (self.lanes - 1)) // self.lanes
         last = f.least(panel + z.chunk, z.panels)
-        with self._parts() as (part, taps, before):
+        a = z.filters_at.shifted(panel * z.height * z.row, BYTE)
+        with self.parts() as (part, taps, before):
             table = self._region("columns").shifted(before * z.inner, I64)
             row = before * z.inner * z.tiles + tile * taps * z.inner
             b = self.ours.shifted(row * self.width, self.kind)
             out = self._region("sums").shifted(part * z.held, self.kind)
-            self._sums((panel, last), vectors, table, taps, b, out)
+            self.sums(a, b, table, taps, out, (panel, last, vectors))
         row = panel * z.height
         count = f.least(last * z.height, z.outs) - row
+        whole = f.index(0), f.index(0), z.count_down, z.count_right
         with f.loop(start // z.plane, (stop + (z.plane - 1)) // z.plane) as image:
             with f.when(z.parts.equals(1)):
                 self._follow(first + image, row, count, image * z.plane, start, stop)
             with f.when(z.parts > 1), f.loop(0, count) as i:
-                self._follow_parts(first + image, row + i, i, image * z.plane - start)
+                begin = i * z.across + image * z.plane - start
+                self.joined(first + image, row + i, begin, z.count_right, whole)
 
-    def _sums(self, panels: tuple, vectors: Val, table: Val, taps: Val, b: Val, out: Val) -> None:
-        """The tiles of one part, into the thread's sums."""
-        f, z, kind, (panel, last) = self.f, self.z, self.kind, panels
-        a = z.filters_at.shifted(panel * z.height * z.row, BYTE)
-        whole, odd = f.least(last, z.whole) - panel, last > z.whole
-        full = vectors // self.vectors * self.vectors
-        with stepped(f, f.index(0), z.inner, z.deep) as channel:
-            n, entry = f.least(z.inner - channel, z.deep) * taps, channel * taps
-            for name, begin, end, step in (
-                (z.wide_at, f.index(0), full, self.vectors), (z.narrow_at, full, vectors, 1),
-            ):  # fmt: skip
-                with f.loop(begin, end, step) as v:
-                    row = v // self.vectors * (taps * z.inner)
-                    at = row * self.width + v % self.vectors * self.lanes
-                    jump(
-                        f, name, a, self._region("rows"), table.shifted(entry, I64), n,
-                        b.shifted(at, kind), out.shifted(v * self.lanes, kind),
-                        z.across * self.size, channel > 0, whole, odd, z.height * z.row,
-                        f.index(0), z.height * z.across * self.size,
-                    )  # fmt: skip
+    def place(self, v: Val, taps: Val) -> Val:
+        """In the tile that a vector is of."""
+        row = v // self.vectors * (taps * self.z.inner)
+        return row * self.width + v % self.vectors * self.lanes
 
     def _follow(self, image: Val, row: Val, rows: Val, here: Val, start: Val, stop: Val) -> None:
         """The part of an image that is among the columns."""
@@ -294,20 +247,4 @@ class _Packed(Driver):
         jump(
             f, z.follow_at, self.buffers, source, image, row, rows, z.across * self.size,
             f.index(1), none, begin - here, none, f.least(stop, here + z.plane) - begin,
-        )  # fmt: skip
-
-    def _follow_parts(self, image: Val, row: Val, i: Val, here: Val) -> None:
-        """An image whose parts lie between one another: they are put in order first."""
-        f, z, kind = self.f, self.z, self.kind
-        dense, wide = self._region("dense"), z.count_right * z.parts_right
-        with f.loop(0, z.parts_down) as y, f.loop(0, z.parts_right) as x:
-            part = (y * z.parts_right + x) * z.held
-            source = self._region("sums").shifted(part + i * z.across + here, kind)
-            with f.loop(0, z.count_down) as r, f.loop(0, z.count_right) as j:
-                to = dense.shifted((r * z.parts_down + y) * wide + j * z.parts_right + x, kind)
-                f.store(to, f.load(source.shifted(r * z.count_right + j, kind), kind))
-        none = f.index(0)
-        jump(
-            f, z.follow_at, self.buffers, dense, image, row, f.index(1), none, z.outs_down,
-            wide * self.size, none, z.outs_right, z.outs_right,
         )  # fmt: skip

@@ -112,6 +112,26 @@ def axes(c: Convolution) -> list[Axis]:
     return made
 
 
+def framing(c: Convolution, o: Operand, pitch: int, phase: int, channel: int) -> dict[str, int]:
+    """What `Driver.framed` is told of the image that is read, and of where its copy goes."""
+    images, lead, line, along = strides(o)
+    told = {"pitch": pitch, "phase": phase, "channel": channel, "s_image": images}
+    told |= {"s_channel": lead, "s_line": line, "s_along": along}
+    for name, axis in zip(("down", "right"), axes(c)):
+        told |= {
+            f"outs_{name}": axis.outs, f"count_{name}": axis.count, f"read_{name}": axis.reach,
+            f"size_{name}": axis.size, f"step_{name}": axis.step,
+            f"phases_{name}": len(axis.starts), f"start_{name}": axis.starts[0],
+            f"between_{name}": axis.between,
+        }  # fmt: skip
+    return told
+
+
+def seen(down: tuple, right: tuple, across: int, phase: int, pitch: int) -> list[int]:
+    """Where in a framed channel each tap begins; its parts' phases lie in rows of `across`."""
+    return [(a * across + b) * phase + y * pitch + x for _, a, y in down for _, b, x in right]
+
+
 def strides(o: Operand) -> tuple[int, ...]:
     """An operand's strides along all axes."""
     return (*o.lead, o.along)

@@ -297,17 +297,17 @@ class Sizes:
 
 
 @contextmanager
-def stepped(f: Function, start: Any, stop: Val, step: Val) -> Iterator[Val]:
+def stepped(f: Function, start: Any, stop: Val, step: Any) -> Iterator[Val]:
     """A loop whose step is known as it runs."""
     with f.loop(0, (stop - start + (step - 1)) // step) as k:
         yield start + k * step
 
 
 def placed(sizes: dict[str, int]) -> tuple[dict[str, int], int]:
-    """Where regions of so many bytes begin, line by line, and where the last one ends."""
+    """Where regions of so many bytes begin (o_ and the name), and where the last one ends."""
     places, end = {}, 0
     for name, n in sizes.items():
-        places[name] = end
+        places[f"o_{name}"] = end
         end += -(-n // 64) * 64
     return places, end
 
@@ -326,22 +326,52 @@ class Driver:
     def _region(self, name: str) -> Val:
         return self.mine.shifted(getattr(self.z, f"o_{name}"), BYTE)
 
+    def framed(
+        self, source: Val, target: Val, channels: tuple, at: tuple | None = None,
+        extent: tuple | None = None,
+    ) -> None:  # fmt: skip
+        """Channels from one to another copied with zeros around them, phase by phase.
+
+        Args:
+            at: the first place (of each part) that is computed from the copy.
+            extent: how many rows and columns of places are.
+        """
+        f, z, kind = self.f, self.z, self.kind
+        top, left = z.start_down, z.start_right
+        if at is not None:
+            top, left = at[0] * z.step_down + top, at[1] * z.step_right + left
+        rows, columns = extent or (z.count_down, z.count_right)
+        with (
+            f.loop(*channels) as c,
+            f.loop(0, z.phases_down) as y,
+            f.loop(0, z.phases_right) as x,
+        ):
+            place = c * z.channel + (y * z.phases_right + x) * z.phase
+            call(
+                f, frame(f.module, kind), source.shifted(c * z.s_channel, kind),
+                target.shifted(place, kind), z.size_down, z.size_right, z.s_line, z.s_along,
+                top + y * z.between_down, left + x * z.between_right, z.step_down, z.step_right,
+                rows + z.read_down, columns + z.read_right, z.pitch,
+            )  # fmt: skip
+
     def write(self) -> None:
         """All that this thread takes."""
 
 
-def driver(
-    module: Module, writing: type[Driver], kind: Kind, names: tuple[str, ...], vectors: int = 0
+def driven(
+    f: Function, writing: type[Driver], kind: Kind, values: dict[str, Any], vectors: int = 0
 ) -> str:
-    """The name of the shared function, written at its first use in a module.
+    """The name of a kernel that calls the shared function, written at its first use in a module.
 
     Args:
+        values: what the function is told.
         vectors: in the row of a tile, where there are functions for several such widths.
     """
     name = f"convolved{writing.__name__.lower()}_{kind.name}{f'_{vectors}' if vectors else ''}"
-    if module.has(name):
-        return name
-    f = module.function(name, f"sizes:ptr {GIVEN}")
-    writing(f, kind, names, vectors).write()
+    if not f.module.has(name):
+        g = f.module.function(name, f"sizes:ptr {GIVEN}")
+        writing(g, kind, tuple(values), vectors).write()
+        g.done()
+    call(f, name, stored(f, values.values()), *f.args)
     f.done()
-    return name
+    return f.name

@@ -6,21 +6,19 @@ the sum is cut into slices that are added up at the end.
 """
 
 from dataclasses import dataclass
-from itertools import product
 from math import prod
 from typing import Any
 
 from ..builder import BOOL, I64, Function, Kind, Module, Val
 from ..threads import barrier
 from .convolution_follow import follower
-from .convolution_shape import Axis, Convolution, axes, strides
+from .convolution_shape import Axis, Convolution, axes, framing, seen, strides
 from .convolution_tiles import (
     BYTE,
     Driver,
     address,
     call,
-    driver,
-    frame,
+    driven,
     jump,
     placed,
     stepped,
@@ -121,37 +119,23 @@ def kernel(module: Module, c: Convolution) -> str:
     down, right = axes(c)
     k, size = cut(module.target, c, down, right), c.kind.size
     own, end, shared, _ = _regions(c, k)
-    across = len(right.starts)
-    taps = [
-        ((a * across + b) * k.phase + y * k.pitch + x) * size
-        for (_, a, y), (_, b, x) in product(down.parts[0], right.parts[0])
-    ]
-    images, lead, line, along = strides(c.second)
+    each = seen(down.parts[0], right.parts[0], len(right.starts), k.phase, k.pitch)
     g_images, g_lead, g_line, g_along = strides(c.first)
     values = {
-        **{f"o_{name}": at for name, at in (own | shared).items()}, "end": end,
+        **own, **shared, "end": end, **framing(c, c.second, k.pitch, k.phase, k.channel),
         "height": k.height, "outs": k.rows, "whole": k.rows // k.height, "panels": k.panels,
         "columns": k.columns, "tiles": k.tiles, "groups": c.groups, "chunk": k.chunk,
         "slices": k.slices, "together": k.images, "images": c.image[0], "plane": k.plane,
-        "pitch": k.pitch, "phase": k.phase, "channel": k.channel, "held": k.held,
+        "held": k.held,
         "direct": int(_direct(c, k)), "cuts": -(-_ITEMS // k.images), "channels": c.image[1],
-        "inner": c.filters[1], "taps": len(taps), "count_down": down.outs,
-        "count_right": right.outs, "read_down": down.reach, "read_right": right.reach,
-        "size_down": down.size, "size_right": right.size, "step_down": down.step,
-        "step_right": right.step, "phases_down": len(down.starts), "phases_right": across,
-        "start_down": down.starts[0], "start_right": right.starts[0],
-        "between_down": down.between, "between_right": right.between,
-        "s_image": images, "s_channel": lead, "s_line": line, "s_along": along,
+        "inner": c.filters[1], "taps": len(each),
         "g_image": g_images, "g_channel": g_lead, "g_line": g_line, "g_along": g_along,
         "slope_at": opened(f, c.first), "image_at": opened(f, c.second),
         "sweep_at": address(f, sweep(module, c.kind, k.height, k.rows % k.height, k.vectors)),
         "follow_at": address(f, follower(module, c.nest, c.value, c.kind)),
-        "taps_at": stored(f, taps),
+        "taps_at": stored(f, [at * size for at in each]),
     }  # fmt: skip
-    shared = driver(module, _Weight, c.kind, tuple(values), k.vectors)
-    call(f, shared, stored(f, values.values()), *f.args)
-    f.done()
-    return f.name
+    return driven(f, _Weight, c.kind, values, k.vectors)
 
 
 class _Weight(Driver):
@@ -197,19 +181,8 @@ class _Weight(Driver):
         f, z, kind, many = self.f, self.z, self.kind, self.many
         source = z.image_at.shifted((first + image) * z.s_image, kind)
         target = self._shared("frame").shifted(image * z.channels * z.channel, kind)
-        with (
-            f.loop(part * z.channels // z.cuts, (part + 1) * z.channels // z.cuts) as channel,
-            f.loop(0, z.phases_down) as y,
-            f.loop(0, z.phases_right) as x,
-        ):
-            at = channel * z.channel + (y * z.phases_right + x) * z.phase
-            call(
-                f, frame(f.module, kind), source.shifted(channel * z.s_channel, kind),
-                target.shifted(at, kind), z.size_down, z.size_right, z.s_line, z.s_along,
-                z.start_down + y * z.between_down, z.start_right + x * z.between_right,
-                z.step_down, z.step_right, z.count_down + z.read_down,
-                z.count_right + z.read_right, z.pitch,
-            )  # fmt: skip
+        channels = part * z.channels // z.cuts, (part + 1) * z.channels // z.cuts
+        self.framed(source, target, channels)
         with f.loop(part * many // z.cuts, (part + 1) * many // z.cuts) as tile:
             self._transposed(first, image, tile)
         with f.when(part.equals(0)):
