@@ -1,7 +1,7 @@
 """Prints the coefficient tables of rushlight/_engine/kernels/vmath.py and trig.py (needs mpmath).
 
 Each is a polynomial whose largest weighted error over a range is as small as can be: Remez's
-exchange on a dense grid, with 40 digits. Where the range begins at 0, coefficients for float32 are
+exchange on a dense grid, with 90 digits. Where the range begins at 0, coefficients for float32 are
 rounded one after the other from the constant term up, and what is left is fitted anew each time.
 Highest power first.
 
@@ -15,7 +15,7 @@ from typing import Any
 import mpmath as mp
 import numpy as np
 
-mp.mp.dps = 40
+mp.mp.dps = 90  # the weights of what is left over reach 1e-70
 LN2 = mp.log(2)
 GRID = 40  # points for each coefficient
 
@@ -149,9 +149,9 @@ def erf_rest(z: Any) -> Any:
     return mp.erf(x) / x - 1
 
 
-def erfc_log(x: Any) -> Any:
-    """-log2(1 - erf(x)) / x."""
-    return -mp.log(mp.erfc(x)) / LN2 / x
+def erf_root(x: Any) -> Any:
+    """(1 - sqrt(1 - erf(x))) / x, less what vmath.py takes for it at 0."""
+    return (1 - mp.sqrt(mp.erfc(x))) / x - mp.mpf(0.564189612865448)
 
 
 def erfc_log_far(x: Any) -> Any:
@@ -159,9 +159,9 @@ def erfc_log_far(x: Any) -> Any:
     return -mp.log(mp.erfc(x)) / LN2
 
 
-def tail(x: Any) -> Any:
-    """What an error of that logarithm, divided by x, does to erf(x), relatively."""
-    return mp.erfc(x) * LN2 * x / mp.erf(x)
+def root_tail(x: Any) -> Any:
+    """What an error of it does to erf(x), relatively; more where 1 shall come out."""
+    return max(2 * mp.sqrt(mp.erfc(x)) * x / mp.erf(x), mp.mpf("0.002"))
 
 
 def tail_far(x: Any) -> Any:
@@ -187,7 +187,7 @@ TABLES = {
     "TAN64": (odd_rest(mp.tan), 0, Z, lambda z: z, 15, 64),
     "ATAN64": (odd_rest(mp.atan), 0, 0.2505, lambda z: z, 14, 64),
     "ASIN64": (odd_rest(mp.asin), 0, 0.2505, lambda z: z, 13, 64),
-    "ERF32": (erfc_log, 0, 3.95, tail, 9, 32),
+    "ERF32": (erf_root, 0, 3.93, root_tail, 14, 32),
     "ERF_NEAR64": (erf_rest, 0, 1, lambda z: mp.mpf(1), 13, 64),
     "ERF_FAR64": (erfc_log_far, 1, 5.95, tail_far, 18, 64),
 }

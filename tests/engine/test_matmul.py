@@ -70,7 +70,9 @@ def test_every_layout_at_random_sizes(left, right):
     [(1, 300, 600, 70), (1, 205, 700, 33), (1, 40, 900, 90), (5, 33, 600, 40), (2, 250, 20, 130),
      (1, 400, 300, 500), (1, 2, 900, 300), (1, 300, 900, 3), (1, 1, 500, 1), (1, 300, 600, 9)],
 )  # fmt: skip
-@pytest.mark.parametrize("ways", [("order", "order"), ("turned", "turned"), ("gaps", "gaps")])
+@pytest.mark.parametrize(
+    "ways", [("order", "order"), ("turned", "turned"), ("gaps", "gaps"), ("order", "turned")]
+)
 def test_long_sums_and_many_blocks(sizes, ways):
     check(ways, sizes)
 

@@ -86,6 +86,13 @@ def test_error_and_special_values(kind, name, where):
     check(name, kind, given, target(where), bound)
 
 
+@pytest.mark.parametrize("where", ["host", "plain"])
+def test_erf_of_large_numbers_is_one(where):
+    """GELU of a very negative number is -0 then, not a small negative number."""
+    given = np.float32([3.93, 4, 4.5, 10, 1e20, np.inf])
+    np.testing.assert_array_equal(ran(TABLE[F32]["erf"], [given], "f4", where=target(where)), 1)
+
+
 @pytest.mark.parametrize("x", [(0.3, 1.5), (-2.7, 3.9), (5.0, 6.5)])
 def test_erf_of_float64(x):
     mpmath = pytest.importorskip("mpmath")

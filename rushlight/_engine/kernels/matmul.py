@@ -26,6 +26,8 @@ _STRIP = 24  # tiles in a block of a: with _SUM places a third of a second cache
 _GROUP = 16  # strips packed side by side
 _STRIP_BYTES = 1 << 15  # sums of a row of tiles that wait in the first cache for what follows
 _FAR = 1 << 20  # bytes that do not stay in the caches
+_AHEAD = 2048  # of them, read ahead of the sums
+_APART = 8  # sums that do not wait on each other
 _TALL = 32  # tiles below which b's panels are worth packing by whoever needs them
 _DIRECT = 32768  # bytes of b that stay in the first cache as they lie
 _DYNAMIC = 4_000_000  # multiplications from which tasks are drawn: 20 us, against 0.1 for a ticket
@@ -501,31 +503,51 @@ class _Dots(_Writer):
         strides = self.p.a.lead[-1], self.p.b.along
         lead, along = strides if self.across else strides[::-1]
         few = [few.shifted(i * lead, kind) for i in range(min(p.rows, p.columns))]
-        some = [some.shifted(f.least(first + j, many - 1) * along, kind) for j in range(p.dots)]
-        sums = [[f.var(kind, lanes, 0) for _ in some] for _ in few]
-        # The next group's rows are fetched where they come from memory: 12 -> 15 GB/s.
-        ahead = p.dots * along if many * p.inner * kind.size >= _FAR else 0
-
-        def step(k: Val, mask: Val | None) -> None:
-            if ahead and mask is None:
-                for y in some:
-                    fetch(f, y.shifted(k + ahead, kind))
-            rows = [f.load(x.shifted(k, kind), kind, lanes, mask) for x in few]
-            for j, y in enumerate(some):
-                column = f.load(y.shifted(k, kind), kind, lanes, mask)
-                for i, row in enumerate(rows):
-                    sums[i][j].set(f.fma(row, column, sums[i][j].get()))
-
-        whole = p.inner // lanes * lanes
-        with f.loop(0, whole, lanes) as k:
-            step(k, None)
-        if whole < p.inner:
-            step(f.index(whole), f.first_lanes(p.inner - whole, lanes))
-        found = [totals(f, [s.get() for s in line]) for line in sums]
+        row = lambda j: some.shifted(f.least(first + j, many - 1) * along, kind)
+        if many * p.inner * kind.size < _FAR:
+            sums = self._sums(few, [row(j) for j in range(p.dots)])
+        else:  # what comes from memory is read as it lies, one row after another: 15 -> 18 GB/s
+            kept = f.buffer(kind, len(few) * p.dots * lanes)
+            with f.loop(0, p.dots) as j:
+                for i, (x,) in enumerate(self._sums(few, [row(j)])):
+                    f.store(kept.shifted((j + i * p.dots) * lanes, kind), x)
+            places = [[(i * p.dots + j) * lanes for j in range(p.dots)] for i in range(len(few))]
+            sums = [[f.load(kept.shifted(at, kind), kind, lanes) for at in x] for x in places]
+        found = [totals(f, line) for line in sums]
         if self.across:
             self._store_rows(item, first, found)
         else:
             self._store_columns(item, first, found)
+
+    def _sums(self, few: list[Val], some: list[Val]) -> list[list[Val]]:
+        """For each of a few rows the vectors whose totals are its products with some others."""
+        f, p, kind, lanes = self.f, self.plan, self.kind, self.lanes
+        units = _APART // len(few) if len(some) == 1 else 1
+        sums = [[[f.var(kind, lanes, 0) for _ in some] for _ in few] for _ in range(units)]
+
+        def step(k: Val, unit: int, mask: Val | None) -> None:
+            if units > 1 and mask is None:
+                fetch(f, some[0].shifted(k + _AHEAD // kind.size, kind))
+            rows = [f.load(x.shifted(k, kind), kind, lanes, mask) for x in few]
+            for j, y in enumerate(some):
+                column = f.load(y.shifted(k, kind), kind, lanes, mask)
+                for i, row in enumerate(rows):
+                    sums[unit][i][j].set(f.fma(row, column, sums[unit][i][j].get()))
+
+        whole, wide = p.inner // lanes * lanes, units * lanes
+        main = whole // wide * wide
+        with f.loop(0, main, wide) as k:
+            for unit in range(units):
+                step(k + unit * lanes, unit, None)
+        if main < whole:
+            with f.loop(main, whole, lanes) as k:
+                step(k, 0, None)
+        if whole < p.inner:
+            step(f.index(whole), 0, f.first_lanes(p.inner - whole, lanes))
+        made = [[x.get() for x in line] for line in sums[0]]
+        for unit in sums[1:]:
+            made = [[x + y.get() for x, y in zip(a, b)] for a, b in zip(made, unit)]
+        return made
 
     def _store_rows(self, item: Val, first: Val, found: list[Val]) -> None:
         """Vectors along the columns."""
