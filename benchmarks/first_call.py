@@ -1,9 +1,9 @@
 """How long the first call of a compiled step takes: `python benchmarks/first_call.py`.
 
 Each step of `compiled.py` below is called in a fresh process with an empty cache of compiled code,
-and in the next process, which finds the code there. A step that makes its optimizer's state runs
-eagerly at its first call and is compiled at its second: both count, less the time of two calls as
-they are from then on. Imports and the making of the network are left out. The best of `--rounds N`
+and in the next process, which finds the code there. A step whose first call is unlike all others
+runs eagerly then and is compiled at its second: both count, less the time of two calls as they are
+from then on. Imports and the making of the network are left out. The best of `--rounds N`
 pairs of processes: a busy machine only ever adds.
 """
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from . import pooling
+from . import loop, pooling
 from .numpy import NUMPY
 
 BINARY = dict(
@@ -111,7 +111,7 @@ class Namespace:
         return value
 
     # Made of other words, where a kind has nothing better.
-    pool_max, pool_sum = pooling.pool_max, pooling.pool_sum
+    scan, pool_max, pool_sum = loop.scan, pooling.pool_max, pooling.pool_sum
     unpool_max, unpool_sum = pooling.unpool_max, pooling.unpool_sum
 
     def matmul_rows(self, x: Any, w: Any) -> Any:

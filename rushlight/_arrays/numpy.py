@@ -10,7 +10,7 @@ import numpy as np
 from .._core import dtypes
 from .._core.kinds import known
 from .._core.spec import filled
-from . import convolution, gamma, linear_algebra, ordering, pooling, special, strides
+from . import convolution, gamma, linear_algebra, loop, ordering, pooling, special, strides
 from . import random_bits as random
 
 # PyTorch does not warn of 1/0, log(0) or overflow; NumPy's warnings from inside the package are
@@ -487,7 +487,7 @@ class Numpy:
     conv = staticmethod(convolution.conv)
     conv_input = staticmethod(convolution.conv_input)
     conv_weight = staticmethod(convolution.conv_weight)
-    pool_max, pool_sum = pooling.pool_max, pooling.pool_sum
+    scan, pool_max, pool_sum = loop.scan, pooling.pool_max, pooling.pool_sum
     unpool_max, unpool_sum = pooling.unpool_max, pooling.unpool_sum
 
     # -- creation

@@ -8,7 +8,7 @@ import numpy as np
 
 from .._core import dtypes
 from .._core.spec import contiguous_strides, is_contiguous
-from . import pooling
+from . import loop, pooling
 from .abstract import Array, Namespace
 from .meta import VIEWS, spec
 from .numpy import NUMPY
@@ -69,7 +69,18 @@ class Symbol(Array):
 
 # Words whose result depends on values, or on how temporaries lie in memory.
 _BY_VALUE = frozenset({"nonzero", "unique", "as_strided", "unstrided", "write_strided"})
+_ONCE = frozenset({"bits", "call", "check"})  # words that a loop's body must not say
+_ROLLED = 3  # steps from which a loop is one
 _ORDERED = {w for w in dir(NUMPY) if isinstance(getattr(NUMPY, w), np.ufunc)} - {"matmul"}
+
+
+class Body:
+    """The body of a loop: what it is given, steps, what it makes."""
+
+    __slots__ = ("inputs", "outputs", "steps")
+
+    def __init__(self, inputs: list, steps: list, outputs: list) -> None:
+        self.inputs, self.steps, self.outputs = inputs, steps, outputs
 
 
 class Trace(Namespace):
@@ -83,6 +94,7 @@ class Trace(Namespace):
         self.steps: list[tuple] = []
         self.count = 0
         self.broken: GraphBreak | None = None
+        self.inside = False  # a loop's body
 
     def symbol(self, shape: Any, dtype: Any, strides: Any = None, offset: int = 0) -> Symbol:
         """A new value."""
@@ -107,6 +119,47 @@ class Trace(Namespace):
         if word in _ORDERED and len(made) == 2:
             made = (*made, _kept_order(made[0], args))
         return self.record(word, args, params, made)[0]
+
+    def scan(self, f: Any, init: tuple, xs: tuple, reverse: bool = False) -> tuple:
+        """One step, which holds f as it is traced once; what cannot be one is a loop of Python's.
+
+        scan([carried], [sequences], [others that f reads], body=..., count=..., reverse=...)
+        """
+        count = xs[0].shape[0]
+        traced = self._body(f, init, xs) if count >= _ROLLED and not self.inside else None
+        if traced is None:
+            return loop.scan(self, f, init, xs, reverse)
+        body, others, ys = traced
+        carried = [(s.shape, s.dtype) for s in init]
+        made = [(count, *s.shape) for s in ys if s is not None]
+        specs = carried + list(zip(made, [s.dtype for s in ys if s is not None]))
+        given = (list(init), list(xs), others)
+        results = self.record(
+            "scan", given, {"body": body, "count": count, "reverse": reverse}, *specs
+        )
+        joined = iter(results[len(init) :])
+        return results[: len(init)], tuple(None if s is None else next(joined) for s in ys)
+
+    def _body(self, f: Any, init: tuple, xs: tuple) -> tuple[Body, list, tuple] | None:
+        """f's body, what else it reads, its results; None where it is not like a loop's."""
+        carry = tuple(self.symbol(s.shape, s.dtype) for s in init)
+        rows = [spec("index", (x, 0), {}) for x in xs]
+        parts = tuple(self.symbol(shape, dtype, strides) for shape, dtype, strides, _ in rows)
+        before, self.steps, self.inside = self.steps, [], True
+        try:
+            after, ys = f(carry, parts)
+        finally:
+            steps, self.steps, self.inside = self.steps, before, False
+        outputs = [*after, *(s for s in ys if s is not None)]
+        if any(s.__class__ is not Symbol for s in outputs) or any(s[1] in _ONCE for s in steps):
+            return None
+        if any((a.shape, a.dtype) != (b.shape, b.dtype) for a, b in zip(after, carry)):
+            return None
+        known = {s.id for s in (*carry, *parts, *(s for made, *_ in steps for s in made))}
+        read = [s for _, _, args, params, _ in steps for s in _symbols([args, [*params.values()]])]
+        others = {s.id: s for s in (*read, *outputs) if s.id not in known}
+        given = [*carry, *parts, *others.values()]
+        return Body(given, steps, outputs), list(others.values()), ys
 
     def enter(self, t: Any) -> Any:
         """A tensor's array as a symbol."""

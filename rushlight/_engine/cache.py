@@ -23,12 +23,13 @@ def key_of(*parts: str) -> str:
 @cache
 def emitter() -> str:
     """A name for the state of this package's own code: what it emitted before is not run again."""
-    found = []
-    for place, _, names in os.walk(Path(__file__).parent):
-        for name in names:
-            if name.endswith(".py"):
-                stat = os.stat(os.path.join(place, name))
-                found.append((name, stat.st_size, stat.st_mtime_ns))
+    found, here = [], Path(__file__).parent
+    for folder in (here, here.parent / "_arrays", here.parent / "_core"):
+        for place, _, names in os.walk(folder):
+            for name in names:
+                if name.endswith(".py"):
+                    stat = os.stat(os.path.join(place, name))
+                    found.append((name, stat.st_size, stat.st_mtime_ns))
     return key_of(*map(repr, sorted(found)))
 
 

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from .._arrays.traced import Symbol, Trace
+from .._arrays.traced import Body, Symbol, Trace
 from .._core import dtypes, modes
 from .._core.hosted import Number
 from .._core.tape import TensorBase, make, ndarray
 from .._core.views import edge
 from .graph import Graph, Step, Value
+from .simplify import even
 
 
 class Met:
@@ -131,21 +132,8 @@ class Capture(Trace):
         """A tensor made inside: a constant of the program."""
         array = t.array
         met = self.met[id(t)] = Met(t, False)
-        first: Any = array.flat[0] if array.size else None
-        if (
-            array.size
-            and array.dtype.kind in "fiub"
-            and (array == first).all()
-            and first.item() != 0
-        ) or (array.size and array.dtype.kind in "iub" and not array.any()):
-            made = self.apply("full", (array.shape, first.item(), array.dtype), {})
-        elif (
-            array.size
-            and array.dtype.kind == "f"
-            and not array.any()
-            and not np.signbit(array).any()
-        ):
-            made = self.apply("full", (array.shape, 0.0, array.dtype), {})
+        if (number := even(array)) is not None:
+            made = self.apply("full", (array.shape, number, array.dtype), {})
         else:
             made = self.record("alias", (array.copy(),), {}, (array.shape, array.dtype))[0]
         met.symbol = t.array = made
@@ -266,17 +254,13 @@ class Capture(Trace):
                 return value(a)
             if a.__class__ in (list, tuple):
                 return a.__class__(plain(x) for x in a)
-            return a
+            return written(a.inputs, a.steps, a.outputs) if a.__class__ is Body else a
 
-        inputs = [value(s) for _, _, s in self.inputs]
-        steps = [
-            Step(
-                tuple(map(value, made)),
-                word,
-                plain(args),
-                {k: plain(v) for k, v in params.items()},
-                line,
-            )
-            for made, word, args, params, line in self.steps
-        ]
-        return Graph(inputs, steps, [value(s) for s in outputs]).check()
+        def written(inputs: list, noted: list, outputs: list) -> Graph:
+            steps = [
+                Step(plain(made), word, plain(args), {k: plain(v) for k, v in params.items()}, line)
+                for made, word, args, params, line in noted
+            ]
+            return Graph(plain(inputs), steps, plain(outputs)).check()
+
+        return written([s for _, _, s in self.inputs], self.steps, outputs)

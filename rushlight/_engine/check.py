@@ -8,6 +8,7 @@ import numpy as np
 from .._arrays.numpy import NUMPY
 from .._core.tape import TensorBase
 from .graph import Graph, Value
+from .loops import unrolled
 from .program import Program
 
 RTOL, ATOL = 1e-5, 1e-6  # of float32; kernels may add in another order than NumPy does
@@ -124,7 +125,7 @@ def interpreted(graph: Graph, arrays: list) -> dict[int, Any]:
         return a.__class__(plain(x) for x in a) if a.__class__ in (list, tuple) else a
 
     with np.errstate(all="ignore"):
-        for step in graph.steps:
+        for step in unrolled(graph).steps:
             if step.word == "check":
                 continue
             if step.word == "call":

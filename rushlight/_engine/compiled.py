@@ -4,7 +4,7 @@ import functools
 import sys
 import warnings
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,7 @@ class Compiled:
     def __init__(self, f: Callable, fullgraph: bool = False, check: Any = None) -> None:
         self.f, self.fullgraph, self.checker = f, fullgraph, check
         self.programs: dict[Any, list[Program]] = {}
+        self.known: MutableMapping = weakref.WeakValueDictionary()  # what they run
         self.tried: dict[Any, int] = {}
         self.eager: dict[Any, str] = {}  # signatures that run eagerly, and why
         self.reasons: list[str] = []
@@ -103,7 +104,7 @@ class Compiled:
             return None
         self.traces += 1
         try:
-            made = Program(self.f, args, kwargs, tensors, others)
+            made = Program(self.f, args, kwargs, tensors, others, self.known)
         except GraphBreak as stop:
             return self._broken(key, stop)
         except Unkept as left:
@@ -117,31 +118,31 @@ class Compiled:
         return made
 
     def _broken(self, key: Any, stop: GraphBreak) -> None:
-        text = str(stop)
-        if self.fullgraph:
-            raise RuntimeError(
-                f"compile: fullgraph=True, but Python needs a value here: {text}. Leave the value "
-                "in a tensor, or leave out fullgraph."
-            ) from None
-        self.eager[key] = text
-        self._warn(f"{text}; calls like this one run eagerly")
+        self._refuse(
+            f"Python needs a value here: {stop}. Leave the value in a tensor, or leave out "
+            "fullgraph."
+        )
+        self.eager[key] = str(stop)
+        self._warn(f"{stop}; calls like this one run eagerly")
 
     def _unkept(self, key: Any, why: str) -> None:
         self.tried[key] = self.tried.get(key, 0) + 1
         self.reasons.append(f"not kept: {why}")
         if self.tried[key] >= TRIES:
-            if self.fullgraph:
-                raise RuntimeError(f"compile: fullgraph=True, but {why}")
+            self._refuse(why)
             self.eager[key] = why
             self._warn(f"{why}; calls like this one run eagerly")
 
     def _say(self, why: str, args: tuple, kwargs: dict) -> Any:
-        if self.fullgraph:
-            raise RuntimeError(f"compile: fullgraph=True, but {why}")
+        self._refuse(why)
         if why not in self.reasons:
             self.reasons.append(why)
             self._warn(f"{why}; calls like this one run eagerly")
         return self.f(*args, **kwargs)
+
+    def _refuse(self, why: str) -> None:
+        if self.fullgraph:
+            raise RuntimeError(f"compile: fullgraph=True, but {why}") from None
 
     def _warn(self, text: str) -> None:
         if text not in self.reasons:

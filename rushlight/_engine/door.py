@@ -51,7 +51,8 @@ class Way:
 def _door(program: Any, args: tuple) -> Callable:
     unit, row = _unit(program), Row(MISS)
     taken = {k for _, _, k, _ in program.bound}
-    outs = {k: v for k, v in enumerate(program.graph.outputs) if k not in taken}
+    outputs = program.runner.graph.outputs
+    outs = {k: v for k, v in enumerate(outputs) if k not in taken}
     fresh = {v.id for v in unit.fresh}
     if not fresh.issuperset(ids := {v.id for v in outs.values()}) or len(ids) < len(outs):
         raise _Unknown
@@ -67,11 +68,12 @@ def _door(program: Any, args: tuple) -> Callable:
         row.step("take", pairs[k], place[v.id])
     control, run = pool().control, code().addresses["run"]
     status = start + 8 * (len(unit.slots) + 1)
-    row.step("run", row.block(unit.entry, start, unit.threads, status, control, run))
+    pace = ctypes.addressof(unit.pace) if unit.pace else 0
+    row.step("run", row.block(unit.entry, start, unit.threads, status, control, run, pace))
     none = row.block(row.of(None))
-    for k, v in enumerate(program.graph.outputs):
+    for k, v in enumerate(outputs):
         row.step("hold", place[v.id] if k in outs else none, k + 2)
-    row.step("tuple", len(program.graph.outputs))
+    row.step("tuple", len(outputs))
     native = row.function()
     bind = program.bind if program.bound or program.gradients else program.result
 
@@ -95,7 +97,7 @@ def _unit(program: Any) -> Unit:
         or any(how != "closed" or not there for how, _, _, there in program.bound)
         or (numbers and not program.steady)
         or (program.apart is not None and program.apart.clash)
-        or len(program.graph.outputs) > steps.FRAME - 2
+        or len(program.runner.graph.outputs) > steps.FRAME - 2
     ):  # fmt: skip
         raise _Unknown
     return unit
@@ -237,6 +239,6 @@ def leaf(entry: int, table: Any, slots: list[tuple[int, bool]], status: int) -> 
             row.step("follow", steps.DATA)
         row.step("put", start + 8 * slot)
     nobody = row.block(*[0] * 64)
-    row.step("run", row.block(entry, start, 1, start + 8 * status, nobody, 0))
+    row.step("run", row.block(entry, start, 1, start + 8 * status, nobody, 0, 0))
     row.step("hold", row.block(row.of(True)), 2)
     return row.function()

@@ -5,29 +5,41 @@ the same passes. Small ones are called as lean as can be, by one thread; large o
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from .._arrays.meta import MetaArray
+from .._arrays.numpy import NUMPY
 from .._arrays.traced import GraphBreak, Symbol
-from .._core.quicken import Wish
+from .._core.quicken import BENCH, Wish
 from .capture import Capture
 from .door import leaf
-from .graph import Graph, Value
-from .native import Native, build
+from .graph import Graph, Step, Value
+from .kernels import convolution
+from .kernels.words import DEAR
+from .native import Native, build, tidy
 from .simplify import simplify
 from .straight import Refused
 from .unit import _ALONE, Unit
 
 # Elements up to which NumPy is as fast with a single word: it is one call either way.
 _SINGLE = 2000
-# NumPy's library is as fast with products alone, and has threads of its own: two pools of threads
-# that wait for work take the cores from each other.
-_PRODUCTS = frozenset({"matmul", "matmul_rows", "conv", "conv_input", "conv_weight"})
 # Work in an update that one thread does: beside NumPy's products, whose library has a thread that
 # waits for more, two of ours are slower than one.
 _UPDATE = 100 * _ALONE
+_MOST = 256  # lines that wait
+
+
+class _Threads:
+    """Whether programs of ours run on threads, and the products that wait until they do.
+
+    NumPy's library does large products alone as fast, on threads of its own; but two pools of
+    threads that wait for work take the cores from each other.
+    """
+
+    ours = False
+    waiting: ClassVar[list[Wish]] = []
 
 
 def quicker(wish: Wish) -> Callable | None:
@@ -39,18 +51,50 @@ def quicker(wish: Wish) -> Callable | None:
     if not body.outputs or any(0 in v.shape for v in body.given.values()):
         return None
     graph = simplify(body.graph())
-    size = max(v.size for step in graph.steps for v in step.results)
-    if len(graph.steps) < 2 and size < _SINGLE:
+    if not graph.steps or _one_call(graph.steps):
         return None
-    if any(step.word in _PRODUCTS for step in graph.steps):
-        return None
+    products = 0 if _Threads.ours else _products(graph)
+    if products >= _ALONE:
+        return _later(wish)
     over = body.over(graph, wish.over)
     if over is None:
         return None
     native = build(graph, over, keeps=False)  # the allocator has the memory of what came before
     if native is None or native.taken != over.keys():
         return None
-    return _lean(native, body, wish.line) or _wide(native, body, wish.line)
+    lean = _lean(native, body, wish.line)
+    if lean is None and any(u.threads > 1 for u in native.parts if isinstance(u, Unit)):
+        if products:
+            return _later(wish)
+        _join()
+    return lean or _wide(native, body, wish.line)
+
+
+def _later(wish: Wish) -> None:
+    _Threads.waiting[:] = [*_Threads.waiting, wish][-_MOST:]
+
+
+def _join() -> None:
+    """From now on products are ours as well, those that waited too."""
+    _Threads.ours, waiting = True, _Threads.waiting[:]
+    _Threads.waiting.clear()
+    for wish in waiting:
+        BENCH.take(wish)
+
+
+def _one_call(steps: list[Step]) -> bool:
+    """Whether a body is a function of NumPy's on few elements."""
+    size = max(v.size for step in steps for v in step.results)
+    ufunc = isinstance(getattr(NUMPY, steps[0].word, None), np.ufunc)
+    return len(steps) < 2 and size < _SINGLE and ufunc
+
+
+def _products(graph: Graph) -> int:
+    """The work in the products of a body that does little else; 0 where it does."""
+    if any(step.word in DEAR or step.word in convolution.WORDS for step in graph.steps):
+        return 0
+    found = [s for s in graph.steps if s.word in ("matmul", "matmul_rows")]
+    return sum(s.result.size * s.args[0].shape[-1] for s in found) // 8
 
 
 class _Body:
@@ -138,7 +182,7 @@ def _lean(native: Native, body: _Body, line: Callable) -> Callable | None:
     if run is None:
         return None
     scope: dict[str, Any] = {
-        "run": run, "empty": np.empty, "tidy": _tidy, "other": line, "native": native
+        "run": run, "empty": np.empty, "tidy": tidy, "other": line, "native": native
     }  # fmt: skip
     rows = []
     fresh = [k for k in range(len(native.graph.outputs)) if k not in native.taken]
@@ -184,8 +228,3 @@ def _names(native: Native) -> list[str]:
     """What a line gives for each output: nothing for one in place."""
     outs = range(len(native.graph.outputs))
     return ["None" if k in native.taken else f"o{k}" for k in outs]
-
-
-def _tidy(a: Any) -> Any:
-    """An array with its elements in order."""
-    return np.ascontiguousarray(a).reshape(np.shape(a))

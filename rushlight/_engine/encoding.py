@@ -129,7 +129,7 @@ class Encoding:
                 for name, number in ((f"M{at}", part.address), (f"E{at}", part.entry)):
                     source = re.sub(rf"\b{number}\b", name, source)
                 scope[f"M{at}"], scope[f"E{at}"] = {"address": k}, {"entry": k}
-        kinds = {"T": "table", "O": "alone", "R": "refused"}
+        kinds = {"T": "table", "O": "alone", "R": "refused", "P": "pace"}
         for name, x in native.run.__globals__.items():
             at = int(name[1:]) if name[1:].isdigit() else -1
             if name in ("__builtins__", "run", "parts"):
@@ -162,5 +162,6 @@ class Encoding:
                 "places": [(i, a - base) for i, a in enumerate(unit.table) if a],
                 "status": len(unit.slots) + 1,
                 "refusals": [where for *_, where in unit.refusals],
+                "paced": unit.pace is not None,
             }
         )

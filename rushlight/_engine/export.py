@@ -34,8 +34,8 @@ class _Traced(Program):
     def _begin(self, begun: list) -> None:
         raise Unkept("an optimizer makes its state")
 
-    def _built(self, graph: Graph) -> None:
-        self.graph = graph
+    def _built(self) -> None:
+        pass
 
 
 def export(f: Any, example: Any, path: Any) -> None:

@@ -43,6 +43,8 @@ def kernel(module: Module, told: Any) -> str:
 
 def workspace(told: Any, target: Any, threads: int) -> int:
     """Bytes of scratch memory that it needs, behind the first PARTIALS."""
+    if isinstance(told, Product) and skinny.suits(told):
+        return skinny.workspace(told)
     return _FAMILIES[type(told)].workspace(told, target, threads)
 
 

@@ -20,6 +20,7 @@ from .graph import VIEWS, Graph, Step, Value
 from .kernels import convolution, gather, pooling, scan
 from .kernels.rows import REDUCTIONS, reducible
 from .kernels.words import native
+from .loops import Loop, Moving, placed
 
 # What the kernels of these make is stored as it is.
 _ALONE = gather.WORDS | ATTENTION | {"bits", "order"}
@@ -32,11 +33,12 @@ class Group:
 
     __slots__ = (
         "at", "native", "shape", "reduced", "steps", "made", "full", "down", "product", "refusal",
-        "where",
+        "where", "loop",
     )  # fmt: skip
 
-    def __init__(self, at: int, native: bool, shape: tuple = ()) -> None:
+    def __init__(self, at: int, native: bool, shape: tuple = (), loop: Any = None) -> None:
         self.at, self.native, self.shape, self.reduced = at, native, shape, 0
+        self.loop: Loop | None = loop
         self.steps: list[Step] = []
         self.made: dict[int, Value] = {}
         self.product: Step | None = None  # the matrix product that it begins with
@@ -44,6 +46,11 @@ class Group:
         self.down: set[int] = set()  # made values with an element for each place of a row
         self.refusal: Value | None = None  # the program ends after this group where it is 0
         self.where = ""  # the user's line of that check
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """The first and last group of what is done over and over with it."""
+        return (self.at, self.at) if self.loop is None else (self.loop.first, self.loop.last)
 
     @property
     def lead(self) -> tuple:
@@ -79,7 +86,9 @@ class Fused:
         self.pending: dict[int, Step] = {}  # steps on inputs alone: they go where they are read
         self.pieces: dict[int, Value] = {}  # a value that lies inside another, made of pieces
         self.born: dict[int, list[int]] = {}  # that other one -> the groups that make its pieces
-        self._ids = graph.fresh()
+        self.moving: dict[int, Moving] = {}  # values in loops that lie elsewhere in each turn
+        self.loop: Loop | None = None  # what the next groups belong to
+        self.ids = graph.fresh()
         for v in graph.inputs:
             self._own(v, v.strides if exact else None)
         for step in graph.steps:
@@ -87,6 +96,10 @@ class Fused:
                 self._place(step)
         for v in list(self.pending):
             self._settle(v)
+
+    def new(self, shape: tuple, dtype: Any) -> Value:
+        """A value that no step has made yet."""
+        return Value(next(self.ids), shape, dtype)
 
     def _own(self, v: Value, strides: tuple | None = None) -> None:
         self.base[v.id] = v
@@ -100,17 +113,17 @@ class Fused:
         if holds.id in self.checked:
             return True
         self.checked.add(holds.id)
-        number = Value(next(self._ids), holds.shape, "float32")
+        number = self.new(holds.shape, "float32")
         self._place(Step((number,), "astype", (holds, number.dtype)))
         if holds.shape:
-            least = Value(next(self._ids), (), "float32")
+            least = self.new((), "float32")
             self._place(Step((least,), "min", (number,)))
             number = least
         self._settle(number.id)
         group = self.makers[number.id]
         if group.refusal is not None:  # one question to a group: what is asked here comes after
             group = self._begun(())
-            copied = Value(next(self._ids), (), "float32")
+            copied = self.new((), "float32")
             self._own(copied)
             group.add(Step((copied,), "add", (number, 0.0)), True)
             number, self.makers[copied.id] = copied, group
@@ -124,6 +137,9 @@ class Fused:
             return
         if step.word == "assemble":
             self._assemble(step)
+            return
+        if step.word == "scan":
+            placed(self, step)
             return
         if step.word in ("reshape", "contiguous", "copy") and self._copied(step):
             return
@@ -189,7 +205,7 @@ class Fused:
         self._own(whole)
         for part, box in zip(step.args[0], step.params["boxes"]):
             shape = tuple(b - a for a, b in box)
-            piece = Value(next(self._ids), shape, whole.dtype)
+            piece = self.new(shape, whole.dtype)
             self.pieces[piece.id] = self.base[piece.id] = whole
             offset = sum(a * s for (a, _), s in zip(box, whole.strides))
             self.seen[piece.id] = MetaArray(shape, whole.dtype, whole.strides, offset)
@@ -212,7 +228,7 @@ class Fused:
             self.base[step.result.id], self.seen[step.result.id] = self.base[x.id], self.seen[x.id]
             self.views[step.result.id] = Step(step.results, "reshape", (x, x.shape), {}, step.where)
             return True
-        copied = Value(next(self._ids), x.shape, x.dtype) if step.word == "reshape" else step.result
+        copied = self.new(x.shape, x.dtype) if step.word == "reshape" else step.result
         self._place(Step((copied,), "astype", (x, x.dtype), {}, step.where))
         if step.word == "reshape":
             self._place(Step(step.results, "reshape", (copied, *step.args[1:]), step.params))
@@ -247,7 +263,9 @@ class Fused:
         steps = [*put_off.values(), step]
         latest = max((self._ready(v) for s in steps for v in s.values()), default=-1)
         for group in self._candidates(latest):
-            if group.native and group.at >= latest and self._all_join(group, steps):
+            if not group.native or group.at < latest or group.loop is not self.loop:
+                continue
+            if self._all_join(group, steps):
                 return group
         if falling(step) and not put_off and (found := self._turned(step)) is not None:
             return found
@@ -269,7 +287,7 @@ class Fused:
         """A sum down columns as one along the rows of a view: what follows on it can join it."""
         x, k = step.args[0], falling(step)
         order = (*range(x.ndim - k, x.ndim), *range(x.ndim - k))
-        v = Value(next(self._ids), tuple(x.shape[i] for i in order), x.dtype)
+        v = self.new(tuple(x.shape[i] for i in order), x.dtype)
         self._place(Step((v,), "permute_dims", (x, order)))
         if along(self.seen[v.id], x.ndim - k) is None:
             return None
@@ -284,7 +302,7 @@ class Fused:
 
     def _begun(self, shape: tuple) -> Group:
         """A new native group at the end."""
-        self.groups.append(group := Group(len(self.groups), True, shape))
+        self.groups.append(group := Group(len(self.groups), True, shape, self.loop))
         return group
 
     def _product(self, step: Step) -> tuple[Step, tuple] | None:
@@ -351,7 +369,7 @@ class Fused:
         if (index.id, n) in self.checked:
             return True
         self.checked.add((index.id, n))
-        low, high, both = (Value(next(self._ids), index.shape, "bool") for _ in range(3))
+        low, high, both = (self.new(index.shape, "bool") for _ in range(3))
         self._place(Step((low,), "greater_equal", (index, -n)))
         self._place(Step((high,), "less", (index, n)))
         self._place(Step((both,), "bitwise_and", (low, high)))
@@ -362,7 +380,7 @@ class Fused:
         """The value, or a copy of it whose elements lie in order."""
         if self.seen[v.id].contiguous:
             return v
-        copied = Value(next(self._ids), v.shape, v.dtype)
+        copied = self.new(v.shape, v.dtype)
         self._place(Step((copied,), "astype", (v, v.dtype)))
         self._settle(copied.id)
         return copied
@@ -394,8 +412,8 @@ class Fused:
     def _numpy(self, step: Step) -> Group:
         """The last group, if it is NumPy's; effects must keep their order anyway."""
         last = self.groups[-1] if self.groups else None
-        if last is None or last.native:
-            last = Group(len(self.groups), False)
+        if last is None or last.native or last.loop is not self.loop:
+            last = Group(len(self.groups), False, (), self.loop)
             self.groups.append(last)
         last.add(step, False)
         return last

@@ -10,11 +10,13 @@ the steps are the vocabulary (`_arrays/numpy.py`), and `call`, which runs a Pyth
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from hashlib import sha256
 from itertools import count
 from typing import Any
 
 import numpy as np
 
+from .._core import dtypes
 from .._core.spec import contiguous_strides, is_contiguous
 
 # Steps that move a random stream, run Python (`call`), or refuse values (`check`, one condition and
@@ -24,6 +26,7 @@ EFFECTS = frozenset({"bits", "call", "check"})
 VIEWS = frozenset(
     "permute_dims broadcast_to index diagonal windows alias as_strided reshape real imag".split()
 )
+_PLAIN = {bool, int, float, complex, str, type(None), slice, type(...)}
 
 
 class Value:
@@ -101,6 +104,10 @@ class Step:
         params = {k: _swapped(v, swap) for k, v in self.params.items()}
         return Step(self.results, self.word, args, params, self.where)
 
+    def __repr__(self) -> str:
+        """All of it but the user's line: what a kernel's text depends on."""
+        return self.word + spelt([self.results, self.args, *self.params.items()], repr)
+
     def __str__(self) -> str:
         made = ", ".join(v.described() for v in self.results)
         given = [_brief(a) for a in self.args] + [
@@ -108,7 +115,9 @@ class Step:
         ]
         text = f"{made} = " if made else ""
         text += f"{self.word}({', '.join(given)})"
-        return f"{text:<70}  # {self.where}" if self.where else text
+        text = f"{text:<70}  # {self.where}" if self.where else text
+        bodies = [str(v) for v in self.params.values() if v.__class__ is Graph]
+        return "\n    ".join(line for part in (text, *bodies) for line in part.splitlines())
 
 
 class Graph:
@@ -197,6 +206,25 @@ def _swapped(a: Any, swap: Callable[[Value], Any]) -> Any:
     return a
 
 
+def spelt(a: Any, other: Callable[[Any], str]) -> str:
+    """An argument as text, another one for another argument; `other` spells what has none here."""
+    kind = a.__class__
+    if kind is Value:
+        return f"%{a.id}{a.dtype.char}"
+    if kind is tuple or kind is list:
+        inner = ",".join([spelt(x, other) for x in a])
+        return f"({inner})" if kind is tuple else f"[{inner}]"
+    if kind is Graph:
+        steps = [[s.results, s.word, s.args, [*s.params.items()]] for s in a.steps]
+        made = [v.described() for v in (*a.inputs, *(v for s in a.steps for v in s.results))]
+        return spelt([a.inputs, made, steps, a.outputs], other)
+    if kind in _PLAIN:
+        return repr(a)  # 0.0 is not -0.0, 1 is not 1.0, nor is it True
+    if isinstance(a, (np.ndarray, np.generic)):
+        return f"{dtypes.of(a.dtype)}{a.shape}{sha256(a.tobytes()).hexdigest()}"
+    return f"{dtypes.of(a)}" if isinstance(a, (np.dtype, dtypes.dtype)) else other(a)
+
+
 def _brief(a: Any) -> str:
     """An argument as it is printed: an array by its shape, unless it is a single number."""
     if isinstance(a, np.ndarray):
@@ -206,6 +234,8 @@ def _brief(a: Any) -> str:
         if isinstance(a, list):
             return f"[{inner}]"
         return f"({inner},)" if len(a) == 1 else f"({inner})"
+    if isinstance(a, Graph):
+        return f"{len(a)} steps"
     if callable(a) and hasattr(a, "__qualname__"):
         return a.__qualname__
     return repr(a)

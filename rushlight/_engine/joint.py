@@ -11,6 +11,7 @@ from .._core.views import edge
 from .capture import Capture
 from .graph import VIEWS, Graph, Step, Value
 from .native import runner
+from .simplify import dead
 
 
 class Joint:
@@ -59,7 +60,7 @@ class Backward:
     def __init__(self, joint: Joint, graph: Graph, count: int, changed: set[int]) -> None:
         self.joint, self.count, self.changed = joint, count, changed
         seeds = {s.id for s in joint.seeds}
-        self.forward_steps = _needed(graph, graph.outputs[:count])
+        self.forward_steps = dead(Graph([], graph.steps, graph.outputs[:count])).steps
         before = {v.id for s in self.forward_steps for v in s.results}
         given = {v.id for v in graph.inputs if v.id not in seeds}
         makers = graph.makers()
@@ -146,13 +147,3 @@ class _Plan:
 
 
 CompiledFunction.plan = _Plan()
-
-
-def _needed(graph: Graph, outputs: list[Value]) -> list[Step]:
-    needed = {v.id for v in outputs}
-    steps = []
-    for step in reversed(graph.steps):
-        if step.effect or any(v.id in needed for v in step.results):
-            steps.append(step)
-            needed.update(v.id for v in step.values())
-    return steps[::-1]

@@ -50,12 +50,11 @@ class Clock:
         """Before a run."""
         self.began = time.perf_counter()
 
-    def note(self, stamps: list[int]) -> None:
-        """After a run: the counter before the first kernel and after each."""
+    def note(self, ticks: list[int]) -> None:
+        """After a run: how far the counter went in each kernel."""
         self.seconds += time.perf_counter() - self.began
         self.runs += 1
-        for i, (a, b) in enumerate(zip(stamps, stamps[1:])):
-            self.ticks[i] += b - a
+        self.ticks = [a + b for a, b in zip(self.ticks, ticks)]
 
     def report(self) -> None:
         """The mean of each kernel, as text on standard error."""

@@ -18,6 +18,7 @@ from .fuse import Fused, Group
 from .graph import Graph, Step, Value
 from .kernels.rows import REDUCTIONS
 from .log import outlined, say, wanted
+from .loops import hoisted, unrolled
 from .lower import lowered
 from .shared import shared
 from .straight import Refused, Straight
@@ -34,10 +35,13 @@ def runner(
     Environment:
         RUSHLIGHT_ENGINE: 0 leaves everything to NumPy.
     """
-    made = (
-        build(graph, over, fixed, exact) if os.environ.get("RUSHLIGHT_ENGINE", "1") != "0" else None
-    )
+    made = build(graph, over, fixed, exact) if enabled() else None
     return Straight(graph, over) if made is None else made
+
+
+def enabled() -> bool:
+    """Whether kernels are made: the extra is there, and the user did not switch it off."""
+    return os.environ.get("RUSHLIGHT_ENGINE", "1") != "0" and installed()
 
 
 def build(
@@ -56,14 +60,24 @@ def build(
     if not installed():
         return None
     try:
-        graph = lowered(assembled(attended(graph)))
-        fused = Fused(shared(graph), exact)
+        fused = Fused(_prepared(graph), exact)
+        if any(g.loop is not None and not g.native for g in fused.groups):
+            fused = Fused(_prepared(unrolled(graph)), exact)
         if not any(g.native for g in fused.groups):
             return None
         return Native(fused, over or {}, set(fixed), keeps)
     except Exception as error:
         _say_once(f"{type(error).__name__}: {error}")
         return None
+
+
+def _prepared(graph: Graph) -> Graph:
+    """The graph in words that kernels have, bodies of loops too."""
+    return shared(hoisted(lowered(assembled(attended(graph))), _body))
+
+
+def _body(graph: Graph, often: set[int]) -> Graph:
+    return shared(lowered(assembled(graph)), often)
 
 
 @cache
@@ -85,6 +99,7 @@ class Native:
         self, fused: Fused, over: dict[int, Value], fixed: set[int], keeps: bool = True
     ) -> None:
         self.fused, self.graph, self.fixed, self.keeps = fused, fused.graph, fixed, keeps
+        self.exact, self.base, self.constants = fused.exact, fused.base, fused.constants
         self._lifetimes()
         self.home: dict[int, Value] = {}  # an output's value -> the input that it is written over
         self.taken: set[int] = set()
@@ -93,6 +108,18 @@ class Native:
         self._assemble()
         if wanted("kernels"):
             say(f"rushlight: kernels\n{outlined(fused.groups)}")
+        self._bind()
+
+    @classmethod
+    def again(cls, **told: Any) -> "Native":
+        """The same program from its parts and where its outputs lie: its graph has no steps."""
+        made = cls.__new__(cls)
+        made.__dict__.update(told)
+        made._bind()
+        return made
+
+    def _bind(self) -> None:
+        """Write the run down, and take it."""
         self.source, scope = self._source()
         exec(compile(self.source, "<native>", "exec"), scope)
         self.run: Callable[..., tuple] = scope["run"]
@@ -100,12 +127,19 @@ class Native:
 
     def _lifetimes(self) -> None:
         """For each base value: the groups that read it (an output: one past the last)."""
-        self.readers: dict[int, list[int]] = {}
-        base = self.fused.base
+        outside = len(self.fused.groups)
+        self.readers: dict[int, list[int]] = {v: [outside] for v in self.fused.moving}
+        base, makers = self.fused.base, self.fused.makers
         for group in self.fused.groups:
             for step in group.steps:
                 for v in step.values():
-                    self.readers.setdefault(base[v.id].id, []).append(group.at)
+                    v = base[v.id]
+                    if v.id in self.fused.moving:
+                        v = self.fused.moving[v.id].base
+                    maker = makers.get(v.id)
+                    again = maker is None or maker.loop is not group.loop  # in each turn
+                    at = group.span[1] if again else group.at
+                    self.readers.setdefault(v.id, []).append(at)
             if group.refusal is not None:  # a late thread reads it while others run the next group
                 self.readers.setdefault(group.refusal.id, []).append(group.at + 1)
         for whole, at in self.fused.born.items():
@@ -207,13 +241,13 @@ class Native:
         """The run as Python: addresses into tables, one call for each part."""
         scope: dict[str, Any] = {
             "lock": lock(), "run_on": pool().run if self._units() else None, "empty": np.empty,
-            "count": getrefcount, "tidy": _tidy, "Refused": Refused,
+            "count": getrefcount, "tidy": tidy, "Refused": Refused,
             "parts": self.parts,  # the function may outlive this object: their memory is its own
         }  # fmt: skip
         rows = [f"def run({', '.join(f'v{v.id}' for v in self.graph.inputs)}):", "  with lock:"]
-        if not self.fused.exact:
+        if not self.exact:
             rows += [f"    v{v.id} = tidy(v{v.id})" for v in self.graph.inputs]
-        for v, array in self.fused.constants.items():
+        for v, array in self.constants.items():
             scope[f"K{v}"] = array
             rows.append(f"    v{v} = K{v}")
         last = self._last_parts()
@@ -234,7 +268,7 @@ class Native:
 
     def _last_parts(self) -> dict[int, int]:
         """For each array that parts hand on and that is no output: the part that reads it last."""
-        outs = {self.fused.base[v.id].id for v in self.graph.outputs}
+        outs = {self.base[v.id].id for v in self.graph.outputs}
         outs |= {v.id for v in self.graph.outputs} | {v.id for v in self.graph.inputs}
         made, last = set(), {}
         for at, part in enumerate(self.parts):
@@ -253,7 +287,7 @@ class Native:
             address = f"{table}[{unit.slots[v]}] = v{v}.__array_interface__['data'][0]"
             if unit.slots[v] in unit.objects:
                 rows.append(f"{table}[{unit.slots[v]}] = id(v{v})")
-            elif v in self.fixed or v in self.fused.constants:
+            elif v in self.fixed or v in self.constants:
                 scope[seen][v] = None
                 rows.append(
                     f"if {seen}[{v}] is not v{v}: {seen}[{v}] = None; {address}; {seen}[{v}] = v{v}"
@@ -280,7 +314,9 @@ class Native:
                 f"if {name} is None or count({name}) > {_held()}: {out}[{v.id}] = None; "
                 f"{name} = empty(s{v.id}, d{v.id}); {address}; {out}[{v.id}] = {name}"
             )
-        run = f"run_on({unit.entry}, {unit.address}, {unit.threads})"
+        # Of many lines in turn none goes alone: its partner would sleep, and be late at the next.
+        scope[f"P{at}"] = unit.pace if self.keeps else None
+        run = f"run_on({unit.entry}, {unit.address}, {unit.threads}, P{at})"
         if unit.threads == 1:
             scope[f"O{at}"] = unit.alone
             run = f"O{at}({unit.address})"
@@ -297,9 +333,9 @@ class Native:
     def _returned(self, k: int, v: Value) -> str:
         if k in self.taken:
             return f"v{self.home[v.id].id}"
-        given = {x.id for x in self.graph.inputs} | set(self.fused.constants)
-        outs = [self.fused.base[x.id].id for x in self.graph.outputs]
-        base = self.fused.base[v.id].id
+        given = {x.id for x in self.graph.inputs} | set(self.constants)
+        outs = [self.base[x.id].id for x in self.graph.outputs]
+        base = self.base[v.id].id
         shared = base in given or outs.count(base) > 1 or base != v.id
         return f"v{v.id}.copy()" if shared else f"v{v.id}"
 
@@ -336,7 +372,7 @@ def _state_of(stream: Any) -> int:
     return (stream._bits or stream._open()).ctypes.state_address
 
 
-def _tidy(a: Any) -> np.ndarray:
+def tidy(a: Any) -> np.ndarray:
     """The array with its elements in order."""
     if a.__class__ is np.ndarray and a.flags.c_contiguous:
         return a

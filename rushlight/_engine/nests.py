@@ -35,9 +35,15 @@ class Nests:
         self.fused, self.kept, self.home = fused, kept, home
         self.slots: dict[int, int] = {}
         self.streams: dict[int, Any] = {}  # what random words come from, under numbers below 0
+        # Values in loops have buffers -1, -2, ...: each a buffer, and how to go on from there.
+        self.moves: dict[int, tuple] = {}
 
     def slot(self, v: Value) -> int:
         """The number of the buffer in which a value lies."""
+        if v.id in self.fused.moving:
+            where = self.fused.moving[v.id]
+            self.moves[v.id] = self.slot(where.base), where.start, where.stride, where.turn
+            return -1 - list(self.moves).index(v.id)
         v = self.home.get(v.id, v)
         return self.slots.setdefault(v.id, len(self.slots))
 
@@ -292,7 +298,7 @@ def canonical(kernel: Any) -> tuple[Any, list[tuple[int, int]]]:
             steps.append(Step(tuple(map(renamed, step.results)), step.word, read.args, read.params))
         stores = [(value(i), operand(o)) for i, o in x.stores]
         sums = [(value(i), operand(o)) for i, o in x.sums]
-        thin = {value(i) for i in x.thin}
+        thin = {value(i) for i in sorted(x.thin)}
         return replace(x, loads=loads, steps=steps, stores=stores, sums=sums, thin=thin)
 
     if isinstance(kernel, Nest):
@@ -302,19 +308,3 @@ def canonical(kernel: Any) -> tuple[Any, list[tuple[int, int]]]:
     if "ends" in given:
         made["ends"] = tuple(map(value, given["ends"]))
     return replace(kernel, **made), list(places)
-
-
-def described(kernel: Any) -> tuple:
-    """All that the text of a kernel depends on."""
-    if isinstance(kernel, Nest):
-        given = {f.name: getattr(kernel, f.name) for f in fields(kernel)}
-        given |= {"steps": [_signature(s) for s in kernel.steps], "thin": sorted(kernel.thin)}
-        return ("Nest", *given.items())
-    parts = [getattr(kernel, f.name) for f in fields(kernel)]
-    return (type(kernel).__name__, *(described(x) if isinstance(x, Nest) else x for x in parts))
-
-
-def _signature(step: Step) -> str:
-    given = [f"{a!r}:{a.dtype}" if isinstance(a, Value) else repr(a) for a in step.args]
-    params = {k: v for k, v in step.params.items() if not isinstance(v, Value)}
-    return f"{step.result!r}:{step.result.dtype}={step.word}{given}{params or ''}"

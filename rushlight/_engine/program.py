@@ -2,10 +2,12 @@
 
 import gc
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, MutableMapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from .._arrays.traced import GraphBreak, Symbol, users_line
 from .._core import modes
@@ -19,6 +21,7 @@ from .guards import Guards
 from .joint import Backward, Joint
 from .log import say, wanted
 from .native import runner
+from .plans import planned
 from .reach import Reach
 from .results import Results
 from .simplify import simplify
@@ -40,14 +43,17 @@ class Eagerly(Exception):
 class Program:
     """A function for arguments of one kind, as a graph over the tensors that it met."""
 
-    def __init__(self, f: Callable, args: tuple, kwargs: dict, tensors: list, others: list) -> None:
-        """Trace `f`, and leave everything as it was.
+    def __init__(
+        self, f: Callable, args: tuple, kwargs: dict, tensors: list, others: list,
+        known: MutableMapping | None = None,
+    ) -> None:  # fmt: skip
+        """Trace `f`, and leave everything as it was; `known`: its other runners, by their graphs.
 
         Raises:
             GraphBreak: where Python needs a value.
             Unkept: where the trace left new state behind.
         """
-        self.where = users_line()
+        self.where, self.known = users_line(), {} if known is None else known
         reach = Reach([f, *others, *tensors])
         gradients = {id(h.grad): h.tensor for h in reach.tensors.values() if h.grad is not None}
         capture = Capture.__new__(Capture)
@@ -120,6 +126,7 @@ class Program:
         for held in reach.tensors.values():
             if id(held.tensor) not in capture.met and held.tensor.array is not held.array:
                 capture.stop("a tensor from outside gets other data")
+        shared = _overlapping(roots.values())
         for how, what, symbol in capture.inputs:
             met = roots.get(id(symbol))
             if met is None:
@@ -134,9 +141,8 @@ class Program:
                 symbol.dtype,
             ):
                 capture.stop("a tensor from outside gets other data")
-            for other in roots.values():
-                if other is not met and np.may_share_memory(other.memory, met.memory):
-                    capture.stop("two tensors share memory in a way that was not made by a view")
+            if id(met) in shared:
+                capture.stop("two tensors share memory in a way that was not made by a view")
             made.append((how, what, found.output(t.array), symbol))
         return made
 
@@ -199,22 +205,29 @@ class Program:
 
     def _compile(self, capture: Capture) -> None:
         self.traced: Graph = capture.graph(self.symbols)
-        self._built(simplify(self.traced))
+        self._built()
 
-    def _built(self, graph: Graph) -> None:
-        """Take `graph` as the program."""
-        self.graph = graph
+    @cached_property
+    def graph(self) -> Graph:
+        """The graph that is run; a plan does without it."""
+        return simplify(self.traced)
+
+    def _built(self) -> None:
+        """Take the graph as the program."""
         if wanted("graph"):
-            say(f"rushlight: {self.where}\n{graph}")
-        values = {v.id: v for v in self.graph.inputs}
+            say(f"rushlight: {self.where}\n{self.graph}")
+        values = {v.id: v for v in self.traced.inputs}
         over = {k: values[s.id] for _, _, k, s in self.changed}
         if self.joint is not None:
             written_to = {s.id for _, _, _, s in self.changed}
-            self.back = Backward(self.joint, graph, self.count, written_to)
+            self.back = Backward(self.joint, self.graph, self.count, written_to)
             self.runner, self.function, taken = None, self.back.forward, set()
         else:
             fixed = [s.id for how, _, s in self.inputs if how in ("closed", "number")]
-            self.back, made = None, runner(self.graph, over, fixed, exact=True)
+            self.back, made = None, planned(
+                self.traced, over, fixed, self.known,
+                lambda: runner(self.graph, over, fixed, exact=True),
+            )  # fmt: skip
             self.runner, self.function, taken = made, made.run, made.taken
         self.bound = [(how, what, k, k in taken) for how, what, k, _ in self.changed]
         self.numbers = [
@@ -339,6 +352,18 @@ class Program:
             t = tensors[leaf] if leaf.__class__ is int else leaf
             t.grad = None if k is None else make(outs[k], where)
         return self.result(outs, tensors)
+
+
+def _overlapping(roots: Iterable) -> set[int]:
+    """Those (by identity) whose memory lies where that of others does."""
+    bounds = [(*byte_bounds(m.memory), id(m)) for m in roots if m.memory.size]
+    found, end, last = set(), 0, 0
+    for low, high, mine in sorted(bounds):
+        if low < end:
+            found |= {mine, last}
+        if high > end:
+            end, last = high, mine
+    return found
 
 
 def _undo(undo: list) -> None:

@@ -1,5 +1,6 @@
 """Operands that several small products share: their panels are packed once, not in each product."""
 
+from collections.abc import Container
 from math import prod
 from typing import Any
 
@@ -13,17 +14,22 @@ _SHARERS = 3  # products from which packing apart from them pays
 _ROWS = 64  # of a product: with more, packing is a small part of the work
 
 
-def shared(graph: Graph) -> Graph:
+def shared(graph: Graph, often: Container[int] = ()) -> Graph:
     """The same graph: a right operand of several products is copied into panels, side by side.
 
     Such a product's second argument has the shape (panels, inner, width) then, and its parameter
     `columns` says how many there are.
+
+    Args:
+        graph: the program, or a loop's body.
+        often: the numbers of values that are operands again and again.
     """
     sharers: dict[int, list[Step]] = {}
     for step in graph.steps:
         if step.word == "matmul" and _small(step):
             sharers.setdefault(step.args[1].id, []).append(step)
-    widths = {v: width for v, s in sharers.items() if len(s) >= _SHARERS and (width := _width(s))}
+    several = {v: s for v, s in sharers.items() if len(s) >= _SHARERS or v in often}
+    widths = {v: width for v, s in several.items() if (width := _width(s))}
     if not widths:
         return graph
     ids, steps, panels = graph.fresh(), [], {}

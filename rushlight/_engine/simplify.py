@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from .._arrays.numpy import NUMPY
-from .graph import Graph, Step, Value
+from .graph import Graph, Step, Value, spelt
+from .loops import slimmed
 
 FOLDED = 4096  # elements up to which a constant result is worked out beforehand
 _UFUNCS = {w for w in dir(NUMPY) if isinstance(getattr(NUMPY, w), np.ufunc)} - {"matmul"}
@@ -19,7 +20,8 @@ def simplify(graph: Graph) -> Graph:
     """The graph after all passes."""
     for one in (fold, algebra, common, dead):
         graph = one(graph)
-    return graph
+    slim = slimmed(graph, simplify)
+    return graph if slim is graph else dead(slim)
 
 
 def rewritten(graph: Graph, rule: Callable[[Step, "Rewrite"], Any]) -> Graph:
@@ -88,7 +90,7 @@ def dead(graph: Graph) -> Graph:
 
 def common(graph: Graph) -> Graph:
     """Equal steps once."""
-    seen: dict[Any, Step] = {}
+    seen: dict[str, Step] = {}
     stands: dict[int, Value] = {}
     steps = []
     for step in graph.steps:
@@ -97,32 +99,14 @@ def common(graph: Graph) -> Graph:
         if step.effect or not step.results:
             steps.append(step)
             continue
-        key = (step.word, _key(step.args), _key(sorted(step.params.items())))
+        given = step.args, *map(tuple, sorted(step.params.items()))
+        key = f"{step.word} {spelt(given, lambda x: f'{type(x)} {id(x)}')}"
         first = seen.setdefault(key, step)
         if first is step:
             steps.append(step)
         else:
             stands.update(zip((v.id for v in step.results), first.results))
     return Graph(graph.inputs, steps, [stands.get(v.id, v) for v in graph.outputs])
-
-
-def _key(a: Any) -> Any:
-    """Something hashable that is equal only for equal arguments (0.0 is not -0.0, 1 is not 1.0)."""
-    if a.__class__ is Value:
-        return Value, a.id
-    if isinstance(a, (list, tuple)):
-        return a.__class__, *map(_key, a)
-    if isinstance(a, float):
-        return float, a, math.copysign(1.0, a)
-    if isinstance(a, slice):
-        return slice, a.start, a.stop, a.step
-    if isinstance(a, np.ndarray):
-        return (np.ndarray, a.dtype, a.shape, a.tobytes()) if a.size <= 16 else (np.ndarray, id(a))
-    try:
-        hash(a)
-    except TypeError:
-        return object, id(a)
-    return a.__class__, a
 
 
 def fold(graph: Graph) -> Graph:
@@ -150,12 +134,25 @@ def _is_full(maker: Step | None) -> bool:
 def _constant(made: Any, step: Step) -> Any:
     """A folded array: as `full` where all its elements are one number."""
     made = np.ascontiguousarray(np.asarray(made))
-    v = step.result
-    if made.dtype.kind in "fiub" and made.size and (made == made.flat[0]).all():
-        number = made.flat[0].item()
-        if number != 0 or not np.signbit(made).any():
-            return Step((v,), "full", (v.shape, number, v.dtype), {}, step.where)
+    v, number = step.result, even(made)
+    if number is not None:
+        return Step((v,), "full", (v.shape, number, v.dtype), {}, step.where)
     return Step((v,), "alias", (made.reshape(v.shape),), {}, step.where)
+
+
+def even(array: Any) -> Any:
+    """The number that all elements are; None where there is none, or a zero has a sign."""
+    if (
+        not array.size
+        or array.dtype.kind not in "fiub"
+        or (array != (first := array.flat[0])).any()
+    ):
+        return None
+    return (
+        first.item()
+        if first != 0 or array.dtype.kind != "f" or not np.signbit(array).any()
+        else None
+    )
 
 
 def call(step: Step) -> Any:

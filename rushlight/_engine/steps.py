@@ -164,17 +164,17 @@ def _put(s: _Step) -> Val:
 def _run(s: _Step) -> Val:
     """The program; nothing where threads are missing, or where it refused its values.
 
-    The block: entry, table, threads, status, the pool's control block and its function `run`.
+    The block: entry, table, threads, status, the pool's control block, its function `run`, a pace.
     """
     f, block = s.f, s.word(1)
-    entry, table, status, control, run = (s.at(block, 8 * i) for i in (0, 1, 3, 4, 5))
+    entry, table, status, control, run, pace = (s.at(block, 8 * i) for i in (0, 1, 3, 4, 5, 6))
     workers = s.at(control, WORKERS, I64)
     threads = f.least(s.at(block, 16, I64), s.at(control, MOST, I64))
     several = threads > 1
     s.end(s.at(control, RUNNING, I64).compared("ne", 0) | (several & (workers < threads - 1)))
     with f.when(several):
         f.line(f"call void {run.name}(ptr {control.name}, ptr {entry.name}, ptr {table.name}, "
-               f"i64 {threads.name}, i64 {workers.name})")  # fmt: skip
+               f"i64 {threads.name}, i64 {workers.name}, ptr {pace.name})")  # fmt: skip
     with f.when(several ^ f.const(1, BOOL)):
         f.line(f"call void {entry.name}(ptr {table.name}, i64 0, i64 1, ptr null)")
     refused = f.load(status, I64).compared("ne", 0)

@@ -11,6 +11,7 @@ import numpy as np
 from .._arrays.numpy import NUMPY
 from .._core import dtypes
 from .graph import VIEWS, Graph, Step, Value
+from .loops import unrolled
 
 _FLOATS = (dtypes.F32, dtypes.F64)
 _UFUNCS = {w: f for w in dir(NUMPY) if isinstance(f := getattr(NUMPY, w), np.ufunc) and f.nout == 1}
@@ -33,6 +34,7 @@ class Straight:
     """
 
     def __init__(self, graph: Graph, over: dict[int, Value] | None = None) -> None:
+        graph = unrolled(graph)
         self.graph, self.over = graph, over or {}
         self.scope: dict[str, Any] = {"__name__": "rushlight._core.op", "Refused": Refused}
         self.place: dict[int, str] = {}

@@ -24,6 +24,11 @@ _TICKET, _SLEEPING, _PROGRAM, _ARRIVED, _ROUND, _DONE = 0, 64, 128, 192, 256, 32
 # Words that only holders of Python's lock write: programs that run without it, workers that there
 # are, threads that a program may use.
 RUNNING, WORKERS, MOST = 320, 328, 336
+# A program's pace: the mean ticks of its runs together and of those alone; which way it goes now;
+# tries left of the other way; when that is tried next, and how long it rests after that.
+_WAY, _LEFT, _UNTIL, _REST = 2, 3, 4, 5
+_TRIES = 3  # the first one wakes the others
+_SOONEST, _LATEST = 1_000_000, 100_000_000  # ticks: 0.3 to 30 ms
 TASKS = _PROGRAM + 32  # behind the program's three words: kernels count drawn tasks here, from 0
 _MOST = 64  # threads
 _SPINS = 4000  # pauses before a worker sleeps: about 0.1 ms
@@ -151,10 +156,32 @@ def _call_of(program: Val, args: Val, me: Val, threads: Val, control: Val) -> st
 
 
 def _runner(module: Module) -> None:
-    """run: a program on all threads, the caller being thread 0; back when all are done."""
-    f = module.function(
-        "run", "control:ptr program:ptr args:ptr threads:i64 workers:i64", shared=True
-    )
+    """run: a program at its pace, on all threads where there is none; back when it is done."""
+    given = "control:ptr program:ptr args:ptr threads:i64 workers:i64"
+    f = module.function("run", f"{given} pace:ptr", shared=True)
+    control, program, args, threads, workers, pace = f.args
+    paced = f.op(BOOL, 1, f"icmp ne ptr {pace.name}, null")
+    way, since = f.var(I64, 1, 0), f.target.ticks(f)
+    with f.when(paced):
+        trying = f.load(pace.shifted(_LEFT, I64), I64) > 0
+        way.set(f.load(pace.shifted(_WAY, I64), I64) ^ f.cast(trying, I64))
+    together = way.get().equals(0)
+    with f.when(together):
+        f.call("together", control, program, args, threads, workers)
+    with f.when(together ^ f.const(1, BOOL)):
+        f.call("alone", control, program, args)
+    with f.when(paced):
+        _note(f, pace, way.get(), since)
+    f.done()
+    _together(module.function("together", given))
+    f = module.function("alone", "control:ptr program:ptr args:ptr", shared=True)
+    control, program, args = f.args
+    f.line(_call_of(program, args, f.const(0, I64), f.const(1, I64), control))
+    f.done()
+
+
+def _together(f: Function) -> None:
+    """A program on all threads, the caller being thread 0; back when all are done."""
     control, program, args, threads, workers = f.args
     task = control.shifted(_PROGRAM, _BYTE)
     f.store(task, program)
@@ -170,20 +197,48 @@ def _runner(module: Module) -> None:
         done = control.shifted(w * 64 + _DONE, _BYTE)
         _wait(f, lambda: _atomic_load(f, done).equals(now))
     f.done()
-    f = module.function("alone", "control:ptr program:ptr args:ptr", shared=True)
-    control, program, args = f.args
-    f.line(_call_of(program, args, f.const(0, I64), f.const(1, I64), control))
-    f.done()
+
+
+def _note(f: Function, pace: Val, way: Val, since: Val) -> None:
+    """What a run took, and which way the next one goes.
+
+    Threads that meet wait for each other: where others have a core, a short program is sooner done
+    by one. The other way is tried now and then, and taken where it was quicker; or where the mean
+    has become more than the other's, as it does when a partner loses its core in the middle.
+    """
+    word = lambda i: pace.shifted(i, I64)
+    get = lambda i: f.load(word(i), I64)
+    now = f.target.ticks(f)
+    took, left, rest, mean, other = now - since, get(_LEFT), get(_REST), get(way), get(1 - way)
+    trying, last = left > 0, left.equals(1)
+    best = f.select(left.equals(_TRIES), took, f.least(mean, took))
+    slowly = f.select(mean.equals(0), took, mean + ((took - mean) >> 6))
+    mean = f.select(trying, best, slowly)
+    turn = f.select(trying, last & (mean < other), (other > 0) & (mean > other))
+    again = f.select(trying, last, turn)
+    rest = f.select(again, f.least(rest * 2, _LATEST), rest)
+    until = f.select(again, now + rest, get(_UNTIL))
+    idle = f.select(turn | (now <= until), 0, f.const(_TRIES, I64))
+    f.store(word(way), mean)
+    f.store(word(_WAY), get(_WAY) ^ f.cast(turn, I64))
+    f.store(word(_LEFT), f.select(trying, left - 1, idle))
+    f.store(word(_UNTIL), until)
+    f.store(word(_REST), rest)
+
+
+def pace() -> Any:
+    """The words of a program's pace, as they are before its first run."""
+    return (ctypes.c_int64 * 6)(0, 0, 0, 0, 0, _SOONEST)
 
 
 def _caller(module: Module) -> None:
     """call: what Python calls. Other threads may run Python meanwhile."""
     f = module.function(
-        "call", "control:ptr program:ptr args:ptr threads:i64 workers:i64", shared=True
+        "call", "control:ptr program:ptr args:ptr threads:i64 workers:i64 pace:ptr", shared=True
     )
     for name, result, params in _PYTHON[3:]:
         f.declare(name, result, params)
-    control, program, args, threads, workers = f.args
+    control, program, args, threads, workers, pace = f.args
     running = control.shifted(RUNNING, _BYTE)
     f.store(running, f.load(running, I64) + 1)
     held = f.call("PyEval_SaveThread", result=POINTER)
@@ -192,7 +247,7 @@ def _caller(module: Module) -> None:
     with f.when(alone):
         f.call("alone", control, program, args)
     with f.when(alone ^ f.const(1, BOOL)):
-        f.call("run", control, program, args, threads, workers)
+        f.call("run", control, program, args, threads, workers, pace)
     f.call("PyEval_RestoreThread", held)
     f.store(running, f.load(running, I64) - 1)
     f.done()
@@ -233,12 +288,12 @@ class Pool:
         pointer = ctypes.c_void_p
         # As a function of Python's own: what a signal's handler raised is raised when it is back.
         self._call = ctypes.PYFUNCTYPE(
-            None, pointer, pointer, pointer, ctypes.c_int64, ctypes.c_int64
+            None, pointer, pointer, pointer, ctypes.c_int64, ctypes.c_int64, pointer
         )(addresses["call"])
         self._worker = ctypes.CFUNCTYPE(None, pointer)(addresses["worker"])
         mended(self)
 
-    def run(self, program: int, args: int, threads: int) -> None:
+    def run(self, program: int, args: int, threads: int, pace: Any = None) -> None:
         """A program on up to `threads` threads: on one where another caller has the pool."""
         threads = min(threads, self.threads)
         if threads > 1 and self._lock.acquire(blocking=False):
@@ -246,11 +301,11 @@ class Pool:
                 if self._workers < threads - 1:
                     self._start(threads - 1)
                 if self._workers >= threads - 1:
-                    self._call(self.control, program, args, threads, self._workers)
+                    self._call(self.control, program, args, threads, self._workers, pace)
                     return
             finally:
                 self._lock.release()
-        self._call(self.control, program, args, 1, 0)
+        self._call(self.control, program, args, 1, 0, None)
 
     def _start(self, workers: int) -> None:
         """More workers; fewer where the system gives no more threads."""
@@ -281,7 +336,7 @@ class Pool:
             if self._workers:
                 workers, self._kept = self._workers, []
                 self._note(0)
-                self._call(self.control, None, None, 0, workers)
+                self._call(self.control, None, None, 0, workers, None)
 
     def limit(self, threads: int) -> None:
         """How many threads programs may use from here on, those already compiled included."""

@@ -1,8 +1,11 @@
 """One step of a gated recurrent cell, after the matrix products: gates to the next state."""
 
+from functools import partial
 from typing import Any
 
+from .._arrays import loop
 from .._core.cases import case
+from .._core.kinds import DIFFERENTIABLE, speak
 from .._core.modes import records
 from .._core.op import op
 from .activation import logistic
@@ -119,20 +122,6 @@ gru_step.cases(case((2, 9), (2, 9), (2, 3)), case((3,), (3,), (1,)))
 # for all steps at once and walks back through time with what is left.
 
 
-def _steps(m: Any, x: Any) -> list:
-    """The parts of a sequence along its first axis."""
-    return [m.index(x, t) for t in range(x.shape[0])]
-
-
-def _stack(m: Any, parts: list) -> Any:
-    return m.concat([m.reshape(part, (1, *part.shape)) for part in parts], 0)
-
-
-def _kept(m: Any, parts: list) -> Any:
-    """Parts for the backward pass, if there is to be one."""
-    return _stack(m, parts) if records() else None
-
-
 def _turned(m: Any, weight: Any) -> Any:
     return m.permute_dims(weight, (1, 0))
 
@@ -149,11 +138,6 @@ def _weight_gradient(m: Any, towards: Any, states: Any) -> Any:
     return m.matmul(_turned(m, rows), m.reshape(states, (-1, states.shape[-1])))
 
 
-def _at(m: Any, g: Any, t: int, carried: Any) -> Any:
-    """The gradient of one step's state: its own and what later steps carried back."""
-    return carried if g is None else m.index(g, t) + carried
-
-
 @op(
     "same",
     outputs=("hidden", "cells"),
@@ -167,15 +151,17 @@ def lstm_sequence(m, tensors: list):
     (batch, size), recurrent weight (4 size, size).
     """
     x, hidden, cell, weight = tensors
-    turned, made = _turned(m, weight), []
-    for gates in _steps(m, x):
-        gates = gates + m.matmul(hidden, turned)
-        opened, candidate = _lstm_opened(m, gates)
+    turned, keeps = _turned(m, weight), records()
+
+    def step(carry, given):
+        (hidden, cell), (gates,) = carry, given
+        opened, candidate = _lstm_opened(m, gates + m.matmul(hidden, turned))
         cell = _part(m, opened, 1, 4) * cell + _part(m, opened, 0, 4) * candidate
         hidden = _part(m, opened, 3, 4) * m.tanh(cell)
-        made.append((hidden, cell, opened, candidate))
-    hiddens, cells, gates, candidates = map(list, zip(*made))
-    return (_stack(m, hiddens), _stack(m, cells)), _kept(m, gates), _kept(m, candidates)
+        return (hidden, cell), (hidden, cell, *((opened, candidate) if keeps else (None, None)))
+
+    _, (hiddens, cells, gates, candidates) = m.scan(step, (hidden, cell), (x,))
+    return (hiddens, cells), gates, candidates
 
 
 def _lstm_opened(m: Any, gates: Any) -> tuple[Any, Any]:
@@ -205,14 +191,17 @@ def _(m, g, tensors, gates, candidates, out):
         -1,
     )
     through = leave * (1 - bent * bent)
-    hidden, cell, towards = m.zeros_like(first), m.zeros_like(first_cell), []
-    for t in reversed(range(cells.shape[0])):
-        hidden = _at(m, g[0], t, hidden)
-        cell = _at(m, g[1], t, cell) + hidden * m.index(through, t)
-        step = m.concat([cell, cell, cell, hidden], -1) * m.index(slopes, t)
-        towards.append(step)
-        hidden, cell = m.matmul(step, weight), cell * m.index(forget, t)
-    whole = _stack(m, towards[::-1])
+
+    def step(carry, given):
+        (hidden, cell), (slope, bridge, forgot, *own) = carry, given
+        hidden = hidden if g[0] is None else own[0] + hidden
+        cell = (cell if g[1] is None else own[-1] + cell) + hidden * bridge
+        towards = m.concat([cell, cell, cell, hidden], -1) * slope
+        return (m.matmul(towards, weight), cell * forgot), (towards,)
+
+    last = m.zeros_like(first), m.zeros_like(first_cell)
+    given = (slopes, through, forget, *[x for x in g if x is not None])
+    (hidden, cell), (whole,) = m.scan(step, last, given, reverse=True)
     return [whole, hidden, cell, _weight_gradient(m, whole, before)]
 
 
@@ -227,13 +216,16 @@ def gru_sequence(m, tensors: list):
     size), recurrent weight (3 size, size), and recurrent bias (3 size) if there is one.
     """
     x, hidden, weight, *bias = tensors
-    turned, hiddens, products = _turned(m, weight), [], []
-    for inputs in _steps(m, x):
-        products.append(_gru_product(m, hidden, turned, bias))
-        _, update, candidate = _gru_gates(m, inputs, products[-1])
+    turned, keeps = _turned(m, weight), records()
+
+    def step(carry, given):
+        (hidden,), (inputs,) = carry, given
+        product = _gru_product(m, hidden, turned, bias)
+        _, update, candidate = _gru_gates(m, inputs, product)
         hidden = candidate + update * (hidden - candidate)
-        hiddens.append(hidden)
-    return _stack(m, hiddens), _kept(m, products)
+        return (hidden,), (hidden, product if keeps else None)
+
+    return m.scan(step, (hidden,), (x,))[1]
 
 
 def _gru_product(m: Any, hidden: Any, turned: Any, bias: list) -> Any:
@@ -256,14 +248,15 @@ def _(m, g, tensors, products, out):
     opened = bent * _part(m, recurrent, 2, 3) * reset * (1 - reset)
     moved = (before - candidate) * update * (1 - update)
     slopes = m.concat([opened, moved, bent * reset], -1)
-    hidden, arrived, towards = m.zeros_like(first), [], []
-    for t in reversed(range(x.shape[0])):
-        hidden = m.index(g, t) + hidden
-        step = m.concat([hidden, hidden, hidden], -1) * m.index(slopes, t)
-        arrived.append(hidden)
-        towards.append(step)
-        hidden = hidden * m.index(update, t) + m.matmul(step, weight)
-    whole, arriving = _stack(m, towards[::-1]), _stack(m, arrived[::-1])
+
+    def step(carry, given):
+        (hidden,), (own, slope, updated) = carry, given
+        hidden = own + hidden
+        towards = m.concat([hidden, hidden, hidden], -1) * slope
+        return (hidden * updated + m.matmul(towards, weight),), (towards, hidden)
+
+    start, given = (m.zeros_like(first),), (g, slopes, update)
+    (hidden,), (whole, arriving) = m.scan(step, start, given, reverse=True)
     inputs = m.concat([_part(m, whole, 0, 3), _part(m, whole, 1, 3), arriving * bent], -1)
     made = [inputs, hidden, _weight_gradient(m, whole, before)]
     return [*made, m.sum(whole, axis=(0, 1))] if bias else made
@@ -280,25 +273,30 @@ def rnn_sequence(m, tensors: list, *, relu: bool = False):
     size), recurrent weight (size, size).
     """
     x, hidden, weight = tensors
-    turned, hiddens = _turned(m, weight), []
-    for inputs in _steps(m, x):
-        hidden = inputs + m.matmul(hidden, turned)
-        hidden = m.maximum(hidden, 0) if relu else m.tanh(hidden)
-        hiddens.append(hidden)
-    return _stack(m, hiddens)
+    turned = _turned(m, weight)
+
+    def step(carry, given):
+        bent = given[0] + m.matmul(carry[0], turned)
+        hidden = m.maximum(bent, 0) if relu else m.tanh(bent)
+        return (hidden,), (hidden,)
+
+    return m.scan(step, (hidden,), (x,))[1][0]
 
 
 @rnn_sequence.vjp("tensors")
 def _(m, g, tensors, out, relu):
-    x, first, weight = tensors
-    hidden, towards = m.zeros_like(first), []
-    for t in reversed(range(x.shape[0])):
-        hidden, state = m.index(g, t) + hidden, m.index(out, t)
-        step = m.where(state > 0, hidden, 0) if relu else hidden * (1 - state * state)
-        towards.append(step)
-        hidden = m.matmul(step, weight)
-    whole = _stack(m, towards[::-1])
+    _, first, weight = tensors
+
+    def step(carry, given):
+        hidden, state = given[0] + carry[0], given[1]
+        towards = m.where(state > 0, hidden, 0) if relu else hidden * (1 - state * state)
+        return (m.matmul(towards, weight),), (towards,)
+
+    (hidden,), (whole,) = m.scan(step, (m.zeros_like(first),), (g, out), reverse=True)
     return [whole, hidden, _weight_gradient(m, whole, _before(m, first, out))]
 
 
 rnn_sequence.cases(case([(3, 2, 2), (2, 2), (2, 2)]), case([(3, 2, 2), (2, 2), (2, 2)], relu=True))
+
+
+speak(scan=partial(loop.scan, DIFFERENTIABLE))

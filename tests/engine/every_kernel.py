@@ -1,7 +1,6 @@
 """One program of each family of kernels; run as a script, all of them as PTX
 in the folder that is named."""
 
-import functools
 import os
 import sys
 
@@ -9,7 +8,7 @@ import numpy as np
 
 sys.path.insert(0, os.path.dirname(__file__))
 
-from graphs import Builder
+from graphs import Builder, traced
 
 CONV = ((1, 1), (1, 1), (1, 1), 1)
 
@@ -94,12 +93,8 @@ def depthwise(b):
 
 
 def pooled(b):
-    x = b.input((2, 3, 20, 20))
-    parts = [
-        b.index(x, (Ellipsis, slice(i, 19 + i, 2), slice(j, 19 + j, 2)))
-        for i in (0, 1) for j in (0, 1)
-    ]  # fmt: skip
-    return [functools.reduce(b.maximum, parts)]
+    how = {"window": (2, 2), "stride": (2, 2), "padding": (0, 0), "dilation": (1, 1)}
+    return [b.pool_max(b.input((2, 3, 20, 20)), shape=(2, 3, 10, 10), **how)]
 
 
 def embedding(b):
@@ -153,6 +148,23 @@ def halves(b):
     return [b.astype(z, np.dtype("float16")), b.sum(z, axis=-1)]
 
 
+def looped(b):
+    """A plain recurrent layer backwards."""
+
+    def body(m, given):
+        x, first, w = given
+
+        def step(carry, part):
+            hidden = m.tanh(part[0] + m.matmul(carry[0], w))
+            return (hidden,), (hidden, hidden * 2)
+
+        return m.scan(step, (first,), (x,), reverse=True)
+
+    graph = traced(body, (5, 7, 24), (7, 24), (24, 24))
+    b.inputs, b.steps = graph.inputs, graph.steps
+    return graph.outputs
+
+
 def elementary(b):
     x, y = b.input((9, 50)), b.input((20, 3), "float64")
     return [b.erf(x), b.lgamma(x), b.cos(x), b.pow(b.abs(x), 1.7), b.remainder(x, 0.3), b.erf(y)]
@@ -162,7 +174,7 @@ FAMILIES = [
     pointwise, integers, softmax, long_row, columns, downwards, transpose, product,
     large_product, few_rows, batched_product, convolution, convolution_input, convolution_weight,
     depthwise, pooled, embedding, gathered, running, long_running, ordered, leading, long_order,
-    picked, attention, halves, elementary,
+    picked, attention, halves, looped, elementary,
 ]  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from rushlight._arrays.meta import MetaArray, spec
 from rushlight._engine import native
+from rushlight._engine.capture import Capture
 from rushlight._engine.graph import Graph, Step, Value
 from rushlight._engine.straight import Straight
 
@@ -64,3 +65,12 @@ def same(
             assert (want.shape, want.dtype) == (got.shape, got.dtype)
             np.testing.assert_allclose(got, want, rtol=tol, atol=tol)
     return program
+
+
+def traced(f: Any, *shapes: tuple, dtype: str = "float32") -> Graph:
+    """What `f(m, arrays)` says, which ends as a loop does: (carried values, results)."""
+    capture = Capture([], {})
+    given = [capture.symbol(s, dtype) for s in shapes]
+    capture.inputs += [("arg", i, s) for i, s in enumerate(given)]
+    carry, ys = f(capture, given)
+    return capture.graph([*carry, *(y for y in ys if y is not None)])

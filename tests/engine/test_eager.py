@@ -12,6 +12,9 @@ import pytest
 import rushlight as rl
 from rushlight._core import quicken
 from rushlight._core.quicken import BENCH, OFTEN
+from rushlight._engine import eager
+from rushlight._ops.conv import convolve
+from rushlight._ops.norm import batch_norm_training
 from rushlight.nn import functional as F
 from rushlight.optim import _update
 
@@ -191,26 +194,37 @@ _STALL = """
 import sys, time
 import rushlight as rl
 from rushlight._core.quicken import BENCH
+from rushlight._ops.conv import convolve
+from rushlight.nn.functional import conv2d
 x, worst = rl.randn(2, 3), 0.0
+image, filters = rl.randn(2, 3, 9, 9), rl.randn(4, 3, 3, 3)
+made, call = WORK
 for _ in range(100):
-    x.softmax(-1)
+    call()
 assert "rushlight._engine" not in sys.modules and "llvmlite" not in sys.modules
 end = time.perf_counter() + 1
 while time.perf_counter() < end or BENCH.thread is not None:
     start = time.perf_counter()
-    x.softmax(-1)
+    call()
     worst = max(worst, time.perf_counter() - start)
-(line,) = [f for f in rl.softmax.op.lines.values()]
+(line,) = [f for f in made.op.lines.values()]
 assert (line.__code__.co_filename == "<eager>") is BENCH.ready(), line
 print(worst)
 """
 
 
-def longest_wait(folders, engine):
+_WORK = {
+    "softmax": "rl.softmax, lambda: x.softmax(-1)",
+    "convolution": "convolve, lambda: conv2d(image, filters)",
+}
+
+
+def longest_wait(work, folders, engine):
     """Seconds that the longest call took in a process of its own."""
     kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    code = _STALL.replace("WORK", _WORK[work])
     out = subprocess.run(
-        [sys.executable, "-c", _STALL], env=kept | folders | {"RUSHLIGHT_ENGINE": engine},
+        [sys.executable, "-c", code], env=kept | folders | {"RUSHLIGHT_ENGINE": engine},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert out.returncode == 0, out.stderr
@@ -218,14 +232,15 @@ def longest_wait(folders, engine):
     return float(out.stdout)
 
 
-def test_no_call_waits_for_the_compiler(tmp_path):
+@pytest.mark.parametrize("work", _WORK)
+def test_no_call_waits_for_the_compiler(work, tmp_path):
     seen = []
     for attempt in range(5):  # the first one compiles Python's own files
         folders = {
             "PYTHONPYCACHEPREFIX": str(tmp_path / "pyc"),
             "RUSHLIGHT_CACHE": str(tmp_path / f"cache{attempt}"),
         }
-        seen.append([longest_wait(folders, engine) for engine in "10"])
+        seen.append([longest_wait(work, folders, engine) for engine in "10"])
         with_it, without = seen[-1]
         if attempt and with_it < max(0.02, 1.5 * without):  # a busy machine stalls any call
             return
@@ -260,3 +275,133 @@ def test_updates_are_what_they_were(name, large, size, monkeypatch):
         found.append(p.detach().clone())
     assert any(f.__code__.co_filename == "<eager>" for f in _update._quick.values())
     assert close(*found)
+
+
+def planes(*shape, seed=0, dtype="float32", **options):
+    values = np.random.default_rng(seed).standard_normal(shape).astype(dtype)
+    return rl.tensor(values, **options)
+
+
+CONVOLUTIONS = {  # channels, output channels, size of the filter, arguments, size of the input
+    "plain": (3, 4, (3, 3), {}, (9, 11)),
+    "padded": (3, 4, (5, 3), {"padding": (2, 1)}, (9, 8)),
+    "strided": (4, 6, (3, 3), {"stride": (2, 1), "padding": 1}, (9, 9)),
+    "dilated": (2, 3, (3, 3), {"dilation": 2}, (10, 9)),
+    "grouped": (6, 4, (3, 3), {"groups": 2, "padding": 1}, (8, 8)),
+    "depthwise": (8, 8, (3, 3), {"groups": 8, "padding": 1, "stride": 2}, (9, 9)),
+    "pointlike": (8, 5, (1, 1), {}, (6, 7)),
+    "one_axis": (3, 4, (3,), {"padding": 1}, (21,)),
+    "three_axes": (2, 3, (2, 2, 2), {}, (4, 5, 4)),
+}
+
+
+def slopes(f, *arrays):
+    made = f(*arrays)
+    g = planes(*made.shape, seed=9, dtype=str(made.dtype)[6:])
+    return [made, *rl.autograd.grad(made, arrays, g)]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_convolutions_and_their_gradients(name, dtype, size):
+    channels, out, window, given, shape = CONVOLUTIONS[name]
+    run = (F.conv1d, F.conv2d, F.conv3d)[len(window) - 1]
+    x = planes(size, channels, *shape, dtype=dtype, requires_grad=True)
+    w = planes(out, channels // given.get("groups", 1), *window, dtype=dtype, requires_grad=True)
+    b = planes(out, dtype=dtype, requires_grad=True)
+    first, then = warm(lambda: slopes(lambda x, w, b: run(x, w, b, **given), x, w, b))
+    assert all(map(close, first, then))
+    assert len(window) > 2 or lines(convolve)
+
+
+@pytest.mark.parametrize("name", ["max_pool1d", "max_pool2d", "avg_pool2d", "max_pool3d"])
+def test_poolings_and_their_gradients(name, size):
+    axes = int(name[-2])
+    x = planes(size, 3, *(9, 8, 6)[:axes], requires_grad=True)
+    first, then = warm(lambda: slopes(lambda x: getattr(F, name)(x, 3, 2, 1), x))
+    assert all(map(close, first, then))
+
+
+def test_batch_norm_and_its_statistics(size):
+    x, w, b = (planes(*s, seed=len(s), requires_grad=True) for s in ((size, 4, 5, 6), (4,), (4,)))
+    mean, var = rl.zeros(4), rl.ones(4)
+
+    def run():
+        mean.zero_()
+        made = slopes(lambda x, w, b: F.batch_norm(x, mean, var, w, b, training=True), x, w, b)
+        return [*made, mean.clone()]
+
+    first, then = warm(run)
+    assert all(map(close, first, then))
+    kinds = [plan for plan in batch_norm_training.op.plans.values() if plan.wanted]
+    assert any("<eager>" in str(f.__code__) for p in kinds for f in written(p))
+
+
+def written(plan):
+    """The lines of a plan's rules."""
+    return plan.node_class.plain.__globals__["line_"].__self__.values()
+
+
+@pytest.mark.parametrize("rows", [2, 64])
+def test_products_with_bias(rows, size, monkeypatch):
+    """Small ones at once; large ones are NumPy's until programs of ours run on threads."""
+    monkeypatch.setattr(eager._Threads, "ours", False)
+    layer = rl.nn.Linear(100 + size, 90)
+    x = planes(rows, 100 + size, requires_grad=True)
+    run = lambda: slopes(F.linear, x, layer.weight, layer.bias)
+    first, then = warm(run)
+    assert all(map(close, first, then))
+    waits = lambda: [w.line for w in eager._Threads.waiting if w.values[0].shape == x.shape]
+    assert bool(waits()) == (rows > 2)
+    eager._join()
+    first, then = warm(run)
+    assert all(map(close, first, then))
+    assert not waits()
+
+
+def test_convolutions_of_odd_layouts_and_empty_batches(size):
+    layer = rl.nn.Conv2d(3, 4, 3)
+    x = planes(size, 3, 7, 8)
+    warm(lambda: layer(x))
+    wanted = layer(x)
+    assert close(layer(x.contiguous(memory_format=rl.channels_last)), wanted)
+    none = x[:0].requires_grad_()
+    warm(lambda: slopes(layer, none))
+    assert layer(none).shape == (0, 4, 5, 6)
+
+
+def test_half_precision_goes_by_float32(size):
+    layer, x = rl.nn.Conv2d(3, 4, 3).bfloat16(), planes(size, 3, 7, 8).bfloat16()
+    first, then = warm(lambda: layer(x))
+    assert then.dtype is rl.bfloat16
+    assert close(first.float(), then.float())
+
+
+def test_second_derivatives_of_convolutions(size):
+    layer, x = rl.nn.Conv2d(2, 3, 3), planes(size, 2, 6, 7, requires_grad=True)
+
+    def run():
+        made = F.max_pool2d(layer(x).tanh(), 2)
+        (g,) = rl.autograd.grad((made**2).sum(), x, create_graph=True)
+        return rl.autograd.grad((g**2).sum(), [x, layer.weight])
+
+    first, then = warm(run)
+    assert all(map(close, first, then))
+
+
+def test_threads_of_python_share_a_convolution(size):
+    layer, wrong = rl.nn.Conv2d(4, 8, 3, padding=1), []
+    x = planes(size + 20, 4, 20, 20)
+    warm(lambda: layer(x))
+
+    def work(seed):
+        mine = planes(size + 20, 4, 20, 20, seed=seed)
+        wanted = F.conv2d(mine.double(), layer.weight.double(), layer.bias.double(), padding=1)
+        wrong.extend(seed for _ in range(20) if not close(layer(mine), wanted.float()))
+
+    threads = [threading.Thread(target=work, args=(s,)) for s in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not wrong

@@ -17,7 +17,7 @@ from graphs import same
 from on_card import OnCard
 
 import rushlight as rl
-from rushlight._engine import load, native
+from rushlight._engine import load, native, program
 from rushlight._engine.targets.host import compiled, host
 from rushlight._engine.threads import pool
 
@@ -34,6 +34,7 @@ def runs_on(card, threads, monkeypatch, base=OnCard):
     """From here on native parts are run by a block of a card's threads."""
     kind = type("Part", (base,), {"card": card, "block": threads})
     monkeypatch.setattr(native, "Unit", kind)
+    monkeypatch.setattr(program, "planned", lambda graph, over, fixed, known, make: make())
     return kind
 
 
@@ -49,7 +50,7 @@ def trains(make, kind):
     """Twenty steps of many kernels each: threads that did not meet between them would be seen."""
     found = trainers.losses(rl, make, rl.compile)
     np.testing.assert_allclose(found, trainers.losses(rl, make, lambda step: step), rtol=1e-5)
-    assert kind.runs >= 19  # the first step of an optimizer runs eagerly
+    assert kind.runs >= 20
 
 
 @pytest.mark.parametrize("threads", [1, 33, 96])

@@ -1,6 +1,7 @@
 """The pool of threads: how many, asleep when idle, safe after fork, silent at exit, Ctrl-C."""
 
 import os
+import platform
 import subprocess
 import sys
 import textwrap
@@ -51,9 +52,9 @@ def test_the_number_of_threads_reaches_compiled_programs(monkeypatch):
     pool = threads.pool()
     call = pool._call
 
-    def watched(control, program, arguments, number, workers):
+    def watched(control, program, arguments, number, *others):
         used.append(number)
-        call(control, program, arguments, number, workers)
+        call(control, program, arguments, number, *others)
 
     monkeypatch.setattr(pool, "_call", watched)
     wanted = []
@@ -82,6 +83,43 @@ def test_small_programs_run_on_the_callers_thread():
     made(torch.rand(100))
     (part,) = next(iter(made.compiled.programs.values()))[0].runner.parts
     assert part.threads == 1
+
+
+FAR = 1 << 62
+
+
+@pytest.mark.skipif(
+    platform.machine() not in ("x86_64", "AMD64"), reason="no clock that programs read"
+)
+@pytest.mark.parametrize(
+    "before, runs, way",
+    [
+        ([1 << 40, 1 << 50, 0, 0, FAR, 1], 1, 0),  # together, and quicker so
+        ([1 << 50, 1 << 40, 1, 0, FAR, 1], 1, 1),  # alone
+        ([1 << 40, 1000, 0, 0, FAR, 1], 1, 1),  # together has become slower
+        ([1000, 1 << 40, 1, 0, FAR, 1], 1, 0),
+        ([1 << 40, 0, 0, 3, FAR, 1], 3, 1),  # the other way was tried, and is quicker
+        ([1 << 40, 0, 0, 3, FAR, 1], 2, 0),  # not often enough yet
+        ([1, 1 << 40, 0, 3, FAR, 1], 3, 0),  # it is not
+    ],
+)
+def test_a_short_program_goes_the_quicker_way(before, runs, way):
+    made, args = counted(50_000)
+    wanted = made(*args)
+    (part,) = next(iter(made.compiled.programs.values()))[0].runner.parts
+    part.pace[:] = before
+    for _ in range(runs):
+        assert torch.equal(made(*args), wanted)
+    went = before[threads._WAY] ^ (before[threads._LEFT] > 0)
+    assert part.pace[went] != before[went] and part.pace[1 - went] == before[1 - went]
+    assert part.pace[threads._WAY] == way
+
+
+def test_a_long_program_has_all_threads():
+    made, args = counted(4_000_000)
+    made(*args)
+    (part,) = next(iter(made.compiled.programs.values()))[0].runner.parts
+    assert part.pace is None
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ import numpy as np
 from ..._core.processors import processors
 from ..forked import lock
 from ..load import Code, _Elf
-from ..threads import Pool
+from ..threads import Pool, pace
 from .cpu import lacking
 from .kept import Numbers, Scalar, State, Stream
 
@@ -217,6 +217,9 @@ class Program:
 
     def _is_alone(self, of: int) -> Any:
         return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.codes[of].addresses["alone"])
+
+    def _is_pace(self, of: int) -> Any:
+        return pace() if self.told["units"][of]["paced"] else None
 
     def _is_refused(self, of: int) -> Any:
         table, unit = self.tables[of], self.told["units"][of]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import cache as disk
-from ..builder import Function, Kind, Val, typed
+from ..builder import I64, Function, Kind, Val, typed
 from ..forked import awaited
 from ..system import SLEEP_CALL
 
@@ -99,6 +99,12 @@ class Host:
         elif self.triple.startswith(("aarch64", "arm64")):
             f.declare("llvm.aarch64.hint", "void", ["i32"])
             f.line("call void @llvm.aarch64.hint(i32 1)")
+
+    def ticks(self, f: Function) -> Val:
+        """A clock's count; always 0 where programs may not read it."""
+        if self.triple.startswith(("x86", "i686")):
+            return f.known("llvm.readcyclecounter", I64, 1)
+        return f.const(0, I64)
 
     def sleep(self, f: Function, place: Val, seen: Val) -> None:
         """Sleep until woken, unless the word at `place` is no longer `seen`."""
