@@ -25,6 +25,8 @@ from .straight import Refused, Straight
 from .threads import pool
 from .unit import Unit
 
+_BRIEF = 300_000  # work of an eager line that may run on one thread though it has two
+
 
 def runner(
     graph: Graph, over: dict[int, Value] | None = None, fixed: Iterable[int] = (),
@@ -314,8 +316,9 @@ class Native:
                 f"if {name} is None or count({name}) > {_held()}: {out}[{v.id}] = None; "
                 f"{name} = empty(s{v.id}, d{v.id}); {address}; {out}[{v.id}] = {name}"
             )
-        # Of many lines in turn none goes alone: its partner would sleep, and be late at the next.
-        scope[f"P{at}"] = unit.pace if self.keeps else None
+        # Of many lines in turn a long one does not go alone: its partner would sleep, and be late
+        # at the next. Where both threads got one core, which lasts, short ones are better alone.
+        scope[f"P{at}"] = unit.pace if self.keeps or unit.work < _BRIEF else None
         run = f"run_on({unit.entry}, {unit.address}, {unit.threads}, P{at})"
         if unit.threads == 1:
             scope[f"O{at}"] = unit.alone
