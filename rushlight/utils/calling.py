@@ -25,6 +25,9 @@ def call_with(
         return module(*args, **(kwargs or {}))
 
 
+_NOTHING = object()
+
+
 @contextmanager
 def _reparametrize_module(
     module: Any, tensors: dict[str, Any], tie_weights: bool = False, strict: bool = False
@@ -32,38 +35,25 @@ def _reparametrize_module(
     wanted = _with_tied(module, tensors) if tie_weights else dict(tensors)
     if strict:
         _require_same_names(module, wanted)
-    old = {}
+    lent = []
     try:
-        for name, value in wanted.items():
-            old[name] = _swap(module, name, value)
+        for path, value in wanted.items():
+            prefix, _, name = path.rpartition(".")
+            owner = module.get_submodule(prefix)
+            tables = (owner._parameters, owner._buffers)
+            # PyTorch too lends attributes that are neither.
+            table = next((t for t in tables if name in t), owner.__dict__)
+            lent.append((path, table, name, table.get(name, _NOTHING)))
+            table[name] = value
         yield
     finally:
-        for name, value in reversed(old.items()):
-            now = _swap(module, name, value)
-            if name in tensors:  # a buffer that forward replaced is seen by the caller
-                tensors[name] = now
-
-
-_NOTHING = object()
-
-
-def _swap(module: Any, path: str, value: Any) -> Any:
-    """Put a tensor where a parameter or buffer is; the old one is returned."""
-    prefix, _, name = path.rpartition(".")
-    owner = module.get_submodule(prefix)
-    for table in (owner._parameters, owner._buffers):
-        if name in table:
-            old = table[name]
-            table[name] = value
-            return old
-    old = owner.__dict__.get(name, _NOTHING)
-    if old is _NOTHING and value is not _NOTHING and not hasattr(owner, name):
-        raise AttributeError(f"{type(owner).__name__} has no attribute `{name}`")
-    if value is _NOTHING:
-        del owner.__dict__[name]
-    else:
-        owner.__dict__[name] = value
-    return old
+        for path, table, name, old in reversed(lent):
+            if path in tensors:  # a buffer that forward replaced is seen by the caller
+                tensors[path] = table.get(name)
+            if old is _NOTHING:
+                table.pop(name, None)
+            else:
+                table[name] = old
 
 
 def _named(module: Any) -> dict[str, Any]:
@@ -80,6 +70,8 @@ def _with_tied(module: Any, tensors: dict[str, Any]) -> dict[str, Any]:
         groups.setdefault(id(value), []).append(name)
     whole = dict(tensors)
     for names in groups.values():
+        if len(names) == 1:
+            continue
         given = [name for name in names if name in tensors]
         if len({id(tensors[name]) for name in given}) > 1:
             raise ValueError(

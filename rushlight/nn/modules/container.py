@@ -204,28 +204,28 @@ def _run(first: int, last: int, text: str) -> str:
 
 
 class _Keyed(Module):
-    """What `ModuleDict` and `ParameterDict` share: keys, in `_keys`."""
+    """What `ModuleDict` and `ParameterDict` share: keys, in `_keyed`."""
 
-    _keys: Any
+    _keyed: Any
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self._keyed)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._keys)
+        return iter(self._keyed)
 
     def __contains__(self, key: str) -> bool:
-        return key in self._keys
+        return key in self._keyed
 
     def keys(self) -> Any:
         """The names."""
-        return self._keys.keys()
+        return self._keyed.keys()
 
 
 class ModuleDict(_Keyed):
     """A dictionary of modules that belong to the model. It is not called."""
 
-    _keys = property(lambda self: self._modules)
+    _keyed = property(lambda self: self._modules)
 
     def __init__(self, modules: Any = None) -> None:
         super().__init__()
@@ -359,6 +359,8 @@ class ParameterList(Module):
 
 class ParameterDict(_Keyed):
     """A dictionary of parameters that belong to the model; plain tensors become parameters."""
+
+    _keyed = property(lambda self: self._keys)
 
     def __init__(self, parameters: Any = None) -> None:
         super().__init__()

@@ -444,7 +444,7 @@ class Functional(Module):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         function = cls.__dict__.get("_function")
-        if function is not None:
+        if function is not None and "forward" not in cls.__dict__:
             names = cls._options.split() or getattr(cls, "__constants__", ())
             cls.forward = forward = _forward(function, *names)
             forward.__module__ = cls.__module__

@@ -375,13 +375,20 @@ class RNNCellBase(_Recurrent):
         self.reset_parameters()
 
     def extra_repr(self) -> str:
-        return f"{self.input_size}, {self.hidden_size}{unusual(self, bias=True)}"
+        text = f"{self.input_size}, {self.hidden_size}{unusual(self, bias=True)}"
+        has = "nonlinearity" in self.__dict__
+        return text + unusual(self, nonlinearity="tanh") if has else text
 
     def _step(self, step: Any, input: Tensor, hx: Any, pair: bool = False) -> Any:
         """One step on a batch, or on a single vector; the state may be a pair."""
         name = type(self).__name__
         _check_vector(name, "input", input)
-        for i, state in enumerate(() if hx is None else hx if pair else (hx,)):
+        if pair and isinstance(hx, Tensor):
+            raise TypeError(
+                "lstm_cell(): argument 'hx' (position 2) must be tuple of Tensors, not Tensor"
+            )
+        states = hx if pair else (hx,)
+        for i, state in enumerate(() if hx is None else states):
             _check_vector(name, f"hx[{i}]" if pair else "hidden", state)
         batched = input.dim() == 2
         input = input if batched else input.unsqueeze(0)
@@ -415,9 +422,6 @@ class RNNCell(RNNCellBase):
     ) -> None:
         super().__init__(input_size, hidden_size, bias, 1, device, dtype)
         self.nonlinearity = nonlinearity
-
-    def extra_repr(self) -> str:
-        return super().extra_repr() + unusual(self, nonlinearity="tanh")
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         steps = {"tanh": recurrent.rnn_tanh_cell, "relu": recurrent.rnn_relu_cell}
