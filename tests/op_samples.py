@@ -275,12 +275,12 @@ def _pointwise(record: Op, draw: Draw) -> Iterator[Sample]:
 
 def reference(record: Op) -> Callable | None:
     """The mathematics of a record, as a function of NumPy arrays."""
-    if record.reference_fn is not None:
-        written = record.reference_fn
+    written = record.reference
+    if callable(written):
         return lambda *args, **kwargs: written(np, *args, **kwargs)
-    if record.reference is None:
+    if written is None:
         return VALUES.get(name_of(record)) or VALUES.get(record.name)
-    module, *names = record.reference.split(".")
+    module, *names = written.split(".")
     found: Any = {"numpy": np, "math": math}[module]
     for name in names:
         found = getattr(found, name)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from . import loop, pooling
+from .composed import Composed
 from .numpy import NUMPY
 
 BINARY = dict(
@@ -73,7 +73,7 @@ for _name, _word in BINARY.items():
     setattr(Array, f"__r{_name}__", _reverse)
 
 
-class Namespace:
+class Namespace(Composed):
     """A kind of array is one function, `apply(word, args, params)`; each word is a call of it."""
 
     level = 0
@@ -109,10 +109,6 @@ class Namespace:
     def scalar(self, value: Any, dtype: Any) -> Any:
         """Numbers meet arrays without values as they are."""
         return value
-
-    # Made of other words, where a kind has nothing better.
-    scan, pool_max, pool_sum = loop.scan, pooling.pool_max, pooling.pool_sum
-    unpool_max, unpool_sum = pooling.unpool_max, pooling.unpool_sum
 
     def matmul_rows(self, x: Any, w: Any) -> Any:
         """A product whose first factor may have but few rows is a product like others."""

@@ -6,15 +6,12 @@ without one is run example by example.
 
 from typing import Any
 
-import numpy as np
-
 from .._core.kinds import DIFFERENTIABLE
 from .._core.tape import TensorBase
 from .abstract import Array, Namespace
-from .numpy import NUMPY
+from .numpy import UFUNCS
 
-POINTWISE = {w for w in dir(NUMPY) if isinstance(getattr(NUMPY, w), np.ufunc)} - {"matmul"}
-POINTWISE |= set(
+POINTWISE = UFUNCS | set(
     "where complex real imag conj angle erf erfinv lgamma digamma polygamma i0 i0e i1 i1e astype "
     "zeros_like copy contiguous alias bitcast".split()
 )

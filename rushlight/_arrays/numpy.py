@@ -10,8 +10,9 @@ import numpy as np
 from .._core import dtypes
 from .._core.kinds import known
 from .._core.spec import filled
-from . import convolution, gamma, linear_algebra, loop, ordering, pooling, special, strides
+from . import convolution, gamma, linear_algebra, ordering, special, strides
 from . import random_bits as random
+from .composed import Composed
 
 # PyTorch does not warn of 1/0, log(0) or overflow; NumPy's warnings from inside the package are
 # silenced where they arise (an errstate around each call would double the price of a small op).
@@ -140,7 +141,7 @@ _U64 = np.dtype("uint64")
 _MODES = {"add": np.add, "mul": np.multiply, "max": np.maximum, "min": np.minimum}
 
 
-class Numpy:
+class Numpy(Composed):
     """Words on ndarrays. Dtype arguments may be NumPy's or Rushlight's."""
 
     level = 0
@@ -487,8 +488,6 @@ class Numpy:
     conv = staticmethod(convolution.conv)
     conv_input = staticmethod(convolution.conv_input)
     conv_weight = staticmethod(convolution.conv_weight)
-    scan, pool_max, pool_sum = loop.scan, pooling.pool_max, pooling.pool_sum
-    unpool_max, unpool_sum = pooling.unpool_max, pooling.unpool_sum
 
     # -- creation
     @staticmethod
@@ -562,3 +561,5 @@ def _own(x: np.ndarray) -> bool:
 
 NUMPY = Numpy()
 known.numpy = NUMPY
+# Words that are NumPy's own functions of each element.
+UFUNCS = {w for w in dir(NUMPY) if isinstance(getattr(NUMPY, w), np.ufunc)} - {"matmul"}

@@ -11,7 +11,7 @@ from .._core.spec import contiguous_strides, is_contiguous
 from . import loop, pooling
 from .abstract import Array, Namespace
 from .meta import VIEWS, spec
-from .numpy import NUMPY
+from .numpy import NUMPY, UFUNCS
 
 HERE = str(Path(__file__).resolve().parent.parent)
 
@@ -71,7 +71,6 @@ class Symbol(Array):
 _BY_VALUE = frozenset({"nonzero", "unique", "as_strided", "unstrided", "write_strided"})
 _ONCE = frozenset({"bits", "call", "check"})  # words that a loop's body must not say
 _ROLLED = 3  # steps from which a loop is one
-_ORDERED = {w for w in dir(NUMPY) if isinstance(getattr(NUMPY, w), np.ufunc)} - {"matmul"}
 
 
 class Body:
@@ -116,7 +115,7 @@ class Trace(Namespace):
         made = spec(word, args, params)
         if made and isinstance(made[0], tuple) and made[0] and isinstance(made[0][0], tuple):
             return self.record(word, args, params, *made)
-        if word in _ORDERED and len(made) == 2:
+        if word in UFUNCS and len(made) == 2:
             made = (*made, _kept_order(made[0], args))
         return self.record(word, args, params, made)[0]
 

@@ -49,7 +49,7 @@ class Drawn:
         self.kind, self.shape, self.options = kind, shape, options
 
 
-# each (*shape, low=, high=, dtype=)
+# each of a shape; floats and ints take low=, high=, dtype= too
 floats: Callable[..., Drawn] = partial(Drawn, "floats")
 complexes: Callable[..., Drawn] = partial(Drawn, "complexes")
 infinite: Callable[..., Drawn] = partial(Drawn, "infinite")  # infinities and NaN among floats

@@ -15,7 +15,6 @@ class Known:
     """What the layers above have announced."""
 
     numpy: Any = None  # the namespace of ndarrays
-    differentiable: Any = None  # the namespace of tensors, defined below
     meta: Any = None  # the namespace of arrays without values
     straight: Any = None  # body -> its lines: NumPy calls written down by signature
     tensor: Any = None  # the Tensor class
@@ -42,7 +41,6 @@ class Differentiable:
 
 
 DIFFERENTIABLE = Differentiable()
-known.differentiable = DIFFERENTIABLE
 
 
 def speak(**words: Any) -> None:

@@ -80,7 +80,7 @@ def composite(function: Any) -> Any:
     record = object.__new__(Op)
     record.name, record.body, record.kind = function.__name__, function, None
     record.rules, record.outputs, record.params, record.arrays = {}, (), [], []
-    record.given, record.samples_fn, record.reference_fn = (), None, None
+    record.given, record.samples_fn = (), None
     record.domain = record.reference = record.put = None
     record.differentiable, record.composite, record.many = True, True, False
     record.floats = record.alias = record.broadcasts = record.straight = False

@@ -60,7 +60,6 @@ class Op:
         self.source: str | None = None  # of the generated public function, once it was called
         self.given: tuple[Case, ...] = ()
         self.samples_fn: Callable | None = None
-        self.reference_fn: Callable | None = None
         self.function: Any = None
         self.composite = False
         RECORDS.append(self)
@@ -117,10 +116,7 @@ class Op:
 
     def defined_as(self, rule: Any) -> Any:
         """Decorator: rule(np, ...) is the definition in plain NumPy, in float64; or its name."""
-        if isinstance(rule, str):
-            self.reference = rule
-        else:
-            self.reference_fn = rule
+        self.reference = rule
         return rule
 
     def __repr__(self) -> str:

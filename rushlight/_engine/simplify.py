@@ -11,7 +11,6 @@ from .graph import Graph, Step, Value, spelt
 from .loops import slimmed
 
 FOLDED = 4096  # elements up to which a constant result is worked out beforehand
-_UFUNCS = {w for w in dir(NUMPY) if isinstance(getattr(NUMPY, w), np.ufunc)} - {"matmul"}
 _KEPT = frozenset({"full", "arange"})  # made where they are used: a kernel folds them in
 _PURE_OF_SHAPE = frozenset({"reshape", "permute_dims", "broadcast_to", "index", "alias", "astype"})
 
@@ -142,17 +141,11 @@ def _constant(made: Any, step: Step) -> Any:
 
 def even(array: Any) -> Any:
     """The number that all elements are; None where there is none, or a zero has a sign."""
-    if (
-        not array.size
-        or array.dtype.kind not in "fiub"
-        or (array != (first := array.flat[0])).any()
-    ):
+    if not array.size or array.dtype.kind not in "fiub":
         return None
-    return (
-        first.item()
-        if first != 0 or array.dtype.kind != "f" or not np.signbit(array).any()
-        else None
-    )
+    first = array.flat[0]
+    signed = first == 0 and array.dtype.kind == "f" and np.signbit(array).any()
+    return None if signed or (array != first).any() else first.item()
 
 
 def call(step: Step) -> Any:

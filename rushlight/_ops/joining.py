@@ -195,7 +195,7 @@ def split(tensor, split_size_or_sections, dim=0):
 def _cuts(dim: int, sizes: list) -> list:
     keys, start = [], 0
     for n in sizes:
-        keys.append((*(slice(None),) * dim, slice(start, start + n)))
+        keys.append(part(dim, start, start + n))
         start += n
     return keys
 

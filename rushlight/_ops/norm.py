@@ -37,7 +37,7 @@ def _affine(m: Any, x: Any, mean: Any, rstd: Any, weight: Any, bias: Any) -> Any
     node="NativeBatchNormBackward0",
     straight=True,
 )
-def batch_norm_training(m, input, weight=None, bias=None, *, eps: float = 1e-05):
+def batch_norm_training(m, input, weight=None, bias=None, *, eps: float = 1e-5):
     """(output, mean, var): the input normalised per channel by the batch's own moments."""
     n, ndim = _others(input), len(input.shape)
     mean = _channel_sum(m, input) / n
@@ -88,7 +88,7 @@ batch_norm_training.cases(
 
 @op("same", node="NativeBatchNormBackward0", straight=True)
 def batch_norm_inference(
-    m, input, running_mean, running_var, weight=None, bias=None, *, eps: float = 1e-05
+    m, input, running_mean, running_var, weight=None, bias=None, *, eps: float = 1e-5
 ):
     """The input normalised per channel by given moments."""
     return _affine(m, input, running_mean, 1 / m.sqrt(running_var + eps), weight, bias)
@@ -175,7 +175,7 @@ def check_tail(input: Any, normalized_shape: tuple, weight: Any, bias: Any) -> N
 
 @op("same", keeps=("mean", "rstd"), node="NativeLayerNormBackward0", straight=True)
 def layer_norm_native(
-    m, input, weight=None, bias=None, *, normalized_shape: tuple = (), eps: float = 1e-05
+    m, input, weight=None, bias=None, *, normalized_shape: tuple = (), eps: float = 1e-5
 ):
     """The input normalised over its last axes, then scaled and shifted."""
     check_tail(input, normalized_shape, weight, bias)
@@ -234,7 +234,7 @@ def _group_moments(m: Any, x: Any, eps: float) -> tuple:
 
 
 @op("same", keeps=("mean", "rstd"), node="NativeGroupNormBackward0", straight=True)
-def group_norm_native(m, input, weight=None, bias=None, *, num_groups: int = 1, eps: float = 1e-05):
+def group_norm_native(m, input, weight=None, bias=None, *, num_groups: int = 1, eps: float = 1e-5):
     """The input normalised over each group of channels, then scaled and shifted per channel."""
     x, ndim = _grouped(m, input, num_groups), len(input.shape)
     mean, rstd = _group_moments(m, x, eps)

@@ -230,5 +230,5 @@ unpool_max.cases(
 )
 
 
-for _word in WORDS:  # on tensors, too, they are made of other words
-    speak(**{_word: partial(getattr(pooling, _word), DIFFERENTIABLE)})
+# on tensors, too, they are made of other words
+speak(**{word: partial(getattr(pooling, word), DIFFERENTIABLE) for word in WORDS})

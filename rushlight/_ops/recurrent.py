@@ -9,6 +9,7 @@ from .._core.kinds import DIFFERENTIABLE, speak
 from .._core.modes import records
 from .._core.op import op
 from .activation import logistic
+from .dims import turned
 
 
 def _part(m: Any, x: Any, number: int, count: int) -> Any:
@@ -122,10 +123,6 @@ gru_step.cases(case((2, 9), (2, 9), (2, 3)), case((3,), (3,), (1,)))
 # for all steps at once and walks back through time with what is left.
 
 
-def _turned(m: Any, weight: Any) -> Any:
-    return m.permute_dims(weight, (1, 0))
-
-
 def _before(m: Any, first: Any, states: Any) -> Any:
     """The state that each step started from."""
     head = m.reshape(first, (1, *first.shape))
@@ -135,7 +132,7 @@ def _before(m: Any, first: Any, states: Any) -> Any:
 def _weight_gradient(m: Any, towards: Any, states: Any) -> Any:
     """The gradient of `weight` in `states @ weight.T`, summed over steps and batch."""
     rows = m.reshape(towards, (-1, towards.shape[-1]))
-    return m.matmul(_turned(m, rows), m.reshape(states, (-1, states.shape[-1])))
+    return m.matmul(turned(m, rows), m.reshape(states, (-1, states.shape[-1])))
 
 
 @op(
@@ -151,11 +148,11 @@ def lstm_sequence(m, tensors: list):
     (batch, size), recurrent weight (4 size, size).
     """
     x, hidden, cell, weight = tensors
-    turned, keeps = _turned(m, weight), records()
+    across, keeps = turned(m, weight), records()
 
     def step(carry, given):
         (hidden, cell), (gates,) = carry, given
-        opened, candidate = _lstm_opened(m, gates + m.matmul(hidden, turned))
+        opened, candidate = _lstm_opened(m, gates + m.matmul(hidden, across))
         cell = _part(m, opened, 1, 4) * cell + _part(m, opened, 0, 4) * candidate
         hidden = _part(m, opened, 3, 4) * m.tanh(cell)
         return (hidden, cell), (hidden, cell, *((opened, candidate) if keeps else (None, None)))
@@ -172,7 +169,7 @@ def _lstm_opened(m: Any, gates: Any) -> tuple[Any, Any]:
 @lstm_sequence.residuals
 def _(m, tensors, out):
     x, first, _, weight = tensors
-    return _lstm_opened(m, x + m.matmul(_before(m, first, out[0]), _turned(m, weight)))
+    return _lstm_opened(m, x + m.matmul(_before(m, first, out[0]), turned(m, weight)))
 
 
 @lstm_sequence.vjp("tensors")
@@ -216,11 +213,11 @@ def gru_sequence(m, tensors: list):
     size), recurrent weight (3 size, size), and recurrent bias (3 size) if there is one.
     """
     x, hidden, weight, *bias = tensors
-    turned, keeps = _turned(m, weight), records()
+    across, keeps = turned(m, weight), records()
 
     def step(carry, given):
         (hidden,), (inputs,) = carry, given
-        product = _gru_product(m, hidden, turned, bias)
+        product = _gru_product(m, hidden, across, bias)
         _, update, candidate = _gru_gates(m, inputs, product)
         hidden = candidate + update * (hidden - candidate)
         return (hidden,), (hidden, product if keeps else None)
@@ -228,15 +225,15 @@ def gru_sequence(m, tensors: list):
     return m.scan(step, (hidden,), (x,))[1]
 
 
-def _gru_product(m: Any, hidden: Any, turned: Any, bias: list) -> Any:
-    made = m.matmul(hidden, turned)
+def _gru_product(m: Any, hidden: Any, across: Any, bias: list) -> Any:
+    made = m.matmul(hidden, across)
     return made + bias[0] if bias else made
 
 
 @gru_sequence.residuals
 def _(m, tensors, out):
     _, first, weight, *bias = tensors
-    return (_gru_product(m, _before(m, first, out), _turned(m, weight), bias),)
+    return (_gru_product(m, _before(m, first, out), turned(m, weight), bias),)
 
 
 @gru_sequence.vjp("tensors")
@@ -273,10 +270,10 @@ def rnn_sequence(m, tensors: list, *, relu: bool = False):
     size), recurrent weight (size, size).
     """
     x, hidden, weight = tensors
-    turned = _turned(m, weight)
+    across = turned(m, weight)
 
     def step(carry, given):
-        bent = given[0] + m.matmul(carry[0], turned)
+        bent = given[0] + m.matmul(carry[0], across)
         hidden = m.maximum(bent, 0) if relu else m.tanh(bent)
         return (hidden,), (hidden,)
 

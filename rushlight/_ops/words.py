@@ -78,13 +78,11 @@ def _unstrided(g: Any, x: Any, size: tuple, stride: tuple, offset: Any) -> Any:
     return unstrided(g, like, size=size, stride=stride, offset=offset)
 
 
-_DTYPES = "int64 int32 int16 int8 uint8 float32 float64 complex64 complex128"
+_DTYPES = "bool int64 int32 int16 int8 uint8 float32 float64 complex64 complex128"
 speak(
     full=_full, arange=_arange, zeros_like=_zeros_like, bits=_bits, check=_check, within=_within,
     scalar=_scalar, bitcast=bitcast,
     pad=padded, as_strided=strided_view, unstrided=_unstrided, write_strided=write_strided,
     isdtype=known.numpy.isdtype, finfo=known.numpy.finfo, square=lambda x: x * x,
-    bool=dtypes.bool_,
+    **{name: dtypes.by_name(name) for name in _DTYPES.split()},
 )  # fmt: skip
-for _name in _DTYPES.split():
-    setattr(known.differentiable, _name, dtypes.by_name(_name))
