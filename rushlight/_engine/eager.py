@@ -4,6 +4,7 @@ The body is traced on symbols of the arrays that it meets, like a step under `co
 the same passes. Small ones are called as lean as can be, by one thread; large ones run as programs.
 """
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -39,7 +40,7 @@ class _Threads:
     """
 
     ours = False
-    waiting: ClassVar[list[Wish]] = []
+    waiting: ClassVar[deque[Wish]] = deque(maxlen=_MOST)
 
 
 def quicker(wish: Wish) -> Callable | None:
@@ -71,15 +72,14 @@ def quicker(wish: Wish) -> Callable | None:
 
 
 def _later(wish: Wish) -> None:
-    _Threads.waiting[:] = [*_Threads.waiting, wish][-_MOST:]
+    _Threads.waiting.append(wish)
 
 
 def _join() -> None:
     """From now on products are ours as well, those that waited too."""
-    _Threads.ours, waiting = True, _Threads.waiting[:]
-    _Threads.waiting.clear()
-    for wish in waiting:
-        BENCH.take(wish)
+    _Threads.ours = True
+    while _Threads.waiting:
+        BENCH.take(_Threads.waiting.popleft())
 
 
 def _one_call(steps: list[Step]) -> bool:

@@ -34,20 +34,22 @@ _FAMILIES: dict[type, Any] = {
 }  # fmt: skip
 
 
+def _family(told: Any) -> Any:
+    if isinstance(told, Product) and skinny.suits(told):
+        return skinny
+    return _FAMILIES[type(told)]
+
+
 def kernel(module: Module, told: Any) -> str:
     """The name of the function (buffers, thread, threads, control, scratch) that is described."""
-    if isinstance(told, Product) and skinny.suits(told):
-        return skinny.kernel(module, told)
-    return _FAMILIES[type(told)].kernel(module, told)
+    return _family(told).kernel(module, told)
 
 
 def workspace(told: Any, target: Any, threads: int) -> int:
     """Bytes of scratch memory that it needs, behind the first PARTIALS."""
-    if isinstance(told, Product) and skinny.suits(told):
-        return skinny.workspace(told)
-    return _FAMILIES[type(told)].workspace(told, target, threads)
+    return _family(told).workspace(told, target, threads)
 
 
 def work(told: Any) -> int:
     """How much it does: a multiply-add counts an eighth of an element's word."""
-    return _FAMILIES[type(told)].work(told)
+    return _family(told).work(told)

@@ -156,11 +156,8 @@ def placed(fused: Any, step: Step) -> None:
     for y, whole in zip(outputs[len(init) :], wholes):
         fused._own(whole)
         size = _bytes(y)
-        _stored(
-            fused,
-            y,
-            Moving(whole, (count - 1) * size if reverse else 0, -size if reverse else size),
-        )
+        first, stride = ((count - 1) * size, -size) if reverse else (0, size)
+        _stored(fused, y, Moving(whole, first, stride))
     for v, pair in zip(outputs, pairs):
         _stored(fused, v, Moving(pair, 0, _bytes(v), 1))
     for v in set(fused.pending) - before:

@@ -155,10 +155,12 @@ def _call_of(program: Val, args: Val, me: Val, threads: Val, control: Val) -> st
     )
 
 
+_TOGETHER = "control:ptr program:ptr args:ptr threads:i64 workers:i64"
+
+
 def _runner(module: Module) -> None:
     """run: a program at its pace, on all threads where there is none; back when it is done."""
-    given = "control:ptr program:ptr args:ptr threads:i64 workers:i64"
-    f = module.function("run", f"{given} pace:ptr", shared=True)
+    f = module.function("run", f"{_TOGETHER} pace:ptr", shared=True)
     control, program, args, threads, workers, pace = f.args
     paced = f.op(BOOL, 1, f"icmp ne ptr {pace.name}, null")
     way, since = f.var(I64, 1, 0), f.target.ticks(f)
@@ -173,7 +175,7 @@ def _runner(module: Module) -> None:
     with f.when(paced):
         _note(f, pace, way.get(), since)
     f.done()
-    _together(module.function("together", given))
+    _together(module.function("together", _TOGETHER))
     f = module.function("alone", "control:ptr program:ptr args:ptr", shared=True)
     control, program, args = f.args
     f.line(_call_of(program, args, f.const(0, I64), f.const(1, I64), control))
@@ -233,9 +235,7 @@ def pace() -> Any:
 
 def _caller(module: Module) -> None:
     """call: what Python calls. Other threads may run Python meanwhile."""
-    f = module.function(
-        "call", "control:ptr program:ptr args:ptr threads:i64 workers:i64 pace:ptr", shared=True
-    )
+    f = module.function("call", f"{_TOGETHER} pace:ptr", shared=True)
     for name, result, params in _PYTHON[3:]:
         f.declare(name, result, params)
     control, program, args, threads, workers, pace = f.args

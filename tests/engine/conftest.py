@@ -1,4 +1,6 @@
-"""The engine's tests have a cache of their own."""
+"""The engine's tests have a cache of their own, and threads."""
+
+import threading
 
 import pytest
 
@@ -9,6 +11,20 @@ def own_cache(tmp_path_factory):
     patch.setenv("RUSHLIGHT_CACHE", str(tmp_path_factory.mktemp("cache")))
     yield
     patch.undo()
+
+
+@pytest.fixture
+def together():
+    """together(n, work): work(k) for each k below n, in threads of Python at the same time."""
+
+    def run(n, work):
+        threads = [threading.Thread(target=work, args=(k,)) for k in range(n)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+
+    return run
 
 
 @pytest.fixture

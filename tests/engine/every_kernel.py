@@ -67,6 +67,18 @@ def few_rows(b):
     return [b.matmul(x, b.permute_dims(w, (1, 0)))]
 
 
+def parts_of_a_sum(b):
+    return [b.tanh(b.matmul(b.input((2, 300)), b.input((300, 130))))]
+
+
+def strips(b):
+    return [b.tanh(b.matmul(b.input((3, 9)), b.input((9, 300))))]
+
+
+def short_sum(b):
+    return [b.tanh(b.matmul(b.input((40, 3)), b.input((3, 77))))]
+
+
 def batched_product(b):
     x, w = b.input((5, 20, 30), "float64"), b.input((5, 30, 20), "float64")
     return [b.matmul(x, w)]
@@ -172,9 +184,9 @@ def elementary(b):
 
 FAMILIES = [
     pointwise, integers, softmax, long_row, columns, downwards, transpose, product,
-    large_product, few_rows, batched_product, convolution, convolution_input, convolution_weight,
-    depthwise, pooled, embedding, gathered, running, long_running, ordered, leading, long_order,
-    picked, attention, halves, looped, elementary,
+    large_product, few_rows, parts_of_a_sum, strips, short_sum, batched_product, convolution,
+    convolution_input, convolution_weight, depthwise, pooled, embedding, gathered, running,
+    long_running, ordered, leading, long_order, picked, attention, halves, looped, elementary,
 ]  # fmt: skip
 
 

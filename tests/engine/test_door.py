@@ -209,7 +209,7 @@ def test_an_argument_that_overlaps_what_is_written():
     torch.testing.assert_close(w, torch.cat([torch.zeros(20), torch.full((20,), 2.0)]))
 
 
-def test_several_threads_take_it_together():
+def test_several_threads_take_it_together(together):
     x, w = torch.randn(4, 8), torch.randn(8, 5)
     made, wrong = opened(affine, x, w), []
 
@@ -218,11 +218,7 @@ def test_several_threads_take_it_together():
         wanted = affine(a, w)
         wrong.extend(i for i in range(300) if not torch.allclose(made(a, w), wanted, atol=1e-4))
 
-    workers = [threading.Thread(target=work, args=(k,)) for k in range(4)]
-    for each in workers:
-        each.start()
-    for each in workers:
-        each.join()
+    together(4, work)
     assert not wrong
 
 

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import threading
 from itertools import count
 
 import numpy as np
@@ -144,7 +143,7 @@ def test_labels_out_of_range_are_refused(size):
     assert close(F.cross_entropy(x, labels), -x.log_softmax(1)[rl.arange(4), labels].mean())
 
 
-def test_threads_of_python_call_one_line(size):
+def test_threads_of_python_call_one_line(size, together):
     x = draw(size, 9)
     warm(lambda: x.softmax(-1))
     wrong = []
@@ -156,11 +155,7 @@ def test_threads_of_python_call_one_line(size):
             if not close(mine.softmax(-1), wanted):
                 wrong.append(seed)
 
-    threads = [threading.Thread(target=work, args=(s,)) for s in range(4)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
+    together(4, work)
     assert not wrong
 
 
@@ -389,7 +384,7 @@ def test_second_derivatives_of_convolutions(size):
     assert all(map(close, first, then))
 
 
-def test_threads_of_python_share_a_convolution(size):
+def test_threads_of_python_share_a_convolution(size, together):
     layer, wrong = rl.nn.Conv2d(4, 8, 3, padding=1), []
     x = planes(size + 20, 4, 20, 20)
     warm(lambda: layer(x))
@@ -399,9 +394,5 @@ def test_threads_of_python_share_a_convolution(size):
         wanted = F.conv2d(mine.double(), layer.weight.double(), layer.bias.double(), padding=1)
         wrong.extend(seed for _ in range(20) if not close(layer(mine), wanted.float()))
 
-    threads = [threading.Thread(target=work, args=(s,)) for s in range(4)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
+    together(4, work)
     assert not wrong

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import threading
 
 import numpy as np
 import pytest
@@ -181,20 +180,14 @@ def test_an_unwritable_cache_is_no_trouble(monkeypatch, tmp_path):
     assert cache.write("k", b"") is False and cache.read("k") is None
 
 
-def test_several_python_threads():
+def test_several_python_threads(together):
     b = Builder()
     x = b.input((400, 500))
     program = same(b, [b.sum(b.exp(x)), b.exp(x)])
     arrays = drawn(b.inputs)
     wanted = program.run(*arrays)[0]
     found = []
-    workers = [
-        threading.Thread(target=lambda: found.append(program.run(*arrays)[0])) for _ in range(4)
-    ]
-    for w in workers:
-        w.start()
-    for w in workers:
-        w.join()
+    together(4, lambda _: found.append(program.run(*arrays)[0]))
     np.testing.assert_allclose(found, [wanted] * 4, rtol=1e-6)
 
 

@@ -4,7 +4,6 @@ import contextlib
 import os
 import subprocess
 import sys
-import threading
 import warnings
 
 import numpy as np
@@ -246,7 +245,7 @@ def test_an_exception_in_the_middle_leaves_everything_as_it_was():
             torch.testing.assert_close(step(torch.ones(3), fail), (before + 1) * 2)
 
 
-def test_two_python_threads_call_one_function():
+def test_two_python_threads_call_one_function(together):
     weight = torch.randn(64, 64)
     made = torch.compile(lambda x: (x @ weight).tanh().sum(1))
     xs = [torch.randn(300, 64) for _ in range(8)]
@@ -260,11 +259,7 @@ def test_two_python_threads_call_one_function():
             if not torch.allclose(found, wanted[j], rtol=1e-4, atol=1e-4):
                 wrong.append(j)
 
-    workers = [threading.Thread(target=work, args=(k,)) for k in range(2)]
-    for w in workers:
-        w.start()
-    for w in workers:
-        w.join()
+    together(2, work)
     assert not wrong
 
 

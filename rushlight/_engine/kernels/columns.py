@@ -11,7 +11,7 @@ from typing import Any
 from ..builder import BOOL, Function, Val, kind_of
 from ..graph import Step, Value
 from ..threads import barrier
-from .nest import Nest, Operand, Rows, along_axes, placed
+from .nest import Nest, Operand, Rows, along_axes, placed, vectors
 from .plan import GRAIN, Plan
 from .share import PARTIALS, tasks
 from .totals import REDUCTIONS, Total
@@ -416,14 +416,8 @@ class _Tall:
 
     def _end(self, first: Val, last: Val, parts: int) -> None:
         """The states of all parts joined, and what follows on them."""
-        f, lanes = self.f, self.c.lanes
-        rest = self.shape.columns % lanes
-        with f.loop(first, first + (last - first) // lanes * lanes, lanes) as column:
-            self._finish(column, first, [(0, None)], parts)
-        if rest:
-            with f.when(last.equals(self.shape.columns)):
-                column = f.index(self.shape.columns - rest)
-                self._finish(column, first, [(0, f.first_lanes(rest, lanes))], parts)
+        body = lambda column, mask: self._finish(column, first, [(0, mask)], parts)
+        vectors(self.f, first, last, self.c.lanes, body, self.shape.columns % self.c.lanes)
 
     def _finish(self, column: Val, first: Val, units: list, parts: int) -> None:
         f, c = self.f, self.c

@@ -1,6 +1,6 @@
 """What follows on a convolution's sums: a function for each convolution, given rows of them."""
 
-from ..builder import Kind, Module, Val
+from ..builder import Kind, Module
 from .convolution_tiles import BYTE
 from .rows import Nest, Rows
 
@@ -24,17 +24,6 @@ def follower(module: Module, nest: Nest, value: int, kind: Kind) -> str:
         follow.stand([image, row + i][-len(nest.lead) :])
         with f.loop(0, lines) as r:
             here = source.shifted(i * across + r * pitch, BYTE)
-            run(follow, value, kind, here, at + r * step, count)
+            follow.follow(value, kind, [here], at + r * step, count)
     f.done()
     return name
-
-
-def run(follow: Rows, value: int, kind: Kind, source: Val, at: Val, count: Val) -> None:
-    """What follows on places of a row that lie in order."""
-    f, lanes = follow.f, follow.lanes
-    whole = count // lanes * lanes
-    with f.loop(0, whole, lanes) as j:
-        follow.finish(at + j, {value: f.load(source.shifted(j, kind), kind, lanes)}, None)
-    with f.when(whole < count):
-        x = f.load(source.shifted(whole, kind), kind, lanes)
-        follow.finish(at + whole, {value: x}, f.first_lanes(count - whole, lanes))

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..builder import BOOL, I32, I64, POINTER, U32, Function, Kind, Module, Val
+from .nest import vectors
 from .share import GIVEN, PARTIALS
 
 BYTE = BOOL  # one byte in memory
@@ -149,14 +150,9 @@ def frame(module: Module, kind: Kind, fill: float = 0.0) -> str:
             f.store(to.shifted(c, kind), nothing)
         row = src.shifted(y * line + left * along, kind)
         with f.when(step.equals(1)):
-            whole = begin + (end - begin) // lanes * lanes
-            with f.loop(begin, whole, lanes) as c:
-                f.store(to.shifted(c, kind), f.load(row.shifted(c, kind), kind, lanes))
-            with f.when(whole < end):
-                mask = f.first_lanes(end - whole, lanes)
-                f.store(
-                    to.shifted(whole, kind), f.load(row.shifted(whole, kind), kind, lanes, mask)
-                )
+            read = lambda c, mask: f.load(row.shifted(c, kind), kind, lanes, mask)
+            copy = lambda c, mask: f.store(to.shifted(c, kind), read(c, mask))
+            vectors(f, begin, end, lanes, copy)
         with f.when(step.compared("ne", 1)):
             pairs = f.select(step.equals(2), (end - begin - 1) // lanes * lanes, f.index(0))
             with f.loop(begin, begin + pairs, lanes) as c:

@@ -89,19 +89,12 @@ def follower(module: Module, nest: Nest, value: int, kind: Kind) -> str:
     f = module.function(name, f"{GIVEN} {FOLLOWS}")
     item, row, rows, column, live, sums, down = f.args[5:]
     del f.args[5:]  # a nest knows the first five
-    lanes = f.target.lanes(kind.size)
-    body = Rows(f, nest, lanes)
+    body = Rows(f, nest, f.target.lanes(kind.size))
     places = along_axes(item, nest.lead[:-1])
-    whole = live // lanes * lanes
+    rest = None if nest.length % body.lanes else 0
     with f.loop(0, rows) as i:
         body.stand([*places, row + i])
-        line = sums.shifted(i * down, kind)
-        with f.loop(0, whole, lanes) as at:
-            body.finish(column + at, {value: f.load(line.shifted(at, kind), kind, lanes)}, None)
-        if nest.length % lanes:
-            with f.when(whole < live):
-                x = f.load(line.shifted(whole, kind), kind, lanes)
-                body.finish(column + whole, {value: x}, f.first_lanes(live - whole, lanes))
+        body.follow(value, kind, [sums.shifted(i * down, kind)], column, live, rest)
     f.done()
     return name
 

@@ -153,6 +153,25 @@ class Rows:
         for v, o in self.nest.stores:
             self.put(v, o, at, self.value(v, at, mask, values), mask)
 
+    def follow(
+        self, value: int, kind: Kind, parts: Sequence[Val], at: Any, count: Val,
+        rest: int | None = None,
+    ) -> None:  # fmt: skip
+        """Finish `count` places from `at` on, given a value that lies in memory.
+
+        Args:
+            parts: where its elements lie in order; of several places, a power of two, their sum.
+            rest: as for `vectors`.
+        """
+
+        def body(i: Val, mask: Val | None) -> None:
+            made = [self.f.load(x.shifted(i, kind), kind, self.lanes) for x in parts]
+            while len(made) > 1:
+                made = [x + y for x, y in zip(made[::2], made[1::2])]
+            self.finish(at + i, {value: made[0]}, mask)
+
+        vectors(self.f, 0, count, self.lanes, body, rest)
+
     def _pointer(self, buffer: int) -> Val:
         return self.f.load(self.buffers.shifted(buffer, I64), POINTER)
 

@@ -13,9 +13,8 @@ from ..._arrays.pooling import WORDS as WORDS
 from ..builder import I8, I64, Function, Kind, Module, Val
 from ..graph import Step
 from . import rows
-from .convolution_follow import run
 from .convolution_tiles import BYTE, call, frame
-from .nest import opened
+from .nest import along_axes, offset, opened, vectors
 from .rows import Nest, Operand, Rows
 from .share import PARTIALS, begun, tasks
 
@@ -174,10 +173,7 @@ class _Pool:
 
     def _plane(self, plane: Val) -> None:
         f, p = self.f, self.p
-        places, lead = [], p.nest.lead
-        for at in reversed(range(len(lead))):
-            places.insert(0, plane % lead[at] if at else plane)
-            plane = plane // lead[at]
+        places = along_axes(plane, p.nest.lead)
         if self.back:
             self._backward(places)
             count = prod(p.size)
@@ -189,14 +185,12 @@ class _Pool:
             count = prod(p.out)
         follow = Rows(f, p.nest, self.lanes)
         follow.stand(places)
-        run(follow, p.value, self.kind, self._region("dense"), f.index(0), f.index(count))
+        follow.follow(p.value, self.kind, [self._region("dense")], 0, f.index(count))
 
     def _at(self, number: int, places: list[Val]) -> tuple[Val, int, int]:
         """Where an operand's plane begins, its strides."""
-        o, offset = self.p.operands[number], self.f.index(0)
-        for place, stride in zip(places, o.lead[:-1]):
-            offset = place * stride + offset
-        return self.given[number].shifted(offset, o.kind), o.lead[-1], o.along
+        o = self.p.operands[number]
+        return self.given[number].shifted(offset(o, places), o.kind), o.lead[-1], o.along
 
     def _framed(self, number: int, places: list[Val]) -> None:
         f, p, made = self.f, self.p, self.frame
@@ -307,11 +301,7 @@ def _unpooled(module: Module, kind: Kind, greatest: bool) -> str:
         give(n - 1, left.get())
 
     with f.loop(0, rows) as u:
-        whole = columns // lanes * lanes
-        with f.loop(0, whole, lanes) as v:
-            row(u, v, None)
-        with f.when(whole < columns):
-            row(u, whole, f.first_lanes(columns - whole, lanes))
+        vectors(f, 0, columns, lanes, lambda v, mask: row(u, v, mask))
     f.done()
     return name
 

@@ -9,8 +9,8 @@ of the next one, so that eager and compiled draws go on from each other. A new w
 from dataclasses import dataclass
 from typing import Any
 
-from ..builder import I32, I64, POINTER, U32, Function, Kind, Module, Val
-from .nest import Operand
+from ..builder import I32, I64, U32, Function, Kind, Module, Val
+from .nest import Operand, opened
 from .share import begun
 
 STATE = 624  # words of the state; the next one's place lies behind them
@@ -43,9 +43,8 @@ def kernel(module: Module, told: Draw) -> str:
     The first thread draws alone; of the two halves of a long word the first is the high one.
     """
     f = begun(module, "bits")
-    buffers, me = f.args[0], f.args[1]
-    with f.when(me.equals(0)):
-        places = [f.load(buffers.shifted(o.buffer, I64), POINTER) for o in (told.state, told.out)]
+    with f.when(f.args[1].equals(0)):
+        places = [opened(f, o) for o in (told.state, told.out)]
         f.call(_draw(module, told.width), *places, f.index(told.count * told.width // 32))
     f.done()
     return f.name

@@ -7,10 +7,12 @@ where it stands, and what follows on it at once.
 
 from collections.abc import Callable
 from math import prod
+from typing import Any
 
 from ..builder import I8, Function, Module, Val
 from ..threads import barrier
 from .matmul import Product
+from .matmul import work as work
 from .nest import Rows, opened, part, vectors
 from .share import PARTIALS, begun
 
@@ -40,7 +42,7 @@ def _cut(product: Product) -> bool:
     return few <= _FEW and few * columns * size <= _SUMS and product.inner * columns * size >= _LONG
 
 
-def workspace(product: Product) -> int:
+def workspace(product: Product, _target: Any, _threads: int) -> int:
     """Bytes of scratch memory that it needs."""
     few, columns = product.nest.lead[-1], product.nest.length
     return _PARTS * few * (columns + 64) * product.kind.size if _cut(product) else 0
@@ -118,29 +120,21 @@ class _Skinny:
             self._sum(f.index(0), width, n * inner // _PARTS, (n + 1) * inner // _PARTS)
         f.call(barrier(f.module), control, threads)
         first, last = part(f, self.columns, me, threads, self.lanes)
-        for i in range(self.count):
-            self._stand(f.index(i))
-
-            def body(j: Val, mask: Val | None, i: int = i) -> None:
-                at = area.shifted(j + i * width, kind)
-                parts = [at.shifted(n * self.count * width, kind) for n in range(_PARTS)]
-                found = [f.load(x, kind, self.lanes) for x in parts]
-                total = (found[0] + found[1]) + (found[2] + found[3])
-                self.rows.finish(j, {self.p.value: total}, mask)
-
-            vectors(f, first, last, self.lanes, body, self.columns % self.lanes)
+        parts = [area.shifted(first + n * self.count * width, kind) for n in range(_PARTS)]
+        self._finish(parts, width, first, last - first)
 
     def _strip(self, first: Val, width: int) -> None:
         f = self.f
         self._sum(first, width, f.index(0), f.index(self.p.inner))
+        self._finish([self.sums], width, first, f.least(self.columns - first, width))
+
+    def _finish(self, parts: list[Val], width: int, first: Val, live: Val) -> None:
+        """What follows on some columns of all rows, whose sums lie in parts."""
+        kind, rest = self.kind, self.columns % self.lanes
         for i in range(self.count):
-            self._stand(f.index(i))
-
-            def body(j: Val, mask: Val | None, i: int = i) -> None:
-                x = f.load(self.sums.shifted(j + i * width, self.kind), self.kind, self.lanes)
-                self.rows.finish(first + j, {self.p.value: x}, mask)
-
-            self._along(first, width, body)
+            self._stand(self.f.index(i))
+            places = [x.shifted(i * width, kind) for x in parts]
+            self.rows.follow(self.p.value, kind, places, first, live, rest)
 
     def _sum(self, first: Val, width: int, start: Val, stop: Val) -> None:
         """The sums of a strip over some places."""
