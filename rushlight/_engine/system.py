@@ -63,7 +63,48 @@ class _Address:
         f.call("WakeByAddressAll", place)
 
 
+class _Apart:
+    """Linux: threads that spin for each other do not stay on one processor while another is idle.
+
+    The scheduler may wake a thread beside the one that woke it, and leaves both there, in turns.
+    """
+
+    symbols = ("sched_getcpu", "sched_getaffinity", "sched_setaffinity")
+
+    def note(self, f: Function, place: Val) -> None:
+        """Note the processor that this thread is on."""
+        f.store(place, f.known("sched_getcpu", I32, 1))
+
+    def leave(self, f: Function, place: Val) -> None:
+        """Move elsewhere if this thread is on the processor noted; where it may run stays so."""
+        here = f.known("sched_getcpu", I32, 1)
+        with f.when(here.equals(f.load(place, I32)) & (here < 64 * _MASK)):
+            mask, asked = f.buffer(I64, _MASK), (f.const(0, I32), f.const(8 * _MASK, I64))
+            word = mask.shifted(f.cast(here >> 6, I64), I64)
+            got = f.known("sched_getaffinity", I32, 1, *asked, mask)
+            with f.when(got.equals(0)):
+                all_ = f.load(word, I64)
+                one = f.op(I64, 1, f"shl i64 1, {f.cast(here & 63, I64).name}")
+                f.store(word, all_ ^ one)
+                f.known("sched_setaffinity", I32, 1, *asked, mask)
+                f.store(word, all_)
+                f.known("sched_setaffinity", I32, 1, *asked, mask)
+
+
+class _Anywhere:
+    """Elsewhere threads cannot be moved."""
+
+    symbols = ()
+
+    def note(self, f: Function, place: Val) -> None:
+        """Nothing."""
+
+    leave = note
+
+
 SLEEP_CALL: Any = _Address() if WINDOWS else _Ulock() if MAC else _Futex()
+PLACES: Any = _Apart() if LINUX else _Anywhere()
+_MASK = 16  # words of a set of processors: 1024 of them
 # LLVM writes calls of these by itself; the last lets another thread have the core.
 _C = ("memset", "memcpy", "memmove")
 YIELD = "SwitchToThread" if WINDOWS else "sched_yield"
@@ -84,7 +125,7 @@ def symbols() -> dict[str, int]:
     if WINDOWS:
         libraries = [ctypes.CDLL(n) for n in ("msvcrt", "kernel32", "api-ms-win-core-synch-l1-2-0")]
     found = {}
-    for name in (*_C, YIELD, *SLEEP_CALL.symbols):
+    for name in (*_C, YIELD, *SLEEP_CALL.symbols, *PLACES.symbols):
         for library in libraries:
             if hasattr(library, name):
                 found[name] = _address(getattr(library, name))

@@ -25,11 +25,12 @@ _TICKET, _SLEEPING, _PROGRAM, _ARRIVED, _ROUND, _DONE = 0, 64, 128, 192, 256, 32
 # are, threads that a program may use.
 RUNNING, WORKERS, MOST = 320, 328, 336
 # A program's pace: the mean ticks of its runs together and of those alone; which way it goes now;
-# tries left of the other way; when that is tried next, and how long it rests after that.
+# tries left of the other way; ticks of running until that is tried next, and how many it rests
+# after that. Time between runs does not count: the first ones after a pause are slow either way.
 _WAY, _LEFT, _UNTIL, _REST = 2, 3, 4, 5
 _TRIES = 3  # the first one wakes the others
 _SOONEST, _LATEST = 1_000_000, 100_000_000  # ticks: 0.3 to 30 ms
-TASKS = _PROGRAM + 32  # behind the program's three words: kernels count drawn tasks here, from 0
+TASKS = _PROGRAM + 32  # behind a program's four words: kernels count drawn tasks here, from 0
 _MOST = 64  # threads
 _SPINS = 4000  # pauses before a worker sleeps: about 0.1 ms
 _PATIENCE = 300  # pauses at a barrier before the core is offered to others
@@ -139,6 +140,7 @@ def _worker(module: Module) -> None:
         task = control.shifted(_PROGRAM, _BYTE)
         program, args = f.load(task, POINTER), f.load(task.shifted(1, I64), POINTER)
         threads = f.load(task.shifted(2, I64), I64)
+        f.target.leave(f, task.shifted(3, I64))
         nothing = f.op(BOOL, 1, f"icmp eq ptr {program.name}, null")
         f.leave_if(nothing, quit_)
         with f.when(me < threads):
@@ -189,6 +191,7 @@ def _together(f: Function) -> None:
     f.store(task, program)
     f.store(task.shifted(1, I64), args)
     f.store(task.shifted(2, I64), threads)
+    f.target.note(f, task.shifted(3, I64))
     ticket = control.shifted(_TICKET, _BYTE)
     now = _atomic_add(f, ticket, 1, "seq_cst") + 1
     with f.when(_atomic_load(f, control.shifted(_SLEEPING, _BYTE), "seq_cst") > 0):
@@ -210,17 +213,17 @@ def _note(f: Function, pace: Val, way: Val, since: Val) -> None:
     """
     word = lambda i: pace.shifted(i, I64)
     get = lambda i: f.load(word(i), I64)
-    now = f.target.ticks(f)
-    took, left, rest, mean, other = now - since, get(_LEFT), get(_REST), get(way), get(1 - way)
+    took = f.target.ticks(f) - since
+    left, rest, mean, other = get(_LEFT), get(_REST), get(way), get(1 - way)
     trying, last = left > 0, left.equals(1)
     best = f.select(left.equals(_TRIES), took, f.least(mean, took))
-    slowly = f.select(mean.equals(0), took, mean + ((took - mean) >> 6))
+    slowly = f.select(mean.equals(0), took, mean + ((f.least(took, mean * 2) - mean) >> 6))
     mean = f.select(trying, best, slowly)
     turn = f.select(trying, last & (mean < other), (other > 0) & (mean > other))
     again = f.select(trying, last, turn)
     rest = f.select(again, f.least(rest * 2, _LATEST), rest)
-    until = f.select(again, now + rest, get(_UNTIL))
-    idle = f.select(turn | (now <= until), 0, f.const(_TRIES, I64))
+    until = f.select(again, rest, get(_UNTIL) - took)
+    idle = f.select(turn | (until >= 0), 0, f.const(_TRIES, I64))
     f.store(word(way), mean)
     f.store(word(_WAY), get(_WAY) ^ f.cast(turn, I64))
     f.store(word(_LEFT), f.select(trying, left - 1, idle))

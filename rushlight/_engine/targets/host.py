@@ -14,7 +14,7 @@ from typing import Any
 from .. import cache as disk
 from ..builder import I64, Function, Kind, Val, typed
 from ..forked import awaited
-from ..system import SLEEP_CALL
+from ..system import PLACES, SLEEP_CALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,14 @@ class Host:
     def wake(self, f: Function, place: Val) -> None:
         """Wake all that sleep on `place`."""
         SLEEP_CALL.wake(f, place)
+
+    def note(self, f: Function, place: Val) -> None:
+        """Note at `place` which processor the thread is on, where that can be known."""
+        PLACES.note(f, place)
+
+    def leave(self, f: Function, place: Val) -> None:
+        """Move to another processor than the one noted, where that can be done."""
+        PLACES.leave(f, place)
 
 
 @cache
