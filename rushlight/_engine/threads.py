@@ -145,7 +145,8 @@ def _worker(module: Module) -> None:
         f.leave_if(nothing, quit_)
         with f.when(me < threads):
             f.line(_call_of(program, args, me, threads, control))
-        _atomic_store(f, done, seen.get())
+        # Stores that pass by the caches keep no order with others, but with an exchange.
+        _atomic_store(f, done, seen.get(), "seq_cst")
     _atomic_store(f, done, seen.get())
     f.done()
 

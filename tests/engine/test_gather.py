@@ -31,6 +31,15 @@ def test_take(axis, dtype, shape):
     )
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bool"])
+def test_taken_rows_that_pass_by_the_caches(dtype):
+    b, size = Builder(), np.dtype(dtype).itemsize
+    x, i = b.input((50, 1003), dtype), b.input((17_100_000 // 1003 // size,), "int64")
+    arrays = drawn(b.inputs)
+    arrays[1] = np.arange(i.size) * 7 % 50
+    assert not words(same(b, [b.take(x, i, 0)], arrays))
+
+
 @pytest.mark.parametrize("mode", ["set", "add"])
 @pytest.mark.parametrize("shape", [(9, 3), (9, 200), (2, 9, 5)])
 @pytest.mark.parametrize("dtype", ["float32", "int64"])

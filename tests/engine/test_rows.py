@@ -153,6 +153,16 @@ def test_transposed_copies_and_sums(shape, dtype, on_threads):
     same(b, [word(t, z), word(t, t)])
 
 
+@pytest.mark.parametrize("shape", [(2064, 2112), (2101, 2063)])  # even rows are streamed
+@pytest.mark.parametrize("dtype", ["float32", "bool"])
+def test_transposed_copies_of_memory(shape, dtype, on_threads):
+    b = Builder()
+    size = 4 if dtype == "bool" else 1  # as many bytes
+    x = b.input((size * shape[0], shape[1]), dtype)
+    word = b.logical_not if dtype == "bool" else b.negative
+    same(b, [word(b.permute_dims(x, (1, 0)))])
+
+
 def test_transposed_batches():
     b = Builder()
     x, z = b.input((3, 20, 4, 9)), b.input((3, 4, 20, 9))

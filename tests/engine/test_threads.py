@@ -122,6 +122,29 @@ def test_a_long_program_has_all_threads():
     assert part.pace is None
 
 
+@linux
+def test_workers_leave_the_callers_processor():
+    """Woken there they stayed, and both took turns on it: 70 us became 125 and more."""
+    allowed = os.sched_getaffinity(0)
+    if len(allowed) < 2:
+        pytest.skip("one processor")
+    made, args = counted(4_000_000)
+    made(*args)
+    (worker,) = [t.native_id for t in threading.enumerate() if t.name == "rushlight-1"]
+    here = min(allowed)
+    try:
+        os.sched_setaffinity(0, {here})
+        os.sched_setaffinity(worker, {here})
+        os.sched_setaffinity(worker, allowed)
+        made(*args)
+        made(*args)
+        with open(f"/proc/self/task/{worker}/stat") as file:
+            assert int(file.read().rpartition(")")[2].split()[36]) != here
+        assert os.sched_getaffinity(worker) == allowed
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
 @pytest.mark.parametrize(
     "groups, files, most",
     [

@@ -17,7 +17,7 @@ from typing import Any
 from ..builder import BOOL, I64, Function, Module, Val, kind_of
 from ..graph import Step, Value
 from ..threads import barrier
-from .nest import Operand, along_axes, offset, opened, part
+from .nest import LINE, STREAMED, Operand, along_axes, before_line, fetch, offset, opened, part
 from .share import begun, tasks
 from .totals import larger, smaller
 
@@ -110,16 +110,36 @@ def kernel(module: Module, told: Gather) -> str:
 
 
 def _run(
-    f: Function, told: Gather, to: Val, at: Val, first: Val, last: Val, mode: str = "set"
-) -> None:
-    """Elements first to last of a row, moved or joined to those that are there."""
-    kind = told.many.kind
+    f: Function, told: Gather, to: Val, at: Val, first: Val, last: Val, mode: str = "set",
+    soon: Val | None = None,
+) -> None:  # fmt: skip
+    """Elements first to last of a row, moved or joined to those that are there.
+
+    Args:
+        soon: the row that is moved next: nothing but its number tells where it lies.
+    """
+    kind, streamed = told.many.kind, mode == "take" and _streams(told)
     lanes = f.target.lanes(kind.size)
-    whole = first + (last - first) // lanes * lanes
-    for start, stop, n in ((first, whole, lanes), (whole, last, 1)):
-        with f.loop(start, stop, n) as i:
-            x, place = f.load(at.shifted(i, kind), kind, n), to.shifted(i, kind)
-            f.store(place, _JOINS[mode](f, f.load(place, kind, n), x) if mode in _JOINS else x)
+    line = max(lanes, LINE // kind.size)
+    begin = first
+    if streamed:
+        begin = f.least(first + before_line(f, to.shifted(first, kind), kind), last)
+    lines = begin + (last - begin) // line * line
+    whole = lines + (last - lines) // lanes * lanes
+    ways = [(begin, lines, line, lanes), (lines, whole, lanes, lanes), (whole, last, 1, 1)]
+    for start, stop, step, n in [(first, begin, 1, 1)] * streamed + ways:
+        with f.loop(start, stop, step) as i:
+            if soon is not None and step == line:
+                fetch(f, soon.shifted(i, kind))
+            for j in range(0, step, n):
+                x, place = f.load(at.shifted(i + j, kind), kind, n), to.shifted(i + j, kind)
+                x = _JOINS[mode](f, f.load(place, kind, n), x) if mode in _JOINS else x
+                f.store(place, x, streaming=streamed and step == line)
+
+
+def _streams(told: Gather) -> bool:
+    """Whether what is made is too large for the caches."""
+    return prod(told.shape) * told.many.kind.size >= STREAMED
 
 
 class _Moves:
@@ -141,21 +161,37 @@ class _Moves:
         group = max(1, _TASK // (inner * length))
         chunk = length if meet or outer > 1 else min(length, max(_TASK // inner, _LINES))
         chunks = -(-length // chunk)
+        whole = told.index.along == 0 and told.many.along == told.here.along == 1
+        move = self._whole if whole else self._each
         with tasks(f, -(-outer // group) * chunks) as task:
             first, start = task // chunks * group, task % chunks * chunk
             last = f.least(first + group, outer)
             with f.loop(first * inner, last * inner) as row:
-                self._row(along_axes(row, tuple(lead)), start, f.least(start + chunk, length))
+                move(row, start, f.least(start + chunk, length))
 
-    def _row(self, places: list[Val], first: Val, last: Val) -> None:
-        f, told, pairs = self.f, self.told, zip(self.bases, self.operands)
-        many, index, here = (base.shifted(offset(o, places), o.kind) for base, o in pairs)
+    def _rows(self, row: Val) -> list[Val]:
+        """Where a row of each operand begins."""
+        places = along_axes(row, self.told.shape[:-1])
+        pairs = zip(self.bases, self.operands)
+        return [base.shifted(offset(o, places), o.kind) for base, o in pairs]
+
+    def _whole(self, row: Val, first: Val, last: Val) -> None:
+        """A row that one number tells; the next one is on its way meanwhile."""
+        f, told, rows = self.f, self.told, prod(self.told.shape[:-1])
+        (there, here), (soon, _) = (self._found(r) for r in (row, f.least(row + 1, rows - 1)))
+        to, at = (here, there) if told.mode == "take" else (there, here)
+        _run(f, told, to, at, first, last, told.mode, soon)
+
+    def _found(self, row: Val) -> tuple[Val, Val]:
+        many, index, here = self._rows(row)
+        away = self._number(index, self.f.index(0)) * self.told.step
+        return many.shifted(away, self.told.many.kind), here
+
+    def _each(self, row: Val, first: Val, last: Val) -> None:
+        """A row of which each element has a number."""
+        f, told = self.f, self.told
+        many, index, here = self._rows(row)
         take, kind = told.mode == "take", told.many.kind
-        if told.index.along == 0 and told.many.along == told.here.along == 1:
-            many = many.shifted(self._number(index, first) * told.step, kind)
-            to, at = (here, many) if take else (many, here)
-            _run(f, told, to, at, first, last, told.mode)
-            return
         with f.loop(first, last) as i:
             away = self._number(index, i) * told.step + i * told.many.along
             there, mine = many.shifted(away, kind), here.shifted(i * told.here.along, kind)

@@ -13,6 +13,9 @@ from ..builder import BOOL, I64, POINTER, Function, Kind, Val, kind_of
 from ..graph import Step, Value
 from .words import emit, number_of
 
+LINE = 64  # bytes of a cache's line
+STREAMED = 1 << 24  # bytes: an output that is larger than the caches passes them by
+
 
 @dataclass(slots=True)
 class Operand:
@@ -110,6 +113,12 @@ def fetch(f: Function, at: Val) -> None:
     """Say that the line at an address will be read soon, from the second cache."""
     f.declare("llvm.prefetch.p0", "void", ["ptr", "i32", "i32", "i32"])
     f.line(f"call void @llvm.prefetch.p0(ptr {at.name}, i32 0, i32 2, i32 1)")
+
+
+def before_line(f: Function, at: Val, kind: Kind) -> Val:
+    """Elements from an address to the next whole line."""
+    bits = f.op(I64, 1, f"ptrtoint ptr {at.name} to i64")
+    return ((0 - bits) & (LINE - 1)) // kind.size
 
 
 def part(f: Function, n: int, me: Val, threads: Val, grain: int = 1) -> tuple[Val, Val]:

@@ -13,7 +13,7 @@ from ..graph import Value
 from ..threads import barrier
 from . import columns, transpose
 from .downwards import Downwards
-from .nest import Nest, Operand, Rows, along_axes, fetch, part
+from .nest import LINE, STREAMED, Nest, Operand, Rows, along_axes, before_line, fetch, part
 from .plan import GRAIN, Plan, eased
 from .share import COUNTER, PARTIALS, begun, tasks
 from .totals import BLOCK, REDUCTIONS, Total, reducible
@@ -34,9 +34,7 @@ __all__ = [
 _INLINE = 4  # vectors: a shorter row is written out
 _MOST = 256  # parts of a row that is shared
 _ROW = 1 << 18  # bytes of a row's values that may be kept from sweep to sweep
-_LINE = 64  # bytes
 _FAR = 1 << 20  # elements: in smaller work rows need not be fetched ahead
-_STREAMED = 1 << 24  # bytes: an output that is larger than the caches passes them by
 
 
 def kernel(module: Module, nest: Nest) -> str:
@@ -266,7 +264,7 @@ class _Along:
         o = stores[0][1]
         size = nest.rows * nest.length * o.kind.size
         known = any(x.buffer == o.buffer for x in nest.loads.values())
-        return size >= _STREAMED and not known and o.kind.size * self.lanes == self.f.target.vector
+        return size >= STREAMED and not known and o.kind.size * self.lanes == self.f.target.vector
 
     # -- ways along a row
 
@@ -322,7 +320,7 @@ class _Along:
         for total in totals:
             total.open(True)
         if streams or n % step:
-            heads = _LINE // f.target.vector if streams else 0
+            heads = LINE // f.target.vector if streams else 0
             left = (stop - main + (lanes - 1)) // lanes
             with f.loop(-heads, left) as j:
                 head = j < 0
@@ -335,8 +333,7 @@ class _Along:
         """Elements before the next whole line: half lines cost more than they save."""
         f, (v, o) = self.f, self.plan.stores(level)[0]
         at = self.rows.bases[v, "store"].shifted(start, o.kind)
-        bits = f.op(I64, 1, f"ptrtoint ptr {at.name} to i64")
-        return ((0 - bits) & (_LINE - 1)) // o.kind.size
+        return before_line(f, at, o.kind)
 
     # -- parts of rows
 
