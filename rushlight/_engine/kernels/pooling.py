@@ -1,10 +1,11 @@
 """Pooling of planes: the greatest element or the sum of each window, and their gradients.
 
-A plane is copied into memory of the thread's own, framed and parted by the stride into phases, so
+Windows are gone through downwards first, then across what that leaves. For this, and backwards, a
+plane is copied into memory of the thread's own, framed and parted by the stride into phases, so
 that each place of the window sees a row's windows one after another in memory.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from math import prod
 from typing import Any
@@ -19,6 +20,7 @@ from .rows import Nest, Operand, Rows
 from .share import PARTIALS, begun, tasks
 
 _GRAIN = 1 << 14  # elements that a thread takes at once
+_TALL = 1 << 12  # elements of planes below each other that are one
 
 
 @dataclass(slots=True)
@@ -57,6 +59,29 @@ class Pooling:
         """Those that there are."""
         return [o for o in (self.first, self.second, self.third) if o is not None]
 
+    @property
+    def reach(self) -> list[int]:
+        """How far beyond its first place's phase a window goes, along each axis."""
+        return [d * (k - 1) // s for k, s, d in zip(self.window, self.stride, self.dilation)]
+
+    @property
+    def high(self) -> int:
+        """The rows that windows look at, of which one may be beyond the last."""
+        return (self.out[0] - 1) * self.stride[0] + self.dilation[0] * (self.window[0] - 1) + 1
+
+    @property
+    def line(self) -> int:
+        """From row to row, where windows see the plane as it lies; 0 where it is framed first."""
+        seen = not self.padding[0] and self.high <= self.size[0] and self.first.along == 1
+        return self.first.lead[-1] if seen else 0
+
+    def parted(self, axis: int) -> bool:
+        """Whether each place along an axis is of one window at most, and none lies outside."""
+        return (
+            not self.padding[axis] and not self.reach[axis]
+            and self.size[axis] == self.out[axis] * self.stride[axis]
+        )  # fmt: skip
+
 
 def described(step: Step, operands: list[Operand], nest: Nest) -> Pooling:
     """A step of WORDS, its operands as they lie in memory and what follows, for the kernel.
@@ -72,27 +97,54 @@ def described(step: Step, operands: list[Operand], nest: Nest) -> Pooling:
     if step.word.startswith("un"):
         large, small = small, large
     if axes == 1:
-        operands = [Operand(o.buffer, o.offset, (*o.lead, 0), o.along, o.kind) for o in operands]
+        operands = [replace(o, lead=(*o.lead, *(o.lead[-1:] or (0,)))) for o in operands]
 
     def two(given: tuple, other: int) -> tuple[int, int]:
         return tuple(given) if axes == 2 else (other, given[0])
 
     first, second, third, *_ = *operands, None, None
-    return Pooling(
+    return _stacked(Pooling(
         step.word, first, second, third, two(large[len(large) - axes :], 1),
         two(small[len(small) - axes :], 1), two(p["window"], 1), two(p["stride"], 1),
         two(p["padding"], 0), two(p["dilation"], 1), step.result.id, nest,
+    ))  # fmt: skip
+
+
+def _stacked(p: Pooling) -> Pooling:
+    """Small planes that lie below each other as one, where no window sees two of them."""
+    nest, large = p.nest, "second" if p.word.startswith("un") else "first"
+    given = {k: o for k in ("first", "second", "third") if (o := getattr(p, k)) is not None}
+    every = [*nest.loads.values(), *(o for _, o in nest.stores)]
+    high = {k: (p.size if k == large else p.out)[0] for k in given}
+    if (
+        not nest.lead or not p.parted(0)
+        or any(o.lead[-2] != high[k] * o.lead[-1] for k, o in given.items())
+        or any(o.lead[-1] != nest.length * o.along for o in every)
+    ):  # fmt: skip
+        return p
+    times = max(n for n in range(1, 2 + _TALL // prod(p.size)) if nest.lead[-1] % n == 0)
+
+    def spread(o: Operand, axis: int) -> Operand:
+        lead = [n * times if i == axis else n for i, n in enumerate(o.lead)]
+        return replace(o, lead=tuple(lead))
+
+    last = len(nest.lead) - 1
+    nest = replace(
+        nest, lead=(*nest.lead[:-1], nest.lead[-1] // times), length=nest.length * times,
+        loads={v: spread(o, last) for v, o in nest.loads.items()},
+        stores=[(v, spread(o, last)) for v, o in nest.stores],
     )  # fmt: skip
+    sizes = {k: (n[0] * times, n[1]) for k, n in (("size", p.size), ("out", p.out))}
+    return replace(p, nest=nest, **sizes, **{k: spread(o, last) for k, o in given.items()})
 
 
 class _Frame:
     """How a plane lies when it is framed."""
 
     def __init__(self, p: Pooling, lanes: int) -> None:
-        self.reach = [d * (k - 1) // s for k, s, d in zip(p.window, p.stride, p.dilation)]
         # Backwards all of the plane is in the frame, also what no window sees.
         ends = [-(-(n + q) // s) for n, q, s in zip(p.size, p.padding, p.stride)]
-        need = [o + r for o, r in zip(p.out, self.reach)]
+        need = [o + r for o, r in zip(p.out, p.reach)]
         rows, self.columns = (max(a, b) for a, b in zip(need, ends))
         self.rows, self.pitch = rows, self.columns
         self.phase = rows * self.pitch
@@ -110,15 +162,33 @@ class _Frame:
         return found
 
 
+class _Passes:
+    """How a plane lies when windows are gone through downwards, then across."""
+
+    def __init__(self, p: Pooling, lanes: int) -> None:
+        flat = p.out[0] if p.parted(1) else 1  # rows of whole windows are one row
+        self.rows, self.width = p.out[0] // flat, flat * p.size[1]
+        self.columns = flat * p.out[1]
+        self.pitch = self.columns + p.reach[1]
+        self.phase = self.rows * self.pitch + lanes
+        self.line = p.line or p.size[1]
+
+    def taps(self, p: Pooling) -> list[int]:
+        """Where each place of a window begins, downwards and then across."""
+        down = [y * p.dilation[0] * self.line for y in range(p.window[0])]
+        steps = [divmod(x * p.dilation[1], p.stride[1]) for x in range(p.window[1])]
+        return down + [b * self.phase + v for v, b in steps]
+
+
 def _layout(p: Pooling, lanes: int) -> dict[str, int]:
-    made, size = _Frame(p, lanes), p.kind.size
-    plane = max(prod(p.size), prod(p.out)) + 2 * lanes
-    sizes = {
-        "taps": prod(p.window) * 8,
-        "frame": made.elements * size,
-        "slopes": made.elements * size if p.word.startswith("un") else 0,
-        "dense": plane * size,
-    }
+    size, plane = p.kind.size, max(prod(p.size), prod(p.out)) + 2 * lanes
+    sizes = {"taps": (prod(p.window) + sum(p.window)) * 8, "dense": plane * size}
+    if p.word.startswith("un"):
+        sizes |= dict.fromkeys(("frame", "slopes"), _Frame(p, lanes).elements * size)
+    else:
+        sizes["frame"] = (p.stride[1] * _Passes(p, lanes).phase + 4 * lanes) * size
+        sizes["lines"] = (p.out[0] * p.size[1] + 4 * lanes) * size
+        sizes["framed"] = (p.high * p.size[1] + 4 * lanes) * size
     places, end = {}, 0
     for name, n in sizes.items():
         places[name] = end
@@ -151,10 +221,11 @@ class _Pool:
         self.f, self.p, self.kind = f, p, p.kind
         self.buffers, self.me, _, _, self.work = f.args
         self.lanes = f.target.lanes(p.kind.size)
-        self.frame, self.places = _Frame(p, self.lanes), _layout(p, self.lanes)
+        self.places = _layout(p, self.lanes)
         self.mine = self.work.shifted(self.me * self.places["end"] + PARTIALS, I8)
         self.given = [opened(f, o) for o in p.operands]
         self.back, self.greatest = p.word.startswith("un"), p.word.endswith("max")
+        self.fill = float("-inf") if self.greatest else 0.0
 
     def _region(self, name: str) -> Val:
         return self.mine.shifted(self.places[name], I8)
@@ -162,7 +233,8 @@ class _Pool:
     def write(self) -> None:
         """A few planes after another."""
         f, p = self.f, self.p
-        for at, tap in enumerate(self.frame.taps(p)):
+        made = (_Frame if self.back else _Passes)(p, self.lanes)
+        for at, tap in enumerate(made.taps(p)):
             f.store(self._region("taps").shifted(at, I64), f.const(tap * self.kind.size, I64))
         planes = p.nest.rows
         grain = max(1, min(_GRAIN // max(prod(p.size), 1), -(-planes // 12)))
@@ -174,15 +246,8 @@ class _Pool:
     def _plane(self, plane: Val) -> None:
         f, p = self.f, self.p
         places = along_axes(plane, p.nest.lead)
-        if self.back:
-            self._backward(places)
-            count = prod(p.size)
-        else:
-            self._framed(0, places)
-            call(f, _pooled(f.module, self.kind, self.greatest), self._region("frame"),
-                 self._region("taps"), self._region("dense"),
-                 *map(f.index, (prod(p.window), *p.out, self.frame.pitch)))  # fmt: skip
-            count = prod(p.out)
+        (self._backward if self.back else self._forward)(places)
+        count = prod(p.size if self.back else p.out)
         follow = Rows(f, p.nest, self.lanes)
         follow.stand(places)
         follow.follow(p.value, self.kind, [self._region("dense")], 0, f.index(count))
@@ -192,30 +257,53 @@ class _Pool:
         o = self.p.operands[number]
         return self.given[number].shifted(offset(o, places), o.kind), o.lead[-1], o.along
 
-    def _framed(self, number: int, places: list[Val]) -> None:
-        f, p, made = self.f, self.p, self.frame
-        fill = float("-inf") if self.greatest else 0.0
-        src, line, along = self._at(number, places)
-        for at, (a, b) in enumerate(product(*map(range, p.stride))):
-            call(
-                f, frame(f.module, self.kind, fill), src,
-                self._region("frame").shifted(at * made.phase, self.kind),
-                *map(f.index, (
-                    *p.size, line, along, a - p.padding[0], b - p.padding[1], *p.stride,
-                    made.rows, made.columns, made.pitch,
-                )),
+    def _frame(self, source: tuple, to: Val, *told: int) -> None:
+        """A part of an image (where, stride of rows, along) at a place, framed."""
+        src, line, along = source
+        height, width, *rest = told
+        sizes = map(self.f.index, (height, width, line, along, *rest))
+        call(self.f, frame(self.f.module, self.kind, self.fill), src, to, *sizes)
+
+    def _forward(self, places: list[Val]) -> None:
+        """Windows of a plane, downwards and then across."""
+        f, p, made = self.f, self.p, _Passes(self.p, self.lanes)
+        source, (height, width) = self._at(0, places), p.size
+        if not p.line:
+            framed = self._region("framed")
+            self._frame(source, framed, height, width, -p.padding[0], 0, 1, 1, p.high, width, width)
+            source = framed, width, 1
+        pooled, taps = _pooled(f.module, self.kind, self.greatest), self._region("taps")
+        lines, across = self._region("lines"), taps.shifted(p.window[0], I64)
+        sizes = p.window[0], p.out[0], width, made.line * p.stride[0]
+        call(f, pooled, source[0], taps, lines, *map(f.index, sizes))
+        for b in range(p.stride[1]):
+            self._frame(
+                (lines, width, 1), self._region("frame").shifted(made.phase * b, self.kind),
+                made.rows, made.width, 0, b - p.padding[1], 1, p.stride[1],
+                made.rows, made.pitch, made.pitch,
             )  # fmt: skip
+        sizes = p.window[1], made.rows, made.columns, made.pitch
+        call(f, pooled, self._region("frame"), across, self._region("dense"), *map(f.index, sizes))
+
+    def _phases(self, number: int, places: list[Val], made: _Frame) -> None:
+        """A plane framed, each place of the stride by itself."""
+        p, source = self.p, self._at(number, places)
+        for at, (a, b) in enumerate(product(*map(range, p.stride))):
+            to = self._region("frame").shifted(at * made.phase, self.kind)
+            top, left = a - p.padding[0], b - p.padding[1]
+            self._frame(source, to, *p.size, top, left, *p.stride, made.rows, made.columns,
+                        made.pitch)  # fmt: skip
 
     def _backward(self, places: list[Val]) -> None:
         """The slopes of a plane: added up phase by phase, then put in order."""
-        f, p, made = self.f, self.p, self.frame
+        f, p, made = self.f, self.p, _Frame(self.p, self.lanes)
         slopes, nothing = self._region("slopes"), f.const(0, self.kind, self.lanes)
         with f.loop(0, made.elements - self.lanes, self.lanes) as j:
             f.store(slopes.shifted(j, self.kind), nothing)
         g, line, _ = self._at(0, places)
         sizes = (*p.out, made.pitch)
         if self.greatest:
-            self._framed(1, places)
+            self._phases(1, places, made)
             out, under, _ = self._at(2, places)
             call(
                 f, _unpooled(f.module, self.kind, True), self._region("frame"),
@@ -247,17 +335,22 @@ def _pooled(module: Module, kind: Kind, greatest: bool) -> str:
     source, taps, dense, n, rows, columns, pitch = f.args
     lanes = f.target.lanes(kind.size)
     best = f.var(kind, lanes)
-    with f.loop(0, rows) as u, f.loop(0, columns, lanes) as v:
+
+    def place(u: Val, v: Val, mask: Val | None) -> None:
         here = source.shifted(u * pitch + v, kind)
 
-        def seen(t: Val, here: Val = here) -> Val:
-            return f.load(here.shifted(f.load(taps.shifted(t, I64), I64), BYTE), kind, lanes)
+        def seen(t: Val) -> Val:
+            at = here.shifted(f.load(taps.shifted(t, I64), I64), BYTE)
+            return f.load(at, kind, lanes, mask)
 
         best.set(seen(f.index(0)))
         with f.loop(1, n) as t:
             x = seen(t)
             best.set(_larger(f, best.get(), x) if greatest else best.get() + x)
         f.store(dense.shifted(u * columns + v, kind), best.get())
+
+    with f.loop(0, rows) as u:
+        vectors(f, 0, columns, lanes, lambda v, mask: place(u, v, mask))
     f.done()
     return name
 
