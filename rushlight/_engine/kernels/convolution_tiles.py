@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..builder import BOOL, I32, I64, POINTER, U32, Function, Kind, Module, Val
+from . import transpose
 from .nest import vectors
 from .share import GIVEN, PARTIALS
 
@@ -213,30 +214,13 @@ def turned(module: Module, kind: Kind) -> str:
         whole = f.select(along.equals(1), columns // lanes * lanes, f.index(0))
         with f.loop(0, whole, lanes) as c:
             block = [f.load(line.shifted(c, kind), kind, lanes) for line in lines]
-            for i, x in enumerate(_crossed(f, block)):
+            for i, x in enumerate(transpose.turned(f, block)):
                 f.store(dst.shifted((c + i) * pitch + r, kind), x)
         with f.loop(whole, columns) as c:
             column = [f.load(line.shifted(c * along, kind), kind) for line in lines]
             f.store(dst.shifted(c * pitch + r, kind), f.gathered(column))
     f.done()
     return name
-
-
-def _crossed(f: Function, block: list[Val]) -> list[Val]:
-    """A square of vectors transposed: each step swaps halves, quarters, ... between pairs."""
-    n, apart = len(block), 1
-    rows = list(block)
-    while apart < n:
-        for i in range(n):
-            if i & apart:
-                continue
-            a, b = rows[i], rows[i + apart]
-            low = [j if not j & apart else n + j - apart for j in range(n)]
-            rows[i], rows[i + apart] = (
-                f.shuffle(a, b, low), f.shuffle(a, b, [j + apart for j in low])
-            )  # fmt: skip
-        apart *= 2
-    return rows
 
 
 def entries(f: Function, table: Val, channels: Val, taps: Val, count: Val, step: Val) -> None:

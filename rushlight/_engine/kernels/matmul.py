@@ -14,7 +14,7 @@ from typing import Any
 from ..builder import I8, I32, I64, Function, Kind, Module, Val
 from ..threads import TASKS, barrier
 from . import rows
-from .matmul_tiles import follower, tile, totals
+from .matmul_tiles import announcer, follower, tile, totals
 from .nest import along_axes, fetch, opened
 from .packing import packer, strips_packer
 from .rows import Nest, Operand, Rows, part
@@ -285,7 +285,8 @@ class _Tiles(_Writer):
         self.tile = tile(f.module, self.kind, p.high, p.vectors)
         self.follow = ""
         if not p.plain or self.edge:
-            self.follow = follower(f.module, self.p.nest, self.p.value, self.kind)
+            self.follow = follower(f.module, self.p.nest, self.p.value, self.kind, p.width)
+            self.announce = announcer(f.module, self.p.nest, p.width) if not p.strip else ""
         a, b = self.p.a, self.p.b
         self.pack_a = packer(f.module, self.kind, a.lead[-1], a.along) if p.packed else ""
         whole = p.direct and p.columns % p.width == 0
@@ -471,13 +472,17 @@ class _Tiles(_Writer):
                     small = small | t.equals(p.tiles - 1)
                 made, down = f.select(small, sums, made), f.select(small, p.width, down)
                 done = done & small
+        if not self.follow:
+            f.call(self.tile, *a, *b, made, down, n, k)
+            return
+        rows = f.least(p.rows - t * p.high, p.high)
+        with f.when(done):
+            f.call(self.announce, *f.args, item, t * p.high, rows, column)
         f.call(self.tile, *a, *b, made, down, n, k)
-        if self.follow:
-            with f.when(done):
-                rows = f.least(p.rows - t * p.high, p.high)
-                sums = sums.shifted((p.high - rows) * p.width, kind)
-                f.call(self.follow, *f.args, item, t * p.high, rows, column, live, sums,
-                       f.index(p.width))  # fmt: skip
+        with f.when(done):
+            sums = sums.shifted((p.high - rows) * p.width, kind)
+            f.call(self.follow, *f.args, item, t * p.high, rows, column, live, sums,
+                   f.index(p.width))  # fmt: skip
 
 
 class _Dots(_Writer):

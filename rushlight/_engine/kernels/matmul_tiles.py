@@ -2,8 +2,8 @@
 module, and what follows on the sums of one product once they are whole.
 """
 
-from ..builder import POINTER, Function, Kind, Module, Val
-from .nest import along_axes
+from ..builder import I8, POINTER, Function, Kind, Module, Val
+from .nest import LINE, along_axes, fetch
 from .packing import soon
 from .rows import Nest, Rows
 from .share import GIVEN
@@ -79,8 +79,8 @@ def _pairs(a: list[list], b: list[list]) -> list[tuple]:
 FOLLOWS = "item:i64 row:i64 rows:i64 column:i64 live:i64 sums:ptr down:i64"
 
 
-def follower(module: Module, nest: Nest, value: int, kind: Kind) -> str:
-    """The name of the function that does what follows on some rows of sums, and stores.
+def follower(module: Module, nest: Nest, value: int, kind: Kind, width: int) -> str:
+    """The name of the function that does what follows on some rows of tiles' sums, and stores.
 
     (buffers, thread, threads, control, work, then FOLLOWS): `live` elements of each of `rows` rows
     from (row, column) of the batch's `item` on; the sums' rows lie `down` apart.
@@ -89,12 +89,39 @@ def follower(module: Module, nest: Nest, value: int, kind: Kind) -> str:
     f = module.function(name, f"{GIVEN} {FOLLOWS}")
     item, row, rows, column, live, sums, down = f.args[5:]
     del f.args[5:]  # a nest knows the first five
-    body = Rows(f, nest, f.target.lanes(kind.size))
+    lanes = f.target.lanes(kind.size)
+    pairs = nest.length % (2 * lanes) == width % (2 * lanes) == 0  # of vectors, side by side
+    body = Rows(f, nest, 2 * lanes if pairs else lanes)
     places = along_axes(item, nest.lead[:-1])
     rest = None if nest.length % body.lanes else 0
     with f.loop(0, rows) as i:
         body.stand([*places, row + i])
         body.follow(value, kind, [sums.shifted(i * down, kind)], column, live, rest)
+    f.done()
+    return name
+
+
+def announcer(module: Module, nest: Nest, width: int) -> str:
+    """The name of the function that asks for what `width` columns of some rows will be followed by.
+
+    (buffers, thread, threads, control, work, item, row, rows, column): a tile's multiplication is
+    long enough for its lines to come, and its rows are too far apart for the processor's guesses.
+    """
+    name = module.fresh("announce")
+    f = module.function(name, f"{GIVEN} item:i64 row:i64 rows:i64 column:i64")
+    item, row, rows, column = f.args[5:]
+    del f.args[5:]
+    body = Rows(f, nest)
+    places = along_axes(item, nest.lead[:-1])
+    told = [(v, "load", o) for v, o in nest.loads.items()]
+    told += [(v, "store", o) for v, o in nest.stores]
+    seen = {(o.buffer, o.offset, o.lead): (v, way, o) for v, way, o in told if o.along == 1}
+    with f.loop(0, rows) as i:
+        body.stand([*places, row + i])
+        for v, way, o in seen.values():
+            size = width * o.kind.size
+            for at in (*range(0, size, LINE), size - 1):
+                fetch(f, body.bases[v, way].shifted(column, o.kind).shifted(at, I8))
     f.done()
     return name
 
