@@ -5,7 +5,7 @@ This is the front door: PyTorch's top-level names, re-exported in groups. It def
 
 from typing import TYPE_CHECKING as _CHECKING
 
-from . import _methods as _methods
+from . import _loading as _loading
 from ._core.devices import device
 from ._core.dtypes import (
     bfloat16,

@@ -42,6 +42,7 @@ LAYERS = {
     "_creation/": 6,
     "_conversion.py": 6,
     "_methods.py": 7,
+    "_loading.py": 7.5,
     "_engine/": 6,
     "_files/": 6,
     "autograd/": 6,

@@ -15,18 +15,7 @@ BINARY |= {"and": "bitwise_and", "or": "bitwise_or"}
 
 # words that NumPy answers about a dtype alone: every kind passes them on
 ABOUT_DTYPES = ("isdtype", "finfo")
-DTYPES = (
-    "bool",
-    "int64",
-    "int32",
-    "int16",
-    "int8",
-    "uint8",
-    "float32",
-    "float64",
-    "complex64",
-    "complex128",
-)
+DTYPES = "bool int64 int32 int16 int8 uint8 float32 float64 complex64 complex128".split()
 
 
 class Array:

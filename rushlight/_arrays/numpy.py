@@ -562,4 +562,4 @@ def _own(x: np.ndarray) -> bool:
 NUMPY = Numpy()
 known.numpy = NUMPY
 # Words that are NumPy's own functions of each element.
-UFUNCS = {w for w in dir(NUMPY) if isinstance(getattr(NUMPY, w), np.ufunc)} - {"matmul"}
+UFUNCS = {w for w, f in vars(Numpy).items() if isinstance(f, np.ufunc)} - {"matmul"}

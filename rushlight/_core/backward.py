@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from . import modes
+from .dtypes import F32, F64
 from .kinds import DIFFERENTIABLE, known, namespace
 from .tape import AccumulateGrad, Node, Port, TensorBase, Walk, make, ndarray, owned
 from .views import edge
@@ -139,6 +140,11 @@ def backward(
     inputs: Any = None,
 ) -> None:
     """Add the gradients of `tensors` to the `.grad` of the leaves (or of `inputs` alone)."""
+    alone = grad_tensors.__class__ is list and grad_tensors == [None]
+    if alone and inputs is None and not (create_graph or modes.special):
+        leaves = _from_number(tensors[0], bool(retain_graph))
+        if leaves is not None:
+            return accumulate(leaves, False)
     tensors = _listed(tensors, 1)
     chosen = None if inputs is None else _listed(inputs, 0)
     if chosen is not None and not chosen:
@@ -148,7 +154,26 @@ def backward(
         found = _found(walk, chosen, leaves)
         leaves = {x: g for x, g in found.items() if g is not None}
         del found
-    accumulate(leaves, create_graph)
+    return accumulate(leaves, create_graph)
+
+
+def _from_number(t: Any, retain: bool) -> dict | None:
+    """What a walk from one plain number brings to leaves, as most do; None elsewhere."""
+    array, root = t.array, edge(t)
+    if array.__class__ is not ndarray or array.shape or root is None:
+        return None
+    if (start := _STARTS.get(array.dtype)) is None:
+        return None
+    before = modes.local.grad
+    modes._switch_grad(False)
+    try:
+        with np.errstate(all="ignore"):
+            return walk_for([array], retain, False, t.device).run([(root, start.copy())])
+    finally:
+        modes._switch_grad(before)
+
+
+_STARTS = {dtype: np.ones((), dtype) for dtype in (F32, F64)}
 
 
 def _walked(

@@ -2,7 +2,7 @@
 
 from collections import namedtuple
 from collections.abc import Callable
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from .cases import Case
@@ -134,6 +134,7 @@ def argument_names(rule: Callable) -> list[str]:
     return list(code.co_varnames[: code.co_argcount])
 
 
+@cache
 def named_result(name: str, fields: tuple) -> type:
     """A tuple with named fields that prints like `torch.return_types.max`."""
     base = namedtuple(name, fields)

@@ -103,14 +103,11 @@ def _(m, g, out, order):
 linalg_lu_factor_ex.cases(case((3, 3)), case((2, 4, 3)), case((3, 5)))
 
 
-LUFactor = named_result("linalg_lu_factor", ("LU", "pivots"))
-
-
 @composite
 def linalg_lu_factor(A: Any, *, pivot: bool = True) -> Any:
     """L and U packed in one matrix, and the row swapped with each row (counted from 1)."""
     packed, pivots, _ = linalg_lu_factor_ex(A, pivot, "torch.linalg.lu_factor")
-    return LUFactor(packed, pivots)
+    return named_result("linalg_lu_factor", ("LU", "pivots"))(packed, pivots)
 
 
 linalg_lu_factor.cases(

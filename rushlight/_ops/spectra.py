@@ -95,16 +95,14 @@ linalg_svdvals.defined_as("numpy.linalg.svdvals")
 linalg_svdvals.cases(case((3, 4)), case((2, 4, 3)))
 
 
-SVD = named_result("svd", ("U", "S", "V"))
-
-
 @composite
 def svd(input: Any, some: bool = True, compute_uv: bool = True) -> tuple:
     """U, S and V with input = U diag(S) V^H; `some=False` gives square U and V."""
     U, S, Vh = linalg_svd(input, not some)
+    made = named_result("svd", ("U", "S", "V"))
     if not compute_uv:
-        return SVD(U.detach() * 0, S, Vh.mH.detach() * 0)
-    return SVD(U, S, Vh.mH)
+        return made(U.detach() * 0, S, Vh.mH.detach() * 0)
+    return made(U, S, Vh.mH)
 
 
 # -- eigenvalues
@@ -318,10 +316,9 @@ def linalg_lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | No
     if rows > cols and driver not in (None, "gelsy") and bool((rank == cols).all()):
         residuals = (away * away.conj()).real.sum(-2)
     rank = rank.reshape(-1)[:0] if driver == "gels" else rank
-    return Solved(solution.squeeze(-1) if vector else solution, residuals, rank, S)
-
-
-Solved = named_result("linalg_lstsq", ("solution", "residuals", "rank", "singular_values"))
+    fields = ("solution", "residuals", "rank", "singular_values")
+    solution = solution.squeeze(-1) if vector else solution
+    return named_result("linalg_lstsq", fields)(solution, residuals, rank, S)
 
 
 # -- powers and exponentials

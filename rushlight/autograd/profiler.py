@@ -11,18 +11,10 @@ class profile(_profile):
     """Measures the operations inside it, unless `enabled` is False."""
 
     def __init__(
-        self,
-        enabled: bool = True,
-        *,
-        use_cuda: bool = False,
-        use_device: str | None = None,
-        record_shapes: bool = False,
-        with_flops: bool = False,
-        profile_memory: bool = False,
-        with_stack: bool = False,
-        with_modules: bool = False,
-        **others: Any,
-    ) -> None:
+        self, enabled: bool = True, *, use_cuda: bool = False, use_device: str | None = None,
+        record_shapes: bool = False, with_flops: bool = False, profile_memory: bool = False,
+        with_stack: bool = False, with_modules: bool = False, **others: Any,
+    ) -> None:  # fmt: skip
         super().__init__(record_shapes=record_shapes)
         self.enabled = enabled
 

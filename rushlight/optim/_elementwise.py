@@ -169,27 +169,26 @@ class Elementwise(Optimizer):
         return loss
 
     def _update(self, group: Named) -> None:
+        maximize, numbers_of = group["maximize"], self._hosted if traced() else self.numbers
+        in_place = not (group["differentiable"] or traced())
         for param in group["params"]:
             grad = param.grad
             if grad is None:
                 continue
             if group.get("capturable"):
                 _check_capturable(param)
-            state = self.state.get(param)
+            state = known = self.state.get(param)
             if not state:
                 state = self._begin(param, group)
-            numbers = self._hosted(param, state, group)
-            if state:
+            numbers = numbers_of(param, state, group)
+            if state and state is not known:
                 self.state[param] = state
-            in_place = not (group["differentiable"] or traced())
             plan = self._plan(param, state) if in_place else None
-            if plan is None or not plan.run(self.rule, grad.array, numbers, group["maximize"]):
+            if plan is None or not plan.run(self.rule, grad.array, numbers, maximize):
                 self._update_values(param, grad, state, numbers, group)
 
     def _hosted(self, param: Tensor, state: Named, group: Named) -> Named:
-        """`numbers`; where the step is being captured, they are worked out anew at each run."""
-        if not traced():
-            return self.numbers(param, state, group)
+        """`numbers` of a step that is being captured: worked out anew at each run."""
         scalars = [state[name] for name in self.scalars if isinstance(state.get(name), Tensor)]
         return hosted_numbers(partial(self.numbers, param, state, group), scalars)
 

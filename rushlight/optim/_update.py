@@ -33,6 +33,11 @@ class _Scratch(threading.local):
         self.buffers: dict[tuple[int, int], ndarray] = {}
         self.used = 0
 
+    def first(self, array: Any) -> Any:
+        """The same, where nothing that was computed before is needed any more."""
+        self.used = 0
+        return self.like(array)
+
     def like(self, array: Any) -> Any:
         """An array to write to, of the shape and dtype of `array`."""
         if array.__class__ is not ndarray:
@@ -154,24 +159,20 @@ def _quicker(line: Callable, arrays: list, operands: tuple, step: int) -> Callab
     key = line, size
     places = (0, *range(2, count))  # all but the gradient
 
-    def once(*values: Any) -> None:
-        _scratch.used = 0
-        line(*values[:count], values[count:])
-
     def whole(*values: Any) -> None:
         for start in range(0, size, step):
-            once(*[a[start : start + step] for a in values[:count]], *values[count:])
+            line(*[a[start : start + step] for a in values[:count]], *values[count:])
 
     def body(m: Any, *values: Any) -> tuple:
         cells = [Symbols(m, v) for v in values]
-        line(*cells[:count], tuple(cells[count:]))
+        line(*cells)
         return tuple(cells[i].symbol for i in places)
 
     def put(made: Callable) -> None:
         _quick[key] = made
 
     given: list = [MetaArray(a.shape, a.dtype) for a in (*arrays, *operands)]
-    wish = Wish(body, given, {}, once if size <= step else whole, put, places)
+    wish = Wish(body, given, {}, line if size <= step else whole, put, places)
     put(counted(wish, size * count))
     return _quick[key]
 
@@ -183,18 +184,9 @@ class Plan:
     """
 
     __slots__ = (
-        "array",
-        "arrays",
-        "blocks",
-        "flat",
-        "kept",
-        "line",
-        "names",
-        "operands",
-        "param",
-        "size",
+        "array", "arrays", "blocks", "flat", "kept", "line", "names", "operands", "param", "size",
         "values",
-    )
+    )  # fmt: skip
 
     def __init__(self, param: Tensor, state: dict[str, Tensor]) -> None:
         self.param, self.array = param, param.array
@@ -232,14 +224,16 @@ class Plan:
         key = (rule, dtype, maximize, *self.names, *signature(numbers.values()))
         line = _lines.get(key, key)
         if line is key:
-            line = written_down(rule, Flat, dtype, self.names, numbers, maximize, _scratch.like)
+            line = written_down(rule, Flat, dtype, self.names, numbers, maximize, _scratch)
             _lines[key] = line
         return line
 
     def run(self, rule: Callable, grad: Any, numbers: dict[str, Any], maximize: bool) -> bool:
         """Carry out `rule` on every block; False if the gradient is no memory of this kind."""
         array = self.array
-        if grad.__class__ is not ndarray or grad.dtype != array.dtype or grad.shape != array.shape:
+        if grad.__class__ is not ndarray or grad.shape != array.shape:
+            return False
+        if grad.dtype is not array.dtype and grad.dtype != array.dtype:
             return False
         if self.flat and grad.ndim != 1:
             grad = grad.reshape(-1)
@@ -252,8 +246,7 @@ class Plan:
         if self.line is None:
             self._blockwise(rule, grad, numbers, maximize)
         elif not self.flat:
-            _scratch.used = 0
-            self.line(param, grad, *kept, self.operands)
+            self.line(param, grad, *kept, *self.operands)
         elif grad.size:
             quick = _quick.get((self.line, grad.size))
             if quick is None:

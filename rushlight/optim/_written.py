@@ -149,15 +149,15 @@ def written_down(
     state: list[str],
     numbers: dict[str, Any],
     maximize: bool,
-    room: Callable,
+    room: Any,
 ) -> tuple[Callable, Callable] | None:
-    """`line(param, grad, state..., operands)` and `operands(numbers...)`.
+    """`line(param, grad, state..., operands...)` and `operands(numbers...)`.
 
     None where the rule cannot be written down.
 
     Args:
         wrap: gives an array the words that the rule speaks.
-        room: gives memory like an array, for what is computed on the way.
+        room: gives memory `like` an array for what is computed on the way, the `first` afresh.
     """
     notes = Notes(dtype)
     given = {
@@ -172,11 +172,9 @@ def written_down(
         rule(param, grad.neg() if maximize else grad, kept, **given)
     except Exception:
         return None
-    notes.scope["room"] = room
-    operands = ", ".join(notes.numbers.values())
-    lines = [f"def line({', '.join(['param', 'grad', *state, 'operands'])}):"]
-    lines += [f"    {operands}, = operands"] if operands else []
-    lines += [f"    s{i} = room(param)" for i in range(notes.rooms)]
+    notes.scope.update(first=room.first, like=room.like)
+    lines = [f"def line({', '.join(['param', 'grad', *state, *notes.numbers.values()])}):"]
+    lines += [f"    s{i} = {'like' if i else 'first'}(param)" for i in range(notes.rooms)]
     lines += [f"    {call}" for call in notes.calls]
     made = "".join(f"array({text}, dtype), " for text in notes.numbers)
     numbered = f"def numbered({', '.join(numbers)}):\n    return ({made})"

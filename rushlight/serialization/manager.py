@@ -49,18 +49,10 @@ class CheckpointManager:
     """
 
     def __init__(
-        self,
-        folder: Any,
-        *,
-        model: Any = None,
-        optimizer: Any = None,
-        scheduler: Any = None,
-        keep_last: int = 3,
-        keep_best: int = 1,
-        mode: str = "min",
-        asynchronous: bool = False,
+        self, folder: Any, *, model: Any = None, optimizer: Any = None, scheduler: Any = None,
+        keep_last: int = 3, keep_best: int = 1, mode: str = "min", asynchronous: bool = False,
         **others: Any,
-    ) -> None:
+    ) -> None:  # fmt: skip
         if mode not in ("min", "max"):
             raise ValueError(f"CheckpointManager: mode must be 'min' or 'max', not {mode!r}")
         if keep_last < 1 or keep_best < 0:
