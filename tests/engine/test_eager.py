@@ -43,8 +43,8 @@ def warm(f):
 
 def lines(function, native=True):
     """The lines of an op's body, those that the engine made or the others."""
-    found = function.op.lines.values()
-    return [x for x in found if (x.__code__.co_filename == "<eager>") is native]
+    found = function.op.lines or {}  # None before the first line
+    return [x for x in found.values() if (x.__code__.co_filename == "<eager>") is native]
 
 
 def close(a, b):

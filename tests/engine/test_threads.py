@@ -123,18 +123,21 @@ def test_a_long_program_has_all_threads():
 
 
 @linux
+@pytest.mark.skipif(processors.processors() < 2, reason="one processor")
 def test_workers_leave_the_callers_processor():
     """Woken there they stayed, and both took turns on it: 70 us became 125 and more."""
-    allowed = os.sched_getaffinity(0)
-    if len(allowed) < 2:
-        pytest.skip("one processor")
-    made, args = counted(200_000)
-    made(*args)
-    (part,) = next(iter(made.compiled.programs.values()))[0].runner.parts
-    part.pace[:] = [FAR, FAR, 0, 0, FAR, 1]  # together
-    (worker,) = [t.native_id for t in threading.enumerate() if t.name == "rushlight-1"]
-    here = min(allowed)
-    try:
+    child("""
+        import os, threading
+        import rushlight as torch
+        torch.set_num_threads(2)
+        made = torch.compile(lambda x, y: (x * y + 1).tanh().sum())
+        args = torch.rand(200_000), torch.rand(200_000)
+        made(*args)
+        (part,) = next(iter(made.compiled.programs.values()))[0].runner.parts
+        part.pace[:] = [1 << 62, 1 << 62, 0, 0, 1 << 62, 1]  # together
+        (worker,) = [t.native_id for t in threading.enumerate() if t.name == "rushlight-1"]
+        allowed = os.sched_getaffinity(0)
+        here = min(allowed)
         os.sched_setaffinity(0, {here})
         os.sched_setaffinity(worker, {here})
         os.sched_setaffinity(worker, allowed)
@@ -143,8 +146,7 @@ def test_workers_leave_the_callers_processor():
         with open(f"/proc/self/task/{worker}/stat") as file:
             assert int(file.read().rpartition(")")[2].split()[36]) != here
         assert os.sched_getaffinity(worker) == allowed
-    finally:
-        os.sched_setaffinity(0, allowed)
+    """)
 
 
 @pytest.mark.parametrize(
