@@ -126,7 +126,7 @@ def _timed(work: Callable[[], Any], number: int) -> float:
 def _turn(work: Callable[[], Any], number: int) -> float:
     """The best of a few timings, the first of which finds the processor asleep."""
     seen: list[float] = []
-    while len(seen) < PARTS and sum(seen) * number < PARTS * SLICE:
+    while len(seen) < 3 or (len(seen) < PARTS and sum(seen) * number < PARTS * SLICE):
         seen.append(_timed(work, number))
     return min(seen)
 
