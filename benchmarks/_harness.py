@@ -25,6 +25,7 @@ THREADS = 2
 # Seconds that one timing should last: long against the clock, short against what disturbs it. The
 # best of a turn's few counts: the machine gives its cores to somebody else for longer than that.
 SLICE, PARTS = 0.003, 4
+WAKE = 0.04  # seconds of work before a turn's timings
 REST = 0.12  # seconds before a turn: idle threads of OpenBLAS spin for 0.1 after their work
 
 
@@ -124,9 +125,12 @@ def _timed(work: Callable[[], Any], number: int) -> float:
 
 
 def _turn(work: Callable[[], Any], number: int) -> float:
-    """The best of a few timings, the first of which finds the processor asleep."""
+    """The best of a few timings, after calls that wake the processor: work goes on in use."""
+    end = time.perf_counter() + WAKE
+    while time.perf_counter() < end:
+        work()
     seen: list[float] = []
-    while len(seen) < 3 or (len(seen) < PARTS and sum(seen) * number < PARTS * SLICE):
+    while len(seen) < PARTS and sum(seen) * number < PARTS * SLICE:
         seen.append(_timed(work, number))
     return min(seen)
 
