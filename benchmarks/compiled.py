@@ -17,14 +17,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from _harness import Peer, Row, told
+from _harness import REST, Peer, Row, told
 from models import decoder, gpt, language_model, lenet, mlp, resnet18
 
 GFLOPS = float(os.environ.get("BENCH_GFLOPS", "200"))  # float32, two threads
 GBYTES = float(os.environ.get("BENCH_GBYTES", "40"))  # memory, two threads
 MODE = os.environ.get("BENCH_MODE", "")  # "compiled": through the framework's compile
-
-REST = 0.03  # seconds after which a peer's threads have stopped to spin
 
 Work = Callable[[], Any]
 
