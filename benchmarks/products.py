@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from rushlight._engine import families
 from rushlight._engine.builder import F32, F64, I64, POINTER, Module
 from rushlight._engine.kernels import matmul
 from rushlight._engine.kernels.rows import Nest, Operand
@@ -73,7 +74,7 @@ def product_of(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> matmul.Product:
 def text_of(products: list[matmul.Product], target: Any, slots: int) -> str:
     """The text of a program that runs products one after another."""
     module = Module(target)
-    names = [matmul.kernel(module, p) for p in products]
+    names = [families.kernel(module, p) for p in products]
     f = module.function("program", "buffers:ptr me:i64 threads:i64 control:ptr", shared=True)
     buffers, me, threads, control = f.args
     work = f.load(buffers.shifted(slots, I64), POINTER)
@@ -98,7 +99,7 @@ class Program:
         image = compiled(text, target)
         self.wrote, self.took = wrote - began, time.perf_counter() - began
         self.code, self.threads = loaded(image, ["program"]), threads
-        own = max(matmul.workspace(p, target, threads) for p in products)
+        own = max(families.workspace(p, target, threads) for p in products)
         self.memory = np.zeros(matmul.PARTIALS + own + 128, np.uint8)
         base = -(-self.memory.ctypes.data // 64) * 64
         self.table = np.array([*(x.ctypes.data for x in arrays), base], np.int64)

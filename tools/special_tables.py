@@ -2,7 +2,7 @@
 
 Each function is divided by what makes it singular or steep, its axis is mapped to [-1, 1], and the
 rest is interpolated in Chebyshev points with 60 digits. Series stop where the terms no longer
-reach double precision.
+reach double precision, and so do the digits of each term.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def chebyshev(f: Callable, count: int = 96) -> list[float]:
     scale = max(abs(t) for t in terms)
     while abs(terms[-1]) < REACH * scale:
         terms.pop()
-    return [float(t) for t in terms]
+    return [float(mp.nstr(t, max(2, 21 - int(mp.floor(mp.log10(scale / abs(t))))))) for t in terms]
 
 
 def between(f: Callable, low: float, high: float) -> list[float]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from .._core.spec import is_contiguous
 from .composed import Composed
 from .numpy import NUMPY
 
@@ -25,8 +26,9 @@ class Array:
     __array_ufunc__ = None  # NumPy's operators give way to ours
     __hash__ = object.__hash__
     names: Any
-    shape: tuple
+    shape: Any
     dtype: Any
+    strides: Any
 
     @property
     def ndim(self) -> int:
@@ -39,6 +41,16 @@ class Array:
             n *= k
         return n
 
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element."""
+        return self.dtype.itemsize
+
+    @property
+    def contiguous(self) -> bool:
+        """Whether the elements lie in order in memory."""
+        return is_contiguous(self.shape, self.strides)
+
     def __neg__(self) -> Any:
         return self.names.negative(self)
 
@@ -47,6 +59,19 @@ class Array:
 
     def __abs__(self) -> Any:
         return self.names.abs(self)
+
+
+class Above(Array):
+    """An array over a tensor of the level beneath, `value`, whose `mapped` axis is not seen."""
+
+    __slots__ = ()
+    value: Any
+    mapped = False
+    offset = 0
+    shape = property(lambda self: tuple(self.value.array.shape[self.mapped :]))
+    dtype = property(lambda self: self.value.array.dtype)
+    strides = property(lambda self: tuple(self.value.stride()[self.mapped :]))
+    contiguous = property(lambda self: self.value.is_contiguous())
 
 
 def _operator(word: str) -> tuple:

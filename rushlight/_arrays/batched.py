@@ -8,7 +8,7 @@ from typing import Any
 
 from .._core.kinds import DIFFERENTIABLE
 from .._core.tape import TensorBase
-from .abstract import Array, Namespace
+from .abstract import Above, Namespace
 from .numpy import UFUNCS
 
 POINTWISE = UFUNCS | set(
@@ -19,31 +19,13 @@ REDUCE = set("sum prod max min any all argmax argmin".split())
 ALONG = set("cumulative_sum cumulative_prod cumulative_max cumulative_min sort argsort".split())
 
 
-class BatchedArray(Array):
+class BatchedArray(Above):
     """`value` is a tensor whose axis 0 is the mapped one; `shape` is what the function sees."""
 
     __slots__ = ("names", "value", "mapped")
 
     def __init__(self, names: "Batched", value: Any, mapped: bool = True) -> None:
         self.names, self.value, self.mapped = names, value, mapped
-
-    @property
-    def shape(self) -> tuple:  # type: ignore[override]
-        return tuple(self.value.array.shape[self.mapped :])
-
-    @property
-    def dtype(self) -> Any:  # type: ignore[override]
-        return self.value.array.dtype
-
-    @property
-    def strides(self) -> tuple:
-        return tuple(self.value.stride()[self.mapped :])
-
-    @property
-    def contiguous(self) -> bool:
-        return self.value.is_contiguous()
-
-    offset = 0
 
 
 def _shift(axis: Any, rank: int) -> Any:

@@ -6,6 +6,7 @@ The columns of a whole batch would be kernel-size times the input, so they are m
 images at a time, in a buffer that is used again.
 """
 
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import product
 from math import prod
@@ -133,10 +134,20 @@ def _as_laid(flat: np.ndarray, images: int, channels: int, plan: Geometry) -> np
     return _overlaid(flat, (images, channels, *plan.out), strides)
 
 
-def _blocks(images: int, each: int) -> Any:
-    """(start, stop) of the images whose columns fit in one block."""
-    count = max(1, min(images, BLOCK // max(each, 1)))
-    return [(i, min(images, i + count)) for i in range(0, images, count)]
+def _blocks(images: int, rows: int, o: int, run: int, dtype: np.dtype) -> Iterator[tuple]:
+    """(images, count, columns, spare): a slice of images, how many columns they have, memory for
+    `rows` of these and for `o` more.
+
+    As many images at a time as BLOCK has room for.
+    """
+    most = max(1, min(images, BLOCK // max(rows * run, 1)))
+    raw, memory = _borrow((rows + o) * run * min(images, most), dtype)
+    for start in range(0, images, most):
+        stop = min(images, start + most)
+        count = (stop - start) * run
+        spare = memory[rows * count : (rows + o) * count]
+        yield slice(start, stop), count, memory[: rows * count], spare
+    _give_back(raw)
 
 
 def _pointlike(w: np.ndarray, stride: Any, padding: Any) -> bool:
@@ -157,21 +168,15 @@ def conv(
     plan = _plan(x.shape[2:], w.shape, stride, padding, dilation, groups)
     x, rows, run = _framed(x, plan), c * prod(plan.kernel), plan.run
     made, filters = np.empty((n, o, *plan.out), x.dtype), w.reshape(groups, o // groups, -1)
-    blocks = _blocks(n, rows * run)
-    most = blocks[0][1] if blocks else 0
-    raw, memory = _borrow((rows + o) * run * most, x.dtype)
-    for start, stop in blocks:
-        count = (stop - start) * run
-        columns, result = memory[: rows * count], memory[rows * count : (rows + o) * count]
-        _columns(x[start:stop], plan, columns)
-        direct = stop - start == 1 and plan.laid is plan.out
-        target = made[start] if direct else result
+    for images, count, columns, result in _blocks(n, rows, o, run, x.dtype):
+        _columns(x[images], plan, columns)
+        direct = count == run and plan.laid is plan.out
+        target = made[images.start] if direct else result
         np.matmul(
             filters, columns.reshape(groups, -1, count), out=target.reshape(groups, -1, count)
         )
         if not direct:
-            made[start:stop] = _as_laid(result, stop - start, o, plan)
-    _give_back(raw)
+            made[images] = _as_laid(result, count // run, o, plan)
     return made
 
 
@@ -190,16 +195,10 @@ def conv_weight(
     plan = _plan(x.shape[2:], shape, stride, padding, dilation, groups)
     x, rows, run = _framed(x, plan), c * prod(plan.kernel), plan.run
     made = np.zeros((groups, o // groups, rows // groups), x.dtype)
-    blocks = _blocks(n, rows * run)
-    most = blocks[0][1] if blocks else 0
-    raw, memory = _borrow((rows + o) * run * most, x.dtype)
-    for start, stop in blocks:
-        count = (stop - start) * run
-        columns, spare = memory[: rows * count], memory[rows * count : (rows + o) * count]
-        _columns(x[start:stop], plan, columns)
-        slopes = _rows(g[start:stop], plan, spare).reshape(groups, -1, count)
+    for images, count, columns, spare in _blocks(n, rows, o, run, x.dtype):
+        _columns(x[images], plan, columns)
+        slopes = _rows(g[images], plan, spare).reshape(groups, -1, count)
         made += np.matmul(slopes, columns.reshape(groups, -1, count).swapaxes(1, 2))
-    _give_back(raw)
     return made.reshape(shape)
 
 
@@ -221,16 +220,10 @@ def conv_input(
     plan = _plan(shape[2:], w.shape, stride, padding, dilation, groups)
     rows, run = c * prod(plan.kernel), plan.run
     made = np.zeros((n, c, *plan.padded), g.dtype)
-    blocks = _blocks(n, rows * run)
-    most = blocks[0][1] if blocks else 0
-    raw, memory = _borrow((rows + o) * run * most, g.dtype)
-    for start, stop in blocks:
-        count = (stop - start) * run
-        columns, spare = memory[: rows * count], memory[rows * count : (rows + o) * count]
-        slopes = _rows(g[start:stop], plan, spare).reshape(groups, -1, count)
+    for images, count, columns, spare in _blocks(n, rows, o, run, g.dtype):
+        slopes = _rows(g[images], plan, spare).reshape(groups, -1, count)
         np.matmul(filters, slopes, out=columns.reshape(groups, -1, count))
-        _add_columns(columns, plan, made[start:stop])
-    _give_back(raw)
+        _add_columns(columns, plan, made[images])
     return np.ascontiguousarray(made[_inside(shape, plan)]) if any(plan.padding) else made
 
 

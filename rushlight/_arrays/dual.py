@@ -11,7 +11,7 @@ from .._core.backward import grad
 from .._core.kinds import DIFFERENTIABLE
 from .._core.modes import enable_grad
 from .._core.tape import TensorBase, make
-from .abstract import Array, Namespace
+from .abstract import Above, Namespace
 from .batched import POINTWISE
 
 LINEAR = set(
@@ -33,31 +33,13 @@ CONSTANT = set(
 )
 
 
-class DualArray(Array):
+class DualArray(Above):
     """A value and its tangent (None where it does not move)."""
 
     __slots__ = ("names", "value", "tangent")
 
     def __init__(self, names: "Dual", value: Any, tangent: Any) -> None:
         self.names, self.value, self.tangent = names, value, tangent
-
-    @property
-    def shape(self) -> tuple:  # type: ignore[override]
-        return tuple(self.value.array.shape)
-
-    @property
-    def dtype(self) -> Any:  # type: ignore[override]
-        return self.value.array.dtype
-
-    @property
-    def strides(self) -> tuple:
-        return tuple(self.value.stride())
-
-    @property
-    def contiguous(self) -> bool:
-        return self.value.is_contiguous()
-
-    offset = 0
 
 
 class Dual(Namespace):

@@ -13,7 +13,6 @@ from .._core.spec import (
     contiguous_strides,
     filled,
     indexed,
-    is_contiguous,
     reshaped_strides,
 )
 from .abstract import Array, Namespace
@@ -35,14 +34,6 @@ class MetaArray(Array):
     @property
     def names(self) -> "Meta":  # type: ignore[override]
         return META_WORDS
-
-    @property
-    def contiguous(self) -> bool:
-        return is_contiguous(self.shape, self.strides)
-
-    @property
-    def itemsize(self) -> int:
-        return self.dtype.itemsize
 
 
 # -- views: shape, dtype, strides, offset

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._core import dtypes
-from .._core.spec import contiguous_strides, is_contiguous
+from .._core.spec import contiguous_strides
 from . import loop, pooling
 from .abstract import Array, Namespace
 from .meta import VIEWS, spec
@@ -52,16 +52,6 @@ class Symbol(Array):
         self.names, self.id, self.shape, self.dtype = names, id, tuple(shape), np.dtype(dtype)
         self.strides = contiguous_strides(self.shape) if strides is None else tuple(strides)
         self.offset = offset
-
-    @property
-    def contiguous(self) -> bool:
-        """Whether the elements lie in order in memory."""
-        return is_contiguous(self.shape, self.strides)
-
-    @property
-    def itemsize(self) -> int:
-        """Bytes of one element."""
-        return self.dtype.itemsize
 
     def __repr__(self) -> str:
         return f"%{self.id}"

@@ -7,7 +7,7 @@ import numpy as np
 from . import modes
 from .dtypes import F32, F64
 from .kinds import DIFFERENTIABLE, known, namespace
-from .tape import AccumulateGrad, Node, Port, TensorBase, Walk, make, ndarray, owned
+from .tape import Node, Port, TensorBase, Walk, make, ndarray, owned, public_edge
 from .views import edge
 
 
@@ -210,18 +210,16 @@ def _listed(given: Any, n: int) -> list:
 
 def _found(walk: Walk, inputs: list, leaves: dict) -> dict:
     """What arrived at each input, by input."""
-    made = {}
-    for x in inputs:
-        where = edge(x)
-        if where is None:
-            made[x] = None
-        elif where.__class__ is Port:
-            made[x] = walk.found.get((where.node, where.index))
-        elif where.is_node:
-            made[x] = walk.found.get((where, 0))
-        else:
-            made[x] = leaves.get(where)
-    return made
+    return {x: arrived(walk, leaves, edge(x)) for x in inputs}
+
+
+def arrived(walk: Walk, leaves: dict, where: Any) -> Any:
+    """What a walk brought to a place; None where nothing came."""
+    if where is None:
+        return None
+    if where.__class__ is Port or where.is_node:
+        return walk.found.get(public_edge(where))
+    return leaves.get(where)
 
 
 def grad(
@@ -331,6 +329,4 @@ def gradient_edge(t: TensorBase) -> tuple:
     where = edge(t)
     if where is None:
         raise RuntimeError("Can't get gradient edge for a Tensor that does not require grad.")
-    if where.__class__ is Port:
-        return where.node, where.index
-    return (where, 0) if where.is_node else (AccumulateGrad(t), 0)
+    return public_edge(where)

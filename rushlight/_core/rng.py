@@ -72,34 +72,28 @@ class Generator:
         self._state.seed(self._seed & 0xFFFFFFFF)
         return self._bits
 
-    def word32(self) -> int:
-        """The next word of 32 bits."""
+    def _drawn_from(self) -> Any:
+        """The bit generator, for a draw, which a trace has to know of."""
         if modes.special and modes.local.trace is not None:
             modes.local.trace.draws(self)
-        return (self._bits or self._open()).random_raw()
+        return self._bits or self._open()
 
     def word64(self) -> int:
         """The next word of 64 bits: two of 32, the high half first."""
-        if modes.special and modes.local.trace is not None:
-            modes.local.trace.draws(self)
-        bits = self._bits or self._open()
+        bits = self._drawn_from()
         high = bits.random_raw()
         return high << 32 | bits.random_raw()
 
     def words32(self, n: int) -> np.ndarray:
         """The next `n` words of 32 bits."""
-        if modes.special and modes.local.trace is not None:
-            modes.local.trace.draws(self)
-        bits = self._bits or self._open()
+        bits = self._drawn_from()
         if n <= _FEW:
             return bits.random_raw(n).astype(np.uint32)
         return self._state.randint(0, 1 << 32, n, dtype=np.uint32)
 
     def words64(self, n: int) -> np.ndarray:
         """The next `n` words of 64 bits."""
-        if modes.special and modes.local.trace is not None:
-            modes.local.trace.draws(self)
-        bits = self._bits or self._open()
+        bits = self._drawn_from()
         if n > _FEW:
             return self._state.randint(0, 1 << 64, n, dtype=np.uint64)
         pairs = bits.random_raw(2 * n)

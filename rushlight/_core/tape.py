@@ -73,7 +73,7 @@ class Node:
     @property
     def next_functions(self) -> tuple:
         """The nodes that gradients go to, each with the number of its output."""
-        return tuple(_public_edge(e) for e in self.edges)
+        return tuple(public_edge(e) for e in self.edges)
 
     @property
     def metadata(self) -> dict:
@@ -166,7 +166,8 @@ def extra_of(node: Node) -> Extra:
     return node.extra
 
 
-def _public_edge(edge: Any) -> tuple:
+def public_edge(edge: Any) -> tuple:
+    """The node and output number of a place that gradients go to."""
     if edge is None:
         return None, 0
     if edge.__class__ is Port:

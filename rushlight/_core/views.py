@@ -68,10 +68,15 @@ def refuse_write(x: TensorBase) -> None:
 
 def _refuse_overlap(array: ndarray) -> None:
     if any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape)):
-        raise RuntimeError(
-            "unsupported operation: more than one element of the written-to tensor refers to a "
-            "single memory location. Please clone() the tensor before performing the operation."
-        )
+        raise overlapping()
+
+
+def overlapping() -> RuntimeError:
+    """Elements that share memory cannot be written to."""
+    return RuntimeError(
+        "unsupported operation: more than one element of the written-to tensor refers to a single "
+        "memory location. Please clone() the tensor before performing the operation."
+    )
 
 
 def written(x: TensorBase) -> None:

@@ -30,9 +30,12 @@ _coins = redrawn("_coins", "BernoulliBackward0")
 
 def _sampled(
     name: str, shape: tuple, kind: Any, sampler: Callable, generator: Any, device: Any,
-    requires_grad: bool, order: Any = None,
+    requires_grad: bool, order: Any = None, out: Any = None,
 ) -> Any:  # fmt: skip
-    """A tensor of draws; on the device `meta` nothing is drawn."""
+    """A tensor of draws, or `out` filled with them; on the device `meta` nothing is drawn."""
+    if out is not None:
+        sample = sampler(stream_of(name, generator, out.device))
+        return into(out, arranged(sample, shape, None))
     where = concrete(device)
     sample = sampler(stream_of(name, generator, where))
     if modes.local.mapped:
@@ -54,11 +57,6 @@ def _mapped(
     return make(names.fresh(each), where)
 
 
-def _filled(out: Any, shape: tuple, sampler: Callable, generator: Any, name: str) -> Any:
-    sample = sampler(stream_of(name, generator, out.device))
-    return into(out, arranged(sample, shape, None))
-
-
 def _sized_form(name: str, draw: Callable, says: str):
     """A public function of sizes; `draw(kind, 0.0, 1.0, stream)` is its sampler."""
 
@@ -70,9 +68,7 @@ def _sized_form(name: str, draw: Callable, says: str):
         check_options(layout, pin_memory)
         kind = dtype_of(name, dtype, out.dtype if out is not None else None)
         sampler = lambda stream: draw(kind, 0.0, 1.0, stream)
-        if out is not None:
-            return _filled(out, shape, sampler, generator, name)
-        return _sampled(name, shape, kind, sampler, generator, device, requires_grad)
+        return _sampled(name, shape, kind, sampler, generator, device, requires_grad, out=out)
 
     return named(made, name, says)
 
@@ -93,9 +89,7 @@ def randint(
     check_options(layout, pin_memory)
     kind = dtype_of("randint", dtype, out.dtype if out is not None else dtypes.int64)
     sampler = lambda stream: integer_sampler(kind, low, high, stream)
-    if out is not None:
-        return _filled(out, shape, sampler, generator, "randint")
-    return _sampled("randint", shape, kind, sampler, generator, device, requires_grad)
+    return _sampled("randint", shape, kind, sampler, generator, device, requires_grad, out=out)
 
 
 def _integer_bounds(name: str, given: tuple, named: dict, last: str | None) -> tuple:
@@ -132,9 +126,7 @@ def randperm(
     kind = dtype_of("randperm", dtype, out.dtype if out is not None else dtypes.int64)
     _check_permutation(count, kind)
     sampler = lambda stream: lambda m, _: rounded(draws.permutation(stream, m), kind)
-    if out is not None:
-        return _filled(out, (count,), sampler, generator, "randperm")
-    return _sampled("randperm", (count,), kind, sampler, generator, device, requires_grad)
+    return _sampled("randperm", (count,), kind, sampler, generator, device, requires_grad, out=out)
 
 
 def _check_permutation(n: int, kind: Any) -> None:
@@ -214,9 +206,7 @@ def normal(
     check_options(layout, pin_memory)
     kind = dtype_of("normal", dtype, out.dtype if out is not None else None)
     sampler = lambda stream: normal_sampler(kind, float(mean), float(std), stream)
-    if out is not None:
-        return _filled(out, shape, sampler, generator, "normal")
-    return _sampled("normal", shape, kind, sampler, generator, device, requires_grad)
+    return _sampled("normal", shape, kind, sampler, generator, device, requires_grad, out=out)
 
 
 def _normal_about(mean: Any, std: Any, tensors: list, generator: Any, out: Any) -> Any:

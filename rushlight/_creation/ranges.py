@@ -124,8 +124,16 @@ def range(
     kind = dtype_of("range", dtype, out.dtype if out is not None else None)
     count = _count(first, last, gap, kind, closed=True)
     fill = lambda *_: _sequence(first, gap, count, kind)
+    return _row(fill, count, kind, device, requires_grad, out)
+
+
+def _row(
+    fill: Any, count: int, kind: Any, device: Any, requires_grad: bool, out: Any,
+    dtype: Any = None,
+) -> Any:  # fmt: skip
+    """What `fill` makes, as a new tensor or in `out`."""
     if out is not None:
-        return into(out, fill())
+        return into(out, fill(), dtype)
     return place((count,), kind, device, requires_grad, fill)
 
 
@@ -138,9 +146,7 @@ def linspace(
     first, last, count = _ends("linspace", start, end, steps)
     kind = _spaced_kind("linspace", dtype, out, first, last)
     fill = lambda *_: spaced(first, last, count, kind)
-    if out is not None:
-        return into(out, fill(), dtype)
-    return place((count,), kind, device, requires_grad, fill)
+    return _row(fill, count, kind, device, requires_grad, out, dtype)
 
 
 def logspace(
@@ -153,9 +159,7 @@ def logspace(
     root = number("logspace", "base", 4, base)
     kind = _spaced_kind("logspace", dtype, out, first, last)
     fill = lambda *_: _powers(root, first, last, count, kind)
-    if out is not None:
-        return into(out, fill(), dtype)
-    return place((count,), kind, device, requires_grad, fill)
+    return _row(fill, count, kind, device, requires_grad, out, dtype)
 
 
 def _powers(base: Any, first: Any, last: Any, count: int, kind: Any) -> np.ndarray:

@@ -82,9 +82,7 @@ class _Assemble:
             if part.__class__ is Value:
                 self._release(part)
         boxes = tuple(box for _, box in parts)
-        self.steps.append(
-            Step(step.results, "assemble", ([p for p, _ in parts],), {"boxes": boxes}, step.where)
-        )
+        self.steps.append(step.by("assemble", [p for p, _ in parts], boxes=boxes))
 
     # -- words
 
@@ -181,7 +179,7 @@ class _Assemble:
 
             fresh = step.replaced(swapped)
             v = Value(next(self.ids), part.shape, step.result.dtype)
-            self.steps.append(Step((v,), step.word, fresh.args, fresh.params, step.where))
+            self.steps.append(fresh.giving(v))
             made.append((v, box))
         return Filling(made)
 

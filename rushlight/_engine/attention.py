@@ -185,7 +185,7 @@ class _Inner:
             return self.read(v)
         fresh = step.replaced(self.again)
         made = Value(next(self.facts.ids), of.shape, v.dtype)
-        self.steps.append(Step((made,), step.word, fresh.args, fresh.params, step.where))
+        self.steps.append(fresh.giving(made))
         if any(a.id in self.hot for a in fresh.values()):
             self.hot.add(made.id)
             of.gone.append(step)

@@ -7,6 +7,7 @@ a product and a sum are two roundings unless a kernel says `fma`.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from itertools import count
 from typing import Any
 
@@ -60,8 +61,26 @@ __all__ = [
     "kind_of",
     "literal",
     "mangled",
+    "once",
     "typed",
 ]
+
+
+def _operator(floating: str, whole: str, swap: bool = False):
+    def operator(self: "Val", other: Any) -> "Val":
+        other = self.f.like(other, self)
+        a, b = (other, self) if swap else (self, other)
+        word = floating if self.kind.floating else whole
+        return self.f.op(self.kind, self.lanes, f"{word} {a.type} {a.name}, {b.name}")
+
+    return operator
+
+
+def _compared(how: str):
+    def operator(self: "Val", other: Any) -> "Val":
+        return self.compared(how, other)
+
+    return operator
 
 
 class Val:
@@ -77,56 +96,16 @@ class Val:
         """The type as it is written."""
         return typed(self.kind, self.lanes)
 
-    def _with(self, other: Any, floating: str, whole: str, swap: bool = False) -> "Val":
-        other = self.f.like(other, self)
-        a, b = (other, self) if swap else (self, other)
-        word = floating if self.kind.floating else whole
-        return self.f.op(self.kind, self.lanes, f"{word} {a.type} {a.name}, {b.name}")
-
-    def __add__(self, other: Any) -> "Val":
-        return self._with(other, "fadd", "add")
-
-    def __radd__(self, other: Any) -> "Val":
-        return self._with(other, "fadd", "add", swap=True)
-
-    def __sub__(self, other: Any) -> "Val":
-        return self._with(other, "fsub", "sub")
-
-    def __rsub__(self, other: Any) -> "Val":
-        return self._with(other, "fsub", "sub", swap=True)
-
-    def __mul__(self, other: Any) -> "Val":
-        return self._with(other, "fmul", "mul")
-
-    def __rmul__(self, other: Any) -> "Val":
-        return self._with(other, "fmul", "mul", swap=True)
-
-    def __truediv__(self, other: Any) -> "Val":
-        return self._with(other, "fdiv", "sdiv")
-
-    def __rtruediv__(self, other: Any) -> "Val":
-        return self._with(other, "fdiv", "sdiv", swap=True)
-
-    def __floordiv__(self, other: Any) -> "Val":
-        return self._with(other, "", "sdiv")
-
-    def __mod__(self, other: Any) -> "Val":
-        return self._with(other, "", "srem")
-
-    def __and__(self, other: Any) -> "Val":
-        return self._with(other, "", "and")
-
-    def __or__(self, other: Any) -> "Val":
-        return self._with(other, "", "or")
-
-    def __xor__(self, other: Any) -> "Val":
-        return self._with(other, "", "xor")
-
-    def __lshift__(self, other: Any) -> "Val":
-        return self._with(other, "", "shl")
+    __add__, __radd__ = _operator("fadd", "add"), _operator("fadd", "add", True)
+    __sub__, __rsub__ = _operator("fsub", "sub"), _operator("fsub", "sub", True)
+    __mul__, __rmul__ = _operator("fmul", "mul"), _operator("fmul", "mul", True)
+    __truediv__, __rtruediv__ = _operator("fdiv", "sdiv"), _operator("fdiv", "sdiv", True)
+    __floordiv__, __mod__ = _operator("", "sdiv"), _operator("", "srem")
+    __and__, __or__, __xor__ = _operator("", "and"), _operator("", "or"), _operator("", "xor")
+    __lshift__ = _operator("", "shl")
 
     def __rshift__(self, other: Any) -> "Val":
-        return self._with(other, "", "lshr" if self.kind.family == "uint" else "ashr")
+        return _operator("", "lshr" if self.kind.family == "uint" else "ashr")(self, other)
 
     def __neg__(self) -> "Val":
         if self.kind.floating:
@@ -144,17 +123,7 @@ class Val:
             word = f"icmp {'s' if self.kind.family == 'int' else 'u'}{how}"
         return self.f.op(BOOL, self.lanes, f"{word} {self.type} {self.name}, {other.name}")
 
-    def __lt__(self, other: Any) -> "Val":
-        return self.compared("lt", other)
-
-    def __le__(self, other: Any) -> "Val":
-        return self.compared("le", other)
-
-    def __gt__(self, other: Any) -> "Val":
-        return self.compared("gt", other)
-
-    def __ge__(self, other: Any) -> "Val":
-        return self.compared("ge", other)
+    __lt__, __le__, __gt__, __ge__ = map(_compared, ("lt", "le", "gt", "ge"))
 
     def equals(self, other: Any) -> "Val":
         """A mask of the lanes that are equal."""
@@ -212,9 +181,13 @@ class Module:
         self.functions.append(f)
         return f
 
-    def has(self, name: str) -> bool:
-        """Whether a function of this name is there already."""
-        return any(f.name == name for f in self.functions)
+    def once(self, name: str, params: str, write: Callable[["Function"], None]) -> str:
+        """The name of a function that is written where it is first asked for."""
+        if all(f.name != name for f in self.functions):
+            f = self.function(name, params)
+            write(f)
+            f.done()
+        return name
 
     def fresh(self, stem: str) -> str:
         """A name that no other function of the module has."""
@@ -229,6 +202,19 @@ class Module:
                 *self.notes,
             ]
         )
+
+
+def once(params: str) -> Callable[[Callable[..., None]], Callable[..., str]]:
+    """Of what writes a function (f, *given): the function's name in (module, *given)."""
+
+    def decorated(write: Callable[..., None]) -> Callable[..., str]:
+        def named(module: Module, *given: Any) -> str:
+            name = "_".join([write.__name__, *(str(getattr(x, "name", x)) for x in given)])
+            return module.once(name, params, lambda f: write(f, *given))
+
+        return wraps(write)(named)
+
+    return decorated
 
 
 _PARAMS = {"ptr": POINTER, "i64": I64, "i32": I32, "bool": BOOL, "f32": F32, "f64": F64}

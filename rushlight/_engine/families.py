@@ -1,6 +1,6 @@
 """The families of kernels: for each kind of description, who writes it, its room and its work.
 
-A family is a module with `kernel`, `workspace` and `work` as below.
+A family is a module with `workspace` and `work` as below, and `write`: a function's body.
 """
 
 from typing import Any
@@ -27,6 +27,7 @@ from .kernels.order import Order
 from .kernels.pooling import Pooling
 from .kernels.random import Draw
 from .kernels.scan import Scan
+from .kernels.share import GIVEN
 
 _FAMILIES: dict[type, Any] = {
     Nest: rows, Product: matmul, Convolution: convolution, Pooling: pooling, Attention: attention,
@@ -42,7 +43,10 @@ def _family(told: Any) -> Any:
 
 def kernel(module: Module, told: Any) -> str:
     """The name of the function (buffers, thread, threads, control, scratch) that is described."""
-    return _family(told).kernel(module, told)
+    f = module.function(module.fresh(getattr(told, "word", type(told).__name__)), GIVEN)
+    _family(told).write(f, told)
+    f.done()
+    return f.name
 
 
 def workspace(told: Any, target: Any, threads: int) -> int:

@@ -226,7 +226,7 @@ class Fused:
             return False
         if step.word != "reshape" and self.seen[x.id].contiguous and x.dtype == step.result.dtype:
             self.base[step.result.id], self.seen[step.result.id] = self.base[x.id], self.seen[x.id]
-            self.views[step.result.id] = Step(step.results, "reshape", (x, x.shape), {}, step.where)
+            self.views[step.result.id] = step.by("reshape", x, x.shape)
             return True
         copied = self.new(x.shape, x.dtype) if step.word == "reshape" else step.result
         self._place(Step((copied,), "astype", (x, x.dtype), {}, step.where))
@@ -292,7 +292,7 @@ class Fused:
         if along(self.seen[v.id], x.ndim - k) is None:
             return None
         axes = tuple(range(k, x.ndim))
-        self._place(Step(step.results, "sum", (v,), {"axis": axes}, step.where))
+        self._place(step.by("sum", v, axis=axes))
         return self.makers[step.result.id]
 
     def _added(self, group: Group, step: Step, full: bool) -> None:

@@ -104,6 +104,14 @@ class Step:
         params = {k: _swapped(v, swap) for k, v in self.params.items()}
         return Step(self.results, self.word, args, params, self.where)
 
+    def by(self, word: str, *args: Any, **params: Any) -> "Step":
+        """Another step that makes the same results."""
+        return Step(self.results, word, args, params, self.where)
+
+    def giving(self, *results: Value) -> "Step":
+        """The same step, making other values."""
+        return Step(results, self.word, self.args, self.params, self.where)
+
     def __repr__(self) -> str:
         """All of it but the user's line: what a kernel's text depends on."""
         return self.word + spelt([self.results, self.args, *self.params.items()], repr)

@@ -75,8 +75,7 @@ def copied(body: Graph, given: list[Value], ids: Any) -> tuple[list[Step], list[
         for v in step.results:
             stands[v.id] = Value(next(ids), v.shape, v.dtype, v.strides)
         fresh = step.replaced(lambda v: stands[v.id])
-        results = tuple(stands[v.id] for v in step.results)
-        steps.append(Step(results, step.word, fresh.args, fresh.params, step.where))
+        steps.append(fresh.giving(*(stands[v.id] for v in step.results)))
     return steps, [stands[v.id] for v in body.outputs]
 
 
@@ -102,14 +101,12 @@ def hoisted(graph: Graph, prepared: Callable[[Graph, set[int]], Graph]) -> Graph
             fresh = s.replaced(lambda v: stands[v.id])
             for v in s.results:
                 same[v.id], stands[v.id] = v, Value(next(ids), v.shape, v.dtype, v.strides)
-            results = tuple(stands[v.id] for v in s.results)
-            before.append(Step(results, s.word, fresh.args, fresh.params, s.where))
+            before.append(fresh.giving(*(stands[v.id] for v in s.results)))
         body = Graph(body.inputs[:changing], kept, body.outputs)
         read = body.uses()
         body.inputs += (others := [v for v in same.values() if v.id in read])
         given = (*step.args[:2], [stands[v.id] for v in others])
-        params = step.params | {"body": body}
-        return [*before, Step(step.results, "scan", given, params, step.where)]
+        return [*before, step.by("scan", *given, **step.params | {"body": body})]
 
     return _each(graph, moved)
 

@@ -81,7 +81,7 @@ class _Lower:
             self.steps.append(Step((made,), "sum", (x,), {"axis": tuple(axes)}, step.where))
             if not last:
                 shape = step.result.shape
-                self.steps.append(Step(step.results, "reshape", (made, shape), {}, step.where))
+                self.steps.append(step.by("reshape", made, shape))
             return True
         runs = [[axes.pop()]]
         while axes:
@@ -92,7 +92,7 @@ class _Lower:
         for at, run in enumerate(runs):
             x = self._run(step, x, run, at == len(runs) - 1 and not given.get("keepdims"))
         if given.get("keepdims"):
-            self.steps.append(Step(step.results, "reshape", (x, step.result.shape), {}, step.where))
+            self.steps.append(step.by("reshape", x, step.result.shape))
         return True
 
     def _falls(self, step: Step, x: Value, outer: int) -> bool:
@@ -147,7 +147,7 @@ class _Lower:
         fresh = step.replaced(moved)
         shape = tuple(x.shape[i] for i in order)
         made = Value(next(self.ids), shape, x.dtype)
-        self.steps.append(Step((made,), fresh.word, fresh.args, fresh.params, step.where))
+        self.steps.append(fresh.giving(made))
         known[x.id] = made
         return made
 
@@ -176,9 +176,9 @@ class _Lower:
         axes = [a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)]
         key = tuple(slice(None, None, -1 if i in axes else None) for i in range(x.ndim))
         if step.result.id in self.outputs:  # what leaves the program is in order anyway
-            made = Step(step.results, "copy", (self.view("index", x, key),), {}, step.where)
+            made = step.by("copy", self.view("index", x, key))
         else:
-            made = Step(step.results, "index", (x, key), {}, step.where)
+            made = step.by("index", x, key)
         self.steps.append(made)
         return True
 
@@ -221,7 +221,7 @@ class _Lower:
         self.steps.append(Step(tuple(made), "order", (given, shape[-1], bool(down))))
         for step, value in later:
             turned = self.view("permute_dims", value, back)
-            self.steps.append(Step(step.results, "copy", (turned,), {}, step.where))
+            self.steps.append(step.by("copy", turned))
         return True
 
     # -- gathers along a row
@@ -247,9 +247,7 @@ class _Lower:
         if hits is None:
             return False
         chosen = self.new("where", (hits, x, 0), x.shape, x.dtype)
-        self.steps.append(
-            Step(step.results, "sum", (chosen,), {"axis": -1, "keepdims": True}, step.where)
-        )
+        self.steps.append(step.by("sum", chosen, axis=-1, keepdims=True))
         return True
 
     def _scatter(self, step: Step) -> bool:
@@ -266,7 +264,7 @@ class _Lower:
         hits = self._hits(x.shape, given["indices"])
         if hits is None:
             return False
-        self.steps.append(Step(step.results, "where", (hits, values, x), {}, step.where))
+        self.steps.append(step.by("where", hits, values, x))
         return True
 
 

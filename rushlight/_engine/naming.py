@@ -5,6 +5,7 @@ from collections import deque
 from typing import Any
 
 from .._core.tape import TensorBase
+from .reach import filled
 
 _TABLES = ("_parameters", "_buffers", "_modules")
 _ROOT = __name__.partition(".")[0]
@@ -75,7 +76,7 @@ class Naming:
 
     def _function(self, prefix: str, f: Any) -> None:
         cells = zip(f.__code__.co_freevars, f.__closure__ or ())
-        held = [(name, c.cell_contents) for name, c in cells if _filled(c)]
+        held = [(name, c.cell_contents) for name, c in cells if filled(c)]
         if (f.__module__ or "").partition(".")[0] != _ROOT:
             held += [(n, f.__globals__[n]) for n in f.__code__.co_names if n in f.__globals__]
         held += [("", d) for d in f.__defaults__ or ()]
@@ -105,10 +106,3 @@ class Naming:
 
 def _joined(prefix: str, name: Any) -> str:
     return f"{prefix}.{name}" if prefix and name != "" else f"{prefix}{name}"
-
-
-def _filled(cell: Any) -> bool:
-    try:
-        return cell.cell_contents is not cell
-    except ValueError:
-        return False

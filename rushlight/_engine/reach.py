@@ -187,7 +187,7 @@ class Reach:
 
     def _function(self, f: Any, todo: list) -> None:
         if (f.__module__ or "").partition(".")[0] == _ROOT:
-            todo += [c.cell_contents for c in f.__closure__ or () if _filled(c)]
+            todo += [c.cell_contents for c in f.__closure__ or () if filled(c)]
             return
         for cell in f.__closure__ or ():
             self._keep(cell, None, todo)
@@ -226,7 +226,8 @@ class Reach:
         return next((k for k in self.kept if not k.same()), None)
 
 
-def _filled(cell: Any) -> bool:
+def filled(cell: Any) -> bool:
+    """Whether a closure's variable has a value."""
     try:
         return cell.cell_contents is not cell
     except ValueError:

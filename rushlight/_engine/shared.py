@@ -48,8 +48,7 @@ def shared(graph: Graph, often: Container[int] = ()) -> Graph:
                 inner, columns = b.shape
                 split = new("reshape", b, (inner, columns // widths[b.id], widths[b.id]))
                 panels[b.id] = new("contiguous", new("permute_dims", split, (1, 0, 2)))
-            args = (step.args[0], panels[b.id])
-            step = Step(step.results, "matmul", args, {"columns": b.shape[1]}, step.where)
+            step = step.by("matmul", step.args[0], panels[b.id], columns=b.shape[1])
         steps.append(step)
     return Graph(graph.inputs, steps, graph.outputs)
 

@@ -135,8 +135,8 @@ def _constant(made: Any, step: Step) -> Any:
     made = np.ascontiguousarray(np.asarray(made))
     v, number = step.result, even(made)
     if number is not None:
-        return Step((v,), "full", (v.shape, number, v.dtype), {}, step.where)
-    return Step((v,), "alias", (made.reshape(v.shape),), {}, step.where)
+        return step.by("full", v.shape, number, v.dtype)
+    return step.by("alias", made.reshape(v.shape))
 
 
 def even(array: Any) -> Any:
@@ -229,7 +229,7 @@ def _same_shape(step: Step, rewrite: Rewrite) -> Any:
             return None
         if maker.args[0].shape == step.result.shape:
             return maker.args[0]
-        return Step(step.results, "reshape", (maker.args[0], step.result.shape), {}, step.where)
+        return step.by("reshape", maker.args[0], step.result.shape)
     return None
 
 
@@ -243,7 +243,7 @@ def _permuted(step: Step, rewrite: Rewrite) -> Any:
         inner, first = maker.args[0], tuple(a % x.ndim for a in maker.args[1])
         if inner.__class__ is Value:
             x, axes = inner, tuple(first[a] for a in axes)
-            step = Step(step.results, "permute_dims", (x, axes), {}, step.where)
+            step = step.by("permute_dims", x, axes)
     if axes == tuple(range(len(axes))):
         return x
     return step
@@ -280,9 +280,7 @@ def _whole(step: Step, rewrite: Rewrite) -> Any:
 def _zeros(step: Step, rewrite: Rewrite) -> Any:
     """Zeros like another array are zeros of its shape."""
     v = step.result
-    return (
-        Step((v,), "full", (v.shape, 0, v.dtype), {}, step.where) if v.dtype.names is None else None
-    )
+    return step.by("full", v.shape, 0, v.dtype) if v.dtype.names is None else None
 
 
 _RULES: dict[str, Callable[[Step, Rewrite], Any]] = {

@@ -13,7 +13,7 @@ from typing import Any
 from .._core.processors import processors
 from .._settings import get_num_threads, threads_told
 from . import cache as disk
-from .builder import BOOL, I32, I64, POINTER, Function, Module, Val
+from .builder import BOOL, I32, I64, POINTER, Function, Module, Val, once
 from .forked import lock, mended
 from .load import Code, loaded
 from .system import YIELD
@@ -60,17 +60,12 @@ def _wait(f: Function, over: Any) -> None:
             f.call(YIELD, result=I32)
 
 
-def barrier(module: Module) -> str:
+@once("control:ptr threads:i64")
+def barrier(f: Function) -> None:
     """The name of the module's barrier (control, threads): nobody leaves before all have come."""
-    name = "barrier"
-    if module.has(name):
-        return name
-    f = module.function(name, "control:ptr threads:i64")
     control, threads = f.args
     if not f.target.meet(f):
         _meet(f, control, threads)
-    f.done()
-    return name
 
 
 def _meet(f: Function, control: Val, threads: Val) -> None:

@@ -238,22 +238,22 @@ def min_along(m, input, *, dim: int, keepdim: bool = False):
     return _along(m, input, dim, keepdim, False)
 
 
-def scattered(m: Any, g: Any, indices: Any, shape: tuple, dim: int, keepdim: bool) -> Any:
-    """The gradient of values picked at `indices` along `dim`, back where they were picked."""
-    if not shape:
-        return g
-    zeros = m.full(shape, 0, g.dtype)
-    g, indices = keep(m, g, shape, dim, keepdim), keep(m, indices, shape, dim, keepdim)
-    return m.scatter(zeros, indices, g, dim_of(dim, len(shape)), "add")
+def scattered(m, g, out, input_shape, dim, keepdim):
+    """The rule of what picks (values, indices) along `dim`: back where they were picked."""
+    if not input_shape:
+        return g[0]
+    zeros = m.full(input_shape, 0, g[0].dtype)
+    slope, indices = (keep(m, x, input_shape, dim, keepdim) for x in (g[0], out[1]))
+    return m.scatter(zeros, indices, slope, dim_of(dim, len(input_shape)), "add")
 
 
-@max_along.vjp("input")
-@min_along.vjp("input")
-def _(m, g, out, input_shape, dim, keepdim):
-    return scattered(m, g[0], out[1], input_shape, dim, keepdim)
+def scattered_along(m, g, out, input_shape, dim):
+    """The same where `dim` stays."""
+    return scattered(m, g, out, input_shape, dim, True)
 
 
 for each in (max_along, min_along):
+    each.vjp("input")(scattered)
     each.cases(
         case((3, 4), dim=1),
         case((3, 4), dim=0, keepdim=True),

@@ -97,10 +97,8 @@ def nanmedian_along(m, input, *, dim: int, keepdim: bool = False):
     return _median_along(m, input, dim, keepdim, True)
 
 
-@median_along.vjp("input")
-@nanmedian_along.vjp("input")
-def _(m, g, out, input_shape, dim, keepdim):
-    return scattered(m, g[0], out[1], input_shape, dim, keepdim)
+for each in (median_along, nanmedian_along):
+    each.vjp("input")(scattered)
 
 
 def _median(name: str, of_all: Any, along: Any, says: str):
@@ -156,9 +154,7 @@ def mode(m, input, *, dim: int = -1, keepdim: bool = False):
     return drop(m, values, axis, keepdim), drop(m, indices, axis, keepdim)
 
 
-@mode.vjp("input")
-def _(m, g, out, input_shape, dim, keepdim):
-    return scattered(m, g[0], out[1], input_shape, dim, keepdim)
+mode.vjp("input")(scattered)
 
 
 mode.cases(

@@ -9,7 +9,7 @@ from .._core.kinds import speak
 from .._core.op import op
 from .dims import FLOATS, part
 from .elementary import log_sum
-from .extrema import refuse_complex, scattered
+from .extrema import refuse_complex, scattered_along
 
 
 def _reversed(m: Any, word: Any, x: Any, axis: int) -> Any:
@@ -111,13 +111,8 @@ def cummin(m, input, *, dim: int):
     return m.cumulative_min(input, axis)
 
 
-@cummax.vjp("input")
-@cummin.vjp("input")
-def _(m, g, out, input_shape, dim):
-    return scattered(m, g[0], out[1], input_shape, dim, True)
-
-
 for each in (cummax, cummin):
+    each.vjp("input")(scattered_along)
     each.cases(
         case((3, 4), dim=1),
         case((3, 4), dim=0),

@@ -7,7 +7,7 @@ from .._core.errors import dim_of
 from .._core.kinds import DIFFERENTIABLE, speak
 from .._core.op import composite, op
 from .dims import drop, part
-from .extrema import scattered
+from .extrema import scattered, scattered_along
 
 
 def _orderable(m: Any, x: Any, name: str) -> None:
@@ -31,9 +31,7 @@ def sort(m, input, *, dim: int = -1, descending: bool = False, stable: bool = Tr
     return m.take_along_axis(input, indices, axis), indices
 
 
-@sort.vjp("input")
-def _(m, g, out, input_shape, dim):
-    return scattered(m, g[0], out[1], input_shape, dim, True)
+sort.vjp("input")(scattered_along)
 
 
 sort.cases(
@@ -90,9 +88,7 @@ def topk(m, input, *, k: int, dim: int = -1, largest: bool = True, sorted: bool 
     return m.take_along_axis(input, indices, axis), indices
 
 
-@topk.vjp("input")
-def _(m, g, out, input_shape, dim):
-    return scattered(m, g[0], out[1], input_shape, dim, True)
+topk.vjp("input")(scattered_along)
 
 
 topk.cases(
@@ -122,9 +118,7 @@ def kthvalue(m, input, *, k: int, dim: int = -1, keepdim: bool = False):
     return drop(m, values, axis, keepdim), drop(m, indices, axis, keepdim)
 
 
-@kthvalue.vjp("input")
-def _(m, g, out, input_shape, dim, keepdim):
-    return scattered(m, g[0], out[1], input_shape, dim, keepdim)
+kthvalue.vjp("input")(scattered)
 
 
 kthvalue.cases(

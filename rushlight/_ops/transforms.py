@@ -7,6 +7,7 @@ from typing import Any
 from .._core import dtypes
 from .._core.cases import case, complexes
 from .._core.errors import dim_of
+from .._core.naming import named
 from .._core.op import composite
 from .fourier import fft_c2c, fft_c2r, fft_r2c, scale_of
 from .padding import constant_pad_nd
@@ -144,52 +145,36 @@ def fft_irfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None 
     return _whole(input, *_one(n, dim, input), norm, "irfft")
 
 
-@composite
-def fft_fftn(input: Any, s: Sizes = None, dim: Any = None, norm: str | None = None) -> Any:
-    """Discrete Fourier transform over several dimensions, all by default."""
-    return _complex(input, *_axes(input, s, dim), norm, True)
+def _several(name: str, says: str, of_two: str, transform: Any):
+    """The forms over some dimensions, all by default, and over two; `transform(input, sizes, axes,
+    norm, name)` is what both do."""
+
+    def over_some(input: Any, s: Sizes = None, dim: Any = None, norm: str | None = None) -> Any:
+        return transform(input, *_axes(input, s, dim), norm, f"{name}n")
+
+    def over_two(input: Any, s: Sizes = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
+        return transform(input, *_axes(input, s, dim), norm, f"{name}2")
+
+    return (
+        composite(named(over_some, f"fft_{name}n", says)),
+        composite(named(over_two, f"fft_{name}2", of_two)),
+    )
 
 
-@composite
-def fft_ifftn(input: Any, s: Sizes = None, dim: Any = None, norm: str | None = None) -> Any:
-    """Inverse of `fftn`."""
-    return _complex(input, *_axes(input, s, dim), norm, False)
-
-
-@composite
-def fft_rfftn(input: Any, s: Sizes = None, dim: Any = None, norm: str | None = None) -> Any:
-    """`fftn` of real numbers, half of it along the last dimension."""
-    return _half(input, *_axes(input, s, dim), norm, "rfftn")
-
-
-@composite
-def fft_irfftn(input: Any, s: Sizes = None, dim: Any = None, norm: str | None = None) -> Any:
-    """Inverse of `rfftn`."""
-    return _whole(input, *_axes(input, s, dim), norm, "irfftn")
-
-
-@composite
-def fft_fft2(input: Any, s: Sizes = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
-    """Discrete Fourier transform over two dimensions."""
-    return _complex(input, *_axes(input, s, dim), norm, True)
-
-
-@composite
-def fft_ifft2(input: Any, s: Sizes = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
-    """Inverse of `fft2`."""
-    return _complex(input, *_axes(input, s, dim), norm, False)
-
-
-@composite
-def fft_rfft2(input: Any, s: Sizes = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
-    """`fft2` of real numbers, half of it along the last dimension."""
-    return _half(input, *_axes(input, s, dim), norm, "rfft2")
-
-
-@composite
-def fft_irfft2(input: Any, s: Sizes = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
-    """Inverse of `rfft2`."""
-    return _whole(input, *_axes(input, s, dim), norm, "irfft2")
+fft_fftn, fft_fft2 = _several(
+    "fft", "Discrete Fourier transform over several dimensions, all by default.",
+    "Discrete Fourier transform over two dimensions.",
+    lambda input, sizes, axes, norm, _: _complex(input, sizes, axes, norm, True),
+)  # fmt: skip
+fft_ifftn, fft_ifft2 = _several(
+    "ifft", "Inverse of `fftn`.", "Inverse of `fft2`.",
+    lambda input, sizes, axes, norm, _: _complex(input, sizes, axes, norm, False),
+)  # fmt: skip
+fft_rfftn, fft_rfft2 = _several(
+    "rfft", "`fftn` of real numbers, half of it along the last dimension.",
+    "`fft2` of real numbers, half of it along the last dimension.", _half,
+)  # fmt: skip
+fft_irfftn, fft_irfft2 = _several("irfft", "Inverse of `rfftn`.", "Inverse of `rfft2`.", _whole)
 
 
 _OTHER = {None: "forward", "backward": "forward", "forward": "backward", "ortho": "ortho"}
@@ -215,20 +200,6 @@ def fft_ihfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None 
     return _half(input, *_one(n, dim, input), _opposite(norm), "ihfft").conj()
 
 
-@composite
-def fft_hfftn(input: Any, s: Sizes = None, dim: Any = None, norm: str | None = None) -> Any:
-    """`hfft` over the last of several dimensions, after `fftn` over the others."""
-    sizes, axes = _axes(input, s, dim)
-    x = _floats(input, True).conj()
-    return _whole(x, sizes, axes, _opposite(norm), "hfftn")
-
-
-@composite
-def fft_ihfftn(input: Any, s: Sizes = None, dim: Any = None, norm: str | None = None) -> Any:
-    """Inverse of `hfftn`."""
-    return _conjugate_half(input, *_axes(input, s, dim), _opposite(norm))
-
-
 def _conjugate_half(input: Any, sizes: list, axes: list, norm: str) -> Any:
     """The conjugate of the half spectrum over the last axis, inverse over the others."""
     x = _fit(_real(input, "ihfftn"), sizes, axes)
@@ -238,16 +209,17 @@ def _conjugate_half(input: Any, sizes: list, axes: list, norm: str) -> Any:
     return fft_c2c(half, tuple(axes[:-1]), 1.0, False) if len(axes) > 1 else half
 
 
-@composite
-def fft_hfft2(input: Any, s: Sizes = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
-    """`hfftn` over two dimensions."""
-    return fft_hfftn(input, s, dim, norm)
-
-
-@composite
-def fft_ihfft2(input: Any, s: Sizes = None, dim: Any = (-2, -1), norm: str | None = None) -> Any:
-    """Inverse of `hfft2`."""
-    return fft_ihfftn(input, s, dim, norm)
+fft_hfftn, fft_hfft2 = _several(
+    "hfft", "`hfft` over the last of several dimensions, after `fftn` over the others.",
+    "`hfftn` over two dimensions.",
+    lambda input, sizes, axes, norm, _: _whole(
+        _floats(input, True).conj(), sizes, axes, _opposite(norm), "hfftn"
+    ),
+)  # fmt: skip
+fft_ihfftn, fft_ihfft2 = _several(
+    "ihfft", "Inverse of `hfftn`.", "Inverse of `hfft2`.",
+    lambda input, sizes, axes, norm, _: _conjugate_half(input, sizes, axes, _opposite(norm)),
+)  # fmt: skip
 
 
 for each in (fft_fft, fft_ifft, fft_hfft, fft_irfft):

@@ -11,6 +11,7 @@ from .._core.op import composite, op
 from .._core.size import Size
 from .._core.spec import filled
 from .._core.tape import fit
+from .._core.views import overlapping
 from .dims import joint_shape
 
 
@@ -162,10 +163,7 @@ def _(m, g, input_shape):
 
 @expand.writes
 def _(m, x, new, size):
-    raise RuntimeError(
-        "unsupported operation: more than one element of the written-to tensor refers to a single "
-        "memory location. Please clone() the tensor before performing the operation."
-    )
+    raise overlapping()
 
 
 expand.cases(

@@ -30,8 +30,7 @@ class Bernoulli(Chances, ExponentialFamily):
         with modes.no_grad():
             return bernoulli(self.probs.expand(self._extended_shape(sample_shape)))
 
-    def log_prob(self, value: Any) -> Any:
-        self._check_value(value)
+    def _log_prob(self, value: Any) -> Any:
         return -log_odds_loss(self.logits, value)
 
     def entropy(self) -> Any:

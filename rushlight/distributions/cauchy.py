@@ -19,13 +19,11 @@ class Cauchy(LocScale):
             self.loc + self.loc.new_empty(self._extended_shape(sample_shape)).cauchy_() * self.scale
         )
 
-    def log_prob(self, value: Any) -> Any:
-        self._check_value(value)
+    def _log_prob(self, value: Any) -> Any:
         off = (value - self.loc) / self.scale
         return -math.log(math.pi) - self.scale.log() - (off**2).log1p()
 
-    def cdf(self, value: Any) -> Any:
-        self._check_value(value)
+    def _cdf(self, value: Any) -> Any:
         return ((value - self.loc) / self.scale).atan() / math.pi + 0.5
 
     def icdf(self, value: Any) -> Any:

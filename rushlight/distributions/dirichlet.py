@@ -56,8 +56,7 @@ class Dirichlet(ExponentialFamily):
         shares.detach().clamp_(limits.tiny, 1 - limits.eps / 2)
         return shares
 
-    def log_prob(self, value: Any) -> Any:
-        self._check_value(value)
+    def _log_prob(self, value: Any) -> Any:
         a = self.concentration
         return (a - 1.0).xlogy(value).sum(-1) + a.sum(-1).lgamma() - a.lgamma().sum(-1)
 

@@ -137,11 +137,18 @@ class Distribution:
 
     def log_prob(self, value: Any) -> Any:
         """The logarithm of the density or probability at `value`."""
-        raise NotImplementedError(f"{type(self).__name__} has no log_prob")
+        return self._at("log_prob", value)
 
     def cdf(self, value: Any) -> Any:
         """The probability of values up to `value`."""
-        raise NotImplementedError(f"{type(self).__name__} has no cdf")
+        return self._at("cdf", value)
+
+    def _at(self, word: str, value: Any) -> Any:
+        """What a subclass's `_log_prob` or `_cdf` makes of a value, once that is checked."""
+        if not hasattr(self, f"_{word}"):
+            raise NotImplementedError(f"{type(self).__name__} has no {word}")
+        self._check_value(value)
+        return getattr(self, f"_{word}")(value)
 
     def icdf(self, value: Any) -> Any:
         """The value below which a share `value` of the draws lies."""

@@ -29,12 +29,10 @@ class Exponential(ExponentialFamily):
         shape = self._extended_shape(sample_shape)
         return self.rate.new_empty(shape).exponential_() / self.rate
 
-    def log_prob(self, value: Any) -> Any:
-        self._check_value(value)
+    def _log_prob(self, value: Any) -> Any:
         return self.rate.log() - self.rate * value
 
-    def cdf(self, value: Any) -> Any:
-        self._check_value(value)
+    def _cdf(self, value: Any) -> Any:
         return 1 - (-self.rate * value).exp()
 
     def icdf(self, value: Any) -> Any:

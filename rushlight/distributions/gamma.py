@@ -44,8 +44,7 @@ class Gamma(ExponentialFamily):
         a, rate = self.concentration, self.rate
         return a.xlogy(rate) + (a - 1).xlogy(value) - rate * value - a.lgamma()
 
-    def cdf(self, value: Any) -> Any:
-        self._check_value(value)
+    def _cdf(self, value: Any) -> Any:
         return gammainc(self.concentration, self.rate * value)
 
     def entropy(self) -> Any:

@@ -36,8 +36,7 @@ class Geometric(Chances):
             noise = self.probs.new_empty(self._extended_shape(sample_shape)).uniform_(tiny, 1)
             return (noise.log() / (-self.probs).log1p()).floor()
 
-    def log_prob(self, value: Any) -> Any:
-        self._check_value(value)
+    def _log_prob(self, value: Any) -> Any:
         value, probs = broadcast_all(value, self.probs)
         certain = (probs == 1) & (value == 0)  # 0 * log 0 there
         return value * (-probs.masked_fill(certain, 0)).log1p() + self.probs.log()

@@ -26,8 +26,7 @@ class Half(TransformedDistribution):
         made = self.base_dist.log_prob(value) + math.log(2)
         return made.masked_fill(value < 0, -math.inf)
 
-    def cdf(self, value: Any) -> Any:
-        self._check_value(value)
+    def _cdf(self, value: Any) -> Any:
         return 2 * self.base_dist.cdf(value) - 1
 
     def icdf(self, value: Any) -> Any:

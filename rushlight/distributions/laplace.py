@@ -19,12 +19,10 @@ class Laplace(LocScale):
         noise = self.loc.new_empty(shape).uniform_(eps - 1, 1)
         return self.loc - self.scale * noise.sign() * (-noise.abs()).log1p()
 
-    def log_prob(self, value: Any) -> Any:
-        self._check_value(value)
+    def _log_prob(self, value: Any) -> Any:
         return -(2 * self.scale).log() - (value - self.loc).abs() / self.scale
 
-    def cdf(self, value: Any) -> Any:
-        self._check_value(value)
+    def _cdf(self, value: Any) -> Any:
         off = value - self.loc
         return 0.5 - 0.5 * off.sign() * (-off.abs() / self.scale).expm1()
 

@@ -95,8 +95,7 @@ class MixtureSameFamily(Distribution):
     def _padded(self, x: Any) -> Any:
         return x.unsqueeze(-1 - len(self._event_shape))
 
-    def log_prob(self, value: Any) -> Any:
-        self._check_value(value)
+    def _log_prob(self, value: Any) -> Any:
         parts = self._component_distribution.log_prob(self._padded(value))
         weights = log_softmax(self._mixture_distribution.logits, -1)
         return (parts + weights).logsumexp(-1)

@@ -41,8 +41,7 @@ class NegativeBinomial(Chances):
         with modes.no_grad():
             return poisson(rates.sample(sample_shape))
 
-    def log_prob(self, value: Any) -> Any:
-        self._check_value(value)
+    def _log_prob(self, value: Any) -> Any:
         n = self.total_count
         ways = (n + value).lgamma() - (1.0 + value).lgamma() - n.lgamma()
         ways = ways.masked_fill(n + value == 0.0, 0.0)

@@ -32,13 +32,11 @@ class Normal(LocScale, ExponentialFamily):
         """Draws as `loc + scale * noise`."""
         return self.loc + standard_normal(self._extended_shape(sample_shape), self.loc) * self.scale
 
-    def log_prob(self, value: Any) -> Any:
-        self._check_value(value)
+    def _log_prob(self, value: Any) -> Any:
         spread = -((value - self.loc) ** 2) / (2 * self.variance)
         return spread - self.scale.log() - math.log(math.sqrt(2 * math.pi))
 
-    def cdf(self, value: Any) -> Any:
-        self._check_value(value)
+    def _cdf(self, value: Any) -> Any:
         return 0.5 * (1 + erf((value - self.loc) * self.scale.reciprocal() / math.sqrt(2)))
 
     def icdf(self, value: Any) -> Any:

@@ -35,8 +35,7 @@ class LogitRelaxedBernoulli(Chances):
         odds = noise.log() - (-noise).log1p() + probs.log() - (-probs).log1p()
         return odds / self.temperature
 
-    def log_prob(self, value: Any) -> Any:
-        self._check_value(value)
+    def _log_prob(self, value: Any) -> Any:
         logits, value = broadcast_all(self.logits, value)
         t = self.temperature
         off = logits - value * t

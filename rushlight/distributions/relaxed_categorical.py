@@ -36,8 +36,7 @@ class ExpRelaxedCategorical(OfCategories):
         scores = (self.logits + -((-(noise.log())).log())) / self.temperature
         return scores - scores.logsumexp(-1, keepdim=True)
 
-    def log_prob(self, value: Any) -> Any:
-        self._check_value(value)
+    def _log_prob(self, value: Any) -> Any:
         logits, value = broadcast_tensors(self.logits, value)
         k, t = self._event_shape[0], self.temperature
         scale = math.lgamma(k) + (k - 1) * (t.log() if hasattr(t, "log") else math.log(t))

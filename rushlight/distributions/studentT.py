@@ -50,8 +50,7 @@ class StudentT(Distribution):
         noise, widths = standard_normal(shape, self.df), self._chi2.rsample(sample_shape)
         return self.loc + self.scale * (noise * (widths / self.df).rsqrt())
 
-    def log_prob(self, value: Any) -> Any:
-        self._check_value(value)
+    def _log_prob(self, value: Any) -> Any:
         df, y = self.df, (value - self.loc) / self.scale
         norm = self.scale.log() + 0.5 * df.log() + 0.5 * math.log(math.pi)
         norm = norm + (0.5 * df).lgamma() - (0.5 * (df + 1.0)).lgamma()

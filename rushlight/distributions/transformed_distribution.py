@@ -110,8 +110,7 @@ class TransformedDistribution(Distribution):
             sign = sign * transform.sign
         return value if isinstance(sign, int) and sign == 1 else sign * (value - 0.5) + 0.5
 
-    def cdf(self, value: Any) -> Any:
-        self._check_value(value)
+    def _cdf(self, value: Any) -> Any:
         for transform in reversed(self.transforms):
             value = transform.inv(value)
         return self._up(self.base_dist.cdf(value))

@@ -39,13 +39,11 @@ class Uniform(Distribution):
         noise = rand(shape, dtype=self.low.dtype, device=self.low.device)
         return self.low + noise * (self.high - self.low)
 
-    def log_prob(self, value: Any) -> Any:
-        self._check_value(value)
+    def _log_prob(self, value: Any) -> Any:
         inside = self.low.le(value).type_as(self.low) * self.high.gt(value).type_as(self.low)
         return inside.log() - (self.high - self.low).log()
 
-    def cdf(self, value: Any) -> Any:
-        self._check_value(value)
+    def _cdf(self, value: Any) -> Any:
         return ((value - self.low) / (self.high - self.low)).clamp(min=0, max=1)
 
     def icdf(self, value: Any) -> Any:

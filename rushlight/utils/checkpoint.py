@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from .._core import modes, rng
-from .._core.backward import walk_for
+from .._core.backward import arrived, walk_for
 from .._core.general import new_node
 from .._core.kinds import DIFFERENTIABLE
 from .._core.tape import Node, Port, make, ticks
@@ -316,7 +316,7 @@ class _Again:
         walk.ask(ways, [root for root, _ in roots])
         with modes.enable_grad() if create else modes.no_grad():
             leaves = walk.run(roots)
-        return [_arrived(walk, leaves, way) for way in ways]
+        return [arrived(walk, leaves, way) for way in ways]
 
     def _check(self, outs: list[Tensor]) -> None:
         facts = [_facts(out) for out in outs]
@@ -383,12 +383,6 @@ def _ways_out(outs: list[Tensor], entries: list, born: int) -> list[Any]:
             stack += node.edges
         seen.add(node)
     return list(found.values())
-
-
-def _arrived(walk: Any, leaves: dict, way: Any) -> Any:
-    if way.__class__ is Port:
-        return walk.found.get((way.node, way.index))
-    return walk.found.get((way, 0)) if way.is_node else leaves.get(way)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import numpy as np
 
 from rushlight._arrays import convolution as reference
 from rushlight._core.spec import contiguous_strides
+from rushlight._engine import families
 from rushlight._engine.builder import I64, POINTER, Kind, Module, kind_of
 from rushlight._engine.graph import Step, Value
 from rushlight._engine.kernels import convolution
@@ -85,7 +86,7 @@ class Convolved:
 
     def text(self) -> str:
         module = Module(self.target)
-        name = convolution.kernel(module, self.described)
+        name = families.kernel(module, self.described)
         f = module.function("program", "buffers:ptr me:i64 threads:i64 control:ptr", shared=True)
         f.call(name, *f.args, f.load(f.args[0].shifted(4, I64), POINTER))
         f.done()

@@ -15,6 +15,7 @@ from convolutions import operand
 import rushlight
 import rushlight.nn.functional as F
 from rushlight._core.spec import contiguous_strides
+from rushlight._engine import families
 from rushlight._engine.builder import POINTER, Module
 from rushlight._engine.graph import Graph, Step
 from rushlight._engine.kernels import pooling
@@ -71,7 +72,7 @@ def run(step: Step, arrays: list, target=None) -> np.ndarray:
     module = Module(target or host())
     f = module.function("program", "buffers:ptr me:i64 threads:i64 control:ptr", shared=True)
     at = f.args[0].shifted((len(arrays) + 1) * 8, operand(0, (1,), (1,), "int8").kind)
-    f.call(pooling.kernel(module, made), *f.args, f.load(at, POINTER))
+    f.call(families.kernel(module, made), *f.args, f.load(at, POINTER))
     f.done()
     code = loaded(compiled(str(module), module.target), ["program"])
     out = np.full(shape, np.nan, step.result.dtype)

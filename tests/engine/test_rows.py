@@ -11,10 +11,10 @@ sys.path.insert(0, os.path.dirname(__file__))
 
 from graphs import Builder, drawn, same
 
-from rushlight._engine import threads
+from rushlight._engine import families, threads
 from rushlight._engine.builder import F32, Module
 from rushlight._engine.graph import Step, Value
-from rushlight._engine.kernels import columns, rows
+from rushlight._engine.kernels import columns
 from rushlight._engine.kernels.rows import Nest, Operand
 from rushlight._engine.targets import host
 
@@ -228,7 +228,7 @@ def test_every_walk_is_emitted_for_every_target(name):
     target = described(cpu, features, triple, llvm().llvm_version_info[0])
     for nest in _nests():
         module = Module(target)
-        made = rows.kernel(module, nest)
+        made = families.kernel(module, nest)
         f = module.function("program", "buffers:ptr me:i64 threads:i64 control:ptr", shared=True)
         f.call(made, *f.args, f.args[0])
         f.done()

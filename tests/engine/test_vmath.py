@@ -14,6 +14,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 from kernels import ran, target
 
 from rushlight._core.rng import Generator
+from rushlight._engine import families
 from rushlight._engine.builder import F32, F64, I64, POINTER, Module
 from rushlight._engine.kernels import random as bits
 from rushlight._engine.kernels.nest import Operand
@@ -124,11 +125,11 @@ def test_other_machines_are_written_for(where):
 def test_drawn_words_are_those_of_the_generator(width, where):
     drawn, eager = Generator().manual_seed(5), Generator().manual_seed(5)
     for g in (drawn, eager):
-        g.word32()  # opens it
+        g.words32(1)  # opens it
     for count in (1, 5, 311, 312, 313, 623, 624, 625, 7, 5000):
         module = Module(target(where))
         state, out = (Operand(number, 0, (), 1, I64) for number in range(2))
-        name = bits.kernel(module, bits.Draw(state, out, count, width))
+        name = families.kernel(module, bits.Draw(state, out, count, width))
         f = module.function("k", "buffers:ptr me:i64 threads:i64 control:ptr", shared=True)
         f.call(name, *f.args, f.args[3])
         f.done()

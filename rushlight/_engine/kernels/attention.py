@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from math import inf, prod
 from typing import Any
 
-from ..builder import I8, Function, Kind, Module, Val
+from ..builder import I8, Function, Kind, Val
 from .matmul_tiles import tile
 from .nest import Nest, Operand, Rows, along_axes, opened, vectors
 from .packing import packer
-from .share import PARTIALS, begun, tasks
+from .share import PARTIALS, tasks
 from .vmath import exp, log
 
 _LINE = 64  # bytes
@@ -49,12 +49,9 @@ class Attention:
         return self.operands[0].kind
 
 
-def kernel(module: Module, told: Attention) -> str:
-    """The name of the function (buffers, thread, threads, control, work) that attends."""
-    f = begun(module, "attention")
+def write(f: Function, told: Attention) -> None:
+    """The body of the kernel that attends."""
     (_Forward if len(told.operands) == 3 else _Backward)(f, told).write()
-    f.done()
-    return f.name
 
 
 def workspace(told: Attention, target: Any, threads: int) -> int:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..._core.spec import contiguous_strides
-from ..builder import Module
+from ..builder import Function
 from ..graph import Step, Value
 from . import (
     convolution_depthwise,
@@ -108,9 +108,9 @@ def _family(target: Any, c: Convolution) -> Any:
     return convolution_forward
 
 
-def kernel(module: Module, c: Convolution) -> str:
-    """The name of the function (buffers, thread, threads, control, work) that convolves."""
-    return _family(module.target, c).kernel(module, c)
+def write(f: Function, c: Convolution) -> None:
+    """The body of the kernel that convolves."""
+    _family(f.target, c).write(f, c)
 
 
 def workspace(c: Convolution, target: Any, threads: int) -> int:

@@ -7,7 +7,7 @@ taps at a time in registers, and their lanes are added up at the end.
 from math import prod
 from typing import Any
 
-from ..builder import I64, Kind, Module, Val
+from ..builder import I64, Function, Kind, Val, once
 from .convolution_follow import follower
 from .convolution_shape import Convolution, axes, framing, seen, strides
 from .convolution_tiles import (
@@ -21,7 +21,7 @@ from .convolution_tiles import (
     stored,
 )  # fmt: skip
 from .nest import opened
-from .share import begun, drawn
+from .share import drawn
 
 _TAPS = 5  # in registers at once: a load for each, and one for the gradient
 
@@ -59,10 +59,9 @@ def workspace(target: Any, c: Convolution, threads: int) -> int:
     return _layout(target, c)["end"] * threads
 
 
-def kernel(module: Module, c: Convolution) -> str:
-    """The name of the function (buffers, thread, threads, control, work) that sums."""
-    f = begun(module, c.word)
-    (down, right), z = axes(c), _layout(module.target, c)
+def write(f: Function, c: Convolution) -> None:
+    """The body of the kernel that sums."""
+    (down, right), z = axes(c), _layout(f.target, c)
     each = seen(down.parts[0], right.parts[0], len(right.starts), z["phase"], z["pitch"])
     taps = [(k * z["channel"] + at) * c.kind.size for k in range(c.filters[1]) for at in each]
     taps += taps[-1:] * (z["held"] - len(taps))
@@ -71,10 +70,10 @@ def kernel(module: Module, c: Convolution) -> str:
         **z, "images": c.image[0], "groups": c.groups, "inner": c.filters[1],
         "g_image": g_image, "g_channel": g_lead, "g_line": g_line, "g_along": g_along,
         "slope_at": opened(f, c.first), "image_at": opened(f, c.second),
-        "follow_at": address(f, follower(module, c.nest, c.value, c.kind)),
+        "follow_at": address(f, follower(f.module, c.nest, c.value, c.kind)),
         "taps_at": stored(f, taps),
     }  # fmt: skip
-    return driven(f, _Depthwise, c.kind, values)
+    driven(f, _Depthwise, c.kind, values)
 
 
 class _Depthwise(Driver):
@@ -119,18 +118,12 @@ class _Depthwise(Driver):
         )  # fmt: skip
 
 
-def _dots(module: Module, kind: Kind) -> str:
+@once("frame:ptr taps:ptr sums:ptr g:ptr rows:i64 columns:i64 pitch:i64 line:i64 along:i64")
+def _dots(f: Function, kind: Kind) -> None:
     """The name of the function that adds products to a few taps' sums, a vector for each:
 
     sums[t] += sum over u, v of frame[taps[t] + u * pitch + v] * g[u * line + v * along].
     """
-    name = f"dots_{kind.name}"
-    if module.has(name):
-        return name
-    f = module.function(
-        name,
-        "frame:ptr taps:ptr sums:ptr g:ptr rows:i64 columns:i64 pitch:i64 line:i64 along:i64",
-    )
     source, taps, sums, g, rows, columns, pitch, line, along = f.args
     lanes = f.target.lanes(kind.size)
     starts = [source.shifted(f.load(taps.shifted(t, I64), I64), BYTE) for t in range(_TAPS)]
@@ -155,5 +148,3 @@ def _dots(module: Module, kind: Kind) -> str:
             add(u, v, f.load(row.shifted(v * along, kind), kind, lanes, mask), mask)
     for t, place in enumerate(total):
         f.store(sums.shifted(t * lanes, kind), place.get())
-    f.done()
-    return name

@@ -16,7 +16,7 @@ from itertools import product
 from math import prod
 from typing import Any
 
-from ..builder import I64, Function, Module, Val
+from ..builder import I64, Function, Val
 from .convolution_follow import follower
 from .convolution_shape import Convolution, axes, framing, seen
 from .convolution_tiles import (
@@ -35,7 +35,7 @@ from .convolution_tiles import (
     sweep,
 )  # fmt: skip
 from .nest import opened
-from .share import begun, drawn
+from .share import drawn
 
 NEAR = 256 << 10  # bytes of a framed image: half of a core's second-level cache
 _WIDE = 1024  # columns above which rows are cut
@@ -196,10 +196,9 @@ def workspace(target: Any, c: Convolution, threads: int) -> int:
     return Pass(target, c).layout()[1] * threads
 
 
-def kernel(module: Module, c: Convolution) -> str:
-    """The name of the function (buffers, thread, threads, control, work) that convolves."""
-    f = begun(module, c.word)
-    s = Pass(module.target, c)
+def write(f: Function, c: Convolution) -> None:
+    """The body of the kernel that convolves."""
+    s = Pass(f.target, c)
     p, (places, end) = s.plan, s.layout()
     tapped = s.tapped(p.pitch, p.plane)
     lead = (c.second.lead[0] if c.word == "conv_input" else s.taps) * s.size
@@ -216,7 +215,7 @@ def kernel(module: Module, c: Convolution) -> str:
         "taps_at": stored(f, [pair(*t) for part in tapped for t in part]),
         "counts_at": stored(f, map(len, tapped)),
     }  # fmt: skip
-    return driven(f, _Forward, c.kind, values)
+    driven(f, _Forward, c.kind, values)
 
 
 class Tiled(Driver):

@@ -8,7 +8,7 @@ some channels; then all meet, and each takes some columns and some output channe
 from dataclasses import dataclass
 from typing import Any
 
-from ..builder import I64, Module, Val
+from ..builder import I64, Function, Val
 from ..threads import barrier
 from .convolution_forward import Pass, Tiled
 from .convolution_shape import Convolution, framing
@@ -25,7 +25,7 @@ from .convolution_tiles import (
     stepped,
     stored,
 )  # fmt: skip
-from .share import begun, drawn
+from .share import drawn
 
 _ROOM = 8 << 20  # bytes of columns that are laid out at once
 _NEAR = 128 << 10  # bytes of a thread's filters or sums
@@ -102,11 +102,10 @@ def workspace(target: Any, c: Convolution, threads: int) -> int:
     return _placed(s, cut)[1] * threads + shared
 
 
-def kernel(module: Module, c: Convolution) -> str:
-    """The name of the function (buffers, thread, threads, control, work) that convolves."""
-    f = begun(module, c.word)
-    s = Pass(module.target, c)
-    cut, size = layout(module.target, s), s.size
+def write(f: Function, c: Convolution) -> None:
+    """The body of the kernel that convolves."""
+    s = Pass(f.target, c)
+    cut, size = layout(f.target, s), s.size
     places, end = _placed(s, cut)
     tapped = s.tapped(cut.pitch, cut.channel // s.phases)
     lead = (c.second.lead[0] if c.word == "conv_input" else s.taps) * size
@@ -123,7 +122,7 @@ def kernel(module: Module, c: Convolution) -> str:
         ),
         "counts_at": stored(f, map(len, tapped)),
     }  # fmt: skip
-    return driven(f, _Packed, c.kind, values, s.plan.vectors)
+    driven(f, _Packed, c.kind, values, s.plan.vectors)
 
 
 class _Packed(Tiled):

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..builder import BOOL, I32, I64, POINTER, U32, Function, Kind, Module, Val
+from ..builder import BOOL, I32, I64, POINTER, U32, Function, Kind, Val, once
 from . import transpose
 from .nest import vectors
 from .share import GIVEN, PARTIALS
@@ -36,7 +36,8 @@ def shape(target: Any, rows: int) -> tuple[int, int]:
     return rows, max(target.columns, registers // (rows + 1))
 
 
-def sums(module: Module, kind: Kind, height: int, vectors: int) -> str:
+@once("a:ptr rows:ptr table:ptr n:i64 b:ptr out:ptr pitch:i64 more:bool")
+def sums(f: Function, kind: Kind, height: int, vectors: int) -> None:
     """The name of the function that makes one tile:
 
     out[i][j] (+)= sum over k of rows[i][table[k].0] * b[table[k].1 + j], i < height.
@@ -44,10 +45,6 @@ def sums(module: Module, kind: Kind, height: int, vectors: int) -> str:
     Its arguments: `a` and for each row its offset from there, the table and its length, b, where
     the tile goes, the bytes between its rows, whether it is added to what is there.
     """
-    name = f"sums_{kind.name}_{height}x{vectors}"
-    if module.has(name):
-        return name
-    f = module.function(name, "a:ptr rows:ptr table:ptr n:i64 b:ptr out:ptr pitch:i64 more:bool")
     a, rows, table, n, b, out, pitch, more = f.args
     lanes = f.target.lanes(kind.size)
     total = [[f.var(kind, lanes, 0) for _ in range(vectors)] for _ in range(height)]
@@ -81,29 +78,23 @@ def sums(module: Module, kind: Kind, height: int, vectors: int) -> str:
             place.set(place.get() + f.load(at, kind, lanes))
     for at, place in places():
         f.store(at, place.get())
-    f.done()
-    return name
 
 
-def sweep(module: Module, kind: Kind, height: int, rest: int, vectors: int) -> str:
+@once(
+    "a:ptr rows:ptr table:ptr n:i64 b:ptr out:ptr pitch:i64 more:bool whole:i64 last:bool "
+    "down:i64 turn:i64 under:i64"
+)
+def sweep(f: Function, kind: Kind, height: int, rest: int, vectors: int) -> None:
     """The name of the function that makes tiles below one another, the last of `rest` rows.
 
     Its arguments: those of `sums`, then how many tiles are whole, whether the last follows, and the
     bytes from one to the next in `a`, in `rows` and in `out`.
     """
-    name = f"sweep_{kind.name}_{height}_{rest}x{vectors}"
-    if module.has(name):
-        return name
-    f = module.function(
-        name,
-        "a:ptr rows:ptr table:ptr n:i64 b:ptr out:ptr pitch:i64 more:bool whole:i64 last:bool "
-        "down:i64 turn:i64 under:i64",
-    )
     a, rows, *same, out, pitch, more, whole, last, down, turn, under = f.args
 
     def tile(high: int, at: Val) -> None:
         call(
-            f, sums(module, kind, high, vectors), a.shifted(at * down, BYTE),
+            f, sums(f.module, kind, high, vectors), a.shifted(at * down, BYTE),
             rows.shifted(at * turn, BYTE), *same, out.shifted(at * under, BYTE), pitch, more,
         )  # fmt: skip
 
@@ -112,24 +103,18 @@ def sweep(module: Module, kind: Kind, height: int, rest: int, vectors: int) -> s
     if rest:
         with f.when(last):
             tile(rest, whole)
-    f.done()
-    return name
 
 
-def frame(module: Module, kind: Kind, fill: float = 0.0) -> str:
-    """The name of the function that copies a part of an image, `fill` where it is outside.
+@once(
+    "src:ptr dst:ptr height:i64 width:i64 line:i64 along:i64 top:i64 left:i64 down:i64 "
+    "right:i64 rows:i64 columns:i64 pitch:i64"
+)
+def frame(f: Function, kind: Kind, infinite: bool) -> None:
+    """The name of the function that copies a part of an image; outside are zeros, or -infinity.
 
     dst[r][c] = src[(top + r * down) * line + (left + c * right) * along] for r < rows, c < columns.
     Rows may overlap in dst (`pitch` below `columns`); up to a vector beyond the last is written.
     """
-    name = f"frame_{kind.name}" if fill == 0 else f"frame_{kind.name}_infinite"
-    if module.has(name):
-        return name
-    f = module.function(
-        name,
-        "src:ptr dst:ptr height:i64 width:i64 line:i64 along:i64 top:i64 left:i64 down:i64 "
-        "right:i64 rows:i64 columns:i64 pitch:i64",
-    )
     src, dst, height, width, line, along = f.args[:6]
     top, left, down, right, rows, columns, pitch = f.args[6:]
     lanes = f.target.lanes(kind.size)
@@ -146,7 +131,7 @@ def frame(module: Module, kind: Kind, fill: float = 0.0) -> str:
         y, to = top + r * down, dst.shifted(r * pitch, kind)
         inside = (y >= 0) & (y < height)
         begin, end = f.select(inside, first, columns), f.select(inside, last, columns)
-        nothing = f.const(fill, kind, lanes)
+        nothing = f.const(float("-inf") if infinite else 0.0, kind, lanes)
         with f.loop(0, begin, lanes) as c:
             f.store(to.shifted(c, kind), nothing)
         row = src.shifted(y * line + left * along, kind)
@@ -165,21 +150,16 @@ def frame(module: Module, kind: Kind, fill: float = 0.0) -> str:
                 f.store(to.shifted(c, kind), f.load(row.shifted(c * step, kind), kind))
         with f.loop(end, columns, lanes) as c:
             f.store(to.shifted(c, kind), nothing)
-    f.done()
-    return name
 
 
-def pack(module: Module, kind: Kind, width: int) -> str:
+@once("table:ptr n:i64 frame:ptr pieces:ptr count:i64 out:ptr")
+def pack(f: Function, kind: Kind, width: int) -> None:
     """The name of the function that lays out the columns of one tile, an element of a sum a row.
 
     A row is put together from pieces, pairs of bytes (where in the frame, where in the row), each
     as long as a vector: what a piece writes too much, the next ones write again. What the last row
     writes too much would be another thread's.
     """
-    name = f"pack_{kind.name}_{width}"
-    if module.has(name):
-        return name
-    f = module.function(name, "table:ptr n:i64 frame:ptr pieces:ptr count:i64 out:ptr")
     table, n, source, pieces, count, out = f.args
     lanes = f.target.lanes(kind.size)
     spare = f.buffer(kind, width + lanes)
@@ -193,19 +173,14 @@ def pack(module: Module, kind: Kind, width: int) -> str:
     last = out.shifted((n - 1) * width, kind)
     with f.loop(0, width, lanes) as j:
         f.store(last.shifted(j, kind), f.load(spare.shifted(j, kind), kind, lanes))
-    f.done()
-    return name
 
 
-def turned(module: Module, kind: Kind) -> str:
+@once("src:ptr dst:ptr rows:i64 columns:i64 down:i64 along:i64 pitch:i64")
+def turned(f: Function, kind: Kind) -> None:
     """The name of the function that transposes: dst[c * pitch + r] = src[r * down + c * along].
 
     Rows are written by whole vectors, so that some beyond the last are, with what is in no row.
     """
-    name = f"turned_{kind.name}"
-    if module.has(name):
-        return name
-    f = module.function(name, "src:ptr dst:ptr rows:i64 columns:i64 down:i64 along:i64 pitch:i64")
     src, dst, rows, columns, down, along, pitch = f.args
     lanes = f.target.lanes(kind.size)
     last = rows - 1
@@ -219,8 +194,6 @@ def turned(module: Module, kind: Kind) -> str:
         with f.loop(whole, columns) as c:
             column = [f.load(line.shifted(c * along, kind), kind) for line in lines]
             f.store(dst.shifted(c * pitch + r, kind), f.gathered(column))
-    f.done()
-    return name
 
 
 def entries(f: Function, table: Val, channels: Val, taps: Val, count: Val, step: Val) -> None:
@@ -328,7 +301,7 @@ class Driver:
         ):
             place = c * z.channel + (y * z.phases_right + x) * z.phase
             call(
-                f, frame(f.module, kind), source.shifted(c * z.s_channel, kind),
+                f, frame(f.module, kind, False), source.shifted(c * z.s_channel, kind),
                 target.shifted(place, kind), z.size_down, z.size_right, z.s_line, z.s_along,
                 top + y * z.between_down, left + x * z.between_right, z.step_down, z.step_right,
                 rows + z.read_down, columns + z.read_right, z.pitch,
@@ -340,18 +313,14 @@ class Driver:
 
 def driven(
     f: Function, writing: type[Driver], kind: Kind, values: dict[str, Any], vectors: int = 0
-) -> str:
-    """The name of a kernel that calls the shared function, written at its first use in a module.
+) -> None:
+    """A kernel that calls the shared function, written at its first use in a module.
 
     Args:
         values: what the function is told.
         vectors: in the row of a tile, where there are functions for several such widths.
     """
     name = f"convolved{writing.__name__.lower()}_{kind.name}{f'_{vectors}' if vectors else ''}"
-    if not f.module.has(name):
-        g = f.module.function(name, f"sizes:ptr {GIVEN}")
-        writing(g, kind, tuple(values), vectors).write()
-        g.done()
+    write = lambda g: writing(g, kind, tuple(values), vectors).write()
+    f.module.once(name, f"sizes:ptr {GIVEN}", write)
     call(f, name, stored(f, values.values()), *f.args)
-    f.done()
-    return f.name

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from ..builder import BOOL, I64, Function, Kind, Module, Val
+from ..builder import BOOL, I64, Function, Kind, Val
 from ..threads import barrier
 from .convolution_follow import follower
 from .convolution_shape import Axis, Convolution, axes, framing, seen, strides
@@ -27,7 +27,7 @@ from .convolution_tiles import (
     turned,
 )  # fmt: skip
 from .nest import opened
-from .share import begun, drawn
+from .share import drawn
 
 _ROOM = 12 << 20  # bytes of framed images and transposed gradients at once
 _PLACES = 1 << 16  # of a table
@@ -113,11 +113,10 @@ def workspace(target: Any, c: Convolution, threads: int) -> int:
     return end * threads + last
 
 
-def kernel(module: Module, c: Convolution) -> str:
-    """The name of the function (buffers, thread, threads, control, work) that sums."""
-    f = begun(module, c.word)
+def write(f: Function, c: Convolution) -> None:
+    """The body of the kernel that sums."""
     down, right = axes(c)
-    k, size = cut(module.target, c, down, right), c.kind.size
+    k, size = cut(f.target, c, down, right), c.kind.size
     own, end, shared, _ = _regions(c, k)
     each = seen(down.parts[0], right.parts[0], len(right.starts), k.phase, k.pitch)
     g_images, g_lead, g_line, g_along = strides(c.first)
@@ -131,11 +130,11 @@ def kernel(module: Module, c: Convolution) -> str:
         "inner": c.filters[1], "taps": len(each),
         "g_image": g_images, "g_channel": g_lead, "g_line": g_line, "g_along": g_along,
         "slope_at": opened(f, c.first), "image_at": opened(f, c.second),
-        "sweep_at": address(f, sweep(module, c.kind, k.height, k.rows % k.height, k.vectors)),
-        "follow_at": address(f, follower(module, c.nest, c.value, c.kind)),
+        "sweep_at": address(f, sweep(f.module, c.kind, k.height, k.rows % k.height, k.vectors)),
+        "follow_at": address(f, follower(f.module, c.nest, c.value, c.kind)),
         "taps_at": stored(f, [at * size for at in each]),
     }  # fmt: skip
-    return driven(f, _Weight, c.kind, values, k.vectors)
+    driven(f, _Weight, c.kind, values, k.vectors)
 
 
 class _Weight(Driver):

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from ..builder import BOOL, I64, Function, Module, Val, kind_of
+from ..builder import BOOL, I64, Function, Val, kind_of
 from ..graph import Step, Value
 from ..threads import barrier
 from .nest import LINE, STREAMED, Operand, along_axes, before_line, fetch, offset, opened, part
-from .share import begun, tasks
+from .share import tasks
 from .totals import larger, smaller
 
 _NAMES = {
@@ -96,17 +96,14 @@ def work(told: Gather) -> int:
     return moved + (told.size if told.before is not None else 0)
 
 
-def kernel(module: Module, told: Gather) -> str:
-    """The name of the function (buffers, thread, threads, control, work) that moves elements."""
-    f = begun(module, "gather")
+def write(f: Function, told: Gather) -> None:
+    """The body of the kernel that moves elements."""
     _, me, threads, control, _ = f.args
     if told.before is not None and told.before.buffer != told.many.buffer:
         first, last = part(f, told.size, me, threads, 64)
         _run(f, told, opened(f, told.many), opened(f, told.before), first, last)
-        f.call(barrier(module), control, threads)
+        f.call(barrier(f.module), control, threads)
     _Moves(f, told).write()
-    f.done()
-    return f.name
 
 
 def _run(

@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
-from ..builder import I8, I32, I64, Function, Kind, Module, Val
+from ..builder import I8, I32, I64, Function, Kind, Val
 from ..threads import TASKS, barrier
 from . import rows
 from .matmul_tiles import announcer, follower, tile, totals
 from .nest import along_axes, fetch, opened
 from .packing import packer, strips_packer
 from .rows import Nest, Operand, Rows, part
-from .share import PARTIALS, begun
+from .share import PARTIALS
 
 _FEW = 4  # rows that are multiplied without packing
 _SUM = 256  # places of the sum in a packed panel: 256 x 64 bytes are most of a first cache
@@ -54,13 +54,10 @@ class Product:
         return self.a.kind
 
 
-def kernel(module: Module, product: Product) -> str:
-    """The name of the function (buffers, thread, threads, control, workspace) that multiplies."""
-    plan = _plan(product, module.target)
-    f = begun(module, "matmul")
+def write(f: Function, product: Product) -> None:
+    """The body of the kernel that multiplies."""
+    plan = _plan(product, f.target)
     (_Dots if plan.dots else _Tiles)(f, plan).write()
-    f.done()
-    return f.name
 
 
 def workspace(product: Product, target: Any, threads: int) -> int:

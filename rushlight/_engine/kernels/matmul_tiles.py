@@ -2,7 +2,7 @@
 module, and what follows on the sums of one product once they are whole.
 """
 
-from ..builder import I8, POINTER, Function, Kind, Module, Val
+from ..builder import I8, POINTER, Function, Kind, Module, Val, once
 from .nest import LINE, along_axes, fetch
 from .packing import soon
 from .rows import Nest, Rows
@@ -12,7 +12,8 @@ _AHEAD = 96  # places of a packed strip that are asked for beforehand: up to 6 %
 _REACH = 5  # rows that are addressed from one pointer: few enough registers for their distances
 
 
-def tile(module: Module, kind: Kind, height: int, vectors: int) -> str:
+@once("a:ptr apart:i64 along:i64 b:ptr step:i64 made:ptr down:i64 n:i64 more:i64")
+def tile(f: Function, kind: Kind, height: int, vectors: int) -> None:
     """The name of the function that multiplies a strip of a with a panel of b.
 
     (a, apart, along, b, step, made, down, n, more): `made`, its rows `down` apart, gets the sums
@@ -20,18 +21,6 @@ def tile(module: Module, kind: Kind, height: int, vectors: int) -> str:
     of the sum `along`; b's vectors are `step` apart along the sum. The strides are arguments: one
     function does for packed operands and for those read where they lie, at the same speed.
     """
-    name = f"tile_{kind.name}_{height}x{vectors}"
-    if not module.has(name):
-        f = module.function(
-            name,
-            "a:ptr apart:i64 along:i64 b:ptr step:i64 made:ptr down:i64 n:i64 more:i64",
-        )
-        _tile(f, kind, height, vectors)
-        f.done()
-    return name
-
-
-def _tile(f: Function, kind: Kind, height: int, vectors: int) -> None:
     a, apart, along, b, step, made, down, n, more = f.args
     lanes = f.target.lanes(kind.size)
     sums = [[f.var(kind, lanes, 0) for _ in range(vectors)] for _ in range(height)]

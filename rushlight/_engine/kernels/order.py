@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from ..builder import BOOL, F32, I32, I64, POINTER, U8, Function, Module, Val
+from ..builder import BOOL, F32, I32, I64, POINTER, U8, Function, Val, once
 from ..threads import barrier
 from .nest import Operand, along_axes, opened, part
-from .share import PARTIALS, begun, tasks
+from .share import PARTIALS, tasks
 from .vmath import FORMAT
 
 _NETWORK = 512  # elements up to which comparisons are quicker than dealing out
@@ -79,12 +79,9 @@ def work(told: Order) -> int:
     return prod(told.rows) * (told.size * (2 if told.few else 30) + told.count * 40)
 
 
-def kernel(module: Module, told: Order) -> str:
-    """The name of the function (buffers, thread, threads, control, work) that sorts rows."""
-    f = begun(module, "order")
+def write(f: Function, told: Order) -> None:
+    """The body of the kernel that sorts rows."""
     _Order(f, told).write()
-    f.done()
-    return f.name
 
 
 class _Order:
@@ -269,18 +266,14 @@ class _Order:
                 f.store(opened(f, told.values).shifted(at, o.kind), x)
 
 
-def network(module: Module, columns: int) -> str:
+@once("room:ptr n:i64")
+def network(f: Function, columns: int) -> None:
     """A function (room, n) that sorts n elements, a power of two that whole vectors divide.
 
     Sorted blocks are joined to larger ones: each place is compared with its mirror image, then with
     places half as far away, and so on.
     """
-    name = f"network_{columns}"
-    if not module.has(name):
-        f = module.function(name, "room:ptr n:i64")
-        _Network(f, columns).write()
-        f.done()
-    return name
+    _Network(f, columns).write()
 
 
 class _Network:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..builder import BOOL, POINTER, Function, Kind, Module, Val
+from ..builder import BOOL, POINTER, Function, Kind, Module, Val, once
 
 _AHEAD = 12  # places of the sum that are asked for before they are copied: rows lie pages apart
 PARAMS = "source:ptr apart:i64 step:i64 made:ptr down:i64 n:i64 live:i64"
@@ -23,15 +23,10 @@ def packer(module: Module, kind: Kind, apart: int, step: int) -> str:
         apart: the stride from one element of the width to the next.
         step: the stride along the sum, which has n places; `live` elements of the width are filled.
     """
-    way = "across" if apart == 1 else "turned" if step == 1 else "any"
-    name = f"pack_{way}_{kind.name}"
-    if not module.has(name):
-        f = module.function(name, PARAMS)
-        {"across": _across, "turned": _turned, "any": _any}[way](f, kind)
-        f.done()
-    return name
+    return (_across if apart == 1 else _turned if step == 1 else _any)(module, kind)
 
 
+@once(PARAMS)
 def _across(f: Function, kind: Kind) -> None:
     """Elements of the width lie in order: vectors for each place of the sum."""
     source, _, step, made, down, n, live = f.args
@@ -55,7 +50,8 @@ def _across(f: Function, kind: Kind) -> None:
         copy(first, 1, f.first_lanes(live - first, lanes))
 
 
-def strips_packer(module: Module, kind: Kind) -> str:
+@once("source:ptr step:i64 made:ptr apart:i64 high:i64 n:i64 count:i64")
+def strips_packer(f: Function, kind: Kind) -> None:
     """The name of the function that packs `count` strips, `high` elements wide, side by side.
 
     Elements of the width lie in order, and a vector holds a strip's. One place of the sum after
@@ -63,21 +59,16 @@ def strips_packer(module: Module, kind: Kind) -> str:
     what one strip reads would be gone before the next one does. A strip is followed by room for a
     vector's overhang; a vector of the last strip ends before the elements do.
     """
-    name = f"pack_strips_{kind.name}"
-    if not module.has(name):
-        f = module.function(name, "source:ptr step:i64 made:ptr apart:i64 high:i64 n:i64 count:i64")
-        source, step, made, apart, high, n, count = f.args
-        lanes = f.target.lanes(kind.size)
-        with f.loop(0, n) as k:
-            at = f.var(POINTER, 1, source.shifted(k * step, kind))
-            to = f.var(POINTER, 1, made.shifted(k * high, kind))
-            with f.loop(0, count):
-                soon(f, at.get().shifted(step * _AHEAD, kind), 0)
-                f.store(to.get(), f.load(at.get(), kind, lanes))
-                at.set(at.get().shifted(high, kind))
-                to.set(to.get().shifted(apart, kind))
-        f.done()
-    return name
+    source, step, made, apart, high, n, count = f.args
+    lanes = f.target.lanes(kind.size)
+    with f.loop(0, n) as k:
+        at = f.var(POINTER, 1, source.shifted(k * step, kind))
+        to = f.var(POINTER, 1, made.shifted(k * high, kind))
+        with f.loop(0, count):
+            soon(f, at.get().shifted(step * _AHEAD, kind), 0)
+            f.store(to.get(), f.load(at.get(), kind, lanes))
+            at.set(at.get().shifted(high, kind))
+            to.set(to.get().shifted(apart, kind))
 
 
 @contextmanager
@@ -89,6 +80,7 @@ def _backwards(f: Function, live: Val, lanes: int) -> Iterator[Val]:
         yield (vectors - 1 - i) * lanes
 
 
+@once(PARAMS)
 def _turned(f: Function, kind: Kind) -> None:
     """Elements along the sum lie in order: small squares are transposed, side by side in a vector.
 
@@ -111,6 +103,7 @@ def _turned(f: Function, kind: Kind) -> None:
     _one_by_one(f, kind, *rest, down, n - whole, live)
 
 
+@once(PARAMS)
 def _any(f: Function, kind: Kind) -> None:
     """Neither lies in order."""
     _one_by_one(f, kind, *f.args)

@@ -11,13 +11,13 @@ from math import prod
 from typing import Any
 
 from ..._arrays.pooling import WORDS as WORDS
-from ..builder import I8, I64, Function, Kind, Module, Val
+from ..builder import I8, I64, Function, Kind, Val, once
 from ..graph import Step
 from . import rows
 from .convolution_tiles import BYTE, call, frame
 from .nest import along_axes, offset, opened, vectors
 from .rows import Nest, Operand, Rows
-from .share import PARTIALS, begun, tasks
+from .share import PARTIALS, tasks
 
 _GRAIN = 1 << 14  # elements that a thread takes at once
 _TALL = 1 << 12  # elements of planes below each other that are one
@@ -206,12 +206,9 @@ def work(p: Pooling) -> int:
     return rows.work(p.nest) + p.macs // 8
 
 
-def kernel(module: Module, p: Pooling) -> str:
-    """The name of the function (buffers, thread, threads, control, work) that pools."""
-    f = begun(module, p.word)
+def write(f: Function, p: Pooling) -> None:
+    """The body of the kernel that pools."""
     _Pool(f, p).write()
-    f.done()
-    return f.name
 
 
 class _Pool:
@@ -225,7 +222,6 @@ class _Pool:
         self.mine = self.work.shifted(self.me * self.places["end"] + PARTIALS, I8)
         self.given = [opened(f, o) for o in p.operands]
         self.back, self.greatest = p.word.startswith("un"), p.word.endswith("max")
-        self.fill = float("-inf") if self.greatest else 0.0
 
     def _region(self, name: str) -> Val:
         return self.mine.shifted(self.places[name], I8)
@@ -262,7 +258,7 @@ class _Pool:
         src, line, along = source
         height, width, *rest = told
         sizes = map(self.f.index, (height, width, line, along, *rest))
-        call(self.f, frame(self.f.module, self.kind, self.fill), src, to, *sizes)
+        call(self.f, frame(self.f.module, self.kind, self.greatest), src, to, *sizes)
 
     def _forward(self, places: list[Val]) -> None:
         """Windows of a plane, downwards and then across."""
@@ -326,12 +322,9 @@ def _larger(f: Function, a: Val, b: Val) -> Val:
     return f.select((b > a) | b.isnan(), b, a)
 
 
-def _pooled(module: Module, kind: Kind, greatest: bool) -> str:
+@once("frame:ptr taps:ptr dense:ptr n:i64 rows:i64 columns:i64 pitch:i64")
+def _pooled(f: Function, kind: Kind, greatest: bool) -> None:
     """dense[u * columns + v] = the greatest of, or the sum over, all taps' frame[tap + place]."""
-    name = f"pooled_{'max' if greatest else 'sum'}_{kind.name}"
-    if module.has(name):
-        return name
-    f = module.function(name, "frame:ptr taps:ptr dense:ptr n:i64 rows:i64 columns:i64 pitch:i64")
     source, taps, dense, n, rows, columns, pitch = f.args
     lanes = f.target.lanes(kind.size)
     best = f.var(kind, lanes)
@@ -351,23 +344,17 @@ def _pooled(module: Module, kind: Kind, greatest: bool) -> str:
 
     with f.loop(0, rows) as u:
         vectors(f, 0, columns, lanes, lambda v, mask: place(u, v, mask))
-    f.done()
-    return name
 
 
-def _unpooled(module: Module, kind: Kind, greatest: bool) -> str:
+@once(
+    "frame:ptr taps:ptr slopes:ptr g:ptr out:ptr n:i64 rows:i64 columns:i64 pitch:i64 "
+    "line:i64 under:i64"
+)
+def _unpooled(f: Function, kind: Kind, greatest: bool) -> None:
     """slopes[tap + place] += g[place]: for all taps, or for the first that holds the greatest.
 
     As our words have it, the last tap takes what no other one took.
     """
-    name = f"unpooled_{'max' if greatest else 'sum'}_{kind.name}"
-    if module.has(name):
-        return name
-    f = module.function(
-        name,
-        "frame:ptr taps:ptr slopes:ptr g:ptr out:ptr n:i64 rows:i64 columns:i64 pitch:i64 "
-        "line:i64 under:i64",
-    )
     source, taps, slopes, g, out, n, rows, columns, pitch, line, under = f.args
     lanes = f.target.lanes(kind.size)
     left, nothing = f.var(kind, lanes), f.const(0, kind, lanes)
@@ -395,20 +382,14 @@ def _unpooled(module: Module, kind: Kind, greatest: bool) -> str:
 
     with f.loop(0, rows) as u:
         vectors(f, 0, columns, lanes, lambda v, mask: row(u, v, mask))
-    f.done()
-    return name
 
 
-def _joined(module: Module, kind: Kind) -> str:
+@once(
+    "slopes:ptr dense:ptr height:i64 width:i64 down:i64 right:i64 above:i64 before:i64 "
+    "phase:i64 pitch:i64"
+)
+def _joined(f: Function, kind: Kind) -> None:
     """Phases put in order: dense[y * width + x] from phase ((y + above) % down, ...)."""
-    name = f"joined_{kind.name}"
-    if module.has(name):
-        return name
-    f = module.function(
-        name,
-        "slopes:ptr dense:ptr height:i64 width:i64 down:i64 right:i64 above:i64 before:i64 "
-        "phase:i64 pitch:i64",
-    )
     slopes, dense, height, width, down, right, above, before, phase, pitch = f.args
     lanes = f.target.lanes(kind.size)
     with f.loop(0, height) as y:
@@ -434,5 +415,3 @@ def _joined(module: Module, kind: Kind) -> str:
             begin = row.shifted((x + before) % right * phase + (x + before) // right, kind)
             with f.loop(0, (rest - i + (right - 1)) // right) as j:
                 f.store(to.shifted(x + j * right, kind), f.load(begin.shifted(j, kind), kind))
-    f.done()
-    return name

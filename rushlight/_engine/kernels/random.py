@@ -9,9 +9,8 @@ of the next one, so that eager and compiled draws go on from each other. A new w
 from dataclasses import dataclass
 from typing import Any
 
-from ..builder import I32, I64, U32, Function, Kind, Module, Val
+from ..builder import I32, I64, U32, Function, Kind, Val, once
 from .nest import Operand, opened
-from .share import begun
 
 STATE = 624  # words of the state; the next one's place lies behind them
 _FAR = 397
@@ -37,26 +36,19 @@ def work(told: Draw) -> int:
     return 4 * told.count
 
 
-def kernel(module: Module, told: Draw) -> str:
-    """The name of the function (buffers, thread, threads, control, work) that draws words.
+def write(f: Function, told: Draw) -> None:
+    """The body of the kernel that draws words.
 
     The first thread draws alone; of the two halves of a long word the first is the high one.
     """
-    f = begun(module, "bits")
     with f.when(f.args[1].equals(0)):
         places = [opened(f, o) for o in (told.state, told.out)]
-        f.call(_draw(module, told.width), *places, f.index(told.count * told.width // 32))
-    f.done()
-    return f.name
+        f.call(_draw(f.module, told.width), *places, f.index(told.count * told.width // 32))
 
 
-def _draw(module: Module, width: int) -> str:
+@once("state:ptr out:ptr count:i64")
+def _draw(f: Function, width: int) -> None:
     """A function (state, out, how many 32-bit words), one for each width."""
-    name = f"draw_{width}"
-    if module.has(name):
-        return name
-    advance = _advance(module)
-    f = module.function(name, "state:ptr out:ptr count:i64")
     state, out, count = f.args
     block, place = f.buffer(U32, 2 * STATE), state.shifted(STATE, I32)
     done = f.var(I64, 1, 0)
@@ -64,22 +56,17 @@ def _draw(module: Module, width: int) -> str:
         f.leave_if(done.get() >= count, end)
         at = f.var(I64, 1, f.cast(f.load(place, I32), I64))
         with f.when(at.get() >= STATE):
-            f.call(advance, state, block)
+            f.call(_advance(f.module), state, block)
             at.set(0)
         n = f.least(STATE - at.get(), count - done.get())
         _copy(f, state.shifted(at.get(), U32), out, done.get(), n, width == 64)
         f.store(place, f.cast(at.get() + n, I32))
         done.set(done.get() + n)
-    f.done()
-    return name
 
 
-def _advance(module: Module) -> str:
+@once("state:ptr block:ptr")
+def _advance(f: Function) -> None:
     """A function (state, block) that replaces all words of a state; `block` holds two states."""
-    name = "advance"
-    if module.has(name):
-        return name
-    f = module.function(name, "state:ptr block:ptr")
     state, block = f.args
     lanes = min(f.target.lanes(4), 16)  # 624 is a multiple of 16
     with f.loop(0, STATE, lanes) as i:
@@ -91,8 +78,6 @@ def _advance(module: Module) -> str:
         made = far ^ (joined >> 1) ^ odd
         f.store(block.shifted(i + STATE, U32), made)
         f.store(state.shifted(i, U32), made)
-    f.done()
-    return name
 
 
 def _tempered(y: Val) -> Val:

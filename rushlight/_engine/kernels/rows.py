@@ -8,14 +8,14 @@ Short rows stay in registers from their first sweep to their last.
 from collections.abc import Callable
 from typing import Any
 
-from ..builder import BOOL, I64, Function, Module, Val, kind_of
+from ..builder import BOOL, I64, Function, Val, kind_of
 from ..graph import Value
 from ..threads import barrier
 from . import columns, transpose
 from .downwards import Downwards
 from .nest import LINE, STREAMED, Nest, Operand, Rows, along_axes, before_line, fetch, part
 from .plan import GRAIN, Plan, eased
-from .share import COUNTER, PARTIALS, begun, tasks
+from .share import COUNTER, PARTIALS, tasks
 from .totals import BLOCK, REDUCTIONS, Total, reducible
 from .words import DEAR, emit, number_of
 
@@ -24,9 +24,9 @@ __all__ = [
     "Nest",
     "Operand",
     "Rows",
-    "kernel",
     "part",
     "reducible",
+    "write",
     "work",
     "workspace",
 ]
@@ -37,9 +37,8 @@ _ROW = 1 << 18  # bytes of a row's values that may be kept from sweep to sweep
 _FAR = 1 << 20  # elements: in smaller work rows need not be fetched ahead
 
 
-def kernel(module: Module, nest: Nest) -> str:
-    """The name of the function (buffers, thread, threads, control, workspace) that runs a nest."""
-    f = begun(module, "rows")
+def write(f: Function, nest: Nest) -> None:
+    """The body of the kernel that runs a nest."""
     nest = _laid(nest)
     if nest.sums:
         _Along(f, nest).write()
@@ -49,8 +48,6 @@ def kernel(module: Module, nest: Nest) -> str:
         transpose.Tiles(f, nest).write()
     else:
         _Along(f, nest).write()
-    f.done()
-    return f.name
 
 
 def workspace(nest: Nest, target: Any, threads: int) -> int:

@@ -8,12 +8,12 @@ run side by side.
 from dataclasses import dataclass
 from typing import Any
 
-from ..builder import BOOL, F32, F64, I32, I64, Function, Kind, Module, Val, kind_of
+from ..builder import BOOL, F32, F64, I32, I64, Function, Kind, Val, kind_of
 from ..graph import Step, Value
 from ..threads import barrier
 from . import rows
 from .nest import Nest, Rows, along_axes, vectors
-from .share import PARTIALS, begun, tasks
+from .share import PARTIALS, tasks
 from .totals import highest, lowest
 
 WORDS = {f"cumulative_{w}": w for w in ("sum", "prod", "max", "min")}
@@ -72,9 +72,8 @@ def work(told: Scan) -> int:
     return rows.work(told.nest) + 4 * told.nest.rows * told.nest.length
 
 
-def kernel(module: Module, told: Scan) -> str:
-    """The name of the function (buffers, thread, threads, control, work) that scans."""
-    f = begun(module, "scan")
+def write(f: Function, told: Scan) -> None:
+    """The body of the kernel that scans."""
     writing = _Scan(f, told)
     if told.axis < len(told.nest.lead):
         writing.across()
@@ -82,8 +81,6 @@ def kernel(module: Module, told: Scan) -> str:
         writing.shared()
     else:
         writing.along()
-    f.done()
-    return f.name
 
 
 class _Scan:

@@ -4,18 +4,13 @@ thread whose core is taken by others does not make the rest wait."""
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..builder import I64, Function, Module, Val
+from ..builder import I64, Function, Val
 from .nest import part
 
 PARTIALS = 4096  # bytes at the start of the workspace, whatever the kernel
 COUNTER = 64  # of them: zero whenever no kernel runs
 _EVEN = 12  # tasks: fewer are shared out beforehand
 GIVEN = "buffers:ptr me:i64 threads:i64 control:ptr work:ptr"  # to every kernel
-
-
-def begun(module: Module, name: str) -> Function:
-    """A kernel's function: (buffers, thread, threads, control, workspace)."""
-    return module.function(module.fresh(name), GIVEN)
 
 
 @contextmanager

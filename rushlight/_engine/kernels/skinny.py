@@ -9,12 +9,12 @@ from collections.abc import Callable
 from math import prod
 from typing import Any
 
-from ..builder import I8, Function, Module, Val
+from ..builder import I8, Function, Val
 from ..threads import barrier
 from .matmul import Product
 from .matmul import work as work
 from .nest import Rows, opened, part, vectors
-from .share import PARTIALS, begun
+from .share import PARTIALS
 
 _FEW = 4  # rows; places of a sum
 _STRIP = 16  # vectors of columns: half a page of b's rows side by side
@@ -48,12 +48,9 @@ def workspace(product: Product, _target: Any, _threads: int) -> int:
     return _PARTS * few * (columns + 64) * product.kind.size if _cut(product) else 0
 
 
-def kernel(module: Module, product: Product) -> str:
-    """The name of the function (buffers, thread, threads, control, workspace) that multiplies."""
-    f = begun(module, "skinny")
+def write(f: Function, product: Product) -> None:
+    """The body of the kernel that multiplies."""
     _Skinny(f, product).write()
-    f.done()
-    return f.name
 
 
 class _Skinny:

@@ -7,7 +7,7 @@ in one function of the module. Coefficients and errors are as in `vmath`.
 
 from collections.abc import Callable
 
-from ..builder import F32, F64, I32, I64, U64, Function, Kind, Module, Val, Var
+from ..builder import F32, F64, I32, I64, U64, Function, Kind, Val, Var, once
 from . import vmath
 from .vmath import FORMAT, magnitude, polynomial, rounded, signed, wide
 
@@ -105,12 +105,9 @@ _WORDS_OF_TWO_OVER_PI = (
 _I128 = Kind("i128", 16, "int")
 
 
-def _far(module: Module) -> str:
+@once("numbers:ptr quarters:ptr lanes:i64")
+def _far(f: Function) -> None:
     """A function (numbers, quarters, how many) that replaces each number by its r and gives n."""
-    name = "far_quarters"
-    if module.has(name):
-        return name
-    f = module.function(name, "numbers:ptr quarters:ptr lanes:i64")
     numbers, quarters, lanes = f.args
     table = f.buffer(U64, 20)
     words = [0] + [int(_WORDS_OF_TWO_OVER_PI[i : i + 16], 16) for i in range(0, 304, 16)]
@@ -124,8 +121,6 @@ def _far(module: Module) -> str:
             r, n = _reduced_exactly(f, size, table)
             f.store(at, f.select(x < 0.0, -r, r))
             f.store(quarters.shifted(i, I64), f.select(x < 0.0, -n, n))
-    f.done()
-    return name
 
 
 def _reduced_exactly(f: Function, x: Val, table: Val) -> tuple[Val, Val]:

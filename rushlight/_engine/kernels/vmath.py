@@ -403,12 +403,12 @@ def guarded(
 
 def _apart(module: Module, name: str, x: Val, word: Callable[[Function, Val], Val]) -> str:
     """A function of the module's that applies a word to the vector at an address."""
-    if all(f.name != name for f in module.functions):
-        f = module.function(name, "place:ptr")
+
+    def write(f: Function) -> None:
         (place,) = f.args
         f.store(place, word(f, f.load(place, x.kind, x.lanes)))
-        f.done()
-    return name
+
+    return module.once(name, "place:ptr", write)
 
 
 # 0.8, 1.2 and 0.9 ulp; float64 0.8, 0.8 and 0.9; without fused multiply-add 1.7 and 1.8 at most

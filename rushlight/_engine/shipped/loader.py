@@ -20,6 +20,7 @@ import numpy as np
 from ..._core.processors import processors
 from ..forked import lock
 from ..load import Code, _Elf
+from ..native import tidy
 from ..threads import Pool, pace
 from .cpu import lacking
 from .kept import Numbers, Scalar, State, Stream
@@ -113,7 +114,7 @@ class Program:
     """
 
     def __init__(self, told: dict, files: dict[str, bytes]) -> None:
-        self.told, self.lock = told, lock()
+        self.told, self.lock, self.meanings = told, lock(), self._meanings()
         data = files["arrays.bin"]
         self.arrays = [_array(data, *place) for place in told["arrays"]]
         self.state = State({k: self._named(at) for k, at in told["state"].items()})
@@ -168,60 +169,35 @@ class Program:
         if x.__class__ is not dict:
             return x
         ((kind, of),) = x.items()
-        return getattr(self, f"_is_{kind}")(of)
+        return self.meanings[kind](of)
 
-    def _is_tuple(self, of: list) -> tuple:
-        return tuple(map(self._meant, of))
+    def _meanings(self) -> dict[str, Any]:
+        """How the manifest writes what is no plain value."""
+        return {
+            "tuple": lambda of: tuple(map(self._meant, of)),
+            "list": lambda of: list(map(self._meant, of)),
+            "slice": lambda of: slice(*of),
+            "complex": lambda of: complex(*of),
+            "ellipsis": lambda of: ...,
+            "dtype": _dtype,
+            "array": lambda of: self.arrays[of],
+            "empty": lambda of: np.empty(of[0], _dtype(of[1])),
+            "word": lambda of: self.words[of],
+            "stream": lambda of: self.streams[of],
+            "function": self._bound,
+            "nothings": dict.fromkeys,
+            "table": lambda of: self.tables[of],
+            "address": lambda of: ctypes.addressof(self.tables[of]),
+            "entry": lambda of: self.codes[of].addresses["program"],
+            "alone": lambda of: ctypes.CFUNCTYPE(None, ctypes.c_void_p)(
+                self.codes[of].addresses["alone"]
+            ),
+            "pace": lambda of: pace() if self.told["units"][of]["paced"] else None,
+            "refused": self._refused,
+            "our": self._our,
+        }
 
-    def _is_list(self, of: list) -> list:
-        return list(map(self._meant, of))
-
-    def _is_slice(self, of: list) -> slice:
-        return slice(*of)
-
-    def _is_complex(self, of: list) -> complex:
-        return complex(*of)
-
-    def _is_ellipsis(self, of: Any) -> Any:
-        return ...
-
-    def _is_dtype(self, of: Any) -> np.dtype:
-        return _dtype(of)
-
-    def _is_array(self, of: int) -> np.ndarray:
-        return self.arrays[of]
-
-    def _is_empty(self, of: list) -> np.ndarray:
-        return np.empty(of[0], _dtype(of[1]))
-
-    def _is_word(self, of: str) -> Any:
-        return self.words[of]
-
-    def _is_stream(self, of: int) -> Stream:
-        return self.streams[of]
-
-    def _is_function(self, of: dict) -> Any:
-        return self._bound(of)
-
-    def _is_nothings(self, of: list) -> dict:
-        return dict.fromkeys(of)
-
-    def _is_table(self, of: int) -> Any:
-        return self.tables[of]
-
-    def _is_address(self, of: int) -> int:
-        return ctypes.addressof(self.tables[of])
-
-    def _is_entry(self, of: int) -> int:
-        return self.codes[of].addresses["program"]
-
-    def _is_alone(self, of: int) -> Any:
-        return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.codes[of].addresses["alone"])
-
-    def _is_pace(self, of: int) -> Any:
-        return pace() if self.told["units"][of]["paced"] else None
-
-    def _is_refused(self, of: int) -> Any:
+    def _refused(self, of: int) -> Any:
         table, unit = self.tables[of], self.told["units"][of]
 
         def where() -> str:
@@ -230,11 +206,11 @@ class Program:
 
         return where
 
-    def _is_our(self, of: str) -> Any:
+    def _our(self, of: str) -> Any:
         return {
             "lock": self.lock, "run_on": self.pool.run, "empty": np.empty,
             "count": sys.getrefcount if sys.version_info < (3, 14) else (lambda x: 9),  # it borrows
-            "tidy": _tidy, "Refused": Refused,
+            "tidy": tidy, "Refused": Refused,
             "state_of": Stream.address,
         }[of]  # fmt: skip
 
@@ -375,13 +351,6 @@ def _view(base: np.ndarray, offset: int, shape: list, strides: list) -> np.ndarr
 
 def _dtype(told: Any) -> np.dtype:
     return np.dtype(told if isinstance(told, str) else [tuple(field) for field in told])
-
-
-def _tidy(a: Any) -> np.ndarray:
-    """The array with its elements in order."""
-    if a.__class__ is np.ndarray and a.flags.c_contiguous:
-        return a
-    return np.ascontiguousarray(a).reshape(np.shape(a))
 
 
 def _brief(x: Any) -> str:

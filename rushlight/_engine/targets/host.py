@@ -212,30 +212,33 @@ def _machine(target: Host) -> Any:
 def compiled(text: str, target: Host) -> bytes:
     """The object file of a module's text."""
     with awaited(), _loops_as_written(llvm()):
-        return _machine(target).emit_object(_improved(text, target))
+        machine = _machine(target)
+        return machine.emit_object(improved(text, machine, target.triple))
 
 
 def assembly(text: str, target: Host) -> str:
     """The same, as a person reads it."""
     with awaited(), _loops_as_written(llvm()):
-        return _machine(target).emit_assembly(_improved(text, target))
+        machine = _machine(target)
+        return machine.emit_assembly(improved(text, machine, target.triple))
 
 
-def _improved(text: str, target: Host) -> Any:
+def improved(text: str, machine: Any, triple: str, jumps: bool = True) -> Any:
     """A module of LLVM's, optimised lightly: the kernels are vectors already.
 
-    Variables to registers, simpler instructions, fewer jumps; nothing is inlined. LLVM's whole
+    Variables to registers, simpler instructions, fewer `jumps`; nothing is inlined. LLVM's whole
     first level takes 43 ms for a product of 64 x 64 that these three have in 6, and the programs
     are no faster (softmax, layer norm, GELU and products measured).
     """
-    binding, machine = llvm(), _machine(target)
+    binding = llvm()
     module = binding.parse_assembly(text)
     module.verify()
-    module.triple, module.data_layout = machine.triple, str(machine.target_data)
+    module.triple, module.data_layout = triple, str(machine.target_data)
     passes = binding.create_new_module_pass_manager()
     passes.add_sroa_pass()
     passes.add_instruction_combine_pass()
-    passes.add_simplify_cfg_pass()
+    if jumps:
+        passes.add_simplify_cfg_pass()
     options = binding.create_pipeline_tuning_options(speed_level=1)
     passes.run(module, binding.create_pass_builder(machine, options))
     return module

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..builder import Function
-from .host import Host, llvm
+from .host import Host, improved, llvm
 
 _TRIPLE = "nvptx64-nvidia-cuda"
 
@@ -71,12 +71,4 @@ def compiled(text: str, device: Device) -> str:
     binding.initialize_all_targets()
     binding.initialize_all_asmprinters()
     machine = binding.Target.from_triple(_TRIPLE).create_target_machine(cpu=device.cpu, opt=1)
-    module = binding.parse_assembly(text)
-    module.verify()
-    module.triple, module.data_layout = _TRIPLE, str(machine.target_data)
-    passes = binding.create_new_module_pass_manager()
-    passes.add_sroa_pass()
-    passes.add_instruction_combine_pass()
-    options = binding.create_pipeline_tuning_options(speed_level=1)
-    passes.run(module, binding.create_pass_builder(machine, options))
-    return machine.emit_assembly(module)
+    return machine.emit_assembly(improved(text, machine, _TRIPLE, jumps=False))

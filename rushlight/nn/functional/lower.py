@@ -23,15 +23,21 @@ def reduction_of(number: int | str) -> str:
     return REDUCTIONS[number]
 
 
+def _as(function: Callable[..., Tensor], given: dict[str, Any]) -> Tensor:
+    """A call by the names of the arguments, as `locals()` tells them."""
+    given = {name: value for name, value in given.items() if "cudnn" not in name}
+    if "reduction" in given:
+        given["reduction"] = reduction_of(given["reduction"])
+    return function(**given)
+
+
 def batch_norm(
     input: Tensor, weight: Tensor | None, bias: Tensor | None, running_mean: Tensor | None,
     running_var: Tensor | None, training: bool, momentum: float, eps: float,
     cudnn_enabled: bool,
 ) -> Tensor:  # fmt: skip
     """The input normalised per channel."""
-    return normalization.batch_norm(
-        input, running_mean, running_var, weight, bias, training, momentum, eps
-    )
+    return _as(normalization.batch_norm, locals())
 
 
 def instance_norm(
@@ -40,9 +46,7 @@ def instance_norm(
     cudnn_enabled: bool,
 ) -> Tensor:  # fmt: skip
     """Each channel of each element of the batch normalised by itself."""
-    return normalization.instance_norm(
-        input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps
-    )
+    return _as(normalization.instance_norm, locals())
 
 
 def layer_norm(
@@ -50,7 +54,7 @@ def layer_norm(
     bias: Tensor | None = None, eps: float = 1e-5, cudnn_enable: bool = True,
 ) -> Tensor:  # fmt: skip
     """The input normalised over its last axes."""
-    return normalization.layer_norm(input, normalized_shape, weight, bias, eps)
+    return _as(normalization.layer_norm, locals())
 
 
 def group_norm(
@@ -58,7 +62,7 @@ def group_norm(
     eps: float = 1e-5, cudnn_enabled: bool = True,
 ) -> Tensor:  # fmt: skip
     """The input normalised over groups of channels."""
-    return normalization.group_norm(input, num_groups, weight, bias, eps)
+    return _as(normalization.group_norm, locals())
 
 
 def binary_cross_entropy_with_logits(
@@ -66,10 +70,7 @@ def binary_cross_entropy_with_logits(
     reduction: int = 0,
 ) -> Tensor:  # fmt: skip
     """The cross entropy of probabilities given by their log-odds."""
-    how = reduction_of(reduction)
-    return losses.binary_cross_entropy_with_logits(
-        input, target, weight, reduction=how, pos_weight=pos_weight
-    )
+    return _as(losses.binary_cross_entropy_with_logits, locals())
 
 
 def kl_div(
@@ -85,33 +86,28 @@ def cosine_embedding_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: int = 0
 ) -> Tensor:
     """A loss of two inputs that should point the same way (1) or not (-1)."""
-    how = reduction_of(reduction)
-    return class_losses.cosine_embedding_loss(input1, input2, target, margin, reduction=how)
+    return _as(class_losses.cosine_embedding_loss, locals())
 
 
 def hinge_embedding_loss(
     input: Tensor, target: Tensor, margin: float = 1.0, reduction: int = 0
 ) -> Tensor:
     """A loss of distances that should be small (1) or large (-1)."""
-    return losses.hinge_embedding_loss(input, target, margin, reduction=reduction_of(reduction))
+    return _as(losses.hinge_embedding_loss, locals())
 
 
 def margin_ranking_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: int = 0
 ) -> Tensor:
     """A loss of two scores of which the first should be larger (1) or smaller (-1)."""
-    how = reduction_of(reduction)
-    return losses.margin_ranking_loss(input1, input2, target, margin, reduction=how)
+    return _as(losses.margin_ranking_loss, locals())
 
 
 def poisson_nll_loss(
     input: Tensor, target: Tensor, log_input: bool, full: bool, eps: float, reduction: int
 ) -> Tensor:
     """The negative log-likelihood of counts."""
-    how = reduction_of(reduction)
-    return losses.poisson_nll_loss(
-        input, target, log_input=log_input, full=full, eps=eps, reduction=how
-    )
+    return _as(losses.poisson_nll_loss, locals())
 
 
 def triplet_margin_loss(
@@ -119,9 +115,7 @@ def triplet_margin_loss(
     eps: float = 1e-6, swap: bool = False, reduction: int = 0,
 ) -> Tensor:  # fmt: skip
     """A loss of an anchor that should lie nearer to one input than to another."""
-    return class_losses.triplet_margin_loss(
-        anchor, positive, negative, margin, p, eps, swap, reduction=reduction_of(reduction)
-    )
+    return _as(class_losses.triplet_margin_loss, locals())
 
 
 def ctc_loss(
@@ -129,10 +123,7 @@ def ctc_loss(
     reduction: int = 0, zero_infinity: bool = False,
 ) -> Tensor:  # fmt: skip
     """The connectionist temporal classification loss."""
-    return class_losses.ctc_loss(
-        log_probs, targets, input_lengths, target_lengths, blank, reduction_of(reduction),
-        zero_infinity,
-    )  # fmt: skip
+    return _as(class_losses.ctc_loss, locals())
 
 
 def embedding_bag(
