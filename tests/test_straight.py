@@ -94,3 +94,40 @@ def test_few_rows_by_a_large_matrix(rows):
     x, w = draw(rows, 300), draw(256, 300)
     made = F.linear(rl.tensor(x), rl.tensor(w)).numpy()
     assert np.allclose(made, x @ w.T, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+@pytest.mark.parametrize("rows", [2, 70])
+def test_a_choice_is_numpys_bit_by_bit(rows, kind):
+    """Many floats are chosen by the bits of a mask: the sign of zero and not-a-number stay."""
+    x, y = draw(rows, 64).astype(kind), draw(64, rows).astype(kind).T
+    x[0, :4], y[1, :4] = (-0.0, np.nan, np.inf, -np.inf), (np.nan, -0.0, -np.inf, np.inf)
+    mask = draw(rows, 64) > 0.3
+    row, column, number = y[:1], x[:, :1], np.asarray(-0.0, kind)
+    for a, b in (
+        (x, y), (x, 0), (0, x), (x, 1.5), (-2, y), (x, -0.0), (x, number), (number, x),
+        (x, row), (column, y), (x, np.asarray(0, kind)), (row, column), (x, np.arange(64)), (1, 2),
+    ):  # fmt: skip
+        for m in (mask, mask.T.copy().T):
+            got, wanted = NUMPY.where(m, a, b), np.where(m, a, b)
+            assert got.dtype == wanted.dtype
+            assert got.tobytes() == wanted.tobytes()
+    line = written(lambda m, c, a, *, b: m.where(c, a, b), mask, x, b=0.0)
+    assert line(mask, x).tobytes() == np.where(mask, x, np.zeros((), kind)).tobytes()
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (64, 256), (512, 7), (513, 7), (0, 4), (4, 0), (1, 9)])
+def test_columns_are_added_up(shape):
+    x = draw(*shape)
+    for given in (x, x.copy(order="F"), x[:, ::2], x.astype("float64")):
+        for axis, keepdims in ((0, False), (-2, True), ((0,), False)):
+            wanted = given.astype("float64").sum(axis, keepdims=keepdims)
+            for got in (
+                NUMPY.sum(given, axis=axis, keepdims=keepdims),
+                written(lambda m, x, **how: m.sum(x, **how), given, axis=axis, keepdims=keepdims)(
+                    given
+                ),
+            ):
+                assert got.dtype == given.dtype
+                assert got.shape == wanted.shape
+                np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-5)

@@ -18,7 +18,8 @@ from .._core.plan import build
 from .._core.quicken import Wish, counted
 from .abstract import Array, Namespace
 from .meta import MetaArray
-from .numpy import BLOCK, NUMPY, along, few_rows, ones_for
+from .numpy import NUMPY, UNFORESEEN, along, few_rows
+from .sums import BLOCK, ones_for
 
 _REDUCTIONS = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}
 _VIEWS = frozenset(
@@ -119,6 +120,10 @@ class Notes(Namespace):
 
     def _new(self, word: str, args: tuple, params: dict) -> Line:
         function = getattr(NUMPY, word)
+        if word == "where" and _open(args[0]).size < UNFORESEEN:
+            function, kinds = np.where, {a.dtype for a in args[1:] if a.__class__ is Line}
+            if len(kinds) == 1 and kinds <= _QUICK:
+                args = (args[0], *(_number(a, *kinds) for a in args[1:]))
         if word == "matmul" and all(a.array.ndim == 2 and a.dtype in _FLOATS for a in args):
             a, b = args  # the library's same product, found in half the time
             return self.note(a.array.dot(b.array), f"{a.name}.dot({b.name})", [a, b])
@@ -176,15 +181,18 @@ class Notes(Namespace):
         self, word: str, x: Line, axis: Any = None, keepdims: Any = False, dtype: Any = None
     ) -> Line | None:
         """The ufunc's own reduction, where the word would do no more than call it."""
-        wide = word == "sum" and x.array.size > BLOCK  # summed in blocks
-        if dtype is not None or wide or x.dtype not in _QUICK:
+        if dtype is not None or x.dtype not in _QUICK:
             return None
         short = word == "sum" and x.dtype in _FLOATS
-        ones = ones_for(x.shape, axis, keepdims, x.dtype) if short else None
-        if ones is not None:
+        found = ones_for(x.shape, axis, keepdims, x.dtype) if short else None
+        if found is not None:
+            ones, first = found
+            flat, c = x.array.ravel() if axis is None else x.array, self.constant(ones)
             text = f"{x.name}.ravel()" if axis is None else x.name
-            made = (x.array.ravel() if axis is None else x.array).dot(ones)
-            return self.computed(made, f"{text}.dot({self.constant(ones)})", [x])
+            text = f"{c}.dot({text})" if first else f"{text}.dot({c})"
+            return self.computed(ones.dot(flat) if first else flat.dot(ones), text, [x])
+        if word == "sum" and x.array.size > BLOCK:  # summed in blocks
+            return None
         function = _REDUCTIONS[word].reduce
         result = function(x.array, axis, None, None, keepdims)
         self.scope[f"{word}_"] = function
