@@ -24,7 +24,8 @@ GENERATOR, KEYWORDS = 0x20, 0x08  # code flags; `inspect` names them, at a price
 
 local = _Local()
 special = 0  # threads that trace, autocast, pack saved tensors ...: every call must look
-no_grad_threads = 0  # threads inside no_grad: only calls that would record must look
+# An entry for each thread inside no_grad: only calls that would record must look.
+no_grad_threads: list[bool] = []
 _lock = threading.Lock()
 
 
@@ -41,15 +42,18 @@ def records() -> bool:
 
 
 def _switch_grad(on: bool) -> None:
-    global no_grad_threads
     if local.grad is not on:
-        with _lock:
-            no_grad_threads += -1 if on else 1
         local.grad = on
+        if on:
+            no_grad_threads.pop()
+        else:
+            no_grad_threads.append(on)
 
 
 class _Decorator:
     """A context manager that also decorates functions, generators and classes' methods."""
+
+    __slots__ = ()
 
     def __call__(self, function: Any) -> Any:
         if getattr(function, "__code__", None) and function.__code__.co_flags & GENERATOR:
@@ -97,22 +101,23 @@ class _Decorator:
 
 
 class _GradMode(_Decorator):
+    __slots__ = ("before",)
     on = True
 
     def __enter__(self) -> Any:
-        self.before = local.grad
-        if self.before is not self.on:
-            _switch_grad(self.on)
+        self.before = before = local.grad
+        if before is not (on := self.on):
+            _switch_grad(on)
         return self
 
     def __exit__(self, *_: Any) -> None:
-        if local.grad is not self.before:
-            _switch_grad(self.before)
+        _switch_grad(self.before)
 
 
 class no_grad(_GradMode):
     """Nothing inside is recorded for backward. Also a decorator, with or without parentheses."""
 
+    __slots__ = ()
     on = False
 
     def __new__(cls, function: Any = None) -> Any:
@@ -123,9 +128,7 @@ class no_grad(_GradMode):
 class enable_grad(_GradMode):
     """Recording is on inside, even within `no_grad`. Also a decorator."""
 
-    def __new__(cls, function: Any = None) -> Any:
-        made = object.__new__(cls)
-        return made if function is None else made(function)
+    __slots__, __new__ = (), no_grad.__new__
 
 
 class set_grad_enabled(_GradMode):

@@ -48,12 +48,8 @@ class Compiled:
         self.door: Callable | None = None  # the quick way into the last program
         _all.add(self)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        door = self.door
-        if door is not None and not kwargs:
-            found = door(*args)
-            if found is not MISS:
-                return found
+    def call(self, args: tuple, kwargs: dict) -> Any:
+        """A call that found no door."""
         if (modes.special or modes.local.mapped) and _passes():
             return self.f(*args, **kwargs)
         with self.lock:
@@ -261,11 +257,12 @@ class Forward:
 
     def __init__(self, module: Any, fullgraph: bool, check: Any) -> None:
         self.module, self.options = module, (fullgraph, check)
-        self.compiled = Compiled(type(module).forward.__get__(module), fullgraph, check)
+        self.run = _entered(type(module).forward.__get__(module), fullgraph, check)
+        self.compiled = self.run.compiled
         self.explain, self.reset = self.compiled.explain, self.compiled.reset
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.compiled(*args, **kwargs)
+        return self.run(*args, **kwargs)
 
     def __deepcopy__(self, memo: dict) -> Any:
         return Forward(memo.get(id(self.module), self.module), *self.options)
@@ -281,11 +278,18 @@ def compiled(f: Callable, fullgraph: bool, check: bool) -> Any:
         if not isinstance(f.__dict__.get("forward"), Forward):
             f.__dict__["forward"] = Forward(f, fullgraph, checker)
         return f
-    made = Compiled(f, fullgraph, checker)
+    return _entered(f, fullgraph, checker)
+
+
+def _entered(f: Callable, fullgraph: bool, check: Any) -> Any:
+    made = Compiled(f, fullgraph, check)
 
     @functools.wraps(f)
     def run(*args: Any, **kwargs: Any) -> Any:
-        return made(*args, **kwargs)
+        door = made.door
+        if door is not None and not kwargs and (found := door(*args)) is not MISS:
+            return found
+        return made.call(args, kwargs)
 
     run.explain, run.reset, run.compiled = made.explain, made.reset, made  # type: ignore[attr-defined]
     return run

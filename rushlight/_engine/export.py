@@ -52,8 +52,6 @@ def export(f: Any, example: Any, path: Any) -> None:
 
 def _bare(f: Any) -> Any:
     """A function that is not compiled, of a compiled one too."""
-    if isinstance(f, Compiled):
-        return f.f
     made = getattr(f, "compiled", None)
     if isinstance(made, Compiled):
         return made.f

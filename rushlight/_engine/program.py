@@ -190,7 +190,7 @@ class Program:
     # -- guards
 
     def _guards(self, reach: Reach, capture: Capture, tensors: list) -> None:
-        self.inputs = [(how, what, symbol) for how, what, symbol in capture.inputs]
+        self.inputs = [*capture.inputs]
         self.guards = Guards(reach, self.inputs, {id(t) for t in tensors})
         self.holds = self.guards.holds
         self.hosts, self.conditions = capture.hosts, capture.conditions

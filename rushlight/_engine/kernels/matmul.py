@@ -67,11 +67,11 @@ def workspace(product: Product, target: Any, threads: int) -> int:
 
 
 def work(product: Product) -> int:
-    """How much it does: a multiply-add counts an eighth."""
+    """How much it does: a multiply-add counts a quarter."""
     nest, inner = product.nest, product.inner
     items = nest.rows // max(nest.lead[-1], 1)
     read = items * inner * (nest.lead[-1] + nest.length)
-    return rows.work(nest) + read + nest.rows * nest.length * inner // 8
+    return rows.work(nest) + read + nest.rows * nest.length * inner // 4
 
 
 # -- the plan
@@ -96,6 +96,7 @@ class _Plan:
     cut: int = 0  # places of the sum that a panel holds
     packed: bool = False  # a is packed (in the shared way only)
     direct: bool = False  # b is read where it lies
+    near: bool = False  # in the first cache: rows are shared out
     grid: tuple[int, int] = (1, 1)  # blocks of tiles, of panels
     strip: int = 0  # panels of one row of tiles that are followed at once (0: each tile by itself)
     own: int = 0
@@ -136,19 +137,22 @@ def _plan(product: Product, target: Any) -> _Plan:
     general = a.along != 1 and a.lead[-1] != 1
     plan.shared_way = not (plan.tiles <= _TALL or (items >= 4 and product.inner <= 2 * _SUM))
     if items == 1 and not plan.plain and product.inner <= _SUM and plan.tiles * plan.panels > 16:
-        plan.shared_way, plan.strip = (
-            True,
-            min(plan.panels, max(1, _STRIP_BYTES // _tile(plan, size))),
-        )
+        plan.shared_way = True
+        plan.strip = min(plan.panels, max(1, _STRIP_BYTES // _tile(plan, size)))
     if product.packed:
         plan.shared_way, plan.strip = False, 0
     blocks = -(-product.inner // _SUM)
     plan.cut = (product.inner + 8 * blocks - 1) // (8 * blocks) * 8
     plan.packed = plan.shared_way and (general or plan.panels >= 4)
     slab = product.inner * b.lead[-1] * size
-    plan.direct = product.packed or (
-        not plan.shared_way and b.along == 1 and (plan.tiles <= 2 or slab <= _DIRECT)
-    )
+    plain = b.along == 1 and not (plan.shared_way or product.packed)
+    plan.direct = product.packed or (plain and (plan.tiles <= 2 or slab <= _DIRECT))
+    fits = slab <= _DIRECT and columns % plan.width == 0
+    plan.near = plain and fits and items == 1 and plan.tiles > 2
+    if plan.near:  # an even number of tiles, for two threads
+        even = (n for n in range(plan.high, 3, -1) if -(-rows // n) % 2 == 0)
+        plan.high = next(even, plan.high)
+        plan.tiles = -(-rows // plan.high)
     _workspace(plan, lanes, size)
     return plan
 
@@ -296,7 +300,7 @@ class _Tiles(_Writer):
             with f.loop(0, p.items) as item:
                 self._stand(item)
                 self._shared(item)
-        elif p.panels >= 4 or p.items >= 4:
+        elif p.items >= 4 or (p.panels >= 4 and not p.near):
 
             def task(i: Val) -> None:
                 item, panel = i // p.panels, i % p.panels
