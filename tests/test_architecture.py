@@ -1,6 +1,7 @@
 """The house: who may import whom, how large a room may be, and what `import rushlight` loads."""
 
 import ast
+import os
 import subprocess
 import sys
 import tomllib
@@ -312,6 +313,23 @@ def test_import_is_quick(record_property):
     record_property("import_milliseconds_above_numpy", round(1000 * (ours - numpy)))
     print(f"import rushlight: {1000 * (ours - numpy):.0f} ms above NumPy's")
     assert ours - numpy < 1.0
+
+
+def test_idle_threads_of_products_sleep():
+    """OpenBLAS's would spin on for 30 ms, beside whatever comes after a product."""
+    code = (
+        "import os, time, rushlight; x = rushlight.ones(512, 512); x @ x; "
+        "began = time.process_time(); time.sleep(0.3); "
+        "print(time.process_time() - began, 'OPENBLAS_THREAD_TIMEOUT' in os.environ)"
+    )
+    asked = {"OPENBLAS_NUM_THREADS": "2", "RUSHLIGHT_ENGINE": "0"}
+    kept = {k: v for k, v in os.environ.items() if k != "OPENBLAS_THREAD_TIMEOUT"}
+    seconds, left = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True,
+        env=kept | asked,
+    ).stdout.split()  # fmt: skip
+    assert float(seconds) < 0.015
+    assert left == "False"
 
 
 def test_package_is_light():

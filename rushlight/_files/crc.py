@@ -9,7 +9,7 @@ import numpy as np
 # blocks of 8 bits too. A byte counts as much as its copies _NEAR and _FAR bytes behind it.
 _NEAR, _FAR = 91639 - 41678, 91639
 _WORTH = 1 << 19  # bytes from which on it pays
-_idle: list[tuple[np.ndarray, list[tuple[np.ndarray, ...]]]] = []  # each is used by one thread
+_idle: list[Any] = []  # each is used by one thread
 
 
 def crc32(data: Any, value: int = 0) -> int:
@@ -46,7 +46,7 @@ def crc32(data: Any, value: int = 0) -> int:
     return found
 
 
-def _made() -> tuple[np.ndarray, list[tuple[np.ndarray, ...]]]:
+def _made() -> tuple[Any, list[tuple]]:
     """A ring of the latest bytes, and its three parts with what is _NEAR and _FAR before each.
 
     It is so long that none of these windows goes over its end.
