@@ -26,7 +26,7 @@ THREADS = 2
 # best of a turn's few counts: the machine gives its cores to somebody else for longer than that.
 SLICE, PARTS = 0.003, 4
 WAKE = 0.04  # seconds of work before a turn's timings
-REST = 0.12  # seconds before a turn: idle threads of OpenBLAS spin for 0.1 after their work
+REST = 0.12  # seconds before a turn: idle threads of a library may spin for 0.1 after their work
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import pytest
 
 import rushlight as rl
 from rushlight import autograd
+from rushlight._core import modes
 
 DOUBLE = rl.float64
 
@@ -492,3 +493,42 @@ def test_saved_values_have_pytorchs_names():
     assert (made.grad_fn.next_functions[0][0]._saved_other == y).all()
     with pytest.raises(AttributeError):
         made.grad_fn._saved_weight
+
+
+def test_an_interrupt_while_gradients_are_switched_does_no_harm():
+    """Wherever it comes, no_grad holds afterwards, and switching on again is no error."""
+    switch = modes._switch_grad.__code__
+
+    def interrupted(on, at):
+        lines = iter(range(at))
+
+        def trace(frame, event, _):
+            if frame.f_code is not switch:
+                return None
+            if event == "line" and next(lines, None) is None:
+                raise KeyboardInterrupt
+            return trace
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            modes._switch_grad(on)
+        except KeyboardInterrupt:
+            return True
+        finally:
+            sys.settrace(before)
+        return False
+
+    x, seen = rl.ones(2, requires_grad=True), 0
+    try:
+        for on in (False, True):
+            for at in range(5):
+                rl.set_grad_enabled(not on)
+                seen += interrupted(on, at)
+                rl.set_grad_enabled(True)
+                assert (x * 2).requires_grad
+                with rl.no_grad():
+                    assert not (x * 2).requires_grad
+        assert seen >= 6
+    finally:
+        modes.no_grad_threads.clear()

@@ -42,12 +42,13 @@ def records() -> bool:
 
 
 def _switch_grad(on: bool) -> None:
-    if local.grad is not on:
-        local.grad = on
+    if local.grad is not on:  # an interrupt in between leaves an entry too many, never one too few
         if on:
+            local.grad = on
             no_grad_threads.pop()
         else:
             no_grad_threads.append(on)
+            local.grad = on
 
 
 class _Decorator:
