@@ -12,6 +12,13 @@ def owner(x: np.ndarray) -> np.ndarray:
     return x
 
 
+def tidy(a: Any) -> np.ndarray:
+    """The array with its elements in order."""
+    if a.__class__ is np.ndarray and a.flags.c_contiguous:
+        return a
+    return np.ascontiguousarray(a).reshape(np.shape(a))
+
+
 def as_strided(x: np.ndarray, size: tuple, stride: tuple, offset: Any = None) -> np.ndarray:
     """The memory behind `x` at `offset` elements, under `size` and `stride` (in elements).
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from .._arrays.meta import MetaArray
 from .._arrays.numpy import NUMPY
+from .._arrays.strides import tidy
 from .._arrays.traced import GraphBreak, Symbol
 from .._core.quicken import BENCH, Wish
 from .capture import Capture
@@ -19,7 +20,7 @@ from .door import leaf
 from .graph import Graph, Step, Value
 from .kernels import convolution
 from .kernels.words import DEAR
-from .native import Native, build, tidy
+from .native import Native, build
 from .simplify import simplify
 from .straight import Refused
 from .unit import _ALONE, Unit

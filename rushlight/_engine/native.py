@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .._arrays.strides import tidy
 from .assemble import assembled
 from .attention import attended
 from .forked import lock
@@ -373,10 +374,3 @@ def _held() -> int:
 def _state_of(stream: Any) -> int:
     """The address of a stream's state."""
     return (stream._bits or stream._open()).ctypes.state_address
-
-
-def tidy(a: Any) -> np.ndarray:
-    """The array with its elements in order."""
-    if a.__class__ is np.ndarray and a.flags.c_contiguous:
-        return a
-    return np.ascontiguousarray(a).reshape(np.shape(a))

@@ -344,3 +344,12 @@ def test_sources_follow_what_a_function_names():
     assert made.tolist() == [[[[9.0, 9.0], [9.0, 9.0]]]]
     with pytest.raises(Unshippable, match="function"):
         Sources().name(lambda: 0, "f")
+
+
+def test_the_loader_brings_no_writer_of_kernels():
+    """A program that was exported starts light, where Rushlight is installed as well."""
+    code = "import sys, rushlight._engine.shipped.loader; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    engine = [m for m in done.stdout.split() if m.startswith("rushlight._engine.")]
+    assert "rushlight._engine.threads" in engine
+    assert not [m for m in engine if m.split(".")[2] in ("native", "fuse", "graph", "kernels")]

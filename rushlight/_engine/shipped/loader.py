@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
+from ..._arrays.strides import tidy
 from ..._core.processors import processors
 from ..forked import lock
 from ..load import Code, _Elf
-from ..native import tidy
 from ..threads import Pool, pace
 from .cpu import lacking
 from .kept import Numbers, Scalar, State, Stream
