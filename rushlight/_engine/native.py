@@ -9,8 +9,6 @@ from math import prod
 from sys import getrefcount
 from typing import Any
 
-import numpy as np
-
 from .._arrays.strides import tidy
 from .assemble import assembled
 from .attention import attended
@@ -21,6 +19,7 @@ from .kernels.rows import REDUCTIONS
 from .log import outlined, say, wanted
 from .loops import hoisted, unrolled
 from .lower import lowered
+from .schedule import empty
 from .shared import shared
 from .straight import Refused, Straight
 from .threads import pool
@@ -243,7 +242,7 @@ class Native:
     def _source(self) -> tuple[str, dict[str, Any]]:
         """The run as Python: addresses into tables, one call for each part."""
         scope: dict[str, Any] = {
-            "lock": lock(), "run_on": pool().run if self._units() else None, "empty": np.empty,
+            "lock": lock(), "run_on": pool().run if self._units() else None, "empty": empty,
             "count": getrefcount, "tidy": tidy, "Refused": Refused,
             "parts": self.parts,  # the function may outlive this object: their memory is its own
         }  # fmt: skip

@@ -1,8 +1,17 @@
-"""Where results between kernels lie: buffers by lifetime in one arena."""
+"""Where results lie: those between kernels in one arena, by lifetime; outputs in new memory."""
 
-from collections.abc import Iterable
+import ctypes
+from collections.abc import Callable, Iterable
+from functools import lru_cache, partial
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from .graph import Value
 
 _LINE = 64  # bytes: a buffer begins on a line of its own, so that no two threads write to one
+_LARGE = 1 << 22  # bytes
 
 
 def arranged(lives: Iterable[tuple[int, int, int, int]]) -> tuple[dict[int, int], int]:
@@ -24,3 +33,30 @@ def arranged(lives: Iterable[tuple[int, int, int, int]]) -> tuple[dict[int, int]
         placed.append((at, at + size, first, last))
         offsets[name] = at
     return offsets, max((end for _, end, _, _ in placed), default=0)
+
+
+def empty(shape: tuple, dtype: np.dtype) -> np.ndarray:
+    """A new array; a large one begins on a line, where NumPy's own begins 16 bytes behind one.
+
+    Rows of whole lines are then stored past the caches without ends of their own (layer norm and
+    its gradients, 8192 x 768: 5.3 -> 3.8 ms). The memory's owner is no array, so that views of the
+    output hold the output itself, and who counts its holders counts them.
+    """
+    size = prod(shape) * dtype.itemsize
+    if size < _LARGE:
+        return np.empty(shape, dtype)
+    room = np.empty(size + _LINE, np.uint8)
+    owner: Any = _bytes(room.size).from_buffer(room.data)
+    return np.ndarray(shape, dtype, owner, -room.ctypes.data % _LINE)
+
+
+def maker(v: Value) -> Callable[[], np.ndarray]:
+    """A function that makes a new array for an output."""
+    large = v.size * v.dtype.itemsize >= _LARGE
+    return partial(empty if large else np.empty, v.shape, v.dtype)
+
+
+@lru_cache(64)
+def _bytes(size: int) -> type[ctypes.Array]:
+    """The type of so many bytes: ctypes forgets one that nobody has in use."""
+    return ctypes.c_char * size

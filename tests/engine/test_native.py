@@ -194,3 +194,36 @@ def test_several_python_threads(together):
 def test_buffers_share_memory_where_lives_do_not_meet():
     offsets, size = arranged([(1, 100, 0, 1), (2, 100, 2, 3), (3, 100, 1, 2)])
     assert offsets[1] == offsets[2] != offsets[3] and size == 256
+
+
+def test_large_outputs_begin_on_a_line_and_views_of_them_hold_them():
+    b = Builder()
+    x = b.input((1100, 1024))
+    program = same(b, [b.add(b.multiply(x, 2.0), 1.0)])
+    given = np.ones((1100, 1024), np.float32)
+    ways = [
+        lambda a: a[3:],
+        lambda a: a.T,
+        lambda a: a.reshape(-1)[5:],
+        lambda a: a[0, :7].view("i4"),
+    ]
+    for way in ways:
+        (made,) = program.run(given)
+        assert made.ctypes.data % 64 == 0
+        view = way(made)
+        del made
+        before = view.copy()
+        for k in (5, 7, 9):
+            program.run(given * k)
+        np.testing.assert_array_equal(view, before)
+    places = {program.run(given)[0].ctypes.data for _ in range(8)}
+    assert len(places) <= 2  # what nobody holds is used again
+
+
+@pytest.mark.parametrize("length", [768, 1000, 1037])
+def test_rows_stored_past_the_caches(length):
+    b = Builder()
+    rows = (1 << 22) // length + 3
+    x = b.input((rows, length))
+    y = b.subtract(x, b.max(x, axis=-1, keepdims=True))
+    same(b, [b.divide(y, b.sum(b.multiply(y, y), axis=-1, keepdims=True))])

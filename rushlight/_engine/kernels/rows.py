@@ -319,7 +319,7 @@ class _Along:
         if streams or n % step:
             heads = LINE // f.target.vector if streams else 0
             left = (stop - main + (lanes - 1)) // lanes
-            with f.loop(-heads, left) as j:
+            with f.loop(f.select(first > start, f.index(-heads), 0), left) as j:
                 head = j < 0
                 at = f.select(head, start + (j + heads) * lanes, main + j * lanes)
                 live = f.least(f.select(head, first, stop) - at, lanes)
