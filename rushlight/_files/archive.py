@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 
@@ -14,8 +15,10 @@ from .source import Source
 _END = struct.Struct("<4s4H2IH")
 _END64 = struct.Struct("<4sQ2H2I4Q")
 _LOCATOR = struct.Struct("<4sIQI")
-_ENTRY = struct.Struct("<4s6H3I5H2I")
-_LOCAL = struct.Struct("<4s5H3I2H")
+# Magic, flags, method, checksum, both sizes, then the lengths of what follows; versions and dates
+# are passed over. The directory also has the disk's number and where the local header begins.
+_ENTRY = struct.Struct("<4s4x2H4x3I4H6xI")
+_LOCAL = struct.Struct("<4s2x2H4x3I2H")
 _MAX16, _MAX32 = 0xFFFF, 0xFFFFFFFF
 STORED, DEFLATED = 0, 8
 _DEFERRED, _ENCRYPTED = 8, 1 | 64 | 8192  # flag bits: sizes follow the data; scrambled
@@ -27,7 +30,6 @@ class Entry:
 
     name: str
     raw: bytes
-    flags: int
     method: int
     crc: int
     packed: int  # bytes in the file
@@ -118,9 +120,9 @@ class Archive:
 
     def _entry(self, block: bytes, at: int, place: int) -> tuple[Entry, int]:
         """The record at `at` of the directory and how many bytes it takes."""
-        fields = _ENTRY.unpack_from(block, at)
-        magic, flags, method, crc, packed, size = fields[0], *fields[3:5], *fields[7:10]
-        names, extras, comment, disk, header = *fields[10:14], fields[16]
+        magic, flags, method, crc, packed, size, names, extras, comment, disk, header = (
+            _ENTRY.unpack_from(block, at)
+        )
         length = _ENTRY.size + names + extras + comment
         if magic != b"PK\1\2" or at + length > len(block):
             raise self._fault("a record of the zip directory is broken", place)
@@ -139,7 +141,7 @@ class Archive:
             raise self._fault(
                 f"stored record {name!r:.200} has two sizes, {packed} and {size}", place
             )
-        return Entry(name, raw, flags, method, crc, packed, size, header), length
+        return Entry(name, raw, method, crc, packed, size, header), length
 
     def _wide(
         self, extra: bytes, packed: int, size: int, header: int, place: int
@@ -164,14 +166,12 @@ class Archive:
 
     def _no_overlap(self, start: int) -> None:
         """Each record must end before the next begins."""
-        ordered = sorted(self.entries.values(), key=lambda entry: entry.header)
-        for entry, following in zip(ordered, [*ordered[1:], None]):
-            entry.limit = start if following is None else following.header
-            if entry.header + _LOCAL.size + len(entry.raw) + entry.packed > entry.limit:
-                raise self._fault(
-                    f"record {entry.name!r:.200} overlaps what follows it", entry.header
-                )
-        if ordered and ordered[0].header != 0:
+        limit = start
+        for entry in sorted(self.entries.values(), key=attrgetter("header"), reverse=True):
+            entry.limit, limit = limit, entry.header
+            if limit + _LOCAL.size + len(entry.raw) + entry.packed > entry.limit:
+                raise self._fault(f"record {entry.name!r:.200} overlaps what follows it", limit)
+        if self.entries and limit != 0:
             raise self._fault("bytes lie before the first zip record", 0)
 
     def _no_bomb(self) -> None:
@@ -191,16 +191,17 @@ class Archive:
             return entry.data
         count = _LOCAL.size + len(entry.raw)
         block = self.source.read(entry.header, count)
-        magic, _, flags, method, _, _, crc, packed, size, names, extras = _LOCAL.unpack_from(block)
+        magic, flags, method, crc, packed, size, names, extras = _LOCAL.unpack_from(block)
         deferred = flags & _DEFERRED
+        elsewhere = (0, _MAX32) if deferred else (_MAX32,)  # where sizes are not
         agrees = (
             magic == b"PK\3\4"
             and block[_LOCAL.size :] == entry.raw
             and names == len(entry.raw)
             and method == entry.method
             and not flags & _ENCRYPTED
-            and packed in (entry.packed, _MAX32, *([0] if deferred else []))
-            and size in (entry.size, _MAX32, *([0] if deferred else []))
+            and (packed == entry.packed or packed in elsewhere)
+            and (size == entry.size or size in elsewhere)
             and (crc == entry.crc or deferred)
         )
         data = entry.header + count + extras
@@ -268,6 +269,5 @@ def _safe_name(raw: bytes) -> str | None:
         name = raw.decode("utf-8")
     except UnicodeDecodeError:
         return None
-    parts = name.split("/")
-    unsafe = not name or name.startswith("/") or "\\" in name or "\0" in name or ".." in parts
-    return None if unsafe or (len(name) > 1 and name[1] == ":") else name
+    unsafe = not name or name[0] == "/" or name[1:2] == ":" or "\\" in name or "\0" in name
+    return None if unsafe or (".." in name and ".." in name.split("/")) else name

@@ -57,9 +57,9 @@ def storage_id(parts: Any) -> tuple[str, str, str, int]:
     """Dtype, key, location and element count of a persistent id ("storage", class, key, ...)."""
     if type(parts) is not tuple or len(parts) < 5:
         raise Refused('a persistent id is not ("storage", type, key, location, size)')
-    kind, storage, key, location, count = (
-        part.decode("ascii") if isinstance(part, bytes) else part for part in parts[:5]
-    )
+    if bytes in map(type, parts):
+        parts = [part.decode("ascii") if type(part) is bytes else part for part in parts[:5]]
+    kind, storage, key, location, count = parts[:5]
     if kind != "storage":
         raise Refused(f"only storages are loaded by persistent id, not {shown(kind)}")
     dtype = storage_dtype(storage)
@@ -74,34 +74,33 @@ def storage_id(parts: Any) -> tuple[str, str, str, int]:
     return dtype, key, location, count
 
 
-def _storage(value: Any) -> Storage:
-    if not isinstance(value, Storage):
-        raise Refused(f"a tensor's storage is a {type(value).__name__}")
-    return value
-
-
 def _tensor(u: Any, args: tuple, dtype: str | None = None) -> TensorRecord:
     """_rebuild_tensor(storage, offset, size, stride)."""
-    storage = _storage(args[0])
+    storage = args[0]
+    if type(storage) is not Storage:
+        raise Refused(f"a tensor's storage is a {type(storage).__name__}")
     if dtype is not None:
         storage.unit = DTYPES[dtype][0]
-    return window(storage, dtype or storage.dtype, args[1], args[2], args[3], u.where)
-
-
-def _noted(made: TensorRecord, requires_grad: Any, flags: tuple) -> TensorRecord:
-    made.requires_grad = _truth(requires_grad)
-    made.flags = _flags(flags[0]) if flags else {}
+    made = window(storage, dtype or storage.dtype, args[1], args[2], args[3], u.where)
+    if len(args) > 4:
+        made.requires_grad = _truth(args[4])
     return made
 
 
 def _tensor_v2(u: Any, args: tuple) -> TensorRecord:
     """_rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks, flags)."""
-    return _noted(_tensor(u, args), args[4], args[6:])
+    made = _tensor(u, args)
+    if len(args) > 6:
+        made.flags = _flags(args[6])
+    return made
 
 
 def _tensor_v3(u: Any, args: tuple) -> TensorRecord:
     """_rebuild_tensor_v3(storage, offset, size, stride, requires_grad, hooks, dtype, flags)."""
-    return _noted(_tensor(u, args, _known(args[6])), args[4], args[7:])
+    made = _tensor(u, args, _known(args[6]))
+    if len(args) > 7:
+        made.flags = _flags(args[7])
+    return made
 
 
 def _known(name: Any) -> str:
@@ -187,6 +186,8 @@ def _blank(dtype: str) -> Meaning:
 def _pairs(u: Any, args: tuple, made: Any) -> Any:
     """A dict from nothing, from a dict, or from a list of pairs (Python 2)."""
     u.charge(200)
+    if not args:
+        return made
     items: list = []
     for source in args:
         if isinstance(source, dict):

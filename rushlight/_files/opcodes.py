@@ -1,4 +1,7 @@
-"""What each opcode of a pickle does to the reader's stack: a meaning or a refusal for each."""
+"""What each opcode of a pickle does to the reader's stack: a meaning or a refusal for each.
+
+An action gets the reader and the byte behind the opcode. If it reads on, it returns where it ended.
+"""
 
 import codecs
 import struct
@@ -8,7 +11,8 @@ from typing import Any
 from .meanings import Refused
 from .records import Opaque
 
-Action = Callable[[Any], Any]
+_UINT32, _UINT64 = struct.Struct("<I").unpack_from, struct.Struct("<Q").unpack_from
+Action = Callable[[Any, int], int | None]
 
 # Bytes that an opcode may make Python allocate (CPython 3.11, 64 bit, rounded up) -> the opcodes.
 _COSTS = {
@@ -26,65 +30,94 @@ for _cost, _codes in _COSTS.items():
         COSTS[_code] = _cost
 
 
-def _unknown(u: Any) -> None:
-    raise Refused(f"unknown opcode {u.data[u.pos - 1]:#04x}")
+def _unknown(u: Any, at: int) -> None:
+    raise Refused(f"unknown opcode {u.data[at - 1]:#04x}")
 
 
 def _refuse(why: str) -> Action:
-    def refuse(u: Any) -> None:
+    def refuse(u: Any, at: int) -> None:
         raise Refused(why)
 
     return refuse
 
 
 def _push(value: Any) -> Action:
-    return lambda u: u.stack.append(value)
+    return lambda u, at: u.stack.append(value)
 
 
 def _fixed(layout: str) -> Action:
     width, unpack = struct.calcsize(layout), struct.Struct(layout).unpack_from
 
-    def read(u: Any) -> None:
-        if u.pos + width > u.end:
-            raise Refused("a number is cut off (truncated file?)")
-        u.stack.append(unpack(u.data, u.pos)[0])
-        u.pos += width
+    def read(u: Any, at: int) -> int:
+        u.stack.append(unpack(u.data, at)[0])
+        return at + width
 
     return read
 
 
-def _sized(layout: str, decode: Callable[[Any, bytes], Any]) -> Action:
-    width, unpack = struct.calcsize(layout), struct.Struct(layout).unpack
-    return lambda u: u.push_sized(decode(u, u.take(unpack(u.take(width))[0])))
+def _sized(layout: str, decode: Callable[[Any], Any]) -> Action:
+    """Pushes what the bytes mean whose number comes first."""
+    width, unpack = struct.calcsize(layout), struct.Struct(layout).unpack_from
+
+    def read(u: Any, at: int) -> int:
+        begin = at + width
+        end = begin + unpack(u.data, at)[0]
+        if not begin <= end <= u.end:
+            raise Refused(f"{end - begin} bytes are announced but {u.end - begin} are left")
+        u.charge(end - begin)
+        u.stack.append(decode(u.data[begin:end]))
+        return end
+
+    return read
 
 
-def _utf8(u: Any, raw: bytes) -> str:
-    return raw.decode("utf-8", "surrogatepass")
+def _utf8(raw: bytes | memoryview) -> str:
+    return codecs.utf_8_decode(raw, "surrogatepass", True)[0]
 
 
-def _raw(u: Any, raw: bytes) -> bytes:
-    return raw
+def _python2(layout: str) -> Action:
+    read = _sized(layout, bytes)
+
+    def decoded(u: Any, at: int) -> int | None:
+        end = read(u, at)
+        u.stack[-1] = u.text(u.stack[-1])
+        return end
+
+    return decoded
 
 
-def _proto(u: Any) -> None:
-    u.protocol = u.number("B", 1)
+def _proto(u: Any, at: int) -> int:
+    u.protocol = u.data[at]
     if u.protocol > 5:
         raise Refused(f"pickle protocol {u.protocol} is not known (0 to 5 are)")
+    return at + 1
 
 
-def _frame(u: Any) -> None:
-    size = u.number("<Q", 8)
-    if size > u.end - u.pos:
-        raise Refused(f"a frame announces {size} bytes but {u.end - u.pos} are left")
+def _frame(u: Any, at: int) -> int:
+    size, left = _UINT64(u.data, at)[0], u.end - at - 8
+    if size > left:
+        raise Refused(f"a frame announces {size} bytes but {left} are left")
+    return at + 8
 
 
-def _int_line(u: Any) -> None:
-    text = u.line()
-    u.stack.append({b"00": False, b"01": True}[text] if text in (b"00", b"01") else _decimal(text))
+def _integer(raw: bytes | memoryview) -> int:
+    return int.from_bytes(raw, "little", signed=True)
 
 
-def _long_line(u: Any) -> None:
-    u.stack.append(_decimal(u.line().removesuffix(b"L")))
+def _line(decode: Callable[[bytes], Any]) -> Action:
+    """Pushes what a line of text means."""
+
+    def read(u: Any, at: int) -> int:
+        line, end = u.line(at)
+        u.charge(len(line))
+        u.stack.append(decode(line))
+        return end
+
+    return read
+
+
+def _int_text(text: bytes) -> int:
+    return {b"00": False, b"01": True}[text] if text in (b"00", b"01") else _decimal(text)
 
 
 def _decimal(text: bytes) -> int:
@@ -93,58 +126,53 @@ def _decimal(text: bytes) -> int:
     return int(text)
 
 
-def _float_line(u: Any) -> None:
-    u.stack.append(float(u.line()))
-
-
-def _long(layout: str) -> Action:
-    def read(u: Any) -> None:
-        size = u.number(layout, struct.calcsize(layout))
-        u.charge(max(size, 0))
-        u.stack.append(int.from_bytes(u.take(size), "little", signed=True))
-
-    return read
-
-
-def _string_line(u: Any) -> None:
-    raw = u.line().strip()
+def _string_line(u: Any, at: int) -> int:
+    line, end = u.line(at)
+    raw = line.strip()
     if len(raw) < 2 or raw[:1] != raw[-1:] or raw[:1] not in (b"'", b'"'):
         raise Refused("a STRING is not in quotes")
-    u.push_sized(u.text(codecs.escape_decode(raw[1:-1])[0]))
+    u.charge(len(raw))
+    u.stack.append(u.text(codecs.escape_decode(raw[1:-1])[0]))
+    return end
 
 
-def _unicode_line(u: Any) -> None:
-    u.push_sized(u.line().decode("raw-unicode-escape"))
-
-
-def _mark(u: Any) -> None:
+def _mark(u: Any, at: int) -> None:
     u.marks.append(u.stack)
     u.stack = []
 
 
-def _pop(u: Any) -> None:
+def _pop(u: Any, at: int) -> None:
     if u.stack:
         u.stack.pop()
     else:
         u.pop_mark()
 
 
-def _tuple(u: Any) -> None:
+def _pop_mark(u: Any, at: int) -> None:
+    u.pop_mark()
+
+
+def _tuple(u: Any, at: int) -> None:
     items = u.pop_mark()
     u.charge(8 * len(items))
     u.stack.append(tuple(items))
 
 
-def _tuple_of(count: int) -> Action:
-    def make(u: Any) -> None:
-        if len(u.stack) < count:
-            raise Refused("a tuple takes more than the stack holds")
-        u.stack[-count:] = [tuple(u.stack[-count:])]
-
-    return make
+def _tuple1(u: Any, at: int) -> None:
+    u.stack[-1] = (u.stack[-1],)
 
 
-def _dict(u: Any) -> None:
+def _tuple2(u: Any, at: int) -> None:
+    last = u.stack.pop()
+    u.stack[-1] = (u.stack[-1], last)
+
+
+def _tuple3(u: Any, at: int) -> None:
+    last, middle = u.stack.pop(), u.stack.pop()
+    u.stack[-1] = (u.stack[-1], middle, last)
+
+
+def _dict(u: Any, at: int) -> None:
     items = u.pop_mark()
     made: dict = {}
     u.set_items(made, items)
@@ -157,7 +185,7 @@ def _elements(u: Any) -> set:
     return {u.key(item) for item in items}
 
 
-def _add_items(u: Any) -> None:
+def _add_items(u: Any, at: int) -> None:
     items = _elements(u)
     target = u.stack[-1]
     if isinstance(target, Opaque):
@@ -168,64 +196,79 @@ def _add_items(u: Any) -> None:
         raise Refused(f"cannot add to a {type(target).__name__}")
 
 
-def _append(u: Any) -> None:
+def _append(u: Any, at: int) -> None:
     value = u.stack.pop()
     u.add_items(u.stack[-1], [value])
 
 
-def _appends(u: Any) -> None:
+def _appends(u: Any, at: int) -> None:
     items = u.pop_mark()
     u.add_items(u.stack[-1], items)
 
 
-def _set_item(u: Any) -> None:
+def _set_item(u: Any, at: int) -> None:
     value, key = u.stack.pop(), u.stack.pop()
     u.set_items(u.stack[-1], [key, value])
 
 
-def _set_items(u: Any) -> None:
+def _set_items(u: Any, at: int) -> None:
     items = u.pop_mark()
     u.set_items(u.stack[-1], items)
 
 
-def _get_short(u: Any) -> None:
-    index = u.data[u.pos]
-    u.pos += 1
-    u.stack.append(u.memo[index])
+def _get_short(u: Any, at: int) -> int:
+    u.stack.append(u.memo[u.data[at]])
+    return at + 1
 
 
-def _put_short(u: Any) -> None:
-    u.memo[u.data[u.pos]] = u.stack[-1]
-    u.pos += 1
+def _get_long(u: Any, at: int) -> int:
+    u.stack.append(u.memo[_UINT32(u.data, at)[0]])
+    return at + 4
 
 
-def _put_long(u: Any) -> None:
-    u.memo[int.from_bytes(u.take(4), "little")] = u.stack[-1]
+def _get_line(u: Any, at: int) -> int:
+    line, end = u.line(at)
+    u.stack.append(u.memo[_decimal(line)])
+    return end
 
 
-def _byte(u: Any) -> None:
-    u.stack.append(u.data[u.pos])
-    u.pos += 1
+def _put_short(u: Any, at: int) -> int:
+    u.memo[u.data[at]] = u.stack[-1]
+    return at + 1
 
 
-def _get(u: Any, index: int) -> None:
-    if index not in u.memo:
-        raise Refused(f"memo {index} was never stored")
-    u.stack.append(u.memo[index])
+def _put_long(u: Any, at: int) -> int:
+    u.memo[_UINT32(u.data, at)[0]] = u.stack[-1]
+    return at + 4
 
 
-def _put(u: Any, index: int) -> None:
+def _put_line(u: Any, at: int) -> int:
+    line, end = u.line(at)
+    index = _decimal(line)
     if index < 0:
         raise Refused(f"memo number {index} is negative")
     u.memo[index] = u.stack[-1]
+    return end
 
 
-def _named(u: Any) -> Any:
-    module, name = u.line(), u.line()
-    return u.name(module.decode("utf-8"), name.decode("utf-8"))
+def _memoize(u: Any, at: int) -> None:
+    u.memo[len(u.memo)] = u.stack[-1]
 
 
-def _stack_global(u: Any) -> None:
+def _byte(u: Any, at: int) -> int:
+    u.stack.append(u.data[at])
+    return at + 1
+
+
+def _named(u: Any, at: int) -> int:
+    """Pushes what stands for a name that two lines give."""
+    module, middle = u.line(at)
+    name, end = u.line(middle)
+    u.stack.append(u.name(module.decode("utf-8"), name.decode("utf-8")))
+    return end
+
+
+def _stack_global(u: Any, at: int) -> None:
     name, module = u.stack.pop(), u.stack.pop()
     if type(name) is not str or type(module) is not str:
         raise Refused("STACK_GLOBAL takes two strings")
@@ -233,39 +276,45 @@ def _stack_global(u: Any) -> None:
 
 
 def _called(how: str) -> Action:
-    def call(u: Any) -> None:
+    def call(u: Any, at: int) -> None:
         args = u.stack.pop()
         u.stack[-1] = u.call(u.stack[-1], args, how)
 
     return call
 
 
-def _new_ex(u: Any) -> None:
+def _new_ex(u: Any, at: int) -> None:
     kwargs, args = u.stack.pop(), u.stack.pop()
     if type(kwargs) is not dict:
         raise Refused("NEWOBJ_EX takes a dict of keyword arguments")
     u.stack[-1] = u.call(u.stack[-1], args, "new", kwargs)
 
 
-def _object(u: Any) -> None:
+def _object(u: Any, at: int) -> None:
     items = u.pop_mark()
     u.stack.append(u.call(items[0], tuple(items[1:]), "call"))
 
 
-def _instance(u: Any) -> None:
-    made = _named(u)
+def _instance(u: Any, at: int) -> int:
+    end = _named(u, at)
+    made = u.stack.pop()
     u.stack.append(u.call(made, tuple(u.pop_mark()), "call"))
+    return end
 
 
-def _build(u: Any) -> None:
+def _build(u: Any, at: int) -> None:
     state = u.stack.pop()
     u.build(u.stack[-1], state)
 
 
-def _persistent(u: Any, name: Any) -> None:
-    if u.persistent is None:
-        raise Refused("a persistent id where the format has none")
-    u.stack.append(u.persistent(name))
+def _persistent(u: Any, at: int) -> None:
+    u.stack[-1] = u.persistent(u.stack[-1])
+
+
+def _persistent_line(u: Any, at: int) -> int:
+    line, end = u.line(at)
+    u.stack.append(u.persistent(line.decode("ascii")))
+    return end
 
 
 _EXTENSION = _refuse("extension codes (EXT1, EXT2, EXT4) name code of the program that wrote them")
@@ -275,37 +324,37 @@ OPCODES: list[Action] = [_unknown] * 256
 for _opcode, _action in {
     b"(": _mark,
     b"0": _pop,
-    b"1": lambda u: u.pop_mark(),
-    b"2": lambda u: u.stack.append(u.stack[-1]),
-    b"F": _float_line,
-    b"I": _int_line,
+    b"1": _pop_mark,
+    b"2": lambda u, at: u.stack.append(u.stack[-1]),
+    b"F": _line(float),
+    b"I": _line(_int_text),
     b"J": _fixed("<i"),
     b"K": _byte,
-    b"L": _long_line,
+    b"L": _line(lambda text: _decimal(text.removesuffix(b"L"))),
     b"M": _fixed("<H"),
     b"N": _push(None),
-    b"P": lambda u: _persistent(u, u.line().decode("ascii")),
-    b"Q": lambda u: _persistent(u, u.stack.pop()),
+    b"P": _persistent_line,
+    b"Q": _persistent,
     b"R": _called("call"),
     b"S": _string_line,
-    b"T": _sized("<i", lambda u, raw: u.text(raw)),
-    b"U": _sized("B", lambda u, raw: u.text(raw)),
-    b"V": _unicode_line,
+    b"T": _python2("<i"),
+    b"U": _python2("B"),
+    b"V": _line(lambda text: text.decode("raw-unicode-escape")),
     b"X": _sized("<I", _utf8),
     b"a": _append,
     b"b": _build,
-    b"c": lambda u: u.stack.append(_named(u)),
+    b"c": _named,
     b"d": _dict,
-    b"}": lambda u: u.stack.append({}),
+    b"}": lambda u, at: u.stack.append({}),
     b"e": _appends,
-    b"g": lambda u: _get(u, _decimal(u.line())),
+    b"g": _get_line,
     b"h": _get_short,
     b"i": _instance,
-    b"j": lambda u: _get(u, u.number("<I", 4)),
-    b"l": lambda u: u.stack.append(u.pop_mark()),
-    b"]": lambda u: u.stack.append([]),
+    b"j": _get_long,
+    b"l": lambda u, at: u.stack.append(u.pop_mark()),
+    b"]": lambda u, at: u.stack.append([]),
     b"o": _object,
-    b"p": lambda u: _put(u, _decimal(u.line())),
+    b"p": _put_line,
     b"q": _put_short,
     b"r": _put_long,
     b"s": _set_item,
@@ -318,26 +367,26 @@ for _opcode, _action in {
     b"\x82": _EXTENSION,
     b"\x83": _EXTENSION,
     b"\x84": _EXTENSION,
-    b"\x85": _tuple_of(1),
-    b"\x86": _tuple_of(2),
-    b"\x87": _tuple_of(3),
+    b"\x85": _tuple1,
+    b"\x86": _tuple2,
+    b"\x87": _tuple3,
     b"\x88": _push(True),
     b"\x89": _push(False),
-    b"\x8a": _long("B"),
-    b"\x8b": _long("<i"),
-    b"B": _sized("<I", _raw),
-    b"C": _sized("B", _raw),
+    b"\x8a": _sized("B", _integer),
+    b"\x8b": _sized("<i", _integer),
+    b"B": _sized("<I", bytes),
+    b"C": _sized("B", bytes),
     b"\x8c": _sized("B", _utf8),
     b"\x8d": _sized("<Q", _utf8),
-    b"\x8e": _sized("<Q", _raw),
-    b"\x8f": lambda u: u.stack.append(set()),
+    b"\x8e": _sized("<Q", bytes),
+    b"\x8f": lambda u, at: u.stack.append(set()),
     b"\x90": _add_items,
-    b"\x91": lambda u: u.stack.append(frozenset(_elements(u))),
+    b"\x91": lambda u, at: u.stack.append(frozenset(_elements(u))),
     b"\x92": _new_ex,
     b"\x93": _stack_global,
-    b"\x94": lambda u: _put(u, len(u.memo)),
+    b"\x94": _memoize,
     b"\x95": _frame,
-    b"\x96": _sized("<Q", lambda u, raw: bytearray(raw)),
+    b"\x96": _sized("<Q", bytearray),
     b"\x97": _BUFFER,
     b"\x98": _BUFFER,
 }.items():

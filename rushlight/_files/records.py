@@ -59,8 +59,10 @@ class Limits:
     directory: int = 100_000_000
 
 
-def fault(where: str, message: str, offset: int | None = None) -> UnpicklingError:
-    """The one error of the readers: file and record, offset, what is wrong."""
+def fault(where: Any, message: str, offset: int | None = None) -> UnpicklingError:
+    """The one error of the readers: file and record (or (file, tensor)), offset, what is wrong."""
+    if type(where) is tuple:
+        where = f"{where[0]}, tensor {where[1]!r:.200}"
     at = "" if offset is None else f" at byte {offset}"
     return UnpicklingError(f"{where}{at}: {message}")
 
@@ -84,10 +86,10 @@ def dtype_name(name: str) -> str:
 class Global:
     """A name that the file mentions. It is text: nothing ever looks it up to call it."""
 
-    __slots__ = ("module", "name", "offset", "path")
+    __slots__ = ("module", "name", "path")
 
-    def __init__(self, module: str, name: str, offset: int = -1) -> None:
-        self.module, self.name, self.offset = module, name, offset
+    def __init__(self, module: str, name: str) -> None:
+        self.module, self.name = module, name
         self.path = f"{module}.{name}"  # as PyTorch's messages write it
 
     def __repr__(self) -> str:
@@ -151,9 +153,13 @@ class Storage:
     def bits(self) -> np.ndarray:
         """The bytes, as a flat uint8 array that all tensors of this storage share."""
         if self._bits is None:
-            if self._read is None:
+            if self._read is not None:
+                self._bits = self._read()
+            elif self.place is not None:
+                source, at = self.place()
+                self._bits = source.array(at, self.nbytes)
+            else:
                 raise ValueError(f"storage {self.key}: has no bytes (read without data)")
-            self._bits = self._read()
         return self._bits
 
     @bits.setter
@@ -167,7 +173,7 @@ class Storage:
 
     def release(self) -> None:
         """Forgets the bytes, if they can be read again."""
-        if self._read is not None:
+        if self._read is not None or self.place is not None:
             self._bits = None
 
     def reading(self, read: Callable[[], np.ndarray]) -> None:
@@ -250,16 +256,15 @@ def window(
     Raises:
         UnpicklingError: for sizes, strides or offsets that are not numbers or reach outside.
     """
-    if dtype not in DTYPES:
-        raise fault(where, f"no dtype is called {shown(dtype)}")
     shape, stride = sizes(shape, "size", where), sizes(stride, "stride", where)
     if len(shape) != len(stride):
         raise fault(where, f"a tensor has {len(shape)} sizes but {len(stride)} strides")
     if type(offset) is not int or not 0 <= offset <= LONGEST:
         raise fault(where, f"storage offset {shown(offset)} is out of range")
     unit, total, last = DTYPES[dtype][0], elements(shape, dtype, where), offset
-    for size, step in zip(shape, stride, strict=True):
-        last += max(size - 1, 0) * step
+    for size, step in zip(shape, stride):
+        if size:
+            last += (size - 1) * step
     if last * unit > LONGEST:
         raise fault(where, f"a tensor of shape {shape} and stride {stride} overflows 64 bits")
     if storage is not None and total and (last + 1) * unit > storage.nbytes:
@@ -271,23 +276,23 @@ def window(
     return TensorRecord(storage, dtype, offset, shape, stride)
 
 
-def elements(shape: tuple[int, ...], dtype: str, where: str) -> int:
+def elements(shape: tuple[int, ...], dtype: str, where: Any) -> int:
     """Number of elements of a shape that an array can have.
 
     Raises:
         UnpicklingError: for more than 64 sizes, or sizes whose product (zeros left out) overflows.
     """
-    spread = DTYPES[dtype][0]
+    spread = unit = DTYPES[dtype][0]
     for size in shape:
-        spread *= max(size, 1)
+        spread *= size or 1
     if len(shape) > 64 or spread > LONGEST:
         raise fault(where, f"no {dtype} tensor can have the shape {str(shape)[:200]}")
-    return 0 if 0 in shape else spread // DTYPES[dtype][0]
+    return 0 if 0 in shape else spread // unit
 
 
-def sizes(value: Any, what: str, where: str) -> tuple[int, ...]:
+def sizes(value: Any, what: str, where: Any) -> tuple[int, ...]:
     """A tuple of sizes or strides, each proven to be a non-negative 64-bit number."""
-    if isinstance(value, Opaque) and value.name == "torch.Size" and len(value.args) == 1:
+    if type(value) is Opaque and value.name == "torch.Size" and len(value.args) == 1:
         value = value.args[0]
     if not isinstance(value, (tuple, list)):
         raise fault(where, f"a tensor's {what} is a {type(value).__name__}, not a tuple")

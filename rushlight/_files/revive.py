@@ -5,6 +5,7 @@ import types
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from enum import Enum
+from operator import is_
 from typing import Any
 
 from .meanings import dtype_of
@@ -75,8 +76,9 @@ class Reviver:
         kind = type(x)
         if kind in PLAIN:
             return x
-        if id(x) in self.done:
-            return self.done[id(x)]
+        made = self.done.get(id(x), self)
+        if made is not self:
+            return made
         if kind is TensorRecord:
             made = self._tensor(x, depth)
         elif kind in DICTS:
@@ -108,7 +110,7 @@ class Reviver:
         if depth > 200 and depth > self.limits.depth // 2:
             raise fault(self.where, "tuples are nested too deeply")
         made = [self.value(part, depth + 1) for part in x]
-        if all(new is old for new, old in zip(made, x)):
+        if all(map(is_, made, x)):
             return x
         return kind(made if kind is tuple else [self._key(new, old) for new, old in zip(made, x)])
 
@@ -118,7 +120,7 @@ class Reviver:
                 target[i] = self.value(part, depth)
 
     def _fill_dict(self, target: Any, depth: int) -> None:
-        if not all(type(key) in PLAIN for key in target):
+        if not PLAIN.issuperset(map(type, target)):
             items = [(self._key(self.value(key, depth), key), part) for key, part in target.items()]
             target.clear()
             for key, part in items:

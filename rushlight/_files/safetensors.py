@@ -74,28 +74,28 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _entry(source: Source, name: str, entry: Any, start: int) -> tuple[TensorRecord, int, int]:
-    where = f"{source.where}, tensor {name!r:.200}"
-    if not isinstance(entry, dict) or not isinstance(entry.get("dtype"), str):
+    where = source.where, name
+    said = entry.get("dtype") if type(entry) is dict else None
+    if type(said) is not str:
         raise fault(where, "its entry has no dtype")
-    dtype = NAMES.get(entry["dtype"])
+    dtype = NAMES.get(said)
     if dtype is None:
-        raise fault(where, f"dtype {entry['dtype']!r:.40} is not known")
+        raise fault(where, f"dtype {said!r:.40} is not known")
     shape = sizes(entry.get("shape"), "shape", where)
     span = sizes(entry.get("data_offsets"), "data_offsets", where)
     if len(span) != 2 or not span[0] <= span[1] <= source.size - start:
         raise fault(
             where, f"data_offsets {span} do not lie in the file's {source.size - start} data bytes"
         )
+    begin, end = span
     nbytes = elements(shape, dtype, where) * DTYPES[dtype][0]
-    if nbytes != span[1] - span[0]:
+    if nbytes != end - begin:
         raise fault(
-            where,
-            f"{dtype} of shape {shape} takes {nbytes} bytes; data_offsets give {span[1] - span[0]}",
+            where, f"{dtype} of shape {shape} takes {nbytes} bytes; data_offsets give {end - begin}"
         )
     storage = Storage(name, dtype, nbytes)
-    storage.place = lambda: (source, start + span[0])
-    storage.reading(lambda: source.array(start + span[0], nbytes))
-    return TensorRecord(storage, dtype, 0, shape, contiguous(shape)), *span
+    storage.place = lambda: (source, start + begin)
+    return TensorRecord(storage, dtype, 0, shape, contiguous(shape)), begin, end
 
 
 def _check_spans(source: Source, spans: list[tuple[int, int, str]], start: int) -> None:

@@ -93,7 +93,11 @@ class Source:
         """
         self.need(offset, count)
         if self.fd >= 0:  # also where the file is mapped: a page that is gone would end the process
-            found = self._long(offset, count)
+            if count >= PIECE or not PREADV:
+                buffer = bytearray(count)
+                self.into(offset, memoryview(buffer))
+                return bytes(buffer)
+            found = os.pread(self.fd, count, self.base + offset)
         elif self.view is not None:
             return bytes(self.view[offset : offset + count])
         else:
@@ -102,13 +106,6 @@ class Source:
         if len(found) != count:
             raise fault(self.where, f"{count} bytes wanted, {len(found)} read: it shrank", offset)
         return found
-
-    def _long(self, offset: int, count: int) -> bytes:
-        if PREADV and count < PIECE:
-            return os.pread(self.fd, count, self.base + offset)
-        buffer = bytearray(count)
-        self.into(offset, memoryview(buffer))
-        return bytes(buffer)
 
     def all(self) -> memoryview:
         """The whole file, read even where it is mapped."""
@@ -159,21 +156,14 @@ class Source:
         if self.fd >= 0 and (now := os.lseek(self.fd, 0, os.SEEK_END)) < self.base + end:
             raise fault(self.where, f"the file shrank to {now} bytes while it was mapped", end)
 
-    def window(self, offset: int, count: int) -> np.ndarray | None:
-        """The bytes as an array over the mapping or over bytes that may be written; else None."""
-        if self.view is None or not self.mapped:
-            return None
-        self.need(offset, count)
-        self.still(offset + count)
-        return np.frombuffer(self.view, np.uint8, count, offset)
-
     def array(self, offset: int, count: int) -> np.ndarray:
         """The bytes at `offset` as a fresh array, or as a window of the mapping."""
-        found = self.window(offset, count)
-        if found is None:
-            self.need(offset, count)
-            found = np.empty(count, np.uint8)
-            self.into(offset, found.data)
+        self.need(offset, count)
+        if self.mapped and self.view is not None:
+            self.still(offset + count)
+            return np.frombuffer(self.view, np.uint8, count, offset)
+        found = np.empty(count, np.uint8)
+        self.into(offset, found.data)
         return found
 
     def part(self, offset: int, count: int, what: str) -> Source:

@@ -1,6 +1,7 @@
 """Reads PyTorch's zip format: a pickle, and one record for the bytes of each storage."""
 
 import sys
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,7 @@ def read(archive: Archive, encoding: str = "utf-8") -> Checkpoint:
         found,
         archive.read(f"{prefix}data.pkl"),
         f"{source.where}, record data.pkl",
-        persistent=lambda parts: storages.get(*storage_id(parts)),
+        persistent=storages.get,
         encoding=encoding,
         limits=archive.limits,
         stored=source.size,
@@ -72,34 +73,30 @@ class _Storages:
     ) -> None:
         self.archive, self.prefix, self.order, self.found = archive, prefix, order, found
 
-    def get(self, dtype: str, key: str, location: str, count: int) -> Storage:
-        """The storage `key`, whose record must have exactly the bytes that are announced."""
+    def get(self, parts: Any) -> Storage:
+        """The storage of a persistent id, whose record must have exactly the bytes announced."""
+        dtype, key, location, count = storage_id(parts)
         nbytes = count * DTYPES[dtype][0]
         known = self.found.get(key)
         if known is not None:
             if (known.dtype, known.nbytes, known.location) != (dtype, nbytes, location):
                 raise Refused(f"storage {key[:40]!r} is announced twice, and not the same")
             return known
-        storage = Storage(key, dtype, nbytes, location)
-        name = f"{self.prefix}data/{key}"
-        if nbytes or name in self.archive.entries:
-            self._place(storage, name)
-        else:
-            storage.bits = np.empty(0, np.uint8)
-        self.found[key] = storage
-        return storage
-
-    def _place(self, storage: Storage, name: str) -> None:
-        entry = self.archive.entries.get(name)
+        storage = self.found[key] = Storage(key, dtype, nbytes, location)
+        archive, name = self.archive, f"{self.prefix}data/{key}"
+        entry = archive.entries.get(name)
+        if entry is None and nbytes:
+            raise Refused(f"there is no record {name!r:.200} for storage {key[:40]!r}")
         if entry is None:
-            raise Refused(f"there is no record {name!r:.200} for storage {storage.key[:40]!r}")
-        if entry.size != storage.nbytes:
+            storage.bits = np.empty(0, np.uint8)
+        elif entry.size != nbytes:
             raise Refused(
-                f"storage {storage.key[:40]!r} should have {storage.nbytes} bytes; its record has "
-                f"{entry.size}"
+                f"storage {key[:40]!r} should have {nbytes} bytes; its record has {entry.size}"
             )
-        # The function must not hold the storage: memory would then wait for a collection.
-        archive, unit = self.archive, storage.unit if self.order != sys.byteorder else 1
-        storage.reading(lambda: turned(archive.array(entry), unit))
-        if entry.method == STORED and unit == 1:
+        # The functions must not hold the storage: memory would then wait for a collection.
+        elif entry.method == STORED and (self.order == sys.byteorder or storage.unit == 1):
             storage.place = lambda: (archive.source, archive.locate(entry))
+        else:
+            unit = storage.unit if self.order != sys.byteorder else 1
+            storage.reading(lambda: turned(archive.array(entry), unit))
+        return storage

@@ -11,6 +11,7 @@ from .records import Checkpoint, Global, Limits, Opaque, TensorRecord, fault, sh
 
 SIMPLE_KEYS = (str, bytes, bool, float, type(None))
 PYTHON2 = {"__builtin__": "builtins", "copy_reg": "copyreg", "cPickle": "pickle"}
+_STOP = ord(".")
 INSTANCES = (OrderedDict, defaultdict, Counter)
 
 
@@ -42,7 +43,8 @@ class Unpickler:
         stored: int | None = None,
     ) -> None:
         self.data, self.pos, self.end = data, start, len(data)
-        self.persistent, self.where, self.encoding = persistent, where, encoding
+        self.persistent = persistent or _no_storage
+        self.where, self.encoding = where, encoding
         self.limits = limits or Limits()
         self.stack: list = []
         self.marks: list[list] = []
@@ -61,65 +63,43 @@ class Unpickler:
         Raises:
             UnpicklingError: for whatever is not a whole and harmless pickle.
         """
-        data, end, codes, costs = self.data, self.end, OPCODES, COSTS
-        start = self.pos
+        data, codes, costs = self.data, OPCODES, COSTS
+        at = self.pos
         try:
-            while True:
-                start = self.pos
-                if start >= end:
-                    raise Refused("the pickle ends before its STOP opcode (truncated file?)")
-                code = data[start]
-                self.pos = start + 1
-                if code == 46:  # STOP
-                    if len(self.stack) != 1 or self.marks:
-                        raise Refused(f"STOP with {len(self.stack)} objects on the stack")
-                    return self.stack.pop()
+            while (code := data[at]) != _STOP:
+                at += 1
                 self.budget -= costs[code]
                 if self.budget < 0:
                     self._spent()
-                codes[code](self)
+                at = codes[code](self, at) or at
+            at += 1
+            if len(self.stack) != 1 or self.marks:
+                raise Refused(f"STOP with {len(self.stack)} objects on the stack")
+            self.pos = at
+            return self.stack.pop()
         except Refused as error:
-            raise fault(self.where, str(error), start) from None
+            why = str(error)
         except RecursionError:
-            raise fault(self.where, "calls are nested too deeply", start) from None
-        except IndexError:
-            why = (
-                "the pickle is cut off"
-                if self.pos >= end
-                else "an opcode takes more than the stack holds"
-            )
-            raise fault(self.where, why, start) from None
+            why = "calls are nested too deeply"
+        except (IndexError, struct.error) as error:
+            why = "an opcode takes more than the stack holds"
+            if at >= self.end or isinstance(error, struct.error):
+                why = "the pickle ends before its STOP opcode (truncated file?)"
         except KeyError as error:
-            raise fault(
-                self.where, f"memo {shown(error.args[0])} was never stored", start
-            ) from None
-        except (ValueError, TypeError, OverflowError, struct.error) as error:
-            text = f"{type(error).__name__}: {str(error)[:200]}"
-            raise fault(self.where, f"malformed opcode ({text})", start) from None
+            why = f"memo {shown(error.args[0])} was never stored"
+        except (ValueError, TypeError, OverflowError) as error:
+            why = f"malformed opcode ({type(error).__name__}: {str(error)[:200]})"
+        raise fault(self.where, why, at - 1)
 
     # -- bytes
 
-    def take(self, count: int) -> bytes:
-        """The next `count` bytes, which must be there."""
-        if count < 0 or count > self.end - self.pos:
-            raise Refused(f"{count} bytes are announced but {self.end - self.pos} are left")
-        self.pos += count
-        return bytes(self.data[self.pos - count : self.pos])
-
-    def number(self, layout: str, width: int) -> Any:
-        """The next number, in `struct` layout."""
-        return struct.unpack(layout, self.take(width))[0]
-
-    def line(self) -> bytes:
-        """The bytes up to the next newline."""
-        step = 256
-        at = self.pos
+    def line(self, begin: int) -> tuple[bytes, int]:
+        """The bytes up to the next newline, and where the one behind it lies."""
+        at, step = begin, 256
         while at < self.end:
             found = bytes(self.data[at : at + step]).find(b"\n")
             if found >= 0:
-                text = bytes(self.data[self.pos : at + found])
-                self.pos = at + found + 1
-                return text
+                return bytes(self.data[begin : at + found]), at + found + 1
             at, step = at + step, step * 2
         raise Refused("a line of text has no end (truncated file?)")
 
@@ -136,11 +116,6 @@ class Unpickler:
         )
 
     # -- stack
-
-    def push_sized(self, value: Any) -> None:
-        """Pushes a string or bytes and counts its length."""
-        self.charge(len(value))
-        self.stack.append(value)
 
     def pop_mark(self) -> list:
         """What lies above the last mark."""
@@ -202,19 +177,20 @@ class Unpickler:
         found = self.names.get(path)
         if found is None:
             self.charge(4 * len(path))
-            found = self.names[path] = Global(module, name, self.pos)
+            found = self.names[path] = Global(module, name)
         return found
 
     def call(self, function: Any, args: Any, how: str, kwargs: dict | None = None) -> Any:
         """What the file's wish to call something means, in plain data."""
         if type(args) is not tuple:
             raise Refused(f"arguments are a {type(args).__name__}, not a tuple")
-        if isinstance(function, Global):
-            self.called.setdefault(function.path, how)
-            meaning = self.meanings.get(function.path)
+        if type(function) is Global:
+            path = function.path
+            self.called.setdefault(path, how)
+            meaning = self.meanings.get(path)
             if meaning is not None and not kwargs:
                 return meaning(self, args)
-            made = Opaque(function.path, args, made=how)
+            made = Opaque(path, args, made=how)
         elif isinstance(function, Opaque):
             self.called.setdefault(f"{function.name}(...)", how)
             made = Opaque(f"{function.name[:200]}(...)", args, function=function, made=how)
@@ -246,6 +222,10 @@ def unpickler_of(found: Checkpoint, data: Any, where: str = "", **options: Any) 
     """A reader of one of a checkpoint's pickles, which notes there what names it meets."""
     where = where or found.where
     return Unpickler(data, where=where, names=found.names, called=found.called, **options)
+
+
+def _no_storage(parts: Any) -> Any:
+    raise Refused("a persistent id where the format has none")
 
 
 def _small(value: Any, left: list[int]) -> None:

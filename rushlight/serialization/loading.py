@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import warnings
 from collections.abc import Callable
@@ -237,14 +238,19 @@ class Placer:
 
     def device(self, storage: Storage) -> device:
         """The device of a storage, chosen once."""
+        if self.choose is None:
+            found = self.homes.get(storage.location)
+            return found or self._saved_on(storage.location)
         found = self.places.get(id(storage))
         if found is None:
-            found = self.choose(storage) or self.homes.get(storage.location)
-            found = self.places[id(storage)] = found or self._saved_on(storage.location)
+            found = self.choose(storage) or self._saved_on(storage.location)
+            self.places[id(storage)] = found
         return found
 
     def _saved_on(self, location: str) -> device:
         """The device named in the file, or the CPU where there is none such."""
+        if location in self.homes:
+            return self.homes[location]
         try:
             found = concrete(location)
         except (AssertionError, RuntimeError):
@@ -259,14 +265,15 @@ class Placer:
         storage: Any = record.storage
         place = self.device(storage) if isinstance(storage, Storage) else META
         if place is META:
-            made = make(known.meta.full(record.shape, 0, kind), META) if kind else record
+            if kind is None:
+                return record
+            made = make(known.meta.full(record.shape, 0, kind), META)
         elif kind is None:
             storage.bits  # noqa: B018 (reads it)
             return record
         else:
-            made = self._shown(record, kind, place)
-        if made is record:
-            return record
+            made = make(self._shown(record, kind), place)
+            made.version = self.cells.setdefault(id(storage), made.version)
         if record.parameter:
             cell = made.version
             made = Parameter(made, record.requires_grad)
@@ -275,20 +282,18 @@ class Placer:
             made.needs = True
         return made
 
-    def _shown(self, record: TensorRecord, kind: dtypes.dtype, place: device) -> Any:
+    def _shown(self, record: TensorRecord, kind: dtypes.dtype) -> np.ndarray:
+        """The elements over the storage's memory, which is copied where it cannot be written."""
         storage: Any = record.storage
         array = _array(record, storage.bits, kind)
         flags = array.flags
         if not flags.aligned or not flags.writeable:
             storage.bits = storage.bits.copy()
             array = _array(record, storage.bits, kind)
-        if record.flags.get("conj"):
-            array = array.conj()
-        if record.flags.get("neg"):
-            array = -array
-        made = make(array, place)
-        made.version = self.cells.setdefault(id(storage), made.version)
-        return made
+        if record.flags:
+            array = array.conj() if record.flags.get("conj") else array
+            array = -array if record.flags.get("neg") else array
+        return array
 
     def storage(self, storage: Storage) -> Any:
         """A bare storage: a tensor of its elements."""
@@ -300,10 +305,11 @@ def _array(record: TensorRecord, bits: np.ndarray, kind: dtypes.dtype) -> np.nda
     unit = kind.itemsize
     if 0 in record.shape:
         return np.empty(record.shape, kind.numpy)
-    strides = tuple([step * unit for step in record.stride])
+    strides = [step * unit for step in record.stride]
     return np.ndarray(record.shape, kind.numpy, bits, record.offset * unit, strides)
 
 
+@functools.cache
 def _dtype(name: str) -> dtypes.dtype | None:
     """The dtype of a name, None where tensors cannot have it."""
     try:
@@ -312,10 +318,10 @@ def _dtype(name: str) -> dtypes.dtype | None:
         return None
 
 
-def _chooser(given: Any) -> Callable[[Storage], device | None]:
-    """map_location in its four forms as one function."""
+def _chooser(given: Any) -> Callable[[Storage], device | None] | None:
+    """map_location in its forms as one function; None where each storage goes where it was."""
     if given is None:
-        return lambda storage: None
+        return None
     if isinstance(given, dict):
         table = {str(key): value for key, value in given.items()}
         return lambda storage: (
