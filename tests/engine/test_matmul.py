@@ -68,7 +68,9 @@ def test_every_layout_at_random_sizes(left, right):
 @pytest.mark.parametrize(
     "sizes",
     [(1, 300, 600, 70), (1, 205, 700, 33), (1, 40, 900, 90), (5, 33, 600, 40), (2, 250, 20, 130),
-     (1, 400, 300, 500), (1, 2, 900, 300), (1, 300, 900, 3), (1, 1, 500, 1), (1, 300, 600, 9)],
+     (1, 400, 300, 500), (1, 2, 900, 300), (1, 300, 900, 3), (1, 1, 500, 1), (1, 300, 600, 9),
+     (1, 1, 520, 1003), (1, 3, 700, 1001), (1, 1100, 600, 2), (8, 1, 64, 250), (1, 1, 9000, 70),
+     (1, 64, 784, 40)],
 )  # fmt: skip
 @pytest.mark.parametrize(
     "ways", [("order", "order"), ("turned", "turned"), ("gaps", "gaps"), ("order", "turned")]
@@ -130,12 +132,18 @@ def test_what_follows_happens_once_for_each_element(sizes, dtype):
     np.testing.assert_allclose(first, np.maximum(wanted + bias, 0), rtol=slack, atol=slack)
 
 
-@pytest.mark.parametrize("sizes", [(2, 40, 30), (70, 40, 37), (250, 600, 100)])
-def test_an_update_in_place_happens_once(sizes):
+@pytest.mark.parametrize("behind", [0, 1, 4])  # how far behind a line's beginning
+@pytest.mark.parametrize(
+    "sizes", [(2, 40, 30), (70, 40, 37), (250, 600, 100), (9, 2, 32), (9, 2, 45), (9, 3, 784)]
+)
+def test_an_update_in_place_happens_once(sizes, behind):
     rows, inner, columns = sizes
     random = np.random.default_rng(2)
     a, b = (random.normal(size=s).astype("f4") for s in [(1, rows, inner), (1, inner, columns)])
-    weight = random.normal(size=(1, rows, columns)).astype("f4")
+    room = np.empty(rows * columns + 32, "f4")
+    start = -room.ctypes.data % 64 // 4 + behind
+    weight = room[start : start + rows * columns].reshape(1, rows, columns)
+    weight[...] = random.normal(size=weight.shape)
     wanted = weight - 0.5 * (a.astype("f8") @ b)
     values = [Value(k, (rows, columns), np.dtype("f4")) for k in range(5)]
     steps = [

@@ -117,7 +117,6 @@ class _Writer:
         for name, (n, apart) in self.p.areas.items():
             self.room[name], self.apart[name] = at, apart
             at = at.shifted(_up(n * apart * self.kind.size, _LINE), I8)
-        self.tile = tile(f.module, self.kind, self.p.high, f.target.columns)
         self.rows = Rows(f, told.nest, self.lanes)
 
     def stand(self, item: Val) -> None:
@@ -147,10 +146,12 @@ class _Writer:
         """An area's rows, from `first` on, get (or more of) the sums over n places, in tiles."""
         f, kind, down = self.f, self.kind, self.apart[made]
         apart, along = (1, self.apart[a]) if turned else (self.apart[a], 1)
+        lies = (1, 0, 0) if turned else (0, 1, 0)
+        multiply = tile(f.module, kind, self.p.high, f.target.columns, *lies)
         step, to = self.apart[b], self.room[made].shifted(first * f.index(down), kind)
         with f.loop(0, columns, self.p.wide) as c, f.loop(0, rows, self.p.high) as r:
             f.call(
-                self.tile, self.room[a].shifted(r * apart, kind), f.index(apart), f.index(along),
+                multiply, self.room[a].shifted(r * apart, kind), f.index(apart), f.index(along),
                 self.room[b].shifted(c, kind), f.index(step), to.shifted(r * down + c, kind),
                 f.index(down), f.index(n), f.index(more),
             )  # fmt: skip

@@ -6,6 +6,7 @@ blocks of the result. `Dots`: with a few rows, or columns, and both operands in 
 products of rows without packing. A long sum is cut, so that a panel stays in the first cache.
 """
 
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import prod
@@ -14,8 +15,8 @@ from typing import Any
 from ..builder import I8, I32, I64, Function, Kind, Val
 from ..threads import TASKS, barrier
 from . import rows
-from .matmul_tiles import announcer, follower, tile, totals
-from .nest import along_axes, fetch, opened
+from .matmul_tiles import announcer, follower, tile
+from .nest import along_axes, opened
 from .packing import packer, strips_packer
 from .rows import Nest, Operand, Rows, part
 from .share import PARTIALS
@@ -25,8 +26,8 @@ _SUM = 256  # places of the sum in a packed panel: 256 x 64 bytes are most of a 
 _STRIP = 24  # tiles in a block of a: with _SUM places a third of a second cache of 512 KB
 _GROUP = 16  # strips packed side by side
 _STRIP_BYTES = 1 << 15  # sums of a row of tiles that wait in the first cache for what follows
-_FAR = 1 << 20  # bytes that do not stay in the caches
-_AHEAD = 2048  # of them, read ahead of the sums
+_STREAMS = 4  # runs of rows read side by side: memory gives 20-28 GB/s where it gave one 15-20
+_RUN = 1 << 15  # bytes of such a run: each begins slowly
 _APART = 8  # sums that do not wait on each other
 _TALL = 32  # tiles below which b's panels are worth packing by whoever needs them
 _DIRECT = 32768  # bytes of b that stay in the first cache as they lie
@@ -86,7 +87,8 @@ class _Plan:
     columns: int
     inner: int
     items: int  # in the batch
-    dots: int = 0  # columns (rows) that a few rows (columns) are multiplied with at once
+    dots: int = 0  # columns (rows) that a few rows (columns) are multiplied with in a task
+    streams: int = 0  # of them read side by side
     shared_way: bool = False
     vectors: int = 0  # in a panel's width
     width: int = 0
@@ -131,7 +133,11 @@ def _plan(product: Product, target: Any) -> _Plan:
     a, b, size = product.a, product.b, product.kind.size
     lanes, registers = target.lanes(size), target.rows * target.columns
     if min(rows, columns) <= _FEW and a.along == 1 and b.lead[-1] == 1:
-        plan.dots = max(2, min(lanes, _power(registers // min(rows, columns)), 8))
+        few, many = min(rows, columns), max(rows, columns)
+        plan.streams = _power(max(min(_STREAMS, registers // few, many), 1))
+        whole = max(lanes, plan.streams)
+        most = min(_RUN // max(product.inner * size, 1), 64) * plan.streams
+        plan.dots = max(min(most, items * many // 16) // whole, 1) * whole
         return plan
     _shape_tiles(plan, target, lanes, registers)
     general = a.along != 1 and a.lead[-1] != 1
@@ -219,7 +225,7 @@ def _workspace(plan: _Plan, lanes: int, size: int) -> None:
         sums = max(sums, plan.strip)
         plan.own = area * sums * size
     else:
-        sums = 1 if whole else plan.tiles
+        sums = 1 if whole else plan.tiles * (plan.panels if plan.panels < 4 else 1)  # as in `write`
         plan.own = (plan.cut * plan.width + area * sums) * size
     plan.shared, plan.own = (n // 64 * 64 + 64 for n in (plan.shared, plan.own))
 
@@ -283,12 +289,14 @@ class _Tiles(_Writer):
         # A last tile with few rows begins higher up: what it makes again must not follow twice.
         self.short = p.rows % p.high != 0 and (not p.plain or p.inner > p.cut)
         self.edge = p.columns % p.width != 0 or self.short
-        self.tile = tile(f.module, self.kind, p.high, p.vectors)
+        a, b = self.p.a, self.p.b
+        lies = (1, p.high) if p.packed else (int(a.lead[-1] == 1), int(a.along == 1))
+        step = 0 if p.direct and not self.p.packed else p.width
+        self.tile = tile(f.module, self.kind, p.high, p.vectors, *lies, step)
         self.follow = ""
         if not p.plain or self.edge:
             self.follow = follower(f.module, self.p.nest, self.p.value, self.kind, p.width)
             self.announce = announcer(f.module, self.p.nest, p.width) if not p.strip else ""
-        a, b = self.p.a, self.p.b
         self.pack_a = packer(f.module, self.kind, a.lead[-1], a.along) if p.packed else ""
         whole = p.direct and p.columns % p.width == 0
         self.pack_b = "" if whole else packer(f.module, self.kind, b.along, b.lead[-1])
@@ -490,7 +498,7 @@ class _Dots(_Writer):
     """Products of rows: a few rows with all columns, or all rows with a few columns."""
 
     def write(self) -> None:
-        """Groups of columns (rows) to a task."""
+        """Columns (rows) in groups: a task each."""
         p = self.plan
         self.across = p.rows <= p.columns  # which side has many
         many = max(p.rows, p.columns)
@@ -498,42 +506,36 @@ class _Dots(_Writer):
 
         def task(i: Val) -> None:
             item, first = i // groups, i % groups * p.dots
-            self._group(item, first, many)
+            kept = self._group(item, first, many)
+            live = self.f.least(many - first, p.dots)
+            (self._store_rows if self.across else self._store_columns)(item, first, kept, live)
 
         self.shares(p.items * groups, task)
 
-    def _group(self, item: Val, first: Val, many: int) -> None:
-        f, p, kind, lanes = self.f, self.plan, self.kind, self.lanes
+    def _group(self, item: Val, first: Val, many: int) -> Val:
+        """The products of a group, in memory. Its rows are runs, read side by side."""
+        f, p, kind = self.f, self.plan, self.kind
         a, b = self.at(self.p.a, item), self.at(self.p.b, item)
         few, some = (a, b) if self.across else (b, a)
         strides = self.p.a.lead[-1], self.p.b.along
         lead, along = strides if self.across else strides[::-1]
         few = [few.shifted(i * lead, kind) for i in range(min(p.rows, p.columns))]
-        row = lambda j: some.shifted(f.least(first + j, many - 1) * along, kind)
-        if many * p.inner * kind.size < _FAR:
-            sums = self._sums(few, [row(j) for j in range(p.dots)])
-        else:  # what comes from memory is read as it lies, one row after another: 15 -> 18 GB/s
-            kept = f.buffer(kind, len(few) * p.dots * lanes)
-            with f.loop(0, p.dots) as j:
-                for i, (x,) in enumerate(self._sums(few, [row(j)])):
-                    f.store(kept.shifted((j + i * p.dots) * lanes, kind), x)
-            places = [[(i * p.dots + j) * lanes for j in range(p.dots)] for i in range(len(few))]
-            sums = [[f.load(kept.shifted(at, kind), kind, lanes) for at in x] for x in places]
-        found = [totals(f, line) for line in sums]
-        if self.across:
-            self._store_rows(item, first, found)
-        else:
-            self._store_columns(item, first, found)
+        kept, run = f.buffer(kind, len(few) * p.dots), p.dots // p.streams
+        with f.loop(0, f.least(run, many - first)) as j:
+            at = [j + k * run for k in range(p.streams)]
+            rows = [some.shifted(f.least(first + i, many - 1) * along, kind) for i in at]
+            for n, line in enumerate(self._sums(few, rows)):
+                for i, x in zip(at, line):
+                    f.store(kept.shifted(i + n * p.dots, kind), f.folded(x, operator.add))
+        return kept
 
     def _sums(self, few: list[Val], some: list[Val]) -> list[list[Val]]:
         """For each of a few rows the vectors whose totals are its products with some others."""
         f, p, kind, lanes = self.f, self.plan, self.kind, self.lanes
-        units = _APART // len(few) if len(some) == 1 else 1
+        units = max(_APART // (len(few) * len(some)), 1)
         sums = [[[f.var(kind, lanes, 0) for _ in some] for _ in few] for _ in range(units)]
 
         def step(k: Val, unit: int, mask: Val | None) -> None:
-            if units > 1 and mask is None:
-                fetch(f, some[0].shifted(k + _AHEAD // kind.size, kind))
             rows = [f.load(x.shifted(k, kind), kind, lanes, mask) for x in few]
             for j, y in enumerate(some):
                 column = f.load(y.shifted(k, kind), kind, lanes, mask)
@@ -555,32 +557,21 @@ class _Dots(_Writer):
             made = [[x + y.get() for x, y in zip(a, b)] for a, b in zip(made, unit)]
         return made
 
-    def _store_rows(self, item: Val, first: Val, found: list[Val]) -> None:
+    def _store_rows(self, item: Val, first: Val, kept: Val, live: Val) -> None:
         """Vectors along the columns."""
-        f, p, rest = self.f, self.plan, self.plan.columns % self.plan.dots
+        f, p, places = self.f, self.plan, along_axes(item, self.batch)
+        rows = Rows(f, self.p.nest, self.lanes)
+        for i in range(p.rows):
+            rows.stand([*places, f.index(i)])
+            made = [kept.shifted(i * p.dots, self.kind)]
+            rows.follow(self.p.value, self.kind, made, first, live, p.columns % self.lanes)
 
-        def store(mask: Val | None) -> None:
-            for i, x in enumerate(found):
-                rows = Rows(f, self.p.nest, p.dots)
-                rows.stand([*along_axes(item, self.batch), f.index(i)])
-                rows.finish(first, {self.p.value: x}, mask)
-
-        if p.columns >= p.dots:
-            with f.when(first + p.dots <= p.columns):
-                store(None)
-        if rest:
-            with f.when(first + p.dots > p.columns):
-                store(f.first_lanes(rest, p.dots))
-
-    def _store_columns(self, item: Val, first: Val, found: list[Val]) -> None:
-        """Vectors down the rows: one row after another."""
-        f, p = self.f, self.plan
-        rows, places = Rows(f, self.p.nest, 1), along_axes(item, self.batch)
-        kept = f.buffer(self.kind, len(found) * p.dots)
-        for i, x in enumerate(found):
-            f.store(kept.shifted(i * p.dots, self.kind), x)
-        with f.loop(0, f.least(p.rows - first, p.dots)) as j:
+    def _store_columns(self, item: Val, first: Val, kept: Val, live: Val) -> None:
+        """One row after another."""
+        f, p, places = self.f, self.plan, along_axes(item, self.batch)
+        rows = Rows(f, self.p.nest, 1)
+        with f.loop(0, live) as j:
             rows.stand([*places, first + j])
-            for i in range(len(found)):
+            for i in range(p.columns):
                 x = f.load(kept.shifted(j + i * p.dots, self.kind), self.kind)
                 rows.finish(f.index(i), {self.p.value: x}, None)

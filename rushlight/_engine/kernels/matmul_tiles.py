@@ -2,7 +2,7 @@
 module, and what follows on the sums of one product once they are whole.
 """
 
-from ..builder import I8, POINTER, Function, Kind, Module, Val, once
+from ..builder import I8, POINTER, Function, Kind, Module, once
 from .nest import LINE, along_axes, fetch
 from .packing import soon
 from .rows import Nest, Rows
@@ -13,28 +13,31 @@ _REACH = 5  # rows that are addressed from one pointer: few enough registers for
 
 
 @once("a:ptr apart:i64 along:i64 b:ptr step:i64 made:ptr down:i64 n:i64 more:i64")
-def tile(f: Function, kind: Kind, height: int, vectors: int) -> None:
+def tile(f: Function, kind: Kind, height: int, vectors: int, *known: int) -> None:
     """The name of the function that multiplies a strip of a with a panel of b.
 
     (a, apart, along, b, step, made, down, n, more): `made`, its rows `down` apart, gets the sums
     over n places, added to what it holds where `more` is not 0. a's rows lie `apart`, its places
-    of the sum `along`; b's vectors are `step` apart along the sum. The strides are arguments: one
-    function does for packed operands and for those read where they lie, at the same speed.
+    of the sum `along`; b's vectors are `step` apart along the sum. Of these three those that are
+    `known`, not 0, need no instruction: another thread of the processor takes half of the decoder.
     """
-    a, apart, along, b, step, made, down, n, more = f.args
+    a, *strides, made, down, n, more = f.args
+    b = strides.pop(2)
+    apart, along, step = (f.index(k) if k else x for k, x in zip(known, strides))
     lanes = f.target.lanes(kind.size)
     sums = [[f.var(kind, lanes, 0) for _ in range(vectors)] for _ in range(height)]
     line = f.var(POINTER, 1, b)
-    starts = [f.var(POINTER, 1, a.shifted(apart * i, kind)) for i in range(0, height, _REACH)]
-    away = [apart * i for i in range(min(height, _REACH))]
-    unroll = 4 if height * vectors <= 8 else 2
+    reach = height if known[0] else _REACH
+    starts = [f.var(POINTER, 1, a.shifted(apart * i, kind)) for i in range(0, height, reach)]
+    away = [apart * i for i in range(min(height, reach))]
+    unroll = 8 if height * vectors <= 8 else 4
 
     def multiply() -> None:
         """One place of the sum."""
         at = line.get()
         across = [f.load(at.shifted(v * lanes, kind), kind, lanes) for v in range(vectors)]
         for i in range(height):
-            place = starts[i // _REACH].get().shifted(away[i % _REACH], kind)
+            place = starts[i // reach].get().shifted(away[i % reach], kind)
             x = f.spread(f.load(place, kind), lanes)
             for v in range(vectors):
                 sums[i][v].set(f.fma(x, across[v], sums[i][v].get()))
@@ -113,20 +116,3 @@ def announcer(module: Module, nest: Nest, width: int) -> str:
                 fetch(f, body.bases[v, way].shifted(column, o.kind).shifted(at, I8))
     f.done()
     return name
-
-
-def totals(f: Function, sums: list[Val]) -> Val:
-    """The sums of the lanes of some vectors (a power of two, at most lanes), as one vector."""
-    blocks = 1
-    while len(sums) > 1 or sums[0].lanes > blocks:
-        lanes = sums[0].lanes
-        half = lanes // blocks // 2
-        low = [at for at in range(2 * lanes) if at % (2 * half) < half]
-        if len(sums) > 1:
-            pairs = list(zip(sums[::2], sums[1::2]))
-            blocks *= 2
-        else:
-            pairs, low = [(sums[0], sums[0])], low[: lanes // 2]
-        high = [at + half for at in low]
-        sums = [f.shuffle(x, y, low) + f.shuffle(x, y, high) for x, y in pairs]
-    return sums[0]

@@ -181,6 +181,27 @@ class Rows:
 
         vectors(self.f, 0, count, self.lanes, body, rest)
 
+    def backwards(self, n: int, given: Callable[[Val], dict[int, Any]]) -> None:
+        """Finish a row of n places, the last ones first, with what is given at each.
+
+        Vectors begin where lines of the first store do (update of 256 x 784 weights: 33 -> 21 us).
+        The row's first and last one, which others overlap, are made before any and stored behind.
+        """
+        f, lanes, (v, o) = self.f, self.lanes, self.nest.stores[0]
+        loads = self.nest.loads.items()
+        alike = {v: self._get(v, x, f.index(0), None) for v, x in loads if x.along == 0}
+        ends = [(at, {**alike, **given(at)}) for at in (f.index(0), f.index(n - lanes))]
+        for at, values in ends:
+            for made, _ in self.nest.stores:
+                self.value(made, at, None, values)
+        first = before_line(f, self.bases[v, "store"], o.kind) & (lanes - 1)
+        last = first + (n - first) // lanes * lanes
+        with f.loop(first, last, lanes) as i:
+            at = first + last - lanes - i
+            self.finish(at, {**alike, **given(at)}, None)
+        for at, values in ends:
+            self.finish(at, values, None)
+
     def _pointer(self, buffer: int) -> Val:
         return self.f.load(self.buffers.shifted(buffer, I64), POINTER)
 

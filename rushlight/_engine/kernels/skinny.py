@@ -5,7 +5,6 @@ are few strips, parts of the sum are shared out instead. A short sum: each eleme
 where it stands, and what follows on it at once.
 """
 
-from collections.abc import Callable
 from math import prod
 from typing import Any
 
@@ -13,7 +12,7 @@ from ..builder import I8, Function, Val
 from ..threads import barrier
 from .matmul import Product
 from .matmul import work as work
-from .nest import Rows, opened, part, vectors
+from .nest import LINE, Rows, opened, part, vectors
 from .share import PARTIALS
 
 _FEW = 4  # rows; places of a sum
@@ -28,7 +27,8 @@ def suits(product: Product) -> bool:
     nest, kind = product.nest, product.kind
     if prod(nest.lead[:-1]) != 1 or product.b.along != 1 or not kind.floating or kind.storage:
         return False
-    return product.inner <= _FEW or nest.lead[-1] <= _FEW
+    wide = nest.length * kind.size >= 2 * LINE
+    return nest.lead[-1] <= _FEW or (product.inner <= _FEW and wide)
 
 
 def _cut(product: Product) -> bool:
@@ -56,8 +56,9 @@ def write(f: Function, product: Product) -> None:
 class _Skinny:
     def __init__(self, f: Function, product: Product) -> None:
         self.f, self.p, self.kind = f, product, product.kind
-        self.lanes = f.target.lanes(self.kind.size)
         self.columns, self.count = product.nest.length, product.nest.lead[-1]
+        size = self.kind.size
+        self.lanes = LINE // size if self.count > _FEW else f.target.lanes(size)
         self.rows = Rows(f, product.nest, self.lanes)
         self.a, self.b = opened(f, product.a), opened(f, product.b)
 
@@ -84,25 +85,20 @@ class _Skinny:
         places = [start.shifted(j * a.along, self.kind) for j in range(n)]
         return [f.spread(f.load(at, self.kind), self.lanes) for at in places]
 
-    def _along(self, first: Val, width: int, body: Callable[[Val, Val | None], None]) -> None:
-        """The body at each vector of some columns, with a mask where they end."""
-        live = self.f.least(self.columns - first, width)
-        vectors(self.f, 0, live, self.lanes, body, self.columns % self.lanes)
-
     def _row(self, row: Val) -> None:
         """From the last row to the first: what was read before this is nearest at its end."""
         f, lead = self.f, self.p.b.lead[-1]
         ones = self._ones(row, f.index(0), self.p.inner)
         self._stand(row)
 
-        def body(j: Val, mask: Val | None) -> None:
+        def given(j: Val) -> dict[int, Any]:
             made: Val | None = None
             for k, x in enumerate(ones):
-                b = f.load(self.b.shifted(j + k * lead, self.kind), self.kind, self.lanes, mask)
+                b = f.load(self.b.shifted(j + k * lead, self.kind), self.kind, self.lanes)
                 made = x * b if made is None else f.fma(x, b, made)
-            self.rows.finish(j, {self.p.value: made}, mask)
+            return {self.p.value: made}
 
-        self._along(f.index(0), self.columns, body)
+        self.rows.backwards(self.columns, given)
 
     def _stand(self, row: Val) -> None:
         self.rows.stand([*[self.f.index(0)] * (len(self.p.nest.lead) - 1), row])
@@ -160,4 +156,5 @@ class _Skinny:
                     total = f.fma(x, y, total)
                 f.store(place, total)
 
-        self._along(first, width, body)
+        live = f.least(self.columns - first, width)
+        vectors(f, 0, live, self.lanes, body, self.columns % self.lanes)
