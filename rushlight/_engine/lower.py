@@ -19,9 +19,32 @@ _ONE_AXIS = {"argmax", "argmin"}
 def lowered(graph: Graph) -> Graph:
     """The same graph in words that kernels have."""
     lower = _Lower(graph)
-    for step in graph.steps:
+    for step in _early(graph):
         lower.add(step)
     return dead(Graph(graph.inputs, lower.steps, graph.outputs))
+
+
+def _early(graph: Graph) -> list[Step]:
+    """The steps, what is asked of the inputs first: nothing that reads it has to wait for that.
+
+    The loss and its gradient are one sweep then: the targets are checked before, not between.
+    """
+    known, alone, asked = {v.id for v in graph.inputs}, [], set()
+    for step in graph.steps:
+        if step.word == "call":
+            break
+        if step.word != "bits" and all(v.id in known for v in step.values()):
+            known.update(v.id for v in step.results)
+            alone.append(step)
+        elif step.word == "check":
+            break
+    front = []
+    for step in reversed(alone):
+        if step.word == "check" or any(v.id in asked for v in step.results):
+            asked.update(v.id for v in step.values())
+            front.append(step)
+    moved = set(map(id, front))
+    return front[::-1] + [step for step in graph.steps if id(step) not in moved]
 
 
 class _Lower:

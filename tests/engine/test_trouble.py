@@ -14,6 +14,7 @@ pytest.importorskip("llvmlite")
 import rushlight as torch
 from rushlight._engine import native
 from rushlight._engine import unit as units
+from rushlight._engine.kernels.nest import Nest
 
 NAN, INF = float("nan"), float("inf")
 
@@ -293,6 +294,38 @@ def test_endless_recursion_is_pythons_error():
 
 
 # -- indices
+
+
+def test_targets_are_checked_before_the_loss_and_its_gradient_which_are_one_kernel(monkeypatch):
+    def step(x, y):
+        loss = torch.nn.functional.cross_entropy(x, y)
+        return loss.detach(), torch.autograd.grad(loss, [x])[0]
+
+    built, build = [], native.build
+    monkeypatch.setattr(native, "build", lambda *a, **k: built.append(build(*a, **k)) or built[-1])
+    x, y, made = torch.randn(40, 30, requires_grad=True), torch.arange(40) % 30, torch.compile(step)
+    for mine, eager in zip(made(x, y), step(x, y)):
+        torch.testing.assert_close(mine, eager)
+    (part,) = built[0].parts
+    assert sum((*k.lead, k.length) == (40, 30) for k in part.kernels if isinstance(k, Nest)) == 1
+    y[3] = 30
+    assert message(made, x, y) == message(step, x, y)
+    y[3] = -100
+    for mine, eager in zip(made(x, y), step(x, y)):
+        torch.testing.assert_close(mine, eager)
+
+
+def test_the_first_of_two_faults_is_the_one_that_is_told():
+    table, other = torch.randn(5, 3), torch.arange(6)
+
+    def two(i, j):
+        return table[other[i]] + table.index_select(0, j)
+
+    made, good = torch.compile(two), torch.tensor([1, 2])
+    torch.testing.assert_close(made(good, good), two(good, good))
+    for i, j in (([5, 1], [9, 9]), ([1, 2], [9, 9]), ([7, 1], [9, 9]), ([7, 1], [1, 2])):
+        given = torch.tensor(i), torch.tensor(j)
+        assert message(made, *given) == message(two, *given)
 
 
 def message(f, *args):
