@@ -10,11 +10,12 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
+import numpy as np
+
 from .._core import dtypes, modes
 from .._core.tape import TensorBase, ndarray
 from . import steps
-from .graph import Value
-from .schedule import maker
+from .schedule import empty
 from .steps import Row
 from .threads import code, pool
 from .unit import HEAD, Unit
@@ -60,7 +61,7 @@ def _door(program: Any, args: tuple) -> Callable:
     start = ctypes.addressof(table)
     row.kept += [table, program.runner]
     place = {v: start + 8 * slot for v, slot in unit.slots.items()}
-    pairs = {k: _pair(row, v) for k, v in outs.items()}
+    pairs = {k: _pair(row, v.shape, v.dtype) for k, v in outs.items()}
     _modes(row)
     _arguments(row, program, args, place)
     _guards(row, program)
@@ -103,17 +104,16 @@ def _unit(program: Any) -> Unit:
     return unit
 
 
-def _pair(row: Row, v: Value) -> int:
+def _pair(row: Row, shape: tuple, dtype: np.dtype) -> int:
     """The place of two arrays for an output, one of which is free when the step is done.
 
     Two, for who calls again mostly holds the last result until he has the next.
     """
-    make = maker(v)
-    both = [make(), MISS]
+    both = [empty(shape, dtype), MISS]
     row.kept.append(words := (ctypes.c_int64 * 2)(*map(id, both)))
 
     def more() -> None:
-        both[:] = make(), both[0] if both[0].nbytes <= _TWICE else MISS
+        both[:] = empty(shape, dtype), both[0] if both[0].nbytes <= _TWICE else MISS
         words[:] = [*map(id, both)]
 
     row.step("ready", ctypes.addressof(words), row.of(more))

@@ -21,7 +21,6 @@ from .graph import Graph, Step, Value
 from .kernels import convolution
 from .kernels.words import DEAR
 from .native import Native, build
-from .schedule import maker
 from .simplify import simplify
 from .straight import Refused
 from .unit import _ALONE, Unit
@@ -184,13 +183,14 @@ def _lean(native: Native, body: _Body, line: Callable) -> Callable | None:
     if run is None:
         return None
     scope: dict[str, Any] = {
-        "run": run, "tidy": tidy, "other": line, "native": native
+        "run": run, "empty": np.empty, "tidy": tidy, "other": line, "native": native
     }  # fmt: skip
     rows = []
     fresh = [k for k in range(len(native.graph.outputs)) if k not in native.taken]
     for k in fresh:
-        scope[f"E{k}"] = maker(native.graph.outputs[k])
-        rows.append(f"o{k} = E{k}()")
+        v = native.graph.outputs[k]
+        scope |= {f"s{k}": v.shape, f"d{k}": v.dtype}
+        rows.append(f"o{k} = empty(s{k}, d{k})")
     made = "".join(f", o{k}" for k in fresh)
     given = ", ".join(f"a{i}" for i, _ in read)
     tidied = ", ".join(f"tidy(a{i})" for i, _ in read)

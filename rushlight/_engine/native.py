@@ -9,6 +9,8 @@ from math import prod
 from sys import getrefcount
 from typing import Any
 
+import numpy as np
+
 from .._arrays.strides import tidy
 from .assemble import assembled
 from .attention import attended
@@ -242,7 +244,8 @@ class Native:
     def _source(self) -> tuple[str, dict[str, Any]]:
         """The run as Python: addresses into tables, one call for each part."""
         scope: dict[str, Any] = {
-            "lock": lock(), "run_on": pool().run if self._units() else None, "empty": empty,
+            "lock": lock(), "run_on": pool().run if self._units() else None,
+            "empty": empty if self.keeps else np.empty,
             "count": getrefcount, "tidy": tidy, "Refused": Refused,
             "parts": self.parts,  # the function may outlive this object: their memory is its own
         }  # fmt: skip

@@ -1,14 +1,12 @@
 """Where results lie: those between kernels in one arena, by lifetime; outputs in new memory."""
 
 import ctypes
-from collections.abc import Callable, Iterable
-from functools import lru_cache, partial
+from collections.abc import Iterable
+from functools import lru_cache
 from math import prod
 from typing import Any
 
 import numpy as np
-
-from .graph import Value
 
 _LINE = 64  # bytes: a buffer begins on a line of its own, so that no two threads write to one
 _LARGE = 1 << 22  # bytes
@@ -40,7 +38,8 @@ def empty(shape: tuple, dtype: np.dtype) -> np.ndarray:
 
     Rows of whole lines are then stored past the caches without ends of their own (layer norm and
     its gradients, 8192 x 768: 5.3 -> 3.8 ms). The memory's owner is no array, so that views of the
-    output hold the output itself, and who counts its holders counts them.
+    output hold the output itself, and who counts its holders counts them. It is for programs that
+    use their outputs' memory again: a gradient that owns no memory of its own would be copied.
     """
     size = prod(shape) * dtype.itemsize
     if size < _LARGE:
@@ -48,12 +47,6 @@ def empty(shape: tuple, dtype: np.dtype) -> np.ndarray:
     room = np.empty(size + _LINE, np.uint8)
     owner: Any = _bytes(room.size).from_buffer(room.data)
     return np.ndarray(shape, dtype, owner, -room.ctypes.data % _LINE)
-
-
-def maker(v: Value) -> Callable[[], np.ndarray]:
-    """A function that makes a new array for an output."""
-    large = v.size * v.dtype.itemsize >= _LARGE
-    return partial(empty if large else np.empty, v.shape, v.dtype)
 
 
 @lru_cache(64)

@@ -11,7 +11,8 @@ sys.path.insert(0, os.path.dirname(__file__))
 
 from graphs import Builder, drawn, same
 
-from rushlight._engine import cache
+from rushlight._engine import cache, native
+from rushlight._engine.graph import Graph
 from rushlight._engine.schedule import arranged
 
 
@@ -218,6 +219,9 @@ def test_large_outputs_begin_on_a_line_and_views_of_them_hold_them():
         np.testing.assert_array_equal(view, before)
     places = {program.run(given)[0].ctypes.data for _ in range(8)}
     assert len(places) <= 2  # what nobody holds is used again
+    graph = Graph(b.inputs, b.steps, [b.steps[-1].result])
+    # A line of eager work: the array owns its memory, as one that becomes a gradient has to.
+    assert native.build(graph, keeps=False).run(given)[0].base is None
 
 
 @pytest.mark.parametrize("length", [768, 1000, 1037])
