@@ -239,8 +239,7 @@ class Placer:
     def device(self, storage: Storage) -> device:
         """The device of a storage, chosen once."""
         if self.choose is None:
-            found = self.homes.get(storage.location)
-            return found or self._saved_on(storage.location)
+            return self._saved_on(storage.location)
         found = self.places.get(id(storage))
         if found is None:
             found = self.choose(storage) or self._saved_on(storage.location)
@@ -249,8 +248,9 @@ class Placer:
 
     def _saved_on(self, location: str) -> device:
         """The device named in the file, or the CPU where there is none such."""
-        if location in self.homes:
-            return self.homes[location]
+        found = self.homes.get(location)
+        if found is not None:
+            return found
         try:
             found = concrete(location)
         except (AssertionError, RuntimeError):

@@ -105,6 +105,11 @@ class _Plan:
     shared: int = 0
 
     @property
+    def by_panel(self) -> bool:
+        """Whether a task is one panel; else each thread takes some tiles, and all panels."""
+        return self.items >= 4 or (self.panels >= 4 and not self.near)
+
+    @property
     def plain(self) -> bool:
         """Whether the product is stored as it is, and nothing follows."""
         nest, value = self.product.nest, self.product.value
@@ -225,7 +230,7 @@ def _workspace(plan: _Plan, lanes: int, size: int) -> None:
         sums = max(sums, plan.strip)
         plan.own = area * sums * size
     else:
-        sums = 1 if whole else plan.tiles * (plan.panels if plan.panels < 4 else 1)  # as in `write`
+        sums = 1 if whole else plan.tiles * (1 if plan.by_panel else plan.panels)
         plan.own = (plan.cut * plan.width + area * sums) * size
     plan.shared, plan.own = (n // 64 * 64 + 64 for n in (plan.shared, plan.own))
 
@@ -308,7 +313,7 @@ class _Tiles(_Writer):
             with f.loop(0, p.items) as item:
                 self._stand(item)
                 self._shared(item)
-        elif p.items >= 4 or (p.panels >= 4 and not p.near):
+        elif p.by_panel:
 
             def task(i: Val) -> None:
                 item, panel = i // p.panels, i % p.panels
