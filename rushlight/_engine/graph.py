@@ -12,6 +12,7 @@ the steps are the vocabulary (`_arrays/numpy.py`), and `call`, which runs a Pyth
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from itertools import count
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -41,10 +42,7 @@ class Value:
     @property
     def size(self) -> int:
         """The number of elements."""
-        n = 1
-        for k in self.shape:
-            n *= k
-        return n
+        return prod(self.shape)
 
     @property
     def ndim(self) -> int:
@@ -160,8 +158,9 @@ class Graph:
         return {v.id: step for step in self.steps for v in step.results}
 
     def fresh(self) -> Iterator[int]:
-        """Numbers for new values."""
-        known = [v.id for s in self.steps for v in s.results] + [v.id for v in self.inputs]
+        """Numbers for new values, which steps inside steps have not either."""
+        steps = [x for s in self.steps for x in (s, *s.params.get("inner", ()))]
+        known = [v.id for s in steps for v in s.results] + [v.id for v in self.inputs]
         return count(1 + max(known, default=0))
 
     def check(self) -> "Graph":

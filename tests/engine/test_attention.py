@@ -208,3 +208,23 @@ def test_fewer_keys_than_queries_need_no_value():
     for _ in range(2):
         for wanted, found in zip(gradients(*given), compiled(*given), strict=True):
             rl.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("axis", [1, 2, 3])
+def test_keys_and_values_that_are_joined_from_parts(axis, programs):
+    """What joins them gets numbers that the steps within the attention have not."""
+    q, k, v = drawn(9, 9, 8, 8, batch=(2, 4))
+
+    def joined(q, k, v):
+        return plain(q, rl.cat(k.chunk(2, axis)[::-1], axis), rl.cat(v.chunk(2, axis), axis))
+
+    compared(joined, (q, k, v), programs)
+
+
+def test_heads_of_keys_that_serve_several_heads(programs):
+    q, k, v = drawn(9, 9, 8, 8, batch=(2, 4))
+
+    def grouped(q, k, v):
+        return F.scaled_dot_product_attention(q, k[:, :2], v[:, :2], enable_gqa=True)
+
+    compared(grouped, (q, k, v), programs)
