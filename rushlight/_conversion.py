@@ -19,6 +19,7 @@ from ._core.size import (
 from ._core.tape import TensorBase, make, ndarray
 from ._ops import casts, slicing
 from ._ops import views as view_ops
+from ._ops.dims import listed
 from ._ops.moves import moved
 
 _AXES = {channels_last: (0, 2, 3, 1), channels_last_3d: (0, 2, 3, 4, 1)}
@@ -183,7 +184,7 @@ def view(self: Any, *shape: Any, dtype: Any = None) -> Any:
     if (len(shape) == 1 and shape[0].__class__ is not int) or dtype is not None:
         if dtype is not None or shape[0].__class__ is dtypes.dtype:
             return _as_dtype(self, dtype or shape[0])
-        shape = _sizes(shape)
+        shape = listed(shape)
     made = view_ops.reshape(self, shape)
     if made.origin is None and self.array.__class__ is ndarray and self.array.size:
         raise RuntimeError(
@@ -204,27 +205,21 @@ def _as_dtype(self: Any, dtype: dtypes.dtype) -> Any:
     return made
 
 
-def _sizes(shape: tuple) -> tuple:
-    if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
-        return tuple(shape[0])
-    return shape
-
-
 def reshape(self: Any, *shape: Any) -> Any:
     """The tensor in another shape: a view where its layout allows, else a copy."""
     if len(shape) == 1 and shape[0].__class__ is not int:
-        shape = _sizes(shape)
+        shape = listed(shape)
     return view_ops.reshape(self, shape)
 
 
 def permute(self: Any, *dims: Any) -> Any:
     """The tensor with its dimensions in another order."""
-    return view_ops.permute(self, _sizes(dims))
+    return view_ops.permute(self, listed(dims))
 
 
 def expand(self: Any, *size: Any, implicit: bool = False) -> Any:
     """The tensor with dimensions of size 1 repeated, as a view; -1 keeps a size."""
-    return view_ops.expand(self, _sizes(size))
+    return view_ops.expand(self, listed(size))
 
 
 def view_as(self: Any, other: Any) -> Any:
@@ -301,7 +296,7 @@ def zero_(self: Any) -> Any:
 
 def resize_(self: Any, *size: Any, memory_format: Any = None) -> Any:
     """Give the tensor another shape, in place; new elements are zero."""
-    size = _sizes(size)
+    size = listed(size)
     old = self.array.reshape(-1)
     new = np.zeros(size, self.array.dtype)
     n = min(old.size, new.size)

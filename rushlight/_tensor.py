@@ -407,10 +407,6 @@ class Tensor(TensorBase):
             except IndexError:
                 if self.array.shape:
                     raise
-                raise IndexError(
-                    "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or "
-                    "`tensor.item<T>()` in C++ to convert a 0-dim tensor to a number"
-                ) from None
         if cls is slice and (key.step is None or (key.step.__class__ is int and key.step > 0)):
             return sliced(self, key)
         return indexing.getitem(self, key)

@@ -1,5 +1,6 @@
 """What arrays that are not memory share: operators, and a namespace that is one function."""
 
+from math import prod
 from typing import Any
 
 from .._core.spec import is_contiguous
@@ -36,10 +37,7 @@ class Array:
 
     @property
     def size(self) -> int:
-        n = 1
-        for k in self.shape:
-            n *= k
-        return n
+        return prod(self.shape)
 
     @property
     def itemsize(self) -> int:

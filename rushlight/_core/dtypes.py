@@ -88,6 +88,12 @@ def by_name(name: str) -> dtype:
     return _BY_NAME[name]
 
 
+SUPPORTED = (
+    "The only supported types are: float64, float32, float16, complex64, complex128, int64, int32, "
+    "int16, int8, uint64, uint32, uint16, uint8, and bool."
+)
+
+
 def of(numpy_dtype: Any) -> dtype:
     """The dtype carried by a NumPy dtype (or by itself).
 
@@ -101,11 +107,7 @@ def of(numpy_dtype: Any) -> dtype:
         return numpy_dtype
     found = _BY_NUMPY.get(np.dtype(numpy_dtype).newbyteorder("="))
     if found is None:
-        raise TypeError(
-            f"can't convert np.ndarray of type {numpy_dtype}. The only supported types are: "
-            "float64, float32, float16, complex64, complex128, int64, int32, int16, int8, "
-            "uint64, uint32, uint16, uint8, and bool."
-        )
+        raise TypeError(f"can't convert np.ndarray of type {numpy_dtype}. {SUPPORTED}")
     return found
 
 

@@ -108,9 +108,8 @@ def check_array(array: np.ndarray) -> None:
         )
     if array.dtype not in _CARRIERS:
         raise TypeError(
-            f"can't convert np.ndarray of type numpy.{array.dtype.type.__name__}. The only "
-            "supported types are: float64, float32, float16, complex64, complex128, int64, int32, "
-            "int16, int8, uint64, uint32, uint16, uint8, and bool."
+            f"can't convert np.ndarray of type numpy.{array.dtype.type.__name__}. "
+            + dtypes.SUPPORTED
         )
     if any(s < 0 for s in array.strides):
         raise ValueError(

@@ -152,6 +152,15 @@ def chances_for(p: Any, shape: tuple, order: Any) -> np.ndarray:
     return (wide if order is None else wide.transpose(order)).reshape(-1)
 
 
+def coin_sampler(kind: Any, p: Any, stream: rng.Generator) -> Callable:
+    """sample(count, contiguous) of ones with probability `p`: a number, or an array of them."""
+    if isinstance(p, np.ndarray):
+        return lambda n, _: dtypes.cast(draws.bernoulli_each(stream, p), kind)
+    if not 0 <= p <= 1:
+        raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p:g}")
+    return lambda n, _: dtypes.cast(draws.bernoulli(stream, n, float(p)), kind)
+
+
 def end_of(kind: Any) -> int:
     """One more than the largest number that `random_(from, None)` gives."""
     if kind.category == 2:

@@ -35,24 +35,20 @@ class Size(tuple):
         return Size, (tuple(self),)
 
 
-class layout:
+class _Name:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"torch.{self.name}"
+
+
+class layout(_Name):
     """How elements are laid out; Rushlight has the strided one."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
 
-    def __repr__(self) -> str:
-        return f"torch.{self.name}"
-
-
-class memory_format:
+class memory_format(_Name):
     """An order of dimensions in memory, such as `channels_last`."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __repr__(self) -> str:
-        return f"torch.{self.name}"
 
     def __reduce__(self) -> str:
         return self.name

@@ -119,13 +119,11 @@ def filled(shape: tuple, count: int) -> tuple:
     rest = math.prod(n for n in shape if n != -1)
     if any(n < -1 for n in shape):
         raise RuntimeError(f"invalid shape dimension {min(shape)}")
-    if rest == 0:
-        if count == 0:
-            raise RuntimeError(
-                f"cannot reshape tensor of 0 elements into shape {list(shape)} because the "
-                "unspecified dimension size -1 can be any value and is ambiguous"
-            )
-        raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {count}")
-    if count % rest:
+    if rest == 0 == count:
+        raise RuntimeError(
+            f"cannot reshape tensor of 0 elements into shape {list(shape)} because the "
+            "unspecified dimension size -1 can be any value and is ambiguous"
+        )
+    if rest == 0 or count % rest:
         raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {count}")
     return tuple(count // rest if n == -1 else n for n in shape)

@@ -14,6 +14,7 @@ from .._core.size import preserve_format
 from .._core.tape import TensorBase, make
 from .making import (
     check_grad,
+    check_input,
     check_options,
     dtype_of,
     into,
@@ -188,10 +189,7 @@ def like(
     requires_grad: bool, pin_memory: bool, memory_format: Any,
 ) -> Any:  # fmt: skip
     """A new tensor shaped like `input`, of its dtype and device and order in memory."""
-    if not isinstance(input, TensorBase):
-        raise TypeError(
-            f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
-        )
+    check_input(name, input)
     check_options(layout, pin_memory)
     array: Any = getattr(input, "array", None)
     asked = None if dtype is None else dtype_of(name, dtype)

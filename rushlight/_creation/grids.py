@@ -9,7 +9,9 @@ import numpy as np
 
 from .._core import dtypes
 from .._core.tape import TensorBase, make
+from .._ops.complex_numbers import check_parts
 from .._ops.complex_numbers import complex as complex_of
+from .._ops.dims import listed
 from .._ops.joining import stack
 from .filled import ones
 
@@ -20,8 +22,7 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple:
     Args:
         indexing: "ij" (the first tensor runs along dim 0) or "xy" (the first two exchanged).
     """
-    listed = len(tensors) == 1 and isinstance(tensors[0], (list, tuple))
-    parts: Any = tensors[0] if listed else tensors
+    parts: Any = listed(tensors)
     if not parts:
         raise RuntimeError("meshgrid expects a non-empty TensorList")
     if indexing is None:
@@ -110,16 +111,6 @@ def polar(abs: Any, angle: Any, *, out: Any = None) -> Any:
     for t in (abs, angle):
         if not isinstance(t, TensorBase):
             raise TypeError(f"polar(): argument must be Tensor, not {type(t).__name__}")
-    pair = (abs.dtype, angle.dtype)
-    if any(d not in (dtypes.float32, dtypes.float64) for d in pair):
-        raise RuntimeError(
-            "Expected both inputs to be Half, Float or Double tensors but got "
-            f"{pair[0].type_name} and {pair[1].type_name}"
-        )
-    if pair[0] is not pair[1]:
-        raise RuntimeError(
-            f"Expected object of scalar type {pair[0].type_name} but got scalar type "
-            f"{pair[1].type_name} for second argument"
-        )
+    check_parts(abs.dtype, angle.dtype)
     made = complex_of(abs * angle.cos(), abs * angle.sin())
     return made if out is None else out.copy_(made)

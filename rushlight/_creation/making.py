@@ -102,6 +102,14 @@ def dtype_of(name: str, dtype: Any, otherwise: Any = None) -> Any:
     return found
 
 
+def check_input(name: str, input: Any) -> None:
+    """Refuse what is no tensor, where one is followed."""
+    if not isinstance(input, TensorBase):
+        raise TypeError(
+            f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
+        )
+
+
 def check_options(layout: Any, pin_memory: Any) -> None:
     """Refuse layouts that do not exist and pinned memory where there is no GPU to pin it for."""
     if layout is not None and layout is not strided:

@@ -13,7 +13,8 @@ from .._core.literals import values_of
 from .._core.naming import named
 from .._core.samplers import (
     arranged,
-    chances_of,
+    chances_for,
+    coin_sampler,
     integer_sampler,
     normal_sampler,
     stream_of,
@@ -22,7 +23,7 @@ from .._core.samplers import (
 from .._core.size import preserve_format
 from .._core.tape import TensorBase, make
 from .._ops.sampling import redrawn
-from .making import check_options, dtype_of, into, place, size_tuple, sizes_of, whole
+from .making import check_input, check_options, dtype_of, into, place, size_tuple, sizes_of, whole
 
 _drawn_about = redrawn("_drawn_about", "NormalBackward3")
 _coins = redrawn("_coins", "BernoulliBackward0")
@@ -143,10 +144,7 @@ def _like(
     name: str, input: Any, make_sampler: Callable, dtype: Any, layout: Any, device: Any,
     requires_grad: bool, pin_memory: bool, memory_format: Any, generator: Any,
 ) -> Any:  # fmt: skip
-    if not isinstance(input, TensorBase):
-        raise TypeError(
-            f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
-        )
+    check_input(name, input)
     check_options(layout, pin_memory)
     kind = dtype_of(name, dtype, input.dtype)
     where = input.device if device is None else device
@@ -261,15 +259,11 @@ def bernoulli(input: Any, p: Any = None, *, generator: Any = None, out: Any = No
     if input.device is META:
         return place(shape, kind, META, False, np.empty)
     order = order_for(shape, preserve_format, input.array)
-    if p is None:
-        chances = chances_of(input)
-        flat = (chances if order is None else chances.transpose(order)).reshape(-1)
-        sample = lambda n, _: dtypes.cast(draws.bernoulli_each(stream, flat), kind)
-    else:
-        if not 0 <= p <= 1:
-            raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p:g}")
-        sample = lambda n, _: dtypes.cast(draws.bernoulli(stream, n, float(p)), kind)
-    values = arranged(sample, shape, order)
+    values = arranged(
+        coin_sampler(kind, chances_for(input, shape, order) if p is None else p, stream),
+        shape,
+        order,
+    )
     return into(out, values) if out is not None else _coins(input, values=values)
 
 

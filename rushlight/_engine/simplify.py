@@ -12,7 +12,6 @@ from .loops import slimmed
 
 FOLDED = 4096  # elements up to which a constant result is worked out beforehand
 _KEPT = frozenset({"full", "arange"})  # made where they are used: a kernel folds them in
-_PURE_OF_SHAPE = frozenset({"reshape", "permute_dims", "broadcast_to", "index", "alias", "astype"})
 
 
 def simplify(graph: Graph) -> Graph:

@@ -105,18 +105,16 @@ def div(m, input, other, *, rounding_mode=None):
             "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
             f"'{rounding_mode}'"
         )
-    return (
-        _floor_quotient(m, input, other)
-        if rounding_mode == "floor"
-        else _whole_quotient(m, input, other)
-    )
-
-
-def _floor_quotient(m: Any, input: Any, other: Any) -> Any:
-    if _is_integral(m, input, other):
+    whole = _is_integral(m, input, other)
+    if whole:
         m.check(other != 0, "ZeroDivisionError", RuntimeError)
-        return m.floor_divide(input, other)
-    return m.floor_divide(input, other)
+    if rounding_mode == "trunc" and not whole:
+        return m.trunc(input / other)
+    q = m.floor_divide(input, other)
+    if rounding_mode == "floor":
+        return q
+    inexact = (q * other) != input
+    return m.where(inexact & (q < 0), q + 1, q)
 
 
 def _is_integral(m: Any, *values: Any) -> bool:
@@ -124,15 +122,6 @@ def _is_integral(m: Any, *values: Any) -> bool:
         isinstance(v, float) or (hasattr(v, "dtype") and not m.isdtype(v.dtype, "integral"))
         for v in values
     )
-
-
-def _whole_quotient(m: Any, input: Any, other: Any) -> Any:
-    if _is_integral(m, input, other):
-        m.check(other != 0, "ZeroDivisionError", RuntimeError)
-        q = m.floor_divide(input, other)
-        inexact = (q * other) != input
-        return m.where(inexact & (q < 0), q + 1, q)
-    return m.trunc(input / other)
 
 
 @div.vjp("input")

@@ -5,7 +5,7 @@ from typing import Any
 from .._core import dtypes
 from .._core.cases import case, ints
 from .._core.op import composite, op
-from .dims import FLOATS
+from .dims import FLOATS, listed
 from .joining import cat
 
 
@@ -74,8 +74,7 @@ def _(m, g, tensors_shape, tensors_dtype):
 @composite
 def block_diag(*tensors: Any) -> Any:
     """A matrix with the given ones along its diagonal."""
-    given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
-    return blocks_of(list(given))
+    return blocks_of(list(listed(tensors)))
 
 
 block_diag.cases(

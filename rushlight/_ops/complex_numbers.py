@@ -188,18 +188,21 @@ def _(m, g, input):
 @op(None, broadcasts=True)
 def complex(m, real, imag):
     """Complex numbers made of real and imaginary parts."""
-    names = [dtypes.of(x.dtype) for x in (real, imag)]
-    if any(d not in (dtypes.float32, dtypes.float64) for d in names):
-        a, b = (d.type_name for d in names)
+    check_parts(dtypes.of(real.dtype), dtypes.of(imag.dtype))
+    return m.complex(real, imag)
+
+
+def check_parts(one: dtypes.dtype, other: dtypes.dtype) -> None:
+    """Refuse dtypes of which no complex numbers can be made."""
+    a, b = one.type_name, other.type_name
+    if any(d not in (dtypes.float32, dtypes.float64) for d in (one, other)):
         raise RuntimeError(
             f"Expected both inputs to be Half, Float or Double tensors but got {a} and {b}"
         )
-    if names[0] is not names[1]:
-        a, b = (d.type_name for d in names)
+    if one is not other:
         raise RuntimeError(
             f"Expected object of scalar type {a} but got scalar type {b} for second argument"
         )
-    return m.complex(real, imag)
 
 
 @complex.vjp("real")

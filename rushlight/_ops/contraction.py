@@ -6,6 +6,7 @@ from typing import Any
 
 from .._core.cases import case
 from .._core.op import composite, op
+from .dims import filled_up, listed
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
@@ -193,11 +194,7 @@ def einsum(equation: Any, *operands: Any) -> Any:
     """
     output: list | None
     if isinstance(equation, str):
-        given = (
-            list(operands[0])
-            if len(operands) == 1 and isinstance(operands[0], (list, tuple))
-            else [*operands]
-        )
+        given = list(listed(operands))
         sides, output = _read(equation)
     else:
         given, sides, output = _read_lists((equation, *operands))
@@ -317,8 +314,7 @@ tensordot.cases(
 def kron(m, input, other):
     """Kronecker product: each element of `input` times the whole of `other`, laid out in blocks."""
     n = max(len(input.shape), len(other.shape))
-    a = (1,) * (n - len(input.shape)) + tuple(input.shape)
-    b = (1,) * (n - len(other.shape)) + tuple(other.shape)
+    a, b = filled_up(input.shape, n), filled_up(other.shape, n)
     x = m.reshape(input, tuple(k for size in a for k in (size, 1)))
     y = m.reshape(other, tuple(k for size in b for k in (1, size)))
     return m.reshape(x * y, tuple(p * q for p, q in zip(a, b)))
@@ -327,8 +323,7 @@ def kron(m, input, other):
 def _blockwise(m: Any, g: Any, x: Any, other: Any, axis: int) -> Any:
     """The gradient of one factor of a Kronecker product: the other's elements summed out."""
     n = len(g.shape)
-    a = (1,) * (n - len(x.shape)) + tuple(x.shape)
-    b = (1,) * (n - len(other.shape)) + tuple(other.shape)
+    a, b = filled_up(x.shape, n), filled_up(other.shape, n)
     pairs = zip(a, b) if axis == 0 else zip(b, a)
     g = m.reshape(g, tuple(k for pair in pairs for k in pair))
     ones = zip(b, (1,) * n) if axis == 1 else zip((1,) * n, b)
@@ -407,9 +402,5 @@ linalg_multi_dot.cases(
 @composite
 def chain_matmul(*matrices: Any) -> Any:
     """Product of the matrices given, in the order that multiplies least."""
-    given = (
-        list(matrices[0])
-        if len(matrices) == 1 and isinstance(matrices[0], (list, tuple))
-        else list(matrices)
-    )
+    given = listed(matrices)
     return given[0] if len(given) == 1 else linalg_multi_dot(given)

@@ -37,15 +37,6 @@ def _(m, g, input, weight_shape, stride, padding, dilation, groups):
     return m.conv_weight(g, m.conj(input), weight_shape, stride, padding, dilation, groups)
 
 
-@convolve.vjp("bias")
-def _(m, g):
-    return _channel_sum(m, g)
-
-
-def _channel_sum(m: Any, g: Any) -> Any:
-    return m.sum(m.sum(m.reshape(g, (g.shape[0], g.shape[1], prod(g.shape[2:]))), axis=2), axis=0)
-
-
 _PLAIN = {"stride": (1,), "padding": (0,), "dilation": (1,)}
 _PLAIN_2D = {"dilation": (1, 1), "padding": (0, 0), "stride": (1, 1)}
 convolve.cases(
@@ -85,9 +76,11 @@ def _(m, g, input, weight_shape, stride, padding, dilation, groups):
     return m.conv_weight(m.conj(input), g, weight_shape, stride, padding, dilation, groups)
 
 
+@convolve.vjp("bias")
 @convolve_transposed.vjp("bias")
 def _(m, g):
-    return _channel_sum(m, g)
+    rows = m.reshape(g, (g.shape[0], g.shape[1], prod(g.shape[2:])))
+    return m.sum(m.sum(rows, axis=2), axis=0)
 
 
 convolve_transposed.cases(

@@ -15,6 +15,17 @@ Dims = int | Sequence[int] | None
 one_axis = dim_of
 
 
+def listed(given: tuple) -> tuple:
+    """Arguments that come one by one, or all of them as one list."""
+    one = len(given) == 1 and isinstance(given[0], (list, tuple))
+    return tuple(given[0]) if one else given
+
+
+def filled_up(shape: tuple, ndim: int) -> tuple:
+    """`shape` with sizes of 1 in front, `ndim` in all."""
+    return (1,) * (ndim - len(shape)) + tuple(shape)
+
+
 def axes_of(dim: Any, ndim: int) -> Any:
     """What a reducing word takes for `dim`: an axis, a tuple of axes, or None for all of them."""
     if dim is None:
@@ -75,6 +86,12 @@ def drop(m: Any, x: Any, axis: int, keepdim: bool) -> Any:
     if keepdim or not x.shape:
         return x
     return m.reshape(x, (*x.shape[:axis], *x.shape[axis + 1 :]))
+
+
+def at_indices(m: Any, x: Any, indices: Any, axis: int, keepdim: bool) -> tuple[Any, Any]:
+    """(values, indices) of what stands in `x` at one index along `axis`."""
+    values = m.take_along_axis(x, indices, axis)
+    return drop(m, values, axis, keepdim), drop(m, indices, axis, keepdim)
 
 
 def last(m: Any, x: Any, axis: int) -> Any:

@@ -29,7 +29,7 @@ def kept(m, input, *, shape: tuple, p: float, stream, on: float, off: float):
 def _dropped(
     input: Any, p: float, training: bool, inplace: bool, alpha: bool, feature: bool
 ) -> Any:
-    _check_p(p)
+    check_p(p)
     if p == 0.0 or not training or 0 in tuple(input.shape):
         return input
     if not input.dtype.is_floating_point and not input.dtype.is_complex:
@@ -84,7 +84,7 @@ def feature_alpha_dropout(
 
 def dropout1d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
     """Dropout of whole channels of (batch, channel, length) or (channel, length)."""
-    _check_p(p)
+    check_p(p)
     n = len(input.shape)
     if n not in (2, 3):
         raise RuntimeError(
@@ -97,7 +97,7 @@ def dropout1d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
 
 def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
     """Dropout of whole channels of (batch, channel, height, width)."""
-    _check_p(p)
+    check_p(p)
     n = len(input.shape)
     if n not in (3, 4):
         warnings.warn(_RANK.format("dropout2d", n, 2, "3-D or 4-D"), UserWarning, stacklevel=2)
@@ -116,7 +116,7 @@ def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
 
 def dropout3d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
     """Dropout of whole channels of (batch, channel, depth, height, width), or without batch."""
-    _check_p(p)
+    check_p(p)
     n = len(input.shape)
     if n not in (4, 5):
         warnings.warn(_RANK.format("dropout3d", n, 3, "4-D or 5-D"), UserWarning, stacklevel=2)
@@ -131,7 +131,8 @@ _RANK = (
 )
 
 
-def _check_p(p: float) -> None:
+def check_p(p: float) -> None:
+    """Refuse what is no probability."""
     if p < 0.0 or p > 1.0:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
 

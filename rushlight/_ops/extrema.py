@@ -10,7 +10,7 @@ from .._core.kinds import speak
 from .._core.naming import named
 from .._core.op import composite, op
 from .bounds import maximum, minimum
-from .dims import COMPLEX, Dims, axes_of, drop, itself, keep, spelt
+from .dims import COMPLEX, Dims, at_indices, axes_of, itself, keep, spelt
 
 
 def refuse_complex(m: Any, x: Any, kernel: str) -> None:
@@ -208,8 +208,7 @@ def _along(m: Any, input: Any, dim: int, keepdim: bool, most: bool) -> tuple:
         return itself(m, input), m.full((), 0, m.int64)
     needs_elements(name, input.shape, dim)
     indices = (m.argmax if most else m.argmin)(input, axis=axis, keepdims=True)
-    values = m.take_along_axis(input, indices, axis)
-    return drop(m, values, axis, keepdim), drop(m, indices, axis, keepdim)
+    return at_indices(m, input, indices, axis, keepdim)
 
 
 @op(

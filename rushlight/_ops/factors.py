@@ -6,7 +6,7 @@ from .._core.cases import case, definite, floats
 from .._core.kinds import speak
 from .._core.op import composite, op
 from .linalg import refuse_failed
-from .products import adjoint_of
+from .matmul import adjoint_of
 from .triangles import (
     check_matrices,
     eye_like,

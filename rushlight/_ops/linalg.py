@@ -7,7 +7,7 @@ from .._core.errors import LinAlgError
 from .._core.kinds import DIFFERENTIABLE, speak
 from .._core.op import composite, op
 from .dims import turned
-from .products import adjoint_of
+from .matmul import adjoint_of
 from .triangles import check_matrices, columns, holds_complex, lower, over_triangle, upper
 
 
@@ -176,9 +176,7 @@ def linalg_solve_triangular(
     """X of A X = B (or X A = B) for triangular A, of which the other triangle does not count."""
     check_matrices(m, A, "linalg.solve_triangular")
     _sides_meet(A, B, left, "linalg.solve_triangular")
-    if left:
-        return m.triangular_solve(A, B, upper, unitriangular)
-    return over_triangle(m, B, A, upper, unitriangular)
+    return _substituted(m, A, B, upper, left, unitriangular)
 
 
 def _substituted(m: Any, a: Any, b: Any, is_upper: bool, left: bool, unit: bool) -> Any:

@@ -8,7 +8,7 @@ from .._core.kinds import speak
 from .._core.op import composite, op
 
 
-def _t(m: Any, x: Any) -> Any:
+def adjoint_of(m: Any, x: Any) -> Any:
     """The matrices of x transposed, conjugated where complex."""
     n = len(x.shape)
     return m.conj(m.permute_dims(x, (*range(n - 2), n - 1, n - 2)))
@@ -16,10 +16,10 @@ def _t(m: Any, x: Any) -> Any:
 
 def _meet(a: Any, b: Any) -> None:
     if a.shape[-1] != b.shape[0 if len(b.shape) == 1 else -2]:
-        raise RuntimeError(_unmet(tuple(a.shape), tuple(b.shape)))
+        raise RuntimeError(unmet(tuple(a.shape), tuple(b.shape)))
 
 
-def _unmet(a: Any, b: Any) -> str:
+def unmet(a: Any, b: Any) -> str:
     """PyTorch's sentence for inner sizes that differ, and ours."""
     inner = 0 if len(b) == 1 else -2
     ours = (
@@ -59,17 +59,17 @@ def _refuse_mm(a: tuple, b: tuple) -> None:
     for name, shape in (("self", a), ("mat2", b)):
         if len(shape) != 2:
             raise RuntimeError(f"{name} must be a matrix; mm: it has shape {list(shape)}")
-    raise RuntimeError(_unmet(a, b))
+    raise RuntimeError(unmet(a, b))
 
 
 @mm.vjp("input")
 def _(m, g, mat2):
-    return m.matmul(g, _t(m, mat2))
+    return m.matmul(g, adjoint_of(m, mat2))
 
 
 @mm.vjp("mat2")
 def _(m, g, input):
-    return m.matmul(_t(m, input), g)
+    return m.matmul(adjoint_of(m, input), g)
 
 
 mm.cases(
@@ -90,7 +90,7 @@ def bmm(m, input, mat2):
         if len(x.shape) != 3:
             raise RuntimeError(f"{name} must be a 3D tensor; bmm: it has shape {list(x.shape)}")
     if input.shape[0] != mat2.shape[0] or input.shape[2] != mat2.shape[1]:
-        raise RuntimeError(_unmet(tuple(input.shape), tuple(mat2.shape)))
+        raise RuntimeError(unmet(tuple(input.shape), tuple(mat2.shape)))
     return m.matmul(input, mat2)
 
 
@@ -116,15 +116,15 @@ def batched(m, input, other):
 @batched.vjp("input")
 def _(m, g, input, other):
     if len(other.shape) == 2 and len(g.shape) > 2:
-        return m.reshape(m.matmul(_rows(m, g), _t(m, other)), tuple(input.shape))
-    return m.matmul(g, _t(m, other))
+        return m.reshape(m.matmul(_rows(m, g), adjoint_of(m, other)), tuple(input.shape))
+    return m.matmul(g, adjoint_of(m, other))
 
 
 @batched.vjp("other")
 def _(m, g, input, other):
     if len(other.shape) == 2 and len(g.shape) > 2:  # one product over all leading rows
-        return m.matmul(_t(m, _rows(m, input)), _rows(m, g))
-    return m.matmul(_t(m, input), g)
+        return m.matmul(adjoint_of(m, _rows(m, input)), _rows(m, g))
+    return m.matmul(adjoint_of(m, input), g)
 
 
 @op("same", node="MvBackward0", autocast="lower")
@@ -146,7 +146,7 @@ def _(m, g, vec):
 
 @mv.vjp("vec")
 def _(m, g, input):
-    return m.matmul(_t(m, input), g)
+    return m.matmul(adjoint_of(m, input), g)
 
 
 mv.cases(case((3, 4), (4,)))

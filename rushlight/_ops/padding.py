@@ -68,40 +68,31 @@ def _edge(m: Any, x: Any, axis: int, start: int, stop: int, count: int) -> Any:
     return m.broadcast_to(part, (*x.shape[:axis], count, *x.shape[axis + 1 :]))
 
 
-def _mirrored(m: Any, x: Any, axis: int, before: int, after: int) -> Any:
-    n, parts = x.shape[axis], [x]
-    if before:
-        parts.insert(0, m.flip(_slice(m, x, axis, 1, before + 1), axis))
-    if after:
-        parts.append(m.flip(_slice(m, x, axis, n - 1 - after, n - 1), axis))
-    return m.concat(parts, axis=axis)
+def _mirrored(m: Any, x: Any, axis: int, before: int, after: int) -> list:
+    n = x.shape[axis]
+    head, tail = _slice(m, x, axis, 1, before + 1), _slice(m, x, axis, n - 1 - after, n - 1)
+    return [m.flip(head, axis), x, m.flip(tail, axis)]
 
 
-def _repeated(m: Any, x: Any, axis: int, before: int, after: int) -> Any:
-    n, parts = x.shape[axis], [x]
-    if before:
-        parts.insert(0, _edge(m, x, axis, 0, 1, before))
-    if after:
-        parts.append(_edge(m, x, axis, n - 1, n, after))
-    return m.concat(parts, axis=axis)
+def _repeated(m: Any, x: Any, axis: int, before: int, after: int) -> list:
+    n = x.shape[axis]
+    return [_edge(m, x, axis, 0, 1, before), x, _edge(m, x, axis, n - 1, n, after)]
 
 
-def _wrapped(m: Any, x: Any, axis: int, before: int, after: int) -> Any:
-    n, parts = x.shape[axis], [x]
-    if before:
-        parts.insert(0, _slice(m, x, axis, n - before, n))
-    if after:
-        parts.append(_slice(m, x, axis, 0, after))
-    return m.concat(parts, axis=axis)
+def _wrapped(m: Any, x: Any, axis: int, before: int, after: int) -> list:
+    n = x.shape[axis]
+    return [_slice(m, x, axis, n - before, n), x, _slice(m, x, axis, 0, after)]
 
 
 def _each_axis(m: Any, x: Any, pad: Widths, extend: Any) -> Any:
+    """x with what `extend` gives before and after it along each axis that grows."""
     for axis, (before, after) in enumerate(per_axis(pad, len(x.shape))):
         if before < 0 or after < 0:
             n = x.shape[axis]
             x = _slice(m, x, axis, max(0, -before), n - max(0, -after))
         if before > 0 or after > 0:
-            x = extend(m, x, axis, max(before, 0), max(after, 0))
+            parts = extend(m, x, axis, max(before, 0), max(after, 0))
+            x = m.concat([p for p in parts if p.shape[axis]], axis=axis)
     return x
 
 

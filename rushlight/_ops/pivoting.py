@@ -6,7 +6,7 @@ from .._core.cases import case, floats
 from .._core.kinds import speak
 from .._core.op import composite, op
 from .._core.record import named_result
-from .products import adjoint_of
+from .matmul import adjoint_of
 from .triangles import (
     check_matrices,
     columns,

@@ -5,12 +5,7 @@ from typing import Any
 from .._core import dtypes
 from .._core.cases import case, complexes, ints
 from .._core.op import composite, op
-from .dims import turned
-
-
-def adjoint_of(m: Any, x: Any) -> Any:
-    """The last two axes swapped, and conjugated where complex."""
-    return m.conj(turned(m, x))
+from .matmul import adjoint_of, unmet
 
 
 def _column(m: Any, v: Any) -> Any:
@@ -36,11 +31,7 @@ def _vectors(a: Any, b: Any, name: str) -> None:
             f"{name} : expected both vectors to have same dtype, but found {found} and {other}"
         )
     if a.shape != b.shape:
-        raise RuntimeError(
-            f"inconsistent tensor size, expected tensor [{a.shape[0]}] and src [{b.shape[0]}] to"
-            f" have the same number of elements, but got {a.shape[0]} and {b.shape[0]} elements"
-            " respectively"
-        )
+        raise RuntimeError(unmet(a.shape, b.shape))
 
 
 def _dotted(m: Any, a: Any, b: Any) -> Any:
@@ -134,10 +125,7 @@ def _check_mv(a: Any, v: Any) -> None:
             f"vector + matrix @ vector expected, got 1, {len(a.shape)}, {len(v.shape)}"
         )
     if a.shape[1] != v.shape[0]:
-        raise RuntimeError(
-            f"size mismatch, got input ({a.shape[0]}), mat ({a.shape[0]}x{a.shape[1]}), vec"
-            f" ({v.shape[0]}); the matrix needs as many columns as the vector has elements"
-        )
+        raise RuntimeError(unmet(a.shape, v.shape))
 
 
 def _check_bmm(a: Any, b: Any, first: str = "batch1", second: str = "batch2") -> None:
@@ -190,10 +178,7 @@ def _check_mm(a: Any, b: Any) -> None:
         if len(x.shape) != 2:
             raise RuntimeError(f"{name} must be a matrix, got {len(x.shape)}-D tensor")
     if a.shape[1] != b.shape[0]:
-        raise RuntimeError(
-            f"mat1 and mat2 shapes cannot be multiplied ({a.shape[0]}x{a.shape[1]} and "
-            f"{b.shape[0]}x{b.shape[1]})"
-        )
+        raise RuntimeError(unmet(a.shape, b.shape))
 
 
 @op(

@@ -9,7 +9,7 @@ from .._core.errors import dim_of
 from .._core.kinds import DIFFERENTIABLE
 from .._core.naming import named
 from .._core.op import composite, op
-from .dims import arange_along, drop, itself, part, spelt
+from .dims import arange_along, at_indices, itself, part, spelt
 from .extrema import max_of_all, needs_elements, scattered
 
 
@@ -43,9 +43,7 @@ def _median_along(m: Any, input: Any, dim: int, keepdim: bool, skip_nan: bool) -
     if not input.shape:
         return input + 0, m.full((), 0, m.int64)
     needs_elements("median", input.shape, dim)
-    indices = _middle(m, input, axis, skip_nan)
-    values = m.take_along_axis(input, indices, axis)
-    return drop(m, values, axis, keepdim), drop(m, indices, axis, keepdim)
+    return at_indices(m, input, _middle(m, input, axis, skip_nan), axis, keepdim)
 
 
 def _median_of_all(m: Any, input: Any, skip_nan: bool) -> Any:
@@ -149,9 +147,7 @@ def mode(m, input, *, dim: int = -1, keepdim: bool = False):
     starts = m.concat([first, starts], axis=axis)
     begun, _ = m.cumulative_max(m.where(starts, place, 0), axis)
     best = m.argmax(place - begun, axis=axis, keepdims=True)
-    indices = m.take_along_axis(order, best, axis)
-    values = m.take_along_axis(input, indices, axis)
-    return drop(m, values, axis, keepdim), drop(m, indices, axis, keepdim)
+    return at_indices(m, input, m.take_along_axis(order, best, axis), axis, keepdim)
 
 
 mode.vjp("input")(scattered)

@@ -8,11 +8,11 @@ from .._core.errors import dim_of, dims_of
 from .._core.kinds import known, speak
 from .._core.op import composite, op
 from .._core.tape import TensorBase, make
-from .dims import part
+from .dims import filled_up, listed, part
 from .indexing import masked_fill
 from .joining import cat
 from .slicing import sliced, write
-from .views import diagonal, permute, set_diagonal, transpose
+from .views import diagonal, permute, set_diagonal, transpose, two_dims
 
 
 @op("move", node="FlipBackward0", name="flip")
@@ -30,8 +30,7 @@ def _(m, g, dims):
 def flip(input, *given, dims=()):
     """`input` with the order of elements reversed along `dims` (a sequence, or several numbers)."""
     chosen: Any = given or dims
-    chosen = (chosen,) if isinstance(chosen, int) else chosen
-    chosen = chosen[0] if len(chosen) == 1 and isinstance(chosen[0], (tuple, list)) else chosen
+    chosen = (chosen,) if isinstance(chosen, int) else listed(chosen)
     found = tuple(dim_of(d, len(input.shape)) for d in chosen)
     return flipped(input, dims_of(found, len(input.shape)) if found else ())
 
@@ -104,8 +103,7 @@ def _(draw):
 @op("move", node="RepeatBackward0", name="repeat")
 def repeated(m, input, *, repeats):
     """`input` repeated along each dimension."""
-    extra = len(repeats) - len(input.shape)
-    shape = (1,) * extra + tuple(input.shape)
+    shape = filled_up(input.shape, len(repeats))
     pairs = tuple(k for n in shape for k in (1, n))
     wide = tuple(k for r, n in zip(repeats, shape) for k in (r, n))
     stretched = m.broadcast_to(m.reshape(input, pairs), wide)
@@ -114,8 +112,7 @@ def repeated(m, input, *, repeats):
 
 @repeated.vjp("input")
 def _(m, g, input_shape, repeats):
-    extra = len(repeats) - len(input_shape)
-    shape = (1,) * extra + tuple(input_shape)
+    shape = filled_up(input_shape, len(repeats))
     wide = tuple(k for r, n in zip(repeats, shape) for k in (r, n))
     summed = m.sum(m.reshape(g, wide), axis=tuple(range(0, len(wide), 2)))
     return m.reshape(summed, input_shape)
@@ -124,8 +121,7 @@ def _(m, g, input_shape, repeats):
 @composite
 def repeat(input, *repeats):
     """`input` repeated along each dimension; more numbers than dimensions put new ones in front."""
-    repeats = repeats[0] if len(repeats) == 1 and isinstance(repeats[0], (tuple, list)) else repeats
-    repeats = tuple(int(r) for r in repeats)
+    repeats = tuple(int(r) for r in listed(repeats))
     if len(repeats) < len(input.shape):
         raise RuntimeError(
             "Number of dimensions of repeat dims can not be smaller than number of dimensions of "
@@ -137,8 +133,8 @@ def repeat(input, *repeats):
 @composite
 def tile(input, *dims):
     """`input` repeated along its last dimensions; missing numbers are 1."""
-    dims = dims[0] if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims
-    return repeated(input, (1,) * (len(input.shape) - len(dims)) + tuple(int(d) for d in dims))
+    repeats = tuple(int(d) for d in listed(dims))
+    return repeated(input, filled_up(repeats, len(input.shape)))
 
 
 @tile.samples
@@ -236,9 +232,7 @@ diag.cases(case((3,)), case((3,), -1), case((3, 4), 1))
 def diag_embed(input, offset=0, dim1=-2, dim2=-1):
     """Matrices, zero but for a diagonal that holds the last dimension of `input`."""
     n = len(input.shape) + 1
-    a, b = dim_of(dim1, n), dim_of(dim2, n)
-    if a == b:
-        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    a, b = two_dims(dim1, dim2, n)
     size = input.shape[-1] + abs(offset)
     made = set_diagonal(
         input.new_zeros((*input.shape[:-1], size, size)), input, offset, n - 2, n - 1

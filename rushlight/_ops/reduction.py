@@ -169,7 +169,7 @@ nanmean.defined_as("numpy.nanmean")
 nanmean.cases(case((3, 4)), case((3, 4), dim=1, keepdim=True))
 
 
-def _shifted_products(m: Any, x: Any, axis: int) -> Any:
+def products_before(m: Any, x: Any, axis: int) -> Any:
     """Along `axis`, the product of all elements before each one."""
     if not x.shape[axis]:
         return x
@@ -180,8 +180,8 @@ def _shifted_products(m: Any, x: Any, axis: int) -> Any:
 
 def products_of_others(m: Any, x: Any, axis: int) -> Any:
     """Along `axis`, the product of all other elements: right where some are zero, to any order."""
-    before = _shifted_products(m, x, axis)
-    after = m.flip(_shifted_products(m, m.flip(x, axis), axis), axis)
+    before = products_before(m, x, axis)
+    after = m.flip(products_before(m, m.flip(x, axis), axis), axis)
     return before * after
 
 

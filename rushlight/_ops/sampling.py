@@ -6,13 +6,14 @@ The numbers are PyTorch's on the CPU for the same seed, and lie in memory in PyT
 from collections.abc import Callable
 from typing import Any
 
-from .._core import draws, dtypes, modes
+from .._core import draws, modes
 from .._core.fused import rounded
 from .._core.layouts import memory_order
 from .._core.op import op
 from .._core.samplers import (
     arranged,
     chances_for,
+    coin_sampler,
     end_of,
     integer_sampler,
     normal_sampler,
@@ -115,26 +116,27 @@ def _check_continuous(name: str, kind: Any) -> None:
         )
 
 
+def _drawn(self: Any, record: Any, draw: Callable, generator: Any, *numbers: float) -> Any:
+    """Overwritten with `draw(stream, count, *numbers)`, in the dtype."""
+    stream = stream_of(f"{draw.__name__}_", generator, self.device)
+    numbers = tuple(map(float, numbers))
+    return _overwrite(self, record, lambda n, _: rounded(draw(stream, n, *numbers), self.dtype))
+
+
 def exponential_(self: Any, lambd: float = 1, *, generator: Any = None) -> Any:
     """Overwritten with waiting times of rate `lambd`."""
-    kind = self.dtype
     if not lambd > 0:
         raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd:g}")
-    _check_continuous("Exponential", kind)
-    stream = stream_of("exponential_", generator, self.device)
-    sample = lambda n, _: rounded(draws.exponential(stream, n, float(lambd)), kind)
-    return _overwrite(self, _EXPONENTIAL, sample)
+    _check_continuous("Exponential", self.dtype)
+    return _drawn(self, _EXPONENTIAL, draws.exponential, generator, lambd)
 
 
 def cauchy_(self: Any, median: float = 0, sigma: float = 1, *, generator: Any = None) -> Any:
     """Overwritten with draws from the Cauchy distribution."""
-    kind = self.dtype
     if not sigma > 0:
         raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma:g}")
-    _check_continuous("Cauchy", kind)
-    stream = stream_of("cauchy_", generator, self.device)
-    sample = lambda n, _: rounded(draws.cauchy(stream, n, float(median), float(sigma)), kind)
-    return _overwrite(self, _CAUCHY, sample)
+    _check_continuous("Cauchy", self.dtype)
+    return _drawn(self, _CAUCHY, draws.cauchy, generator, median, sigma)
 
 
 def log_normal_(self: Any, mean: float = 1, std: float = 2, *, generator: Any = None) -> Any:
@@ -144,9 +146,7 @@ def log_normal_(self: Any, mean: float = 1, std: float = 2, *, generator: Any = 
         raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std:g}")
     if kind.category != 2:
         raise NotImplementedError(f"\"log_normal_cpu\" not implemented for '{kind.type_name}'")
-    stream = stream_of("log_normal_", generator, self.device)
-    sample = lambda n, _: rounded(draws.log_normal(stream, n, float(mean), float(std)), kind)
-    return _overwrite(self, _LOG_NORMAL, sample)
+    return _drawn(self, _LOG_NORMAL, draws.log_normal, generator, mean, std)
 
 
 def geometric_(self: Any, p: float, *, generator: Any = None) -> Any:
@@ -156,25 +156,17 @@ def geometric_(self: Any, p: float, *, generator: Any = None) -> Any:
         raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p:g}")
     if kind.category in (0, 3):
         raise NotImplementedError(f"\"geometric_cpu\" not implemented for '{kind.type_name}'")
-    stream = stream_of("geometric_", generator, self.device)
-    return _overwrite(
-        self, _GEOMETRIC, lambda n, _: rounded(draws.geometric(stream, n, float(p)), kind)
-    )
+    return _drawn(self, _GEOMETRIC, draws.geometric, generator, p)
 
 
 def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
     """Overwritten with ones of probability `p` (a number, or a tensor of them), else zeros."""
     stream = stream_of("bernoulli_", generator, self.device)
-    kind = self.dtype
     if not isinstance(p, TensorBase):
-        if not 0 <= p <= 1:
-            raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p:g}")
-        sample = lambda n, _: dtypes.cast(draws.bernoulli(stream, n, float(p)), kind)
-        return _overwrite(self, _BERNOULLI[1], sample)
+        return _overwrite(self, _BERNOULLI[1], coin_sampler(self.dtype, p, stream))
     order = None if self.array.__class__ is not ndarray else memory_order(self.array)
     flat = chances_for(p, tuple(self.shape), order)
-    sample = lambda n, _: dtypes.cast(draws.bernoulli_each(stream, flat), kind)
-    return _overwrite(self, _BERNOULLI[0], sample)
+    return _overwrite(self, _BERNOULLI[0], coin_sampler(self.dtype, flat, stream))
 
 
 def random_(self: Any, *bounds: Any, generator: Any = None, **named: Any) -> Any:

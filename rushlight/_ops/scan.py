@@ -10,6 +10,7 @@ from .._core.op import op
 from .dims import FLOATS, part
 from .elementary import log_sum
 from .extrema import refuse_complex, scattered_along
+from .reduction import products_before
 
 
 def _reversed(m: Any, word: Any, x: Any, axis: int) -> Any:
@@ -74,9 +75,7 @@ def _(m, g, input, dim):
         return g
     axis = dim_of(dim, len(g.shape))
     x = m.astype(m.conj(input), g.dtype)
-    ones = m.full((*x.shape[:axis], 1, *x.shape[axis + 1 :]), 1, x.dtype)
-    before = m.index(x, part(axis, 0, x.shape[axis] - 1))
-    before = m.cumulative_prod(m.concat([ones, before], axis=axis), axis)
+    before = products_before(m, x, axis)
     return before * recurrence_from_end(m, _shifted(m, x, axis, 1), g, axis)
 
 

@@ -6,7 +6,7 @@ from .._core.cases import beyond, case, ints
 from .._core.errors import dim_of
 from .._core.kinds import DIFFERENTIABLE, speak
 from .._core.op import composite, op
-from .dims import drop, part
+from .dims import at_indices, part
 from .extrema import scattered, scattered_along
 
 
@@ -114,8 +114,7 @@ def kthvalue(m, input, *, k: int, dim: int = -1, keepdim: bool = False):
     if not input.shape:
         return input + 0, m.full((), 0, m.int64)
     indices = m.index(m.argsort(input, axis), part(axis, k - 1, k))
-    values = m.take_along_axis(input, indices, axis)
-    return drop(m, values, axis, keepdim), drop(m, indices, axis, keepdim)
+    return at_indices(m, input, indices, axis, keepdim)
 
 
 kthvalue.vjp("input")(scattered)

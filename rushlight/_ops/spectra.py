@@ -8,7 +8,7 @@ from .._core.kinds import DIFFERENTIABLE, speak
 from .._core.op import composite, op
 from .._core.record import named_result
 from .linalg import linalg_inv, linalg_solve_ex
-from .products import adjoint_of
+from .matmul import adjoint_of
 from .triangles import check_matrices, diagonal_of, eye_like, holds_complex, on_diagonal, rows
 
 

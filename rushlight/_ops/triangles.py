@@ -3,7 +3,7 @@
 from typing import Any
 
 from .._core import dtypes
-from .products import adjoint_of
+from .matmul import adjoint_of
 
 
 def _places(m: Any, x: Any) -> tuple[Any, Any]:

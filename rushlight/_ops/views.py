@@ -12,7 +12,7 @@ from .._core.size import Size
 from .._core.spec import filled
 from .._core.tape import fit
 from .._core.views import overlapping
-from .dims import joint_shape
+from .dims import joint_shape, listed
 
 
 @op("view", node="ViewBackward0")
@@ -253,11 +253,15 @@ def _(m, x, new):
 @op("view")
 def diagonal(m, input, *, offset=0, dim1=0, dim2=1):
     """The diagonals of `input` over two dimensions, as the last dimension of a view."""
-    n = len(input.shape)
-    a, b = dim_of(dim1, n), dim_of(dim2, n)
+    return m.diagonal(input, offset, *two_dims(dim1, dim2, len(input.shape)))
+
+
+def two_dims(dim1: int, dim2: int, ndim: int) -> tuple[int, int]:
+    """The two dimensions of a diagonal, counted from the front."""
+    a, b = dim_of(dim1, ndim), dim_of(dim2, ndim)
     if a == b:
         raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
-    return m.diagonal(input, offset, a, b)
+    return a, b
 
 
 @diagonal.vjp("input")
@@ -401,7 +405,7 @@ def broadcast_to(input, size):
 @composite
 def broadcast_tensors(*tensors):
     """All tensors stretched to the shape they broadcast to, as views."""
-    tensors = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else tensors
+    tensors = listed(tensors)
     shape = broadcast_shapes(*[tuple(t.shape) for t in tensors])
     return tuple(expand(t, tuple(shape)) for t in tensors)
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from .._arrays.abstract import DTYPES
 from .._core import dtypes
 from .._core.kinds import known, speak
 from .._core.op import op
@@ -78,11 +79,10 @@ def _unstrided(g: Any, x: Any, size: tuple, stride: tuple, offset: Any) -> Any:
     return unstrided(g, like, size=size, stride=stride, offset=offset)
 
 
-_DTYPES = "bool int64 int32 int16 int8 uint8 float32 float64 complex64 complex128"
 speak(
     full=_full, arange=_arange, zeros_like=_zeros_like, bits=_bits, check=_check, within=_within,
     scalar=_scalar, bitcast=bitcast,
     pad=padded, as_strided=strided_view, unstrided=_unstrided, write_strided=write_strided,
     isdtype=known.numpy.isdtype, finfo=known.numpy.finfo, square=lambda x: x * x,
-    **{name: dtypes.by_name(name) for name in _DTYPES.split()},
+    **{name: dtypes.by_name(name) for name in DTYPES},
 )  # fmt: skip

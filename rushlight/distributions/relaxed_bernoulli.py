@@ -9,15 +9,15 @@ from .._core.size import Size
 from .._creation import rand
 from . import constraints
 from .chances import Chances
+from .distribution import Distribution
 from .transformed_distribution import TransformedDistribution
 from .transforms import SigmoidTransform
 from .utils import broadcast_all, clamp_probs
 
 
-class LogitRelaxedBernoulli(Chances):
-    """The log-odds of a soft coin."""
+class Tempered(Distribution):
+    """The logarithms of a soft choice, the harder the lower its `temperature`."""
 
-    support = constraints.real
     has_rsample = True
 
     def __init__(
@@ -26,6 +26,12 @@ class LogitRelaxedBernoulli(Chances):
     ) -> None:  # fmt: skip
         self.temperature = temperature
         super().__init__(probs, logits, validate_args)
+
+
+class LogitRelaxedBernoulli(Tempered, Chances):
+    """The log-odds of a soft coin."""
+
+    support = constraints.real
 
     def rsample(self, sample_shape: Any = Size()) -> Any:
         """Log-odds with logistic noise, over the temperature."""

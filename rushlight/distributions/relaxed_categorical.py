@@ -11,23 +11,15 @@ from .._creation import rand
 from .._ops.views import broadcast_tensors
 from . import constraints
 from .categorical import OfCategories
-from .relaxed_bernoulli import Relaxed
+from .relaxed_bernoulli import Relaxed, Tempered
 from .transforms import ExpTransform
 from .utils import clamp_probs
 
 
-class ExpRelaxedCategorical(OfCategories):
+class ExpRelaxedCategorical(Tempered, OfCategories):
     """The logarithms of a soft choice."""
 
     support = constraints.real_vector  # rather: vectors whose exponentials add up to 1
-    has_rsample = True
-
-    def __init__(
-        self, temperature: Any, probs: Any = None, logits: Any = None,
-        validate_args: bool | None = None,
-    ) -> None:  # fmt: skip
-        self.temperature = temperature
-        super().__init__(probs, logits, validate_args)
 
     def rsample(self, sample_shape: Any = Size()) -> Any:
         """Logits with Gumbel noise over the temperature, normalised."""

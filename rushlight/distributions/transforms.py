@@ -54,13 +54,7 @@ class PowerTransform(Transform):
         super().__init__(cache_size)
         self.exponent = exponent
 
-    @property
-    def sign(self) -> Any:
-        return (
-            self.exponent.sign()
-            if hasattr(self.exponent, "sign")
-            else math.copysign(1, self.exponent)
-        )
+    sign = property(lambda self: _sign(self.exponent))
 
     def __eq__(self, other: Any) -> bool:
         return isinstance(other, PowerTransform) and _same(self.exponent, other.exponent)
@@ -84,12 +78,10 @@ class SigmoidTransform(_Alike):
     domain, codomain, bijective, sign = constraints.real, constraints.unit_interval, True, +1
 
     def _call(self, x: Any) -> Any:
-        limits = dtypes.finfo(x.dtype)
-        return sigmoid(x).clamp(limits.tiny, 1.0 - limits.eps)
+        return _open(sigmoid(x))
 
     def _inverse(self, y: Any) -> Any:
-        limits = dtypes.finfo(y.dtype)
-        y = y.clamp(limits.tiny, 1.0 - limits.eps)
+        y = _open(y)
         return y.log() - (-y).log1p()
 
     def log_abs_det_jacobian(self, x: Any, y: Any) -> Any:
@@ -167,11 +159,7 @@ class AffineTransform(Transform):
 
     codomain = domain
 
-    @property
-    def sign(self) -> Any:
-        if hasattr(self.scale, "sign"):
-            return self.scale.sign()
-        return 1 if float(self.scale) > 0 else -1 if float(self.scale) < 0 else 0
+    sign = property(lambda self: _sign(self.scale))
 
     def __eq__(self, other: Any) -> bool:
         return (
@@ -221,9 +209,7 @@ class StickBreakingTransform(_Alike):
         return x.new_tensor([float(n - i) for i in range(n)]).log()
 
     def _call(self, x: Any) -> Any:
-        part = sigmoid(x - self._offset(x))
-        limits = dtypes.finfo(x.dtype)
-        part = part.clamp(limits.tiny, 1 - limits.eps)
+        part = _open(sigmoid(x - self._offset(x)))
         left = (1 - part).cumprod(-1)
         return pad(part, [0, 1], value=1) * pad(left, [1, 0], value=1)
 
@@ -293,6 +279,17 @@ class CumulativeDistributionTransform(Transform):
     def log_abs_det_jacobian(self, x: Any, y: Any) -> Any:
         """The log-density."""
         return self.distribution.log_prob(x)
+
+
+def _sign(x: Any) -> Any:
+    """Of a tensor, or of a number."""
+    return x.sign() if hasattr(x, "sign") else int(x > 0) - int(x < 0)
+
+
+def _open(y: Any) -> Any:
+    """`y` held strictly between 0 and 1."""
+    limits = dtypes.finfo(y.dtype)
+    return y.clamp(limits.tiny, 1 - limits.eps)
 
 
 def _same(a: Any, b: Any) -> bool:

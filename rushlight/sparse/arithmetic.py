@@ -8,6 +8,7 @@ from .._core import dtypes
 from .._core.tape import TensorBase, make
 from .._ops.coordinates import sparse_mm
 from .._ops.joining import cat
+from .._ops.matmul import unmet
 from .coo import HANDLERS, SparseTensor, like, sparse
 from .making import sparse_mask
 
@@ -124,8 +125,7 @@ def mm(input: Any, mat2: Any) -> Any:
         if x.dim() != 2:
             raise RuntimeError(f"mm: {name} must be a matrix, it has shape {list(x.shape)}")
     if input.shape[1] != mat2.shape[0]:
-        (a, b), (c, d) = tuple(input.shape), tuple(mat2.shape)
-        raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({a}x{b} and {c}x{d})")
+        raise RuntimeError(unmet(input.shape, mat2.shape))
     if not _is_sparse(input):
         return input @ mat2 if not _is_sparse(mat2) else mm(t(mat2), input.t()).t()
     if input.dense_dim():

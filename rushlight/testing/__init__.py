@@ -9,6 +9,7 @@ from .. import _creation as creation
 from .._core import dtypes
 from .._core.tape import TensorBase
 from .._creation import rand, randint
+from .._ops.dims import listed
 
 # (relative, absolute) tolerance by dtype: PyTorch's defaults
 _TOLERANCES = {
@@ -142,7 +143,7 @@ def make_tensor(
     requires_grad: bool = False, noncontiguous: bool = False, exclude_zero: bool = False,
 ) -> Any:  # fmt: skip
     """A tensor of random values between `low` and `high`."""
-    size = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
+    size = listed(shape)
     if dtype is dtypes.bool_:
         made = randint(0, 2, size).to(dtype)
     elif dtype.category == 1:

@@ -14,7 +14,7 @@ from ..._arrays.pooling import WORDS as WORDS
 from ..builder import I8, I64, Function, Kind, Val, once
 from ..graph import Step
 from . import rows
-from .convolution_tiles import BYTE, call, frame
+from .convolution_tiles import BYTE, call, frame, placed
 from .nest import along_axes, offset, opened, vectors
 from .rows import Nest, Operand, Rows
 from .share import PARTIALS, tasks
@@ -189,10 +189,7 @@ def _layout(p: Pooling, lanes: int) -> dict[str, int]:
         sizes["frame"] = (p.stride[1] * _Passes(p, lanes).phase + 4 * lanes) * size
         sizes["lines"] = (p.out[0] * p.size[1] + 4 * lanes) * size
         sizes["framed"] = (p.high * p.size[1] + 4 * lanes) * size
-    places, end = {}, 0
-    for name, n in sizes.items():
-        places[name] = end
-        end += -(-n // 64) * 64
+    places, end = placed(sizes)
     return {**places, "end": end}
 
 
@@ -224,7 +221,7 @@ class _Pool:
         self.back, self.greatest = p.word.startswith("un"), p.word.endswith("max")
 
     def _region(self, name: str) -> Val:
-        return self.mine.shifted(self.places[name], I8)
+        return self.mine.shifted(self.places[f"o_{name}"], I8)
 
     def write(self) -> None:
         """A few planes after another."""

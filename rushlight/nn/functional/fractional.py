@@ -76,20 +76,9 @@ def _windows(x: Tensor, kernel: Sequence[int], outputs: Sequence[int], samples: 
     return x.flatten(2).gather(2, places.flatten(2)).reshape(places.shape)
 
 
-def _family(axes: int):
-    """The pooling over `axes` axes with and without the places of the maxima."""
+def _pool(axes: int, places: bool):
+    """The pooling over `axes` axes; with `places`, those of the maxima are always returned."""
     name = f"fractional_max_pool{axes}d"
-
-    def with_indices(
-        input: Tensor,
-        kernel_size: Any,
-        output_size: Any = None,
-        output_ratio: Any = None,
-        return_indices: bool = False,
-        _random_samples: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        given = (kernel_size, output_size, output_ratio, _random_samples)
-        return _pooled(name, axes, input, *given)
 
     def pool(
         input: Tensor,
@@ -101,12 +90,15 @@ def _family(axes: int):
     ) -> Any:
         given = (kernel_size, output_size, output_ratio, _random_samples)
         made = _pooled(name, axes, input, *given)
-        return made if return_indices else made[0]
+        return made if return_indices or places else made[0]
 
+    if places:
+        doc = f"As `{name}`, with the places of the maxima."
+        return named(pool, f"{name}_with_indices", doc)
     doc = "The greatest value in windows whose places are drawn, `output_size` along each axis."
-    more = f"As `{name}`, with the places of the maxima."
-    return named(pool, name, doc), named(with_indices, f"{name}_with_indices", more)
+    return named(pool, name, doc)
 
 
-fractional_max_pool2d, fractional_max_pool2d_with_indices = _family(2)
-fractional_max_pool3d, fractional_max_pool3d_with_indices = _family(3)
+fractional_max_pool2d, fractional_max_pool3d = _pool(2, False), _pool(3, False)
+fractional_max_pool2d_with_indices = _pool(2, True)
+fractional_max_pool3d_with_indices = _pool(3, True)

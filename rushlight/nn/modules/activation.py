@@ -284,6 +284,7 @@ class Softplus(Functional):
 class _OverAxis(Functional):
     __constants__ = ["dim"]
     _repr_names = __constants__
+    _options, _stacklevel = "dim _stacklevel", 5
 
     def __init__(self, dim: int | None = None) -> None:
         super().__init__()
@@ -293,22 +294,19 @@ class _OverAxis(Functional):
 class Softmax(_OverAxis):
     """exp(x) / sum(exp(x)) over one axis."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.softmax(input, self.dim, _stacklevel=5)
+    _function = F.softmax
 
 
 class Softmin(_OverAxis):
     """softmax(-x) over one axis."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.softmin(input, self.dim, _stacklevel=5)
+    _function = F.softmin
 
 
 class LogSoftmax(_OverAxis):
     """log(softmax(x)) over one axis."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        return F.log_softmax(input, self.dim, _stacklevel=5)
+    _function = F.log_softmax
 
 
 class Softmax2d(Module):

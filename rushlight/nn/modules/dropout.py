@@ -1,5 +1,6 @@
 """Dropout in its forms; outside training each hands its input on."""
 
+from ..._ops.dropout import check_p
 from ..._tensor import Tensor
 from .. import functional as F
 from .module import Functional
@@ -12,8 +13,7 @@ class _DropoutNd(Functional):
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
-        if p < 0 or p > 1:
-            raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+        check_p(p)
         self.p = p
         self.inplace = inplace
 

@@ -21,21 +21,15 @@ class _InstanceNorm(_NormBase):
         )
 
     def _load_from_state_dict(
-        self,
-        state_dict: Any,
-        prefix: str,
-        local_metadata: dict,
-        strict: bool,
-        missing_keys: list,
-        unexpected_keys: list,
-        error_msgs: list,
+        self, state_dict: Any, prefix: str, local_metadata: dict, *report: Any
     ) -> None:
         names = [prefix + name for name in ("running_mean", "running_var")]
         found = [key for key in names if key in state_dict]
         if local_metadata.get("version") is None and not self.track_running_stats and found:
             kind = type(self).__name__
             quoted = " and ".join(f'"{key}"' for key in found)
-            error_msgs.append(
+            *_, errors = report
+            errors.append(
                 f"Unexpected running stats buffer(s) {quoted} for {kind} with "
                 "track_running_stats=False. If state_dict is a checkpoint saved before 0.4.0, this "
                 f"may be expected because {kind} does not track running stats by default since "
@@ -45,9 +39,7 @@ class _InstanceNorm(_NormBase):
             )
             for key in found:
                 state_dict.pop(key)
-        super()._load_from_state_dict(
-            state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
-        )
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *report)
 
     def forward(self, input: Tensor) -> Tensor:
         self._check_input_dim(input)

@@ -27,11 +27,13 @@ class _Loss(Module):
         self.reduction = reduction
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        function = type(self)._function
         if not self._options:
-            return function(input, target, reduction=self.reduction)
+            return type(self)._function(input, target, reduction=self.reduction)
+        return self._of(input, target)
+
+    def _of(self, *inputs: Any) -> Tensor:
         options = {name: getattr(self, name) for name in self._options}
-        return function(input, target, reduction=self.reduction, **options)
+        return type(self)._function(*inputs, reduction=self.reduction, **options)
 
 
 class _WeightedLoss(_Loss):
@@ -148,7 +150,7 @@ class CrossEntropyLoss(_WeightedLoss):
         self.label_smoothing = label_smoothing
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.cross_entropy(
+        return F.cross_entropy(  # named one by one: a microsecond less than by `_options`
             input,
             target,
             weight=self.weight,
@@ -187,6 +189,8 @@ class PoissonNLLLoss(_Loss):
     """Minus the log-likelihood of counts; `full` adds Stirling's term."""
 
     __constants__ = ["log_input", "full", "eps", "reduction"]
+    _function = F.poisson_nll_loss
+    _options = ("log_input", "full", "eps")
 
     def __init__(
         self,
@@ -203,15 +207,15 @@ class PoissonNLLLoss(_Loss):
         self.eps = eps
 
     def forward(self, log_input: Tensor, target: Tensor) -> Tensor:
-        return F.poisson_nll_loss(
-            log_input, target, self.log_input, self.full, eps=self.eps, reduction=self.reduction
-        )
+        return self._of(log_input, target)
 
 
 class GaussianNLLLoss(_Loss):
     """Minus the log-likelihood under normal distributions of given variance."""
 
     __constants__ = ["full", "eps", "reduction"]
+    _function = F.gaussian_nll_loss
+    _options = ("full", "eps")
 
     def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
         super().__init__(None, None, reduction)
@@ -219,9 +223,7 @@ class GaussianNLLLoss(_Loss):
         self.eps = eps
 
     def forward(self, input: Tensor, target: Tensor, var: Any) -> Tensor:
-        return F.gaussian_nll_loss(
-            input, target, var, full=self.full, eps=self.eps, reduction=self.reduction
-        )
+        return self._of(input, target, var)
 
 
 class KLDivLoss(_Loss):
@@ -243,6 +245,7 @@ class KLDivLoss(_Loss):
 
 class _MarginLoss(_Loss):
     __constants__ = ["margin", "reduction"]
+    _options = ("margin",)
 
     def __init__(
         self,
@@ -259,7 +262,6 @@ class HingeEmbeddingLoss(_MarginLoss):
     """input where the target is 1, max(0, margin - input) where it is -1."""
 
     _function = F.hinge_embedding_loss
-    _options = ("margin",)
 
     def __init__(
         self,
@@ -274,19 +276,19 @@ class HingeEmbeddingLoss(_MarginLoss):
 class CosineEmbeddingLoss(_MarginLoss):
     """1 - cos where the target is 1, max(0, cos - margin) where it is -1."""
 
+    _function = F.cosine_embedding_loss
+
     def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
-        return F.cosine_embedding_loss(
-            input1, input2, target, margin=self.margin, reduction=self.reduction
-        )
+        return self._of(input1, input2, target)
 
 
 class MarginRankingLoss(_MarginLoss):
     """max(0, margin - target (input1 - input2))."""
 
+    _function = F.margin_ranking_loss
+
     def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
-        return F.margin_ranking_loss(
-            input1, input2, target, margin=self.margin, reduction=self.reduction
-        )
+        return self._of(input1, input2, target)
 
 
 class SoftMarginLoss(_Loss):
@@ -340,6 +342,8 @@ class TripletMarginLoss(_Loss):
     """max(0, distance to the positive - distance to the negative + margin)."""
 
     __constants__ = ["margin", "p", "eps", "swap", "reduction"]
+    _function = F.triplet_margin_loss
+    _options = ("margin", "p", "eps", "swap")
 
     def __init__(
         self,
@@ -359,14 +363,15 @@ class TripletMarginLoss(_Loss):
         self.swap = swap
 
     def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
-        options = self.margin, self.p, self.eps, self.swap
-        return F.triplet_margin_loss(anchor, positive, negative, *options, reduction=self.reduction)
+        return self._of(anchor, positive, negative)
 
 
 class TripletMarginWithDistanceLoss(_Loss):
     """`TripletMarginLoss` with a distance of your own."""
 
     __constants__ = ["margin", "swap", "reduction"]
+    _function = F.triplet_margin_with_distance_loss
+    _options = ("distance_function", "margin", "swap")
 
     def __init__(
         self,
@@ -383,15 +388,7 @@ class TripletMarginWithDistanceLoss(_Loss):
         self.swap = swap
 
     def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
-        return F.triplet_margin_with_distance_loss(
-            anchor,
-            positive,
-            negative,
-            distance_function=self.distance_function,
-            margin=self.margin,
-            swap=self.swap,
-            reduction=self.reduction,
-        )
+        return self._of(anchor, positive, negative)
 
 
 def _require_positive(name: str, margin: float) -> None:
@@ -403,6 +400,8 @@ class CTCLoss(_Loss):
     """Minus the log-probability of a label sequence over all its alignments (Graves, 2006)."""
 
     __constants__ = ["blank", "reduction"]
+    _function = F.ctc_loss
+    _options = ("blank", "zero_infinity")
 
     def __init__(
         self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False
@@ -414,12 +413,4 @@ class CTCLoss(_Loss):
     def forward(
         self, log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any
     ) -> Tensor:
-        return F.ctc_loss(
-            log_probs,
-            targets,
-            input_lengths,
-            target_lengths,
-            self.blank,
-            self.reduction,
-            self.zero_infinity,
-        )
+        return self._of(log_probs, targets, input_lengths, target_lengths)

@@ -101,12 +101,7 @@ class MaxUnpool3d(_MaxUnpoolNd):
 class _AvgPoolNd(Functional):
     __constants__ = ["kernel_size", "stride", "padding", "ceil_mode", "count_include_pad"]
     _repr_names = ("kernel_size", "stride", "padding")
-
-
-class AvgPool1d(_AvgPoolNd):
-    """The mean of each window of sequences."""
-
-    _function = F.avg_pool1d
+    _as_sizes: Callable = staticmethod(lambda given: given)
 
     def __init__(
         self,
@@ -117,11 +112,18 @@ class AvgPool1d(_AvgPoolNd):
         count_include_pad: bool = True,
     ) -> None:
         super().__init__()
-        self.kernel_size = _single(kernel_size)
-        self.stride = _single(kernel_size if stride is None else stride)
-        self.padding = _single(padding)
+        self.kernel_size = self._as_sizes(kernel_size)
+        self.stride = self._as_sizes(kernel_size if stride is None else stride)
+        self.padding = self._as_sizes(padding)
         self.ceil_mode = ceil_mode
         self.count_include_pad = count_include_pad
+
+
+class AvgPool1d(_AvgPoolNd):
+    """The mean of each window of sequences."""
+
+    _function = F.avg_pool1d
+    _as_sizes = staticmethod(_single)
 
 
 class _AvgPoolOfSpace(_AvgPoolNd):
@@ -136,12 +138,7 @@ class _AvgPoolOfSpace(_AvgPoolNd):
         count_include_pad: bool = True,
         divisor_override: int | None = None,
     ) -> None:
-        super().__init__()
-        self.kernel_size = kernel_size
-        self.stride = kernel_size if stride is None else stride
-        self.padding = padding
-        self.ceil_mode = ceil_mode
-        self.count_include_pad = count_include_pad
+        super().__init__(kernel_size, stride, padding, ceil_mode, count_include_pad)
         self.divisor_override = divisor_override
 
 

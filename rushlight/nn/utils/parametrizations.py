@@ -10,7 +10,7 @@ from ..._tensor import Tensor
 from .. import functional as F
 from ..modules.module import Module
 from .parametrize import register_parametrization
-from .spectral_norm import TRANSPOSED, check_iterations
+from .spectral_norm import TRANSPOSED, as_matrix, check_iterations
 from .weight_norm import norm_except_dim, normed
 
 _MAPS = ("matrix_exp", "cayley", "householder")
@@ -187,16 +187,12 @@ class _SpectralNorm(Module):
         self.eps = eps
         if dims > 1:
             self.n_power_iterations = n_power_iterations
-            matrix = self._matrix(weight)
+            matrix = as_matrix(weight, self.dim)
             rows, columns = matrix.shape
             u, v = matrix.new_empty(rows).normal_(0, 1), matrix.new_empty(columns).normal_(0, 1)
             self.register_buffer("_u", F.normalize(u, dim=0, eps=eps))
             self.register_buffer("_v", F.normalize(v, dim=0, eps=eps))
             self._power_method(matrix, 15)
-
-    def _matrix(self, weight: Tensor) -> Tensor:
-        rest = [axis for axis in range(weight.dim()) if axis != self.dim]
-        return (weight.permute(self.dim, *rest) if self.dim else weight).flatten(1)
 
     @no_grad()
     def _power_method(self, matrix: Tensor, n_power_iterations: int) -> None:
@@ -207,7 +203,7 @@ class _SpectralNorm(Module):
     def forward(self, weight: Tensor) -> Tensor:
         if weight.ndim == 1:
             return F.normalize(weight, dim=0, eps=self.eps)
-        matrix = self._matrix(weight)
+        matrix = as_matrix(weight, self.dim)
         if self.training:
             self._power_method(matrix, self.n_power_iterations)
         u, v = self._u.clone(), self._v.clone()

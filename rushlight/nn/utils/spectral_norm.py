@@ -21,6 +21,12 @@ def check_iterations(count: int) -> None:
         )
 
 
+def as_matrix(weight: Tensor, dim: int) -> Tensor:
+    """The weight as a matrix whose rows are axis `dim`."""
+    turned = weight.movedim(dim, 0) if dim else weight
+    return turned.reshape(turned.shape[0], -1)
+
+
 class SpectralNorm:
     """The hook: before each call it divides the weight by its greatest singular value."""
 
@@ -37,9 +43,7 @@ class SpectralNorm:
 
     def reshape_weight_to_matrix(self, weight: Tensor) -> Tensor:
         """The weight as a matrix whose rows are axis `dim`."""
-        rest = [axis for axis in range(weight.dim()) if axis != self.dim]
-        turned = weight.permute(self.dim, *rest) if self.dim != 0 else weight
-        return turned.reshape(turned.shape[0], -1)
+        return as_matrix(weight, self.dim)
 
     def compute_weight(self, module: Module, do_power_iteration: bool) -> Tensor:
         """The weight over its greatest singular value, estimated by power iteration."""
