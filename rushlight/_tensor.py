@@ -353,7 +353,10 @@ class Tensor(TensorBase):
         n = self.numel()
         if n != 1:
             what = "no values" if n == 0 else "more than one value"
-            raise RuntimeError(f"Boolean value of Tensor with {what} is ambiguous")
+            raise RuntimeError(
+                f"Boolean value of Tensor with {what} is ambiguous; it has shape "
+                f"{tuple(self.shape)}: use .any() or .all()"
+            )
         return bool(self.item())
 
     def __float__(self) -> float:

@@ -94,6 +94,17 @@ SUPPORTED = (
 )
 
 
+_IN_C = {
+    "Float": "float", "Double": "double", "Half": "c10::Half", "BFloat16": "c10::BFloat16",
+    "Long": "long int", "Int": "int", "Bool": "bool", "Byte": "unsigned char",
+}  # fmt: skip
+
+
+def in_c(kind: dtype) -> str:
+    """What some of PyTorch's messages call a dtype: its name in C++."""
+    return _IN_C.get(kind.type_name, kind.type_name)
+
+
 def of(numpy_dtype: Any) -> dtype:
     """The dtype carried by a NumPy dtype (or by itself).
 

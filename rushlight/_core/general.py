@@ -205,11 +205,9 @@ def check_same(op: Op, flat: list) -> None:
             if op.mixed is not None:
                 said = op.mixed.format(a=found[0].type_name, b=other.type_name)
                 raise RuntimeError(f"{said}; convert one of them, as in input.to({other})")
-            names = {"Float": "float", "Double": "double", "Half": "c10::Half", "Long": "long int",
-                     "BFloat16": "c10::BFloat16", "Int": "int"}  # fmt: skip
-            a, b = (names.get(d.type_name, d.type_name) for d in (found[0], other))
             raise RuntimeError(
-                f"expected m1 and m2 to have the same dtype, but got: {a} != {b}. "
+                "expected m1 and m2 to have the same dtype, but got: "
+                f"{dtypes.in_c(found[0])} != {dtypes.in_c(other)}. "
                 f"{op.name.partition('_with')[0]} takes "
                 f"tensors of one dtype; convert one of them, as in x.to({found[0]})."
             )

@@ -248,13 +248,6 @@ def is_neg(input: Any) -> bool:
 @composite
 def is_nonzero(input: Any) -> bool:
     """Whether the only element is other than zero."""
-    count = input.numel()
-    if count != 1:
-        which = "no values" if count == 0 else "more than one value"
-        raise RuntimeError(
-            f"Boolean value of Tensor with {which} is ambiguous; it has shape "
-            f"{tuple(input.shape)}: use .any() or .all()"
-        )
     return bool(input)
 
 

@@ -149,12 +149,21 @@ class UninitializedTensorMixin:
 
     __slots__ = ()
     cls_to_become: type
+    _options: tuple[str, ...] = ("requires_grad", "device", "dtype")
 
     shape = property(_no_shape)
     array = property(_no_array, _array.__set__)
     dtype = property(lambda self: of(_array.__get__(self).dtype))
     to, type, float, double = map(_converted, ("to", "type", "float", "double"))
     half, bfloat16, cpu, cuda = map(_converted, ("half", "bfloat16", "cpu", "cuda"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass  # `__new__` has taken the arguments
+
+    def __deepcopy__(self, memo: dict) -> Any:
+        if id(self) not in memo:
+            memo[id(self)] = type(self)(*[getattr(self, name) for name in self._options])
+        return memo[id(self)]
 
     @property
     def data(self: Any) -> Any:
@@ -201,14 +210,6 @@ class UninitializedParameter(UninitializedTensorMixin, Parameter):
     def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> Any:
         return _adopt(cls, empty(0, device=device, dtype=dtype), requires_grad)
 
-    def __init__(self, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> None:
-        pass
-
-    def __deepcopy__(self, memo: dict) -> Any:
-        if id(self) not in memo:
-            memo[id(self)] = type(self)(self.requires_grad, self.device, self.dtype)
-        return memo[id(self)]
-
 
 class UninitializedBuffer(UninitializedTensorMixin, Tensor):
     """A buffer whose shape is not known yet."""
@@ -216,6 +217,7 @@ class UninitializedBuffer(UninitializedTensorMixin, Tensor):
     __slots__ = ()
     _plain_subclass = True
     cls_to_become = Tensor
+    _options = (*UninitializedTensorMixin._options, "persistent")
 
     def __new__(
         cls,
@@ -228,22 +230,6 @@ class UninitializedBuffer(UninitializedTensorMixin, Tensor):
         made.persistent = persistent
         made._is_buffer = True
         return made
-
-    def __init__(
-        self,
-        requires_grad: bool = False,
-        device: Any = None,
-        dtype: Any = None,
-        persistent: bool = True,
-    ) -> None:
-        pass
-
-    def __deepcopy__(self, memo: dict) -> Any:
-        if id(self) not in memo:
-            memo[id(self)] = type(self)(
-                self.requires_grad, self.device, self.dtype, self.persistent
-            )
-        return memo[id(self)]
 
 
 def add_parameters(module: Any, place: dict, **shapes: Any) -> None:

@@ -2,11 +2,11 @@
 
 import math
 
+from ..._core.dtypes import in_c
 from ..._ops.attention import attention_scores, causal_scores, mixed_values
 from ..._ops.dropout import dropout
 from ..._ops.softmaxes import softmax
 from ..._tensor import Tensor
-from .convolutions import _TYPES
 
 
 def _check(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> None:
@@ -18,12 +18,13 @@ def _check(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> No
     if not query.dtype is key.dtype is value.dtype:
         raise RuntimeError(
             "Expected query, key, and value to have the same dtype, but got query.dtype: "
-            f"{_type(query)} key.dtype: {_type(key)} and value.dtype: {_type(value)} instead."
+            f"{in_c(query.dtype)} key.dtype: {in_c(key.dtype)} and value.dtype: "
+            f"{in_c(value.dtype)} instead."
         )
     if mask is not None and not mask.is_floating_point() and str(mask.dtype) != "torch.bool":
         raise RuntimeError(
             "Expected attn_mask dtype to be bool or float or to match query dtype, but got "
-            f"attn_mask.dtype: {_type(mask)} and  query.dtype: {_type(query)} instead."
+            f"attn_mask.dtype: {in_c(mask.dtype)} and  query.dtype: {in_c(query.dtype)} instead."
         )
     if query.shape[-1] != key.shape[-1]:
         raise RuntimeError(
@@ -32,10 +33,6 @@ def _check(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> No
             f"{key.shape[-1]}]. scaled_dot_product_attention: the query's width "
             f"({query.shape[-1]}) is not the key's ({key.shape[-1]})"
         )
-
-
-def _type(x: Tensor) -> str:
-    return _TYPES.get(x.dtype.type_name, x.dtype.type_name)
 
 
 def _masked(scores: Tensor, mask: Tensor) -> Tensor:

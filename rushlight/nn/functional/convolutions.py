@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ..._core.dtypes import in_c
 from ..._core.naming import named
 from ..._ops import conv as ops
 from ..._ops.padding import constant_pad_nd
@@ -65,17 +66,10 @@ def _check(
         )
 
 
-_TYPES = {
-    "Float": "float", "Double": "double", "Half": "c10::Half", "BFloat16": "c10::BFloat16",
-    "Long": "long int", "Int": "int", "Bool": "bool", "Byte": "unsigned char",
-}  # fmt: skip
-
-
 def _type(x: Tensor) -> str:
-    name = x.dtype.type_name
     if x.device.type == "cpu":
-        return _TYPES.get(name, name)
-    return f"torch.{'cuda.' if x.device.type == 'cuda' else ''}{name}Tensor"
+        return in_c(x.dtype)
+    return f"torch.{'cuda.' if x.device.type == 'cuda' else ''}{x.dtype.type_name}Tensor"
 
 
 def _check_sizes(stride: tuple, padding: tuple, dilation: tuple) -> None:

@@ -44,11 +44,15 @@ class _ConvNd(Module):
         self.groups = groups
         self.padding_mode = padding_mode
         self._reversed_padding_repeated_twice = _for_pad(padding, kernel_size, dilation)
-        ends = (in_channels, out_channels) if transposed else (out_channels, in_channels)
-        shape = (ends[0], ends[1] // groups, *kernel_size)
         place = {"device": device, "dtype": dtype}
-        add_parameters(self, place, weight=shape, bias=(out_channels,) if bias else None)
+        shift = (out_channels,) if bias else None
+        add_parameters(self, place, weight=self._weight_shape(), bias=shift)
         self.reset_parameters()
+
+    def _weight_shape(self) -> tuple[int, ...]:
+        ends = (self.in_channels, self.out_channels)
+        first, second = ends if self.transposed else ends[::-1]
+        return (first, second // self.groups, *self.kernel_size)
 
     def reset_parameters(self) -> None:
         """Draw the parameters anew."""
@@ -230,10 +234,7 @@ class _LazyConvXdMixin(Lazy):
         self.in_channels = self._get_in_channels(input)
         if self.in_channels % self.groups:
             raise ValueError("in_channels must be divisible by groups")
-        ends = (self.in_channels, self.out_channels)
-        ends = ends if self.transposed else ends[::-1]
-        weight = (ends[0], ends[1] // self.groups, *self.kernel_size)
-        self._materialize(weight, (self.out_channels,))
+        self._materialize(self._weight_shape(), (self.out_channels,))
 
     def _get_in_channels(self: Any, input: Tensor) -> int:
         axes = self._axes

@@ -30,9 +30,9 @@ class Unflatten(Module):
     def __init__(self, dim: Any, unflattened_size: Any) -> None:
         super().__init__()
         if isinstance(dim, int):
-            _require_ints(unflattened_size)
+            _require(unflattened_size, (tuple, list), int)
         elif isinstance(dim, str):
-            _require_pairs(unflattened_size)
+            _require(unflattened_size, (tuple,), tuple)
         else:
             raise TypeError("invalid argument type for dim parameter")
         self.dim = dim
@@ -42,27 +42,16 @@ class Unflatten(Module):
         return input.unflatten(self.dim, self.unflattened_size)
 
 
-def _require_ints(sizes: Any) -> None:
-    if not isinstance(sizes, (tuple, list)):
+def _require(sizes: Any, kinds: tuple[type, ...], each: type) -> None:
+    """Refuse sizes that are of none of these kinds, and those that hold anything but `each`."""
+    if not isinstance(sizes, kinds):
         raise TypeError(
-            f"unflattened_size must be a tuple of ints, but found type {type(sizes).__name__}"
+            f"unflattened_size must be a tuple of {each.__name__}s, but found type "
+            f"{type(sizes).__name__}"
         )
     for place, size in enumerate(sizes):
-        if not isinstance(size, int):
+        if not isinstance(size, each):
             raise TypeError(
-                "unflattened_size must be tuple of ints, "
+                f"unflattened_size must be tuple of {each.__name__}s, "
                 f"but found element of type {type(size).__name__} at pos {place}"
-            )
-
-
-def _require_pairs(sizes: Any) -> None:
-    if not isinstance(sizes, tuple):
-        raise TypeError(
-            f"unflattened_size must be a tuple of tuples, but found type {type(sizes).__name__}"
-        )
-    for place, pair in enumerate(sizes):
-        if not isinstance(pair, tuple):
-            raise TypeError(
-                "unflattened_size must be tuple of tuples, "
-                f"but found element of type {type(pair).__name__} at pos {place}"
             )

@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from ..._creation import zeros
 from ..._tensor import Tensor
 from .. import init
 from ..functional import recurrent
@@ -145,8 +144,7 @@ class RNNBase(_Recurrent):
         return hx if permutation is None else _each(hx, lambda s: s.index_select(1, permutation))
 
     def _fresh_state(self, input: Tensor, batch_sizes: Tensor | None) -> Any:
-        shape = self.get_expected_hidden_size(input, batch_sizes)
-        return _blank(shape, input)
+        return input.new_zeros(self.get_expected_hidden_size(input, batch_sizes))
 
     def _name(self) -> str:
         return self.mode.partition("_")[0]
@@ -213,10 +211,6 @@ class RNNBase(_Recurrent):
 def _each(hx: Any, change: Callable[[Tensor], Tensor]) -> Any:
     """A state, which is one tensor or a pair, with each tensor changed."""
     return change(hx) if isinstance(hx, Tensor) else tuple(map(change, hx))
-
-
-def _blank(shape: tuple, like: Tensor) -> Tensor:
-    return zeros(shape, dtype=like.dtype, device=like.device)
 
 
 def _batched(hx: Any, batched: bool) -> Any:
@@ -333,7 +327,7 @@ class LSTM(RNNBase):
 
     def _fresh_state(self, input: Tensor, batch_sizes: Tensor | None) -> Any:
         hidden = super()._fresh_state(input, batch_sizes)
-        return hidden, _blank(self.get_expected_cell_size(input, batch_sizes), input)
+        return hidden, input.new_zeros(self.get_expected_cell_size(input, batch_sizes))
 
 
 class RNNCellBase(_Recurrent):
@@ -384,7 +378,7 @@ class RNNCellBase(_Recurrent):
         batched = input.dim() == 2
         input = input if batched else input.unsqueeze(0)
         if hx is None:
-            blank = _blank((input.shape[0], self.hidden_size), input)
+            blank = input.new_zeros((input.shape[0], self.hidden_size))
             hx = (blank, blank) if pair else blank
         elif not batched:
             hx = _each(hx, lambda s: s.unsqueeze(0))

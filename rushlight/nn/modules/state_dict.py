@@ -87,12 +87,8 @@ def state_dict(
 
 def save_to_state_dict(self: Any, destination: Any, prefix: str, keep_vars: bool) -> None:
     """Write this module's own tensors and extra state, not its children's."""
-    buffers = [
-        (n, b) for n, b in self._buffers.items() if n not in self._non_persistent_buffers_set
-    ]
-    for name, value in (*self._parameters.items(), *buffers):
-        if value is not None:
-            destination[prefix + name] = value if keep_vars or is_lazy(value) else value.detach()
+    for name, value in _own_state(self).items():
+        destination[prefix + name] = value if keep_vars or is_lazy(value) else value.detach()
     if _overrides(self, "get_extra_state"):
         destination[prefix + EXTRA] = self.get_extra_state()
 
@@ -243,6 +239,7 @@ def load_from_state_dict(
 
 
 def _own_state(module: Any) -> dict[str, Tensor]:
+    """The module's parameters and persistent buffers, without its children's."""
     transient = module._non_persistent_buffers_set
     buffers = {name: b for name, b in module._buffers.items() if name not in transient}
     return {name: v for name, v in (*module._parameters.items(), *buffers.items()) if v is not None}
