@@ -11,6 +11,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from ._files.progress import bar as _bar
 from .serialization import load as _load
 
 # PyTorch's convention: a file name may end in a dash and the first digits of its SHA-256
@@ -66,7 +67,7 @@ def download_url_to_file(
 def _copied(source: Any, target: Any, progress: bool) -> str:
     """Copies block by block, and gives the SHA-256 of all."""
     size, digest = source.headers.get("Content-Length"), hashlib.sha256()
-    bar = _bar(int(size) if size else None, progress)
+    bar = _bar(total=int(size) if size else None, unit_divisor=1024) if progress else None
     while block := source.read(_BLOCK):
         target.write(block)
         digest.update(block)
@@ -75,17 +76,6 @@ def _copied(source: Any, target: Any, progress: bool) -> str:
     if bar is not None:
         bar.close()
     return digest.hexdigest()
-
-
-def _bar(total: int | None, wanted: bool) -> Any:
-    """A progress bar, where the user has tqdm."""
-    if not wanted:
-        return None
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        return None
-    return tqdm(total=total, unit="B", unit_scale=True, unit_divisor=1024)
 
 
 def load_state_dict_from_url(

@@ -25,6 +25,7 @@ LAYERS = {
     "_core/dtypes.py": 0,
     "_core/devices.py": 0,
     "_core/errors.py": 0,
+    "_core/memory.py": 0,
     "_core/modes.py": 0,
     "_core/names.py": 0,
     "_core/spec.py": 1,

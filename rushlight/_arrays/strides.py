@@ -4,12 +4,7 @@ from typing import Any
 
 import numpy as np
 
-
-def owner(x: np.ndarray) -> np.ndarray:
-    """The array that owns the memory of `x`."""
-    while isinstance(x.base, np.ndarray):
-        x = x.base
-    return x
+from .._core.memory import owner
 
 
 def tidy(a: Any) -> np.ndarray:
@@ -46,24 +41,27 @@ def as_strided(x: np.ndarray, size: tuple, stride: tuple, offset: Any = None) ->
     return np.ndarray(size, x.dtype, flat, offset * k, tuple(s * k for s in stride))
 
 
-def _places(x: Any, size: tuple, stride: tuple, offset: Any) -> tuple[np.ndarray, np.ndarray]:
-    """For each element of the view, the number of its place in x's memory; and the same for x."""
+def _grid(start: int, size: tuple, stride: tuple) -> np.ndarray:
+    """The number of each element's place in memory."""
+    made = np.full(size, start, np.int64)
+    for i, (n, s) in enumerate(zip(size, stride)):
+        made += (np.arange(n) * s).reshape([-1 if j == i else 1 for j in range(len(size))])
+    return made
+
+
+def _places(x: Any, size: tuple, stride: tuple, offset: Any) -> tuple[np.ndarray, np.ndarray, int]:
+    """The places of a view's elements in x's memory, those of x, and what lies above them all."""
     base, k = owner(x), x.itemsize
     begin = (x.__array_interface__["data"][0] - base.__array_interface__["data"][0]) // k
-    at = begin if offset is None else offset
-    view = np.full(size, at, np.int64)
-    for i, (n, s) in enumerate(zip(size, stride)):
-        view += (np.arange(n) * s).reshape([-1 if j == i else 1 for j in range(len(size))])
-    own = np.full(x.shape, begin, np.int64)
-    for i, (n, s) in enumerate(zip(x.shape, x.strides)):
-        own += (np.arange(n) * (s // k)).reshape([-1 if j == i else 1 for j in range(x.ndim)])
-    return view, own
+    view = _grid(begin if offset is None else offset, size, stride)
+    own = _grid(begin, x.shape, tuple(s // k for s in x.strides))
+    return view, own, max(view.max(initial=0), own.max(initial=0)) + 1
 
 
 def unstrided(g: np.ndarray, x: np.ndarray, size: tuple, stride: tuple, offset: Any) -> np.ndarray:
     """The adjoint of `as_strided`: what arrives at each element of `x`."""
-    view, own = _places(x, size, stride, offset)
-    total = np.zeros(max(view.max(initial=0), own.max(initial=0)) + 1, g.dtype)
+    view, own, count = _places(x, size, stride, offset)
+    total = np.zeros(count, g.dtype)
     np.add.at(total, view, g)
     return total[own]
 
@@ -72,8 +70,8 @@ def write_strided(
     x: np.ndarray, new: np.ndarray, size: tuple, stride: tuple, offset: Any
 ) -> np.ndarray:
     """x with the part that the view shows replaced by `new`."""
-    view, own = _places(x, size, stride, offset)
-    total = np.zeros(max(view.max(initial=0), own.max(initial=0)) + 1, x.dtype)
+    view, own, count = _places(x, size, stride, offset)
+    total = np.zeros(count, x.dtype)
     total[own] = x
     total[view] = new
     return total[own]

@@ -20,7 +20,6 @@ ALLOWED = {
 }
 BLOCKED = ("sys", "os", "posix", "nt")
 _ODD_DTYPES = {f"{sign}int{bits}" for sign in ("", "u") for bits in range(1, 8)}
-_ODD_DTYPES |= set("bits1x8 bits2x4 bits4x2 bits8 bits16".split())
 
 
 def allowed(name: Global) -> bool:

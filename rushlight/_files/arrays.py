@@ -20,7 +20,6 @@ from .records import (
     elements,
     fault,
     sizes,
-    turned,
 )
 from .source import Source
 from .torchzip_writer import ZipWriter
@@ -79,17 +78,9 @@ def _array(source: Source, key: str, where: str) -> TensorRecord:
             start,
         )
 
-    def fetch() -> np.ndarray:
-        bits = source.array(start, nbytes)
-        if dtype.byteorder != ">":
-            return bits
-        unit = dtype.itemsize // (2 if dtype.kind == "c" else 1)
-        return turned(bits, unit)
-
     strides = contiguous(shape) if not order else tuple(reversed(contiguous(shape[::-1])))
-    storage = Storage(key, name, nbytes, read=fetch)
-    if dtype.byteorder != ">":
-        storage.place = lambda: (source, start)
+    storage = Storage(key, name, nbytes)
+    storage.lies(lambda: (source, start), dtype.byteorder == ">")
     return TensorRecord(storage, name, 0, shape, strides)
 
 

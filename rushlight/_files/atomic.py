@@ -15,22 +15,30 @@ _KEEP_SIZE = 1  # FALLOC_FL_KEEP_SIZE: the file's length stays what was written
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def save_to(target: Any, fill: Callable[[Callable[[Any], Any]], None], room: int = 0) -> None:
+def save_to(
+    target: Any,
+    fill: Callable[[Callable[[Any], Any]], None],
+    room: int = 0,
+    ready: Callable[[], None] | None = None,
+) -> None:
     """Calls `fill` with a function that takes bytes, and puts them into a path or file object.
 
     `room`: how many bytes are coming at least; their place on the disk is asked for at once.
+    `ready`: called when the new file is whole, before it takes the old one's place.
     """
     if hasattr(target, "write"):
         fill(target.write)
         if hasattr(target, "flush"):
             target.flush()
         return
-    with replacing(target, room) as put:
+    with replacing(target, room, ready) as put:
         fill(put)
 
 
 @contextlib.contextmanager
-def replacing(path: Any, room: int = 0) -> Iterator[Callable[[Any], Any]]:
+def replacing(
+    path: Any, room: int = 0, ready: Callable[[], None] | None = None
+) -> Iterator[Callable[[Any], Any]]:
     """A function that writes bytes beside `path`; at a good end they take its place.
 
     Permissions of an old file stay; a symbolic link goes on pointing to the same place. If anything
@@ -63,6 +71,8 @@ def replacing(path: Any, room: int = 0) -> Iterator[Callable[[Any], Any]]:
             flush(fd)
         finally:
             os.close(fd)
+        if ready:
+            ready()
         os.replace(beside, place)
     except BaseException as error:
         with contextlib.suppress(OSError):

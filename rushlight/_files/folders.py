@@ -22,6 +22,7 @@ from .records import (
     sizes,
 )
 from .source import Source
+from .standard import harmless
 from .unpickler import unpickler_of
 
 Opener = Callable[[str], Checkpoint]
@@ -68,9 +69,7 @@ def read_shards(index: str, open_file: Opener) -> Checkpoint:
             raise fault(index, f"{file} does not hold {shown(name, 200)}")
         found.root[name] = root[name]
     for file, shard in shards.items():
-        found.storages.update({f"{file}/{key}": storage for key, storage in shard.storages.items()})
-        found.names.update(shard.names)
-        found.called.update(shard.called)
+        found.join(shard, file)
     found.source = [shard.source for shard in shards.values()]
     return found
 
@@ -92,6 +91,9 @@ def read_distributed(
     source = Source(where)
     found = Checkpoint({}, "distributed", folder)
     state = _state(unpickler_of(found, source.all(), where, limits=limits).load(), where)
+    for path, name in list(found.names.items()):  # these records were read, and are left behind
+        if harmless(name, found.called.get(path, "import")):
+            del found.names[path]
     parts = _Parts(folder, where, state.get("storage_data"), open_source, found)
     for name, entry in _table(state.get("state_dict_metadata"), where).items():
         value = parts.whole(name, entry)
@@ -176,11 +178,7 @@ class _Parts:
         if file not in self.files:
             self.files[file] = Source(os.path.join(self.folder, file))
         part = self.open_source(self.files[file].part(offset, length, shown(name, 200)))
-        self.found.names.update(part.names)
-        self.found.called.update(part.called)
-        self.found.storages.update(
-            {f"{name}@{offset}/{key}": s for key, s in part.storages.items()}
-        )
+        self.found.join(part, f"{name}@{offset}")
         return part.root
 
     def _join(self, name: str, dtype: str, shape: tuple[int, ...], chunks: list) -> TensorRecord:

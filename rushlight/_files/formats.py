@@ -19,15 +19,15 @@ def open_checkpoint(
         UnpicklingError: for a file that is damaged or made to deceive.
         ValueError: for something that is not a regular file.
     """
-    if isinstance(given, (str, os.PathLike)):
-        path = os.fsdecode(os.fspath(given))
-        if os.path.isdir(path):
-            return _open_folder(path, mapped, limits)
-    source = Source(given, mapped)
 
     def open_file(file: str) -> Checkpoint:
         return open_checkpoint(file, mapped=mapped, limits=limits)
 
+    if isinstance(given, (str, os.PathLike)):
+        path = os.fsdecode(os.fspath(given))
+        if os.path.isdir(path):
+            return _open_folder(path, open_file, limits)
+    source = Source(given, mapped)
     try:
         return read(source, limits, encoding, open_file)
     except BaseException:
@@ -76,7 +76,7 @@ def sniff(source: Source) -> str:
     length = int.from_bytes(head[:8], "little")
     if len(head) > 9 and head[8:9] == b"{" and length <= source.size - 8:
         return "safetensors"
-    if legacy.MAGIC_BYTES in head[:40]:
+    if legacy.MAGIC_BYTES in head[:40] or b"%d" % legacy.MAGIC in head[:40]:
         return "legacy"
     if head[257:262] == b"ustar" or _old_tar(head):
         return "tar"
@@ -105,10 +105,7 @@ def _plain_pickle(source: Source, limits: Limits | None, encoding: str) -> Check
     return found
 
 
-def _open_folder(path: str, mapped: bool, limits: Limits | None) -> Checkpoint:
-    def open_file(file: str) -> Checkpoint:
-        return open_checkpoint(file, mapped=mapped, limits=limits)
-
+def _open_folder(path: str, open_file: folders.Opener, limits: Limits | None) -> Checkpoint:
     if os.path.isfile(os.path.join(path, ".metadata")):
         return folders.read_distributed(path, lambda source: read(source, limits), limits)
     index = folders.index_in(path)

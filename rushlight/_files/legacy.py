@@ -4,15 +4,14 @@ import struct
 import sys
 from typing import Any
 
-import numpy as np
-
 from .meanings import Refused, storage_dtype, storage_id
-from .records import DTYPES, Checkpoint, Limits, Storage, fault, shown, turned, window
+from .records import DTYPES, Checkpoint, Limits, Storage, UnpicklingError, fault, shown, window
 from .source import Source
 from .unpickler import unpickler_of
 
 MAGIC = 0x1950A86A20F9469CFC6C
 _BLOCK, _MOST_MEMBERS = 512, 16  # of a tar
+_HEAD = 1 << 20  # bytes in which the pickles are looked for at first
 MAGIC_BYTES = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # how every protocol since 2 writes it
 
 
@@ -20,9 +19,10 @@ class _Reader:
     """Pickles and numbers one behind the other in a file or a member of a tar."""
 
     def __init__(
-        self, data: Any, where: str, found: Checkpoint, limits: Limits, encoding: str
+        self, source: Source, head: int, found: Checkpoint, limits: Limits, encoding: str
     ) -> None:
-        self.data, self.where, self.found = data, where, found
+        self.source, self.where, self.found = source, source.where, found
+        self.data = source.read(0, min(head, source.size))
         self.limits, self.encoding, self.at = limits, encoding, 0
 
     def pickle(self, persistent: Any = None) -> Any:
@@ -34,9 +34,9 @@ class _Reader:
         self.at = unpickler.pos
         return made
 
-    def fault(self, message: str, back: int = 0) -> Exception:
-        """The error for something wrong here, or so many bytes back."""
-        return fault(self.where, message, self.at - back)
+    def fault(self, message: str) -> Exception:
+        """The error for something wrong here."""
+        return fault(self.where, message, self.at)
 
     def key(self, value: Any) -> str:
         """The key of an object, checked."""
@@ -50,55 +50,59 @@ class _Reader:
         self.at += size
         return struct.unpack_from(layout, self.data, self.at - size)
 
-    def bits(self, storage: Storage, swap: bool) -> None:
-        """The bytes of a storage, which follow their own element count."""
-        (count,) = self.numbers("<q" if not swap or sys.byteorder == "little" else ">q")
+    def bits(self, storage: Storage) -> None:
+        """The bytes of a storage, little-endian on every machine, behind their element count."""
+        source, start = self.source, self.at + 8
+        count = int.from_bytes(source.read(self.at, 8), "little", signed=True)
         if count * DTYPES[storage.dtype][0] != storage.nbytes:
             raise self.fault(
                 f"storage {storage.key} should have {storage.nbytes} bytes but announces {count} "
                 "elements",
-                8,
             )
-        if storage.nbytes > len(self.data) - self.at:
-            raise self.fault(f"storage {storage.key} is cut off (truncated file?)")
-        piece = np.frombuffer(self.data, np.uint8, storage.nbytes, self.at)
-        storage.bits = turned(piece.copy(), storage.unit if swap else 1)
-        self.at += storage.nbytes
+        source.need(start, storage.nbytes)
+        storage.lies(lambda: (source, start), sys.byteorder == "big")
+        self.at = start + storage.nbytes
 
 
 def read(source: Source, limits: Limits | None = None, encoding: str = "utf-8") -> Checkpoint:
-    """A checkpoint of the non-zip format.
+    """A checkpoint of the non-zip format; the bytes of storages stay in the file.
 
     Raises:
         UnpicklingError: for a file that is damaged or made to deceive.
     """
+    head = _HEAD
+    while True:
+        try:
+            return _read(source, head, limits or Limits(), encoding)
+        except UnpicklingError:
+            if head >= source.size:
+                raise
+            head *= 16  # the pickles may be longer
+
+
+def _read(source: Source, head: int, limits: Limits, encoding: str) -> Checkpoint:
     found = Checkpoint(None, "torch legacy", source.where, source=source)
-    reader = _Reader(source.all(), source.where, found, limits or Limits(), encoding)
+    reader = _Reader(source, head, found, limits, encoding)
     magic = reader.pickle()
     if magic != MAGIC:
         raise RuntimeError(f"Invalid magic number; corrupt file? ({source.where})")
     version = reader.pickle()
     if version != 1001:
         raise RuntimeError(f"Invalid protocol version: {shown(version)} ({source.where})")
-    info = reader.pickle()
-    little = info.get("little_endian", True) if isinstance(info, dict) else True
+    reader.pickle()  # the byte order and sizes of numbers there, which do not matter
     roots: dict[str, Storage] = {}
     found.root = reader.pickle(lambda where, parts: _persistent(where, parts, found, roots))
     keys = reader.pickle()
     if not isinstance(keys, list):
-        raise fault(source.where, "the list of storages is missing", reader.at)
+        raise reader.fault("the list of storages is missing")
     for key in keys:
-        storage = roots.get(_key(key, source.where))
-        if storage is None or storage.loaded:
-            raise fault(
-                source.where, f"storage {shown(key)} is not announced, or comes twice", reader.at
-            )
-        reader.bits(storage, (sys.byteorder == "little") != bool(little))
+        storage = roots.get(reader.key(key))
+        if storage is None or storage.place:
+            raise reader.fault(f"storage {shown(key)} is not announced, or comes twice")
+        reader.bits(storage)
     for storage in roots.values():
-        if not storage.loaded:
-            raise fault(
-                source.where, f"storage {storage.key[:40]!r} is announced but absent", reader.at
-            )
+        if not storage.place:
+            raise reader.fault(f"storage {storage.key[:40]!r} is announced but absent")
     source.finish(reader.at)
     return found
 
@@ -143,8 +147,8 @@ def read_tar(source: Source, limits: Limits | None = None, encoding: str = "utf-
     """A checkpoint of PyTorch 0.1: a tar of `storages`, `tensors` and `pickle`."""
     found = Checkpoint(None, "torch tar", source.where, source=source)
     readers = {
-        name: _Reader(data, f"{source.where}, member {name}", found, limits or Limits(), encoding)
-        for name, data in members(source).items()
+        name: _Reader(part, part.size, found, limits or Limits(), encoding)
+        for name, part in members(source).items()
     }
     objects = _tar_storages(readers["storages"], found)
     _tar_tensors(readers["tensors"], objects)
@@ -161,22 +165,22 @@ def read_tar(source: Source, limits: Limits | None = None, encoding: str = "utf-
     return found
 
 
-def members(source: Source) -> dict[str, memoryview]:
+def members(source: Source) -> dict[str, Source]:
     """The three members, as windows of the file; nothing is unpacked to disk."""
-    data, at = source.all(), 0
-    found: dict[str, memoryview] = {}
+    at = 0
+    found: dict[str, Source] = {}
     for _ in range(_MOST_MEMBERS):
-        header = bytes(data[at : at + _BLOCK])
+        header = source.read(at, min(_BLOCK, max(source.size - at, 0)))
         if len(header) < _BLOCK or not header.strip(b"\0"):
             break
         name, kind, size = _tar_header(header, source.where, at)
         begin = at + _BLOCK
-        if begin + size > len(data):
+        if begin + size > source.size:
             raise fault(source.where, f"member {name[:80]!r} is cut off", at)
         if name in ("storages", "tensors", "pickle"):
             if name in found or kind not in (b"0", b"\0", b"7"):
                 raise fault(source.where, f"member {name} is not a plain file, or comes twice", at)
-            found[name] = data[begin : begin + size]
+            found[name] = source.part(begin, size, f"member {name}")
         at = begin + -(-size // _BLOCK) * _BLOCK
     missing = {"storages", "tensors", "pickle"} - set(found)
     if missing:
@@ -221,13 +225,11 @@ def _tar_storages(reader: _Reader, found: Checkpoint) -> dict[str, Any]:
         dtype = storage_dtype(parts[2]) if type(parts) is tuple and len(parts) == 3 else None
         if dtype is None or type(parts[1]) is not str:
             raise reader.fault("a storage is not (key, location, type)")
-        (count,) = struct.unpack_from(
-            "<q", bytes(reader.data[reader.at : reader.at + 8]).ljust(8, b"\xff")
-        )
+        (count,) = struct.unpack("<q", reader.source.read(reader.at, 8))
         if count < 0:
             raise reader.fault(f"a storage announces {count} elements")
         storage = Storage(reader.key(parts[0]), dtype, count * DTYPES[dtype][0], parts[1])
-        reader.bits(storage, sys.byteorder == "big")
+        reader.bits(storage)
         objects[storage.key] = found.storages[storage.key] = storage
     views = reader.pickle()
     for view in views if isinstance(views, list) else []:

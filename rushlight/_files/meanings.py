@@ -2,12 +2,14 @@
 
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from .records import (
     DTYPES,
+    UNITS,
     Global,
     Opaque,
     Storage,
@@ -74,40 +76,32 @@ def storage_id(parts: Any) -> tuple[str, str, str, int]:
     return dtype, key, location, count
 
 
-def _tensor(u: Any, args: tuple, dtype: str | None = None) -> TensorRecord:
+def _tensor(u: Any, args: tuple, dtype: str | None = None, flags: Any = None) -> TensorRecord:
     """_rebuild_tensor(storage, offset, size, stride)."""
     storage = args[0]
     if type(storage) is not Storage:
         raise Refused(f"a tensor's storage is a {type(storage).__name__}")
     if dtype is not None:
-        storage.unit = DTYPES[dtype][0]
+        storage.unit = UNITS[dtype]
     made = window(storage, dtype or storage.dtype, args[1], args[2], args[3], u.where)
     if len(args) > 4:
         made.requires_grad = _truth(args[4])
+    if flags is not None:
+        made.flags = _flags(flags)
     return made
 
 
 def _tensor_v2(u: Any, args: tuple) -> TensorRecord:
     """_rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks, flags)."""
-    made = _tensor(u, args)
-    if len(args) > 6:
-        made.flags = _flags(args[6])
-    return made
+    return _tensor(u, args) if len(args) == 6 else _tensor(u, args, None, args[6])
 
 
-def _tensor_v3(u: Any, args: tuple) -> TensorRecord:
+def _tensor_v3(u: Any, args: tuple) -> Any:
     """_rebuild_tensor_v3(storage, offset, size, stride, requires_grad, hooks, dtype, flags)."""
-    made = _tensor(u, args, _known(args[6]))
-    if len(args) > 7:
-        made.flags = _flags(args[7])
-    return made
-
-
-def _known(name: Any) -> str:
-    dtype = dtype_of(name)
-    if dtype is None:
-        raise Refused(f"{shown(name)} is not a dtype that is known here")
-    return dtype
+    dtype = dtype_of(args[6])
+    if dtype is None:  # newer than this reader
+        return Opaque("torch._utils._rebuild_tensor_v3", args, made="call")
+    return _tensor(u, args, dtype, *args[7:])
 
 
 def _truth(value: Any) -> bool:
@@ -117,8 +111,6 @@ def _truth(value: Any) -> bool:
 
 
 def _flags(value: Any) -> dict:
-    if value is None:
-        return {}
     if type(value) is not dict or not all(
         key in ("conj", "neg") and type(flag) is bool for key, flag in value.items()
     ):
@@ -133,13 +125,9 @@ def _parameter(u: Any, args: tuple) -> Any:
     data = args[0]
     if not isinstance(data, TensorRecord):
         return Opaque("torch._utils._rebuild_parameter", args, made="call")
-    made = TensorRecord(
-        data.storage, data.dtype, data.offset, data.shape, data.stride, flags=data.flags
-    )
-    made.requires_grad = _truth(args[1]) if len(args) > 1 else True
-    made.parameter = True
-    made.subclass, made.state = data.subclass, args[3] if len(args) == 4 else data.state
-    return made
+    needs = _truth(args[1]) if len(args) > 1 else True
+    state = args[3] if len(args) == 4 else data.state
+    return replace(data, requires_grad=needs, parameter=True, state=state)
 
 
 def _from_type(u: Any, args: tuple) -> Any:
@@ -158,9 +146,12 @@ def _from_type(u: Any, args: tuple) -> Any:
     return made
 
 
-def _meta(u: Any, args: tuple) -> TensorRecord:
+def _meta(u: Any, args: tuple) -> Any:
     """_rebuild_meta_tensor_no_storage(dtype, size, stride, requires_grad)."""
-    made = window(None, _known(args[0]), 0, args[1], args[2], u.where)
+    dtype = dtype_of(args[0])
+    if dtype is None:
+        return Opaque("torch._utils._rebuild_meta_tensor_no_storage", args, made="call")
+    made = window(None, dtype, 0, args[1], args[2], u.where)
     made.requires_grad = _truth(args[3])
     return made
 

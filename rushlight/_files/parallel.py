@@ -12,7 +12,7 @@ from .source import PIECE, PREADV
 def read_storages(storages: list[Storage], progress: Any = None) -> None:
     """Reads storages that lie plain in a file, two threads side by side where that helps."""
     plain = [(s, *s.place()) for s in storages if s.place is not None and not s.loaded and s.nbytes]
-    todo = [(s, source, at) for s, source, at in plain if source.fd >= 0 and not source.mapped]
+    todo = [x for x in plain if x[1].fd >= 0 and not x[1].mapped and not x[0].turn]
     if _threads() < 2 or not PREADV or sum(s.nbytes for s, _, _ in todo) < 4 * PIECE:
         todo = []
     _read_side_by_side(todo, progress)

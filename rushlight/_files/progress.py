@@ -21,7 +21,8 @@ class Progress:
     def __call__(self, count: int) -> None:
         self.done += count
         if self.bar is None and self.since and time.monotonic() - self.since > self.PATIENCE:
-            self.bar, self.since = _bar(self.what, self.total, self.done), 0.0
+            self.since = 0.0
+            self.bar = bar(desc=self.what, total=self.total, initial=self.done, leave=False)
         elif self.bar is not None:
             self.bar.update(count)
 
@@ -33,9 +34,10 @@ class Progress:
             self.bar.close()
 
 
-def _bar(what: str, total: int, done: int) -> Any:
+def bar(**options: Any) -> Any:
+    """A bar that counts bytes, where the user has tqdm."""
     try:
         from tqdm import tqdm  # optional
     except ImportError:
         return None
-    return tqdm(desc=what, total=total, initial=done, unit="B", unit_scale=True, leave=False)
+    return tqdm(unit="B", unit_scale=True, **options)

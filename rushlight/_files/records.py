@@ -22,11 +22,14 @@ _CODES = """
     int64=i8 int32=i4 int16=i2 int8=i1 uint64=u8 uint32=u4 uint16=u2 uint8=u1 bool=?
     float8_e4m3fn=u1 float8_e5m2=u1 float8_e4m3fnuz=u1 float8_e5m2fnuz=u1 float8_e8m0fnu=u1
     float4_e2m1fn_x2=u1 quint8=u1 qint8=i1 qint32=i4 quint4x2=u1 quint2x4=u1
+    bits8=u1 bits16=u2 bits1x8=u1 bits2x4=u1 bits4x2=u1
 """
 # torch's dtype name -> (bytes of one element, the NumPy dtype that holds its bits)
 DTYPES: dict[str, tuple[int, str]] = {
     name: (int(code[1:] or 1), code) for name, code in paired(_CODES).items()
 }
+# Bytes of a number: a complex element is two.
+UNITS = {name: unit // (1 + (name[0] == "c")) for name, (unit, _) in DTYPES.items()}
 _WORDS = """
     double=float64 float=float32 half=float16 long=int64 int=int32 short=int16
     cdouble=complex128 cfloat=complex64 chalf=complex32
@@ -132,7 +135,7 @@ class Opaque:
 class Storage:
     """A run of bytes that tensors of one dtype look at; read at most once."""
 
-    __slots__ = ("_bits", "_read", "dtype", "key", "location", "nbytes", "place", "unit")
+    __slots__ = ("_bits", "_read", "dtype", "key", "location", "nbytes", "place", "turn", "unit")
 
     def __init__(
         self,
@@ -140,26 +143,28 @@ class Storage:
         dtype: str,
         nbytes: int,
         location: str = "cpu",
-        read: Callable[[], np.ndarray] | None = None,
         bits: np.ndarray | None = None,
     ) -> None:
         self.key, self.dtype, self.nbytes, self.location = key, dtype, nbytes, location
-        self.unit = DTYPES[dtype][0]  # bytes that change places together on a big-endian machine
+        self.unit = UNITS[dtype]  # bytes that change places together
+        self.turn = False  # whether they do, between the file and this machine
         # Gives the source and the offset of the bytes, when they lie in a file as they are.
         self.place: Callable[[], tuple[Any, int]] | None = None
-        self._read, self._bits = read, bits
+        self._read: Callable[[], np.ndarray] | None = None
+        self._bits = bits
 
     @property
     def bits(self) -> np.ndarray:
         """The bytes, as a flat uint8 array that all tensors of this storage share."""
         if self._bits is None:
             if self._read is not None:
-                self._bits = self._read()
+                bits = self._read()
             elif self.place is not None:
                 source, at = self.place()
-                self._bits = source.array(at, self.nbytes)
+                bits = source.array(at, self.nbytes)
             else:
                 raise ValueError(f"storage {self.key}: has no bytes (read without data)")
+            self._bits = turned(bits, self.unit) if self.turn else bits
         return self._bits
 
     @bits.setter
@@ -176,9 +181,13 @@ class Storage:
         if self._read is not None or self.place is not None:
             self._bits = None
 
-    def reading(self, read: Callable[[], np.ndarray]) -> None:
-        """Says where the bytes will come from."""
-        self._read = read
+    def reading(self, read: Callable[[], np.ndarray], turn: bool = False) -> None:
+        """Says how the bytes will be made, and whether they are in the opposite order."""
+        self._read, self.turn = read, turn
+
+    def lies(self, place: Callable[[], tuple[Any, int]], turn: bool = False) -> None:
+        """Says where in a file the bytes lie, and whether they are in the opposite order."""
+        self.place, self.turn = place, turn
 
     def __repr__(self) -> str:
         return f"Storage({self.key!r}, {self.dtype}, {self.nbytes} bytes, {self.location})"
@@ -220,21 +229,29 @@ class TensorRecord:
         """Bytes of the elements, each counted once for every place it is seen in."""
         return self.count * DTYPES[self.dtype][0]
 
-    def array(self) -> np.ndarray:
+    def array(self, kind: np.dtype | None = None) -> np.ndarray:
         """The elements over the storage's own memory (bits, where NumPy has no such dtype)."""
         if self.storage is None:
             raise ValueError("a meta tensor has no elements")
         unit, code = DTYPES[self.dtype]
+        code = code if kind is None else kind
         strides = tuple(step * unit for step in self.stride)
         bits = self.storage.bits
         if self.count == 0:
             return np.empty(self.shape, code)
         return np.ndarray(self.shape, code, bits, self.offset * unit, strides)
 
+    def resolved(self, array: np.ndarray) -> np.ndarray:
+        """The elements with the lazy bits carried out."""
+        array = array.conj() if self.flags.get("conj") else array
+        return -array if self.flags.get("neg") else array
+
 
 def turned(bits: np.ndarray, unit: int) -> np.ndarray:
-    """The bytes with every `unit` of them in the opposite order."""
-    return bits if unit == 1 else bits.view(f"u{unit}").byteswap().view(np.uint8)
+    """A copy of the bytes with every whole `unit` of them in the opposite order."""
+    made = bits.copy()
+    made[: made.size - made.size % unit].view(f"u{unit}").byteswap(True)
+    return made
 
 
 def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -314,6 +331,12 @@ class Checkpoint:
     called: dict[str, str] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
     source: Any = None
+
+    def join(self, part: Checkpoint, where: str) -> None:
+        """Takes note of what was read of another file, whose storages are known by `where` here."""
+        self.storages |= {f"{where}/{key}": storage for key, storage in part.storages.items()}
+        self.names.update(part.names)
+        self.called.update(part.called)
 
     def sources(self) -> list[Any]:
         """The open files."""

@@ -11,7 +11,7 @@ from typing import Any
 from .meanings import dtype_of
 from .pickler import OURS
 from .records import Global, Limits, Opaque, Storage, TensorRecord, fault, shown
-from .standard import STANDARD, unknown
+from .standard import INERT, STANDARD, unknown
 
 PLAIN = {str, int, float, bool, type(None), bytes, complex, bytearray}
 DICTS = {dict, OrderedDict, defaultdict, Counter}
@@ -179,7 +179,8 @@ class Reviver:
             return found
         if (function := self._function(name.path)) is not None:
             return function
-        self._leave(name.path, "a name that is not called or looked up")
+        if name.path not in INERT:
+            self._leave(name.path, "a name that is not called or looked up")
         return name
 
     def _function(self, path: str) -> Any:
@@ -217,13 +218,23 @@ class Reviver:
             return made
         known = self.special.get(x.name) or STANDARD.get(x.name)
         if known is not None and not x.kwargs and not x.items:
-            made = known(self.value(x.args, depth), self.value(x.state, depth))
+            args, state = self.value(x.args, depth), self.value(x.state, depth)
+            try:
+                made = known(args, state)
+            except (TypeError, ValueError, OverflowError, RuntimeError, LookupError):
+                made = unknown
             if made is not unknown:
+                if x.name.endswith("Namespace"):
+                    self._later(self._fill_dict, vars(made), made, depth)
                 return made
         cls = self._class(x)
         if cls is not None:
             return self._instance(x, cls, depth)
-        if x.made == "new" and not self.opaque:
+        if (
+            x.made == "new"
+            and not self.opaque
+            and x.name.partition(".")[0] not in _STANDARD_MODULES
+        ):
             raise _missing(self.where, *x.name.rpartition(".")[::2])
         return self._refused(
             x, depth, "a call that is not made" if x.made == "call" else "its class is not here"

@@ -21,11 +21,12 @@ from .source import Source
 # safetensors' dtype names, in the order in which the package writes tensors.
 _WORDS = """
     U64=uint64 I64=int64 F64=float64 C64=complex64 F32=float32 U32=uint32 I32=int32 BF16=bfloat16
-    F16=float16 U16=uint16 I16=int16 F8_E8M0=float8_e8m0fnu F8_E4M3=float8_e4m3fn
-    F8_E5M2=float8_e5m2 F8_E4M3FNUZ=float8_e4m3fnuz F8_E5M2FNUZ=float8_e5m2fnuz I8=int8 U8=uint8
-    BOOL=bool
+    F16=float16 U16=uint16 I16=int16 F8_E5M2FNUZ=float8_e5m2fnuz F8_E4M3FNUZ=float8_e4m3fnuz
+    F8_E8M0=float8_e8m0fnu F8_E4M3=float8_e4m3fn F8_E5M2=float8_e5m2 I8=int8 U8=uint8
+    F4=float4_e2m1fn_x2 BOOL=bool
 """
 NAMES = paired(_WORDS)
+PACKED = "F4"  # its shapes count half bytes
 _MOST = 100_000_000  # the format's own bound on the header
 
 
@@ -82,6 +83,10 @@ def _entry(source: Source, name: str, entry: Any, start: int) -> tuple[TensorRec
     if dtype is None:
         raise fault(where, f"dtype {said!r:.40} is not known")
     shape = sizes(entry.get("shape"), "shape", where)
+    if said == PACKED:
+        if not shape or shape[-1] % 2:
+            raise fault(where, f"{said} of shape {shape} does not fill whole bytes")
+        shape = (*shape[:-1], shape[-1] // 2)
     span = sizes(entry.get("data_offsets"), "data_offsets", where)
     if len(span) != 2 or not span[0] <= span[1] <= source.size - start:
         raise fault(

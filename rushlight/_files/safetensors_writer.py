@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .records import TensorRecord
-from .safetensors import NAMES
+from .safetensors import NAMES, PACKED
 
 CODES = {name: code for code, name in NAMES.items()}
 
@@ -37,11 +37,10 @@ def write(
     for name in order:
         record = tensors[name]
         span = [at, at + record.nbytes]
-        header[name] = {
-            "dtype": CODES[record.dtype],
-            "shape": list(record.shape),
-            "data_offsets": span,
-        }
+        code, shape = CODES[record.dtype], list(record.shape)
+        if code == PACKED:
+            shape = [*shape[:-1], 2 * sum(shape[-1:])]
+        header[name] = {"dtype": code, "shape": shape, "data_offsets": span}
         at = span[1]
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
@@ -57,12 +56,7 @@ def write(
 
 def plain_bytes(record: TensorRecord) -> memoryview:
     """The elements in row-major order, little-endian, without a copy where they lie so already."""
-    array = record.array()
-    if record.flags.get("conj"):
-        array = array.conj()
-    if record.flags.get("neg"):
-        array = -array
-    array = np.ascontiguousarray(array)
+    array = np.ascontiguousarray(record.resolved(record.array()))
     if array.dtype.byteorder == ">" or (array.dtype.byteorder == "=" and np.little_endian is False):
         array = array.byteswap()
     return array.reshape(-1).view(np.uint8).data

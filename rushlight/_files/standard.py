@@ -12,22 +12,14 @@ import numpy as np
 
 from .allowed import allowed
 from .meanings import MEANINGS
-from .records import Global, Opaque
+from .records import Global
 
 unknown = object()  # what a function here returns when the arguments are not what it expects
 _CODE = re.compile(r"(b1|[iu][1248]|f[248]|c(8|16)|S\d{1,6}|U\d{1,6})")
 
 
-def numpy_dtype(value: Any) -> np.dtype | None:
-    """The dtype that `numpy.dtype(code, False, True)` and its state describe."""
-    if isinstance(value, np.dtype):
-        return value
-    if not isinstance(value, Opaque) or value.name != "numpy.dtype" or not value.args:
-        return None
-    return _dtype(value.args, value.state)
-
-
 def _dtype(args: tuple, state: Any) -> Any:
+    """The dtype that `numpy.dtype(code, False, True)` and its state describe."""
     code = args[0] if args else None
     if type(code) is not str or not _CODE.fullmatch(code):
         return unknown
@@ -81,63 +73,49 @@ def loaded(module: str, name: str) -> Any:
     return None if home is None else vars(home).get(name)
 
 
-def _when(name: str, length: int) -> Any:
+def _made(module: str, name: str, *kinds: type) -> Any:
+    """A class that the program has imported, called with arguments of some types."""
+
     def make(args: tuple, state: Any) -> Any:
-        cls = loaded("datetime", name)
-        plain = len(args) == 1 and isinstance(args[0], bytes) and len(args[0]) == length
-        return cls(*args) if cls and plain else unknown
+        cls = loaded(module, name)
+        return cls(*args) if cls and {*map(type, args)} <= {*kinds} else unknown
 
     return make
 
 
-def _timedelta(args: tuple, state: Any) -> Any:
-    cls = loaded("datetime", "timedelta")
-    return cls(*args) if cls and len(args) <= 3 and all(type(n) is int for n in args) else unknown
+_path = _made("pathlib", "Path", str)
 
 
-def _path(args: tuple, state: Any) -> Any:
-    cls = loaded("pathlib", "Path")
-    return cls(*args) if cls and all(type(part) is str for part in args) else unknown
+def _namespace(module: str, name: str) -> Any:
+    def make(args: tuple, state: Any) -> Any:
+        if args or not isinstance(state, dict) or not all(type(key) is str for key in state):
+            return unknown
+        made = (loaded(module, name) or types.SimpleNamespace)()
+        vars(made).update(state)
+        return made
 
-
-def _numbers(make: Any, fewest: int) -> Any:
-    def build(args: tuple, state: Any) -> Any:
-        plain = fewest <= len(args) <= 3 and all(type(n) in (int, type(None)) for n in args)
-        return make(*args) if plain else unknown
-
-    return build
-
-
-def _namespace(args: tuple, state: Any) -> Any:
-    if args or not isinstance(state, dict) or not all(type(key) is str for key in state):
-        return unknown
-    cls = loaded("argparse", "Namespace") or types.SimpleNamespace
-    made = cls()
-    made.__dict__ = state  # the very dict, so that what it holds is made live in place
-    return made
+    return make
 
 
 STANDARD: dict[str, Any] = {
     "numpy.dtype": _dtype,
-    "datetime.datetime": _when("datetime", 10),
-    "datetime.date": _when("date", 4),
-    "datetime.time": _when("time", 6),
-    "datetime.timedelta": _timedelta,
+    **{f"datetime.{name}": _made("datetime", name, bytes) for name in ("datetime", "date", "time")},
+    "datetime.timedelta": _made("datetime", "timedelta", int),
     "pathlib.PosixPath": _path,
     "pathlib.WindowsPath": _path,
     "pathlib._local.PosixPath": _path,
     "pathlib._local.WindowsPath": _path,
-    "builtins.slice": _numbers(slice, 1),
-    "builtins.range": _numbers(range, 1),
-    "argparse.Namespace": _namespace,
-    "types.SimpleNamespace": _namespace,
+    "builtins.slice": _made("builtins", "slice", int, type(None)),
+    "builtins.range": _made("builtins", "range", int),
+    "argparse.Namespace": _namespace("argparse", "Namespace"),
+    "types.SimpleNamespace": _namespace("types", "SimpleNamespace"),
 }
 for _home in ("numpy.core", "numpy._core"):
     STANDARD[f"{_home}.multiarray._reconstruct"] = _ndarray
     STANDARD[f"{_home}.multiarray.scalar"] = _scalar
     STANDARD[f"{_home}.numeric._frombuffer"] = _frombuffer
 
-_INERT = {"numpy.ndarray", "builtins.object"}
+INERT = {"numpy.ndarray", "builtins.object"}
 _RECORDS = (
     "torch.nn.modules.",
     "torch.distributed.checkpoint.metadata.",
@@ -148,7 +126,7 @@ _RECORDS = (
 def harmless(name: Global, how: str = "import") -> bool:
     """Whether Python's own pickle would make only plain data or PyTorch's own records of a name."""
     path = name.path
-    if allowed(name) or path in MEANINGS or path in STANDARD or path in _INERT:
+    if allowed(name) or path in MEANINGS or path in STANDARD or path in INERT:
         return True
     plain = path.replace("_", "").replace(".", "").isalnum()
     return (

@@ -1,15 +1,16 @@
 """Reads PyTorch's zip format: a pickle, and one record for the bytes of each storage."""
 
 import sys
+from collections import OrderedDict
 from typing import Any
 
 import numpy as np
 
 from .archive import STORED, Archive
 from .meanings import Refused, storage_id
-from .records import DTYPES, Checkpoint, Storage, fault, turned
-from .torchscript import script_weights
+from .records import DTYPES, Checkpoint, Storage, fault
 from .unpickler import unpickler_of
+from .walk import tensors
 
 
 def read(archive: Archive, encoding: str = "utf-8") -> Checkpoint:
@@ -37,7 +38,7 @@ def read(archive: Archive, encoding: str = "utf-8") -> Checkpoint:
         stored=source.size,
     ).load()
     if kind == "torchscript":
-        found.root = script_weights(found.root, source.where)
+        found.root = OrderedDict(tensors(found.root))  # its code is left alone
     return found
 
 
@@ -71,7 +72,8 @@ class _Storages:
     def __init__(
         self, archive: Archive, prefix: str, order: str, found: dict[str, Storage]
     ) -> None:
-        self.archive, self.prefix, self.order, self.found = archive, prefix, order, found
+        self.archive, self.prefix, self.found = archive, prefix, found
+        self.turn = order != sys.byteorder
 
     def get(self, parts: Any) -> Storage:
         """The storage of a persistent id, whose record must have exactly the bytes announced."""
@@ -94,9 +96,8 @@ class _Storages:
                 f"storage {key[:40]!r} should have {nbytes} bytes; its record has {entry.size}"
             )
         # The functions must not hold the storage: memory would then wait for a collection.
-        elif entry.method == STORED and (self.order == sys.byteorder or storage.unit == 1):
-            storage.place = lambda: (archive.source, archive.locate(entry))
+        elif entry.method == STORED:
+            storage.lies(lambda: (archive.source, archive.locate(entry)), self.turn)
         else:
-            unit = storage.unit if self.order != sys.byteorder else 1
-            storage.reading(lambda: turned(archive.array(entry), unit))
+            storage.reading(lambda: archive.array(entry), self.turn)
         return storage

@@ -11,6 +11,7 @@ from .records import Checkpoint, Global, Limits, Opaque, TensorRecord, fault, sh
 
 SIMPLE_KEYS = (str, bytes, bool, float, type(None))
 PYTHON2 = {"__builtin__": "builtins", "copy_reg": "copyreg", "cPickle": "pickle"}
+RENAMED = {"long": "int", "unicode": "str", "xrange": "range"}  # built-ins of Python 2
 _STOP = ord(".")
 INSTANCES = (OrderedDict, defaultdict, Counter)
 
@@ -172,7 +173,8 @@ class Unpickler:
 
     def name(self, module: str, name: str) -> Any:
         """The inert stand-in for a name; the same object each time."""
-        module = PYTHON2.get(module, module)
+        if module in PYTHON2:  # protocols up to 2 have the names of Python 2
+            module, name = PYTHON2[module], RENAMED.get(name, name)
         path = f"{module}.{name}"
         found = self.names.get(path)
         if found is None:

@@ -34,9 +34,7 @@ def decode(record: TensorRecord) -> np.ndarray:
         array = np.ascontiguousarray(array).view(np.float16).astype(np.float32).view(np.complex64)
     elif dtype in ("quint4x2", "quint2x4", "float4_e2m1fn_x2"):
         raise TypeError(f"{dtype} packs several numbers in a byte")
-    if record.flags.get("conj"):
-        array = array.conj()
-    return -array if record.flags.get("neg") else array
+    return record.resolved(array)
 
 
 def _table(dtype: str) -> np.ndarray:

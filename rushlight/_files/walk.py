@@ -72,6 +72,15 @@ def tensors(root: Any) -> dict[str, TensorRecord]:
     return found
 
 
+def bounded(named: dict[str, TensorRecord]) -> None:
+    """Refuses views that repeat what a small file holds until it fills the memory."""
+    records = [record for record in named.values() if record.storage is not None]
+    held = sum({id(record.storage): record.storage.nbytes for record in records}.values())
+    total = sum(record.nbytes for record in records)
+    if total > 4 * held + (64 << 20):
+        raise ValueError(f"its views repeat {held} bytes up to {total}: too many")
+
+
 def ties(named: dict[str, TensorRecord]) -> tuple[list[list[str]], list[list[str]]]:
     """Groups of names that are the very same elements, and groups that share part of a storage."""
     same: dict[tuple, list[str]] = {}

@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import os
 import sys
 
 COMMANDS = {
@@ -31,7 +32,15 @@ def main(argv: list[str] | None = None) -> int:
     if chosen in COMMANDS:
         module = importlib.import_module(f"{__name__}.{chosen}")
         module.register(commands)
-        return module.main(parser.parse_args(words)) or 0
+        try:
+            status = module.main(parser.parse_args(words)) or 0
+            sys.stdout.flush()
+        except BrokenPipeError:  # whoever reads has seen enough; nothing is left to say at the end
+            if chosen == "run":
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            status = 1
+        return status
     for name in COMMANDS:  # so that a mistyped command is answered with the list of all
         commands.add_parser(name)
     if parser.parse_args(words).version:

@@ -12,7 +12,7 @@ from .._files.formats import open_checkpoint
 from .._files.pickler import dumps
 from .._files.records import FAULTS, Checkpoint, TensorRecord
 from .._files.values import cast
-from .._files.walk import tensors
+from .._files.walk import bounded, tensors
 from .inspect import amount, complain, flags
 
 _UNITS = {
@@ -46,9 +46,11 @@ def main(args: argparse.Namespace) -> int:
     try:
         found = open_checkpoint(args.source)
         named = renamed(tensors(found.root), args.map)
+        plain = not (args.map or args.dtype or args.weights or args.shard)
+        if not plain or not args.target.endswith(_TORCH):
+            bounded(named)
         if args.dtype:
             named = {name: cast(record, args.dtype) for name, record in named.items()}
-        plain = not (args.map or args.dtype or args.weights or args.shard)
         if args.shard:
             written = _write_shards(args.target, named, parse_size(args.shard))
         else:

@@ -1,7 +1,6 @@
 """`rushlight diff A B`: names, shapes, dtypes and values in which two checkpoints differ."""
 
 import argparse
-import json
 from typing import Any
 
 import numpy as np
@@ -9,8 +8,8 @@ import numpy as np
 from .._files.formats import open_checkpoint
 from .._files.records import FAULTS, TensorRecord
 from .._files.values import decode
-from .._files.walk import tensors
-from .inspect import complain, flags, paint
+from .._files.walk import bounded, tensors
+from .inspect import as_json, complain, flags, paint
 
 
 def register(commands: Any) -> None:
@@ -31,11 +30,14 @@ def main(args: argparse.Namespace) -> int:
     """Status 0 if they are equal, 1 if they differ, 2 if one cannot be read."""
     try:
         first, second = (tensors(open_checkpoint(path).root) for path in (args.first, args.second))
+        if not args.names:
+            bounded(first)
+            bounded(second)
         found = compare(first, second, args.rtol, args.atol, values=not args.names)
     except FAULTS as error:
         return complain("diff", error)
     if args.json:
-        print(json.dumps(found, indent=1))
+        print(as_json(found))
     else:
         _print(found, args)
     return 0 if found["equal"] else 1

@@ -45,16 +45,22 @@ def main(args: argparse.Namespace) -> int:
     except FAULTS as error:
         return complain("inspect", error)
     if args.json:
-        print(json.dumps(facts, indent=1, default=str))
+        print(as_json(facts))
     else:
         _print(facts, found, args.all)
     return 0
 
 
+def as_json(facts: Any) -> str:
+    """JSON for machines; infinity and NaN, which it does not have, are null."""
+    text = json.dumps(facts, default=str)
+    return json.dumps(json.loads(text, parse_constant=lambda _: None), indent=1)
+
+
 def complain(command: str, error: Exception) -> int:
     """Says what is wrong with a file; the exit status."""
     text = error if str(error) else type(error).__name__
-    print(f"rushlight {command}: {text}", file=sys.stderr)
+    print(f"rushlight {command}: {plain(str(text))}", file=sys.stderr)
     return 2
 
 
@@ -103,7 +109,8 @@ def _tensor(record: TensorRecord, stats: bool) -> dict[str, Any]:
     if record.parameter:
         facts["parameter"] = True
     if stats and record.storage is not None:
-        facts.update(statistics(record))
+        with np.errstate(over="ignore", invalid="ignore"):
+            facts.update(statistics(record))
         record.storage.release()
     return facts
 
@@ -149,8 +156,16 @@ def statistics(record: TensorRecord) -> dict[str, Any]:
 # -- printing
 
 
+def plain(text: str) -> str:
+    """A text of the file, with what could steer the terminal, or what it lacks, as escapes."""
+    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    code = sys.stdout.encoding or "utf-8"
+    return text.encode(code, "backslashreplace").decode(code)
+
+
 def paint(text: str, colour: str) -> str:
     """The text in colour, where the terminal shows colours and NO_COLOR is not set."""
+    text = plain(text)
     if not sys.stdout.isatty() or "NO_COLOR" in os.environ:
         return text
     return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m"
@@ -178,14 +193,14 @@ def _print(facts: dict[str, Any], found: Checkpoint, everything: bool) -> None:
     else:
         _print_tensors(facts["tensors"])
     for names in facts["ties"]:
-        print(paint("tied: ", "good") + " = ".join(names))
+        print(paint("tied: ", "good") + plain(" = ".join(names)))
     for names in facts["overlaps"]:
-        print(paint("share memory: ", "good") + ", ".join(names))
+        print(paint("share memory: ", "good") + plain(", ".join(names)))
     for name, times in facts["opaque"].items():
-        print(paint("opaque: ", "warn") + name + (f" ({times} times)" if times > 1 else ""))
+        print(paint("opaque: ", "warn") + plain(name) + (f" ({times} times)" if times > 1 else ""))
     for name, how in facts["would_run"].items():
         word = {"call": "would call", "new": "would make", "import": "would import"}[how]
-        print(paint(f"unpickling {word}: ", "bad") + name)
+        print(paint(f"unpickling {word}: ", "bad") + plain(name))
 
 
 def _print_tensors(table: dict[str, dict]) -> None:
@@ -198,7 +213,7 @@ def _print_tensors(table: dict[str, dict]) -> None:
         *folders, last = name.split(".")
         for depth, folder in enumerate(folders):
             if before[: depth + 1] != folders[: depth + 1]:
-                print("  " * (depth + 1) + folder)
+                print("  " * (depth + 1) + plain(folder))
                 before = folders[: depth + 1]
         before = folders
         indent = "  " * (len(folders) + 1)

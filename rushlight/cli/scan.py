@@ -4,8 +4,10 @@ import argparse
 import importlib.util
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from .._files import arrays, legacy
@@ -15,7 +17,7 @@ from .._files.records import FAULTS, Global, Opaque, UnpicklingError
 from .._files.source import Source
 from .._files.standard import harmless
 from .._files.unpickler import Unpickler
-from .inspect import flags, paint
+from .inspect import flags, paint, plain
 
 _LARGE = 1 << 22  # bytes of a record that is not read whole
 
@@ -81,43 +83,27 @@ def look_through(path: str) -> Iterator[Finding]:
 def look(path: str) -> Finding:
     """What one file would do if it were unpickled."""
     finding = Finding(path)
-    if os.path.isdir(path):
-        return _merged(finding, look_through(path))
     try:
         source = Source(path)
         kind = sniff(source)
-        if kind in ("legacy", "tar", "pickle"):  # one pickle after the other, and then raw numbers
-            source = Source(path, can_map())
-        if kind in ("zip", "npy", "legacy", "tar", "pickle"):
+        if kind == "safetensors" or (kind == "index" and path.endswith(".index.json")):
+            found = open_checkpoint(path)
+            _note(found.names, found.called, finding)
+        elif kind in ("zip", "npy"):
             _LOOKS[kind](source, finding)
-            if (
-                kind == "pickle"
-                and finding.problems
-                and not finding.calls
-                and not path.endswith(ENDINGS)
-            ):
-                finding.problems, finding.verdict = (
-                    [],
-                    OTHER,
-                )  # some other file that begins like one
-        elif kind == "unknown":
-            finding.verdict = OTHER
-        elif kind == "safetensors":
-            open_checkpoint(path)
+        else:  # one pickle after the other, and then raw numbers
+            source = Source(path, can_map())
+            _LOOKS.get(kind, _look_pickle)(source, finding)
+            sure = kind in ("legacy", "tar") or (kind == "pickle" and path.endswith(ENDINGS))
+            named = any(re.fullmatch(r"[\w.]+", name) for name in finding.calls)
+            if not sure and finding.problems and not named:
+                return Finding(path, OTHER)  # some other file that begins like one
     except FAULTS as error:
         finding.problems.append(str(error)[:500] or type(error).__name__)
     if finding.calls:
         finding.verdict = RUNS
     elif finding.problems:
         finding.verdict = DAMAGED
-    return finding
-
-
-def _merged(finding: Finding, inner: Iterator[Finding]) -> Finding:
-    for one in inner:
-        finding.calls.update(one.calls)
-        finding.problems += one.problems
-    finding.verdict = RUNS if finding.calls else DAMAGED if finding.problems else PLAIN
     return finding
 
 
@@ -147,6 +133,11 @@ def _pickles(
                 finding.problems.append(str(error)[:500])
             break
         at = reader.pos
+    _note(names, called, finding)
+
+
+def _note(names: dict[str, Global], called: dict[str, str], finding: Finding) -> None:
+    """Adds to a finding what is not harmless."""
     for path, name in names.items():
         if not harmless(name, called.get(path, "import")):
             finding.calls[path] = called.get(path, "import")
@@ -164,11 +155,16 @@ def _archives(source: Source) -> list[Source]:
     """The archives of a distributed checkpoint's data file lie one behind the other."""
     if not source.where.endswith(".distcp"):
         return [source]
-    data, parts, at = bytes(source.all()), [], 0
-    while (end := data.find(b"PK\5\6", at)) >= 0:
-        parts.append(source.part(at, min(end + 22, len(data)) - at, f"archive at {at}"))
-        at = end + 22
-    return parts
+    ends = [0]
+    for at in range(0, source.size, _LARGE):
+        piece = source.read(at, min(_LARGE + 21, source.size - at))
+        for mark in re.finditer(rb"PK\x05\x06(?=.{8}(.{4})(.{4})..)", piece, re.DOTALL):
+            size, start = (int.from_bytes(word, "little") for word in mark.groups())
+            end = at + mark.end() + 18
+            if start == 0xFFFFFFFF or end - 22 - ends[-1] - start - size in (0, 20, 76):
+                ends.append(end)
+    ends = sorted({*ends, source.size})
+    return [source.part(a, b - a, f"archive at {a}") for a, b in pairwise(ends)]
 
 
 def _look_archive(source: Source, finding: Finding) -> None:
@@ -190,7 +186,7 @@ def _content(archive: Archive, name: str) -> Any:
 
 def _is_pickle(archive: Archive, name: str, data: Any) -> bool:
     """Whether a record is a pickle of Python's (those of TorchScript are read by its own code)."""
-    if f"{name.removesuffix('data.pkl')}constants.pkl" in archive.entries:
+    if f"{name.partition('/')[0]}/constants.pkl" in archive.entries:
         return False
     return name.endswith((".pkl", ".pickle")) or bytes(data[:1]) == b"\x80"
 
@@ -215,8 +211,8 @@ def _look_npy(source: Source, finding: Finding) -> None:
 
 
 def _look_tar(source: Source, finding: Finding) -> None:
-    for name, data in legacy.members(source).items():
-        _pickles(data, f"{source.where}, member {name}", finding)
+    for part in legacy.members(source).values():
+        _pickles(part.all(), part.where, finding)
 
 
 def _shown(source: Source) -> memoryview:
@@ -244,7 +240,6 @@ _LOOKS = {
     "zip": _look_zip,
     "npy": _look_npy,
     "tar": _look_tar,
-    "pickle": _look_pickle,
     "legacy": _look_legacy,
 }
 
@@ -253,9 +248,9 @@ def _print(finding: Finding, quiet: bool) -> None:
     if quiet and finding.verdict in (PLAIN, OTHER):
         return
     colour = {RUNS: "bad", DAMAGED: "warn"}.get(finding.verdict, "good")
-    print(f"{paint(finding.verdict, colour):<10} {finding.file}")
+    print(f"{paint(finding.verdict, colour):<10} {plain(finding.file)}")
     for name, how in finding.calls.items():
         word = {"call": "calls", "new": "makes", "import": "imports"}[how]
-        print(f"    {word} {name[:200]}")
+        print(f"    {word} {plain(name[:200])}")
     for problem in finding.problems:
-        print(f"    {problem}")
+        print(f"    {plain(problem)}")

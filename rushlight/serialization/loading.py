@@ -24,6 +24,7 @@ from .._files.revive import Reviver
 from .._files.source import Source
 from .._files.standard import unknown
 from ..nn.parameter import Parameter
+from ..sparse.making import sparse_coo_tensor
 from .functions import functions
 from .guard import refuse_unknown, user_allowed
 
@@ -215,11 +216,7 @@ class Loaded:
         """How many bytes it has."""
         return self.stored.nbytes
 
-    def size(self) -> int:
-        """How many bytes it has."""
-        return self.stored.nbytes
-
-    __len__ = size
+    __len__ = size = nbytes
 
 
 def _cuda(given: Any) -> Any:
@@ -285,28 +282,17 @@ class Placer:
     def _shown(self, record: TensorRecord, kind: dtypes.dtype) -> np.ndarray:
         """The elements over the storage's memory, which is copied where it cannot be written."""
         storage: Any = record.storage
-        array = _array(record, storage.bits, kind)
+        array = record.array(kind.numpy)
         flags = array.flags
         if not flags.aligned or not flags.writeable:
             storage.bits = storage.bits.copy()
-            array = _array(record, storage.bits, kind)
-        if record.flags:
-            array = array.conj() if record.flags.get("conj") else array
-            array = -array if record.flags.get("neg") else array
-        return array
+            array = record.array(kind.numpy)
+        return record.resolved(array) if record.flags else array
 
     def storage(self, storage: Storage) -> Any:
         """A bare storage: a tensor of its elements."""
         unit = DTYPES[storage.dtype][0]
         return self.tensor(TensorRecord(storage, storage.dtype, 0, (storage.nbytes // unit,), (1,)))
-
-
-def _array(record: TensorRecord, bits: np.ndarray, kind: dtypes.dtype) -> np.ndarray:
-    unit = kind.itemsize
-    if 0 in record.shape:
-        return np.empty(record.shape, kind.numpy)
-    strides = [step * unit for step in record.stride]
-    return np.ndarray(record.shape, kind.numpy, bits, record.offset * unit, strides)
 
 
 @functools.cache
@@ -359,34 +345,24 @@ def _explicit(given: Any) -> device:
 
 
 def _size(args: tuple, state: Any) -> Any:
-    plain = (
-        len(args) == 1
-        and isinstance(args[0], (tuple, list))
-        and all(type(n) is int for n in args[0])
-    )
-    return Size(args[0]) if plain else unknown
+    return Size(args[0]) if len(args) == 1 and {*map(type, args[0])} <= {int} else unknown
 
 
 def _place(args: tuple, state: Any) -> Any:
-    if (
-        len(args) not in (1, 2)
-        or type(args[0]) is not str
-        or not all(type(n) is int for n in args[1:])
-    ):
+    return device(*args) if [*map(type, args)] in ([str], [str, int]) else unknown
+
+
+def _sparse(args: tuple, state: Any) -> Any:
+    place, parts = args
+    if place is not sparse_coo or type(parts[2]) is not Size or min(parts[2], default=0) < 0:
         return unknown
-    try:
-        return device(*args)
-    except (RuntimeError, ValueError):
-        return unknown
+    return sparse_coo_tensor(*parts[:3], is_coalesced=parts[3:] == (True,))
 
 
-def _layout(args: tuple, state: Any) -> Any:
-    table = {repr(x): x for x in (strided, sparse_coo, sparse_csr)}
-    return table.get(args[0], unknown) if len(args) == 1 and type(args[0]) is str else unknown
-
-
+_LAYOUTS = {repr(x): x for x in (strided, sparse_coo, sparse_csr)}
 _SPECIAL: dict[str, Callable[..., Any]] = {
     "torch.Size": _size,
     "torch.device": _place,
-    "torch.serialization._get_layout": _layout,
+    "torch._utils._rebuild_sparse_tensor": _sparse,
+    "torch.serialization._get_layout": lambda args, state: _LAYOUTS[args[0]],
 }

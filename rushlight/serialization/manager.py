@@ -93,11 +93,19 @@ class CheckpointManager:
         if self.asynchronous:
             for storage in storages:
                 storage.bits = storage.bits.copy()
-        job = _Write(path, pickled, storages, lambda: self._done(int(step), metric))
+
+        def write() -> None:
+            save_to(
+                path,
+                lambda put: torchzip_writer.write(put, pickled, storages, "checkpoint"),
+                sum(storage.nbytes for storage in storages),
+            )
+            self._done(int(step), metric)
+
         if self.asynchronous:
-            self._start(job)
+            self._start(write)
         else:
-            job()
+            write()
         return path
 
     def _start(self, job: Callable[[], None]) -> None:
@@ -128,7 +136,7 @@ class CheckpointManager:
         self.wait()
 
     def _done(self, step: int, metric: float | None) -> None:
-        self.metrics[step] = metric
+        self.metrics[step] = metric if metric == metric else None  # NaN is the best of nothing
         stay = set(self.steps()[-self.keep_last :]) | set(self._ranked()[: self.keep_best])
         for old in self.steps():
             if old not in stay:
@@ -223,26 +231,11 @@ class CheckpointManager:
             raise KeyError(
                 f"the checkpoint of step {content.get('step')} holds no {', '.join(missing)}"
             )
-        for name, part in self.parts.items():
+        for name, part in reversed(self.parts.items()):  # the model, unless something else fails
             part.load_state_dict(content[f"part.{name}"])
         if rng:
             set_random_state(content["rng"])
         return {"step": content["step"], "metric": content["metric"], **content["extra"]}
-
-
-class _Write:
-    """One save, ready to run in any thread."""
-
-    def __init__(self, path: str, pickled: bytes, storages: list, done: Callable[[], None]) -> None:
-        self.path, self.pickled, self.storages, self.done = path, pickled, storages, done
-
-    def __call__(self) -> None:
-        save_to(
-            self.path,
-            lambda put: torchzip_writer.write(put, self.pickled, self.storages, "checkpoint"),
-            sum(storage.nbytes for storage in self.storages),
-        )
-        self.done()
 
 
 def verify(path: Any) -> None:

@@ -101,6 +101,11 @@ class _Plan:
         if id(module) in self.seen:
             return {"same_as": self.seen[id(module)]}
         self.seen[id(module)] = path
+        if "parametrizations" in module._modules:  # its class was made for it alone
+            raise TypeError(
+                f"save_model: module {path!r} has parametrizations. Take them off with "
+                "remove_parametrizations, or use save(model.state_dict(), ...)"
+            )
         attributes = {k: v for k, v in module.__dict__.items() if k not in _TABLES}
         args = {
             name: attributes.pop(name) for name in _constructor(type(module)) if name in attributes

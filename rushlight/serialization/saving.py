@@ -7,6 +7,7 @@ import numpy as np
 
 from .._core import dtypes
 from .._core.devices import device
+from .._core.memory import owner as owner_of
 from .._core.size import Size, layout, memory_format
 from .._core.tape import TensorBase
 from .._files import torchzip_writer
@@ -15,6 +16,7 @@ from .._files.pickler import OURS, Call, dumps, ours_to_torch, torch_name
 from .._files.progress import Progress
 from .._files.records import Storage, TensorRecord, contiguous
 from ..nn.parameter import Parameter, is_lazy
+from ..sparse.coo import SparseTensor
 from .functions import torch_home
 
 _array_of = TensorBase.__dict__["array"]
@@ -66,8 +68,6 @@ def save(
             f"got {type(f).__name__}"
         )
     pickled, storages = pickle_of(obj, pickle_protocol)
-    if isinstance(f, (str, os.PathLike)) and keep:
-        rotate(os.fsdecode(os.fspath(f)), keep)
     total = sum(storage.nbytes for storage in storages)
     with Progress("saving", total) as progress:
         save_to(
@@ -76,6 +76,7 @@ def save(
                 put, pickled, storages, _prefix(f), _checksums, progress
             ),
             total,
+            (lambda: rotate(os.fsdecode(os.fspath(f)), keep)) if keep else None,
         )
 
 
@@ -88,8 +89,9 @@ def pickle_of(obj: Any, protocol: int = 2) -> tuple[bytes, list[Storage]]:
         ),
         dtypes.dtype: lambda d: torch_name("torch", d.name),
         Size: lambda size: Call("torch", "Size", (tuple(size),)),
-        layout: lambda x: Call("torch.serialization", "_get_layout", (repr(x),)),
+        layout: _layout,
         memory_format: _no_memory_format,
+        SparseTensor: _sparse,
     }
     return dumps(
         obj,
@@ -99,6 +101,15 @@ def pickle_of(obj: Any, protocol: int = 2) -> tuple[bytes, list[Storage]]:
         translate=translate,
         rename=lambda module, name: torch_home(module, name) or ours_to_torch(module, name),
     )
+
+
+def _layout(value: layout) -> Call:
+    return Call("torch.serialization", "_get_layout", (repr(value),))
+
+
+def _sparse(x: SparseTensor) -> Call:
+    parts = x._indices(), x._values().detach(), x.shape, x.is_coalesced()
+    return Call("torch._utils", "_rebuild_sparse_tensor", (_layout(x.layout), parts))
 
 
 def _no_memory_format(value: Any) -> Any:
@@ -148,7 +159,7 @@ class Describer:
         """What the file will say about a tensor."""
         if tensor.is_sparse:
             raise NotImplementedError(
-                "save: sparse tensors are not written yet; save x.to_dense(), or x.indices(), "
+                "save: this format has no sparse tensors; save x.to_dense(), or x.indices(), "
                 "x.values() and x.shape"
             )
         array = _array_of.__get__(tensor)
@@ -173,9 +184,7 @@ class Describer:
 
     def _window(self, array: np.ndarray, kind: dtypes.dtype, where: str) -> TensorRecord:
         """The record of an array as a window of the memory that it shares with others."""
-        owner = array
-        while isinstance(owner.base, np.ndarray):
-            owner = owner.base
+        owner = owner_of(array)
         offset = 0 if owner is array else _address(array) - _address(owner)
         unit = array.itemsize
         whole = owner.flags.c_contiguous or owner.flags.f_contiguous

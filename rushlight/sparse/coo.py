@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._core import dtypes
+from .._core.naming import named
 from .._core.size import Size, sparse_coo
 from .._core.tape import make
 from .._ops.coordinates import merged, spread
@@ -25,6 +26,13 @@ def refused(name: str) -> NoDenseArray:
         f"Could not run 'aten::{name}' with arguments from the 'SparseCPU' backend. {name} takes "
         "dense tensors: call .to_dense() first, and .to_sparse() on the result if that is wanted."
     )
+
+
+def _refusing(name: str) -> Any:
+    def method(self: Any, *args: Any, **options: Any) -> Any:
+        raise refused(name)
+
+    return named(method, name, "Only dense tensors have memory to look at, lists or one value.")
 
 
 def _converter(dtype: Any) -> Any:
@@ -201,30 +209,13 @@ class SparseTensor(Tensor):
             return self.to_dense().numpy(force=True)
         raise TypeError("can't convert Sparse layout tensor to numpy. Use Tensor.to_dense() first.")
 
-    def view(self, *shape: Any, dtype: Any = None) -> Any:
-        """Only dense tensors have memory to look at."""
-        raise refused("view")
-
-    def tolist(self) -> Any:
-        """Only dense tensors have the form of lists."""
-        raise refused("tolist")
-
-    def item(self) -> Any:
-        """Only dense tensors have one value."""
-        raise refused("item")
+    view, tolist, item, __getitem__, __setitem__, __iter__ = map(
+        _refusing, ("view", "tolist", "item", "index", "index_put_", "unbind")
+    )
 
     def stride(self, dim: int | None = None) -> Any:
         """Zeros: there is no dense memory to step through."""
         return (0,) * self.dim() if dim is None else 0
-
-    def __getitem__(self, key: Any) -> Any:
-        raise refused("index")
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        raise refused("index_put_")
-
-    def __iter__(self) -> Any:
-        raise refused("unbind")
 
     half, bfloat16 = _converter(dtypes.float16), _converter(dtypes.bfloat16)
     float, double = _converter(dtypes.float32), _converter(dtypes.float64)

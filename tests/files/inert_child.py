@@ -99,7 +99,7 @@ def visit(path: str, name: str, report: dict) -> None:
     try:
         for mode in MODES:
             ends.append(attempt(path, **mode))
-        scan_command.look(path)
+        list(scan_command.look_through(path))
     except REFUSALS:
         pass
     except BaseException as error:
@@ -131,7 +131,7 @@ def warm_up() -> None:
             file.write(data)
         attempt(path)
     with contextlib.suppress(*REFUSALS):
-        scan_command.look(path)
+        list(scan_command.look_through(path))
 
 
 def main() -> None:

@@ -225,3 +225,86 @@ def test_numpy_comes_when_it_is_needed(folder, words):
         cwd=ROOT,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_names_cannot_steer_the_terminal(tmp_path, capsys):
+    name = "a\x1b[2J\nunpickling would call: nothing\ud800"
+    save({name: torch.ones(1), "t": torch.ones(1)}, tmp_path / "a.pt")
+    save({"t": torch.ones(1)}, tmp_path / "b.pt")
+    for words in (["inspect"], ["inspect", "--all"], ["diff", tmp_path / "b.pt"]):
+        out = run(capsys, *words, tmp_path / "a.pt")[1].out
+        assert r"a\x1b[2J\nunpickling would call: nothing\ud800" in out and "\x1b" not in out
+    (tmp_path / "c.pkl").write_bytes(b"\x80\2cos\nsys\x1b[1Atem\n.")
+    assert r"os.sys\x1b[1Atem" in run(capsys, "scan", tmp_path / "c.pkl")[1].out
+
+
+def test_json_has_no_infinity(tmp_path, capsys):
+    def refuse(word):
+        raise AssertionError(word)
+
+    save({"x": torch.tensor([1e308, 1e308], dtype=torch.float64)}, tmp_path / "a.pt")
+    save({"x": torch.tensor([1.0, float("nan")], dtype=torch.float64)}, tmp_path / "b.pt")
+    told = run(capsys, "inspect", "--stats", "--json", tmp_path / "a.pt")[1].out
+    assert json.loads(told, parse_constant=refuse)["tensors"]["x"]["mean"] is None
+    told = run(capsys, "diff", "--json", tmp_path / "a.pt", tmp_path / "b.pt")[1].out
+    assert json.loads(told, parse_constant=refuse)["changed"]["x"]["largest"] is None
+
+
+def test_a_reader_who_stops_early_gets_no_traceback(folder):
+    command = [sys.executable, "-m", "rushlight.cli", "inspect", str(folder / "a.pt")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as job:
+        job.stdout.close()
+        assert job.stderr.read() == b""
+
+
+def test_small_files_do_not_fill_the_memory(tmp_path, capsys):
+    data = hostile.zipped(
+        b"\x80\2}X\1\0\0\0x" + hostile.tensor(size=(1 << 40,), stride=(0,)) + b"s.",
+        {"0": bytes(16)},
+    )
+    (tmp_path / "a.pt").write_bytes(data)
+    for words in (["convert", tmp_path / "b.safetensors"], ["diff", tmp_path / "a.pt"]):
+        status, told = run(capsys, words[0], tmp_path / "a.pt", words[1])
+        assert status == 2 and "repeat 16 bytes" in told.err
+    assert run(capsys, "diff", "--names", tmp_path / "a.pt", tmp_path / "a.pt")[0] == 0
+
+
+def test_scan_looks_behind_an_index_and_into_torchscript(tmp_path, capsys):
+    evil = hostile.zipped(
+        b"\x80\2}X\1\0\0\0x" + hostile.tensor() + b"scos\nsystem\n0.", {"0": bytes(16)}
+    )
+    (tmp_path / "a.bin").write_bytes(evil)
+    (tmp_path / "m.index.json").write_text(json.dumps({"weight_map": {"x": "a.bin"}}))
+    (tmp_path / "config.json").write_text("{}")
+    status, told = run(capsys, "scan", tmp_path / "m.index.json", tmp_path / "config.json")
+    assert status == 1 and "imports os.system" in told.out
+    assert "not a checkpoint" in told.out.splitlines()[-1]
+    call = b"\x80\2ctorch.jit._pickle\nbuild_intlist\n](K\1e\x85R."
+    script = hostile.raw_zip([("a/data.pkl", call), ("a/constants.pkl", call)])
+    (tmp_path / "script.pt").write_bytes(script)
+    assert run(capsys, "scan", tmp_path / "script.pt")[0] == 0
+
+
+def test_scan_of_a_distributed_file_is_not_misled_by_marks_in_weights(tmp_path, capsys):
+    good = hostile.zipped(b"\x80\2" + hostile.tensor() + b".", {"0": b"PK\5\6" * 4})
+    evil = hostile.zipped(b"\x80\2cos\nsystem\n.")
+    for data, expected in ((good * 3, 0), (good + evil + good, 1), (good + b"x" + evil, 2)):
+        (tmp_path / "a.distcp").write_bytes(data)
+        assert run(capsys, "scan", tmp_path / "a.distcp")[0] == expected
+
+
+@pytest.mark.parametrize(
+    "first", [b"K\x01", b"U\x02os", b"J\0\0\0\0", b"X\0\0\0\0", b"G" + bytes(8), b"C\0"]
+)
+def test_a_pickle_may_begin_with_any_opcode(tmp_path, capsys, first):
+    (tmp_path / "a.pkl").write_bytes(first + b"0cos\nsystem\n(S'id'\ntR.")
+    status, told = run(capsys, "scan", tmp_path)
+    assert status == 1 and "calls os.system" in told.out
+
+
+@pytest.mark.parametrize(
+    "text", ["class A:\n    pass\n", "import os\nimport sys\n", "config = 1\nlr\n"]
+)
+def test_texts_that_begin_like_a_pickle_are_no_alarm(tmp_path, capsys, text):
+    (tmp_path / "setup.py").write_text(text)
+    assert run(capsys, "scan", tmp_path) == (0, ("", ""))

@@ -3,7 +3,9 @@
 import io
 import json
 import pickle
+import tracemalloc
 
+import hostile
 import numpy as np
 import pytest
 
@@ -222,8 +224,6 @@ def test_chunks_that_do_not_fit_are_refused(tmp_path, offsets):
 
 
 def test_lightning_and_omegaconf_parts_stay_records():
-    import hostile
-
     state = pickle.dumps({"lr": 0.1}, 2)[2:-1]
     config = b"comegaconf.dictconfig\nDictConfig\n)\x81" + state + b"b"
     data = hostile.zipped(
@@ -276,3 +276,54 @@ def test_a_name_does_not_decide_the_format(tmp_path):
     path = tmp_path / "model.safetensors"
     save([1, 2], path)
     assert load(path) == [1, 2]
+
+
+def old_file(count=4, info=b"\x80\2}."):
+    """A file of the older format with one float32 storage."""
+    head = b"".join(pickle.dumps(x, 2) for x in (0x1950A86A20F9469CFC6C, 1001))
+    pickled = b"\x80\2" + hostile.tensor(count=count, size=(count,), stride=(1,)) + b"."
+    data = count.to_bytes(8, "little") + np.arange(count, dtype="<f4").tobytes()
+    return head + info + pickled + pickle.dumps(["0"], 2) + data
+
+
+def test_old_files_are_little_endian_wherever_they_were_written():
+    info = pickle.dumps({"little_endian": False}, 2)
+    assert load(io.BytesIO(old_file(info=info))).tolist() == [0, 1, 2, 3]
+
+
+def test_looking_into_an_old_file_reads_its_pickles_only(tmp_path):
+    (tmp_path / "old.pt").write_bytes(old_file(5 << 20))
+    tracemalloc.start()
+    found = open_checkpoint(tmp_path / "old.pt")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.root.shape == (5 << 20,) and peak < 4 << 20
+    assert load(tmp_path / "old.pt")[-1] == (5 << 20) - 1
+
+
+def test_old_files_of_protocol_1_are_told_by_their_magic():
+    magic = 0x1950A86A20F9469CFC6C
+    data = b"L%dL\n." % magic + old_file()[len(pickle.dumps(magic, 2)) :]
+    assert load(io.BytesIO(data)).tolist() == [0, 1, 2, 3]
+
+
+def test_half_bytes_of_safetensors_are_counted():
+    header = b'{"x":{"dtype":"F4","shape":[2,4],"data_offsets":[0,4]}}'
+    data = len(header).to_bytes(8, "little") + header + b"abcd"
+    found = open_checkpoint(data)
+    assert found.root["x"].dtype == "float4_e2m1fn_x2" and found.root["x"].shape == (2, 2)
+    out = io.BytesIO()
+    safetensors_writer.write(out.write, found.root)
+    assert open_checkpoint(out.getvalue()).root["x"].array().tobytes() == b"abcd"
+    odd = data.replace(b"[2,4]", b"[8,1]")
+    with pytest.raises(pickle.UnpicklingError, match="whole bytes"):
+        open_checkpoint(odd)
+
+
+def test_distributed_folders_are_plain_data(tmp_path):
+    chunked_folder(tmp_path, [((0, 0), torch.ones(4, 2))])
+    assert load(tmp_path)["w"].shape == (4, 2)
+    evil = (tmp_path / ".metadata").read_bytes()[:-1] + b"0cos\nsystem\n."
+    (tmp_path / ".metadata").write_bytes(evil)
+    with pytest.raises(pickle.UnpicklingError):
+        load(tmp_path)

@@ -113,3 +113,21 @@ def test_nothing_to_restore_and_what_is_missing(run):
         other.restore()
     with pytest.raises(ValueError, match="mode must be"):
         CheckpointManager(run[3], mode="up")
+
+
+def test_nan_is_not_the_best(run):
+    keeper = manager(run, keep_last=1, keep_best=1)
+    for step, metric in enumerate((float("nan"), 2.0, 3.0), 1):
+        keeper.save(step, metric=metric)
+    assert keeper.best() == 2 and keeper.steps() == [2, 3]
+
+
+def test_a_restore_that_fails_leaves_the_model(run):
+    manager(run).save(1)
+    net, optimizer, scheduler, folder = run
+    other = torch.nn.Linear(2, 2)
+    before = [p.detach().clone() for p in other.parameters()]
+    groups = torch.optim.Adam([{"params": [p]} for p in other.parameters()])
+    with pytest.raises(ValueError, match="parameter groups"):
+        CheckpointManager(folder, model=other, optimizer=groups).restore()
+    assert all(map(torch.equal, before, other.parameters()))

@@ -117,6 +117,17 @@ def test_what_the_header_cannot_hold_is_named(tmp_path):
     assert not (tmp_path / "m.safetensors").exists()
 
 
+def test_a_parametrised_module_is_refused_before_anything_is_written(tmp_path):
+    """Its class is made for it alone: no file could say which one."""
+    model = nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(2, 2)))
+    with pytest.raises(TypeError, match="'0' has parametrizations"):
+        save_model(model, tmp_path / "model.safetensors")
+    assert not list(tmp_path.iterdir())
+    nn.utils.parametrize.remove_parametrizations(model[0], "weight")
+    save_model(model, tmp_path / "model.safetensors")
+    assert load_model(tmp_path / "model.safetensors")[0].weight.equal(model[0].weight)
+
+
 def test_any_reader_sees_plain_weights(tmp_path):
     package = pytest.importorskip("safetensors")
     path = tmp_path / "m.safetensors"

@@ -196,3 +196,16 @@ def test_checksums_are_right_whichever_thread_works_them_out(path, monkeypatch, 
 def test_asking_for_too_much_room_leaves_the_length_alone(path):
     atomic.save_to(path, lambda put: put(b"abc"), 8 << 20)
     assert path.read_bytes() == b"abc"
+
+
+def test_a_save_that_fails_rotates_nothing(path, monkeypatch):
+    for number in range(3):
+        save(number, path, keep=2)
+
+    def full(fd):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(atomic, "flush", full)
+    with pytest.raises(OSError, match="old file is unchanged"):
+        save(3, path, keep=2)
+    assert [load(f"{path}{end}") for end in ("", ".1", ".2")] == [2, 1, 0]

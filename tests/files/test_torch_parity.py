@@ -257,14 +257,31 @@ def test_float8_keeps_its_bits_and_name():
     assert back.dtype == x.dtype and torch.equal(back.view(torch.uint8), x.view(torch.uint8))
 
 
-def test_sparse_and_quantised_tensors_stay_opaque_with_their_parts():
-    obj = {"w": made("float32"), "s": torch.eye(3).to_sparse()}
+@pytest.mark.parametrize("coalesced", [True, False])
+def test_sparse_tensors_go_both_ways(coalesced):
+    x = torch.sparse_coo_tensor(
+        [[0, 2, 2], [1, 0, 0]], [1.0, 2.0, 3.0], (3, 2), check_invariants=True
+    )
+    x = x.coalesce() if coalesced else x
+    ours = to_ours({"x": x, "y": x})
+    assert ours["x"] is ours["y"] and ours["x"].is_coalesced() is coalesced
+    assert ours["x"].to_dense().tolist() == x.to_dense().tolist()
+    back = to_theirs(ours)
+    assert back["x"].is_coalesced() is coalesced and torch.equal(back["x"].to_dense(), x.to_dense())
+
+
+@pytest.mark.filterwarnings("ignore:torch.quantize", "ignore:Sparse")
+def test_other_sparse_and_quantised_tensors_stay_opaque_with_their_parts():
+    x = torch.quantize_per_tensor(torch.ones(3), 0.5, 0, torch.quint8)
+    obj = {"w": made("float32"), "s": torch.eye(3).to_sparse_csr(), "q": x}
     with pytest.warns(UserWarning, match="stayed plain records"):
         ours = to_ours(obj)
     same(ours["w"], obj["w"])
-    assert isinstance(ours["s"], Opaque)
+    assert isinstance(ours["s"], Opaque) and isinstance(ours["q"], Opaque)
     back = to_theirs(ours)
-    assert torch.equal(back["s"].to_dense(), torch.eye(3))
+    assert torch.equal(back["s"].to_dense(), torch.eye(3)) and torch.equal(
+        back["q"].int_repr(), x.int_repr()
+    )
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])

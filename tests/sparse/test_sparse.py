@@ -7,6 +7,7 @@ import pytest
 from sparse_programs import GRADIENTS, MISTAKES, PROGRAMS, dense, grad_of_leaf, pair
 
 import rushlight as rl
+from rushlight.serialization.saving import Describer
 
 PRINTED = """tensor(indices=tensor([[0, 1, 1],
                        [2, 0, 2]]),
@@ -106,6 +107,13 @@ def test_dense_tensors_stay_themselves():
     assert not x.is_sparse and x.to_dense() is x
 
 
-def test_saving_says_what_to_save_instead(tmp_path):
+def test_saved_ones_come_back(tmp_path):
+    graph = pair(rl)
+    rl.save({"graph": graph}, tmp_path / "graph.pt")
+    found = rl.load(tmp_path / "graph.pt")["graph"]
+    assert found.is_sparse and found.to_dense().equal(graph.to_dense())
+
+
+def test_formats_of_dense_tensors_say_what_to_save_instead():
     with pytest.raises(NotImplementedError, match=r"save x.to_dense\(\)"):
-        rl.save({"graph": pair(rl)}, tmp_path / "graph.pt")
+        Describer().record(pair(rl))
