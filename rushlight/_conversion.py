@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from ._arrays.strides import owner
 from ._core import dtypes, views
 from ._core.devices import CPU, concrete, device
 from ._core.kinds import known
+from ._core.memory import owner
 from ._core.naming import named
 from ._core.size import (
     channels_last,
@@ -141,7 +141,7 @@ def contiguous(self: Any, memory_format: Any = contiguous_format) -> Any:
         return self
     if memory_format in _AXES:
         return _channels_last(self, memory_format)
-    return _fresh(self)
+    return casts.clone_in_order(self)
 
 
 def _channels_last(self: Any, layout: Any) -> Any:
@@ -149,11 +149,7 @@ def _channels_last(self: Any, layout: Any) -> Any:
     if len(self.shape) != len(axes):
         raise RuntimeError(f"required rank {len(axes)} tensor to use {layout!r} format")
     inverse = tuple(sorted(range(len(axes)), key=axes.__getitem__))
-    return view_ops.permute(_fresh(view_ops.permute(self, axes)), inverse)
-
-
-def _fresh(self: Any) -> Any:
-    return casts.clone_in_order(self)
+    return view_ops.permute(casts.clone_in_order(view_ops.permute(self, axes)), inverse)
 
 
 def is_contiguous(self: Any, memory_format: Any = contiguous_format) -> bool:
@@ -398,9 +394,9 @@ def _number(value: Any, d: dtypes.dtype) -> ndarray:
     except OverflowError:  # wraps around, as in PyTorch
         bits = 8 * d.itemsize
         wrapped = value % (1 << bits)
-        return np.array(
-            wrapped - (1 << bits) if d.is_signed and wrapped >> (bits - 1) else wrapped, d.numpy
-        )
+        if d.is_signed and wrapped >> (bits - 1):
+            wrapped -= 1 << bits
+        return np.array(wrapped, d.numpy)
 
 
 known.as_tensor = as_tensor

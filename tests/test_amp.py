@@ -68,3 +68,14 @@ def test_scaler_steps_skips_and_adapts():
     assert other.state_dict() == scaler.state_dict()
     with pytest.raises(RuntimeError, match="No inf checks were recorded prior to update"):
         other.update()
+
+
+@pytest.mark.parametrize("norm", [nn.LayerNorm(8), nn.GroupNorm(2, 8), nn.BatchNorm1d(8)])
+def test_norms_of_float32_weights_take_halves(norm):
+    net = nn.Sequential(nn.Linear(4, 8), norm)
+    with rl.autocast("cpu", dtype=rl.bfloat16):
+        made = net(rl.arange(12.0).reshape(3, 4))
+    made.float().square().sum().backward()
+    assert made.dtype is rl.bfloat16 and norm.weight.grad.dtype is rl.float32
+    with pytest.raises(RuntimeError, match="expected m1 and m2 to have the same dtype"):
+        norm(rl.ones(3, 8, dtype=rl.float64))

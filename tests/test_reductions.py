@@ -1,6 +1,7 @@
 """Reductions, scans, order and counting: what the walk over all ops does not say."""
 
 import math
+import mmap
 
 import numpy as np
 import pytest
@@ -28,6 +29,15 @@ def test_a_long_sum_is_exact_to_the_last_bits(count):
     assert float(x.sum()) == inf
     x[8] = nan
     assert math.isnan(float(x.sum())) and math.isnan(float(x.mean()))
+
+
+@pytest.mark.parametrize("count", [1 << 17, (1 << 20) + 5])
+def test_a_long_sum_over_a_mapping_is_the_same(count):
+    x = np.random.default_rng(0).random(count, dtype=np.float32)
+    mapping = mmap.mmap(-1, x.nbytes)
+    mapping[:] = x.tobytes()
+    mapped = np.frombuffer(memoryview(mapping), np.float32)
+    assert float(torch.from_numpy(mapped).sum()) == float(torch.from_numpy(x).sum())
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import rushlight as rl
 from rushlight._arrays.numpy import NUMPY
 from rushlight._arrays.straight import MOST, Lines
 from rushlight.nn import functional as F
+from rushlight.nn.functional import class_losses
 
 
 def draw(*shape):
@@ -87,6 +88,30 @@ def test_recorded_and_unrecorded_cross_entropy_agree():
         taped = F.cross_entropy(x.clone().requires_grad_(), labels, reduction=reduction)
         assert type(taped.grad_fn).__name__ == "NllLossBackward0"
         assert rl.allclose(plain, taped.detach())
+
+
+@pytest.mark.parametrize("ignored", [-100, 2])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_cross_entropy_of_many_logits_is_one_op(monkeypatch, reduction, ignored):
+    """Values, gradients and gradients of those are what log_softmax and nll_loss give."""
+    labels, values, seen = rl.tensor([0, 6, 3, 2, 2]), draw(5, 7), []
+    for many in (0, 1000):
+        monkeypatch.setattr(class_losses, "_MANY", many)
+        x = rl.tensor(values).requires_grad_()
+        loss = F.cross_entropy(x, labels, reduction=reduction, ignore_index=ignored)
+        (g,) = rl.autograd.grad((loss * loss).sum(), x, create_graph=True)
+        (g * g).sum().backward()
+        logits = x * 1
+        loss = F.cross_entropy(logits, labels, reduction=reduction, ignore_index=ignored)
+        logits.detach().zero_()  # neither way keeps its input
+        loss.sum().backward()
+        seen.append((loss.detach(), g.detach(), x.grad))
+        assert type(loss.grad_fn).__name__ == "NllLossBackward0"
+    for one, two in zip(*seen):
+        assert rl.allclose(one, two, rtol=1e-4, atol=1e-6)
+    monkeypatch.setattr(class_losses, "_MANY", 0)
+    with pytest.raises(IndexError, match="Target 7 is out of bounds"):
+        F.cross_entropy(x, labels + 1, reduction=reduction)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 4, 5])

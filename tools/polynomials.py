@@ -149,9 +149,10 @@ def erf_rest(z: Any) -> Any:
     return mp.erf(x) / x - 1
 
 
-def erf_root(x: Any) -> Any:
-    """(1 - sqrt(1 - erf(x))) / x, less what vmath.py takes for it at 0."""
-    return (1 - mp.sqrt(mp.erfc(x))) / x - mp.mpf(0.564189612865448)
+def erf_root(s: Any) -> Any:
+    """(1 - (1 - erf(s / sqrt(2)))^(1/8)) / s, less what vmath.py takes for it at 0."""
+    root = mp.erfc(s / ROOT_TWO) ** (mp.mpf(1) / 8)
+    return (1 - root) / s - mp.mpf(0.141047403216362) / ROOT_TWO
 
 
 def erfc_log_far(x: Any) -> Any:
@@ -159,9 +160,10 @@ def erfc_log_far(x: Any) -> Any:
     return -mp.log(mp.erfc(x)) / LN2
 
 
-def root_tail(x: Any) -> Any:
-    """What an error of it does to erf(x), relatively; more where 1 shall come out."""
-    return max(2 * mp.sqrt(mp.erfc(x)) * x / mp.erf(x), mp.mpf("0.002"))
+def root_tail(s: Any) -> Any:
+    """What an error of it does to erf, relatively; more where 1 shall come out."""
+    tail = mp.erfc(s / ROOT_TWO)
+    return max(8 * tail ** (mp.mpf(7) / 8) * s / (1 - tail), s / 2000)
 
 
 def tail_far(x: Any) -> Any:
@@ -187,7 +189,7 @@ TABLES = {
     "TAN64": (odd_rest(mp.tan), 0, Z, lambda z: z, 15, 64),
     "ATAN64": (odd_rest(mp.atan), 0, 0.2505, lambda z: z, 14, 64),
     "ASIN64": (odd_rest(mp.asin), 0, 0.2505, lambda z: z, 13, 64),
-    "ERF32": (erf_root, 0, 3.93, root_tail, 14, 32),
+    "ERF32": (erf_root, 0, 5.56, root_tail, 8, 32),
     "ERF_NEAR64": (erf_rest, 0, 1, lambda z: mp.mpf(1), 13, 64),
     "ERF_FAR64": (erfc_log_far, 1, 5.95, tail_far, 18, 64),
 }

@@ -119,6 +119,7 @@ def _polar_blocks(u: np.ndarray, mean: float, std: float) -> np.ndarray:
 
 def normal_pairs(stream: Generator, n: int, mean: float = 0.0, std: float = 1.0) -> np.ndarray:
     """`n` normal numbers in float64, pair by pair; an odd one is kept for the next draw."""
+    stream.moves()
     if n < 16:
         made = np.array([_next_normal(stream) for _ in range(n)], np.float64)
         return made if std == 1.0 and mean == 0.0 else fused64(made, std, mean)

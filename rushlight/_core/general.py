@@ -200,6 +200,8 @@ def check_same(op: Op, flat: list) -> None:
     """Refuse floating operands of different dtypes."""
     found = [dtypes.of(a.array.dtype) for a in flat if isinstance(a, TensorBase)]
     found = [d for d in found if d.category > 1] or found
+    if op.wide and found[0] in dtypes.HALVES:
+        found = [d for d in found if d is not dtypes.float32]
     for other in found[1:]:
         if other is not found[0]:
             if op.mixed is not None:

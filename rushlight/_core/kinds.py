@@ -54,6 +54,15 @@ def namespace(array: Any) -> Any:
     return known.numpy if array.__class__ is ndarray else array.names
 
 
+def holds(condition: Any) -> bool:
+    """Whether all of a condition on tensors is true; a trace takes it for true, and notes that."""
+    array = condition.array
+    if array.__class__ is ndarray:
+        return bool(array.all())
+    namespace(array).check(array, "")
+    return True
+
+
 def without_value(array: Any, asked: str) -> str:
     """The sentence for a value that was asked for and is not known; a trace ends here."""
     trace = modes.local.trace

@@ -46,6 +46,8 @@ class Op:
         self.straight: bool = options.pop("straight", False)
         # PyTorch's sentence for operands of dtypes {a} and {b}, where it is not the usual one
         self.mixed: str | None = options.pop("mixed", None)
+        # whether operands may be float32 where the first is of half that
+        self.wide: bool = options.pop("wide", False)
         self.domain, self.reference = options.pop("domain", None), options.pop("reference", None)
         self.named: str | None = options.pop("returns", None)
         if options:

@@ -61,6 +61,7 @@ class Generator:
         return self._seed
 
     def _restart(self, seed: int) -> None:
+        self.moves()
         self._seed, self.spare = seed, None  # spare: the second of a pair of normal numbers
         if self._bits is not None:
             self._state.seed(seed & 0xFFFFFFFF)  # PyTorch, too, uses the low 32 bits alone
@@ -73,10 +74,14 @@ class Generator:
         return self._bits
 
     def _drawn_from(self) -> Any:
-        """The bit generator, for a draw, which a trace has to know of."""
+        """The bit generator, for a draw."""
+        self.moves()
+        return self._bits or self._open()
+
+    def moves(self) -> None:
+        """Tell a trace that the stream is about to move."""
         if modes.special and modes.local.trace is not None:
             modes.local.trace.draws(self)
-        return self._bits or self._open()
 
     def word64(self) -> int:
         """The next word of 64 bits: two of 32, the high half first."""
@@ -129,7 +134,7 @@ class Generator:
             raise RuntimeError("Invalid mt19937 state")
         key = np.frombuffer(raw, "<u8", _WORDS, _HEAD.size).astype(np.uint32)
         _, spare, _, kept, _, _ = _TAIL.unpack_from(raw, _HEAD.size + 8 * _WORDS)
-        bits = self._bits or self._open()
+        bits = self._drawn_from()
         position = _WORDS if left == 1 else following
         bits.state = {"bit_generator": "MT19937", "state": {"key": key, "pos": position}}
         self._seed, self.spare = seed, spare if kept else None

@@ -12,6 +12,7 @@ import numpy as np
 from . import dtypes, modes
 from .devices import CPU, device
 from .kinds import known
+from .memory import Memory
 
 ndarray = np.ndarray
 ASK = "ask"  # `needs` of a view whose base records nothing yet: truthy, so a call asks `edge`
@@ -301,6 +302,8 @@ def added(a: Any, b: Any) -> Any:
     try:
         return a + b
     except TypeError:
+        if (m := getattr(a, "names", None) or getattr(b, "names", None)) is not None:
+            return m.astype(m.astype(a, dtypes.F32) + m.astype(b, dtypes.F32), dtypes.BFLOAT16)
         return dtypes.to_bfloat16(dtypes.from_bfloat16(a) + dtypes.from_bfloat16(b))
 
 
@@ -471,9 +474,10 @@ def owned(array: Any) -> Any:
     """The array itself where nobody else holds it, else a copy: a gradient must be its own."""
     if array.__class__ is not ndarray:
         return array
-    if array.base is not None or getrefcount(array) > _FREE:
-        return array.copy()
-    return array
+    base = array.base
+    if (base is None or base.__class__ is Memory) and getrefcount(array) <= _FREE:
+        return array
+    return array.copy()
 
 
 def _calibrate() -> int:

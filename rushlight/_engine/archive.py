@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from .._core.memory import LINE
+
 LIMIT = (1 << 32) - (1 << 20)  # bytes: Python's own reader of such archives goes no further
-_LINE = 64
 _MAIN = """import os
 import sys
 
@@ -74,7 +75,7 @@ class Archive:
                         f"gaps (strides {a.strides}): make it contiguous"
                     )
             body = (a.transpose(order) if order else a).tobytes()
-            body += b"\0" * (-len(body) % _LINE)
+            body += b"\0" * (-len(body) % LINE)
             descr = a.dtype.str if a.dtype.names is None else [list(f) for f in a.dtype.descr]
             places.append((at, list(a.shape), descr, order))
             parts.append(body)

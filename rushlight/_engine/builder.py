@@ -83,8 +83,8 @@ def _compared(how: str):
     return operator
 
 
-class Val:
-    """A value in registers: `lanes` elements of one kind, and its name in the text."""
+class _Named:
+    """`lanes` elements of one kind, and their name in the text."""
 
     __slots__ = ("f", "kind", "lanes", "name")
 
@@ -95,6 +95,12 @@ class Val:
     def type(self) -> str:
         """The type as it is written."""
         return typed(self.kind, self.lanes)
+
+
+class Val(_Named):
+    """A value in registers."""
+
+    __slots__ = ()
 
     __add__, __radd__ = _operator("fadd", "add"), _operator("fadd", "add", True)
     __sub__, __rsub__ = _operator("fsub", "sub"), _operator("fsub", "sub", True)
@@ -133,26 +139,29 @@ class Val:
         """A mask of the lanes that are not a number."""
         return self.f.op(BOOL, self.lanes, f"fcmp uno {self.type} {self.name}, {self.name}")
 
-    def shifted(self, index: Any, kind: Kind) -> "Val":
-        """The address `index` elements of `kind` further on."""
+    def shifted(self, index: Any, kind: Kind = I8) -> "Val":
+        """The address `index` elements of `kind`, or bytes, further on."""
         index = self.f.index(index)
         unit = "i8" if kind is BOOL else kind.name
         return self.f.op(POINTER, 1, f"getelementptr {unit}, ptr {self.name}, i64 {index.name}")
 
+    def read(self, index: Any, kind: Kind, lanes: int = 1, mask: "Val | None" = None) -> "Val":
+        """Elements in memory from the `index`-th on; zero where the mask does not hold."""
+        return self.f.load(self.shifted(index, kind), kind, lanes, mask)
 
-class Var:
+    def write(self, index: Any, x: "Val", mask: "Val | None" = None) -> None:
+        """Elements to memory from the `index`-th of their kind on, those of the mask."""
+        self.f.store(self.shifted(index, x.kind), x, mask)
+
+
+class Var(_Named):
     """A place for a value that changes: what a loop carries."""
 
-    __slots__ = ("f", "kind", "lanes", "name")
-
-    def __init__(self, f: "Function", kind: Kind, lanes: int, name: str) -> None:
-        self.f, self.kind, self.lanes, self.name = f, kind, lanes, name
+    __slots__ = ()
 
     def get(self) -> Val:
         """The value now."""
-        return self.f.op(
-            self.kind, self.lanes, f"load {typed(self.kind, self.lanes)}, ptr {self.name}"
-        )
+        return self.f.op(self.kind, self.lanes, f"load {self.type}, ptr {self.name}")
 
     def set(self, value: Any) -> None:
         """Another value from here on."""
@@ -466,13 +475,16 @@ class Function:
         self.line(f"br label %{out}")
         self.begin(out)
 
-    def call(self, name: str, *args: Val, result: Kind | None = None, lanes: int = 1) -> Val | None:
-        """A call of a function of the module or of the process."""
+    def call(
+        self, name: str | Val, *args: Val, result: Kind | None = None, lanes: int = 1
+    ) -> Val | None:
+        """A call of a function of the module or of the process, or of the one at an address."""
+        at = name.name if isinstance(name, Val) else f"@{name}"
         given = ", ".join(f"{a.type} {a.name}" for a in args)
         if result is None:
-            self.line(f"call void @{name}({given})")
+            self.line(f"call void {at}({given})")
             return None
-        return self.op(result, lanes, f"call {typed(result, lanes)} @{name}({given})")
+        return self.op(result, lanes, f"call {typed(result, lanes)} {at}({given})")
 
     def known(self, name: str, result: Kind, lanes: int, *args: Val) -> Val:
         """A call of an instruction that LLVM knows by name, declared as it is used."""

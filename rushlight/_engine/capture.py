@@ -12,7 +12,8 @@ from .._core.hosted import Number
 from .._core.tape import TensorBase, make, ndarray
 from .._core.views import edge
 from .graph import Graph, Step, Value
-from .simplify import even
+from .simplify import dead, even
+from .straight import Straight
 
 
 class Met:
@@ -211,7 +212,8 @@ class Capture(Trace):
 
     def number(self, n: Number, like: Any) -> Any:
         """The input that a number is, in the dtype of a tensor."""
-        dtype = dtypes.carrier(like.array.dtype)
+        kind = dtypes.of(like.array.dtype)
+        dtype = dtypes.F32 if kind in dtypes.HALVES else kind.numpy
         if dtype not in (dtypes.F32, dtypes.F64):
             self.stop(f"an optimizer of {dtype} parameters")
         s = self.symbol((), dtype)
@@ -239,6 +241,27 @@ class Capture(Trace):
         """Tensors made inside that somebody still holds."""
         found = [r() for r in self.new.values()]
         return [t for t in found if t is not None and id(t) not in known]
+
+    def settle(self, tensors: list) -> None:
+        """Give tensors that outlive a trace which is given up their values."""
+        memory = {id(m.symbol): m.memory for m in self.met.values() if m.root}
+        graph, steps = self.graph([]), []
+        given = {
+            v.id: memory[id(s)] if id(s) in memory else np.asarray(what(), s.dtype)
+            for (how, what, s), v in zip(self.inputs, graph.inputs)
+            if how != "seed"
+        }
+        inputs = [v for v in graph.inputs if v.id in given]
+        known = {v.id: v for v in inputs}
+        for step in graph.steps:
+            if not step.effect and all(v.id in known for v in step.values()):
+                known.update((v.id, v) for v in step.results)
+                steps.append(step)
+        found = [t for t in tensors if t.node is None and getattr(t.array, "id", None) in known]
+        run = Straight(dead(Graph(inputs, steps, [known[t.array.id] for t in found]))).run
+        with np.errstate(all="ignore"):
+            for t, value in zip(found, run(*given.values())):
+                t.array = np.array(value)
 
     def graph(self, outputs: list[Symbol]) -> Graph:
         """The program as a graph; unused inputs stay, so that positions hold."""

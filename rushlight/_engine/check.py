@@ -21,7 +21,7 @@ def checked(compiled: Any, program: Program, tensors: list, args: tuple, kwargs:
         RuntimeError: naming the word and the user's line of the first difference.
     """
     before = _State(program, tensors)
-    arrays = [a.copy() for a in before.inputs(program)]
+    arrays = [a.copy() for a in before.arrays]
     given = program.run(tensors)
     ours = _State(program, tensors)
     results = [t.array.copy() for t in _tensors(given)]
@@ -51,10 +51,6 @@ class _State:
         self.grads = [None if g is None else g.array.copy() for g in self.held]
         self.small = [(t, t.array.copy()) for h in program.hosts for t in h.touched]
         self.streams = [(s, s.state_bytes(), s.spare) for s in program.generators]
-
-    def inputs(self, program: Program) -> Iterable[Any]:
-        """The arrays of the graph's inputs, numbers left out."""
-        return self.arrays
 
     def restore(self) -> None:
         """Put it all back."""

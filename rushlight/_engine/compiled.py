@@ -92,7 +92,7 @@ class Compiled:
 
     def _program(self, key: Any, tensors: list, others: list, args: tuple, kwargs: dict) -> Any:
         """A new program for this call; None where it must run eagerly."""
-        if sum(map(len, self.programs.values())) >= LIMIT:
+        if sum(map(len, self.programs.values())) >= LIMIT or self.traces >= TRIES * LIMIT:
             if not self.full:
                 self.full = True
                 self._warn(f"{LIMIT} programs were made for other arguments or other state; more "

@@ -7,26 +7,23 @@ no other thread sees a call half done: only programs that are done soon have a d
 
 import ctypes
 from collections.abc import Callable
+from functools import partial
 from time import monotonic
 from typing import Any
 
 import numpy as np
 
 from .._core import dtypes, modes
-from .._core.tape import TensorBase, ndarray
+from .._core.memory import empty
+from .._core.tape import Node, TensorBase, ndarray
 from . import steps
-from .schedule import empty
-from .steps import Row
+from .steps import Row, Unknown
 from .threads import code, pool
 from .unit import HEAD, Unit
 
 MISS = object()  # what a door gives where the call must go the long way
 _SOON = 30_000_000  # work of about a millisecond
 _TWICE = 1 << 20  # bytes of an output up to which there are two to take turns
-
-
-class _Unknown(Exception):
-    """A program that cannot have a door."""
 
 
 class Way:
@@ -44,7 +41,7 @@ class Way:
             self.calls, self.made = 0, monotonic()
             try:
                 self.door = _door(self.program, args)
-            except _Unknown:
+            except Unknown:
                 self.door, self.patience = None, float("inf")
         return self.door
 
@@ -56,7 +53,7 @@ def _door(program: Any, args: tuple) -> Callable:
     outs = {k: v for k, v in enumerate(outputs) if k not in taken}
     fresh = {v.id for v in unit.fresh}
     if not fresh.issuperset(ids := {v.id for v in outs.values()}) or len(ids) < len(outs):
-        raise _Unknown
+        raise Unknown
     table = (ctypes.c_int64 * len(unit.table))(*unit.table)
     start = ctypes.addressof(table)
     row.kept += [table, program.runner]
@@ -64,13 +61,17 @@ def _door(program: Any, args: tuple) -> Callable:
     pairs = {k: _pair(row, v.shape, v.dtype) for k, v in outs.items()}
     _modes(row)
     _arguments(row, program, args, place)
-    _guards(row, program)
+    program.guards.compared(row, numbers=True)  # other ones go the long way
     for k, v in outs.items():
         row.step("take", pairs[k], place[v.id])
     control, run = pool().control, code().addresses["run"]
     status = start + 8 * (len(unit.slots) + 1)
     pace = ctypes.addressof(unit.pace) if unit.pace else 0
     row.step("run", row.block(unit.entry, start, unit.threads, status, control, run, pace))
+    plain = program.result.__class__ is partial and not program.gradients
+    if plain and not any(t.origin for _, t, *_ in program.bound):  # a view has others' versions
+        _finish(row, program, place)
+        return row.function()
     none = row.block(row.of(None))
     for k, v in enumerate(outputs):
         row.step("hold", place[v.id] if k in outs else none, k + 2)
@@ -85,11 +86,35 @@ def _door(program: Any, args: tuple) -> Callable:
     return call
 
 
+def _finish(row: Row, program: Any, place: dict) -> None:
+    """What was written has other versions; the one output is in a tensor like all of its kind."""
+    k, _ = program.result.args
+    like, own = program.result({k: None}, ()), {"array": 2, "version": 3}
+    row.step("hold", place[program.runner.graph.outputs[k].id], own["array"])
+    for _, t, *_ in program.bound:
+        row.step("at", row.of(t))
+        row.step("written", steps.slots()["version"])
+    row.step("first", row.of([0]), own["version"])
+    if like.node:
+        _new(row, like.node, Node, {})
+        own["node"] = 4
+        row.step("keep", own["node"])
+    _new(row, like, TensorBase, own)
+
+
+def _new(row: Row, like: Any, base: type, own: dict) -> None:
+    """An object like another, with the call's own words in some slots."""
+    facts = [
+        (at, own.get(name) or row.of(getattr(like, name))) for name, at in steps.slots(base).items()
+    ]
+    row.facts("new", facts, row.of(type(like)))
+
+
 def _unit(program: Any) -> Unit:
     """The one native function that a program is, where nothing but tensors goes in."""
     parts = getattr(program.runner, "parts", [])
     if len(parts) != 1 or not isinstance(parts[0], Unit) or not HEAD or not steps.slots():
-        raise _Unknown
+        raise Unknown
     (unit,) = parts
     numbers = program.hosts or program.conditions or program.numbers
     if (
@@ -100,7 +125,7 @@ def _unit(program: Any) -> Unit:
         or (program.apart is not None and program.apart.clash)
         or len(program.runner.graph.outputs) > steps.FRAME - 2
     ):  # fmt: skip
-        raise _Unknown
+        raise Unknown
     return unit
 
 
@@ -120,100 +145,46 @@ def _pair(row: Row, shape: tuple, dtype: np.dtype) -> int:
     return ctypes.addressof(words)
 
 
-def _key(row: Row, key: Any, value: Any, absent: bool = False) -> None:
-    """The dictionary that was found has this under a key, or may have nothing there."""
-    value = row.of(value)
-    row.step("key", row.of(key), value, 0 if absent else value)
-
-
 def _modes(row: Row) -> None:
     """No trace, no transform; gradients as they were; the default dtype."""
     row.step("at", row.of(modes.__dict__))
-    _key(row, "special", 0)
+    row.keys({"special": 0})
     row.step("at", row.of(dtypes.__dict__))
-    _key(row, "_default", dtypes.get_default_dtype())
-    row.step("at", row.of(modes.local))
+    row.keys({"_default": dtypes.get_default_dtype()})
+    local = modes.local
+    row.step("at", row.of(local))
     row.step("attribute", row.of("__dict__"))
-    for name in ("grad", "inference", "mapped"):
-        now = getattr(modes.local, name)
-        _key(row, name, now, absent=now is getattr(type(modes.local), name))
-
-
-def _slot(row: Row, name: str, x: Any) -> None:
-    """The tensor that was found has this in a slot."""
-    row.step("same", (steps.slots() or {})[name], row.of(x))
+    now = {name: getattr(local, name) for name in ("grad", "inference", "mapped")}
+    row.keys(now, [name for name, x in now.items() if x is getattr(type(local), name)])
 
 
 def _arguments(row: Row, program: Any, args: tuple, place: dict) -> None:
     """The arguments: plain tensors without a graph, apart from what is written; in the table."""
     row.step("many", len(args))
     symbols = {what: s for how, what, s in program.inputs if how == "arg"}
-    wet = [t.array for _, t, *_ in program.bound]
+    wet, slots = [t.array for _, t, *_ in program.bound], steps.slots()
     for i, x in enumerate(args):
-        if not isinstance(x, TensorBase) or x.array.__class__ is not ndarray or i not in symbols:
-            raise _Unknown
         if (
-            x.needs is not False
-            or x.node
-            or x.grad is not None
-            or x.origin
+            not isinstance(x, TensorBase) or x.array.__class__ is not ndarray or i not in symbols
+            or x.needs is not False or x.node or x.grad is not None or x.origin
             or not x._plain_subclass
-        ):
-            raise _Unknown
+        ):  # fmt: skip
+            raise Unknown
         array = x.array
         row.step("argument", 8 * i)
-        row.step("same", steps.KIND, row.of(type(x)))
         for j in range(i):
             row.step("distinct", 8 * j)
-        for name in ("needs", "node", "grad", "origin", "device"):
-            _slot(row, name, getattr(x, name))
-        row.step("follow", (steps.slots() or {})["array"])
-        row.array()
-        row.step("same", steps.DTYPE, row.of(array.dtype))
-        row.step("bits", steps.AXES, 0xFFFFFFFF, array.ndim)
+        told = ((slots[n], row.of(getattr(x, n))) for n in slots if n not in ("array", "version"))
+        row.same([(steps.KIND, row.of(type(x))), *told])
+        row.step("follow", slots["array"])
+        row.array((steps.DTYPE, row.of(array.dtype)), (steps.AXES, array.ndim, 0xFFFFFFFF))
         if slot := place.get(symbols[i].id):
             row.step("put", slot)
-        for other in wet:
-            before = array.nbytes - 1
-            row.step("apart", other.ctypes.data - before, other.nbytes + before)
-        for k, n in enumerate(array.shape):
-            if not k:
-                row.step("follow", steps.SHAPE)
-            row.step("same", 8 * k, n)
-
-
-def _guards(row: Row, program: Any) -> None:
-    """What Python's state and the tensors from outside were."""
-    for kind, owner, told in program.guards.facts:
-        row.step("at", row.of(owner))
-        if kind == "length":
-            row.step("size", told)
-        elif kind == "cell":
-            row.step("same", steps.CELL, row.of(owner.cell_contents))
-        elif kind == "key":
-            _key(row, told, owner[told])
-        elif kind == "slot":
-            _slot(row, told, getattr(owner, told))
-        elif kind == "no":
-            _slot(row, told, None)
-        elif isinstance(owner, list):
-            row.step("follow", steps.ITEMS)
-            for i, x in enumerate(owner):
-                row.step("same", 8 * i, row.of(x))
-        elif isinstance(owner, dict):
-            for k, x in owner.items():
-                _key(row, k, x)
-        else:
-            raise _Unknown
-    for group in program.guards.groups:  # numbers: other ones go the long way
-        row.step("at", row.of(group.owner))
-        row.step("size", len(group.owner))
-        for k, x in group.owner.items():
-            _key(row, k, x)
-    for how, what, _ in program.inputs:
-        if how == "closed":  # its address is in the table
-            row.step("at", row.of(what.array))
-            row.step("same", steps.DATA, what.array.ctypes.data)
+        before = array.nbytes - 1
+        row.facts("apart", ((x.ctypes.data - before, x.nbytes + before) for x in wet))
+        if array.ndim:
+            row.step("follow", steps.SHAPE)
+            row.same((8 * k, n) for k, n in enumerate(array.shape))
 
 
 def leaf(entry: int, table: Any, slots: list[tuple[int, bool]], status: int) -> Callable | None:

@@ -107,7 +107,7 @@ class _Body:
 
     def __init__(self, wish: Wish) -> None:
         self.capture = Capture([], {})
-        self.count = len(wish.values)
+        self.every = ", ".join(f"a{i}" for i in range(len(wish.values)))  # the line's parameters
         self.given: dict[int, Symbol] = {}
         values = [
             self._given(i, v) if v.__class__ is MetaArray else v for i, v in enumerate(wish.values)
@@ -154,8 +154,7 @@ class _Body:
         """A function of the values that runs `rows` and gives the results, outputs by name."""
         spelt = [r if isinstance(r, str) else names[r] for r in self.results]
         told = ", ".join(spelt) + "," * self.many
-        given = ", ".join(f"a{i}" for i in range(self.count))
-        lines = [f"def line({given}):", *(f"    {row}" for row in rows), f"    return {told}"]
+        lines = [f"def line({self.every}):", *(f"    {row}" for row in rows), f"    return {told}"]
         exec(compile("\n".join(lines), "<eager>", "exec"), scope)
         return scope["line"]
 
@@ -194,9 +193,8 @@ def _lean(native: Native, body: _Body, line: Callable) -> Callable | None:
     made = "".join(f", o{k}" for k in fresh)
     given = ", ".join(f"a{i}" for i, _ in read)
     tidied = ", ".join(f"tidy(a{i})" for i, _ in read)
-    every = ", ".join(f"a{i}" for i in range(body.count))
     again = "" if native.taken else f" and not run({tidied}{made})"
-    rows.append(f"if not run({given}{made}){again}: return other({every})")
+    rows.append(f"if not run({given}{made}){again}: return other({body.every})")
     return body.function(rows, _names(native), scope)
 
 
@@ -219,9 +217,8 @@ def _wide(native: Native, body: _Body, line: Callable) -> Callable:
         "run": native.run, "Refused": Refused, "other": line, "native": native
     }  # fmt: skip
     given = ", ".join(f"a{i}" for i in body.given)
-    every = ", ".join(f"a{i}" for i in range(body.count))
     made = ", ".join(f"o{k}" for k in range(len(body.outputs)))
-    rows = [f"try: {made}, = run({given})", f"except Refused: return other({every})"]
+    rows = [f"try: {made}, = run({given})", f"except Refused: return other({body.every})"]
     return body.function(rows, _names(native), scope)
 
 

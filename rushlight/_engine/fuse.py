@@ -277,7 +277,7 @@ class Fused:
                 return group
             self.groups.pop()
             self._settle_all(put_off)
-            group = self._begun(shape)
+            return self._group(step)
         if reduces:
             group.reduced = falling(step) or trailing(step) or 0
         self._added(group, step, not reduces)
@@ -322,7 +322,7 @@ class Fused:
             return step, tuple(step.result.shape)
         if step.word in ATTENTION:
             return step, step.params["shape"]
-        return self._planes(step)
+        return self._planes(step) if step.results else None  # a check of nothing
 
     def _planes(self, step: Step) -> tuple[Step, tuple] | None:
         """A convolution or pooling, and its result's shape, places of a plane as one axis.

@@ -1,18 +1,20 @@
 """Whether a captured program may run again: Python's state and the tensors from outside, compared.
 
 The usual case, that nothing changed, must cost next to nothing: all that is guarded is compared by
-identity, by code written for it (20 ns an entry). Only where something is another object is it
-looked at piece by piece.
+identity, in machine code where the engine is. Only where something is another object is it looked
+at piece by piece.
 """
 
 from collections.abc import Callable
-from operator import is_
 from types import CellType
 from typing import Any
 
 from .._arrays.traced import Symbol
 from .._core.tape import ndarray
-from .reach import Kept, Numbers, Reach
+from . import steps
+from .native import enabled
+from .reach import Kept, Numbers, Reach, dictionary
+from .steps import Row, Unknown
 
 
 class Guards:
@@ -35,73 +37,66 @@ class Guards:
         self.closed = [(what, what.needs, s) for how, what, s in inputs if how == "closed"]
         self.grads = [(what, s) for how, what, s in inputs if how == "grad"]
         self.numbers = [list(g.owner.values()) for g in self.groups]
-        self.facts = self._facts()
-        self._same, self._refresh = self._written()
+        self._same = self._written()
         self.turn = 0  # how often something was another object
 
-    def _facts(self) -> list[tuple[str, Any, Any]]:
-        """(kind, of what, what) of all that must be the same object still."""
-        made: list[tuple] = []
-        for k in self.kept:
-            owner = k.owner
+    def compared(self, row: Row, numbers: bool = False) -> None:
+        """Steps that find everything the same object as now, on demand an optimizer's numbers too.
+
+        Raises:
+            Unknown: where steps cannot tell.
+        """
+        slots = steps.slots()
+        if not (slots and enabled()):
+            raise Unknown
+        start = row.of(None)
+        words: list[tuple[int, int]] = []  # where, what
+        for k in [*self.kept, *self.groups]:
+            owner = k.owner if (known := dictionary(k.owner)) is None else known
+            at, whole = row.of(owner), numbers and type(k) is Numbers
             if owner.__class__ is CellType:
-                made.append(("cell", owner, None))
+                words.append((at + steps.CELL, row.of(owner.cell_contents)))
                 continue
-            if not k.loose:
-                made.append(("length", owner, len(owner)))
-            if isinstance(owner, dict) and all(key.__class__ is str for key in k.keys or ()):
-                made += [("key", owner, key) for key in k.keys or () if key in owner]
-            elif k.values:
-                made.append(("items", owner, None))
-        made += [("key", g.owner, key) for g in self.groups for key in g.keys or ()]
-        made += [("no" if none else "some", t, "grad") for t, none in self.leaves]
-        for t, _, _ in self.closed:
-            made += [("slot", t, "array"), ("slot", t, "needs"), ("no", t, "node")]
-        return made
-
-    def _written(self) -> tuple[Callable[[], bool], Callable[[], None]]:
-        """Two functions: whether everything is the same object still; take what there is now."""
-        scope: dict[str, Any] = {"is_": is_}
-        tests: list[str] = []
-        reads: list[str] = []
-        names: list[str] = []
-
-        def name(x: Any) -> str:
-            scope[made := f"x{id(x)}"] = x
-            return made
-
-        def guard(read: str, test: str = "{read} is {name}") -> None:
-            names.append(made := f"e{len(names)}")
-            reads.append(read)
-            tests.append(test.format(read=read, name=made))
-
-        empty = [owner for kind, owner, n in self.facts if kind == "length" and not n]
-        if empty:
-            tests.append(f"({' or '.join(map(name, empty))} or None) is None")
-        for kind, owner, told in self.facts:
-            if kind == "length" and not told:
-                continue
-            at = name(owner)
-            if kind == "length":
-                tests.append(f"len({at}) == {told}")
-            elif kind == "items":
-                at = f"{at}.values()" if isinstance(owner, dict) else at
-                guard(f"[*{at}]", f"all(map(is_, {at}, {{name}}))")
-            elif kind in ("no", "some"):
-                tests.append(f"{at}.{told} is {'not ' * (kind == 'some')}None")
-            else:
-                guard(
-                    at + {"cell": ".cell_contents", "key": f"[{told!r}]", "slot": f".{told}"}[kind]
+            if whole or not k.loose:
+                count = steps.USED if isinstance(owner, set) else steps.COUNT
+                words.append((at + count, len(owner)))
+            if isinstance(owner, dict):
+                keys = owner if whole else k.keys or ()
+                if found := {key: owner[key] for key in keys if key in owner}:
+                    row.step("at", at)
+                    row.keys(found)
+            elif isinstance(owner, list):
+                words.append((at + steps.ITEMS, first := steps.word(owner, steps.ITEMS)))
+                words += ((first + 8 * i, row.of(x)) for i, x in enumerate(owner))
+            elif k.keys:
+                words += (
+                    (at + steps.member(type(owner), key), row.of(getattr(owner, key, None)))
+                    for key in k.keys
                 )
-        exec(f"def same(): return {' and '.join(tests) or True}", scope)
-        exec(f"def read(): return [{', '.join(reads)}]", scope)
-        same, read = scope["same"], scope["read"]
+            elif k.values:
+                raise Unknown
+        for t, none in self.leaves:
+            row.step("at", row.of(t))
+            if none:
+                words.append((row.of(t) + slots["grad"], start))
+            else:
+                row.step("other", slots["grad"], start)
+        for t, needs, _ in self.closed:
+            told = {"array": t.array, "needs": needs, "node": None}
+            words += ((row.of(t) + slots[name], row.of(x)) for name, x in told.items())
+            words.append((row.of(t.array) + steps.DATA, t.array.ctypes.data))
+        row.step("at", start)
+        row.same((where - start, what) for where, what in words)
 
-        def refresh() -> None:
-            scope.update(zip(names, read()))
-
-        refresh()
-        return same, refresh
+    def _written(self) -> Callable[[], bool]:
+        """Whether everything is the same object still as now; never where that cannot be told."""
+        row = Row(False)
+        try:
+            self.compared(row)
+        except Exception:  # Unknown, or a compiler in trouble: that is told elsewhere
+            return lambda: False
+        row.step("hold", row.block(row.of(True)), 2)
+        return row.function()
 
     def holds(self) -> bool:
         """Whether the program may run."""
@@ -109,26 +104,22 @@ class Guards:
             if not self._same():
                 if not self._piecewise():
                     return False
-                self._refresh()
+                self._same = self._written()
                 self.turn += 1
         except (KeyError, ValueError):  # a name, or a variable of a closure, is gone
             return False
         return all(fits(what.grad.array, s) for what, s in self.grads) if self.grads else True
 
     def _piecewise(self) -> bool:
-        for kept in self.kept:
-            if not kept.same():
-                return False
-        for group in self.groups:
-            if not Kept.same(group):
-                return False
-        for t, none in self.leaves:
-            if (t.grad is None) is not none:
-                return False
-        for t, needs, symbol in self.closed:
-            if t.needs is not needs or t.node is not None or not fits(t.array, symbol):
-                return False
-        return True
+        return (
+            all(kept.same() for kept in self.kept)
+            and all(map(Kept.same, self.groups))
+            and all((t.grad is None) is none for t, none in self.leaves)
+            and all(
+                t.needs is needs and t.node is None and fits(t.array, symbol)
+                for t, needs, symbol in self.closed
+            )
+        )
 
     def renumbered(self) -> bool | None:
         """Whether an optimizer's numbers are others than at the last question.

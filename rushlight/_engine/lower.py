@@ -6,6 +6,7 @@ from typing import Any
 from .._arrays.meta import MetaArray, spec
 from .builder import F32, F64, kind_of
 from .graph import Graph, Step, Value
+from .kernels.gather import parts
 from .kernels.totals import REDUCTIONS
 from .kernels.words import DEAR, native
 from .simplify import dead
@@ -259,11 +260,11 @@ class _Lower:
         wrapped = self.new("add", (index, shape[-1]), index.shape, "int64")
         index = self.new("where", (below, wrapped, index), index.shape, "int64")
         place = self.new("position", (), shape, "int64")
-        return self.new("equal", (place, index), shape, "bool")
+        return self.new("equal", (index, place), shape, "bool")
 
     def _take_along_axis(self, step: Step) -> bool:
-        x, index, *rest = step.args
-        axis = rest[0] if rest else step.params.get("axis")
+        given = parts(step)
+        x, index, axis = given["x"], given["indices"], given["axis"]
         if x.__class__ is not Value or x.dtype.kind != "f" or axis not in (-1, x.ndim - 1):
             return False
         hits = self._hits(x.shape, index)
@@ -274,9 +275,9 @@ class _Lower:
         return True
 
     def _scatter(self, step: Step) -> bool:
-        given = dict(zip(("x", "indices", "values", "axis", "mode"), step.args)) | step.params
+        given = parts(step)
         x, values = given["x"], given["values"]
-        if given.get("mode", "set") != "set" or given["axis"] not in (-1, step.result.ndim - 1):
+        if given["mode"] != "set" or given["axis"] not in (-1, step.result.ndim - 1):
             return False
         if (
             x.__class__ is not Value

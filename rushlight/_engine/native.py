@@ -9,9 +9,8 @@ from math import prod
 from sys import getrefcount
 from typing import Any
 
-import numpy as np
-
 from .._arrays.strides import tidy
+from .._core.memory import empty
 from .assemble import assembled
 from .attention import attended
 from .forked import lock
@@ -21,7 +20,6 @@ from .kernels.rows import REDUCTIONS
 from .log import outlined, say, wanted
 from .loops import hoisted, unrolled
 from .lower import lowered
-from .schedule import empty
 from .shared import shared
 from .straight import Refused, Straight
 from .threads import pool
@@ -245,7 +243,7 @@ class Native:
         """The run as Python: addresses into tables, one call for each part."""
         scope: dict[str, Any] = {
             "lock": lock(), "run_on": pool().run if self._units() else None,
-            "empty": empty if self.keeps else np.empty,
+            "empty": empty,
             "count": getrefcount, "tidy": tidy, "Refused": Refused,
             "parts": self.parts,  # the function may outlive this object: their memory is its own
         }  # fmt: skip

@@ -6,18 +6,21 @@ from typing import Any
 
 import numpy as np
 
+from .._core.spec import contiguous_strides
 from .attention import WORDS as ATTENTION
 from .axes import along
-from .builder import U64, kind_of
+from .builder import U64
 from .fuse import Fused, Group
 from .graph import Step, Value
 from .kernels import convolution, gather, pooling, scan
 from .kernels.attention import Attention
 from .kernels.gather import Gather
 from .kernels.matmul import Product
+from .kernels.nest import kind
 from .kernels.order import Order
 from .kernels.random import Draw
 from .kernels.rows import REDUCTIONS, Nest, Operand
+from .kernels.words import joined
 
 _NAMED = {"value", "place", "given"}  # fields of a kernel that are numbers of values
 
@@ -67,9 +70,8 @@ class Nests:
             key = (v.id, lead, stride, thin)
             if key not in uses:
                 uses[key] = mine = Value(-1 - len(uses), v.shape, v.dtype)
-                kind = kind_of(v.dtype)
-                assert stride is not None and kind is not None
-                nest.loads[mine.id] = Operand(self.slot(base), over.offset, lead, stride, kind)
+                assert stride is not None
+                nest.loads[mine.id] = Operand(self.slot(base), over.offset, lead, stride, kind(v))
                 if thin:
                     nest.thin.add(mine.id)
             return uses[key]
@@ -89,6 +91,7 @@ class Nests:
                 continue
             thin, shape = step.result.id in nest.thin, step.result.shape
             nest.steps.append(step.replaced(partial(used, shape=shape, thin=thin)))
+        nest.steps = joined(nest.steps)
         self._stores(group, nest)
         if group.product is not None:
             word = group.product.word
@@ -106,34 +109,31 @@ class Nests:
 
     def _falling(self, v: Value, given: Value, nest: Nest) -> None:
         """What is summed down the columns, and where to."""
-        kind = kind_of(v.dtype)
-        if v.id in self.kept and kind is not None:
-            nest.sums.append((given.id, Operand(self.slot(v), 0, (), 1, kind)))
+        if v.id in self.kept:
+            nest.sums.append((given.id, Operand(self.slot(v), 0, (), 1, kind(v))))
 
     def _stores(self, group: Group, nest: Nest) -> None:
         for v in group.made.values():
             whole = self.fused.pieces.get(v.id)
             if (v.id not in self.kept and whole is None) or v.id in group.down:
                 continue
-            kind = kind_of(v.dtype)
-            assert kind is not None
             full, lead = v.id in group.full, len(group.lead)
             if whole is None:
-                offset, strides = 0, _in_order(group.shape if full else group.lead)
+                offset, strides = 0, contiguous_strides(group.shape if full else group.lead)
                 step = int(full and group.reduced > 0)
             else:
                 place = self.fused.stored(v, group) if full else self.fused.seen[v.id]
                 assert place is not None
                 offset, strides = place.offset, place.strides
                 step = (along(place, group.reduced) or 0) if full and group.reduced else 0
-            stored = Operand(self.slot(whole or v), offset, strides[:lead], step, kind)
+            stored = Operand(self.slot(whole or v), offset, strides[:lead], step, kind(v))
             nest.stores.append((v.id, stored))
 
     def _product(self, group: Group, nest: Nest, scanned: int | None) -> Any:
         """A matrix product, with the group's other steps to follow on each tile."""
         assert group.product is not None
         nest.lead, nest.length = group.shape[:-1], group.shape[-1]
-        for o in [*nest.loads.values(), *(o for _, o in nest.stores)]:
+        for o in nest.operands:
             o.lead, o.along = o.lead[:-1], o.lead[-1]
         if scanned is not None:
             return scan.described(group.product, scanned, nest)
@@ -155,11 +155,9 @@ class Nests:
         told, batch, made = step.params, step.params["shape"][:-2], []
         given = step.args[: 3 + (step.word == "attend_back")]
         for v, order in zip(step.results, told["orders"]):
-            lie = _in_order(v.shape)
+            lie = contiguous_strides(v.shape)
             strides = [lie[order.index(i)] for i in range(v.ndim)]
-            kind = kind_of(v.dtype)
-            assert kind is not None
-            made.append(Operand(self.slot(v), 0, tuple(strides[:-1]), strides[-1], kind))
+            made.append(Operand(self.slot(v), 0, tuple(strides[:-1]), strides[-1], kind(v)))
         nest.stores = []
         return Attention(
             tuple(self._operand(v, (*batch, *v.shape[-2:])) for v in given), tuple(made),
@@ -183,17 +181,15 @@ class Nests:
         x, index, here = given["x"], given["indices"], given.get("values", out)
         axis, take, whole = given["axis"] % x.ndim, here is out, step.word in ("take", "put")
         shared, seen = (x if take else out), self.fused.seen
-        strides = seen[x.id].strides if take else _in_order(out.shape)
+        strides = seen[x.id].strides if take else contiguous_strides(out.shape)
         before, after = strides[:axis], strides[axis + 1 :]
         numbers = seen[index.id].strides
         if whole:
             numbers = (0,) * axis + numbers + (0,) * len(after)
 
         def operand(v: Value, strides: tuple) -> Operand:
-            kind = kind_of(v.dtype)
-            assert kind is not None
             at, base = seen[v.id].offset, self.fused.base[v.id]
-            return Operand(self.slot(base), at, strides[:-1], (0, *strides)[-1], kind)
+            return Operand(self.slot(base), at, strides[:-1], (0, *strides)[-1], kind(v))
 
         return Gather(
             "take" if take else given["mode"],
@@ -213,9 +209,8 @@ class Nests:
 
     def _flat(self, v: Value) -> Operand:
         """Elements in order."""
-        kind, seen = kind_of(v.dtype), self.fused.seen[v.id]
-        assert kind is not None
-        return Operand(self.slot(self.fused.base[v.id]), seen.offset, (), 1, kind)
+        number, seen = self.slot(self.fused.base[v.id]), self.fused.seen[v.id]
+        return Operand(number, seen.offset, (), 1, kind(v))
 
     def _planes(self, step: Step, nest: Nest) -> Any:
         """A convolution or a pooling, with the group's other steps to follow."""
@@ -228,24 +223,13 @@ class Nests:
         return made
 
     def _operand(self, v: Value, shape: tuple) -> Operand:
-        over, kind = self.fused.over(v, shape), kind_of(v.dtype)
-        assert kind is not None
-        number = self.slot(self.fused.base[v.id])
-        return Operand(number, over.offset, over.strides[:-1], over.strides[-1], kind)
-
-
-def _in_order(axes: tuple) -> tuple[int, ...]:
-    """The strides of elements that lie in order."""
-    size, strides = 1, []
-    for n in reversed(axes):
-        strides.append(size)
-        size *= n
-    return tuple(strides[::-1])
+        number, over = self.slot(self.fused.base[v.id]), self.fused.over(v, shape)
+        return Operand(number, over.offset, over.strides[:-1], over.strides[-1], kind(v))
 
 
 def _collapse(nest: Nest) -> None:
     """Axes that all operands walk through as one become one; the last is the length of a row."""
-    operands = [*nest.loads.values(), *(o for _, o in nest.stores)]
+    operands = nest.operands
     sizes, axes = [], [[] for _ in operands]
     for at, n in enumerate(nest.lead):
         if n == 1 and at < len(nest.lead) - 1:

@@ -3,6 +3,7 @@
 import gc
 import types
 from collections.abc import Callable, Iterable, MutableMapping
+from contextlib import nullcontext
 from functools import cached_property
 from typing import Any
 
@@ -62,6 +63,8 @@ class Program:
             self._trace(capture, reach, gradients, f, args, kwargs, tensors)
             capture.withdraw()
             left = self._left(capture, reach)
+        except (Exception, GraphBreak) as error:
+            left = error.with_traceback(None)  # its frames hold the trace's tensors
         finally:
             if hasattr(capture, "met"):
                 capture.withdraw()
@@ -70,12 +73,13 @@ class Program:
         born = {id(t) for t in tensors}
         for key in [k for k in capture.met if k in capture.new]:
             del capture.met[key]
-        if left is None and capture.alive(born):
+        if capture.alive(born):
             gc.collect()
-            if capture.alive(born):
-                left = "it leaves new tensors alive"
+            if alive := capture.alive(born):
+                left = left or "it leaves new tensors alive"
+                capture.settle(alive)
         if left is not None:
-            raise Unkept(left)
+            raise Unkept(left) if isinstance(left, str) else left
         self.begun, self.withdraw = capture.begun, capture.withdraw
         try:
             if capture.begun:
@@ -236,7 +240,6 @@ class Program:
         self.quiet = getattr(self.runner, "quiet", False)
         wet = [s for *_, s in self.changed]
         self.apart = Apart(self.inputs, wet) if wet else None
-        self.arrays = self._reader()
         # An optimizer's numbers follow from its groups alone, unless it counts steps in tensors.
         self.steady = all(not h.touched for h in self.hosts) and not any(
             isinstance(v, TensorBase) for g in self.guards.groups for v in g.owner.values()
@@ -244,21 +247,6 @@ class Program:
         if self.steady:
             for array, find in self.numbers:
                 array[...] = find()
-
-    def _reader(self) -> Callable[[list], list]:
-        """A function of the arguments that gives the program's input arrays."""
-        scope: dict[str, Any] = {}
-        numbers = iter(self.numbers)
-        rows = []
-        for i, (how, what, _) in enumerate(self.inputs):
-            scope[f"x{i}"] = next(numbers)[0] if how == "number" else what
-            if how != "seed":
-                rows.append(
-                    f"tensors[{what}].array" if how == "arg"
-                    else f"x{i}" + {"number": "", "closed": ".array", "grad": ".grad.array"}[how]
-                )  # fmt: skip
-        exec(f"def arrays(tensors): return [{', '.join(rows)}]", scope)
-        return scope["arrays"]
 
     def run(self, tensors: list) -> Any:
         """Run it on these arguments, bind back what it changed, and give its result.
@@ -268,16 +256,14 @@ class Program:
             Eagerly: where a value was refused.
         """
         undo = self._numbers() if self.numbers or self.conditions or self.hosts else []
-        arrays = self.arrays(tensors)
+        owners, numbers = self._owners(tensors), iter(self.numbers)
+        arrays = [next(numbers)[0] if x is None else x.array for x in owners]
         if self.apart is not None and not self.apart.holds(arrays, self.guards.turn):
             _undo(undo)
             raise Eagerly
         try:
-            if self.quiet:
+            with nullcontext() if self.quiet else np.errstate(all="ignore"):
                 outs = self.function(*arrays)
-            else:
-                with np.errstate(all="ignore"):
-                    outs = self.function(*arrays)
         except Refused:
             _undo(undo)
             raise Eagerly from None
@@ -287,7 +273,7 @@ class Program:
             _undo(undo)  # nothing was written yet: eager mode says what is wrong
             raise Eagerly from None
         if self.back is not None:
-            outs = (*outs, self.back.node(outs, arrays, self._owners(tensors), tensors))
+            outs = (*outs, self.back.node(outs, arrays, owners, tensors))
         return self.bind(outs, tensors)
 
     def _owners(self, tensors: list) -> list:

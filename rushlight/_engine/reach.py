@@ -4,6 +4,11 @@ A captured program holds only while this state is what it was; and a trace that 
 leave it as it was.
 """
 
+import gc
+import inspect
+import pickle
+import random
+import sys
 import types
 from collections import deque
 from collections.abc import Iterable
@@ -11,23 +16,33 @@ from typing import Any
 
 import numpy as np
 
+from .._arrays.traced import GraphBreak, users_line
 from .._core.tape import TensorBase, ndarray
 
 LIMIT = 50_000  # entries looked at; a larger state is left unguarded beyond them
 _SIMPLE = (bool, int, float, complex, str, bytes, type(None))
 _ROOT = __name__.partition(".")[0]
 _UNGUARDED = {"_plans", "_opt_called", "_stepping"}  # of optimizers: what they remember for speed
+_FOREIGN = {_ROOT, "torch", "numpy", *sys.stdlib_module_names} - {"__main__"}
+_BASES = {"builtins", "abc", "typing", f"{_ROOT}.nn.modules.module"}  # a user's class may have
+_CALLED = "forward backward setup_context jvp vmap training".split()  # named by us
+_MAKING = {"__init__", "__new__", "__repr__"}  # methods that steps do not call by themselves
+_BY_NAME = {"getattr", "hasattr", "setattr", "vars", "__dict__", "asdict", "deepcopy"}
+_AROUND = (types.MethodType, types.BuiltinMethodType, staticmethod, classmethod, property)
 
 
 class Kept:
-    """A container as it was: `keys` None means all of a dictionary."""
+    """A container as it was (`keys` None: all of a dictionary), or attributes of an object.
 
-    __slots__ = ("owner", "keys", "values", "ids", "loose")
+    loose: others may come.
+    """
+
+    __slots__ = ("owner", "keys", "values", "loose", "size")
 
     def __init__(self, owner: Any, keys: list | None, loose: bool = False) -> None:
         self.owner, self.keys, self.loose = owner, keys, loose
+        self.size = len(dictionary(owner) or ())
         self.values = self._now()
-        self.ids = list(map(id, self.values))
 
     def _now(self) -> list:
         owner = self.owner
@@ -36,22 +51,17 @@ class Kept:
                 return [owner.cell_contents]
             except ValueError:
                 return []
-        if isinstance(owner, dict):
+        if (known := dictionary(owner)) is not None:
             if self.keys is None:
-                self.keys = list(owner)
-            get = owner.get
-            return [get(k) for k in self.keys]
-        return list(owner)
+                self.keys = list(known)
+            return [*map(known.get, self.keys)]
+        return [getattr(owner, k, None) for k in self.keys] if self.keys else list(owner)
 
     def same(self) -> bool:
         """Whether the same objects, or equal simple values, are in it still."""
-        owner = self.owner
-        whole = isinstance(owner, dict) and not self.loose
-        if whole and len(owner) != len(self.keys or ()):
+        if not self.loose and len(dictionary(self.owner) or ()) != self.size:
             return False
         now = self._now()
-        if list(map(id, now)) == self.ids:
-            return True
         return len(now) == len(self.values) and all(map(alike, now, self.values))
 
     def restore(self) -> None:
@@ -70,6 +80,16 @@ class Kept:
         elif isinstance(owner, (set, deque)):
             owner.clear()
             (owner.update if isinstance(owner, set) else owner.extend)(self.values)
+        else:
+            for key, value in zip(self.keys or (), self.values):
+                setattr(owner, key, value)
+
+
+def dictionary(x: Any) -> Any:
+    """What something's names are in; None where there are none."""
+    if isinstance(x, type):
+        return gc.get_referents(vars(x))[0]  # itself; only a class may write to it
+    return vars(x) if isinstance(x, types.ModuleType) else x if isinstance(x, dict) else None
 
 
 def alike(a: Any, b: Any) -> bool:
@@ -106,6 +126,25 @@ def _numeric(v: Any) -> bool:
     return v.__class__ in (int, float)
 
 
+class Drawn:
+    """A stream of Python's or NumPy's random numbers as it was."""
+
+    def __init__(self, owner: Any) -> None:
+        self.owner = getattr(owner, "bit_generator", owner)
+        self.state = self._now()
+
+    def _now(self) -> bytes:
+        return pickle.dumps(self.owner.__getstate__())
+
+    def same(self) -> bool:
+        """Whether nothing was drawn."""
+        return self._now() == self.state
+
+    def restore(self) -> None:
+        """Put the stream back."""
+        self.owner.__setstate__(pickle.loads(self.state))
+
+
 class Held:
     """A tensor as it was; small ones with their values."""
 
@@ -135,18 +174,30 @@ class Reach:
         self.kept: list[Kept] = []
         self.tensors: dict[int, Held] = {}
         self.seen: dict[int, Any] = {}
-        self.reads_groups = False
+        self.names: set[str] = {*_CALLED}  # that functions read
+        self.spaces: dict[int, Any] = {}  # of which only what functions name counts
+        self.aside: list[Any] = [Drawn(random._inst)]  # not guarded, but put back
+        if "numpy.random.mtrand" in sys.modules:
+            self.aside.append(Drawn(sys.modules["numpy.random.mtrand"]._rand))
         todo = list(roots)
         groups: list[tuple] = []
         while todo and len(self.seen) < LIMIT:
             x = todo.pop()
-            if isinstance(x, _SIMPLE) or id(x) in self.seen:
-                continue
-            self.seen[id(x)] = x
-            self._visit(x, todo, groups)
+            if self._new(x):
+                self.seen[id(x)] = x
+                self._visit(x, todo, groups)
+            if not todo:
+                found = (dictionary(s)[k] for s in self.spaces.values() for k in self._named(s))
+                todo += filter(self._new, found)
+        for x in self.spaces.values():
+            self.kept.append(Kept(x, self._named(x), isinstance(x, types.ModuleType)))
         for group, elementwise in groups:
-            plain = elementwise and not self.reads_groups
+            plain = elementwise and "param_groups" not in self.names
             self.kept.append(Numbers(group) if plain else Kept(group, None))
+            self.aside.append(Kept(group, None))
+
+    def _new(self, x: Any) -> bool:
+        return not isinstance(x, _SIMPLE) and id(x) not in self.seen
 
     def _visit(self, x: Any, todo: list, groups: list) -> None:
         if getattr(type(x), "_opaque", False):
@@ -155,8 +206,8 @@ class Reach:
             self._tensor(x, todo)
         elif isinstance(x, types.FunctionType):
             self._function(x, todo)
-        elif isinstance(x, types.MethodType):
-            todo += [x.__self__, x.__func__]
+        elif isinstance(x, _AROUND):
+            todo += [getattr(x, k, None) for k in ("__self__", "__func__", "fget", "fset")]
         elif isinstance(x, dict):
             self._keep(x, None, todo)
             todo += list(x)
@@ -164,25 +215,47 @@ class Reach:
             self._keep(x, None, todo)
         elif isinstance(x, (tuple, frozenset)):
             todo += list(x)
-        elif isinstance(x, (types.ModuleType, type, np.ndarray)):
-            return
+        elif isinstance(x, types.ModuleType):
+            if _users(x.__name__):
+                self.spaces[id(x)] = x
+        elif isinstance(x, type):
+            todo += [vars(c).get("__init__") for c in self._classes(x)]
         elif hasattr(x, "func") and hasattr(x, "keywords"):  # functools.partial
             todo += [x.func, x.args, x.keywords]
-        elif hasattr(x, "__dict__"):
+        elif isinstance(x, np.ndarray) or (hasattr(x, "__next__") and not hasattr(x, "__dict__")):
+            raise GraphBreak(f"it reads a {type(x).__name__} from outside", users_line())
+        else:
+            if isinstance(x, random.Random) or hasattr(x, "standard_normal"):
+                self.aside.append(Drawn(x))
             self._object(x, todo, groups)
 
+    def _classes(self, kind: type) -> list[type]:
+        """The user's classes among a class and its bases, which take part from here on."""
+        made = [c for c in kind.__mro__ if _users(c.__module__)]
+        self.spaces.update((id(c), c) for c in made)
+        return made
+
+    def _named(self, space: Any) -> list[str]:
+        """What counts of an object's dictionary, a class or a module."""
+        if isinstance(space, dict):
+            every = not self.names.isdisjoint(_BY_NAME)
+            return [k for k in space if every or k in self.names or k[:1] == "_"]
+        return [
+            k
+            for k, v in dictionary(space).items()
+            if k in self.names
+            or (k[:2] == "__" and k not in _MAKING and type(v) is types.FunctionType)
+        ]
+
     def _keep(self, x: Any, keys: list | None, todo: list, loose: bool = False) -> None:
-        if len(x) if hasattr(x, "__len__") else True:
-            todo += (kept := Kept(x, keys, loose)).values
-        else:
-            kept = Kept(x, keys, loose)
-        self.kept.append(kept)
+        self.kept.append(kept := Kept(x, keys, loose))
+        todo += kept.values
 
     def _tensor(self, t: TensorBase, todo: list) -> None:
         self.tensors[id(t)] = Held(t)
         if t.grad is not None:
             todo.append(t.grad)
-        if t.__dict__:
+        if t.__dict__ or t.needs is True:  # hooks, of which there may be some later
             self._keep(t.__dict__, None, todo)
 
     def _function(self, f: Any, todo: list) -> None:
@@ -193,7 +266,7 @@ class Reach:
             self._keep(cell, None, todo)
         todo += [*(f.__defaults__ or ()), *(f.__kwdefaults__ or {}).values()]
         names = _names(f.__code__)
-        self.reads_groups = self.reads_groups or "param_groups" in names
+        self.names.update(names)
         found = [n for n in names if n in f.__globals__]
         if found:
             self._keep(f.__globals__, found, todo, loose=True)
@@ -201,29 +274,41 @@ class Reach:
             todo.append(f.__wrapped__)
 
     def _object(self, x: Any, todo: list, groups: list) -> None:
-        own = x.__dict__
-        if isinstance(own, dict):
-            optimizer = "param_groups" in own and "state" in own
-            if optimizer:
-                elementwise = hasattr(x, "rule") and hasattr(x, "numbers")
-                for group in own["param_groups"]:
-                    groups.append((group, elementwise))
-                    self.seen[id(group)] = group
-                    todo.append(group["params"])
-            skipped = [k for k in own if k in _UNGUARDED]
-            keys = [k for k in own if k not in _UNGUARDED] if skipped else None
-            self._keep(own, keys, todo, loose=bool(skipped))
+        mine, own = self._classes(type(x)), getattr(x, "__dict__", None)
+        slots = (k for c in mine for k, v in vars(c).items() if inspect.ismemberdescriptor(v))
+        if found := [k for k in slots if hasattr(x, k)]:
+            self._keep(x, found, todo, loose=True)
+        if not isinstance(own, dict):
+            return
+        optimizer = "param_groups" in own and "state" in own
+        if optimizer:
+            elementwise = hasattr(x, "rule") and hasattr(x, "numbers")
+            for group in own["param_groups"]:
+                groups.append((group, elementwise))
+                self.seen[id(group)] = group
+                todo.append(group["params"])
+        elif mine and all(c in mine or c.__module__ in _BASES for c in type(x).__mro__):
+            self.aside.append(Kept(own, None))
+            self.spaces[id(own)] = own
+            return
+        skipped = [k for k in own if k in _UNGUARDED]
+        keys = [k for k in own if k not in _UNGUARDED] if skipped else None
+        self._keep(own, keys, todo, loose=bool(skipped))
 
     def restore(self) -> None:
         """Put everything back."""
         for held in self.tensors.values():
             held.restore()
-        for kept in self.kept:
+        for kept in [*self.kept, *self.aside]:
             kept.restore()
 
     def changed(self) -> Kept | None:
         """A container that is not what it was."""
-        return next((k for k in self.kept if not k.same()), None)
+        return next((k for k in [*self.kept, *self.aside] if not k.same()), None)
+
+
+def _users(module: str) -> bool:
+    return module.partition(".")[0] not in _FOREIGN
 
 
 def filled(cell: Any) -> bool:

@@ -1,6 +1,7 @@
 """What a captured call gives back: how each tensor of its result is found again at each run."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from .._arrays.traced import Symbol
@@ -97,18 +98,22 @@ class Results:
             return capture.stop("the result is no plain tensor")
         k = self.output(t.array)
         if wanted is None:
-            return lambda outs, args: make(outs[k], where)
+            return partial(_plain, k, where)
         if not _is_freed(wanted):
             index = len(self.wanting)
             self.wanting.append(t)
             return lambda outs, args: with_port(outs[k], where, outs[-1], index)
+        return partial(_with_graph, k, where)
 
-        def with_graph(outs: tuple, args: list) -> Any:
-            made = make(outs[k], where, True)
-            made.node = freed_node()
-            return made
 
-        return with_graph
+def _plain(k: int, where: Any, outs: Any, _: Any) -> Any:
+    return make(outs[k], where)
+
+
+def _with_graph(k: int, where: Any, outs: Any, _: Any) -> Any:
+    made = make(outs[k], where, True)
+    made.node = freed_node()
+    return made
 
 
 def with_port(array: Any, where: Any, node: Any, index: int) -> Any:

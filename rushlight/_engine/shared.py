@@ -5,9 +5,9 @@ from math import prod
 from typing import Any
 
 from .._arrays.meta import MetaArray, spec
-from .builder import kind_of
 from .graph import Graph, Step, Value
 from .kernels.matmul import panel_width
+from .kernels.nest import kind
 from .targets.host import host
 
 _SHARERS = 3  # products from which packing apart from them pays
@@ -66,9 +66,7 @@ def _width(steps: list[Step]) -> int:
     """The width of the panels that all these products read; 0 where they are not packed."""
     widths = set()
     for step in steps:
-        kind = kind_of(step.result.dtype)
-        assert kind is not None
         rows, columns = step.result.shape
-        widths.add(panel_width(host(), rows, columns, kind))
+        widths.add(panel_width(host(), rows, columns, kind(step.result)))
     width = widths.pop()
     return width if not widths and width and steps[0].result.shape[1] % width == 0 else 0

@@ -7,8 +7,11 @@ ctypes takes 0.5 us for a call, Python 20 ns for a comparison; a step takes two 
 
 import ctypes
 import sys
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
+from itertools import chain
 from types import CellType
 from typing import Any
 
@@ -23,10 +26,16 @@ from .threads import MOST, RUNNING, WORKERS
 
 # Where NumPy and CPython keep what an object has: `known` looks before anything relies on it.
 KIND, DATA, AXES, SHAPE, DTYPE, FLAGS = 8, 16, 24, 32, 56, 64
-ITEMS, CELL = 24, 16
+MEMBER = 40  # of what a class has for a slot
+ITEMS, CELL, COUNT, USED, VERSION = 24, 16, 16, 24, 24  # USED: of a set; VERSION: of a dictionary
+VERSIONS = sys.version_info < (3, 13)  # each change of a dictionary gives it a number never seen
 TIDY = 0x101  # of an array's flags: C-contiguous, aligned
 FRAME = 64  # words of a call's own: the arguments' place, how many; then outputs
 _FASTCALL = 0x80
+
+
+class Unknown(Exception):
+    """What steps cannot do, or not on this Python."""
 
 
 class Row:
@@ -53,10 +62,23 @@ class Row:
         self.kept.append(made := (ctypes.c_int64 * len(words))(*words))
         return ctypes.addressof(made)
 
-    def array(self) -> None:
+    def facts(self, name: str, facts: Iterable[tuple[int, ...]], third: int = 0) -> None:
+        """A step over some facts of a few words each."""
+        rows = [*facts]
+        self.step(name, self.block(*chain(*rows)), len(rows), third)
+
+    def same(self, facts: Iterable[tuple[int, ...]]) -> None:
+        """Words behind what was found: how far, what, which bits of them, if not all."""
+        self.facts("same", [(at, what, *(bits or [-1])) for at, what, *bits in facts])
+
+    def array(self, *facts: tuple[int, ...]) -> None:
         """What was found is an array of NumPy's own class, its elements in order."""
-        self.step("same", KIND, id(np.ndarray))
-        self.step("bits", FLAGS, TIDY, TIDY)
+        self.same([(KIND, id(np.ndarray)), (FLAGS, TIDY, TIDY), *facts])
+
+    def keys(self, values: dict, absent: Any = ()) -> None:
+        """The dictionary that was found has these values, or may have nothing under some keys."""
+        facts = [(self.of(k), self.of(x), 0 if k in absent else id(x)) for k, x in values.items()]
+        self.facts("keys", facts, -1 if VERSIONS else 0)
 
     def function(self) -> Callable:
         """The function: what the last step finds, or `miss`."""
@@ -104,6 +126,15 @@ class _Step:
             self.f.done(found or self.f.const(0, POINTER))
             self.f.begin(self.f.label())
 
+    def own(self, i: Val) -> Val:
+        """The place of one of the call's own words."""
+        return self.frame.shifted(i, I64)
+
+    def kept(self, place: Val, x: Val | None = None) -> Val:
+        """What was found, or x, put in a place."""
+        self.f.store(place, x := x or self.found)
+        return x
+
     def free(self, x: Val) -> Val:
         """Whether nobody but the row holds an object."""
         return self.f.load(x, I32).equals(1)
@@ -113,21 +144,43 @@ def _argument(s: _Step) -> Val:
     return s.at(s.f.load(s.frame, POINTER), s.word(1, I64))
 
 
-def _bits(s: _Step) -> Val:
-    found = s.f.cast(s.at(s.found, s.word(1, I64), I32), I64) & s.word(2, I64)
-    return s.only(found.equals(s.word(3, I64)))
+@contextmanager
+def _facts(s: _Step, size: int) -> Iterator[Val]:
+    """The body for each of as many facts, of `size` words, as the second word says."""
+    with s.f.loop(0, s.word(2, I64)) as i:
+        yield s.word(1).shifted(i * size, I64)
 
 
 def _apart(s: _Step) -> Val:
-    """An array that does not begin in a stretch of memory: from, how many bytes."""
-    inside = s.at(s.found, DATA, I64) - s.word(1, I64)
-    return s.only(inside.compared("lt", 0) | inside.compared("ge", s.word(2, I64)))
+    """An array that does not begin in stretches of memory: from, how many bytes."""
+    with _facts(s, 2) as fact:
+        inside = s.at(s.found, DATA, I64) - s.at(fact, 0, I64)
+        s.end(inside.compared("ge", 0) & inside.compared("lt", s.at(fact, 8, I64)))
+    return s.found
 
 
-def _key(s: _Step) -> Val:
-    """A dictionary where a key has the second word's value, or the third's (0: has none)."""
-    value = s.call("PyDict_GetItem", s.found, s.word(1))
-    return s.only(s.is_(value, s.word(2)) | s.is_(value, s.word(3)))
+def _same(s: _Step) -> Val:
+    """Words behind what was found: how far, what, which bits of them."""
+    with _facts(s, 3) as fact:
+        now = s.at(s.found, s.at(fact, 0, I64), I64) & s.at(fact, 16, I64)
+        s.end(now.compared("ne", s.at(fact, 8, I64)))
+    return s.found
+
+
+def _keys(s: _Step) -> Val:
+    """A dictionary where keys have a value or another (0: none).
+
+    The third word is the version of one where it was so; 0 on Pythons that keep none.
+    """
+    noted, now = s.word(3, I64), s.at(s.found, VERSION, I64)
+    known = noted.compared("ne", 0)
+    s.end(known & now.equals(noted), s.found)
+    with _facts(s, 3) as fact:
+        value = s.call("PyDict_GetItemWithError", s.found, s.at(fact))
+        right = s.is_(value, s.at(fact, 8)) | s.is_(value, s.at(fact, 16))
+        s.end(right ^ s.f.const(1, BOOL))
+    s.f.store(s.record.shifted(3, I64), s.f.select(known, now, noted))
+    return s.found
 
 
 def _attribute(s: _Step) -> Val:
@@ -156,11 +209,6 @@ def _take(s: _Step) -> Val:
     return s.only(s.free(one), one)
 
 
-def _put(s: _Step) -> Val:
-    s.f.store(s.word(1), s.found)
-    return s.found
-
-
 def _run(s: _Step) -> Val:
     """The program; nothing where threads are missing, or where it refused its values.
 
@@ -186,8 +234,7 @@ def _hold(s: _Step) -> Val:
     """An object, with a reference more, from a place; also into one of the call's own words."""
     held = s.at(s.word(1))
     s.call("Py_IncRef", held, result=None)
-    s.f.store(s.frame.shifted(s.word(2, I64), I64), held)
-    return held
+    return s.kept(s.own(s.word(2, I64)), held)
 
 
 def _tuple(s: _Step) -> Val:
@@ -200,15 +247,44 @@ def _tuple(s: _Step) -> Val:
     return made
 
 
+def _written(s: _Step) -> Val:
+    """A tensor whose version, in a slot, goes up by one."""
+    versions, first = s.at(s.found, s.word(1, I64)), s.f.const(0, I64)
+    now = s.call("PyLong_AsLongLong", s.call("PyList_GetItem", versions, first), result=I64)
+    s.call("PyList_SetItem", versions, first, s.call("PyLong_FromLongLong", now + 1), result=I32)
+    return s.found
+
+
+def _first(s: _Step) -> Val:
+    """A new list of a list's first item, in one of the call's own words."""
+    first, end = (s.f.const(i, I64) for i in (0, 1))
+    return s.kept(s.own(s.word(2, I64)), s.call("PyList_GetSlice", s.word(1), first, end))
+
+
+def _new(s: _Step) -> Val:
+    """An object of a class with slots: where, what (below FRAME: one of the call's own words)."""
+    made = s.call("PyType_GenericAlloc", s.word(3), s.f.const(0, I64))
+    s.end(s.is_(made))
+    with _facts(s, 2) as fact:
+        what = s.at(fact, 8, I64)
+        own = what < FRAME
+        x = s.at(s.f.select(own, s.own(what), fact.shifted(1, I64)))
+        s.f.store(made.shifted(s.at(fact, 0, I64), I8), x)
+        with s.f.when(own ^ s.f.const(1, BOOL)):
+            s.call("Py_IncRef", x, result=None)
+    return made
+
+
 _STEPS: dict[str, Callable[[_Step], Val]] = {
     "many": lambda s: s.only(s.f.load(s.frame.shifted(1, I64), I64).equals(s.word(1, I64))),
     "at": lambda s: s.word(1), "argument": _argument,
     "distinct": lambda s: s.only(s.is_(_argument(s), s.found) ^ s.f.const(1, BOOL)),
     "follow": lambda s: s.at(s.found, s.word(1, I64)),
-    "same": lambda s: s.only(s.is_(s.at(s.found, s.word(1, I64)), s.word(2))),
-    "bits": _bits, "apart": _apart, "key": _key, "attribute": _attribute,
-    "size": lambda s: s.only(s.call("PyObject_Size", s.found, result=I64).equals(s.word(1, I64))),
-    "ready": _ready, "take": _take, "put": _put, "run": _run, "hold": _hold, "tuple": _tuple,
+    "other": lambda s: s.only(s.is_(s.at(s.found, s.word(1, I64)), s.word(2)) ^ s.f.const(1, BOOL)),
+    "same": _same, "apart": _apart, "keys": _keys, "attribute": _attribute,
+    "ready": _ready, "take": _take, "put": lambda s: s.kept(s.word(1)), "run": _run,
+    "hold": _hold, "tuple": _tuple, "written": _written, "new": _new,
+    "first": _first, "keep": lambda s: s.kept(s.own(s.word(1, I64))),
 }  # fmt: skip
 
 
@@ -272,19 +348,24 @@ def _definition() -> _Definition:
 
 
 @cache
-def slots() -> dict[str, int] | None:
-    """Where tensors keep what; None where Python or NumPy is not what this file takes it for."""
+def slots(kind: type = TensorBase) -> dict[str, int]:
+    """Where tensors keep what; nothing where Python or NumPy is not what this file takes it for."""
     if not known():
-        return None
-    x, found = object.__new__(TensorBase), {}
-    for name in TensorBase.__slots__[:7]:
-        TensorBase.__dict__[name].__set__(x, mark := object())
-        places = [i for i in range(16, TensorBase.__basicsize__, 8) if _word(x, i) == id(mark)]
+        return {}
+    x, found = object.__new__(kind), {}
+    for name in (n for n in kind.__slots__ if not n.startswith("_")):
+        kind.__dict__[name].__set__(x, mark := object())
+        places = [i for i in range(16, kind.__basicsize__, 8) if word(x, i) == id(mark)]
         found[name] = places[0] if len(places) == 1 else 0
-    return found if all(found.values()) else None
+    return found if all(found.values()) else {}
 
 
-def _word(x: Any, *offsets: int) -> int:
+def member(kind: type, name: str) -> int:
+    """Where objects of a class keep a slot."""
+    return word(getattr(kind, name), MEMBER, 16)
+
+
+def word(x: Any, *offsets: int) -> int:
     """A word of an object, or of what that points to."""
     place = id(x)
     for offset in offsets:
@@ -305,17 +386,18 @@ def known() -> bool:
     arrays = (base, base.T, base[1:], base[:, 1:], odd)
     return (
         object.__basicsize__ == 16 and count == 1 and all(map(_understood, arrays))
-        and _word(x, ITEMS, 0) == id(x[0]) and _word(CellType(x), CELL) == id(x)
+        and word(x, ITEMS, 0) == id(x[0]) and word(CellType(x), CELL) == id(x)
+        and {word(x, COUNT), word(deque(x), COUNT), word({0: 0}, COUNT), word({0}, USED)} == {1}
     )  # fmt: skip
 
 
 def _understood(a: np.ndarray) -> bool:
-    flags = _word(a, FLAGS)
+    flags = word(a, FLAGS)
     return (
-        _word(a, KIND) == id(np.ndarray)
-        and _word(a, DATA) == a.__array_interface__["data"][0]
-        and _word(a, AXES) & 0xFFFFFFFF == a.ndim
-        and tuple(_word(a, SHAPE, 8 * i) for i in range(a.ndim)) == a.shape
-        and _word(a, DTYPE) == id(a.dtype)
+        word(a, KIND) == id(np.ndarray)
+        and word(a, DATA) == a.__array_interface__["data"][0]
+        and word(a, AXES) & 0xFFFFFFFF == a.ndim
+        and tuple(word(a, SHAPE, 8 * i) for i in range(a.ndim)) == a.shape
+        and word(a, DTYPE) == id(a.dtype)
         and (bool(flags & 1), bool(flags & 0x100)) == (a.flags.c_contiguous, a.flags.aligned)
     )

@@ -111,9 +111,9 @@ YIELD = "SwitchToThread" if WINDOWS else "sched_yield"
 # Python's stable interface: its lock and its signals (threads.py), its objects (door_steps.py).
 _PYTHON = (
     "PyEval_SaveThread", "PyEval_RestoreThread", "PyGILState_Ensure", "PyGILState_Release",
-    "PyErr_CheckSignals", "PyErr_Occurred", "Py_IncRef", "Py_DecRef", "PyDict_GetItem",
-    "PyObject_GetAttr", "PyObject_Size", "PyObject_CallNoArgs", "PyLong_AsLongLong",
-    "PyLong_FromLongLong", "PyList_New", "PyList_GetItem", "PyList_SetItem", "PyTuple_New",
+    "PyErr_CheckSignals", "PyErr_Occurred", "Py_IncRef", "Py_DecRef", "PyDict_GetItemWithError",
+    "PyObject_GetAttr", "PyType_GenericAlloc", "PyObject_CallNoArgs", "PyLong_AsLongLong",
+    "PyLong_FromLongLong", "PyList_GetSlice", "PyList_GetItem", "PyList_SetItem", "PyTuple_New",
     "PyTuple_SetItem",
 )  # fmt: skip
 

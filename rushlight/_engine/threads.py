@@ -70,18 +70,15 @@ def barrier(f: Function) -> None:
 
 def _meet(f: Function, control: Val, threads: Val) -> None:
     with f.when(threads > 1):
-        turn = control.shifted(_ROUND, _BYTE)
+        turn = control.shifted(_ROUND)
         seen = _atomic_load(f, turn)
-        came = _atomic_add(f, control.shifted(_ARRIVED, _BYTE), 1)
+        came = _atomic_add(f, control.shifted(_ARRIVED), 1)
         last = came.equals(f.cast(threads, I32) - 1)
         with f.when(last):
-            _atomic_store(f, control.shifted(_ARRIVED, _BYTE), f.const(0, I32), "monotonic")
+            _atomic_store(f, control.shifted(_ARRIVED), f.const(0, I32), "monotonic")
             _atomic_store(f, turn, seen + 1)
         with f.when(last ^ f.const(1, BOOL)):
             _wait(f, lambda: _atomic_load(f, turn).compared("ne", seen))
-
-
-_BYTE = BOOL  # one byte in memory
 
 
 def heed(f: Function, flag: Val, me: Val, threads: Val, control: Val) -> None:
@@ -116,10 +113,10 @@ def _worker(module: Module) -> None:
     """What a worker runs until it is given the null program; state: control, thread, ticket."""
     f = module.function("worker", "state:ptr", shared=True)
     (state,) = f.args
-    control, me = f.load(state, POINTER), f.load(state.shifted(1, I64), I64)
-    ticket, sleeping = control.shifted(_TICKET, _BYTE), control.shifted(_SLEEPING, _BYTE)
-    done = control.shifted(me * 64 + _DONE, _BYTE)
-    seen, spins = f.var(I32, 1, f.load(state.shifted(4, I32), I32)), f.var(I32, 1, 0)
+    control, me = f.load(state, POINTER), state.read(1, I64)
+    ticket, sleeping = control.shifted(_TICKET), control.shifted(_SLEEPING)
+    done = control.shifted(me * 64 + _DONE)
+    seen, spins = f.var(I32, 1, state.read(4, I32)), f.var(I32, 1, 0)
     with f.forever() as quit_:
         spins.set(0)
         with f.forever() as go:
@@ -132,25 +129,17 @@ def _worker(module: Module) -> None:
                 _atomic_add(f, sleeping, -1, "seq_cst")
                 spins.set(0)
         seen.set(_atomic_load(f, ticket))
-        task = control.shifted(_PROGRAM, _BYTE)
+        task = control.shifted(_PROGRAM)
         program, args = f.load(task, POINTER), f.load(task.shifted(1, I64), POINTER)
-        threads = f.load(task.shifted(2, I64), I64)
+        threads = task.read(2, I64)
         f.target.leave(f, task.shifted(3, I64))
-        nothing = f.op(BOOL, 1, f"icmp eq ptr {program.name}, null")
-        f.leave_if(nothing, quit_)
+        f.leave_if(program.equals(0), quit_)
         with f.when(me < threads):
-            f.line(_call_of(program, args, me, threads, control))
+            f.call(program, args, me, threads, control)
         # Stores that pass by the caches keep no order with others, but with an exchange.
         _atomic_store(f, done, seen.get(), "seq_cst")
     _atomic_store(f, done, seen.get())
     f.done()
-
-
-def _call_of(program: Val, args: Val, me: Val, threads: Val, control: Val) -> str:
-    return (
-        f"call void {program.name}(ptr {args.name}, i64 {me.name}, i64 {threads.name}, "
-        f"ptr {control.name})"
-    )
 
 
 _TOGETHER = "control:ptr program:ptr args:ptr threads:i64 workers:i64"
@@ -160,11 +149,10 @@ def _runner(module: Module) -> None:
     """run: a program at its pace, on all threads where there is none; back when it is done."""
     f = module.function("run", f"{_TOGETHER} pace:ptr", shared=True)
     control, program, args, threads, workers, pace = f.args
-    paced = f.op(BOOL, 1, f"icmp ne ptr {pace.name}, null")
-    way, since = f.var(I64, 1, 0), f.target.ticks(f)
+    paced, way, since = pace.compared("ne", 0), f.var(I64, 1, 0), f.target.ticks(f)
     with f.when(paced):
-        trying = f.load(pace.shifted(_LEFT, I64), I64) > 0
-        way.set(f.load(pace.shifted(_WAY, I64), I64) ^ f.cast(trying, I64))
+        trying = pace.read(_LEFT, I64) > 0
+        way.set(pace.read(_WAY, I64) ^ f.cast(trying, I64))
     together = way.get().equals(0)
     with f.when(together):
         f.call("together", control, program, args, threads, workers)
@@ -176,26 +164,26 @@ def _runner(module: Module) -> None:
     _together(module.function("together", _TOGETHER))
     f = module.function("alone", "control:ptr program:ptr args:ptr", shared=True)
     control, program, args = f.args
-    f.line(_call_of(program, args, f.const(0, I64), f.const(1, I64), control))
+    f.call(program, args, f.index(0), f.index(1), control)
     f.done()
 
 
 def _together(f: Function) -> None:
     """A program on all threads, the caller being thread 0; back when all are done."""
     control, program, args, threads, workers = f.args
-    task = control.shifted(_PROGRAM, _BYTE)
+    task = control.shifted(_PROGRAM)
     f.store(task, program)
-    f.store(task.shifted(1, I64), args)
-    f.store(task.shifted(2, I64), threads)
+    task.write(1, args)
+    task.write(2, threads)
     f.target.note(f, task.shifted(3, I64))
-    ticket = control.shifted(_TICKET, _BYTE)
+    ticket = control.shifted(_TICKET)
     now = _atomic_add(f, ticket, 1, "seq_cst") + 1
-    with f.when(_atomic_load(f, control.shifted(_SLEEPING, _BYTE), "seq_cst") > 0):
+    with f.when(_atomic_load(f, control.shifted(_SLEEPING), "seq_cst") > 0):
         f.target.wake(f, ticket)
-    with f.when(f.op(BOOL, 1, f"icmp ne ptr {program.name}, null")):
-        f.line(_call_of(program, args, f.const(0, I64), threads, control))
+    with f.when(program.compared("ne", 0)):
+        f.call(program, args, f.index(0), threads, control)
     with f.loop(1, workers + 1) as w:
-        done = control.shifted(w * 64 + _DONE, _BYTE)
+        done = control.shifted(w * 64 + _DONE)
         _wait(f, lambda: _atomic_load(f, done).equals(now))
     f.done()
 
@@ -238,7 +226,7 @@ def _caller(module: Module) -> None:
     for name, result, params in _PYTHON[3:]:
         f.declare(name, result, params)
     control, program, args, threads, workers, pace = f.args
-    running = control.shifted(RUNNING, _BYTE)
+    running = control.shifted(RUNNING)
     f.store(running, f.load(running, I64) + 1)
     held = f.call("PyEval_SaveThread", result=POINTER)
     assert held is not None

@@ -12,7 +12,7 @@ from .._core import dtypes
 from .._core.memory import give_back
 from . import cache as disk
 from . import families
-from .builder import F32, I8, I64, POINTER, Function, Module, Val
+from .builder import F32, I64, POINTER, Function, Module, Val
 from .forked import mended
 from .fuse import Fused, Group
 from .graph import Value
@@ -204,7 +204,7 @@ class Unit:
                 self._stamp(f, at)
             for i, (slot, offset) in enumerate(self.places[at]):
                 place = self._where(f, slot, turn)
-                f.store(mine.shifted(i, I64), place.shifted(offset, I8) if offset else place)
+                mine.write(i, place.shifted(offset) if offset else place)
             f.call(names[repr(kernel)], mine, me, threads, control, partials)
             for number, (asked, flag, _) in enumerate(self.refusals, 1):
                 if asked == group.at:
@@ -239,10 +239,10 @@ class Unit:
         if slot < 0:
             slot, start, stride, other = self.moves[-1 - slot]
             step = turn if other is None else (turn + other) & 1
-            return self._where(f, slot, turn).shifted(step * stride + start, I8)
+            return self._where(f, slot, turn).shifted(step * stride + start)
         place = f.load(f.args[0].shifted(slot, I64), POINTER)
         if slot in self.objects:
-            place = f.load(place.shifted(HEAD, I8), POINTER)
+            place = f.load(place.shifted(HEAD), POINTER)
         return place
 
     def _stamp(self, f: Function, at: int) -> None:
@@ -267,7 +267,7 @@ class Unit:
         buffers = f.args[0]
         place = f.load(buffers.shifted(self.slots[flag.id], I64), POINTER)
         with f.when(f.load(place, F32).equals(0.0)):
-            f.store(buffers.shifted(len(self.slots) + 1, I64), f.const(number, I64))
+            buffers.write(len(self.slots) + 1, f.const(number, I64))
             f.done()
             f.begin(f.label())
 

@@ -150,10 +150,33 @@ def undifferentiated_cross_entropy(
     return _nll(m, z, target, None, reduction, ignore_index, logarithm)
 
 
-undifferentiated_cross_entropy.cases(
-    case((4, 3), ints(4, low=0, high=3)),
-    case((4, 3), ints(4, low=0, high=3), reduction="none", ignore_index=1),
-)
+@op(None, node="NllLossBackward0", outputs=("loss", "log_p"), straight=True)
+def recorded_cross_entropy(m, input, target, *, reduction: str = "mean", ignore_index: int = -100):
+    """The same where it is recorded, and the log-probabilities.
+
+    Differs: the gradient of those, a number a row, is never formed in memory, and PyTorch's graph
+    has a LogSoftmaxBackward0 here.
+    """
+    floating(m, input, "log_softmax_lastdim_kernel_impl")
+    z, logarithm = (input, 0) if 0 in input.shape else shifted(m, input, 1)
+    log_p = z - logarithm
+    return _nll(m, log_p, target, None, reduction, ignore_index), log_p
+
+
+@recorded_cross_entropy.vjp("input")
+def _(m, g, out, target, reduction, ignore_index):
+    (g, slope), (_, log_p) = g, out
+    if g is not None:
+        mine = _nll_slope(m, g, log_p.shape, target, None, reduction, ignore_index)
+        slope = mine if slope is None else slope + mine
+    return slope - m.exp(log_p) * m.sum(slope, axis=1, keepdims=True)
+
+
+for each in (undifferentiated_cross_entropy, recorded_cross_entropy):
+    each.cases(
+        case((4, 3), ints(4, low=0, high=3)),
+        case((4, 3), ints(4, low=0, high=3), reduction="none", ignore_index=1),
+    )
 
 
 @nll_loss.vjp("input")

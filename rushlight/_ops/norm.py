@@ -36,6 +36,7 @@ def _affine(m: Any, x: Any, mean: Any, rstd: Any, weight: Any, bias: Any) -> Any
     outputs=("output", "mean", "var"),
     node="NativeBatchNormBackward0",
     straight=True,
+    wide=True,
 )
 def batch_norm_training(m, input, weight=None, bias=None, *, eps: float = 1e-5):
     """(output, mean, var): the input normalised per channel by the batch's own moments."""
@@ -86,7 +87,7 @@ batch_norm_training.cases(
 )
 
 
-@op("same", node="NativeBatchNormBackward0", straight=True)
+@op("same", node="NativeBatchNormBackward0", straight=True, wide=True)
 def batch_norm_inference(
     m, input, running_mean, running_var, weight=None, bias=None, *, eps: float = 1e-5
 ):
@@ -173,7 +174,7 @@ def check_tail(input: Any, normalized_shape: tuple, weight: Any, bias: Any) -> N
         )
 
 
-@op("same", keeps=("mean", "rstd"), node="NativeLayerNormBackward0", straight=True)
+@op("same", keeps=("mean", "rstd"), node="NativeLayerNormBackward0", straight=True, wide=True)
 def layer_norm_native(
     m, input, weight=None, bias=None, *, normalized_shape: tuple = (), eps: float = 1e-5
 ):
@@ -233,7 +234,7 @@ def _group_moments(m: Any, x: Any, eps: float) -> tuple:
     return mean, 1 / m.sqrt(m.sum(centred * centred, axis=2, keepdims=True) / n + eps)
 
 
-@op("same", keeps=("mean", "rstd"), node="NativeGroupNormBackward0", straight=True)
+@op("same", keeps=("mean", "rstd"), node="NativeGroupNormBackward0", straight=True, wide=True)
 def group_norm_native(m, input, weight=None, bias=None, *, num_groups: int = 1, eps: float = 1e-5):
     """The input normalised over each group of channels, then scaled and shifted per channel."""
     x, ndim = _grouped(m, input, num_groups), len(input.shape)

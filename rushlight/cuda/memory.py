@@ -5,9 +5,8 @@ import os
 from collections import OrderedDict
 from typing import Any
 
-import numpy as np
-
 from .._core import devices
+from .._core.memory import owner
 from .._tensor import Tensor
 from ._checks import index_of
 
@@ -22,18 +21,11 @@ def memory_allocated(device: Any = None) -> int:
     where, held = devices.device("cuda", index), {}
     for thing in gc.get_objects():
         if issubclass(type(thing), Tensor) and thing.device is where:
-            owner = _owner(thing.array)
-            held[id(owner)] = owner.nbytes
+            whole = owner(thing.array)
+            held[id(whole)] = whole.nbytes
     total = sum(held.values())
     _peak[index] = max(total, _peak.get(index, 0))
     return total
-
-
-def _owner(array: Any) -> Any:
-    """The array whose memory this one views."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return array
 
 
 def max_memory_allocated(device: Any = None) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from .._core import modes
+from .._core.kinds import holds
 from .._core.size import Size
 from .._core.tape import TensorBase
 from .constraints import Constraint, is_dependent
@@ -54,7 +55,7 @@ class Distribution:
             if is_dependent(constraint) or (computed and name not in self.__dict__):
                 continue
             value = getattr(self, name)
-            if not constraint.check(value).all():
+            if not holds(constraint.check(value)):
                 raise ValueError(
                     f"Expected parameter {name} ({type(value).__name__} of shape "
                     f"{tuple(value.shape)}) of distribution {self!r} to satisfy the constraint "
@@ -198,7 +199,7 @@ class Distribution:
 
     def _check_support(self, value: Any) -> None:
         support: Constraint = self.support
-        if not support.check(value).all():
+        if not holds(support.check(value)):
             raise ValueError(
                 f"Expected value argument ({type(value).__name__} of shape {tuple(value.shape)}) "
                 f"to be within the support ({support!r}) of the distribution {self!r}, but found "

@@ -5,7 +5,7 @@ from typing import Any
 
 from .._core import modes
 from .._core.size import Size
-from .._creation import normal
+from .._creation import normal, randn
 from .._ops.error_functions import erf, erfinv
 from .exp_family import ExponentialFamily
 from .loc_scale import LocScale
@@ -13,7 +13,7 @@ from .loc_scale import LocScale
 
 def standard_normal(shape: Any, like: Any) -> Any:
     """Normal draws of mean 0 and deviation 1, in a tensor's dtype and device."""
-    return normal(like.new_zeros(shape), like.new_ones(shape))
+    return randn(shape, dtype=like.dtype, device=like.device)
 
 
 class Normal(LocScale, ExponentialFamily):

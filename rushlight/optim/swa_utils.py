@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from copy import deepcopy
 from typing import Any
 
+from .._core.kinds import holds
 from .._core.modes import no_grad
 from .._creation.data import tensor
 from .._tensor import Tensor
@@ -112,7 +113,7 @@ class AveragedModel(Module):
         """Take in the parameters that `model` has now."""
         mine, theirs = self._averaged(self.module), self._averaged(model)
         pairs = [(a.detach(), b.detach().to(a.device)) for a, b in zip(mine, theirs, strict=False)]
-        if self.n_averaged == 0:
+        if not holds(self.n_averaged > 0):
             for averaged, now in pairs:
                 averaged.copy_(now)
         elif pairs:

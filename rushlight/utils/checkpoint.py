@@ -67,6 +67,9 @@ def checkpoint(
     if use_reentrant is None:
         _warn_of_reentrance("torch.utils.checkpoint")
         use_reentrant = True
+    if modes.local.trace is not None:  # a program draws once, and keeps what is worth it
+        with context_fn()[0]:
+            return function(*args, **kwargs)
     if not use_reentrant:
         again = _Again(function, args, kwargs, context_fn(), determinism_check, preserve_rng_state)
         return again.first_run()
@@ -264,21 +267,15 @@ class _Again:
             result, outs, places = self._run()
         # The tape of this run is only looked at: where does it lead out of the function?
         self.facts = [_facts(out) for out in outs]
-        entries = [edge(place) for place in places]
-        self.outside = _ways_out(outs, entries, self.born)
-        edges = [edge(x) if x is not None else way for way, x in self._owners(entries)]
+        self.outside = _ways_out(outs, [edge(place) for place in places], self.born)
+        originals = self._originals()
+        edges = [edge(originals[way]) if isinstance(way, int) else way for way in self.outside]
         node = new_node(_CheckpointNode, edges)
         node.saved = (self,)
         wanted = [out for out in outs if edge(out) is not None]
         self.places = [i for i, out in enumerate(outs) if edge(out) is not None]
         made = {id(out): _renewed(out, node, i, len(wanted)) for i, out in enumerate(wanted)}
         return mapped(result, lambda out: made.get(id(out), out))
-
-    def _owners(self, entries: list) -> Iterator[tuple[Any, Tensor | None]]:
-        """Each way out with the argument that it leads to (None: a tensor of the outside)."""
-        originals = self._originals()
-        for way in self.outside:
-            yield way, originals[way] if isinstance(way, int) else None
 
     def _originals(self) -> list[Tensor]:
         return [x for x in tensors_in((self.args, self.kwargs)) if x.requires_grad]

@@ -11,6 +11,7 @@ import pytest
 
 import rushlight as rl
 from rushlight import nn
+from rushlight.utils.checkpoint import checkpoint
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from programs import play, program
@@ -372,3 +373,118 @@ def test_reset_forgets():
     f(rl.ones(1))
     rl.compiler.reset()
     assert not f.compiled.programs and f(rl.ones(1)).item() == 2
+
+
+def both_ways(f, *calls):
+    """What calls give, eagerly and compiled, with the numbers drawn after them; the program."""
+    found, run = [], rl.compile(f)
+    for each in (f, run):
+        rl.manual_seed(0)
+        rl.randn(1)  # its twin is kept for the next draw
+        found.append([*(each(*args) for args in calls), rl.rand(2)])
+    for eager, compiled in zip(*found, strict=True):
+        np.testing.assert_allclose(compiled.numpy(), eager.numpy(), 1e-6)
+    return run.compiled
+
+
+def test_the_kept_twin_of_a_normal_number_is_drawn_once():
+    x = rl.ones(1)
+    for f in (lambda x: x + rl.randn(3), lambda x: x + rl.randn(1) * rl.rand(1)):
+        assert both_ways(f, (x,), (x,)).traces == 1
+
+
+def test_a_seed_set_inside_is_set_at_each_call():
+    def f(x):
+        rl.manual_seed(3)
+        return x + rl.rand(2)
+
+    with pytest.warns(UserWarning, match="random numbers"):
+        both_ways(f, (rl.ones(2),), (rl.ones(2),))
+
+
+def test_a_checkpointed_dropout_has_one_mask():
+    net = nn.Sequential(nn.Linear(8, 8), nn.Dropout(0.5), nn.Linear(8, 8))
+
+    def f(x):
+        net.zero_grad()
+        checkpoint(net, x * rl.rand(1), use_reentrant=False).sum().backward()
+        return net[0].weight.grad.clone()
+
+    calls = [(rl.ones(4, 8) * n,) for n in (1, 2, 3, 4)]
+    f(*calls[0])  # from now on there are gradients
+    assert both_ways(f, *calls).traces == 1
+
+
+def test_hooks_come_and_go():
+    net = nn.Linear(2, 2)
+    run = rl.compile(lambda x: net(x))
+    plain = run(rl.ones(2))
+    handle = net.register_forward_hook(lambda module, given, out: 2 * out)
+    assert rl.equal(run(rl.ones(2)), 2 * plain)
+    handle.remove()
+    assert rl.equal(run(rl.ones(2)), plain)
+
+
+def test_what_must_hold_is_looked_at_by_the_program():
+    """One-hot vectors, a distribution's parameters, an average that has begun: no value needed."""
+    one_hot = rl.compile(lambda i: nn.functional.one_hot(i, 3), fullgraph=True)
+    assert one_hot(rl.tensor([2, 0])).tolist() == [[0, 0, 1], [1, 0, 0]]
+    with pytest.raises(RuntimeError, match="smaller than num_classes"):
+        one_hot(rl.tensor([1, 3]))
+
+    def drawn(loc, scale):
+        normal = rl.distributions.Normal(loc, scale)
+        return normal.log_prob(normal.rsample())
+
+    both_ways(drawn, (rl.ones(3), rl.ones(3)), (rl.ones(3), rl.ones(3)))
+    with pytest.raises(ValueError, match="Expected parameter scale"):
+        rl.compile(drawn, fullgraph=True)(rl.ones(2), rl.tensor([1.0, -1.0]))
+
+    net = nn.Linear(2, 2)
+    average = rl.optim.swa_utils.AveragedModel(net)
+    update = rl.compile(lambda: average.update_parameters(net), fullgraph=True)
+    for n in range(3):
+        with rl.no_grad():
+            net.weight.fill_(n)
+        update()
+    assert average.module.weight.tolist() == [[1, 1], [1, 1]] and average.n_averaged == 3
+
+
+def test_a_mask_in_a_transformer_is_not_looked_at():
+    layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True)
+    net = nn.TransformerEncoder(layer, 1, enable_nested_tensor=False)
+    mask = nn.Transformer.generate_square_subsequent_mask(6)
+    run = rl.compile(lambda x: net(x, mask=mask), fullgraph=True)
+    x = rl.randn(2, 6, 8)
+    np.testing.assert_allclose(run(x).detach(), net(x, mask=mask).detach(), atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [rl.float16, rl.bfloat16])
+def test_an_optimizer_of_half_parameters(dtype):
+    def trained(compiled):
+        rl.manual_seed(0)
+        net = nn.Linear(4, 4).to(dtype)
+        optimizer = rl.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+
+        def step(x):
+            optimizer.zero_grad()
+            loss = net(x).float().square().mean()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        run = rl.compile(step, fullgraph=True) if compiled else step
+        return [run(rl.ones(3, 4, dtype=dtype)).item() for _ in range(5)]
+
+    np.testing.assert_allclose(trained(True), trained(False), 2e-2)
+
+
+def test_a_batch_of_none_has_a_native_program():
+    def f(x, y):
+        x = x.detach().requires_grad_()
+        nn.functional.cross_entropy(x, y, reduction="sum").backward()
+        return x.grad
+
+    run = rl.compile(f)
+    assert run(rl.ones(0, 3), rl.ones(0, dtype=rl.int64)).shape == (0, 3)
+    assert run.compiled.programs

@@ -302,3 +302,32 @@ def test_a_backward_pass_over_a_result_again_is_refused():
     assert loss.requires_grad
     with pytest.raises(RuntimeError, match="Trying to backward through the graph a second time"):
         loss.backward()
+
+
+@pytest.mark.filterwarnings("ignore:rushlight.compile")
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_rate_that_the_step_changes_is_changed_once(inside):
+    """By a scheduler, or by a method of the user's: the step runs eagerly."""
+
+    class Trainer:
+        def __init__(self):
+            self.w = rl.nn.Parameter(rl.ones(3))
+            self.optimizer = rl.optim.SGD([self.w], lr=1.0)
+            self.schedule = rl.optim.lr_scheduler.ExponentialLR(self.optimizer, 0.5)
+
+        def slower(self):
+            for group in self.optimizer.param_groups:
+                group["lr"] *= 0.5
+
+        def step(self):
+            self.optimizer.zero_grad()
+            self.w.sum().backward()
+            self.optimizer.step()
+            self.schedule.step() if inside else self.slower()
+
+    trainer = Trainer()
+    run = rl.compile(trainer.step)
+    for _ in range(5):
+        run()
+    assert trainer.optimizer.param_groups[0]["lr"] == 0.5**5
+    assert trainer.w.tolist() == [1 - 1.9375] * 3

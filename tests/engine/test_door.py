@@ -239,3 +239,102 @@ def test_an_unknown_python_goes_the_long_way(monkeypatch):
     for _ in range(4):
         torch.testing.assert_close(made(x, w), affine(x, w))
     assert made.compiled.door is None
+
+
+def test_only_what_the_function_reads_of_a_namespace_counts():
+    scale, x = 2.0, torch.randn(3)
+    space = {"scale": scale}
+    exec("def f(x): return x * scale", space)
+    made = opened(space["f"], x)
+    for k in range(3):
+        space["other"] = k
+        assert taken(made, x)
+    space["scale"] = 3.0
+    assert not taken(made, x)
+    torch.testing.assert_close(made(x), x * 3)
+    space["scale"] = scale
+    assert taken(opened(space["f"], x), x)
+    del space["scale"]
+    with pytest.raises(NameError):
+        made(x)
+
+
+def test_containers_that_grow_shrink_or_fill_are_looked_at():
+    class State:
+        pass
+
+    state, scales, names = State(), [2.0], set()
+    state.parts = {}
+
+    def f(x):
+        for s in scales:
+            x = x * s
+        return x + len(names) + len(state.parts)
+
+    x = torch.randn(3)
+    made = opened(f, x)
+    changes = [
+        (lambda: scales.append(3.0), scales.pop), (lambda: names.add("a"), names.clear),
+        (lambda: state.parts.update(a=1), state.parts.clear),
+    ]  # fmt: skip
+    for there, back in changes:
+        there()
+        assert not taken(made, x)
+        torch.testing.assert_close(made(x), f(x))
+        back()
+        for _ in range(6):
+            torch.testing.assert_close(made(x), f(x))
+    names.add("b")  # steps do not look into it: the long way does
+    for _ in range(4):
+        torch.testing.assert_close(made(x), f(x))
+    names.clear()
+    names.add("c")
+    torch.testing.assert_close(made(x), f(x))
+
+
+def test_results_are_tensors_of_their_own():
+    x, w = torch.randn(4, 8), torch.randn(8, 5)
+    made = opened(affine, x, w)
+    a, b = made(x, w), made(x, w)
+    assert type(a) is torch.Tensor and a._version == 0 and not a.requires_grad and a.grad is None
+    a.add_(1)
+    a.note = "mine"
+    assert (a._version, b._version) == (1, 0) and not hasattr(b, "note")
+    torch.testing.assert_close(a, b + 1)
+    gone = weakref.ref(a)
+    del a
+    assert gone() is None
+    *_, run, _ = steps_of(True)
+    args = torch.randn(4, 5), torch.randint(0, 3, (4,))
+    one, two = run(*args), run(*args)
+    assert one.requires_grad and one.grad_fn is not two.grad_fn
+    one.grad_fn.metadata["k"] = 1
+    assert not two.grad_fn.metadata
+
+
+def test_versions_of_what_is_written():
+    w, x = torch.zeros(4), torch.ones(4)
+
+    def f(x):
+        w.add_(x)
+        return x * 2
+
+    made = opened(f, x)
+    before, many = w._version, 300  # Python keeps small numbers
+    for _ in range(many):
+        assert taken(made, x)
+    assert w._version == before + many and w[0] == before + many
+
+
+def test_gradients_that_are_there_are_looked_at():
+    net, x = torch.nn.Linear(3, 2), torch.ones(4, 3)
+
+    def step(x):
+        net.zero_grad()
+        net(x).sum().backward()
+
+    made = opened(step, x)
+    assert taken(made, x)
+    torch.testing.assert_close(net.weight.grad, torch.full((2, 3), 4.0))
+    net.weight.grad = None
+    assert not taken(made, x)

@@ -132,14 +132,16 @@ def test_what_follows_happens_once_for_each_element(sizes, dtype):
     np.testing.assert_allclose(first, np.maximum(wanted + bias, 0), rtol=slack, atol=slack)
 
 
+@pytest.mark.parametrize("way", ["order", "turned"])
 @pytest.mark.parametrize("behind", [0, 1, 4])  # how far behind a line's beginning
 @pytest.mark.parametrize(
     "sizes", [(2, 40, 30), (70, 40, 37), (250, 600, 100), (9, 2, 32), (9, 2, 45), (9, 3, 784)]
 )
-def test_an_update_in_place_happens_once(sizes, behind):
+def test_an_update_in_place_happens_once(sizes, behind, way):
     rows, inner, columns = sizes
     random = np.random.default_rng(2)
-    a, b = (random.normal(size=s).astype("f4") for s in [(1, rows, inner), (1, inner, columns)])
+    a = laid(random, way, 1, rows, inner, "f4")
+    b = laid(random, "order", 1, inner, columns, "f4")
     room = np.empty(rows * columns + 32, "f4")
     start = -room.ctypes.data % 64 // 4 + behind
     weight = room[start : start + rows * columns].reshape(1, rows, columns)

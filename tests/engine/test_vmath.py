@@ -13,12 +13,14 @@ sys.path.insert(0, os.path.dirname(__file__))
 
 from kernels import ran, target
 
+import rushlight
 from rushlight._core.rng import Generator
 from rushlight._engine import families
 from rushlight._engine.builder import F32, F64, I64, POINTER, Module
 from rushlight._engine.kernels import random as bits
 from rushlight._engine.kernels.nest import Operand
 from rushlight._engine.kernels.trig import TABLE
+from rushlight._engine.kernels.vmath import gelu
 from rushlight._engine.load import loaded
 from rushlight._engine.targets.host import compiled, host, llvm
 from rushlight._engine.threads import barrier, pool
@@ -92,6 +94,34 @@ def test_erf_of_large_numbers_is_one(where):
     """GELU of a very negative number is -0 then, not a small negative number."""
     given = np.float32([3.93, 4, 4.5, 10, 1e20, np.inf])
     np.testing.assert_array_equal(ran(TABLE[F32]["erf"], [given], "f4", where=target(where)), 1)
+
+
+@pytest.mark.parametrize("where", ["host", "plain"])
+def test_gelu_in_one_word(where):
+    drawn = np.random.default_rng(0).uniform(-7, 7, 20000)
+    x = np.float32([*drawn, *np.exp(-np.arange(80.0)), -6, -40, -3e38, 3e38, -0.0, 0])
+    exact = np.array([v / 2 * math.erfc(-v * math.sqrt(0.5)) for v in x.astype("f8")])
+    made = ran(gelu, [x], "f4", where=target(where))
+    error, right = np.abs(made - exact), x > 0
+    assert np.max(error[right] / np.spacing(np.float32(exact[right]))) <= BOUND
+    assert np.max(error[~right]) <= 2.5e-7
+    np.testing.assert_array_equal(made[x < -5.7], 0)
+    ends = np.float32([np.inf, np.nan, -np.inf])
+    made = ran(gelu, [ends], "f4", where=target(where))
+    np.testing.assert_array_equal(made, np.float32([np.inf, np.nan, np.nan]))
+
+
+def test_steps_of_gelu_are_joined():
+    x = rushlight.randn(40)
+    half, inner = x * 0.5, x * math.sqrt(0.5)
+    for other in (x, x + 1):  # the second one is no GELU
+        wanted = half * (rushlight.erf(other * math.sqrt(0.5)) + 1)
+        made = rushlight.compile(lambda x, y: x * 0.5 * (rushlight.erf(y * math.sqrt(0.5)) + 1))
+        np.testing.assert_allclose(made(x, other).numpy(), wanted.numpy(), 1e-5, 1e-6)
+    wanted = half * (rushlight.erf(inner) + 1)
+    np.testing.assert_allclose(
+        rushlight.compile(rushlight.nn.functional.gelu)(x).numpy(), wanted.numpy(), 1e-5, 1e-6
+    )
 
 
 @pytest.mark.parametrize("x", [(0.3, 1.5), (-2.7, 3.9), (5.0, 6.5)])

@@ -307,6 +307,10 @@ VALUES: dict[str, Callable] = {
     "undifferentiated_cross_entropy": lambda x, *args, **kwargs: class_loss(
         log_softmax(x, 1), *args, **kwargs
     ),
+    "recorded_cross_entropy": lambda x, *args, **kwargs: (
+        class_loss(log_softmax(x, 1), *args, **kwargs),
+        log_softmax(x, 1),
+    ),
     "multi_margin_loss": multi_margin,
     "multilabel_margin_loss": multilabel_margin,
 }

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from math import inf, prod
 from typing import Any
 
-from ..builder import I8, Function, Kind, Val
+from ..._core.memory import LINE
+from ..builder import Function, Kind, Val
 from .matmul_tiles import tile
 from .nest import Nest, Operand, Rows, along_axes, opened, vectors
 from .packing import packer
 from .share import PARTIALS, tasks
 from .vmath import exp, log
 
-_LINE = 64  # bytes
 _ROOM = 1 << 17  # bytes of a block's keys and values: a quarter of a second cache of 512 KB
 _QUERIES = 256  # that a task takes through the keys
 _STRIP = 12  # queries whose scores are made at once: they stay in the first cache
@@ -88,8 +88,8 @@ class _Plan:
             self.chunk = min(_up(_QUERIES // 4 if few else _QUERIES, self.strip), self.queries)
 
         def apart(n: int) -> int:
-            lines = -(-_up(n, self.wide) * size // _LINE)
-            return (lines + 1 - lines % 2) * _LINE // size
+            lines = -(-_up(n, self.wide) * size // LINE)
+            return (lines + 1 - lines % 2) * LINE // size
 
         q, v = apart(told.width), apart(told.mixed)
         s = apart(_up(self.block, self.high) + self.lanes)
@@ -102,7 +102,7 @@ class _Plan:
             }  # fmt: skip
         else:
             self.areas |= {"v": (self.block, v), "o": (rows, v), "top": (rows, 1), "sum": (rows, 1)}
-        self.bytes = sum(_up(n * w * size, _LINE) for n, w in self.areas.values())
+        self.bytes = sum(_up(n * w * size, LINE) for n, w in self.areas.values())
 
 
 class _Writer:
@@ -113,10 +113,10 @@ class _Writer:
         self.p = _Plan(told, f.target)
         self.lanes = self.p.lanes
         _, me, _, _, work = f.args
-        at, self.room, self.apart = work.shifted(me * self.p.bytes + PARTIALS, I8), {}, {}
+        at, self.room, self.apart = work.shifted(me * self.p.bytes + PARTIALS), {}, {}
         for name, (n, apart) in self.p.areas.items():
             self.room[name], self.apart[name] = at, apart
-            at = at.shifted(_up(n * apart * self.kind.size, _LINE), I8)
+            at = at.shifted(_up(n * apart * self.kind.size, LINE))
         self.rows = Rows(f, told.nest, self.lanes)
 
     def stand(self, item: Val) -> None:
@@ -170,7 +170,7 @@ class _Writer:
     def cleared(self, at: Val, first: Any, last: Any) -> None:
         """Zeros, vector by vector."""
         with self.f.loop(first, last, self.lanes) as i:
-            self.f.store(at.shifted(i, self.kind), self.f.const(0, self.kind, self.lanes))
+            at.write(i, self.f.const(0, self.kind, self.lanes))
 
     def copied(self, made: int, row: Val, source: Val, n: int, scale: Val | None = None) -> None:
         """A row of a result, from scratch memory."""
@@ -178,10 +178,8 @@ class _Writer:
         to = self.made[made].shifted(row * self.told.made[made].lead[-1], kind)
 
         def copy(at: Val, mask: Val | None) -> None:
-            x = f.load(source.shifted(at, kind), kind, self.lanes)
-            f.store(
-                to.shifted(at, kind), x if scale is None else x * f.spread(scale, x.lanes), mask
-            )
+            x = source.read(at, kind, self.lanes)
+            to.write(at, x if scale is None else x * f.spread(scale, x.lanes), mask)
 
         self.along(f.index(n), copy)
 
@@ -244,8 +242,8 @@ class _Forward(_Writer):
         still = f.spread(f.select(top.equals(-inf), 0, top), lanes)  # no NaN where nothing is seen
         end = _up(n, lanes)
         with f.loop(0, end, lanes) as i:
-            x = exp(f, f.load(at.shifted(i, kind), kind, lanes) - still)
-            f.store(at.shifted(i, kind), x)
+            x = exp(f, at.read(i, kind, lanes) - still)
+            at.write(i, x)
             total.set(total.get() + x)
         self.cleared(at, end, live)
         f.store(tops, top)
@@ -259,16 +257,16 @@ class _Forward(_Writer):
     def _finish(self, row: Val, r: Val) -> None:
         """What a row mixed, over its sum; and the logarithm of this."""
         f, kind = self.f, self.kind
-        sum = f.load(self.room["sum"].shifted(r, kind), kind)
+        sum = self.room["sum"].read(r, kind)
         scale, empty = f.const(1, kind) / sum, sum.equals(0)
         if self.told.safe:
             scale = f.select(empty, 0, scale)
         self.copied(0, row, self.strip_row("o", r), self.told.mixed, scale)
         if len(self.made) > 1:
-            peak = f.load(self.room["top"].shifted(r, kind), kind) + log(f, sum)
+            peak = self.room["top"].read(r, kind) + log(f, sum)
             if self.told.safe:
                 peak = f.select(empty, inf, peak)
-            f.store(self.made[1].shifted(row * self.told.made[1].lead[-1], kind), peak)
+            self.made[1].write(row * self.told.made[1].lead[-1], peak)
 
 
 class _Backward(_Writer):

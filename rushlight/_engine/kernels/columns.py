@@ -8,12 +8,11 @@ of a few rows, all columns of a block before the next, so that memory is read in
 from dataclasses import replace
 from typing import Any
 
-from ..builder import BOOL, Function, Val, kind_of
+from ..builder import Function, Val, kind_of
 from ..graph import Step, Value
-from ..threads import barrier
 from .nest import Nest, Operand, Rows, along_axes, placed, vectors
 from .plan import GRAIN, Plan
-from .share import PARTIALS, tasks
+from .share import PARTIALS, grouped, meet, tasks
 from .totals import REDUCTIONS, Total
 from .words import emit, number_of
 
@@ -23,10 +22,6 @@ _TALL_BLOCK = 8  # rows of a tall column at once: as many streams as processors 
 _WIDE = 1024  # columns of a tall task: their totals stay in the nearest cache
 _PARTS = 64  # tasks of a tall nest, about
 _KEPT = 1 << 18  # bytes of values that may be kept from sweep to sweep
-
-
-def _operands(nest: Nest) -> list[Operand]:
-    return [*nest.loads.values(), *(o for _, o in nest.stores)]
 
 
 def _full(nest: Nest) -> list[Operand]:
@@ -64,7 +59,7 @@ def merged(nest: Nest) -> Nest:
         if (
             nest.lead[at] != 1
             and n != 1
-            and any(o.lead[at] != o.lead[at + 1] * n for o in _operands(nest))
+            and any(o.lead[at] != o.lead[at + 1] * n for o in nest.operands)
         ):
             at += 1
             continue
@@ -146,7 +141,7 @@ class Columns:
 
     def __init__(self, f: Function, nest: Nest) -> None:
         self.f, self.nest, self.plan = f, nest, Plan(nest, across=True)
-        _, self.me, self.threads, self.control, self.work = f.args
+        _, self.me, _, _, self.work = f.args
         self.rows = Rows(f, _swapped(nest), nest.lanes(f.target))
         self.lanes = self.rows.lanes
         self.outer: list[Val] = []
@@ -159,10 +154,9 @@ class Columns:
         size = _kept(self.nest, self.plan, self.lanes)
         if not size:
             self.plan.kept.clear()
-        at = self.work.shifted(self.me * size + PARTIALS, BOOL)
+        at = self.work.shifted(self.me * size + PARTIALS)
         self.buffers = {
-            v: at.shifted(i * (size // len(self.plan.kept)), BOOL)
-            for i, v in enumerate(self.plan.kept)
+            v: at.shifted(i * (size // len(self.plan.kept))) for i, v in enumerate(self.plan.kept)
         }
 
     def write(self) -> None:
@@ -177,17 +171,15 @@ class Columns:
         blocks = full + (rest > 0)
         many = nest.rows // columns * blocks
         group = min(max(GRAIN // (nest.length * width * plan.cost), 1), many)
-        with tasks(f, -(-many // group)) as task:
-            first = task * group
-            with f.loop(first, f.least(first + group, many)) as item:
-                self.outer = along_axes(item // blocks, self.nest.lead[:-1])
-                block = item % blocks
-                if full:
-                    with f.when(block < full):
-                        self._block(block * width, self.vectors(width))
-                if rest:
-                    with f.when(block >= full):
-                        self._block(f.index(full * width), self.vectors(rest))
+        with grouped(f, many, group) as item:
+            self.outer = along_axes(item // blocks, self.nest.lead[:-1])
+            block = item % blocks
+            if full:
+                with f.when(block < full):
+                    self._block(block * width, self.vectors(width))
+            if rest:
+                with f.when(block >= full):
+                    self._block(f.index(full * width), self.vectors(rest))
 
     def vectors(self, width: int) -> list[tuple[int, Val | None]]:
         """Where the vectors of some columns begin, and the mask of a narrow one."""
@@ -266,7 +258,7 @@ class Columns:
             for v, s in plan.kept.items():
                 if s < level:
                     kind = self._kind(v)
-                    values[v] = f.load(self.buffers[v].shifted(cell, kind), kind, lanes)
+                    values[v] = self.buffers[v].read(cell, kind, lanes)
             for total in totals:
                 x = rows.value(total.argument, column + at, mask, values)
                 total.add(total.units[unit], total.lifted(x, k, None))
@@ -274,7 +266,7 @@ class Columns:
                 rows.put(v, o, column + at, rows.value(v, column + at, mask, values), mask)
             for v in plan.saved(level):
                 x = f.const(rows.value(v, column + at, mask, values), self._kind(v), lanes)
-                f.store(self.buffers[v].shifted(cell, self._kind(v)), x)
+                self.buffers[v].write(cell, x)
 
     def values(self, unit: int, k: Val) -> dict:
         """What is known at a row of a vector's columns."""
@@ -341,7 +333,7 @@ class _Tall:
             if s.parts == 1:
                 self._end(first, last, 1)
         if s.parts > 1:
-            f.call(barrier(f.module), c.control, c.threads)
+            meet(f)
             with tasks(f, s.outer * s.chunks) as item:
                 c.outer = along_axes(item // s.chunks, c.nest.lead[:-1])
                 first = item % s.chunks * s.chunk
@@ -352,10 +344,10 @@ class _Tall:
         """Where the states of a task begin: its thread's own, or among those of all parts."""
         s, c = self.shape, self.c
         own = c.me * s.bytes if s.parts == 1 else (number * s.stride + first) * 8
-        return c.work.shifted(own + PARTIALS, BOOL)
+        return c.work.shifted(own + PARTIALS)
 
     def _place(self, r: int, column: Val) -> Val:
-        return self.base.shifted(column * 8 + r * 2 * self.shape.apart, BOOL)
+        return self.base.shifted(column * 8 + r * 2 * self.shape.apart)
 
     def _begin(self, first: Val, last: Val) -> None:
         f, lanes = self.f, self.c.lanes

@@ -11,12 +11,8 @@ from ..builder import I64, Function, Kind, Val, once
 from .convolution_follow import follower
 from .convolution_shape import Convolution, axes, framing, seen, strides
 from .convolution_tiles import (
-    BYTE,
     Driver,
-    address,
-    call,
     driven,
-    jump,
     placed,
     stored,
 )  # fmt: skip
@@ -65,12 +61,11 @@ def write(f: Function, c: Convolution) -> None:
     each = seen(down.parts[0], right.parts[0], len(right.starts), z["phase"], z["pitch"])
     taps = [(k * z["channel"] + at) * c.kind.size for k in range(c.filters[1]) for at in each]
     taps += taps[-1:] * (z["held"] - len(taps))
-    g_image, g_lead, g_line, g_along = strides(c.first)
     values = {
         **z, "images": c.image[0], "groups": c.groups, "inner": c.filters[1],
-        "g_image": g_image, "g_channel": g_lead, "g_line": g_line, "g_along": g_along,
+        **strides("g", c.first),
         "slope_at": opened(f, c.first), "image_at": opened(f, c.second),
-        "follow_at": address(f, follower(f.module, c.nest, c.value, c.kind)),
+        "follow_at": follower(f, c),
         "taps_at": stored(f, taps),
     }  # fmt: skip
     driven(f, _Depthwise, c.kind, values)
@@ -85,7 +80,7 @@ class _Depthwise(Driver):
         with drawn(f, self.work, self.threads, z.groups) as group:
             sums, nothing = self._region("sums"), f.const(0, kind, self.lanes)
             with f.loop(0, z.columns * z.held) as i:
-                f.store(sums.shifted(i * self.lanes, kind), nothing)
+                sums.write(i * self.lanes, nothing)
             with f.loop(0, z.images) as image:
                 first = image * z.s_image + group * z.inner * z.s_channel
                 source = z.image_at.shifted(first, kind)
@@ -98,8 +93,8 @@ class _Depthwise(Driver):
         f, z, kind = self.f, self.z, self.kind
         slope = z.slope_at.shifted(image * z.g_image + channel * z.g_channel, kind)
         with f.loop(0, z.held, _TAPS) as t:
-            call(
-                f, _dots(f.module, kind), self._region("frame"), z.taps_at.shifted(t, I64),
+            f.call(
+                _dots(f.module, kind), self._region("frame"), z.taps_at.shifted(t, I64),
                 self._region("sums").shifted((o * z.held + t) * self.lanes, kind), slope,
                 z.count_down, z.count_right, z.pitch, z.g_line, z.g_along,
             )  # fmt: skip
@@ -111,9 +106,9 @@ class _Depthwise(Driver):
         with f.loop(0, z.columns) as o, f.loop(0, z.rows) as j:
             at = self._region("sums").shifted((o * z.held + j) * self.lanes, kind)
             total = f.folded(f.load(at, kind, self.lanes), lambda a, b: a + b)
-            f.store(dense.shifted(o * z.rows + j, kind), total)
-        jump(
-            f, z.follow_at, self.buffers, dense, none, group * z.columns, z.columns,
+            dense.write(o * z.rows + j, total)
+        f.call(
+            z.follow_at, self.buffers, dense, none, group * z.columns, z.columns,
             z.rows * self.size, f.index(1), none, none, none, z.rows,
         )  # fmt: skip
 
@@ -126,25 +121,23 @@ def _dots(f: Function, kind: Kind) -> None:
     """
     source, taps, sums, g, rows, columns, pitch, line, along = f.args
     lanes = f.target.lanes(kind.size)
-    starts = [source.shifted(f.load(taps.shifted(t, I64), I64), BYTE) for t in range(_TAPS)]
-    total = [
-        f.var(kind, lanes, f.load(sums.shifted(t * lanes, kind), kind, lanes)) for t in range(_TAPS)
-    ]
+    starts = [source.shifted(taps.read(t, I64)) for t in range(_TAPS)]
+    total = [f.var(kind, lanes, sums.read(t * lanes, kind, lanes)) for t in range(_TAPS)]
 
     def add(u: Val, v: Val, slope: Val, mask: Val | None) -> None:
         for start, place in zip(starts, total):
-            x = f.load(start.shifted(u * pitch + v, kind), kind, lanes, mask)
+            x = start.read(u * pitch + v, kind, lanes, mask)
             place.set(f.fma(slope, x, place.get()))
 
     with f.loop(0, rows) as u:
         row = g.shifted(u * line, kind)
         whole = f.select(along.equals(1), columns // lanes * lanes, f.index(0))
         with f.loop(0, whole, lanes) as v:
-            add(u, v, f.load(row.shifted(v, kind), kind, lanes), None)
+            add(u, v, row.read(v, kind, lanes), None)
         rest = f.select(along.equals(1), f.index(lanes), f.index(1))
         with f.loop(0, (columns - whole + (rest - 1)) // rest) as k:
             v = whole + k * rest
             mask = f.first_lanes(f.least(columns - v, rest), lanes)
-            add(u, v, f.load(row.shifted(v * along, kind), kind, lanes, mask), mask)
+            add(u, v, row.read(v * along, kind, lanes, mask), mask)
     for t, place in enumerate(total):
-        f.store(sums.shifted(t * lanes, kind), place.get())
+        sums.write(t * lanes, place.get())

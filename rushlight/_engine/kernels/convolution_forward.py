@@ -20,13 +20,11 @@ from ..builder import I64, Function, Val
 from .convolution_follow import follower
 from .convolution_shape import Convolution, axes, framing, seen
 from .convolution_tiles import (
-    BYTE,
     ENTRY,
     Driver,
     address,
     driven,
     entries,
-    jump,
     pair,
     placed,
     shape,
@@ -174,10 +172,9 @@ class Pass:
             address(f, sweep(f.module, c.kind, p.height, self.rows % p.height, vectors))
             for vectors in (p.vectors, 1)
         )
-        follow = follower(f.module, c.nest, c.value, c.kind)
         return {
             "image_at": opened(f, c.first), "filters_at": opened(f, c.second), "wide_at": wide,
-            "narrow_at": narrow, "follow_at": address(f, follow),
+            "narrow_at": narrow, "follow_at": follower(f, c),
         }  # fmt: skip
 
     def tapped(self, pitch: int, phase: int) -> list[list[tuple[int, int]]]:
@@ -226,14 +223,14 @@ class Tiled(Driver):
         """The body for each part: its number, its taps, the taps of those before it."""
         f, z, done = self.f, self.z, self.f.var(I64, 1, 0)
         with f.loop(0, z.parts) as part:
-            taps = f.load(z.counts_at.shifted(part, I64), I64)
+            taps = z.counts_at.read(part, I64)
             yield part, taps, done.get()
             done.set(done.get() + taps)
 
     def begins(self) -> None:
         """The offsets of a tile's rows."""
         with self.f.loop(0, self.z.height) as i:
-            self.f.store(self._region("rows").shifted(i, I64), i * self.z.row)
+            self._region("rows").write(i, i * self.z.row)
 
     def place(self, v: Val, taps: Val) -> Val:
         """Where the columns of a vector begin."""
@@ -251,8 +248,8 @@ class Tiled(Driver):
                 (z.wide_at, f.index(0), full, wide), (z.narrow_at, full, vectors, f.index(1)),
             ):  # fmt: skip
                 with stepped(f, begin, end, step) as v:
-                    jump(
-                        f, name, a, self._region("rows"), table.shifted(entry, I64), n,
+                    f.call(
+                        name, a, self._region("rows"), table.shifted(entry, I64), n,
                         b.shifted(self.place(v, taps), self.kind),
                         out.shifted(v * self.lanes, self.kind), z.across * self.size, channel > 0,
                         whole, odd, z.height * z.row, f.index(0), z.height * z.across * self.size,
@@ -273,10 +270,10 @@ class Tiled(Driver):
             sums = self._region("sums").shifted(part + start, kind)
             with f.loop(0, rows) as r, f.loop(0, columns) as j:
                 to = dense.shifted((r * z.parts_down + y) * wide + j * z.parts_right + x, kind)
-                f.store(to, f.load(sums.shifted(r * pitch + j, kind), kind))
+                f.store(to, sums.read(r * pitch + j, kind))
         y, x = u * z.parts_down, v * z.parts_right
-        jump(
-            f, z.follow_at, self.buffers, dense, image, row, f.index(1), f.index(0),
+        f.call(
+            z.follow_at, self.buffers, dense, image, row, f.index(1), f.index(0),
             f.least(z.outs_down - y, rows * z.parts_down), wide * self.size, y * z.outs_right + x,
             z.outs_right, f.least(z.outs_right - x, wide),
         )  # fmt: skip
@@ -303,12 +300,11 @@ class _Forward(Tiled):
             begin, where = first // z.panels, (rest // downs, u, v, rows, columns)
             now = f.select(z.grouped > 0, item, block)
             with f.when(framed.get().compared("ne", now)):
-                image, *corner = rest // downs, u, v
-                source = image * z.s_image + begin * z.inner * z.s_channel
+                source = where[0] * z.s_image + begin * z.inner * z.s_channel
                 channels = f.least(z.framed, z.channels - begin * z.inner)
                 self.framed(
                     z.image_at.shifted(source, self.kind), self._region("frame"), (0, channels),
-                    tuple(corner), (rows, columns),
+                    (u, v), (rows, columns),
                 )  # fmt: skip
                 framed.set(now)
             with f.loop(begin, (last + (z.panels - 1)) // z.panels) as group:
@@ -333,7 +329,7 @@ class _Forward(Tiled):
         f, z, kind = self.f, self.z, self.kind
         image, *block = where
         _, _, rows, columns = block
-        a = z.filters_at.shifted(group * z.group + first * z.height * z.row, BYTE)
+        a = z.filters_at.shifted(group * z.group + first * z.height * z.row)
         b = self._region("frame").shifted(near * z.inner * z.channel, kind)
         vectors = ((rows - 1) * z.pitch + columns + (self.lanes - 1)) // self.lanes
         with self.parts() as (part, taps, before):
@@ -352,8 +348,8 @@ class _Forward(Tiled):
         f, z, size = self.f, self.z, self.size
         u, v, rows, columns = block
         flat = z.flat > 0
-        jump(
-            f, z.follow_at, self.buffers, self._region("sums"), *rows_of, z.across * size,
+        f.call(
+            z.follow_at, self.buffers, self._region("sums"), *rows_of, z.across * size,
             f.select(flat, f.index(1), rows), z.pitch * size, u * z.outs_right + v, z.outs_right,
             f.select(flat, rows * columns, columns),
         )  # fmt: skip

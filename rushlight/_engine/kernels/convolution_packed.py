@@ -9,23 +9,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..builder import I64, Function, Val
-from ..threads import barrier
 from .convolution_forward import Pass, Tiled
 from .convolution_shape import Convolution, framing
 from .convolution_tiles import (
-    BYTE,
     ENTRY,
-    call,
     driven,
     entries,
-    jump,
     pack,
     pair,
     placed,
     stepped,
     stored,
 )  # fmt: skip
-from .share import drawn
+from .share import drawn, meet
 
 _ROOM = 8 << 20  # bytes of columns that are laid out at once
 _NEAR = 128 << 10  # bytes of a thread's filters or sums
@@ -133,17 +129,16 @@ class _Packed(Tiled):
         f, z = self.f, self.z
         self._tables()
         self._pieces()
-        wait = barrier(f.module)
         spans = (z.tiles + (z.span - 1)) // z.span
         chunks = (z.panels + (z.chunk - 1)) // z.chunk
         with stepped(f, f.index(0), z.images, z.together) as first:
             live = f.least(z.images - first, z.together)
             with drawn(f, self.work, self.threads, (z.inner + (z.framed - 1)) // z.framed) as item:
                 self._lay_out(first, live, item * z.framed)
-            f.call(wait, self.control, self.threads)
+            meet(f)
             with drawn(f, self.work, self.threads, spans * chunks) as item:
                 self._multiply(first, live, item // chunks * z.span, item % chunks * z.chunk)
-            f.call(wait, self.control, self.threads)
+            meet(f)
 
     # -- tables
 
@@ -181,7 +176,7 @@ class _Packed(Tiled):
                 many.set(many.get() + 1)
                 done.set(v + count)
                 tile = (row * z.count_right + v) // width
-                f.store(begins.shifted(tile + 1, I64), many.get())
+                begins.write(tile + 1, many.get())
 
     # -- columns
 
@@ -196,12 +191,10 @@ class _Packed(Tiled):
         name = pack(f.module, kind, self.width)
         tiles = (live * z.plane + (self.width - 1)) // self.width
         with self.parts() as (_, taps, before), f.when(taps > 0), f.loop(0, tiles) as tile:
-            begin, end = (
-                f.load(self._region("begins").shifted(tile + i, I64), I64) for i in range(2)
-            )
+            begin, end = (self._region("begins").read(tile + i, I64) for i in range(2))
             row = before * z.inner * z.tiles + tile * taps * z.inner + channel * taps
-            call(
-                f, name, self._region("framed").shifted(before * z.framed, I64), channels * taps,
+            f.call(
+                name, self._region("framed").shifted(before * z.framed, I64), channels * taps,
                 self._region("frame"), self._region("pieces").shifted(begin, I64), end - begin,
                 self.ours.shifted(row * self.width, kind),
             )  # fmt: skip
@@ -215,7 +208,7 @@ class _Packed(Tiled):
         stop = f.least(start + z.span * self.width, live * z.plane)
         vectors = (stop - start + (self.lanes - 1)) // self.lanes
         last = f.least(panel + z.chunk, z.panels)
-        a = z.filters_at.shifted(panel * z.height * z.row, BYTE)
+        a = z.filters_at.shifted(panel * z.height * z.row)
         with self.parts() as (part, taps, before):
             table = self._region("columns").shifted(before * z.inner, I64)
             row = before * z.inner * z.tiles + tile * taps * z.inner
@@ -243,7 +236,7 @@ class _Packed(Tiled):
         begin = f.select(start > here, start, here)
         source = self._region("sums").shifted(begin - start, self.kind)
         none = f.index(0)
-        jump(
-            f, z.follow_at, self.buffers, source, image, row, rows, z.across * self.size,
+        f.call(
+            z.follow_at, self.buffers, source, image, row, rows, z.across * self.size,
             f.index(1), none, begin - here, none, f.least(stop, here + z.plane) - begin,
         )  # fmt: skip

@@ -114,9 +114,7 @@ def axes(c: Convolution) -> list[Axis]:
 
 def framing(c: Convolution, o: Operand, pitch: int, phase: int, channel: int) -> dict[str, int]:
     """What `Driver.framed` is told of the image that is read, and of where its copy goes."""
-    images, lead, line, along = strides(o)
-    told = {"pitch": pitch, "phase": phase, "channel": channel, "s_image": images}
-    told |= {"s_channel": lead, "s_line": line, "s_along": along}
+    told = {"pitch": pitch, "phase": phase, "channel": channel, **strides("s", o)}
     for name, axis in zip(("down", "right"), axes(c)):
         told |= {
             f"outs_{name}": axis.outs, f"count_{name}": axis.count, f"read_{name}": axis.reach,
@@ -132,6 +130,7 @@ def seen(down: tuple, right: tuple, across: int, phase: int, pitch: int) -> list
     return [(a * across + b) * phase + y * pitch + x for _, a, y in down for _, b, x in right]
 
 
-def strides(o: Operand) -> tuple[int, ...]:
-    """An operand's strides along all axes."""
-    return (*o.lead, o.along)
+def strides(stem: str, o: Operand) -> dict[str, int]:
+    """An operand's strides along all axes, as names that begin so."""
+    axes = (f"{stem}_{axis}" for axis in ("image", "channel", "line", "along"))
+    return dict(zip(axes, (*o.lead, o.along)))

@@ -12,20 +12,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..builder import BOOL, I32, I64, POINTER, U32, Function, Kind, Val, once
+from ..builder import I32, I64, POINTER, U32, Function, Kind, Val, once
 from . import transpose
 from .nest import vectors
 from .share import GIVEN, PARTIALS
 
-BYTE = BOOL  # one byte in memory
 _UNROLL = 4
 ENTRY = 8  # bytes of a table's entry: the offset of a row's element, that of the vectors
-
-
-def call(f: Function, name: str, *args: Val) -> None:
-    """A call that stays one: code that is shared is compiled once, and keeps its registers."""
-    given = ", ".join(f"{a.type} {a.name}" for a in args)
-    f.line(f"call void @{name}({given}) noinline")
 
 
 def shape(target: Any, rows: int) -> tuple[int, int]:
@@ -48,14 +41,14 @@ def sums(f: Function, kind: Kind, height: int, vectors: int) -> None:
     a, rows, table, n, b, out, pitch, more = f.args
     lanes = f.target.lanes(kind.size)
     total = [[f.var(kind, lanes, 0) for _ in range(vectors)] for _ in range(height)]
-    starts = [a.shifted(f.load(rows.shifted(i, I64), I64), BYTE) for i in range(height)]
+    starts = [a.shifted(rows.read(i, I64)) for i in range(height)]
 
     def step(entry: Val, at: int) -> None:
         one, other = (f.cast(f.load(entry.shifted(2 * at + i, I32), U32), I64) for i in range(2))
-        line = b.shifted(other, BYTE)
-        across = [f.load(line.shifted(v * lanes, kind), kind, lanes) for v in range(vectors)]
+        line = b.shifted(other)
+        across = [line.read(v * lanes, kind, lanes) for v in range(vectors)]
         for i in range(height):
-            x = f.spread(f.load(starts[i].shifted(one, BYTE), kind), lanes)
+            x = f.spread(f.load(starts[i].shifted(one), kind), lanes)
             for v in range(vectors):
                 total[i][v].set(f.fma(x, across[v], total[i][v].get()))
 
@@ -69,7 +62,7 @@ def sums(f: Function, kind: Kind, height: int, vectors: int) -> None:
 
     def places() -> Iterator[tuple]:
         for i in range(height):
-            row = out.shifted(pitch * i, BYTE)
+            row = out.shifted(pitch * i)
             for v in range(vectors):
                 yield row.shifted(v * lanes, kind), total[i][v]
 
@@ -93,9 +86,9 @@ def sweep(f: Function, kind: Kind, height: int, rest: int, vectors: int) -> None
     a, rows, *same, out, pitch, more, whole, last, down, turn, under = f.args
 
     def tile(high: int, at: Val) -> None:
-        call(
-            f, sums(f.module, kind, high, vectors), a.shifted(at * down, BYTE),
-            rows.shifted(at * turn, BYTE), *same, out.shifted(at * under, BYTE), pitch, more,
+        f.call(
+            sums(f.module, kind, high, vectors), a.shifted(at * down),
+            rows.shifted(at * turn), *same, out.shifted(at * under), pitch, more,
         )  # fmt: skip
 
     with f.loop(0, whole) as at:
@@ -133,23 +126,21 @@ def frame(f: Function, kind: Kind, infinite: bool) -> None:
         begin, end = f.select(inside, first, columns), f.select(inside, last, columns)
         nothing = f.const(float("-inf") if infinite else 0.0, kind, lanes)
         with f.loop(0, begin, lanes) as c:
-            f.store(to.shifted(c, kind), nothing)
+            to.write(c, nothing)
         row = src.shifted(y * line + left * along, kind)
         with f.when(step.equals(1)):
-            read = lambda c, mask: f.load(row.shifted(c, kind), kind, lanes, mask)
-            copy = lambda c, mask: f.store(to.shifted(c, kind), read(c, mask))
+            read = lambda c, mask: row.read(c, kind, lanes, mask)
+            copy = lambda c, mask: to.write(c, read(c, mask))
             vectors(f, begin, end, lanes, copy)
         with f.when(step.compared("ne", 1)):
             pairs = f.select(step.equals(2), (end - begin - 1) // lanes * lanes, f.index(0))
             with f.loop(begin, begin + pairs, lanes) as c:
-                two = [f.load(row.shifted(c * 2 + i * lanes, kind), kind, lanes) for i in range(2)]
-                f.store(
-                    to.shifted(c, kind), f.shuffle(two[0], two[1], list(range(0, 2 * lanes, 2)))
-                )
+                two = [row.read(c * 2 + i * lanes, kind, lanes) for i in range(2)]
+                to.write(c, f.shuffle(two[0], two[1], list(range(0, 2 * lanes, 2))))
             with f.loop(begin + pairs, end) as c:
-                f.store(to.shifted(c, kind), f.load(row.shifted(c * step, kind), kind))
+                to.write(c, row.read(c * step, kind))
         with f.loop(end, columns, lanes) as c:
-            f.store(to.shifted(c, kind), nothing)
+            to.write(c, nothing)
 
 
 @once("table:ptr n:i64 frame:ptr pieces:ptr count:i64 out:ptr")
@@ -164,15 +155,15 @@ def pack(f: Function, kind: Kind, width: int) -> None:
     lanes = f.target.lanes(kind.size)
     spare = f.buffer(kind, width + lanes)
     with f.loop(0, n) as k:
-        at = source.shifted(f.cast(f.load(table.shifted(k * 2 + 1, I32), U32), I64), BYTE)
+        at = source.shifted(f.cast(f.load(table.shifted(k * 2 + 1, I32), U32), I64))
         row = f.select(k.equals(n - 1), spare, out.shifted(k * width, kind))
         with f.loop(0, count) as piece:
             place = pieces.shifted(piece, I64)
             come, go = (f.cast(f.load(place.shifted(i, I32), U32), I64) for i in range(2))
-            f.store(row.shifted(go, BYTE), f.load(at.shifted(come, BYTE), kind, lanes))
+            f.store(row.shifted(go), f.load(at.shifted(come), kind, lanes))
     last = out.shifted((n - 1) * width, kind)
     with f.loop(0, width, lanes) as j:
-        f.store(last.shifted(j, kind), f.load(spare.shifted(j, kind), kind, lanes))
+        last.write(j, spare.read(j, kind, lanes))
 
 
 @once("src:ptr dst:ptr rows:i64 columns:i64 down:i64 along:i64 pitch:i64")
@@ -188,12 +179,12 @@ def turned(f: Function, kind: Kind) -> None:
         lines = [src.shifted(f.least(r + i, last) * down, kind) for i in range(lanes)]
         whole = f.select(along.equals(1), columns // lanes * lanes, f.index(0))
         with f.loop(0, whole, lanes) as c:
-            block = [f.load(line.shifted(c, kind), kind, lanes) for line in lines]
+            block = [line.read(c, kind, lanes) for line in lines]
             for i, x in enumerate(transpose.turned(f, block)):
-                f.store(dst.shifted((c + i) * pitch + r, kind), x)
+                dst.write((c + i) * pitch + r, x)
         with f.loop(whole, columns) as c:
-            column = [f.load(line.shifted(c * along, kind), kind) for line in lines]
-            f.store(dst.shifted(c * pitch + r, kind), f.gathered(column))
+            column = [line.read(c * along, kind) for line in lines]
+            dst.write(c * pitch + r, f.gathered(column))
 
 
 def entries(f: Function, table: Val, channels: Val, taps: Val, count: Val, step: Val) -> None:
@@ -204,8 +195,8 @@ def entries(f: Function, table: Val, channels: Val, taps: Val, count: Val, step:
     with f.loop(0, channels) as c:
         row = table.shifted(c * count, I64)
         with f.loop(0, count) as t:
-            x = f.load(taps.shifted(t, I64), I64) + c * step
-            f.store(row.shifted(t, I64), x)
+            x = taps.read(t, I64) + c * step
+            row.write(t, x)
 
 
 def pair(one: int, other: int) -> int:
@@ -221,19 +212,13 @@ def stored(f: Function, values: Iterable[Any]) -> Val:
     values = list(values)
     at = f.buffer(I64, max(len(values), 1))
     for i, x in enumerate(values):
-        f.store(at.shifted(i, I64), f.index(x))
+        at.write(i, f.index(x))
     return at
 
 
 def address(f: Function, name: str) -> Val:
     """Where a function is."""
     return Val(f, POINTER, 1, f"@{name}")
-
-
-def jump(f: Function, at: Val, *args: Val) -> None:
-    """A call of the function at an address."""
-    given = ", ".join(f"{a.type} {a.name}" for a in args)
-    f.line(f"call void {at.name}({given})")
 
 
 class Sizes:
@@ -273,11 +258,11 @@ class Driver:
         self.f, self.kind, self.size, self.lanes = f, kind, kind.size, f.target.lanes(kind.size)
         self.vectors, self.width = vectors, vectors * self.lanes
         self.z = Sizes(f, sizes, names)
-        self.mine = self.work.shifted(self.me * self.z.end + PARTIALS, BYTE)
-        self.ours = self.work.shifted(self.threads * self.z.end + PARTIALS, BYTE)
+        self.mine = self.work.shifted(self.me * self.z.end + PARTIALS)
+        self.ours = self.work.shifted(self.threads * self.z.end + PARTIALS)
 
     def _region(self, name: str) -> Val:
-        return self.mine.shifted(getattr(self.z, f"o_{name}"), BYTE)
+        return self.mine.shifted(getattr(self.z, f"o_{name}"))
 
     def framed(
         self, source: Val, target: Val, channels: tuple, at: tuple | None = None,
@@ -300,8 +285,8 @@ class Driver:
             f.loop(0, z.phases_right) as x,
         ):
             place = c * z.channel + (y * z.phases_right + x) * z.phase
-            call(
-                f, frame(f.module, kind, False), source.shifted(c * z.s_channel, kind),
+            f.call(
+                frame(f.module, kind, False), source.shifted(c * z.s_channel, kind),
                 target.shifted(place, kind), z.size_down, z.size_right, z.s_line, z.s_along,
                 top + y * z.between_down, left + x * z.between_right, z.step_down, z.step_right,
                 rows + z.read_down, columns + z.read_right, z.pitch,
@@ -323,4 +308,4 @@ def driven(
     name = f"convolved{writing.__name__.lower()}_{kind.name}{f'_{vectors}' if vectors else ''}"
     write = lambda g: writing(g, kind, tuple(values), vectors).write()
     f.module.once(name, f"sizes:ptr {GIVEN}", write)
-    call(f, name, stored(f, values.values()), *f.args)
+    f.call(name, stored(f, values.values()), *f.args)

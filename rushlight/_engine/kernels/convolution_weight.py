@@ -9,17 +9,13 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from ..builder import BOOL, I64, Function, Kind, Val
-from ..threads import barrier
+from ..builder import I64, Function, Val
 from .convolution_follow import follower
 from .convolution_shape import Axis, Convolution, axes, framing, seen, strides
 from .convolution_tiles import (
-    BYTE,
     Driver,
     address,
-    call,
     driven,
-    jump,
     placed,
     stepped,
     stored,
@@ -27,7 +23,7 @@ from .convolution_tiles import (
     turned,
 )  # fmt: skip
 from .nest import opened
-from .share import drawn
+from .share import drawn, meet
 
 _ROOM = 12 << 20  # bytes of framed images and transposed gradients at once
 _PLACES = 1 << 16  # of a table
@@ -119,7 +115,6 @@ def write(f: Function, c: Convolution) -> None:
     k, size = cut(f.target, c, down, right), c.kind.size
     own, end, shared, _ = _regions(c, k)
     each = seen(down.parts[0], right.parts[0], len(right.starts), k.phase, k.pitch)
-    g_images, g_lead, g_line, g_along = strides(c.first)
     values = {
         **own, **shared, "end": end, **framing(c, c.second, k.pitch, k.phase, k.channel),
         "height": k.height, "outs": k.rows, "whole": k.rows // k.height, "panels": k.panels,
@@ -128,10 +123,10 @@ def write(f: Function, c: Convolution) -> None:
         "held": k.held,
         "direct": int(_direct(c, k)), "cuts": -(-_ITEMS // k.images), "channels": c.image[1],
         "inner": c.filters[1], "taps": len(each),
-        "g_image": g_images, "g_channel": g_lead, "g_line": g_line, "g_along": g_along,
+        **strides("g", c.first),
         "slope_at": opened(f, c.first), "image_at": opened(f, c.second),
         "sweep_at": address(f, sweep(f.module, c.kind, k.height, k.rows % k.height, k.vectors)),
-        "follow_at": address(f, follower(f.module, c.nest, c.value, c.kind)),
+        "follow_at": follower(f, c),
         "taps_at": stored(f, [at * size for at in each]),
     }  # fmt: skip
     driven(f, _Weight, c.kind, values, k.vectors)
@@ -140,17 +135,13 @@ def write(f: Function, c: Convolution) -> None:
 class _Weight(Driver):
     """The writing of the function that they share, whose tiles are as wide."""
 
-    def __init__(self, f: Function, kind: Kind, names: tuple[str, ...], vectors: int) -> None:
-        super().__init__(f, kind, names, vectors)
-        self.many = self.z.groups * self.z.tiles  # tiles of columns
-
     def _shared(self, name: str) -> Val:
-        return self.ours.shifted(getattr(self.z, f"o_{name}"), BYTE)
+        return self.ours.shifted(getattr(self.z, f"o_{name}"))
 
     def write(self) -> None:
         """A group of images after another: copy, meet, multiply, meet; then add the parts up."""
         f, z, work, threads = self.f, self.z, self.work, self.threads
-        wait = barrier(f.module)
+        self.many = z.groups * z.tiles  # tiles of columns
         chunks = (z.panels + (z.chunk - 1)) // z.chunk
         with f.when(self.me.equals(0)):
             self._rows()
@@ -158,11 +149,11 @@ class _Weight(Driver):
             live = f.least(z.images - first, z.together)
             with drawn(f, work, threads, live * z.cuts) as item:
                 self._copy(first, item // z.cuts, item % z.cuts)
-            f.call(wait, self.control, threads)
+            meet(f)
             with drawn(f, work, threads, z.slices * self.many * chunks) as item:
                 tile, panel = item // chunks % self.many, item % chunks * z.chunk
                 self._multiply(first, live, item // (chunks * self.many), tile, panel)
-            f.call(wait, self.control, threads)
+            meet(f)
         with f.when(z.direct.equals(0)), drawn(f, work, threads, self.many * chunks) as item:
             self._add(item // chunks, item % chunks * z.chunk)
 
@@ -172,8 +163,8 @@ class _Weight(Driver):
         """Where each element of a filter begins in a framed image."""
         f, z, rows = self.f, self.z, self._shared("rows")
         with f.loop(0, z.inner) as c, f.loop(0, z.taps) as t:
-            at = c * (z.channel * self.size) + f.load(z.taps_at.shifted(t, I64), I64)
-            f.store(rows.shifted(c * z.taps + t, I64), at)
+            at = c * (z.channel * self.size) + z.taps_at.read(t, I64)
+            rows.write(c * z.taps + t, at)
 
     def _copy(self, first: Val, image: Val, part: Val) -> None:
         """A part of an image's channels framed, of its gradient's transposed."""
@@ -197,8 +188,8 @@ class _Weight(Driver):
         target = self._shared("columns").shifted(row * width, kind)
         flat = z.g_line.equals(z.count_right * z.g_along)
         with f.loop(0, f.select(flat, f.index(1), z.count_down)) as u:
-            call(
-                f, turned(f.module, kind), source.shifted(u * z.g_line, kind),
+            f.call(
+                turned(f.module, kind), source.shifted(u * z.g_line, kind),
                 target.shifted(u * z.count_right * width, kind), f.least(z.columns - at, width),
                 f.select(flat, z.plane, z.count_right), z.g_channel, z.g_along, f.index(width),
             )  # fmt: skip
@@ -212,7 +203,7 @@ class _Weight(Driver):
             place = u * z.count_right + v
             one = (before + u * z.pitch + v) * size
             other = (image * z.plane + place) * (self.width * size)
-            f.store(table.shifted(place, I64), one + (other << 32))
+            table.write(place, one + (other << 32))
 
     # -- products
 
@@ -224,11 +215,11 @@ class _Weight(Driver):
         last = f.least(panel + z.chunk, z.panels)
         a = self._shared("frame").shifted(tile // z.tiles * z.inner * z.channel, kind)
         b = self._shared("columns").shifted(tile * z.together * z.plane * self.width, kind)
-        own = f.op(BOOL, 1, f"icmp ne i64 {z.direct.name}, 0")
+        own = z.direct.compared("ne", 0)
         out = f.select(own, self._region("sums"), self._part(piece, tile, panel))
         with f.loop(begin, end, _DEEP) as at:
-            jump(
-                f, z.sweep_at, a, self._shared("rows").shifted(panel * z.height, I64),
+            f.call(
+                z.sweep_at, a, self._shared("rows").shifted(panel * z.height, I64),
                 self._shared("table").shifted(at, I64), f.least(end - at, _DEEP), b, out,
                 f.index(self.width * size), (first > 0) | (at > begin),
                 f.least(last, z.whole) - panel, last > z.whole, f.index(0), z.height * 8,
@@ -251,7 +242,7 @@ class _Weight(Driver):
             other = self._part(piece, tile, panel)
             with f.loop(0, count, self.lanes) as j:
                 place = out.shifted(j, kind)
-                x = f.load(other.shifted(j, kind), kind, self.lanes)
+                x = other.read(j, kind, self.lanes)
                 f.store(place, f.load(place, kind, self.lanes) + x)
         self._follow(out, tile, panel)
 
@@ -263,9 +254,10 @@ class _Weight(Driver):
         channel = tile % z.tiles * width
         live = f.least(z.columns - channel, width)
         dense, pitch = self._region("dense"), z.chunk * z.height + width
-        call(f, turned(f.module, self.kind), sums, dense, count, live, f.index(width),
-             f.index(1), pitch)  # fmt: skip
-        jump(
-            f, z.follow_at, self.buffers, dense, none, tile // z.tiles * z.columns + channel, live,
+        f.call(
+            turned(f.module, self.kind), sums, dense, count, live, f.index(width), f.index(1), pitch
+        )  # fmt: skip
+        f.call(
+            z.follow_at, self.buffers, dense, none, tile // z.tiles * z.columns + channel, live,
             pitch * self.size, f.index(1), none, at, none, count,
         )  # fmt: skip

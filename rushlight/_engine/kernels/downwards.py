@@ -7,16 +7,15 @@ They are made in their own precision for a block of rows at most, and in float64
 from collections.abc import Callable
 from typing import Any
 
-from ..builder import BOOL, F64, Function, Kind, Val
-from ..threads import barrier
+from ..._core.memory import LINE
+from ..builder import F64, Function, Kind, Val
 from .nest import Nest, opened, store_first
 from .plan import GRAIN, Plan
-from .share import tasks
+from .share import meet, tasks
 
 _BLOCK = 64  # rows that are added up in their own precision
 _PARTS = 64  # of all rows: a part is one thread's
 _LEAST = 8  # rows of a part: fewer have little to add to its sums
-_LINE = 64  # bytes
 _JOINED = 128  # columns whose parts a thread joins at once
 
 
@@ -31,7 +30,7 @@ class Downwards:
         fair = max(GRAIN // (nest.length * plan.cost), -(-nest.rows // _PARTS))
         self.height = max(fair, min(_LEAST, -(-nest.rows // 2)))
         self.parts = -(-nest.rows // self.height)
-        self.pitch = (nest.length * 8 // _LINE + 4) * _LINE  # a row of sums, a vector beyond it
+        self.pitch = (nest.length * 8 // LINE + 4) * LINE  # a row of sums, a vector beyond it
         self.own = len(nest.sums) * self.pitch
         self.shared = self.parts * self.own
 
@@ -47,7 +46,7 @@ class Downwards:
         with tasks(f, self.parts) as task:
             first = task * self.height
             last = f.least(first + self.height, self.nest.rows)
-            part = self.totals.shifted(task * self.own, BOOL)
+            part = self.totals.shifted(task * self.own)
             for n in range(len(sums)):
                 self._clear(self._row(part, n), F64)
             with f.loop(first, last, _BLOCK) as at:
@@ -58,8 +57,7 @@ class Downwards:
             if self.parts == 1:
                 self._join(f.index(0), f.index(length))
         if self.parts > 1:
-            _, _, threads, control, _ = f.args
-            f.call(barrier(f.module), control, threads)
+            meet(f)
             with tasks(f, -(-length // _JOINED)) as task:
                 self._join(task * _JOINED, f.least(task * _JOINED + _JOINED, length))
 
@@ -73,12 +71,12 @@ class Downwards:
         f.store(place, f.load(place, kind, lanes) + x)
 
     def _row(self, base: Val, n: int) -> Val:
-        return base.shifted(n * self.pitch, BOOL)
+        return base.shifted(n * self.pitch)
 
     def _clear(self, row: Val, kind: Kind) -> None:
         f = self.f
         with f.loop(0, self.nest.length + 2 * self.lanes, self.lanes) as at:
-            f.store(row.shifted(at, kind), f.const(-0.0, kind, self.lanes))
+            row.write(at, f.const(-0.0, kind, self.lanes))
 
     def _close(self, row: Val, total: Val, kind: Kind) -> None:
         """The end of a block: its sums go to those of the part."""
@@ -104,6 +102,6 @@ class Downwards:
         for n, (_, o) in enumerate(self.nest.sums):
             total, row = f.var(F64, self.lanes, -0.0), self._row(self.totals, n).shifted(at, F64)
             with f.loop(0, self.parts) as part:
-                x = f.load(row.shifted(part * self.own, BOOL), F64, self.lanes)
+                x = f.load(row.shifted(part * self.own), F64, self.lanes)
                 total.set(total.get() + x)
             store_first(f, opened(f, o).shifted(at, o.kind), f.cast(total.get(), o.kind), live)

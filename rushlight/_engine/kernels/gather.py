@@ -16,9 +16,8 @@ from typing import Any
 
 from ..builder import BOOL, I64, Function, Val, kind_of
 from ..graph import Step, Value
-from ..threads import barrier
 from .nest import LINE, STREAMED, Operand, along_axes, before_line, fetch, offset, opened, part
-from .share import tasks
+from .share import meet, tasks
 from .totals import larger, smaller
 
 _NAMES = {
@@ -98,11 +97,11 @@ def work(told: Gather) -> int:
 
 def write(f: Function, told: Gather) -> None:
     """The body of the kernel that moves elements."""
-    _, me, threads, control, _ = f.args
+    _, me, threads, _, _ = f.args
     if told.before is not None and told.before.buffer != told.many.buffer:
         first, last = part(f, told.size, me, threads, 64)
         _run(f, told, opened(f, told.many), opened(f, told.before), first, last)
-        f.call(barrier(f.module), control, threads)
+        meet(f)
     _Moves(f, told).write()
 
 
@@ -129,7 +128,7 @@ def _run(
             if soon is not None and step == line:
                 fetch(f, soon.shifted(i, kind))
             for j in range(0, step, n):
-                x, place = f.load(at.shifted(i + j, kind), kind, n), to.shifted(i + j, kind)
+                x, place = at.read(i + j, kind, n), to.shifted(i + j, kind)
                 x = _JOINS[mode](f, f.load(place, kind, n), x) if mode in _JOINS else x
                 f.store(place, x, streaming=streamed and step == line)
 
@@ -199,5 +198,5 @@ class _Moves:
 
     def _number(self, index: Val, i: Val) -> Val:
         """The number at a place of a row, counted from the start."""
-        k = self.f.load(index.shifted(i * self.told.index.along, I64), I64)
+        k = index.read(i * self.told.index.along, I64)
         return self.f.select(k < 0, k + self.told.length, k)

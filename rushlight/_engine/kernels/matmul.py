@@ -23,8 +23,11 @@ from .share import PARTIALS
 
 _FEW = 4  # rows that are multiplied without packing
 _SUM = 256  # places of the sum in a packed panel: 256 x 64 bytes are most of a first cache
+_BRIEF = 128  # places of a sum that is made before what follows it has been fetched
 _STRIP = 24  # tiles in a block of a: with _SUM places a third of a second cache of 512 KB
-_GROUP = 16  # strips packed side by side
+_GROUP = 8  # strips packed side by side
+_WIDE = 32  # panels: with fewer, what all pack of a is not read often enough to pay
+_LATE = 9  # tiles in a block of a that its thread packs
 _STRIP_BYTES = 1 << 15  # sums of a row of tiles that wait in the first cache for what follows
 _STREAMS = 4  # runs of rows read side by side: memory gives 20-28 GB/s where it gave one 15-20
 _RUN = 1 << 15  # bytes of such a run: each begins slowly
@@ -97,6 +100,7 @@ class _Plan:
     tiles: int = 0
     cut: int = 0  # places of the sum that a panel holds
     packed: bool = False  # a is packed (in the shared way only)
+    late: bool = False  # block by block, into the second cache of the thread that takes it
     direct: bool = False  # b is read where it lies
     near: bool = False  # in the first cache: rows are shared out
     grid: tuple[int, int] = (1, 1)  # blocks of tiles, of panels
@@ -147,14 +151,17 @@ def _plan(product: Product, target: Any) -> _Plan:
     _shape_tiles(plan, target, lanes, registers)
     general = a.along != 1 and a.lead[-1] != 1
     plan.shared_way = not (plan.tiles <= _TALL or (items >= 4 and product.inner <= 2 * _SUM))
-    if items == 1 and not plan.plain and product.inner <= _SUM and plan.tiles * plan.panels > 16:
+    brief = items == 1 and product.inner <= _BRIEF
+    if brief and not plan.plain and plan.tiles * plan.panels > 16:
         plan.shared_way = True
         plan.strip = min(plan.panels, max(1, _STRIP_BYTES // _tile(plan, size)))
     if product.packed:
         plan.shared_way, plan.strip = False, 0
     blocks = -(-product.inner // _SUM)
     plan.cut = (product.inner + 8 * blocks - 1) // (8 * blocks) * 8
-    plan.packed = plan.shared_way and (general or plan.panels >= 4)
+    least = _WIDE + 1 if a.along == 1 else 4
+    plan.packed = plan.shared_way and (general or plan.panels >= least)
+    plan.late = plan.packed and plan.panels <= _WIDE and not plan.strip
     slab = product.inner * b.lead[-1] * size
     plain = b.along == 1 and not (plan.shared_way or product.packed)
     plan.direct = product.packed or (plain and (plan.tiles <= 2 or slab <= _DIRECT))
@@ -224,11 +231,14 @@ def _workspace(plan: _Plan, lanes: int, size: int) -> None:
         plan.grid = (down, across)
         if plan.strip:
             plan.grid = (plan.tiles, -(-plan.panels // plan.strip))
-        strips = _strips(plan, lanes) if plan.packed else 0
-        plan.shared = (strips + plan.panels * plan.width * plan.inner) * size
+        if plan.late:
+            plan.grid = (-(-plan.tiles // (2 * _LATE)) * 2, 1)
+        down, across = plan.grid
+        strips = _strips(plan, lanes)
+        plan.shared = (plan.panels * plan.width * plan.inner + strips * (not plan.late)) * size
         sums = 1 if whole else -(-plan.tiles // down) * -(-plan.panels // across)
         sums = max(sums, plan.strip)
-        plan.own = area * sums * size
+        plan.own = (area * sums + strips * plan.late) * size
     else:
         sums = 1 if whole else plan.tiles * (1 if plan.by_panel else plan.panels)
         plan.own = (plan.cut * plan.width + area * sums) * size
@@ -236,8 +246,11 @@ def _workspace(plan: _Plan, lanes: int, size: int) -> None:
 
 
 def _strips(plan: _Plan, lanes: int) -> int:
-    """Elements of all packed strips of a; behind each there is room for a vector's overhang."""
-    return plan.tiles * (plan.high * plan.inner + -(-plan.inner // plan.cut) * lanes)
+    """Elements of the packed strips of a; behind each there is room for a vector's overhang."""
+    tiles, places = plan.tiles, plan.inner
+    if plan.late:
+        tiles, places = -(-tiles // plan.grid[0]), plan.cut
+    return tiles * (plan.high * places + -(-places // plan.cut) * lanes) * plan.packed
 
 
 # -- the writing
@@ -285,10 +298,11 @@ class _Tiles(_Writer):
         super().__init__(f, plan)
         p, lanes = plan, self.lanes
         base = self.work.shifted(PARTIALS, I8)
-        self.strips = base
-        self.panels = base.shifted(_strips(p, lanes) if p.packed else 0, self.kind)
         own = base.shifted(self.me * p.own + p.shared, I8)
-        self.panel, self.sums = own, own
+        strips = _strips(p, lanes)
+        self.strips, self.first = own if p.late else base, f.index(0)
+        self.panels = base.shifted(strips * (not p.late), self.kind)
+        self.panel, self.sums = own, own.shifted(strips * p.late, self.kind)
         if not p.shared_way:
             self.sums = own.shifted(p.cut * p.width, self.kind)
         # A last tile with few rows begins higher up: what it makes again must not follow twice.
@@ -338,8 +352,11 @@ class _Tiles(_Writer):
         wait = barrier(f.module)
         with f.loop(0, p.inner, p.cut) as k:
             n = f.least(p.inner - k, p.cut)
-            if p.packed:
-                self._pack_strips(k, n)
+            if p.packed and not p.late:
+                groups = -(-p.tiles // _GROUP)
+                with f.loop(*part(f, groups, self.me, self.threads)) as group:
+                    t = group * _GROUP
+                    self._pack_strips(t, f.least(t + _GROUP, p.tiles), k, n)
             with f.loop(*part(f, p.panels, self.me, self.threads)) as panel:
                 self._pack_panel(self._packed_panel(panel, k, n), panel * p.width, k, n)
         f.call(wait, self.control, self.threads)
@@ -369,38 +386,31 @@ class _Tiles(_Writer):
     def _strip(self, t: Val, k: Val, n: Val) -> Val:
         """Where a packed strip of a is."""
         p = self.plan
-        behind = (k // p.cut * p.tiles + t) * self.lanes
-        return self.strips.shifted((k * p.tiles + t * n) * p.high + behind, self.kind)
+        before = 0 if p.late else (k * p.high + k // p.cut * self.lanes) * p.tiles
+        return self.strips.shifted((t - self.first) * (n * p.high + self.lanes) + before, self.kind)
 
     def _packed_panel(self, panel: Val, k: Val, n: Val) -> Val:
         p = self.plan
         return self.panels.shifted((k * p.panels + panel * n) * p.width, self.kind)
 
-    def _pack_strips(self, k: Val, n: Val) -> None:
-        """All strips of a: many at once where their elements lie side by side."""
-        f, p, a, many = self.f, self.plan, self.p.a, 0
-        if a.lead[-1] == 1 and p.high <= self.lanes <= p.rows:
-            many = (p.rows - self.lanes) // p.high + 1
-            pack = strips_packer(f.module, self.kind)
-            groups = -(-many // _GROUP)
-            with f.loop(*part(f, groups, self.me, self.threads)) as group:
-                t = group * _GROUP
-                source = self.a.shifted(t * p.high + k * a.along, self.kind)
-                f.call(
-                    pack, source, f.index(a.along), self._strip(t, k, n), n * p.high + self.lanes,
-                    f.index(p.high), n, f.least(many - t, _GROUP),
-                )  # fmt: skip
-        with f.loop(*part(f, p.tiles - many, self.me, self.threads)) as t:
-            self._pack_strip(t + many, k, n)
-
-    def _pack_strip(self, t: Val, k: Val, n: Val) -> None:
+    def _pack_strips(self, first: Val, last: Val, k: Val, n: Val) -> None:
+        """Some strips of a: side by side where their elements lie so."""
         f, p, a = self.f, self.plan, self.p.a
-        row = self._row(t)
-        source = self.a.shifted(row * a.lead[-1] + k * a.along, self.kind)
-        f.call(
-            self.pack_a, source, f.index(a.lead[-1]), f.index(a.along), self._strip(t, k, n),
-            f.index(p.high), n, f.index(p.high),
-        )  # fmt: skip
+        if a.lead[-1] == 1 and p.high <= self.lanes <= p.rows:
+            many = f.least((p.rows - self.lanes) // p.high + 1, last)
+            pack = strips_packer(f.module, self.kind)
+            source = self.a.shifted(first * p.high + k * a.along, self.kind)
+            f.call(
+                pack, source, f.index(a.along), self._strip(first, k, n), n * p.high + self.lanes,
+                f.index(p.high), n, many - first,
+            )  # fmt: skip
+            first = f.select(many > first, many, first)
+        with f.loop(first, last) as t:
+            source = self.a.shifted(self._row(t) * a.lead[-1] + k * a.along, self.kind)
+            f.call(
+                self.pack_a, source, f.index(a.lead[-1]), f.index(a.along), self._strip(t, k, n),
+                f.index(p.high), n, f.index(p.high),
+            )  # fmt: skip
 
     def _pack_panel(self, made: Val, column: Val, k: Val, n: Val) -> None:
         f, p, b = self.f, self.plan, self.p.b
@@ -419,6 +429,9 @@ class _Tiles(_Writer):
         first, last = tiles
         with f.loop(0, p.inner, p.cut) as k:
             n = f.least(p.inner - k, p.cut)
+            if p.late:
+                self.first = first
+                self._pack_strips(first, last, k, n)
             with f.loop(*panels) as panel:
                 column = panel * p.width
                 live = f.least(p.columns - column, p.width)

@@ -46,13 +46,14 @@ class Nest:
         """How many rows there are."""
         return prod(self.lead)
 
-    def kinds(self) -> list[Kind]:
-        """The kinds of what is loaded and stored."""
-        return [o.kind for o in self.loads.values()] + [o.kind for _, o in self.stores]
+    @property
+    def operands(self) -> list[Operand]:
+        """What is loaded, then what is stored."""
+        return [*self.loads.values(), *(o for _, o in self.stores)]
 
     def lanes(self, target: Any) -> int:
         """How many elements are worked on at once: a vector of those that are not the widest."""
-        sizes = {k.size for k in self.kinds() if k is not BOOL}
+        sizes = {o.kind.size for o in self.operands if o.kind is not BOOL}
         return target.lanes(8 if sizes == {8} else 4)
 
 
@@ -109,10 +110,11 @@ def vectors(
             body(whole, f.first_lanes(rest or last - whole, lanes))
 
 
-def fetch(f: Function, at: Val) -> None:
-    """Say that the line at an address will be read soon, from the second cache."""
+def fetch(f: Function, at: Val, write: int = 0, near: int = 2) -> None:
+    """Ask for the line at an address, to be read soon or written (1): into the first cache (3), or
+    the second (2)."""
     f.declare("llvm.prefetch.p0", "void", ["ptr", "i32", "i32", "i32"])
-    f.line(f"call void @llvm.prefetch.p0(ptr {at.name}, i32 0, i32 2, i32 1)")
+    f.line(f"call void @llvm.prefetch.p0(ptr {at.name}, i32 {write}, i32 {near}, i32 1)")
 
 
 def before_line(f: Function, at: Val, kind: Kind) -> Val:
@@ -145,8 +147,8 @@ class Rows:
         self.lanes = lanes or nest.lanes(f.target)
         self.steps = {s.result.id: s for s in nest.steps}
         self.bases: dict[tuple, Val] = {}
-        operands = [*nest.loads.values(), *(o for _, o in nest.stores)]
-        self.pointers = {n: self._pointer(n) for n in dict.fromkeys(o.buffer for o in operands)}
+        buffers = dict.fromkeys(o.buffer for o in nest.operands)
+        self.pointers = {n: self._pointer(n) for n in buffers}
         self.kept: dict[int, tuple[Val, Kind]] = {}  # values of earlier sweeps, in memory
 
     def stand(self, places: list[Val]) -> None:
@@ -174,7 +176,7 @@ class Rows:
         """
 
         def body(i: Val, mask: Val | None) -> None:
-            made = [self.f.load(x.shifted(i, kind), kind, self.lanes) for x in parts]
+            made = [x.read(i, kind, self.lanes) for x in parts]
             while len(made) > 1:
                 made = [x + y for x, y in zip(made[::2], made[1::2])]
             self.finish(at + i, {value: made[0]}, mask)
@@ -214,7 +216,7 @@ class Rows:
             return values[v]
         if v in self.kept:
             buffer, kind = self.kept[v]
-            made = self.f.load(buffer.shifted(at, kind), kind, self.lanes)
+            made = buffer.read(at, kind, self.lanes)
         elif v in self.nest.loads:
             made = self._get(v, self.nest.loads[v], at, mask)
         elif (step := self.steps[v]).word == "position":
@@ -233,21 +235,21 @@ class Rows:
         if o.along == 0:
             return f.spread(f.load(base, o.kind), self.lanes)
         if o.along == 1:
-            return f.load(base.shifted(at, o.kind), o.kind, self.lanes, mask)
+            return base.read(at, o.kind, self.lanes, mask)
         if o.along == -1 and mask is None:
-            x = f.load(base.shifted(1 - self.lanes - at, o.kind), o.kind, self.lanes)
+            x = base.read(1 - self.lanes - at, o.kind, self.lanes)
             return f.shuffle(x, x, list(range(self.lanes))[::-1])
         first, live = base.shifted(at * o.along, o.kind), self.lanes
         if mask is not None and (live := counted(mask) or 0) == 0:
             return self._strided(base, o, at)
-        parts = [f.load(first.shifted(i * o.along, o.kind), o.kind) for i in range(live)]
+        parts = [first.read(i * o.along, o.kind) for i in range(live)]
         return f.gathered(parts + parts[-1:] * (self.lanes - live))
 
     def _strided(self, base: Val, o: Operand, at: Val) -> Val:
         """Elements apart from each other; a lane beyond the row reads its last element."""
         f, last = self.f, self.f.index(self.nest.length - 1)
         places = [f.least(at + i, last) * o.along for i in range(self.lanes)]
-        return f.gathered([f.load(base.shifted(p, o.kind), o.kind) for p in places])
+        return f.gathered([base.read(p, o.kind) for p in places])
 
     def put(
         self, v: int, o: Operand, at: Val, x: Any, mask: Val | None, streaming: bool = False
@@ -284,7 +286,7 @@ def store_first(f: Function, at: Val, x: Val, n: int) -> None:
         while size > n - done:
             size //= 2
         piece = f.shuffle(x, x, list(range(done, done + size))) if size > 1 else f.lane(x, done)
-        f.store(at.shifted(done, x.kind), x if size == x.lanes else piece)
+        at.write(done, x if size == x.lanes else piece)
         done += size
 
 

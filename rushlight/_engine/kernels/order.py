@@ -12,9 +12,8 @@ from math import prod
 from typing import Any
 
 from ..builder import BOOL, F32, I32, I64, POINTER, U8, Function, Val, once
-from ..threads import barrier
 from .nest import Operand, along_axes, opened, part
-from .share import PARTIALS, tasks
+from .share import PARTIALS, grouped, meet
 from .vmath import FORMAT
 
 _NETWORK = 512  # elements up to which comparisons are quicker than dealing out
@@ -90,10 +89,10 @@ class _Order:
     def __init__(self, f: Function, told: Order) -> None:
         self.f, self.told = f, told
         _, me, threads, _, work = f.args
-        table, room = work.shifted(PARTIALS, BOOL), work.shifted(threads * _TABLE + PARTIALS, BOOL)
+        table, room = work.shifted(PARTIALS), work.shifted(threads * _TABLE + PARTIALS)
         self.rank, self.ranks = (me, threads) if told.shared else (f.index(0), f.index(1))
-        self.table = table if told.shared else table.shifted(me * _TABLE, BOOL)
-        self.room = room if told.shared else room.shifted(me * told.bytes, BOOL)
+        self.table = table if told.shared else table.shifted(me * _TABLE)
+        self.room = room if told.shared else room.shifted(me * told.bytes)
         # In a network two columns lie one behind the other; what is dealt out lies side by side.
         self.step, self.apart = (told.columns, 1) if told.dealt else (1, told.room)
         self.network = "" if told.dealt else network(f.module, told.columns)
@@ -107,15 +106,12 @@ class _Order:
                 self._meet()
             return
         group = max(_GROUP // self.told.size, 1)
-        with (
-            tasks(f, -(-rows // group)) as task,
-            f.loop(task * group, f.least(task * group + group, rows)) as row,
-        ):
+        with grouped(f, rows, group) as row:
             self._row(row)
 
     def _meet(self) -> None:
         if self.told.shared:
-            self.f.call(barrier(self.f.module), self.f.args[3], self.ranks)
+            meet(self.f)
 
     def _row(self, row: Val) -> None:
         f, told, made = self.f, self.told, self.room
@@ -134,7 +130,7 @@ class _Order:
     def _keys(self, source: Val, at: Val, lanes: int) -> Val:
         """A whole number for each element from `at` on that is ordered as they are."""
         f, o = self.f, self.told.source
-        x = f.load(source.shifted(at * o.along, o.kind), o.kind, lanes)
+        x = source.read(at * o.along, o.kind, lanes)
         if x.kind.storage:
             x = f.cast(x, F32)
         if x.kind.floating:
@@ -150,9 +146,9 @@ class _Order:
 
     def _put(self, at: Val, key: Val, place: Val) -> None:
         """Elements from `at` on of what is sorted."""
-        f, key = self.f, self.f.cast(key, I64)
+        key = self.f.cast(key, I64)
         for c, x in enumerate([key, place] if self.told.columns == 2 else [(key << 32) | place]):
-            f.store(self.room.shifted(at * self.step + c * self.apart, I64), x)
+            self.room.write(at * self.step + c * self.apart, x)
 
     def _numbers(self, source: Val, n: int) -> None:
         """This thread's part of the first n elements."""
@@ -169,7 +165,7 @@ class _Order:
         f, told = self.f, self.told
         with f.loop(n, told.room) as i:
             for c in range(told.columns):
-                f.store(self.room.shifted(i + c * told.room, I64), f.index(_TOP))
+                self.room.write(i + c * told.room, f.index(_TOP))
         f.call(self.network, self.room, f.index(told.room))
 
     def _first_few(self, source: Val) -> None:
@@ -181,7 +177,7 @@ class _Order:
         def settle() -> None:
             self._settle(count.get())
             count.set(told.count)
-            last = f.load(self.room.shifted(told.count - 1, I64), I64)
+            last = self.room.read(told.count - 1, I64)
             bound.set(f.cast(last if told.columns == 2 else last >> 32, kind))
 
         settle()
@@ -216,26 +212,26 @@ class _Order:
             top = f.select(byte.equals(high - 1), f.index(128), 0)  # it tells the sign
 
             def digit(i: Any) -> Val:
-                x = f.load(here.get().shifted(i * (8 * columns) + byte, BOOL), U8)
+                x = f.load(here.get().shifted(i * (8 * columns) + byte), U8)
                 return f.cast(x, I64) ^ top
 
             with f.loop(0, 256) as d:
-                f.store(mine.shifted(d, I64), f.index(0))
+                mine.write(d, f.index(0))
             with f.loop(start, stop) as i:
                 spot = mine.shifted(digit(i), I64)
                 f.store(spot, f.load(spot, I64) + 1)
             self._meet()
             d, same = digit(f.index(0)), f.var(I64, 1, 0)
             with f.loop(0, self.ranks) as t:
-                same.set(same.get() + f.load(table.shifted(t * 256 + d, I64), I64))
+                same.set(same.get() + table.read(t * 256 + d, I64))
             with f.when(same.get() < n):  # else all have the same byte
                 self._lay_out(places)
                 with f.loop(start, stop) as i:
                     spot = places.shifted(digit(i), I64)
-                    x = f.load(here.get().shifted(i * columns, I64), I64, columns)
+                    x = here.get().read(i * columns, I64, columns)
                     at = f.load(spot, I64)
                     f.store(spot, at + 1)
-                    f.store(there.get().shifted(at * columns, I64), x)
+                    there.get().write(at * columns, x)
                 swap = here.get()
                 here.set(there.get())
                 there.set(swap)
@@ -247,23 +243,23 @@ class _Order:
         f, total = self.f, self.f.var(I64, 1, 0)
         with f.loop(0, 256) as d, f.loop(0, self.ranks) as t:
             with f.when(t.equals(self.rank)):
-                f.store(places.shifted(d, I64), total.get())
-            total.set(total.get() + f.load(self.table.shifted(t * 256 + d, I64), I64))
+                places.write(d, total.get())
+            total.set(total.get() + self.table.read(t * 256 + d, I64))
 
     def _deliver(self, row: Val, source: Val, made: Val) -> None:
         f, told = self.f, self.told
         behind = self.apart * (told.columns - 1)
         with f.loop(*part(f, told.count, self.rank, self.ranks)) as i:
-            place = f.load(made.shifted(i * self.step + behind, I64), I64)
+            place = made.read(i * self.step + behind, I64)
             if told.columns == 1:
                 place = place & 0xFFFFFFFF
             at = row * told.count + i
             if told.indices is not None:
-                f.store(opened(f, told.indices).shifted(at, I64), place)
+                opened(f, told.indices).write(at, place)
             if told.values is not None:
                 o = told.source
-                x = f.load(source.shifted(place * o.along, o.kind), o.kind)
-                f.store(opened(f, told.values).shifted(at, o.kind), x)
+                x = source.read(place * o.along, o.kind)
+                opened(f, told.values).write(at, x)
 
 
 @once("room:ptr n:i64")
@@ -312,7 +308,7 @@ class _Network:
 
     def _store(self, at: Val, x: list[Val]) -> None:
         for c in self.columns:
-            self.f.store(self.room.shifted(at + self.n * c, I64), x[c])
+            self.room.write(at + self.n * c, x[c])
 
     def _below(self, a: list[Val], b: list[Val]) -> Val:
         """Whether elements come before others."""

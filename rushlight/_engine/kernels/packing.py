@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..builder import BOOL, POINTER, Function, Kind, Module, Val, once
+from .nest import fetch
 
 _AHEAD = 12  # places of the sum that are asked for before they are copied: rows lie pages apart
 PARAMS = "source:ptr apart:i64 step:i64 made:ptr down:i64 n:i64 live:i64"
@@ -38,8 +39,8 @@ def _across(f: Function, kind: Kind) -> None:
         with f.loop(0, n):
             soon(f, at.get().shifted(step * _AHEAD, kind), 0)
             for v in range(vectors):
-                x = f.load(at.get().shifted(v * lanes, kind), kind, lanes, mask)
-                f.store(to.get().shifted(v * lanes, kind), x)
+                x = at.get().read(v * lanes, kind, lanes, mask)
+                to.get().write(v * lanes, x)
             at.set(at.get().shifted(step, kind))
             to.set(to.get().shifted(down, kind))
 
@@ -95,7 +96,7 @@ def _turned(f: Function, kind: Kind) -> None:
         rows = [source.shifted(f.least(live - 1, first + i) * apart, kind) for i in range(lanes)]
         to = f.var(POINTER, 1, made.shifted(first, kind))
         with f.loop(0, whole, side) as k:
-            given = [f.load(row.shifted(k, kind), kind, side) for row in rows]
+            given = [row.read(k, kind, side) for row in rows]
             for line in transposed(f, [joined(f, given[i::side]) for i in range(side)]):
                 f.store(to.get(), line)
                 to.set(to.get().shifted(down, kind))
@@ -112,8 +113,8 @@ def _any(f: Function, kind: Kind) -> None:
 def _one_by_one(f: Function, kind: Kind, source: Val, apart: Val, step: Val, made: Val, down: Val,
                 n: Val, live: Val) -> None:  # fmt: skip
     with f.loop(0, n) as k, f.loop(0, live) as i:
-        x = f.load(source.shifted(k * step + i * apart, kind), kind)
-        f.store(made.shifted(k * down + i, kind), x)
+        x = source.read(k * step + i * apart, kind)
+        made.write(k * down + i, x)
 
 
 def joined(f: Function, parts: list[Val]) -> Val:
@@ -140,6 +141,5 @@ def transposed(f: Function, rows: list[Val]) -> list[Val]:
 
 
 def soon(f: Function, at: Val, write: int) -> None:
-    """A hint that this line of memory will be read, or written (1)."""
-    f.declare("llvm.prefetch.p0", "void", ["ptr", "i32", "i32", "i32"])
-    f.line(f"call void @llvm.prefetch.p0(ptr {at.name}, i32 {write}, i32 3, i32 1)")
+    """A hint that this line of memory will be read, or written (1), from the first cache."""
+    fetch(f, at, write, 3)

@@ -11,13 +11,13 @@ from math import prod
 from typing import Any
 
 from ..._arrays.pooling import WORDS as WORDS
-from ..builder import I8, I64, Function, Kind, Val, once
+from ..builder import I64, Function, Kind, Val, once
 from ..graph import Step
 from . import rows
-from .convolution_tiles import BYTE, call, frame, placed
+from .convolution_tiles import frame, placed
 from .nest import along_axes, offset, opened, vectors
 from .rows import Nest, Operand, Rows
-from .share import PARTIALS, tasks
+from .share import PARTIALS, grouped
 
 _GRAIN = 1 << 14  # elements that a thread takes at once
 _TALL = 1 << 12  # elements of planes below each other that are one
@@ -114,12 +114,11 @@ def _stacked(p: Pooling) -> Pooling:
     """Small planes that lie below each other as one, where no window sees two of them."""
     nest, large = p.nest, "second" if p.word.startswith("un") else "first"
     given = {k: o for k in ("first", "second", "third") if (o := getattr(p, k)) is not None}
-    every = [*nest.loads.values(), *(o for _, o in nest.stores)]
     high = {k: (p.size if k == large else p.out)[0] for k in given}
     if (
         not nest.lead or not p.parted(0)
         or any(o.lead[-2] != high[k] * o.lead[-1] for k, o in given.items())
-        or any(o.lead[-1] != nest.length * o.along for o in every)
+        or any(o.lead[-1] != nest.length * o.along for o in nest.operands)
     ):  # fmt: skip
         return p
     times = max(n for n in range(1, 2 + _TALL // prod(p.size)) if nest.lead[-1] % n == 0)
@@ -216,25 +215,23 @@ class _Pool:
         self.buffers, self.me, _, _, self.work = f.args
         self.lanes = f.target.lanes(p.kind.size)
         self.places = _layout(p, self.lanes)
-        self.mine = self.work.shifted(self.me * self.places["end"] + PARTIALS, I8)
+        self.mine = self.work.shifted(self.me * self.places["end"] + PARTIALS)
         self.given = [opened(f, o) for o in p.operands]
         self.back, self.greatest = p.word.startswith("un"), p.word.endswith("max")
 
     def _region(self, name: str) -> Val:
-        return self.mine.shifted(self.places[f"o_{name}"], I8)
+        return self.mine.shifted(self.places[f"o_{name}"])
 
     def write(self) -> None:
         """A few planes after another."""
         f, p = self.f, self.p
         made = (_Frame if self.back else _Passes)(p, self.lanes)
         for at, tap in enumerate(made.taps(p)):
-            f.store(self._region("taps").shifted(at, I64), f.const(tap * self.kind.size, I64))
+            self._region("taps").write(at, f.const(tap * self.kind.size, I64))
         planes = p.nest.rows
         grain = max(1, min(_GRAIN // max(prod(p.size), 1), -(-planes // 12)))
-        with tasks(f, -(-planes // grain)) as task:
-            first = task * grain
-            with f.loop(first, f.least(first + grain, planes)) as plane:
-                self._plane(plane)
+        with grouped(f, planes, grain) as plane:
+            self._plane(plane)
 
     def _plane(self, plane: Val) -> None:
         f, p = self.f, self.p
@@ -255,7 +252,7 @@ class _Pool:
         src, line, along = source
         height, width, *rest = told
         sizes = map(self.f.index, (height, width, line, along, *rest))
-        call(self.f, frame(self.f.module, self.kind, self.greatest), src, to, *sizes)
+        self.f.call(frame(self.f.module, self.kind, self.greatest), src, to, *sizes)
 
     def _forward(self, places: list[Val]) -> None:
         """Windows of a plane, downwards and then across."""
@@ -268,7 +265,7 @@ class _Pool:
         pooled, taps = _pooled(f.module, self.kind, self.greatest), self._region("taps")
         lines, across = self._region("lines"), taps.shifted(p.window[0], I64)
         sizes = p.window[0], p.out[0], width, made.line * p.stride[0]
-        call(f, pooled, source[0], taps, lines, *map(f.index, sizes))
+        f.call(pooled, source[0], taps, lines, *map(f.index, sizes))
         for b in range(p.stride[1]):
             self._frame(
                 (lines, width, 1), self._region("frame").shifted(made.phase * b, self.kind),
@@ -276,7 +273,7 @@ class _Pool:
                 made.rows, made.pitch, made.pitch,
             )  # fmt: skip
         sizes = p.window[1], made.rows, made.columns, made.pitch
-        call(f, pooled, self._region("frame"), across, self._region("dense"), *map(f.index, sizes))
+        f.call(pooled, self._region("frame"), across, self._region("dense"), *map(f.index, sizes))
 
     def _phases(self, number: int, places: list[Val], made: _Frame) -> None:
         """A plane framed, each place of the stride by itself."""
@@ -292,24 +289,24 @@ class _Pool:
         f, p, made = self.f, self.p, _Frame(self.p, self.lanes)
         slopes, nothing = self._region("slopes"), f.const(0, self.kind, self.lanes)
         with f.loop(0, made.elements - self.lanes, self.lanes) as j:
-            f.store(slopes.shifted(j, self.kind), nothing)
+            slopes.write(j, nothing)
         g, line, _ = self._at(0, places)
         sizes = (*p.out, made.pitch)
         if self.greatest:
             self._phases(1, places, made)
             out, under, _ = self._at(2, places)
-            call(
-                f, _unpooled(f.module, self.kind, True), self._region("frame"),
+            f.call(
+                _unpooled(f.module, self.kind, True), self._region("frame"),
                 self._region("taps"), slopes, g, out,
                 *map(f.index, (prod(p.window), *sizes, line, under)),
             )  # fmt: skip
         else:
-            call(
-                f, _unpooled(f.module, self.kind, False), slopes, self._region("taps"), slopes, g,
+            f.call(
+                _unpooled(f.module, self.kind, False), slopes, self._region("taps"), slopes, g,
                 g, *map(f.index, (prod(p.window), *sizes, line, line)),
             )  # fmt: skip
-        call(
-            f, _joined(f.module, self.kind), slopes, self._region("dense"),
+        f.call(
+            _joined(f.module, self.kind), slopes, self._region("dense"),
             *map(f.index, (*p.size, *p.stride, *p.padding, made.phase, made.pitch)),
         )  # fmt: skip
 
@@ -330,14 +327,14 @@ def _pooled(f: Function, kind: Kind, greatest: bool) -> None:
         here = source.shifted(u * pitch + v, kind)
 
         def seen(t: Val) -> Val:
-            at = here.shifted(f.load(taps.shifted(t, I64), I64), BYTE)
+            at = here.shifted(taps.read(t, I64))
             return f.load(at, kind, lanes, mask)
 
         best.set(seen(f.index(0)))
         with f.loop(1, n) as t:
             x = seen(t)
             best.set(_larger(f, best.get(), x) if greatest else best.get() + x)
-        f.store(dense.shifted(u * columns + v, kind), best.get())
+        dense.write(u * columns + v, best.get())
 
     with f.loop(0, rows) as u:
         vectors(f, 0, columns, lanes, lambda v, mask: place(u, v, mask))
@@ -358,20 +355,20 @@ def _unpooled(f: Function, kind: Kind, greatest: bool) -> None:
 
     def row(u: Val, v: Val, mask: Val | None) -> None:
         place = u * pitch + v
-        left.set(f.load(g.shifted(u * line + v, kind), kind, lanes, mask))
+        left.set(g.read(u * line + v, kind, lanes, mask))
 
         def give(t: Val, x: Val) -> None:
-            to = slopes.shifted(place, kind).shifted(f.load(taps.shifted(t, I64), I64), BYTE)
+            to = slopes.shifted(place, kind).shifted(taps.read(t, I64))
             f.store(to, f.load(to, kind, lanes) + x)
 
         if not greatest:
             with f.loop(0, n) as t:
                 give(t, left.get())
             return
-        best = f.load(out.shifted(u * under + v, kind), kind, lanes, mask)
+        best = out.read(u * under + v, kind, lanes, mask)
         here = source.shifted(place, kind)
         with f.loop(0, n - 1) as t:
-            seen = f.load(here.shifted(f.load(taps.shifted(t, I64), I64), BYTE), kind, lanes)
+            seen = f.load(here.shifted(taps.read(t, I64)), kind, lanes)
             hit = seen.equals(best)
             give(t, f.select(hit, left.get(), nothing))
             left.set(f.select(hit, nothing, left.get()))
@@ -396,10 +393,7 @@ def _joined(f: Function, kind: Kind) -> None:
         pairs = f.select(right.equals(2), width // (2 * lanes) * lanes, f.index(0))
         with f.loop(0, pairs, lanes) as j:  # here `right` is 2
             first, second = (
-                f.load(
-                    row.shifted(((before + i) & 1) * phase + (((before + i) >> 1) + j), kind),
-                    kind, lanes,
-                )
+                row.read(((before + i) & 1) * phase + (((before + i) >> 1) + j), kind, lanes)
                 for i in range(2)
             )  # fmt: skip
             for half in range(2):
@@ -411,4 +405,4 @@ def _joined(f: Function, kind: Kind) -> None:
             x = pairs * 2 + i
             begin = row.shifted((x + before) % right * phase + (x + before) // right, kind)
             with f.loop(0, (rest - i + (right - 1)) // right) as j:
-                f.store(to.shifted(x + j * right, kind), f.load(begin.shifted(j, kind), kind))
+                to.write(x + j * right, begin.read(j, kind))

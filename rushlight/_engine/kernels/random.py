@@ -9,7 +9,7 @@ of the next one, so that eager and compiled draws go on from each other. A new w
 from dataclasses import dataclass
 from typing import Any
 
-from ..builder import I32, I64, U32, Function, Kind, Val, once
+from ..builder import I32, I64, U32, Function, Val, once
 from .nest import Operand, opened
 
 STATE = 624  # words of the state; the next one's place lies behind them
@@ -70,14 +70,14 @@ def _advance(f: Function) -> None:
     state, block = f.args
     lanes = min(f.target.lanes(4), 16)  # 624 is a multiple of 16
     with f.loop(0, STATE, lanes) as i:
-        f.store(block.shifted(i, U32), f.load(state.shifted(i, U32), U32, lanes))
+        block.write(i, state.read(i, U32, lanes))
     with f.loop(0, STATE, lanes) as i:
-        here, following, far = (f.load(block.shifted(i + k, U32), U32, lanes) for k in (0, 1, _FAR))
+        here, following, far = (block.read(i + k, U32, lanes) for k in (0, 1, _FAR))
         joined = (here & 0x80000000) | (following & 0x7FFFFFFF)
         odd = (0 - (following & 1)) & 0x9908B0DF
         made = far ^ (joined >> 1) ^ odd
-        f.store(block.shifted(i + STATE, U32), made)
-        f.store(state.shifted(i, U32), made)
+        block.write(i + STATE, made)
+        state.write(i, made)
 
 
 def _tempered(y: Val) -> Val:
@@ -93,20 +93,16 @@ def _copy(f: Function, words: Val, out: Val, start: Val, n: Val, swapped: bool) 
 
     def one(i: Val) -> None:
         at = start + i
-        f.store(out.shifted(at ^ 1 if swapped else at, U32), _tempered(_at(f, words, i, U32)))
+        out.write(at ^ 1 if swapped else at, _tempered(words.read(i, U32)))
 
     head = f.least(start & 1, n) if swapped else f.index(0)  # the second half of a pair
     with f.loop(0, head) as i:
         one(i)
     whole = head + (n - head) // lanes * lanes
     with f.loop(head, whole, lanes) as i:
-        made = _tempered(f.load(words.shifted(i, U32), U32, lanes))
+        made = _tempered(words.read(i, U32, lanes))
         if swapped:
             made = f.shuffle(made, made, [k ^ 1 for k in range(lanes)])
-        f.store(out.shifted(start + i, U32), made)
+        out.write(start + i, made)
     with f.loop(whole, n) as i:
         one(i)
-
-
-def _at(f: Function, words: Val, i: Val, kind: Kind) -> Val:
-    return f.load(words.shifted(i, kind), kind)

@@ -10,10 +10,9 @@ from typing import Any
 
 from ..builder import BOOL, F32, F64, I32, I64, Function, Kind, Val, kind_of
 from ..graph import Step, Value
-from ..threads import barrier
 from . import rows
-from .nest import Nest, Rows, along_axes, vectors
-from .share import PARTIALS, tasks
+from .nest import Nest, Rows, along_axes, kind, vectors
+from .share import PARTIALS, grouped, meet, tasks
 from .totals import highest, lowest
 
 WORDS = {f"cumulative_{w}": w for w in ("sum", "prod", "max", "min")}
@@ -50,10 +49,8 @@ def described(step: Step, source: int, nest: Nest) -> Scan:
     """A step over rows of its shape, for the kernel."""
     x, axis = (*step.args, *step.params.values())
     value, *place = step.results
-    kind = kind_of(value.dtype)
-    assert kind is not None
     return Scan(WORDS[step.word], axis % x.ndim, source, value.id, place[0].id if place else None,
-                kind, nest)  # fmt: skip
+                kind(value), nest)  # fmt: skip
 
 
 def _parts(told: Scan) -> int:
@@ -127,18 +124,15 @@ class _Scan:
         """Each row by one thread."""
         f, nest = self.f, self.nest
         group = min(max(_GROUP // nest.length, 1), nest.rows)
-        with tasks(f, -(-nest.rows // group)) as task:
-            first = task * group
-            with f.loop(first, f.least(first + group, nest.rows)) as row:
-                self.rows.stand(along_axes(row, nest.lead))
-                carry = self._vars(self.start)
-                self._walk(f.index(0), f.index(nest.length), carry, True)
+        with grouped(f, nest.rows, group) as row:
+            self.rows.stand(along_axes(row, nest.lead))
+            carry = self._vars(self.start)
+            self._walk(f.index(0), f.index(nest.length), carry, True)
 
     def shared(self) -> None:
         """Each row by all threads: totals of its parts, then the parts."""
         f, parts, n = self.f, _parts(self.told), self.nest.length
-        _, _, threads, control, work = f.args
-        room = work.shifted(PARTIALS, BOOL)
+        room = f.args[-1].shifted(PARTIALS)
         with f.loop(0, self.nest.rows) as row:
             self.rows.stand(along_axes(row, self.nest.lead))
             for store in (False, True):
@@ -150,12 +144,12 @@ class _Scan:
                     self._walk(start, f.least(start + _PART, n), carry, store)
                     if not store:
                         for i, var in enumerate(carry):
-                            f.store(room.shifted(task * 16 + 8 * i, BOOL), var.get())
-                f.call(barrier(f.module), control, threads)
+                            f.store(room.shifted(task * 16 + 8 * i), var.get())
+                meet(f)
 
     def _kept(self, room: Val, k: Val) -> list[Val]:
         f = self.f
-        return [f.load(room.shifted(k * 16 + 8 * i, BOOL), x) for i, x in enumerate(self.kinds)]
+        return [f.load(room.shifted(k * 16 + 8 * i), x) for i, x in enumerate(self.kinds)]
 
     def _vars(self, start: list) -> list:
         return [self.f.var(k, 1, x) for k, x in zip(self.kinds, start)]
@@ -200,7 +194,7 @@ class _Scan:
             n = f.least(f.index(nest.length) - first, _STRIP)
             for start, room, kind in zip(self.start, held, self.kinds):
                 with f.loop(0, n, self.lanes) as i:
-                    f.store(room.shifted(i, kind), f.const(start, kind, self.lanes))
+                    room.write(i, f.const(start, kind, self.lanes))
             with f.loop(0, nest.lead[axis]) as k:
                 self.rows.stand([k if i == axis else p for i, p in enumerate(places)])
                 body = lambda i, mask, k=k: self._side_by_side(held, first, i, k, mask)

@@ -5,12 +5,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ..builder import I64, Function, Val
+from ..threads import barrier
 from .nest import part
 
 PARTIALS = 4096  # bytes at the start of the workspace, whatever the kernel
 COUNTER = 64  # of them: zero whenever no kernel runs
 _EVEN = 12  # tasks: fewer are shared out beforehand
 GIVEN = "buffers:ptr me:i64 threads:i64 control:ptr work:ptr"  # to every kernel
+
+
+def meet(f: Function) -> None:
+    """No thread of a kernel goes on before all have come."""
+    *_, threads, control, _ = f.args
+    f.call(barrier(f.module), control, threads)
 
 
 @contextmanager
@@ -27,6 +34,15 @@ def tasks(f: Function, n: int) -> Iterator[Val]:
     else:
         with drawn(f, work, threads, f.index(n)) as task:
             yield task
+
+
+@contextmanager
+def grouped(f: Function, n: int, size: int) -> Iterator[Val]:
+    """The body once for each of n items, of which a task has `size`."""
+    with tasks(f, -(-n // size)) as task:
+        first = task * size
+        with f.loop(first, f.least(first + size, n)) as item:
+            yield item
 
 
 @contextmanager

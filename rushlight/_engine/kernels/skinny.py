@@ -8,12 +8,11 @@ where it stands, and what follows on it at once.
 from math import prod
 from typing import Any
 
-from ..builder import I8, Function, Val
-from ..threads import barrier
+from ..builder import Function, Val
 from .matmul import Product
 from .matmul import work as work
 from .nest import LINE, Rows, opened, part, vectors
-from .share import PARTIALS
+from .share import PARTIALS, meet
 
 _FEW = 4  # rows; places of a sum
 _STRIP = 16  # vectors of columns: half a page of b's rows side by side
@@ -94,7 +93,7 @@ class _Skinny:
         def given(j: Val) -> dict[int, Any]:
             made: Val | None = None
             for k, x in enumerate(ones):
-                b = f.load(self.b.shifted(j + k * lead, self.kind), self.kind, self.lanes)
+                b = self.b.read(j + k * lead, self.kind, self.lanes)
                 made = x * b if made is None else f.fma(x, b, made)
             return {self.p.value: made}
 
@@ -105,13 +104,13 @@ class _Skinny:
 
     def _in_parts(self) -> None:
         """Each part's sums in memory; then all of them, in their order whoever made which."""
-        f, (_, me, threads, control, work), kind = self.f, self.f.args, self.kind
+        f, (_, me, threads, _, work), kind = self.f, self.f.args, self.kind
         width, inner = -(-self.columns // self.lanes) * self.lanes, self.p.inner
-        area = work.shifted(PARTIALS, I8)
+        area = work.shifted(PARTIALS)
         with f.loop(*part(f, _PARTS, me, threads)) as n:
             self.sums = area.shifted(n * (self.count * width), kind)
             self._sum(f.index(0), width, n * inner // _PARTS, (n + 1) * inner // _PARTS)
-        f.call(barrier(f.module), control, threads)
+        meet(f)
         first, last = part(f, self.columns, me, threads, self.lanes)
         parts = [area.shifted(first + n * self.count * width, kind) for n in range(_PARTS)]
         self._finish(parts, width, first, last - first)
@@ -135,7 +134,7 @@ class _Skinny:
         whole = start + (stop - start) // once * once
         zero = f.const(0, self.kind, self.lanes)
         with f.loop(0, self.count * width, self.lanes) as j:
-            f.store(self.sums.shifted(j, self.kind), zero)
+            self.sums.write(j, zero)
         with f.loop(start, whole, once) as k:
             self._add(first, width, k, once)
         with f.loop(whole, stop) as k:
@@ -148,7 +147,7 @@ class _Skinny:
         b = [self.b.shifted(first + (k + j) * lead, self.kind) for j in range(n)]
 
         def body(j: Val, mask: Val | None) -> None:
-            read = [f.load(at.shifted(j, self.kind), self.kind, self.lanes, mask) for at in b]
+            read = [at.read(j, self.kind, self.lanes, mask) for at in b]
             for i, line in enumerate(ones):
                 place = self.sums.shifted(j + i * width, self.kind)
                 total = f.load(place, self.kind, self.lanes)

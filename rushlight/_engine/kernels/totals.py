@@ -181,9 +181,9 @@ class Total:
     def put(self, at: Val, state: list[Val], apart: int) -> None:
         """A state stored, its parts `apart` bytes from each other."""
         for i, x in enumerate(state):
-            self.f.store(at.shifted(i * apart, BOOL), x)
+            self.f.store(at.shifted(i * apart), x)
 
     def got(self, at: Val, lanes: int, apart: int) -> list[Val]:
         """A state of several neighbours, loaded."""
         f = self.f
-        return [f.load(at.shifted(i * apart, BOOL), k, lanes) for i, k in enumerate(self.wides)]
+        return [f.load(at.shifted(i * apart), k, lanes) for i, k in enumerate(self.wides)]

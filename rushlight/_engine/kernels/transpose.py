@@ -48,7 +48,7 @@ class Tiles:
         self.f, self.nest = f, placed(nest, [*order, axis, n])
         self.rows = Rows(f, self.nest)
         self.lanes = self.rows.lanes
-        size = max(o.kind.size for o in [*nest.loads.values(), *(o for _, o in nest.stores)])
+        size = max(o.kind.size for o in nest.operands)
         others = any(
             o.along == 1 and v not in _across(self.nest, n - 1) for v, o in self.nest.loads.items()
         )
@@ -155,8 +155,8 @@ class Tiles:
             for k in range(0, self.side + 1, LINE // kind.size):  # it may begin within a line
                 fetch(f, at.shifted(k + _SOON * o.along, kind))
             for k in range(0, self.side, self.lanes):
-                x = f.load(at.shifted(k, kind), kind, self.lanes)
-                f.store(made.shifted(i * self.side + k, kind), x)
+                x = at.read(k, kind, self.lanes)
+                made.write(i * self.side + k, x)
         return made, self.side
 
     def _fetch(self, places: list, row: Val, left: Val, i: Val) -> None:
@@ -192,9 +192,9 @@ class Tiles:
             if width is not None:  # beyond the last column, that one again
                 place = f.least(place, width - 1)
             mask = None if height is None else f.first_lanes(height - i - k, lanes)
-            columns.append(f.load(base.shifted(place * apart + i + k, kind), kind, lanes, mask))
+            columns.append(base.read(place * apart + i + k, kind, lanes, mask))
         for r, x in enumerate(turned(f, columns)):
-            f.store(strip.shifted((k + r) * self.side + j, kind), x)
+            strip.write((k + r) * self.side + j, x)
 
 
 def turned(f: Function, vectors: list[Val]) -> list[Val]:

@@ -112,7 +112,7 @@ def _far(f: Function) -> None:
     table = f.buffer(U64, 20)
     words = [0] + [int(_WORDS_OF_TWO_OVER_PI[i : i + 16], 16) for i in range(0, 304, 16)]
     for i, word in enumerate(words):
-        f.store(table.shifted(i, U64), f.const(word, U64))
+        table.write(i, f.const(word, U64))
     with f.loop(0, lanes) as i:
         at = numbers.shifted(i, F64)
         x = f.load(at, F64)
@@ -120,7 +120,7 @@ def _far(f: Function) -> None:
         with f.when((size > 1024.0) & (size < float("inf"))):
             r, n = _reduced_exactly(f, size, table)
             f.store(at, f.select(x < 0.0, -r, r))
-            f.store(quarters.shifted(i, I64), f.select(x < 0.0, -n, n))
+            quarters.write(i, f.select(x < 0.0, -n, n))
 
 
 def _reduced_exactly(f: Function, x: Val, table: Val) -> tuple[Val, Val]:
@@ -129,7 +129,7 @@ def _reduced_exactly(f: Function, x: Val, table: Val) -> tuple[Val, Val]:
     mantissa = f.cast((bits & ((1 << 52) - 1)) | (1 << 52), _I128)
     first = (bits >> 52) - 1075 + 62  # the bit that counts twice the half turn
     at, shift = table.shifted(first >> 6, U64), first & 63
-    given = [f.load(at.shifted(i, U64), U64) for i in range(4)]
+    given = [at.read(i, U64) for i in range(4)]
     window = [
         f.cast(f.known("llvm.fshl.i64", U64, 1, given[i], given[i + 1], shift), _I128)
         for i in range(3)

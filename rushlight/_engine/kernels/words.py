@@ -1,6 +1,7 @@
 """The pointwise words on values in registers: what NumPy's ufunc of that name gives."""
 
 from collections.abc import Callable
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from ..graph import Step, Value
 from .casts import cast
 from .division import INTEGER_DIVISIONS, REAL_DIVISIONS
 from .trig import TABLE
-from .vmath import FORMAT, magnitude, to_whole
+from .vmath import FORMAT, gelu, magnitude, to_whole
 
 _COMPARED = dict(
     equal="eq", not_equal="ne", less="lt", less_equal="le", greater="gt", greater_equal="ge"
@@ -34,6 +35,7 @@ _FLOATING: dict[str, Callable] = dict(
     sqrt=lambda f, a: f.math("sqrt", a),
     copysign=lambda f, a, b: f.math("copysign", a, b),
     nextafter=lambda f, a, b: _neighbour(f, a, b),
+    gelu=gelu,
 )
 _ROUNDINGS = dict(floor="floor", ceil="ceil", trunc="trunc", round="rint")
 _LOGIC: dict[str, Callable] = dict(
@@ -212,6 +214,24 @@ def _power_is_known(step: Step, made: Kind, kinds: list) -> bool:
     return made is F32
 
 
+def joined(steps: list[Step]) -> list[Step]:
+    """The steps; the last one of GELU, x / 2 (erf(x sqrt(1/2)) + 1), as a word of its own."""
+    makers = {s.result.id: (s.word, *s.args) for s in steps if kind_of(s.result.dtype) is F32}
+
+    def made(a: Any) -> tuple:
+        return makers.get(a.id, ()) if a.__class__ is Value else ()
+
+    def one(step: Step) -> Step:
+        match step.word, *map(made, step.args):
+            case "multiply", ("multiply", x, 0.5), ("add", e, 1):
+                match made(e):
+                    case "erf", b if made(b) == ("multiply", x, sqrt(0.5)):
+                        return step.by("gelu", x)
+        return step
+
+    return list(map(one, steps))
+
+
 def emit(f: Function, step: Step, given: list[Any]) -> Val:
     """The step's result; `given` are values, or numbers where the step has them."""
     word, made = step.word, kind_of(step.result.dtype)
@@ -265,4 +285,4 @@ def _tested(f: Function, word: str, x: Val) -> Val:
 
 
 # Words that cost more than loading their result again.
-DEAR = frozenset({*TABLE[F32], *TABLE[F64], "pow", *REAL_DIVISIONS})
+DEAR = frozenset({*TABLE[F32], *TABLE[F64], "pow", "gelu", *REAL_DIVISIONS})

@@ -40,20 +40,25 @@ class Host:
         """How many elements of `size` bytes a vector holds."""
         return self.vector // size
 
+    def _has(self, feature: str) -> bool:
+        """Whether there are instructions as those of a feature of x86; 64-bit ARM has them all."""
+        arm = self.triple.startswith(("aarch64", "arm64"))
+        return arm or f"+{feature}" in self.features.split(",")
+
     @property
     def fused(self) -> bool:
         """Whether a product and a sum with one rounding are one instruction."""
-        return "+fma" in self.features.split(",") or self.triple.startswith(("aarch64", "arm64"))
+        return self._has("fma")
 
     @property
     def rounds(self) -> bool:
         """Whether rounding to a whole number is one instruction."""
-        return "+sse4.1" in self.features.split(",") or self.triple.startswith(("aarch64", "arm64"))
+        return self._has("sse4.1")
 
     @property
     def halves(self) -> bool:
         """Whether float16 is converted by one instruction."""
-        return "+f16c" in self.features.split(",") or self.triple.startswith(("aarch64", "arm64"))
+        return self._has("f16c")
 
     @property
     def attributes(self) -> str:
@@ -62,27 +67,24 @@ class Host:
 
     # -- words that changed between versions of LLVM
 
+    def aligned(self, at: Val, kind: Kind) -> tuple[list[str], str]:
+        """An address and its alignment: the types of the parameters, and what is given for them."""
+        if self.version >= 22:
+            return ["ptr"], f"ptr align {kind.size} {at.name}"
+        return ["ptr", "i32"], f"ptr {at.name}, i32 {kind.size}"
+
     def masked_load(
         self, f: Function, name: str, at: Val, mask: Val, kind: Kind, lanes: int
     ) -> str:
         """A load of some lanes, the others zero."""
-        t = typed(kind, lanes)
-        if self.version >= 22:
-            f.declare(name, t, ["ptr", mask.type, t])
-            place = f"ptr align {kind.size} {at.name}"
-        else:
-            f.declare(name, t, ["ptr", "i32", mask.type, t])
-            place = f"ptr {at.name}, i32 {kind.size}"
+        t, (params, place) = typed(kind, lanes), self.aligned(at, kind)
+        f.declare(name, t, [*params, mask.type, t])
         return f"call {t} @{name}({place}, {mask.type} {mask.name}, {t} zeroinitializer)"
 
     def masked_store(self, f: Function, name: str, at: Val, x: Val, mask: Val) -> str:
         """A store of some lanes."""
-        if self.version >= 22:
-            f.declare(name, "void", [x.type, "ptr", mask.type])
-            place = f"ptr align {x.kind.size} {at.name}"
-        else:
-            f.declare(name, "void", [x.type, "ptr", "i32", mask.type])
-            place = f"ptr {at.name}, i32 {x.kind.size}"
+        params, place = self.aligned(at, x.kind)
+        f.declare(name, "void", [x.type, *params, mask.type])
         return f"call void @{name}({x.type} {x.name}, {place}, {mask.type} {mask.name})"
 
     # -- how a thread waits

@@ -27,7 +27,7 @@ class Device:
     python = False  # a signal waits for the end of a launch
 
     lanes = Host.lanes
-    masked_load, masked_store = Host.masked_load, Host.masked_store
+    aligned, masked_load, masked_store = Host.aligned, Host.masked_load, Host.masked_store
 
     def meet(self, f: Function) -> bool:
         """All threads of the block meet, by one instruction.

@@ -12,6 +12,8 @@ from ..._tensor import Tensor
 from .distances import pairwise_distance
 from .losses import reduced, reduction_of
 
+_MANY = 30_000  # logits from which one op that gives two tensors is quicker than two ops
+
 
 def _class_error(input: Tensor, target: Tensor) -> Exception | None:
     """What does not fit between scores (n, classes, ...) and class indices (n, ...)."""
@@ -87,9 +89,9 @@ def _nll(
 
 
 def _plain(input: Tensor, target: Tensor) -> bool:
-    """Whether nothing is to be recorded, traced or cast."""
+    """Whether nothing is to be traced or cast."""
     return (
-        not (modes.special or (input.needs and modes.records()))
+        not modes.special
         and getattr(input, "array", None).__class__ is ndarray is target.array.__class__
         and input.device is target.device
     )
@@ -125,7 +127,10 @@ def cross_entropy(
                 f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}"
             )
     elif weight is None and len(shape) == 2 and places == shape[:1] and _plain(input, target):
-        return ops.undifferentiated_cross_entropy(input, target, reduction, ignore_index)
+        if not (input.needs and modes.records()):
+            return ops.undifferentiated_cross_entropy(input, target, reduction, ignore_index)
+        if input.array.size > _MANY:
+            return ops.recorded_cross_entropy(input, target, reduction, ignore_index)[0]
     dim = 0 if len(shape) == 1 else 1
     if shape == places:
         return _with_probabilities(
@@ -280,39 +285,15 @@ def triplet_margin_loss(
     reduction: str = "mean",
 ) -> Tensor:
     """max(0, |anchor - positive| - |anchor - negative| + margin)."""
-    reduction = reduction_of(size_average, reduce, reduction)
-    _check_triplet(anchor, positive, negative, margin)
-
-    def distance(a: Tensor, b: Tensor) -> Tensor:
-        return pairwise_distance(a, b, p, eps)
-
-    return _triplet(anchor, positive, negative, distance, margin, swap, reduction)
-
-
-def _check_triplet(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float) -> None:
-    if margin <= 0:
-        raise ValueError(f"margin must be greater than 0, got {margin}")
-    a, b, c = anchor.dim(), positive.dim(), negative.dim()
-    if not a == b == c:
-        raise RuntimeError(
-            "The anchor, positive, and negative tensors are expected to have the same number of "
-            f"dimensions, but got: anchor {a}D, positive {b}D, and negative {c}D inputs"
-        )
-
-
-def _triplet(
-    anchor: Tensor,
-    positive: Tensor,
-    negative: Tensor,
-    distance: Callable,
-    margin: float,
-    swap: bool,
-    reduction: str,
-) -> Tensor:
-    near, far = distance(anchor, positive), distance(anchor, negative)
-    if swap:
-        far = far.minimum(distance(positive, negative))
-    return reduced((margin + near - far).clamp_min(0), reduction)
+    return triplet_margin_with_distance_loss(
+        anchor,
+        positive,
+        negative,
+        distance_function=lambda a, b: pairwise_distance(a, b, p, eps),
+        margin=margin,
+        swap=swap,
+        reduction=reduction_of(size_average, reduce, reduction),
+    )
 
 
 def triplet_margin_with_distance_loss(
@@ -327,9 +308,19 @@ def triplet_margin_with_distance_loss(
 ) -> Tensor:
     """The triplet loss with a distance of one's own (by default the Euclidean one)."""
     reduction = reduction_of(None, None, reduction)
-    _check_triplet(anchor, positive, negative, margin)
+    if margin <= 0:
+        raise ValueError(f"margin must be greater than 0, got {margin}")
+    a, b, c = anchor.dim(), positive.dim(), negative.dim()
+    if not a == b == c:
+        raise RuntimeError(
+            "The anchor, positive, and negative tensors are expected to have the same number of "
+            f"dimensions, but got: anchor {a}D, positive {b}D, and negative {c}D inputs"
+        )
     distance = distance_function or pairwise_distance
-    return _triplet(anchor, positive, negative, distance, margin, swap, reduction)
+    near, far = distance(anchor, positive), distance(anchor, negative)
+    if swap:
+        far = far.minimum(distance(positive, negative))
+    return reduced((margin + near - far).clamp_min(0), reduction)
 
 
 def _lengths(given: Any, name: str) -> tuple[int, ...]:

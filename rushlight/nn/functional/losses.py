@@ -229,9 +229,8 @@ def gaussian_nll_loss(
     if var.shape != input.shape:
         if input.shape[:-1] == var.shape:
             var = var.unsqueeze(-1)
-        elif not (input.shape[:-1] == var.shape[:-1] and var.shape[-1] == 1) and not (
-            len(var.shape) == len(input.shape)
-            and all(v in (1, n) for v, n in zip(var.shape, input.shape))
+        elif len(var.shape) != len(input.shape) or any(
+            v not in (1, n) for v, n in zip(var.shape, input.shape)
         ):
             raise ValueError(
                 f"var is of incorrect size; it has shape {tuple(var.shape)}, input "

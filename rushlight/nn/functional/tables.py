@@ -1,5 +1,6 @@
 """Embeddings and one-hot vectors with PyTorch's arguments."""
 
+from ..._core.kinds import holds
 from ..._core.modes import no_grad
 from ..._ops import embedding as ops
 from ..._tensor import Tensor
@@ -147,16 +148,15 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         if num_classes <= 0:
             raise RuntimeError("Can not infer total number of classes from empty tensor.")
         return tensor.new_zeros((*tensor.shape, num_classes))
-    if int(tensor.min()) < 0:
+    if not holds(tensor >= 0):
         raise RuntimeError(
             f"Class values must be non-negative. The least one is {int(tensor.min())}"
         )
-    highest = int(tensor.max())
     if num_classes == -1:
-        num_classes = highest + 1
-    if highest >= num_classes:
+        num_classes = int(tensor.max()) + 1
+    if not holds(tensor < num_classes):
         raise RuntimeError(
-            f"Class values must be smaller than num_classes. The greatest is {highest}, and "
-            f"num_classes is {num_classes}"
+            "Class values must be smaller than num_classes. The greatest is "
+            f"{int(tensor.max())}, and num_classes is {num_classes}"
         )
     return tensor.new_zeros((*tensor.shape, num_classes)).scatter_(-1, tensor.unsqueeze(-1), 1)

@@ -25,8 +25,6 @@ _TABLES = (
 class Hooks:
     """All hook tables of one module; made when the first is asked for."""
 
-    __slots__ = (*_TABLES, "_is_full_backward_hook")
-
     def __init__(self) -> None:
         for name in _TABLES:
             setattr(self, name, OrderedDict())

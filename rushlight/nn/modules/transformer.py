@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-from ..._core.modes import is_grad_enabled
+from ..._core import modes
 from ..._creation import full
 from ..._tensor import Tensor
 from .. import functional as F
@@ -38,7 +38,7 @@ def _get_activation_fn(activation: str) -> Callable[[Tensor], Tensor]:
 
 def _detect_is_causal_mask(mask: Tensor | None, is_causal: bool | None, size: int) -> bool:
     """Whether the mask hides exactly what comes later; `is_causal` may say so already."""
-    if is_causal is not None or mask is None:
+    if is_causal is not None or mask is None or modes.local.trace is not None:
         return is_causal is True
     causal = _generate_square_subsequent_mask(size, device=mask.device, dtype=mask.dtype)
     return mask.shape == causal.shape and bool((mask == causal).all())
@@ -249,7 +249,7 @@ class TransformerEncoder(_Stack):
         first = self.layers[0]
         if not self.use_nested_tensor or first.training or src.dim() != 3:
             return False
-        if is_grad_enabled() and (
+        if modes.is_grad_enabled() and (
             src.requires_grad or any(p.requires_grad for p in first.parameters())
         ):
             return False

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..._core.dtypes import int64
 from ..._core.naming import named
-from ..._creation import arange, as_tensor, empty_like, full, tensor
+from ..._creation import arange, as_tensor, empty_like, tensor
 from ..._ops.joining import cat
 from ..._tensor import Tensor
 
@@ -171,9 +171,9 @@ def pad_packed_sequence(
     rows = []
     for row, size in zip(data.split(sizes), sizes, strict=True):
         missing = (batch - size, *data.shape[1:])
-        rows += [row, _filled(missing, padding_value, data)] if size < batch else [row]
+        rows += [row, data.new_full(missing, padding_value)] if size < batch else [row]
     after = ((steps - len(sizes)) * batch, *data.shape[1:])
-    padded = cat([*rows, _filled(after, padding_value, data)]) if after[0] else cat(rows)
+    padded = cat([*rows, data.new_full(after, padding_value)]) if after[0] else cat(rows)
     padded = padded.reshape(steps, batch, *data.shape[1:])
     lengths = tensor([sum(size > i for size in sizes) for i in range(batch)], dtype=int64)
     if batch_first:
@@ -182,10 +182,6 @@ def pad_packed_sequence(
     if back is None:
         return padded, lengths
     return padded.index_select(0 if batch_first else 1, back), lengths[back.cpu()]
-
-
-def _filled(shape: tuple, value: float, like: Tensor) -> Tensor:
-    return full(shape, value, dtype=like.dtype, device=like.device)
 
 
 def pad_sequence(
@@ -218,7 +214,7 @@ def _padded(sequence: Tensor, length: int, value: float, left: bool) -> Tensor:
     missing = length - sequence.shape[0]
     if not missing:
         return sequence
-    padding = _filled((missing, *sequence.shape[1:]), value, sequence)
+    padding = sequence.new_full((missing, *sequence.shape[1:]), value)
     return cat([padding, sequence] if left else [sequence, padding])
 
 

@@ -1,0 +1,134 @@
+"""Python's state that a compiled function depends on: it is seen, or the function runs eagerly."""
+
+import functools
+import itertools
+import random
+
+import numpy as np
+import pytest
+
+import rushlight as rl
+from rushlight import nn
+
+SCALE = 1.0
+
+
+class Net(nn.Module):
+    factor = 1.0
+
+    def forward(self, x):
+        return x * SCALE * self.factor
+
+
+class Slots:
+    __slots__ = ("by",)
+
+
+def test_a_global_that_a_method_reads_is_seen(monkeypatch):
+    net = Net()
+    run = rl.compile(lambda x: net(x))
+    assert run(rl.ones(1)).item() == 1
+    monkeypatch.setitem(globals(), "SCALE", 2.0)
+    assert run(rl.ones(1)).item() == 2
+    monkeypatch.setattr(Net, "factor", 3.0)
+    assert run(rl.ones(1)).item() == 6
+
+
+def test_slots_are_seen():
+    held = Slots()
+    held.by = 1.0
+    run = rl.compile(lambda x: x * held.by)
+    assert run(rl.ones(1)).item() == 1
+    held.by = 2.0
+    assert run(rl.ones(1)).item() == 2
+    del held.by
+    with pytest.raises(AttributeError):
+        run(rl.ones(1))
+
+
+def test_a_tensors_hook_is_seen():
+    w = rl.ones(1, requires_grad=True)
+
+    def f():
+        w.grad = None
+        (2 * w).sum().backward()
+        return w.grad.clone()
+
+    run = rl.compile(f)
+    run()
+    run()
+    w.register_hook(lambda g: 5 * g)
+    assert run().item() == 10
+
+
+@pytest.mark.filterwarnings("ignore:rushlight.compile")
+@pytest.mark.parametrize("kind", ["python", "numpy", "generator", "count", "array"])
+def test_what_cannot_be_seen_runs_eagerly(kind):
+    stream, count, array = np.random.default_rng(0), itertools.count(), np.zeros(1, np.float32)
+    ask = {
+        "python": random.random, "numpy": np.random.random, "generator": stream.random,
+        "count": lambda: next(count), "array": lambda: float(array[0]),
+    }[kind]  # fmt: skip
+    run, found = rl.compile(lambda x: x * ask()), []
+    for n in range(5):
+        array[:] = n
+        found.append(run(rl.ones(1)).item())
+    assert len(set(found)) == 5
+    assert kind not in ("count", "array") or found == [0, 1, 2, 3, 4]
+
+
+def test_what_the_step_does_not_name_is_of_no_matter():
+    class Trainer:
+        def __init__(self):
+            self.net, self.losses, self.turn = nn.Linear(2, 1), [], 0
+
+        def step(self, x):
+            return self.net(x).sum()
+
+        def fit(self):
+            run = rl.compile(self.step)
+            for _ in range(12):
+                self.losses.append(run(rl.ones(1, 2)).item())
+                self.turn += 1
+            return run.compiled.traces
+
+    assert Trainer().fit() == 1
+
+
+@pytest.mark.filterwarnings("ignore:rushlight.compile")
+def test_what_outlives_a_trace_has_values():
+    @functools.lru_cache
+    def lower(n):
+        return rl.ones(n, n).tril()
+
+    run = rl.compile(lambda x: x * lower(2))
+    assert [run(rl.ones(2, 2)).sum().item() for _ in range(3)] == [3, 3, 3]
+    assert lower(2).tolist() == [[1, 0], [1, 1]]
+    run = rl.compile(lambda x: x * (lower(1) * x).item())
+    assert run(rl.ones(1)).item() == lower(1).item() == 1
+
+
+def test_bfloat16_gradients_meet():
+    def f(x):
+        x = x.detach().requires_grad_()
+        (x + x.sigmoid() * x).float().square().sum().backward()
+        return x.grad
+
+    x = rl.arange(4.0).bfloat16()
+    assert rl.equal(rl.compile(f, fullgraph=True)(x), f(x))
+
+
+def test_traces_that_are_given_up_are_bounded():
+    w = rl.ones(1, requires_grad=True)
+    optimizer = rl.optim.SGD([w], lr=1.0)
+
+    @rl.compile
+    def step(rate):
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        return w * 1
+
+    with pytest.warns(UserWarning, match="more kinds of calls run eagerly"):
+        for n in range(40):
+            step(1 / (n + 1))
+    assert step.compiled.traces < 30
