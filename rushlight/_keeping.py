@@ -4,6 +4,7 @@ import warnings
 from typing import Any
 
 from ._core import devices, dtypes
+from ._core.naming import named
 from ._ops import indexing, joining
 
 
@@ -13,9 +14,8 @@ def _only_for(kind: str, name: str) -> Any:
     def method(self: Any) -> Any:
         raise RuntimeError(f"{name} expected {kind} tensor layout but got Strided")
 
-    method.__name__ = name
-    method.__doc__ = f"Refused, as PyTorch does for a dense tensor: {name} belongs to sparse ones."
-    return method
+    doc = f"Refused, as PyTorch does for a dense tensor: {name} belongs to sparse ones."
+    return named(method, name, doc)
 
 
 _SPARSE = {

@@ -115,9 +115,4 @@ def set_flush_denormal(mode: bool) -> bool:
     return False
 
 
-def get_device(self: Any) -> int:
-    """The number of the tensor's GPU, -1 on the CPU."""
-    return -1 if self.device.index is None else self.device.index
-
-
 pi, e, inf, nan, newaxis = float(np.pi), float(np.e), float("inf"), float("nan"), None

@@ -244,10 +244,9 @@ class Tensor(TensorBase):
         where = views.edge(self)
         if where is None:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-        if where.__class__ is Port:
-            return Handle(extra_of(where.node).tensors.setdefault(where.index, {}), hook)
         if where.is_node:
-            return Handle(extra_of(where).tensors.setdefault(0, {}), hook)
+            node, index = _output(where)
+            return Handle(extra_of(node).tensors.setdefault(index, {}), hook)
         return Handle(self.__dict__.setdefault("_backward_hooks", {}), hook)
 
     def register_post_accumulate_grad_hook(self, hook: Callable) -> Handle:
@@ -266,7 +265,7 @@ class Tensor(TensorBase):
         if where is None:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
         if where.is_node:
-            node, index = (where.node, where.index) if where.__class__ is Port else (where, 0)
+            node, index = _output(where)
             extra_of(node).retained[index] = weakref.ref(self)
 
     @property
@@ -275,7 +274,7 @@ class Tensor(TensorBase):
         where = views.edge(self)
         if where is None or not where.is_node:
             return False
-        node, index = (where.node, where.index) if where.__class__ is Port else (where, 0)
+        node, index = _output(where)
         ref = node.extra.retained.get(index) if node.extra is not None else None
         return ref is not None and ref() is self
 
@@ -326,8 +325,7 @@ class Tensor(TensorBase):
         if self.device.type == "cuda":
             raise TypeError(
                 f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to "
-                "copy "
-                "the tensor to host memory first."
+                "copy the tensor to host memory first."
             )
         if self.dtype is dtypes.bfloat16:
             raise TypeError(
@@ -460,17 +458,15 @@ class Tensor(TensorBase):
         if not self.is_leaf:
             raise RuntimeError(
                 "Cowardly refusing to serialize non-leaf tensor which requires_grad, since "
-                "autograd "
-                "does not support crossing process boundaries.  If you just want to transfer the "
-                "data, call detach() on the tensor before serializing (e.g., putting it on the "
-                "queue)."
+                "autograd does not support crossing process boundaries.  If you just want to "
+                "transfer the data, call detach() on the tensor before serializing (e.g., putting "
+                "it on the queue)."
             )
         array = self.array if self.array.__class__ is ndarray else None
         facts = (tuple(self.shape), self.dtype) if array is None else None
         state = (array, facts, str(self.device), self.needs is True, dict(self.__dict__))
-        kind = (
-            None if type(self) is Tensor else type(self)
-        )  # not by its name, which is torch.Tensor
+        # Not by its name, which is torch.Tensor.
+        kind = None if type(self) is Tensor else type(self)
         return _rebuild, (kind, *state)
 
     def as_subclass(self, cls: type) -> Any:
@@ -478,6 +474,11 @@ class Tensor(TensorBase):
         made = object.__new__(cls)
         _copy_slots(made, self)
         return made
+
+
+def _output(where: Any) -> tuple[Any, int]:
+    """A node, and which of its outputs a place in the graph is."""
+    return (where.node, where.index) if where.__class__ is Port else (where, 0)
 
 
 def _copy_slots(made: Any, t: Any) -> None:

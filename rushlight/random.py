@@ -86,7 +86,6 @@ def _streams_of(chosen: Iterable[Any] | None) -> list[Generator]:
             warnings.warn(
                 f"CUDA reports that you have {count} available devices, and you have used fork_rng "
                 "without explicitly specifying which devices are being used. All of them are kept.",
-                UserWarning,
                 stacklevel=4,
             )
         chosen = range(count)

@@ -11,27 +11,23 @@ class Version(str):
 
     __slots__ = ()
 
-    def _release(self) -> tuple[int, ...]:
-        return _numbers(str(self))
-
     def __lt__(self, other: Any) -> bool:
-        return self._release() < _numbers(other)
+        return _numbers(self) < _numbers(other)
 
     def __le__(self, other: Any) -> bool:
-        return self._release() <= _numbers(other)
+        return _numbers(self) <= _numbers(other)
 
     def __gt__(self, other: Any) -> bool:
-        return self._release() > _numbers(other)
+        return _numbers(self) > _numbers(other)
 
     def __ge__(self, other: Any) -> bool:
-        return self._release() >= _numbers(other)
+        return _numbers(self) >= _numbers(other)
 
     def __eq__(self, other: Any) -> bool:
         if isinstance(other, str):
-            return str.__eq__(self, other) or (
-                "+" not in other and self._release() == _numbers(other)
-            )
-        return isinstance(other, tuple | list) and self._release() == _numbers(other)
+            same = "+" not in other and _numbers(self) == _numbers(other)
+            return same or str.__eq__(self, other)
+        return isinstance(other, tuple | list) and _numbers(self) == _numbers(other)
 
     def __ne__(self, other: Any) -> bool:
         return not self == other

@@ -75,7 +75,7 @@ class Batched(Namespace):
     def apply(self, word: str, args: tuple, params: dict) -> Any:
         if word == "bits":
             return self._bits(args)
-        if not any(isinstance(a, BatchedArray) and a.mapped for a in _flat(args)):
+        if not any(map(_mapped, _flat(args))):
             bare = [_bare(a) for a in args]
             return self._wrapped(getattr(DIFFERENTIABLE, word)(*bare, **params), False)
         rule = getattr(self, "_" + word, None)
@@ -149,8 +149,7 @@ class Batched(Namespace):
         return DIFFERENTIABLE.flip(x.value, _shift(axis, len(x.shape)))
 
     def _permute_dims(self, x: Any, axes: Any) -> Any:
-        rank = len(x.shape)
-        return DIFFERENTIABLE.permute_dims(x.value, (0, *(a % rank + 1 for a in axes)))
+        return DIFFERENTIABLE.permute_dims(x.value, (0, *_shift(tuple(axes), len(x.shape))))
 
     def _reshape(self, x: Any, shape: Any) -> Any:
         return DIFFERENTIABLE.reshape(x.value, (self.batch, *shape))
@@ -159,36 +158,33 @@ class Batched(Namespace):
         return DIFFERENTIABLE.broadcast_to(self._lined_up(x, len(shape)), (self.batch, *shape))
 
     def _index(self, x: Any, key: Any) -> Any:
-        return DIFFERENTIABLE.index(x.value, (slice(None), *_tuple(key)))
+        return DIFFERENTIABLE.index(x.value, _inner(key))
 
     def _write(self, x: Any, value: Any, key: Any) -> Any:
         target = self._full(x)
-        if isinstance(value, BatchedArray) and value.mapped:
-            seen = DIFFERENTIABLE.index(target, (slice(None), *_tuple(key)))
+        if _mapped(value):
+            seen = DIFFERENTIABLE.index(target, _inner(key))
             value = self._lined_up(value, seen.array.ndim - 1)
-        return DIFFERENTIABLE.write(target, _bare(value), (slice(None), *_tuple(key)))
+        return DIFFERENTIABLE.write(target, _bare(value), _inner(key))
 
     def _diagonal(self, x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-        n = len(x.shape)
-        return DIFFERENTIABLE.diagonal(x.value, offset, axis1 % n + 1, axis2 % n + 1)
+        return DIFFERENTIABLE.diagonal(x.value, offset, *_shift((axis1, axis2), len(x.shape)))
 
     def _set_diagonal(
         self, x: Any, value: Any, offset: int = 0, axis1: int = 0, axis2: int = 1
     ) -> Any:
-        n = len(x.shape)
-        return DIFFERENTIABLE.set_diagonal(
-            self._full(x), self._full(value), offset, axis1 % n + 1, axis2 % n + 1
-        )
+        axes = _shift((axis1, axis2), len(x.shape))
+        return DIFFERENTIABLE.set_diagonal(self._full(x), self._full(value), offset, *axes)
 
     def _concat(self, xs: Any, axis: int = 0) -> Any:
-        return DIFFERENTIABLE.concat([self._full(x) for x in xs], axis % len(xs[0].shape) + 1)
+        return DIFFERENTIABLE.concat([self._full(x) for x in xs], _shift(axis, len(xs[0].shape)))
 
     def _pad(self, x: Any, widths: Any, value: Any = 0) -> Any:
         return DIFFERENTIABLE.pad(x.value, ((0, 0), *widths), value)
 
     def _take(self, x: Any, indices: Any, axis: int = 0) -> Any:
         at = axis % len(x.shape)
-        if not (isinstance(indices, BatchedArray) and indices.mapped):
+        if not _mapped(indices):
             return DIFFERENTIABLE.take(x.value, _bare(indices), at + 1)
         if x.mapped:
             return self._each("take", (x, indices, axis), {})
@@ -207,10 +203,10 @@ class Batched(Namespace):
         )
 
     def _put(self, x: Any, indices: Any, values: Any, axis: int = 0, mode: str = "set") -> Any:
-        if isinstance(indices, BatchedArray) and indices.mapped:
+        if _mapped(indices):
             return self._each("put", (x, indices, values, axis, mode), {})
         at = axis % len(x.shape)
-        if isinstance(values, BatchedArray) and values.mapped:
+        if _mapped(values):
             values = BatchedArray(self, self._lined_up(values, len(x.shape)))
         return DIFFERENTIABLE.put(self._full(x), _bare(indices), self._full(values), at + 1, mode)
 
@@ -236,7 +232,7 @@ class Batched(Namespace):
         return m.reshape(made, shape)
 
     def _conv(self, x: Any, w: Any, *rest: Any, **params: Any) -> Any:
-        if isinstance(w, BatchedArray) and w.mapped:
+        if _mapped(w):
             return self._each("conv", (x, w, *rest), params)
         shape = x.shape
         flat = DIFFERENTIABLE.reshape(x.value, (self.batch * shape[0], *shape[1:]))
@@ -245,16 +241,21 @@ class Batched(Namespace):
 
     def _each(self, word: str, args: tuple, params: dict) -> Any:
         """A word without a rule of its own: example by example."""
-        fn, rows = getattr(DIFFERENTIABLE, word), []
-        for i in range(self.batch):
-            rows.append(fn(*[_example(a, i) for a in args], **params))
+        fn = getattr(DIFFERENTIABLE, word)
+        rows = [fn(*[_example(a, i) for a in args], **params) for i in range(self.batch)]
         if isinstance(rows[0], (tuple, list)):
             return tuple(DIFFERENTIABLE.stack(list(xs)) for xs in zip(*rows))
         return DIFFERENTIABLE.stack(rows)
 
 
-def _tuple(key: Any) -> tuple:
-    return key if isinstance(key, tuple) else (key,)
+def _mapped(a: Any) -> bool:
+    """Whether an argument has a value for each example."""
+    return isinstance(a, BatchedArray) and a.mapped
+
+
+def _inner(key: Any) -> tuple:
+    """A key for what lies behind the mapped axis."""
+    return (slice(None), *key) if isinstance(key, tuple) else (slice(None), key)
 
 
 def _flat(args: tuple) -> list:

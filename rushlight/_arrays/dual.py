@@ -69,7 +69,7 @@ class Dual(Namespace):
         if word in LINEAR and moving == [0]:
             return self._wrapped(out, fn(args[0].tangent, *values[1:], **params))
         if word in JOINT:
-            return self._wrapped(out, self._joint(word, fn, args, values, params, out))
+            return self._wrapped(out, self._joint(word, fn, args, values, params, out, moving))
         if word in ("matmul", "multiply"):
             parts = [
                 fn(*[args[i].tangent if k == i else v for k, v in enumerate(values)])
@@ -88,21 +88,23 @@ class Dual(Namespace):
             return tuple(DualArray(self, o, t) for o, t in zip(out, tangents))
         return DualArray(self, out, tangent)
 
-    def _joint(self, word: str, fn: Any, args: tuple, values: list, params: dict, out: Any) -> Any:
+    def _joint(
+        self, word: str, fn: Any, args: tuple, values: list, params: dict, out: Any, moving: list
+    ) -> Any:
         """Words linear in several arguments together: what does not move has a tangent of zeros."""
         if word in ("add", "subtract"):
-            return _sum([a.tangent if i == 0 or word == "add" else -a.tangent
-                         for i, a in enumerate(args) if _moves(a)], out)  # fmt: skip
+            signed = [
+                args[i].tangent if i == 0 or word == "add" else -args[i].tangent for i in moving
+            ]
+            return _sum(signed, out)
         keep = {"put": (1,), "scatter": (1,), "where": (0,)}.get(word, ())
         made = [values[i] if i in keep else _tangent(a, values[i]) for i, a in enumerate(args)]
         if word in ("write", "where"):  # a number that is written does not move
             made = [0 if isinstance(v, (int, float)) else v for v in made]
-        if word == "scatter" or word == "put":
+        if word in ("scatter", "put"):
             mode = args[4] if len(args) > 4 else params.get("mode", "set")
             if mode not in ("set", "add"):
-                return self._pushed(
-                    fn, args, values, params, out, [i for i, a in enumerate(args) if _moves(a)]
-                )
+                return self._pushed(fn, args, values, params, out, moving)
         return fn(*made, **params)
 
     def _pushed(
@@ -112,16 +114,13 @@ class Dual(Namespace):
         inputs = list(values)
         with enable_grad():
             for i in moving:
-                inputs[i] = (
-                    [_fresh(v) for v in values[i]]
-                    if isinstance(values[i], list)
-                    else _fresh(values[i])
-                )
+                x = values[i]
+                inputs[i] = [fresh(v) for v in x] if isinstance(x, list) else fresh(x)
             made = fn(*inputs, **params)
             many = isinstance(made, (tuple, list))
             outs = list(made) if many else [made]
             live = [k for k, o in enumerate(outs) if o.requires_grad]
-            seeds = [_fresh(DIFFERENTIABLE.zeros_like(outs[k])) for k in live]
+            seeds = [fresh(DIFFERENTIABLE.zeros_like(outs[k])) for k in live]
             flat = [
                 (x, a.tangent) for i in moving for x, a in _pairs(inputs[i], args[i]) if _moves(a)
             ]
@@ -142,7 +141,7 @@ class Dual(Namespace):
         return tangents if many else tangents[0]
 
 
-def _fresh(t: Any) -> Any:
+def fresh(t: Any) -> Any:
     """The same value as a leaf that wants gradients (recorded beneath if it already does)."""
     if t.requires_grad:
         return DIFFERENTIABLE.copy(t)

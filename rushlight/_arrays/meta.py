@@ -120,7 +120,7 @@ def _stand_in(a: Any) -> Any:
     return np.broadcast_to(np.ones((), a.dtype), a.shape) if hasattr(a, "shape") else a
 
 
-def _pointwise(word: str, args: tuple, params: dict) -> tuple | None:
+def _pointwise(word: str, args: tuple, params: dict) -> tuple:
     shape = np.broadcast_shapes(*[a.shape for a in args if hasattr(a, "shape")])
     with np.errstate(all="ignore"):
         made = getattr(NUMPY, word)(*[_tiny(a) for a in args], **params)
@@ -130,28 +130,17 @@ def _pointwise(word: str, args: tuple, params: dict) -> tuple | None:
 
 
 def _matmul(a: Any, b: Any) -> tuple:
-    if len(a.shape) == 1 and len(b.shape) == 1:
-        lead, tail = (), ()
-        inner = b.shape[0]
-    elif len(b.shape) == 1:
-        lead, tail, inner = a.shape[:-1], (), b.shape[0]
-    elif len(a.shape) == 1:
-        lead, tail, inner = b.shape[:-2], (b.shape[-1],), b.shape[-2]
-    else:
-        lead = (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2])
-        tail, inner = (b.shape[-1],), b.shape[-2]
-    if a.shape[-1] != inner:
+    if a.shape[-1] != b.shape[-2:][0]:
         raise RuntimeError(f"matmul: shapes {a.shape} and {b.shape} do not meet")
-    return (*lead, *tail), np.result_type(a.dtype, b.dtype)
+    lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    columns = b.shape[1:][-1:]  # none of a vector
+    return (*lead, *a.shape[-2:-1], *columns), np.result_type(a.dtype, b.dtype)
 
 
 def _reduced(x: Any, axis: Any, keepdims: bool) -> tuple:
     n = len(x.shape)
-    axes = (
-        range(n)
-        if axis is None
-        else [dim_of(a, n) for a in ((axis,) if isinstance(axis, int) else axis)]
-    )
+    axis = range(n) if axis is None else axis
+    axes = [dim_of(a, n) for a in ((axis,) if isinstance(axis, int) else axis)]
     return tuple(1 if i in axes else k for i, k in enumerate(x.shape) if keepdims or i not in axes)
 
 
@@ -168,12 +157,11 @@ def _extreme(x: Any, axis: Any = None, keepdims: bool = False) -> tuple:
     return shape, x.dtype
 
 
-def _truth(x: Any, axis: Any = None, keepdims: bool = False) -> tuple:
-    return _reduced(x, axis, keepdims), dtypes.BOOL
+def _reduced_to(dtype: np.dtype) -> Callable:
+    return lambda x, axis=None, keepdims=False: (_reduced(x, axis, keepdims), dtype)
 
 
-def _where_extreme(x: Any, axis: Any = None, keepdims: bool = False) -> tuple:
-    return _reduced(x, axis, keepdims), dtypes.I64
+_truth, _where_extreme = _reduced_to(dtypes.BOOL), _reduced_to(dtypes.I64)
 
 
 def _same(x: Any, *_: Any, **__: Any) -> tuple:
@@ -191,9 +179,8 @@ def _pair(x: Any, axis: int) -> tuple:
 def _concat(xs: Any, axis: int = 0) -> tuple:
     shape = list(xs[0].shape)
     shape[axis] = sum(x.shape[axis] for x in xs)
-    return tuple(shape), np.result_type(*[x.dtype for x in xs]) if xs[
-        0
-    ].dtype != dtypes.BFLOAT16 else xs[0].dtype
+    kinds = [x.dtype for x in xs]
+    return tuple(shape), kinds[0] if kinds[0] == dtypes.BFLOAT16 else np.result_type(*kinds)
 
 
 def _pad(x: Any, widths: Any, value: Any = 0) -> tuple:
@@ -276,14 +263,17 @@ def spec(word: str, args: tuple, params: dict) -> tuple:
     if word in MADE:
         raise RuntimeError(f"{word}: its shape depends on values, and a meta tensor has none")
     if isinstance(getattr(NUMPY, word), np.ufunc) or word in _ELEMENTWISE:
-        made = _pointwise(word, args, params)
-        assert made is not None
-        return made
+        return _pointwise(word, args, params)
     with np.errstate(all="ignore"):
         made = getattr(NUMPY, word)(*_stand_in(list(args)), **params)
     if isinstance(made, tuple):
         return tuple((m.shape, m.dtype) for m in made)
     return made.shape, made.dtype
+
+
+def several(made: tuple) -> bool:
+    """Whether `spec` told of a tuple of results."""
+    return bool(made and isinstance(made[0], tuple) and made[0] and isinstance(made[0][0], tuple))
 
 
 class Meta(Namespace):
@@ -293,7 +283,7 @@ class Meta(Namespace):
 
     def apply(self, word: str, args: tuple, params: dict) -> Any:
         made = spec(word, args, params)
-        if made and isinstance(made[0], tuple) and made[0] and isinstance(made[0][0], tuple):
+        if several(made):
             return tuple(MetaArray(*m) for m in made)
         return MetaArray(*made)
 

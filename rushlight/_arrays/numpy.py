@@ -37,6 +37,27 @@ def _transform(name: str) -> Any:
     return staticmethod(lambda *args, **named: getattr(np.fft, name)(*args, **named))
 
 
+def _reduction(ufunc: np.ufunc) -> Any:
+    """A word that is the reduction of a ufunc."""
+    reduce = ufunc.reduce
+
+    def reduced(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+        return reduce(x, axis, keepdims=keepdims, out=OUT)
+
+    return staticmethod(reduced)
+
+
+def _running(ufunc: np.ufunc) -> Any:
+    """A word of running results, float32 worked out in float64 as PyTorch's accuracy needs."""
+
+    def running(x: Any, axis: int) -> Any:
+        if x.dtype is dtypes.F32:
+            return ufunc.accumulate(x, axis, dtypes.F64).astype(dtypes.F32)
+        return ufunc.accumulate(x, axis)
+
+    return staticmethod(running)
+
+
 @functools.lru_cache(512)
 def _scalar(value: Any, dtype: Any) -> np.ndarray:
     return np.array(value, dtype)
@@ -235,21 +256,7 @@ class Numpy(Composed):
         to = None if dtype is None else dtypes.carrier(dtype)
         return np.multiply.reduce(x, axis, to, keepdims=keepdims, out=OUT)
 
-    @staticmethod
-    def max(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
-        return np.maximum.reduce(x, axis, keepdims=keepdims, out=OUT)
-
-    @staticmethod
-    def min(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
-        return np.minimum.reduce(x, axis, keepdims=keepdims, out=OUT)
-
-    @staticmethod
-    def any(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
-        return np.logical_or.reduce(x, axis, keepdims=keepdims, out=OUT)
-
-    @staticmethod
-    def all(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
-        return np.logical_and.reduce(x, axis, keepdims=keepdims, out=OUT)
+    max, min, any, all = map(_reduction, (np.maximum, np.minimum, np.logical_or, np.logical_and))
 
     @staticmethod
     def argmax(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
@@ -259,19 +266,7 @@ class Numpy(Composed):
     def argmin(x: Any, axis: Any = None, keepdims: Any = False) -> Any:
         return np.asarray(x.argmin(axis, keepdims=keepdims), dtypes.I64)
 
-    @staticmethod
-    def cumulative_sum(x: Any, axis: int) -> Any:
-        """Running sums, float32 added up in float64 as PyTorch's accuracy needs."""
-        if x.dtype is dtypes.F32:
-            return np.add.accumulate(x, axis, dtypes.F64).astype(dtypes.F32)
-        return np.add.accumulate(x, axis)
-
-    @staticmethod
-    def cumulative_prod(x: Any, axis: int) -> Any:
-        if x.dtype is dtypes.F32:
-            return np.multiply.accumulate(x, axis, dtypes.F64).astype(dtypes.F32)
-        return np.multiply.accumulate(x, axis)
-
+    cumulative_sum, cumulative_prod = map(_running, (np.add, np.multiply))
     cumulative_max = staticmethod(ordering.cumulative_max)
     cumulative_min = staticmethod(ordering.cumulative_min)
 
@@ -414,11 +409,7 @@ class Numpy(Composed):
             _MODES[mode].at(made, key, values)
         return made
 
-    @staticmethod
-    def searchsorted(sorted: Any, values: Any, right: Any = False) -> Any:
-        """Where each value would go in sorted rows (last axis)."""
-        return ordering.searchsorted(sorted, values, right)
-
+    searchsorted = staticmethod(ordering.searchsorted)
     sort, argsort = staticmethod(ordering.sort), staticmethod(ordering.argsort)
     leading = staticmethod(ordering.leading)
 

@@ -10,7 +10,7 @@ from .._core import dtypes
 from .._core.spec import contiguous_strides
 from . import loop, pooling
 from .abstract import Array, Namespace
-from .meta import VIEWS, spec
+from .meta import VIEWS, several, spec
 from .numpy import NUMPY, UFUNCS
 
 HERE = str(Path(__file__).resolve().parent.parent)
@@ -103,7 +103,7 @@ class Trace(Namespace):
             if a.names is not self:
                 raise RuntimeError("compile: a value escaped from another trace")
         made = spec(word, args, params)
-        if made and isinstance(made[0], tuple) and made[0] and isinstance(made[0][0], tuple):
+        if several(made):
             return self.record(word, args, params, *made)
         if word in UFUNCS and len(made) == 2:
             made = (*made, _kept_order(made[0], args))

@@ -47,7 +47,6 @@ def _copied(source: Any, dtype: Any, device: Any, requires_grad: bool) -> Any:
         "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() "
         "or sourceTensor.detach().clone().requires_grad_(True), rather than "
         "torch.tensor(sourceTensor).",
-        UserWarning,
         stacklevel=3,
     )
     made = source.detach().to(
@@ -125,7 +124,6 @@ def from_numpy(ndarray: Any) -> Any:
             "The given NumPy array is not writable, and PyTorch does not support non-writable "
             "tensors. Here the tensor shares the array's memory and refuses to be written. Copy "
             "the array to get a tensor that can be changed.",
-            UserWarning,
             stacklevel=2,
         )
     return make(ndarray if ndarray.__class__ is np.ndarray else ndarray.view(np.ndarray))

@@ -29,7 +29,6 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple:
         warnings.warn(
             "torch.meshgrid: in an upcoming release, it will be required to pass the indexing "
             "argument. Pass indexing='ij' to keep what this call does.",
-            UserWarning,
             stacklevel=2,
         )
         indexing = "ij"

@@ -117,7 +117,6 @@ def range(
         "torch.range is deprecated and will be removed in a future release because its behavior "
         "is inconsistent with Python's range builtin. Instead, use torch.arange, which produces "
         "values in [start, end).",
-        UserWarning,
         stacklevel=2,
     )
     first, last, gap = _bounds("range", (start, end, step) if end is not None else (start,), {})

@@ -100,7 +100,7 @@ def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
     check_p(p)
     n = len(input.shape)
     if n not in (3, 4):
-        warnings.warn(_RANK.format("dropout2d", n, 2, "3-D or 4-D"), UserWarning, stacklevel=2)
+        warnings.warn(_RANK.format("dropout2d", n, 2, "3-D or 4-D"), stacklevel=2)
     if n == 3:
         warnings.warn(
             "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout "
@@ -108,7 +108,6 @@ def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
             "dim. This behavior will change in a future release to interpret the input as one "
             "without a batch dimension, i.e. shape (C, H, W). To maintain the 1D channel-wise "
             "dropout behavior, please switch to using dropout1d instead.",
-            UserWarning,
             stacklevel=2,
         )
     return feature_dropout(input, p, training, inplace)
@@ -119,7 +118,7 @@ def dropout3d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
     check_p(p)
     n = len(input.shape)
     if n not in (4, 5):
-        warnings.warn(_RANK.format("dropout3d", n, 3, "4-D or 5-D"), UserWarning, stacklevel=2)
+        warnings.warn(_RANK.format("dropout3d", n, 3, "4-D or 5-D"), stacklevel=2)
     return _unbatched(input, p, training, inplace, batched=n == 5)
 
 

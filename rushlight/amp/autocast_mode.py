@@ -32,20 +32,14 @@ class autocast:
                 f"User specified an unsupported autocast device_type '{device_type}'"
             )
         self.device, self.fast_dtype = device_type, dtype or _DEFAULTS[device_type]
-        if enabled and device_type == "cuda" and not devices.virtual_count():
-            warnings.warn(
-                "CUDA is not available or torch_xla is imported. Disabling autocast.",
-                stacklevel=2,
-            )
-            enabled = False
-        if enabled and self.fast_dtype not in dtypes.HALVES:
-            warnings.warn(
-                f"In {device_type} autocast, but the target dtype is not supported. Disabling "
-                "autocast.",
-                stacklevel=2,
-            )
-            enabled = False
-        self.enabled = enabled
+        why = ""
+        if device_type == "cuda" and not devices.virtual_count():
+            why = "CUDA is not available or torch_xla is imported."
+        elif self.fast_dtype not in dtypes.HALVES:
+            why = f"In {device_type} autocast, but the target dtype is not supported."
+        if enabled and why:
+            warnings.warn(f"{why} Disabling autocast.", stacklevel=2)
+        self.enabled = enabled and not why
 
     def __enter__(self) -> "autocast":
         self.before = modes.local.autocast

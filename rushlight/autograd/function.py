@@ -33,7 +33,7 @@ class FunctionCtx:
         """What `save_for_backward` kept."""
         if self._kept is None:
             freed()
-        return tuple(k.open() for k in self._kept)
+        return tuple(None if k is None else k.open() for k in self._kept)
 
     saved_variables = saved_tensors
 
@@ -53,31 +53,21 @@ class FunctionCtx:
 class _Saved:
     """One saved tensor. Outputs are kept by their arrays, so that no cycle forms."""
 
-    __slots__ = ("tensor", "array", "where", "cell", "version", "node", "index", "count")
+    __slots__ = ("kept", "where", "cell", "version", "node", "port")
 
-    def __init__(self, t: Any, node: Any, index: int | None, count: int) -> None:
-        self.tensor = self.array = None
-        self.node, self.index, self.count = node, index, count
-        if t is None:
-            return
-        self.cell, self.version, self.where = t.version, t.version[0], t.device
-        if index is None:
-            self.tensor = t
-        else:
-            self.array = t.array
+    def __init__(self, t: Any, node: Any) -> None:
+        self.node, self.cell, self.version, self.where = node, t.version, t.version[0], t.device
+        self.port = t.node if t.node.__class__ is Port and t.node.node is node else None
+        self.kept: Any = t if self.port is None else t.array
 
     def open(self) -> Any:
-        if self.tensor is None and self.array is None:
-            return None
         if self.cell[0] != self.version:
-            kept: Any = self.tensor if self.tensor is not None else self.array
-            stale(self.node, kept, self.cell[0], self.version)
-        if self.tensor is not None:
-            return self.tensor
-        assert self.index is not None
-        t = make(self.array, self.where)
+            stale(self.node, self.kept, self.cell[0], self.version)
+        if self.port is None:
+            return self.kept
+        t = make(self.kept, self.where)
         t.version = self.cell
-        t.needs, t.node = True, Port(self.node, self.index, self.count)
+        t.needs, t.node = True, self.port
         return t
 
 
@@ -112,7 +102,8 @@ class _FunctionPlan:
         for i, (x, to) in enumerate(zip(made, node.edges)):
             _check_gradient(type(node).__name__, i, x, to)
         if not recorded:
-            made = [None if x is None else _entered(x, lift) for x in made]
+            enter = _array if lift is None else lift.tensor
+            made = [None if x is None else enter(x) for x in made]
         return made
 
     def saved_tensors(self, node: Node) -> tuple:
@@ -121,8 +112,8 @@ class _FunctionPlan:
         return node.saved[0].saved_tensors
 
 
-def _entered(x: Any, lift: Any) -> Any:
-    return x.array if lift is None else lift.tensor(x)
+def _array(x: Any) -> Any:
+    return x.array
 
 
 def _zeros(fact: tuple) -> Any:
@@ -168,8 +159,7 @@ class Function:
         """The gradient for each argument of `forward` (None where there is none)."""
         raise NotImplementedError(
             "You must implement either the backward or vjp method for your custom "
-            "autograd.Function "
-            "to use it with backward mode AD."
+            "autograd.Function to use it with backward mode AD."
         )
 
     @staticmethod
@@ -202,7 +192,7 @@ class Function:
         node = new_node(_plan(cls).node_class, edges)
         outs = [_output(ctx, o, args, recording, node, i, len(outs)) for i, o in enumerate(outs)]
         if recording:
-            _keep(ctx, node, outs, made if not single else [made])
+            _keep(ctx, node, outs)
         return outs[0] if single else tuple(outs)
 
 
@@ -225,35 +215,20 @@ def _output(
     return o
 
 
-def _keep(ctx: FunctionCtx, node: Node, outs: list, made: Any) -> None:
-    places = {id(t): i for i, t in enumerate(made)}
-    ctx._kept = [
-        _Saved(
-            t,
-            node,
-            places.get(id(t))
-            if t is not None and t.node.__class__ is Port and t.node.node is node
-            else None,
-            len(outs),
-        )
-        for t in ctx._to_save
-    ]
+def _keep(ctx: FunctionCtx, node: Node, outs: list) -> None:
+    ctx._kept = [None if t is None else _Saved(t, node) for t in ctx._to_save]
     ctx._to_save = ctx._dirty = ctx._constant = ()
-    facts = [(o.array, o.device) if isinstance(o, TensorBase) else None for o in outs]
     where = next((o.device for o in outs if isinstance(o, TensorBase)), None)
-    node.saved = (ctx, [_spec(f) for f in facts], where)
+    node.saved = (ctx, [_spec(o) if isinstance(o, TensorBase) else None for o in outs], where)
 
 
-def _spec(fact: Any) -> Any:
+def _spec(out: Any) -> tuple:
     """What zeros of an output's shape need: a stand-in without memory."""
-    if fact is None:
-        return None
-    array, where = fact
-    m = namespace(array)
-    return (m.broadcast_to(m.full((), 0, array.dtype), tuple(array.shape)), where)
+    m = namespace(out.array)
+    return m.broadcast_to(m.full((), 0, out.array.dtype), tuple(out.array.shape)), out.device
 
 
-@functools.lru_cache(None)
+@functools.cache
 def _plan(cls: type) -> _FunctionPlan:
     return _FunctionPlan(cls)
 

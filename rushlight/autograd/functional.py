@@ -36,17 +36,14 @@ def _called(func: Callable, inputs: Any, create_graph: bool) -> tuple:
     return many, own, many_out, outs
 
 
-def _finish(values: Any, create_graph: bool) -> Any:
-    if isinstance(values, tuple):
-        return tuple(_finish(v, create_graph) for v in values)
-    return values if create_graph else values.detach()
+def _finish(values: tuple, many: bool, create_graph: bool) -> Any:
+    """Results for the user: one alone where there was one, constants unless asked for more."""
+    made = values if create_graph else tuple(v.detach() for v in values)
+    return made if many else made[0]
 
 
-def _zeros(x: Any) -> Any:
-    return x.new_zeros(tuple(x.shape))
-
-
-def _grads(outs: Any, ins: tuple, seeds: Any, create: bool, strict: bool) -> tuple:
+def gradients(outs: Any, ins: tuple, seeds: Any, create_graph: bool, strict: bool = False) -> tuple:
+    """What arrives at each input; zeros where nothing does, unless `strict` refuses that."""
     live = [(o, s) for o, s in zip(outs, seeds) if o.requires_grad]
     if not live:
         if strict:
@@ -54,13 +51,12 @@ def _grads(outs: Any, ins: tuple, seeds: Any, create: bool, strict: bool) -> tup
                 "The output of the user-provided function is independent of its inputs. This is "
                 "not allowed in strict mode."
             )
-        return tuple(_zeros(x) for x in ins)
-    made = grad(
-        [o for o, _ in live], list(ins), [s for _, s in live], True, create, allow_unused=True
-    )
+        return tuple(DIFFERENTIABLE.zeros_like(x) for x in ins)
+    live_outs, live_seeds = zip(*live)
+    made = grad(live_outs, list(ins), live_seeds, True, create_graph, allow_unused=True)
     if strict and any(g is None for g in made):
         raise RuntimeError("Output is independent of an input. This is not allowed in strict mode.")
-    return tuple(_zeros(x) if g is None else g for g, x in zip(made, ins))
+    return tuple(DIFFERENTIABLE.zeros_like(x) if g is None else g for g, x in zip(made, ins))
 
 
 def jacobian(
@@ -76,14 +72,13 @@ def jacobian(
         for i in range(flat.shape[0]):
             seed = flat.new_zeros((flat.shape[0],))
             seed[i] = 1
-            rows.append(_grads([flat], own, [seed], create_graph, strict))
+            rows.append(gradients([flat], own, [seed], create_graph, strict))
         made.append(tuple(
             DIFFERENTIABLE.stack([r[k] for r in rows]).reshape((*o.shape, *x.shape)) if rows
             else x.new_zeros((*o.shape, *x.shape))
             for k, x in enumerate(own)
         ))  # fmt: skip
-    made = [_finish(r, create_graph) for r in made]
-    shaped = tuple(r if many else r[0] for r in made)
+    shaped = tuple(_finish(r, many, create_graph) for r in made)
     return shaped if many_out else shaped[0]
 
 
@@ -98,7 +93,7 @@ def hessian(
         out = func(*xs)
         if out.numel() != 1:
             raise RuntimeError("The function given to hessian should return a single scalar value.")
-        return _grads([out], xs, [out.new_ones(tuple(out.shape))], True, strict)
+        return gradients([out], xs, [out.new_ones(tuple(out.shape))], True, strict)
 
     made = jacobian(gradients, given, create_graph, strict)
     return made if many else made[0][0]
@@ -111,9 +106,8 @@ def vjp(
     many, own, many_out, outs = _called(func, inputs, create_graph)
     seeds = _seeds(outs, v, "func")
     with modes.enable_grad() if create_graph else modes.no_grad():
-        made = _grads(outs, own, seeds, create_graph, strict)
-    out = tuple(outs) if many_out else outs[0]
-    return _finish(out, create_graph), _finish(made if many else made[0], create_graph)
+        made = gradients(outs, own, seeds, create_graph, strict)
+    return _finish(outs, many_out, create_graph), _finish(made, many, create_graph)
 
 
 def _seeds(values: Any, v: Any, of: str) -> tuple:
@@ -139,10 +133,9 @@ def jvp(
     vs = _seeds(own, v, "function's input")
     with modes.enable_grad():
         dummies = tuple(o.new_zeros(tuple(o.shape)).requires_grad_() for o in outs)
-        back = _grads(outs, own, dummies, True, strict)
-        made = _grads(back, dummies, vs, create_graph, False)
-    out = tuple(outs) if many_out else outs[0]
-    return _finish(out, create_graph), _finish(made if many_out else made[0], create_graph)
+        back = gradients(outs, own, dummies, True, strict)
+        made = gradients(back, dummies, vs, create_graph, False)
+    return _finish(outs, many_out, create_graph), _finish(made, many_out, create_graph)
 
 
 def vhp(
@@ -152,9 +145,9 @@ def vhp(
     many, own, _, outs = _called(func, inputs, create_graph)
     vs = _seeds(own, v, "function's input")
     with modes.enable_grad():
-        first = _grads(outs, own, [outs[0].new_ones(tuple(outs[0].shape))], True, strict)
-        made = _grads(first, own, vs, create_graph, False)
-    return _finish(outs[0], create_graph), _finish(made if many else made[0], create_graph)
+        first = gradients(outs, own, [outs[0].new_ones(tuple(outs[0].shape))], True, strict)
+        made = gradients(first, own, vs, create_graph, False)
+    return _finish(outs, False, create_graph), _finish(made, many, create_graph)
 
 
 hvp = vhp

@@ -4,25 +4,19 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from .._arrays.dual import Dual, DualArray
+from .._arrays.dual import Dual, DualArray, fresh
 from .._core import modes
-from .._core.backward import grad as backward_grad
 from .._core.kinds import DIFFERENTIABLE
 from .._core.tape import make
+from ..autograd.functional import gradients
 from .levels import level
 from .mapping import vmap
 from .trees import flatten, is_tensor, unflatten
 
 
 def _fresh(x: Any) -> Any:
-    """The same value as an input of its own: recorded beneath where it already is."""
-    if not is_tensor(x) or x.array.dtype.kind not in "fcV":
-        return x
-    if x.requires_grad:
-        return DIFFERENTIABLE.copy(x)
-    made = make(x.array, x.device)
-    made.needs = True
-    return made
+    """The same value as an input of its own, where it can have a gradient."""
+    return fresh(x) if is_tensor(x) and x.array.dtype.kind in "fcV" else x
 
 
 def _chosen(argnums: Any, args: tuple) -> tuple[tuple, bool]:
@@ -33,9 +27,9 @@ def _chosen(argnums: Any, args: tuple) -> tuple[tuple, bool]:
     return tuple(i % len(args) for i in numbers), isinstance(argnums, int)
 
 
-def _with(args: tuple, numbers: tuple, fresh: list) -> list:
+def _with(args: tuple, numbers: tuple, others: tuple) -> list:
     made = list(args)
-    for i, x in zip(numbers, fresh):
+    for i, x in zip(numbers, others):
         made[i] = x
     return made
 
@@ -52,14 +46,13 @@ def grad_and_value(func: Callable, argnums: Any = 0, has_aux: bool = False) -> C
     @functools.wraps(func)
     def inside(*args: Any, **kwargs: Any) -> Any:
         numbers, single = _chosen(argnums, args)
-        trees = [flatten(args[i]) for i in numbers]
+        leaves, spec = flatten(tuple(args[i] for i in numbers))
         nested = modes.local.grad and any(
             is_tensor(x) and x.requires_grad for x in flatten((args, kwargs))[0]
         )
         with modes.enable_grad():
-            own = [[_fresh(x) for x in leaves] for leaves, _ in trees]
-            fresh = [unflatten(leaves, spec) for leaves, (_, spec) in zip(own, trees)]
-            out = func(*_with(args, numbers, fresh), **kwargs)
+            own = [_fresh(x) for x in leaves]
+            out = func(*_with(args, numbers, unflatten(own, spec)), **kwargs)
             value, aux = out if has_aux else (out, None)
             if not is_tensor(value):
                 raise RuntimeError(
@@ -70,17 +63,11 @@ def grad_and_value(func: Callable, argnums: Any = 0, has_aux: bool = False) -> C
                     "Expected f(*args) to return a scalar tensor, got tensor with "
                     f"{value.dim()} dims. Maybe you wanted to use the vjp or jacrev APIs instead?"
                 )
-            flat = [x for leaves in own for x in leaves if is_tensor(x) and x.requires_grad]
-            made = _gradients([value], flat, [DIFFERENTIABLE.zeros_like(value) + 1])
-        found = iter(made)
-        grads = [
-            unflatten(
-                [next(found) if is_tensor(x) and x.requires_grad else None for x in leaves], spec
-            )
-            for leaves, (_, spec) in zip(own, trees)
-        ]
-        shaped = grads[0] if single else tuple(grads)
-        result = (shaped, (value, aux) if has_aux else value)
+            live = [is_tensor(x) and x.requires_grad for x in own]
+            flat = [x for x, lives in zip(own, live) if lives]
+            made = iter(_gradients([value], flat, [DIFFERENTIABLE.zeros_like(value) + 1]))
+        grads = unflatten([next(made) if lives else None for lives in live], spec)
+        result = (grads[0] if single else grads, (value, aux) if has_aux else value)
         return result if nested or _inside(value) else _closed(result)
 
     return inside
@@ -91,13 +78,7 @@ def _inside(x: Any) -> bool:
 
 
 def _gradients(outs: list, ins: list, seeds: list) -> list:
-    live = [(o, s) for o, s in zip(outs, seeds) if o.requires_grad]
-    if not live or not ins:
-        return [DIFFERENTIABLE.zeros_like(x) for x in ins]
-    made = backward_grad(
-        [o for o, _ in live], ins, [s for _, s in live], create_graph=True, allow_unused=True
-    )
-    return [DIFFERENTIABLE.zeros_like(x) if g is None else g for g, x in zip(made, ins)]
+    return list(gradients(outs, tuple(ins), seeds, create_graph=True)) if ins else []
 
 
 def grad(func: Callable, argnums: Any = 0, has_aux: bool = False) -> Callable:
@@ -114,21 +95,17 @@ def grad(func: Callable, argnums: Any = 0, has_aux: bool = False) -> Callable:
 
 def vjp(func: Callable, *primals: Any, has_aux: bool = False) -> tuple:
     """(func(*primals), a function from cotangents to the gradients of all primals)."""
-    trees = [flatten(p) for p in primals]
+    leaves, spec = flatten(primals)
     with modes.enable_grad():
-        own = [[_fresh(x) for x in leaves] for leaves, _ in trees]
-        out = func(*[unflatten(leaves, spec) for leaves, (_, spec) in zip(own, trees)])
+        own = [_fresh(x) for x in leaves]
+        out = func(*unflatten(own, spec))
     out, aux = out if has_aux else (out, None)
     outs, out_spec = flatten(out)
 
     def pull(*cotangents: Any) -> Any:
-        seeds = flatten(cotangents[0] if len(cotangents) == 1 else tuple(cotangents))[0]
-        flat = [x for leaves in own for x in leaves]
+        seeds = flatten(cotangents[0] if len(cotangents) == 1 else cotangents)[0]
         with modes.enable_grad():
-            made = iter(_gradients(outs, flat, seeds))
-        return tuple(
-            unflatten([next(made) for _ in leaves], spec) for leaves, (_, spec) in zip(own, trees)
-        )
+            return unflatten(_gradients(outs, own, seeds), spec)
 
     shown = unflatten([_shown(o) for o in outs], out_spec)
     return (shown, pull, aux) if has_aux else (shown, pull)
@@ -193,7 +170,7 @@ def jacrev(
         numbers, single = _chosen(argnums, args)
 
         def partial(*xs: Any) -> Any:
-            return func(*_with(args, numbers, list(xs)), **kwargs)
+            return func(*_with(args, numbers, xs), **kwargs)
 
         made = vjp(partial, *[args[i] for i in numbers], has_aux=has_aux)
         out, pull = made[0], made[1]
@@ -237,7 +214,7 @@ def jacfwd(
 
             def one(tangent: Any, i: int = i, x: Any = x) -> Any:
                 def partial(v: Any) -> Any:
-                    return func(*_with(args, (i,), [v]), **kwargs)
+                    return func(*_with(args, (i,), (v,)), **kwargs)
 
                 return jvp(partial, (x,), (tangent,), has_aux=has_aux)[1:]
 

@@ -33,10 +33,10 @@ def vmap(
 
     @functools.wraps(func)
     def mapped(*args: Any, **kwargs: Any) -> Any:
-        leaves, spec = flatten(args)
-        axes = spread(in_dims if not isinstance(in_dims, list) else tuple(in_dims), args)
-        named, named_spec = flatten(kwargs)
-        size = _size([*leaves, *named], [*axes, *[0 if is_tensor(x) else None for x in named]])
+        leaves, spec = flatten((args, kwargs))
+        axes = spread(in_dims, args)
+        axes += [0 if is_tensor(x) else None for x in leaves[len(axes) :]]
+        size = _size(leaves, axes)
         moved = [
             movedim(x, a, 0) if a is not None and x.dim() > 1 else x for x, a in zip(leaves, axes)
         ]
@@ -46,8 +46,7 @@ def vmap(
             cut = slice(start, min(start + step, size))
             count = cut.stop - cut.start
             rows = [x[cut] if a is not None and count != size else x for x, a in zip(moved, axes)]
-            given = [x[cut] if is_tensor(x) and count != size else x for x in named]
-            parts.append(_run(func, rows, axes, spec, given, named_spec, count, randomness))
+            parts.append(_run(func, rows, axes, spec, count, randomness))
         return _joined(parts, out_dims)
 
     return mapped
@@ -83,24 +82,18 @@ def _size(leaves: list, axes: list) -> int:
     return sizes[0]
 
 
-def _run(
-    func: Callable,
-    rows: list,
-    axes: list,
-    spec: Any,
-    named: list,
-    named_spec: Any,
-    size: int,
-    randomness: str,
-) -> tuple:
+def _run(func: Callable, rows: list, axes: list, spec: Any, size: int, randomness: str) -> tuple:
+    """The leaves of what one call makes of `size` rows, and their tree."""
     with level() as depth:
         names = Batched(depth, size, randomness)
-        inside = [_entered(names, x) if a is not None else x for x, a in zip(rows, axes)]
-        given = [_entered(names, x) if is_tensor(x) else x for x in named]
+        inside = [
+            x if a is None else make(BatchedArray(names, x), x.device) for x, a in zip(rows, axes)
+        ]
+        args, kwargs = unflatten(inside, spec)
         around = modes.local.mapped
         modes.local.mapped = (*around, names)
         try:
-            made = func(*unflatten(inside, spec), **unflatten(given, named_spec))
+            made = func(*args, **kwargs)
         finally:
             modes.local.mapped = around
     leaves, shape = flatten(made)
@@ -111,13 +104,8 @@ def _run(
                 "vmap: the mapped function must only return Tensors, got type "
                 f"{type(x).__name__}. Did you mean to return a Tensor?"
             )
-        array = names.enter(x)
-        outs.append(names._full(array))
+        outs.append(names._full(names.enter(x)))
     return outs, shape
-
-
-def _entered(names: Batched, x: Any) -> Any:
-    return make(BatchedArray(names, x), x.device)
 
 
 def _joined(parts: list, out_dims: Any) -> Any:
@@ -125,6 +113,6 @@ def _joined(parts: list, out_dims: Any) -> Any:
     if len(parts) > 1:
         outs = [cat([p[0][i] for p in parts], 0) for i in range(len(outs))]
     tree = unflatten(outs, spec)
-    axes = spread(out_dims if not isinstance(out_dims, list) else tuple(out_dims), tree)
+    axes = spread(out_dims, tree)
     outs = [x if a in (0, None) else movedim(x, 0, a) for x, a in zip(outs, axes)]
     return unflatten(outs, spec)

@@ -66,7 +66,7 @@ class ReduceLROnPlateau(LRScheduler):
         """Take in one measurement and reduce the rate if it is time."""
         measured = float(metrics)
         if epoch is not None:
-            warnings.warn(EPOCH_DEPRECATION_WARNING, UserWarning, stacklevel=2)
+            warnings.warn(EPOCH_DEPRECATION_WARNING, stacklevel=2)
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         if self._is_better(measured, self.best):
             self.best = measured

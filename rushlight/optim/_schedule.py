@@ -127,7 +127,6 @@ class LRScheduler:
             warnings.warn(
                 "To get the last learning rate computed by the scheduler, please use "
                 "`get_last_lr()`.",
-                UserWarning,
                 stacklevel=2,
             )
         return rates
@@ -142,28 +141,27 @@ class LRScheduler:
             self._warn_of_order()
         self._step_count += 1
         if epoch is not None:
-            warnings.warn(EPOCH_DEPRECATION_WARNING, UserWarning, stacklevel=2)
+            warnings.warn(EPOCH_DEPRECATION_WARNING, stacklevel=2)
         self._update_lr(epoch)
 
     def _warn_of_order(self) -> None:
         optimizer = self.optimizer
         if optimizer.__dict__.get("step") is not getattr(optimizer, "_step_when_scheduled", None):
-            warnings.warn(
+            text = (
                 "Seems like `optimizer.step()` has been overridden after learning rate scheduler "
                 "initialization. Please, make sure to call `optimizer.step()` before "
-                f"`lr_scheduler.step()`. {_SEE}",
-                UserWarning,
-                stacklevel=3,
+                "`lr_scheduler.step()`."
             )
         elif not optimizer._opt_called and "step" not in optimizer.__dict__:
-            warnings.warn(
+            text = (
                 "Detected call of `lr_scheduler.step()` before `optimizer.step()`. In PyTorch "
                 "1.1.0 and later, you should call them in the opposite order: `optimizer.step()` "
                 "before `lr_scheduler.step()`.  Failure to do this will result in PyTorch "
-                f"skipping the first value of the learning rate schedule. {_SEE}",
-                UserWarning,
-                stacklevel=3,
+                "skipping the first value of the learning rate schedule."
             )
+        else:
+            return
+        warnings.warn(f"{text} {_SEE}", stacklevel=3)
 
     def _update_lr(self, epoch: int | None = None) -> None:
         with asked_by_step(self):

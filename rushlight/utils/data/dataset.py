@@ -100,10 +100,15 @@ class StackDataset(Dataset):
         return self._length
 
 
+def look_up(dataset: Any, indices: list) -> list:
+    """The samples at some indices, all at once where the dataset can."""
+    if callable(getattr(dataset, "__getitems__", None)):
+        return dataset.__getitems__(indices)
+    return [dataset[index] for index in indices]
+
+
 def _fetch(dataset: Any, indices: list) -> list:
-    if not callable(getattr(dataset, "__getitems__", None)):
-        return [dataset[index] for index in indices]
-    items = dataset.__getitems__(indices)
+    items = look_up(dataset, indices)
     if len(items) != len(indices):
         raise ValueError(
             f"Nested dataset's output size mismatch. Expected {len(indices)}, got {len(items)}"
@@ -203,10 +208,7 @@ class Subset(Dataset[T_co]):
         return self.dataset[self.indices[index]]
 
     def __getitems__(self, indices: list[int]) -> list[T_co]:
-        chosen = [self.indices[index] for index in indices]
-        if callable(getattr(self.dataset, "__getitems__", None)):
-            return self.dataset.__getitems__(chosen)
-        return [self.dataset[index] for index in chosen]
+        return look_up(self.dataset, [self.indices[index] for index in indices])
 
     def __len__(self) -> int:
         return len(self.indices)

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from ..._core.rng import Generator, using
 from .collate import default_collate, is_default
-from .dataset import Subset, TensorDataset
+from .dataset import Subset, TensorDataset, look_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +96,9 @@ class Recipe:
         def fetch(index: Any) -> Any:
             if rows is not None and all(i.__class__ is int for i in index):
                 return rows(index)
-            return self.collate(_look_up(dataset, index, self.batches))
+            return self.collate(look_up(dataset, index) if self.batches else dataset[index])
 
         return fetch
-
-
-def _look_up(dataset: Any, index: Any, batches: bool) -> Any:
-    if not batches:
-        return dataset[index]
-    together = getattr(dataset, "__getitems__", None)
-    if together:
-        return together(index)
-    return [dataset[i] for i in index]
 
 
 def row_reader(dataset: Any) -> Callable[[list[int]], list[Any]] | None:
