@@ -24,22 +24,31 @@ def read(archive: Archive, encoding: str = "utf-8") -> Checkpoint:
     order = _byte_order(archive, prefix)
     kind = "torchscript" if f"{prefix}constants.pkl" in archive.entries else "torch"
     found = Checkpoint(None, kind, source.where, source=source)
-    storages = _Storages(archive, prefix, order, found.storages)
     for name in ("version", ".format_version", ".data/serialization_id"):
         if prefix + name in archive.entries:
             found.metadata[name] = _text(archive, prefix + name, 256).strip()
-    found.root = unpickler_of(
-        found,
-        archive.read(f"{prefix}data.pkl"),
-        f"{source.where}, record data.pkl",
-        persistent=storages.get,
-        encoding=encoding,
-        limits=archive.limits,
-        stored=source.size,
-    ).load()
-    if kind == "torchscript":
-        found.root = OrderedDict(tensors(found.root))  # its code is left alone
+
+    def unpickled(name: str) -> Any:
+        return unpickler_of(
+            found,
+            archive.read(f"{prefix}{name}.pkl"),
+            f"{source.where}, record {name}.pkl",
+            persistent=_Storages(archive, prefix + name, order, found.storages).get,
+            encoding=encoding,
+            limits=archive.limits,
+            stored=source.size,
+        ).load()
+
+    found.root = unpickled("data")
+    if kind == "torchscript":  # its code is left alone
+        found.root = OrderedDict(tensors(found.root)) or _frozen(unpickled("constants"))
     return found
+
+
+def _frozen(constants: Any) -> OrderedDict:
+    """What `torch.jit.freeze` leaves of a module's tensors, by the names that the code has."""
+    named = enumerate(constants if isinstance(constants, tuple) else ())
+    return OrderedDict(tensors({f"CONSTANTS.c{i}": x for i, x in named}))
 
 
 def _prefix(archive: Archive) -> str:
@@ -70,9 +79,9 @@ class _Storages:
     """The storages of one archive by key, each made once."""
 
     def __init__(
-        self, archive: Archive, prefix: str, order: str, found: dict[str, Storage]
+        self, archive: Archive, folder: str, order: str, found: dict[str, Storage]
     ) -> None:
-        self.archive, self.prefix, self.found = archive, prefix, found
+        self.archive, self.folder, self.found = archive, folder, found
         self.turn = order != sys.byteorder
 
     def get(self, parts: Any) -> Storage:
@@ -85,7 +94,7 @@ class _Storages:
                 raise Refused(f"storage {key[:40]!r} is announced twice, and not the same")
             return known
         storage = self.found[key] = Storage(key, dtype, nbytes, location)
-        archive, name = self.archive, f"{self.prefix}data/{key}"
+        archive, name = self.archive, f"{self.folder}/{key}"
         entry = archive.entries.get(name)
         if entry is None and nbytes:
             raise Refused(f"there is no record {name!r:.200} for storage {key[:40]!r}")

@@ -327,3 +327,14 @@ def test_distributed_folders_are_plain_data(tmp_path):
     (tmp_path / ".metadata").write_bytes(evil)
     with pytest.raises(pickle.UnpicklingError):
         load(tmp_path)
+
+
+def test_a_frozen_torchscript_archive_has_its_tensors_among_the_constants():
+    records = [
+        ("a/data.pkl", b"\x80\2}."),
+        ("a/constants.pkl", b"\x80\2K\5" + hostile.tensor() + b"\x86."),
+        ("a/constants/0", np.arange(4, dtype="<f4").tobytes()),
+    ]
+    found = open_checkpoint(io.BytesIO(hostile.raw_zip(records)))
+    assert found.kind == "torchscript" and list(found.root) == ["CONSTANTS.c1"]
+    assert found.root["CONSTANTS.c1"].array().reshape(-1).tolist() == [0, 1, 2, 3]

@@ -485,3 +485,12 @@ def test_whole_models_keep_their_activation_functions_both_ways(activation):
     back.seek(0)
     again = torch.load(back, weights_only=False).activation
     assert again is getattr(torch.nn.functional, activation)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_weights_of_a_frozen_script():
+    model, file = torch.nn.Sequential(torch.nn.Linear(2, 3)).eval(), io.BytesIO()
+    torch.jit.save(torch.jit.freeze(torch.jit.script(model)), file)
+    file.seek(0)
+    found = load(file, weights_only=False)
+    assert [bits(t) for t in found.values()] == [bits(t) for t in model.parameters()]
