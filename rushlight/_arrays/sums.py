@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._core import dtypes
+from .._core.memory import owner
 
 BLOCK = 512  # rows that NumPy adds up before the partial sums are: keeps outer sums accurate
 LONG = 1 << 17  # elements from which on BLAS adds up all of an array in less than half the time
@@ -81,10 +82,8 @@ def _blocked_sum(x: np.ndarray, axes: tuple, keepdims: bool) -> np.ndarray:
 
 def _long_sum(x: np.ndarray) -> Any:
     """All elements by BLAS, as 32 rows added up: as exact as adding pairwise, and in parallel."""
-    owner = x
-    while isinstance(owner, np.ndarray):
-        owner = owner.base
-    if getattr(owner, "obj", owner).__class__.__name__ == "mmap":
+    base = owner(x).base
+    if getattr(base, "obj", base).__class__.__name__ == "mmap":
         _map(x)
     whole = x.size - x.size % 32
     return np.add.reduce(_ONES @ x[:whole].reshape(32, -1)) + np.add.reduce(x[whole:])

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from inspect import ismemberdescriptor
 from itertools import chain
 from types import CellType
 from typing import Any
@@ -350,19 +351,20 @@ def _definition() -> _Definition:
 @cache
 def slots(kind: type = TensorBase) -> dict[str, int]:
     """Where tensors keep what; nothing where Python or NumPy is not what this file takes it for."""
-    if not known():
-        return {}
-    x, found = object.__new__(kind), {}
-    for name in (n for n in kind.__slots__ if not n.startswith("_")):
-        kind.__dict__[name].__set__(x, mark := object())
-        places = [i for i in range(16, kind.__basicsize__, 8) if word(x, i) == id(mark)]
-        found[name] = places[0] if len(places) == 1 else 0
-    return found if all(found.values()) else {}
+    names = (n for n in kind.__slots__ if not n.startswith("_"))
+    return {n: member(kind, n) for n in names} if known() else {}
 
 
 def member(kind: type, name: str) -> int:
-    """Where objects of a class keep a slot."""
-    return word(getattr(kind, name), MEMBER, 16)
+    """Where objects of a class keep a slot.
+
+    Raises:
+        Unknown: where the name is no slot (any more) in this class.
+    """
+    found = getattr(kind, name)
+    if not ismemberdescriptor(found):
+        raise Unknown
+    return word(found, MEMBER, 16)
 
 
 def word(x: Any, *offsets: int) -> int:
@@ -388,7 +390,16 @@ def known() -> bool:
         object.__basicsize__ == 16 and count == 1 and all(map(_understood, arrays))
         and word(x, ITEMS, 0) == id(x[0]) and word(CellType(x), CELL) == id(x)
         and {word(x, COUNT), word(deque(x), COUNT), word({0: 0}, COUNT), word({0}, USED)} == {1}
+        and all(map(_kept, TensorBase.__slots__))
     )  # fmt: skip
+
+
+def _kept(name: str) -> bool:
+    x, slot = object.__new__(TensorBase), TensorBase.__dict__[name]
+    if not ismemberdescriptor(slot):  # what Python itself keeps
+        return True
+    slot.__set__(x, mark := object())
+    return word(x, member(TensorBase, name)) == id(mark)
 
 
 def _understood(a: np.ndarray) -> bool:

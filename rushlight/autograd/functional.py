@@ -89,13 +89,13 @@ def hessian(
     """The second derivatives of a function with one scalar output."""
     many, given = _tuple(inputs)
 
-    def gradients(*xs: Any) -> tuple:
+    def slopes(*xs: Any) -> tuple:
         out = func(*xs)
         if out.numel() != 1:
             raise RuntimeError("The function given to hessian should return a single scalar value.")
         return gradients([out], xs, [out.new_ones(tuple(out.shape))], True, strict)
 
-    made = jacobian(gradients, given, create_graph, strict)
+    made = jacobian(slopes, given, create_graph, strict)
     return made if many else made[0][0]
 
 

@@ -46,6 +46,17 @@ def test_slots_are_seen():
         run(rl.ones(1))
 
 
+def test_a_slot_that_a_class_hides_is_not_looked_for():
+    class Hidden(Slots):
+        by = 3.0
+
+    held = Hidden()
+    run = rl.compile(lambda x: x * held.by)
+    assert run(rl.ones(1)).item() == 3
+    Hidden.by = 4.0
+    assert run(rl.ones(1)).item() == 4
+
+
 def test_a_tensors_hook_is_seen():
     w = rl.ones(1, requires_grad=True)
 
