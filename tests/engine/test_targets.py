@@ -18,7 +18,7 @@ from graphs import same
 from kernels import target
 
 from rushlight._engine import families, load, native, system, unit
-from rushlight._engine.builder import Module
+from rushlight._engine.builder import I32, Module
 from rushlight._engine.graph import Graph
 from rushlight._engine.straight import Straight
 from rushlight._engine.targets.host import assembly, compiled, described, host, llvm
@@ -85,6 +85,19 @@ def test_kernels_use_the_vectors_of_the_target(name):
     assert bool(re.search(r"\bfmla|vfn?m[as]", text)) is where.fused
 
 
+@pytest.mark.parametrize("family", [every_kernel.product, every_kernel.convolution])
+@pytest.mark.parametrize("name", ["avx512", "aarch64"])
+def test_a_tiles_sums_stay_in_registers(family, name):
+    where = target(name)
+    fused, moved = r"\bvfmadd|\bfmla", r"mov[aud]+ps\s.*\(%rsp|\b(?:ld|st)[rp]\s+q.*\[sp"
+    found = 0
+    for body in re.split(r"^\w+:", assembly(text_of(family, where), where), flags=re.MULTILINE):
+        if len(re.findall(fused, body)) > 100:
+            found += 1
+            assert not re.findall(moved, body)
+    assert found
+
+
 @pytest.mark.parametrize("family", every_kernel.FAMILIES, ids=lambda f: f.__name__)
 def test_kernels_for_arm_need_nothing_from_outside_and_can_be_placed(family):
     """Compiled, bound into memory by our own loader, not run."""
@@ -129,6 +142,18 @@ def test_kernels_fit_a_gpu(tmp_path):
         for name in sorted(os.listdir(tmp_path)):
             command = [ASSEMBLER, "-arch=sm_90", "-o", os.devnull, tmp_path / name]
             subprocess.run(command, check=True, timeout=60)
+
+
+def test_macos_sleeps_on_32_bits_without_a_sign():
+    """`__ulock_wait` compares a 32-bit word, read without a sign, with 64 bits: after 2^31
+    programs, a sign would keep idle workers from sleeping."""
+    where = described("apple-m1", "+neon", "arm64-apple-darwin", host().version)
+    module = Module(where)
+    f = module.function("k", "place:ptr", shared=True)
+    system._Ulock().wait(f, f.args[0], f.load(f.args[0], I32))
+    f.done()
+    text = assembly(str(module), where)
+    assert "___ulock_wait" in text and "ldrsw" not in text and "sxtw" not in text
 
 
 def test_a_targets_words_are_in_its_own_file():

@@ -213,14 +213,14 @@ def _machine(target: Host) -> Any:
 
 def compiled(text: str, target: Host) -> bytes:
     """The object file of a module's text."""
-    with awaited(), _loops_as_written(llvm()):
+    with awaited(), _as_written(llvm(), target):
         machine = _machine(target)
         return machine.emit_object(improved(text, machine, target.triple))
 
 
 def assembly(text: str, target: Host) -> str:
     """The same, as a person reads it."""
-    with awaited(), _loops_as_written(llvm()):
+    with awaited(), _as_written(llvm(), target):
         machine = _machine(target)
         return machine.emit_assembly(improved(text, machine, target.triple))
 
@@ -247,14 +247,21 @@ def improved(text: str, machine: Any, triple: str, jumps: bool = True) -> Any:
 
 
 @contextmanager
-def _loops_as_written(binding: Any) -> Iterator[None]:
-    """Loops count and walk as the kernels say: LLVM's search for a better way to is half of the
-    code generator's time (driver of 1024 x 1024 x 1024: 23 ms, without it 12).
+def _as_written(binding: Any, target: Host) -> Iterator[None]:
+    """Loops count and walk, and steps follow each other, as the kernels say.
 
-    It is an option of the process: others who compile with LLVM shall not meet it.
+    LLVM's search for a better way to walk is half of the code generator's time (driver of
+    1024 x 1024 x 1024: 23 ms, without it 12). Its order of steps keeps so many numbers waiting that
+    sums which fill AVX-512's registers go through memory (convolution 64 -> 64 of 56 x 56:
+    52 GFLOP/s a thread, 109 in ours).
+
+    They are options of the process: others who compile with LLVM shall not meet them.
     """
-    binding.set_option("", "-disable-lsr=true")
+    options = {"-disable-lsr": True, "-enable-misched": target.vector < 64}
+    for name, on in options.items():
+        binding.set_option("", f"{name}={on}".lower())
     try:
         yield
     finally:
-        binding.set_option("", "-disable-lsr=false")
+        for name, on in {"-disable-lsr": False, "-enable-misched": True}.items():
+            binding.set_option("", f"{name}={on}".lower())
