@@ -32,6 +32,7 @@ _STRIP_BYTES = 1 << 15  # sums of a row of tiles that wait in the first cache fo
 _STREAMS = 4  # runs of rows read side by side: memory gives 20-28 GB/s where it gave one 15-20
 _RUN = 1 << 15  # bytes of such a run: each begins slowly
 _APART = 8  # sums that do not wait on each other
+_PAGE = 4096  # bytes: rows this far apart (or a multiple) share 8 lines of the first cache
 _TALL = 32  # tiles below which b's panels are worth packing by whoever needs them
 _DIRECT = 32768  # bytes of b that stay in the first cache as they lie
 _DYNAMIC = 4_000_000  # multiplications from which tasks are drawn: 20 us, against 0.1 for a ticket
@@ -159,7 +160,8 @@ def _plan(product: Product, target: Any) -> _Plan:
         plan.shared_way, plan.strip = False, 0
     blocks = -(-product.inner // _SUM)
     plan.cut = (product.inner + 8 * blocks - 1) // (8 * blocks) * 8
-    least = _WIDE + 1 if a.along == 1 else 4
+    crowded = a.lead[-1] * size % _PAGE == 0
+    least = _WIDE + 1 if a.along == 1 and not crowded else 4
     plan.packed = plan.shared_way and (general or plan.panels >= least)
     plan.late = plan.packed and plan.panels <= _WIDE and not plan.strip
     slab = product.inner * b.lead[-1] * size
