@@ -130,8 +130,8 @@ def normal_pairs(stream: Generator, n: int, mean: float = 0.0, std: float = 1.0)
     radius = np.sqrt(-2.0 * np.log1p(-u[1::2]))
     angle = 2.0 * np.pi * u[0::2]
     pairs = np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1).reshape(-1)
-    if missing % 2:
-        stream.spare = float(pairs[-1])
+    if missing % 2:  # by the C library's functions: it is part of the state, to the last bit
+        stream.spare = _twins(float(u[-2]), float(u[-1]))[1]
     return fused64(np.concatenate([kept, pairs[:missing]]), std, mean)
 
 
@@ -140,10 +140,14 @@ def _next_normal(stream: Generator) -> float:
     if stream.spare is not None:
         made, stream.spare = stream.spare, None
         return made
-    angle = 2.0 * math.pi * _next(stream)
-    radius = math.sqrt(-2.0 * math.log1p(-_next(stream)))
-    stream.spare = radius * math.sin(angle)
-    return radius * math.cos(angle)
+    made, stream.spare = _twins(_next(stream), _next(stream))
+    return made
+
+
+def _twins(u: float, v: float) -> tuple[float, float]:
+    """Two normal numbers of two uniform ones."""
+    angle, radius = 2.0 * math.pi * u, math.sqrt(-2.0 * math.log1p(-v))
+    return radius * math.cos(angle), radius * math.sin(angle)
 
 
 def integers(stream: Generator, n: int, low: int, high: int) -> np.ndarray:
