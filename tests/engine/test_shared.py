@@ -15,6 +15,7 @@ import rushlight
 from rushlight._engine.assemble import assembled
 from rushlight._engine.graph import Graph
 from rushlight._engine.shared import shared
+from rushlight._engine.targets.host import host
 
 
 def chain(rows, size, wide, turned=False, dtype="float32"):
@@ -38,9 +39,10 @@ def packed(b, outputs):
 
 
 @pytest.mark.parametrize("turned", [False, True])
-@pytest.mark.parametrize("rows, size, wide", [(5, 32, 128), (20, 48, 64), (64, 304, 96)])
+@pytest.mark.parametrize("rows, size, wide", [(5, 8, 16), (20, 6, 8), (64, 38, 12)])
 def test_a_shared_operand_is_packed_once(rows, size, wide, turned):
-    b, outputs = chain(rows, size, wide, turned)
+    lanes = host().lanes(4)
+    b, outputs = chain(rows, size * lanes, wide * lanes, turned)
     assert len(packed(b, outputs)) == 8
     program = same(b, outputs, tol=1e-4)
     copies = [s for g in program.fused.groups for s in g.steps if s.word == "astype"]
@@ -48,7 +50,8 @@ def test_a_shared_operand_is_packed_once(rows, size, wide, turned):
 
 
 def test_numbers_of_eight_bytes_have_narrower_panels():
-    b, outputs = chain(7, 24, 40, dtype="float64")
+    lanes = host().lanes(8)
+    b, outputs = chain(7, 6 * lanes, 10 * lanes, dtype="float64")
     assert len(packed(b, outputs)) == 8
     same(b, outputs, tol=1e-12)
 
