@@ -1,8 +1,10 @@
-"""NumPy's .npy and .npz files, both ways; arrays of Python objects are refused."""
+"""NumPy's .npy and .npz files, both ways; arrays of Python objects come as records."""
 
 from __future__ import annotations
 
 import io
+import json
+import math
 import re
 import struct
 from collections.abc import Callable, Mapping
@@ -11,26 +13,18 @@ from typing import Any
 import numpy as np
 
 from .archive import STORED, Archive
-from .records import (
-    DTYPES,
-    Checkpoint,
-    Storage,
-    TensorRecord,
-    contiguous,
-    elements,
-    fault,
-    sizes,
-)
+from .records import DTYPES, Checkpoint, Opaque, Storage, TensorRecord, contiguous, fault, sizes
 from .source import Source
+from .standard import CODE, record_of
 from .torchzip_writer import ZipWriter
+from .unpickler import unpickler_of
 from .values import decode
 
 MAGIC = b"\x93NUMPY"
 _HEADER = 1 << 16  # NumPy itself refuses longer headers
-_FIELDS = re.compile(  # as NumPy writes it; read by a pattern, because literal_eval compiles
-    rb"\{\s*'descr':\s*'([<>|=]?\w{1,12})',\s*'fortran_order':\s*(True|False),\s*"
-    rb"'shape':\s*\(((?:\d{1,19}L?,\s*){0,64}(?:\d{1,19}L?)?)\)\s*,?\s*\}\s*"
-)
+# A header's Python as JSON (literal_eval compiles, which no reader here does).
+_WORDS = {"(": "[", ")": "]", "'": '"', "True": "true", "False": "false"}
+_PYTHON = re.compile(r"[()']|\bTrue\b|\bFalse\b|(?<=\d)L\b|,(?=\s*[\])}])")
 _KINDS = {  # as NumPy writes it behind the byte order: the name
     DTYPES[name][1].replace("?", "b1"): name
     for name in (
@@ -42,8 +36,8 @@ _KINDS = {  # as NumPy writes it behind the byte order: the name
 
 def read(source: Source) -> Checkpoint:
     """The one array of an .npy."""
-    found = Checkpoint(_array(source, "array", source.where), "npy", source.where, source=source)
-    found.storages["array"] = found.root.storage
+    found = Checkpoint(None, "npy", source.where, source=source)
+    found.root = _array(found, source, "array", source.where)
     return found
 
 
@@ -57,29 +51,34 @@ def read_archive(archive: Archive) -> Checkpoint:
         key = name.removesuffix(".npy")
         where = f"{source.where}, record {name!r:.200}"
         if entry.method == STORED:
-            record = _array(source.part(archive.locate(entry), entry.size, where), key, where)
+            inner = source.part(archive.locate(entry), entry.size, where)
         else:
-            record = _array(Source(archive.array(entry).data, mapped=True), key, where)
-        found.root[key], found.storages[key] = record, record.storage
+            inner = Source(archive.array(entry).data, mapped=True)
+        found.root[key] = _array(found, inner, key, where)
     return found
 
 
-def _array(source: Source, key: str, where: str) -> TensorRecord:
-    """The array of one .npy, whose elements are read when they are asked for."""
+def _array(found: Checkpoint, source: Source, key: str, where: str) -> Any:
+    """The array of one .npy, whose elements are read when they are asked for.
+
+    What no tensor can hold (text, dates, structures) becomes a NumPy array, objects stay records.
+    """
     dtype, order, shape, start = _header(source, where)
-    name = _KINDS.get(dtype.str[1:])
-    if name is None:
-        raise fault(where, f"dtype {dtype} has no counterpart (arrays of objects are never loaded)")
-    nbytes = elements(shape, name, where) * dtype.itemsize
-    if start + nbytes != source.size:
+    if dtype.hasobject:
+        return unpickler_of(found, source.all(), where, start=start).load()
+    name = _KINDS.get(dtype.str[1:]) if dtype.names is None else None
+    nbytes = math.prod(shape) * dtype.itemsize
+    if start + nbytes != source.size or len(shape) > 64:
         raise fault(
             where,
             f"{dtype} of shape {shape} takes {nbytes} bytes; there are {source.size - start}",
             start,
         )
-
+    if name is None:
+        parts = source.read(start, nbytes), dtype, shape, "F" if order else "C"
+        return Opaque("numpy.core.numeric._frombuffer", parts, made="call")
     strides = contiguous(shape) if not order else tuple(reversed(contiguous(shape[::-1])))
-    storage = Storage(key, name, nbytes)
+    found.storages[key] = storage = Storage(key, name, nbytes)
     storage.lies(lambda: (source, start), dtype.byteorder == ">")
     return TensorRecord(storage, name, 0, shape, strides)
 
@@ -92,15 +91,32 @@ def _header(source: Source, where: str) -> tuple[np.dtype, bool, tuple[int, ...]
         raise fault(where, "not a NumPy array of a known version")
     layout, begin = ("<H", 10) if major == 1 else ("<I", 12)
     (length,) = struct.unpack_from(layout, data, 8)
-    match = _FIELDS.fullmatch(data[begin : begin + length]) if length <= _HEADER else None
-    if match is None:
-        raise fault(where, "its header does not describe a plain array", begin)
     try:
-        dtype = np.dtype(match[1].decode("ascii"))
-    except (TypeError, ValueError) as error:
-        raise fault(where, f"not a dtype ({str(error)[:100]})", begin) from None
-    shape = tuple(int(size) for size in match[3].replace(b"L", b"").split(b",") if size.strip())
-    return dtype, match[2] == b"True", sizes(shape, "shape", where), begin + length
+        text = data[begin : begin + min(length, _HEADER + 1)].decode(
+            "utf-8" if major == 3 else "latin1"
+        )
+        said = json.loads(_PYTHON.sub(lambda match: _WORDS.get(match[0], ""), text))
+        dtype, order, shape = _dtype(said.pop("descr")), said["fortran_order"], said["shape"]
+    except (TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
+        why = f"its header does not describe an array ({str(error)[:100]})"
+        raise fault(where, why, begin) from None
+    return dtype, order is True, sizes(shape, "shape", where), begin + length
+
+
+def _dtype(given: Any) -> np.dtype:
+    """The dtype that a header describes: a code, or (name, dtype, shape) of each field."""
+    if type(given) is str:
+        code = given.lstrip("<>|=")
+        if code == "O" or CODE.fullmatch(re.sub(r"\[\w+\]$", "", code)):
+            return np.dtype(given)
+        raise ValueError(f"not a plain dtype: {given[:40]!r}")
+    at, names, kinds, offsets = 0, [], [], []
+    for name, kind, *shape in given:
+        kind = np.dtype((_dtype(kind), tuple(*shape)))
+        if name:  # what has none lies between the others
+            names, kinds, offsets = [*names, name], [*kinds, kind], [*offsets, at]
+        at += kind.itemsize
+    return record_of(names, kinds, offsets, at)
 
 
 # -- writing

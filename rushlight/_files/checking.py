@@ -23,7 +23,6 @@ def verify(archive: Archive) -> None:
             crc, at = crc32(piece, crc), at + len(piece)
         if crc != entry.crc:
             raise fault(
-                archive.where,
-                f"record {entry.name!r:.200} is damaged (its checksum is wrong)",
+                archive.where, f"record {entry.name!r:.200} is damaged (its checksum is wrong)",
                 data,
-            )
+            )  # fmt: skip

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from operator import le
 from typing import Any
 
 import numpy as np
@@ -55,9 +56,8 @@ def read_shards(index: str, open_file: Opener) -> Checkpoint:
         names = table["weight_map"]
         names = {str(name): str(file) for name, file in names.items()}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise fault(
-            index, f"not an index of shards ({type(error).__name__}: {str(error)[:100]})"
-        ) from None
+        why = f"not an index of shards ({type(error).__name__}: {str(error)[:100]})"
+        raise fault(index, why) from None
     metadata = table.get("metadata") if isinstance(table.get("metadata"), dict) else {}
     found = Checkpoint({}, "shards", index, metadata=metadata)
     shards: dict[str, Checkpoint] = {}
@@ -161,9 +161,7 @@ class _Parts:
         offsets, extent = (sizes(state.get(key), key, self.where) for key in ("offsets", "sizes"))
         record = self._load(name, offsets)
         if not isinstance(record, TensorRecord) or record.dtype != dtype or record.shape != extent:
-            raise self._fault(
-                f"a chunk of {shown(name, 200)} is not a {dtype} tensor of shape {extent}",
-            )
+            raise self._fault(f"a chunk of {shown(name, 200)} is no {dtype} tensor of {extent}")
         return offsets, record
 
     def _load(self, name: str, offsets: tuple[int, ...] | None) -> Any:
@@ -185,19 +183,16 @@ class _Parts:
         """One storage for the whole tensor, filled from its chunks when it is first asked for."""
         unit, code = DTYPES[dtype]
         for offsets, record in chunks:
-            inside = len(offsets) == len(shape) == len(record.shape) and all(
-                at + extent <= size
-                for at, extent, size in zip(offsets, record.shape, shape, strict=True)
-            )
+            ends = [*map(sum, zip(offsets, record.shape))]
+            inside = len(offsets) == len(record.shape) == len(shape) and all(map(le, ends, shape))
             if not inside or record.storage is None or record.storage.nbytes < record.nbytes:
                 raise self._fault(f"a chunk of {shown(name, 200)} reaches outside shape {shape}")
 
         def fill() -> np.ndarray:
             made = np.empty(shape, code)
             for offsets, record in chunks:
-                made[tuple(slice(at, at + n) for at, n in zip(offsets, record.shape))] = (
-                    record.array()
-                )
+                where = tuple(slice(at, at + n) for at, n in zip(offsets, record.shape))
+                made[where] = record.array()
             return made.reshape(-1).view(np.uint8)
 
         storage = Storage(name, dtype, elements(shape, dtype, self.where) * unit)

@@ -3,11 +3,11 @@
 import os
 from typing import Any
 
-from . import arrays, folders, legacy, safetensors, torchzip
+from . import arrays, folders, legacy, packed, safetensors, torchzip
 from .archive import Archive
+from .joblib import JoblibUnpickler
 from .records import Checkpoint, Limits, fault
 from .source import Source
-from .unpickler import unpickler_of
 
 
 def open_checkpoint(
@@ -57,6 +57,13 @@ def read(
         return folders.read_shards(source.where, open_file)
     if kind == "pickle":
         return _plain_pickle(source, limits, encoding)
+    if kind in packed.KINDS and source.whole is None:
+        inner, why = packed.unpack(source, kind, limits or Limits())
+        if why:
+            raise fault(source.where, why)
+        found = read(inner, limits, encoding)
+        found.metadata = {"compressed": kind, **found.metadata}
+        return found
     raise fault(
         source.where,
         "not a checkpoint of a known format (it begins with "
@@ -75,7 +82,9 @@ def sniff(source: Source) -> str:
         return "npy"
     length = int.from_bytes(head[:8], "little")
     if len(head) > 9 and head[8:9] == b"{" and length <= source.size - 8:
-        return "safetensors"
+        return "safetensors"  # whose length may look like any magic
+    if how := packed.packing(head):
+        return how
     if legacy.MAGIC_BYTES in head[:40] or b"%d" % legacy.MAGIC in head[:40]:
         return "legacy"
     if head[257:262] == b"ustar" or _old_tar(head):
@@ -99,7 +108,10 @@ def _old_tar(head: bytes) -> bool:
 def _plain_pickle(source: Source, limits: Limits | None, encoding: str) -> Checkpoint:
     """A pickle that is no PyTorch file: shown by `inspect`, its NumPy arrays loadable."""
     found = Checkpoint(None, "pickle", source.where, source=source)
-    unpickler = unpickler_of(found, source.all(), encoding=encoding, limits=limits)
+    unpickler = JoblibUnpickler(
+        source.all(), None, found.where, encoding=encoding, limits=limits, names=found.names,
+        called=found.called, stored=source.whole and source.whole.size,
+    )  # fmt: skip
     found.root = unpickler.load()
     source.finish(unpickler.pos)
     return found

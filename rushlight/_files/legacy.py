@@ -55,10 +55,8 @@ class _Reader:
         source, start = self.source, self.at + 8
         count = int.from_bytes(source.read(self.at, 8), "little", signed=True)
         if count * DTYPES[storage.dtype][0] != storage.nbytes:
-            raise self.fault(
-                f"storage {storage.key} should have {storage.nbytes} bytes but announces {count} "
-                "elements",
-            )
+            said = f"announces {count} elements"
+            raise self.fault(f"storage {storage.key} of {storage.nbytes} bytes {said}")
         source.need(start, storage.nbytes)
         storage.lies(lambda: (source, start), sys.byteorder == "big")
         self.at = start + storage.nbytes
@@ -243,9 +241,8 @@ def _tar_storages(reader: _Reader, found: Checkpoint) -> dict[str, Any]:
 def _tar_tensors(reader: _Reader, objects: dict[str, Any]) -> None:
     for _ in range(_count(reader)):
         parts = reader.pickle()
-        storage = (
-            objects.get(reader.key(parts[1])) if type(parts) is tuple and len(parts) == 3 else None
-        )
+        whole = type(parts) is tuple and len(parts) == 3
+        storage = objects.get(reader.key(parts[1])) if whole else None
         if not isinstance(storage, Storage):
             raise reader.fault("a tensor is not (key, storage, type)")
         (ndim, _) = reader.numbers("<ii")
@@ -253,6 +250,5 @@ def _tar_tensors(reader: _Reader, objects: dict[str, Any]) -> None:
             raise reader.fault(f"a tensor has {ndim} dimensions")
         shape, stride = reader.numbers(f"<{ndim}q"), reader.numbers(f"<{ndim}q")
         (offset,) = reader.numbers("<q")
-        objects[reader.key(parts[0])] = window(
-            storage, storage.dtype, offset, shape, stride, reader.where
-        )
+        made = window(storage, storage.dtype, offset, shape, stride, reader.where)
+        objects[reader.key(parts[0])] = made

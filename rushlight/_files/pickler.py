@@ -41,29 +41,23 @@ class TorchPickler(pickle._Pickler):
     """
 
     def __init__(
-        self,
-        file: io.BytesIO,
-        protocol: int = 2,
-        *,
+        self, file: io.BytesIO, protocol: int = 2, *,
         is_tensor: Callable[[Any], bool] | None = None,
         describe: Callable[[Any], Any] | None = None,
         translate: dict[type, Callable[[Any], Any]] | None = None,
         rename: Callable[[str, str], tuple[str, str]] | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__(file, protocol)
         self.is_tensor, self.describe = is_tensor or (lambda obj: False), describe
         self.rename = rename or ours_to_torch
         self.storages: list[Storage] = []
         self.keys: dict[int, int] = {}
         self.dispatch = {
-            **pickle._Pickler.dispatch,
-            types.FunctionType: TorchPickler.save_function,
-            Global: TorchPickler.save_name,
-            Call: TorchPickler.save_call,
-            Storage: TorchPickler.save_storage,
-            TensorRecord: TorchPickler.save_record,
+            **pickle._Pickler.dispatch, types.FunctionType: TorchPickler.save_function,
+            Global: TorchPickler.save_name, Call: TorchPickler.save_call,
+            Storage: TorchPickler.save_storage, TensorRecord: TorchPickler.save_record,
             Opaque: TorchPickler.save_opaque,
-        }
+        }  # fmt: skip
         for kind, change in (translate or {}).items():
             self.dispatch[kind] = lambda self, obj, change=change: self.save_instead(obj, change)
 
@@ -193,12 +187,9 @@ def tensor_call(record: TensorRecord) -> Call:
     if record.parameter:
         if record.state:
             return _utils(
-                "_rebuild_parameter_with_state",
-                data,
-                record.requires_grad,
-                OrderedDict(),
+                "_rebuild_parameter_with_state", data, record.requires_grad, OrderedDict(),
                 record.state,
-            )
+            )  # fmt: skip
         return _utils("_rebuild_parameter", data, record.requires_grad, OrderedDict())
     if record.state or record.subclass:
         module, _, name = (record.subclass or "torch.Tensor").rpartition(".")

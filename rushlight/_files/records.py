@@ -108,14 +108,9 @@ class Opaque:
     __slots__ = ("args", "function", "items", "kwargs", "made", "name", "state")
 
     def __init__(
-        self,
-        name: str,
-        args: tuple = (),
-        state: Any = None,
-        *,
-        function: Any = None,
+        self, name: str, args: tuple = (), state: Any = None, *, function: Any = None,
         made: str = "",
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.name, self.args, self.state = name, args, state
         self.kwargs: dict = {}
         self.items: list = []
@@ -138,13 +133,9 @@ class Storage:
     __slots__ = ("_bits", "_read", "dtype", "key", "location", "nbytes", "place", "turn", "unit")
 
     def __init__(
-        self,
-        key: str,
-        dtype: str,
-        nbytes: int,
-        location: str = "cpu",
+        self, key: str, dtype: str, nbytes: int, location: str = "cpu",
         bits: np.ndarray | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.key, self.dtype, self.nbytes, self.location = key, dtype, nbytes, location
         self.unit = UNITS[dtype]  # bytes that change places together
         self.turn = False  # whether they do, between the file and this machine

@@ -35,19 +35,11 @@ class Reviver:
     """
 
     def __init__(
-        self,
-        where: str,
-        *,
-        tensor: Callable[[TensorRecord], Any],
-        storage: Callable[[Storage], Any],
-        dtype: Callable[[str], Any],
-        special: dict[str, Callable[..., Any]],
-        functions: Callable[[], dict[str, Any]],
-        classes: dict[str, Any],
-        search: bool,
-        opaque: bool,
-        limits: Limits,
-    ) -> None:
+        self, where: str, *, tensor: Callable[[TensorRecord], Any],
+        storage: Callable[[Storage], Any], dtype: Callable[[str], Any],
+        special: dict[str, Callable[..., Any]], functions: Callable[[], dict[str, Any]],
+        classes: dict[str, Any], search: bool, opaque: bool, limits: Limits,
+    ) -> None:  # fmt: skip
         self.where, self.make_tensor, self.make_storage = where, tensor, storage
         self.dtype, self.special, self.classes = dtype, special, classes
         self.functions = functions
@@ -232,6 +224,7 @@ class Reviver:
             return self._instance(x, cls, depth)
         if (
             x.made == "new"
+            and self.search
             and not self.opaque
             and x.name.partition(".")[0] not in _STANDARD_MODULES
         ):

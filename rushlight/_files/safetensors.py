@@ -108,11 +108,7 @@ def _check_spans(source: Source, spans: list[tuple[int, int, str]], start: int) 
     at = 0
     for begin, end, name in spans:
         if begin != at:
-            kind = (
-                "overlaps the one before it"
-                if begin < at
-                else f"leaves {begin - at} bytes unused before it"
-            )
+            kind = "overlaps the one before" if begin < at else f"leaves {begin - at} bytes unused"
             raise fault(source.where, f"tensor {name!r:.200} {kind}", start + begin)
         at = end
     if start + at != source.size:

@@ -6,6 +6,7 @@ import copy
 import io
 import os
 import stat
+import sys
 from typing import Any
 
 import numpy as np
@@ -57,8 +58,12 @@ class Source:
     def _map(self) -> None:
         import mmap  # optional: not on every platform
 
-        # Private pages: writing to a tensor never reaches the file.
-        self.view = memoryview(mmap.mmap(self.fd, self.size, access=mmap.ACCESS_COPY))
+        # Private pages: writing to a tensor never reaches the file. No memory is set aside for
+        # them, so a file may be larger than all there is.
+        how: dict[str, int] = {"access": mmap.ACCESS_COPY}
+        if sys.platform == "linux":
+            how = {"flags": mmap.MAP_PRIVATE | getattr(mmap, "MAP_NORESERVE", 0x4000)}
+        self.view = memoryview(mmap.mmap(self.fd, self.size, **how))
 
     def _adopt(self, file: Any) -> None:
         if isinstance(file, io.BytesIO):

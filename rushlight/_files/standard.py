@@ -12,40 +12,62 @@ import numpy as np
 
 from .allowed import allowed
 from .meanings import MEANINGS
-from .records import Global
+from .records import Global, Opaque
 
 unknown = object()  # what a function here returns when the arguments are not what it expects
-_CODE = re.compile(r"(b1|[iu][1248]|f[248]|c(8|16)|S\d{1,6}|U\d{1,6})")
+CODE = re.compile(r"(b1|[iu][1248]|f[248]|c(8|16)|[mM]8|[SUV]\d{1,6})")
 
 
 def _dtype(args: tuple, state: Any) -> Any:
     """The dtype that `numpy.dtype(code, False, True)` and its state describe."""
     code = args[0] if args else None
-    if type(code) is not str or not _CODE.fullmatch(code):
+    if isinstance(code, np.dtype):  # kept by `as_dtype`
+        return code
+    if type(code) is not str or not CODE.fullmatch(code):
         return unknown
-    order = state[1] if isinstance(state, tuple) and len(state) > 1 else "="
-    plain = not isinstance(state, tuple) or (
-        len(state) > 4 and state[2] is state[3] is state[4] is None
-    )
-    if not plain or order not in ("<", ">", "=", "|"):
-        return unknown
-    return np.dtype(code).newbyteorder(order)
+    state = state or (3, "=", None, None, None, -1)
+    order, base, names, fields, size = state[1:6]
+    if base is not None:
+        made = np.dtype((as_dtype(base[0]), tuple(base[1])))
+    elif names is not None:
+        kinds, offsets = zip(*(fields[name][:2] for name in names))
+        made = record_of(names, kinds, offsets, size)
+        if any(made[name].base.names for name in names):  # such a tree can have endless leaves
+            return unknown
+    elif code in ("m8", "M8") and len(state) > 8:
+        unit, number = state[8][1][:2]
+        unit = unit.decode() if number == 1 else f"{number:d}{unit.decode()}"
+        made = np.dtype(f"{code}[{unit}]").newbyteorder(order)
+    else:
+        made = np.dtype(code).newbyteorder(order)
+    right = size in (-1, made.itemsize) and code[0] == made.kind
+    return made if right and (code[0] != "V" or code == f"V{made.itemsize}") else unknown
+
+
+def record_of(names: Any, kinds: Any, offsets: Any, size: int) -> np.dtype:
+    """The dtype of structured elements."""
+    words = "names", "formats", "offsets", "itemsize"
+    return np.dtype(dict(zip(words, ([*names], [*map(as_dtype, kinds)], [*offsets], size))))  # pyright: ignore
+
+
+def as_dtype(given: Any) -> Any:
+    """The dtype of a record of one (which keeps it), or TypeError for anything else."""
+    if type(given) is Opaque and given.name == "numpy.dtype":
+        given.args = (_dtype(given.args, given.state),)
+        given = given.args[0]
+    if not isinstance(given, np.dtype):
+        raise TypeError("not a dtype that is known")
+    return given
 
 
 def _fresh(data: Any, dtype: Any, shape: Any, order: str) -> Any:
     """An array from its raw bytes, if they are exactly as many as it needs."""
-    if not isinstance(dtype, np.dtype) or not isinstance(data, (bytes, bytearray)):
+    if not isinstance(dtype, np.dtype) or not isinstance(data, (bytes, bytearray, memoryview)):
         return unknown
-    if (
-        not isinstance(shape, tuple)
-        or not all(type(n) is int and n >= 0 for n in shape)
-        or len(shape) > 64
-    ):
+    sizes = isinstance(shape, tuple) and all(type(n) is int and n >= 0 for n in shape)
+    if not sizes or len(shape) > 64 or math.prod(shape) * dtype.itemsize != len(data):
         return unknown
-    count = math.prod(shape)
-    if count * dtype.itemsize != len(data):
-        return unknown
-    if not count:
+    if not data:
         return np.empty(shape, dtype)
     return np.frombuffer(bytearray(data), dtype).reshape(shape, order="F" if order == "F" else "C")
 
@@ -73,17 +95,30 @@ def loaded(module: str, name: str) -> Any:
     return None if home is None else vars(home).get(name)
 
 
-def _made(module: str, name: str, *kinds: type) -> Any:
-    """A class that the program has imported, called with arguments of some types."""
+def _made(module: str, name: str, *kinds: Any) -> Any:
+    """A class that the program has imported, called with arguments of some types (or names)."""
 
     def make(args: tuple, state: Any) -> Any:
         cls = loaded(module, name)
-        return cls(*args) if cls and {*map(type, args)} <= {*kinds} else unknown
+        known = {loaded(module, kind) if type(kind) is str else kind for kind in kinds}
+        return cls(*args) if cls and {*map(type, args)} <= known else unknown
 
     return make
 
 
-_path = _made("pathlib", "Path", str)
+_ratio = _made("fractions", "Fraction", int, str)
+
+
+def _fraction(args: tuple, state: Any) -> Any:
+    """Of two numbers, or of their text; "1e999999999" would take for ever."""
+    text = args[0] if len(args) == 1 else "1"
+    plain = type(text) is str and re.fullmatch(r"-?\d{1,4000}(/\d{1,4000})?", text)
+    return _ratio(args, state) if plain else unknown
+
+
+def _uuid(args: tuple, state: Any) -> Any:
+    cls = loaded("uuid", "UUID")
+    return cls(int=state["int"]) if cls and type(state["int"]) is int else unknown
 
 
 def _namespace(module: str, name: str) -> Any:
@@ -99,23 +134,30 @@ def _namespace(module: str, name: str) -> Any:
 
 STANDARD: dict[str, Any] = {
     "numpy.dtype": _dtype,
-    **{f"datetime.{name}": _made("datetime", name, bytes) for name in ("datetime", "date", "time")},
+    **{
+        f"datetime.{name}": _made("datetime", name, bytes, "timezone")
+        for name in ("datetime", "date", "time")
+    },
     "datetime.timedelta": _made("datetime", "timedelta", int),
-    "pathlib.PosixPath": _path,
-    "pathlib.WindowsPath": _path,
-    "pathlib._local.PosixPath": _path,
-    "pathlib._local.WindowsPath": _path,
+    "datetime.timezone": _made("datetime", "timezone", "timedelta", str),
+    "decimal.Decimal": _made("decimal", "Decimal", str),
+    "fractions.Fraction": _fraction,
+    "uuid.UUID": _uuid,
     "builtins.slice": _made("builtins", "slice", int, type(None)),
     "builtins.range": _made("builtins", "range", int),
     "argparse.Namespace": _namespace("argparse", "Namespace"),
     "types.SimpleNamespace": _namespace("types", "SimpleNamespace"),
 }
+for _kind in ("Posix", "Windows"):
+    for _home in ("pathlib", "pathlib._local"):
+        STANDARD[f"{_home}.{_kind}Path"] = _made("pathlib", "Path", str)
+        STANDARD[f"{_home}.Pure{_kind}Path"] = _made("pathlib", f"Pure{_kind}Path", str)
 for _home in ("numpy.core", "numpy._core"):
     STANDARD[f"{_home}.multiarray._reconstruct"] = _ndarray
     STANDARD[f"{_home}.multiarray.scalar"] = _scalar
     STANDARD[f"{_home}.numeric._frombuffer"] = _frombuffer
 
-INERT = {"numpy.ndarray", "builtins.object"}
+INERT = {"numpy.ndarray", "builtins.object", "joblib.numpy_pickle.NumpyArrayWrapper"}
 _RECORDS = (
     "torch.nn.modules.",
     "torch.distributed.checkpoint.metadata.",

@@ -53,13 +53,9 @@ def _frozen(constants: Any) -> OrderedDict:
 
 def _prefix(archive: Archive) -> str:
     """The folder that all records of the archive lie in, with its slash."""
-    pickles = [
-        name for name in archive.entries if name.endswith("data.pkl") and name.count("/") <= 1
-    ]
+    pickles = [n for n in archive.entries if n.endswith("data.pkl") and n.count("/") <= 1]
     if len(pickles) != 1:
-        raise fault(
-            archive.where, f"{len(pickles)} records called data.pkl; PyTorch's files have one"
-        )
+        raise fault(archive.where, f"{len(pickles)} records called data.pkl, not one")
     return pickles[0].removesuffix("data.pkl")
 
 

@@ -84,14 +84,9 @@ def _wide(size: int, header: int) -> tuple[tuple[int, int], bytes]:
 
 
 def write(
-    put: Callable[[Any], Any],
-    pickled: bytes,
-    storages: Iterable[Storage],
-    prefix: str = "archive",
-    checksums: bool = True,
-    progress: Any = None,
-    forget: bool = False,
-) -> None:
+    put: Callable[[Any], Any], pickled: bytes, storages: Iterable[Storage], prefix: str = "archive",
+    checksums: bool = True, progress: Any = None, forget: bool = False,
+) -> None:  # fmt: skip
     """Writes the whole archive through `put`; storages stream from where they lie.
 
     `forget`: the storages come from a file that stays open; give their memory back one by one.

@@ -1,5 +1,7 @@
 """An inert reader of pickles: opcodes become plain data; no name is ever imported or called."""
 
+import gc
+import re
 import struct
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
@@ -13,6 +15,7 @@ SIMPLE_KEYS = (str, bytes, bool, float, type(None))
 PYTHON2 = {"__builtin__": "builtins", "copy_reg": "copyreg", "cPickle": "pickle"}
 RENAMED = {"long": "int", "unicode": "str", "xrange": "range"}  # built-ins of Python 2
 _STOP = ord(".")
+_LINE = re.compile(rb"([^\n]*)\n")
 INSTANCES = (OrderedDict, defaultdict, Counter)
 
 
@@ -29,26 +32,21 @@ class Unpickler:
         meanings: the calls that mean plain data; any other becomes `Opaque`.
     """
 
+    codes = OPCODES
+
     def __init__(
-        self,
-        data: bytes | memoryview,
-        persistent: Callable[[Any], Any] | None = None,
-        where: str = "pickle",
-        *,
-        encoding: str = "utf-8",
-        limits: Limits | None = None,
-        start: int = 0,
-        names: dict[str, Global] | None = None,
-        called: dict[str, str] | None = None,
-        meanings: dict[str, Any] = MEANINGS,
+        self, data: bytes | memoryview, persistent: Callable[[Any], Any] | None = None,
+        where: str = "pickle", *, encoding: str = "utf-8", limits: Limits | None = None,
+        start: int = 0, names: dict[str, Global] | None = None,
+        called: dict[str, str] | None = None, meanings: dict[str, Any] = MEANINGS,
         stored: int | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.data, self.pos, self.end = data, start, len(data)
         self.persistent = persistent or _no_storage
         self.where, self.encoding = where, encoding
         self.limits = limits or Limits()
         self.stack: list = []
-        self.marks: list[list] = []
+        self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
         self.protocol, self.meanings = 0, meanings
         self.names: dict[str, Global] = {} if names is None else names
@@ -64,8 +62,9 @@ class Unpickler:
         Raises:
             UnpicklingError: for whatever is not a whole and harmless pickle.
         """
-        data, codes, costs = self.data, OPCODES, COSTS
-        at = self.pos
+        data, codes, costs = self.data, self.codes, COSTS
+        at, collects = self.pos, gc.isenabled()
+        gc.disable()  # nothing here is garbage, and looking for it takes twice the time
         try:
             while (code := data[at]) != _STOP:
                 at += 1
@@ -90,19 +89,19 @@ class Unpickler:
             why = f"memo {shown(error.args[0])} was never stored"
         except (ValueError, TypeError, OverflowError) as error:
             why = f"malformed opcode ({type(error).__name__}: {str(error)[:200]})"
+        finally:
+            if collects:
+                gc.enable()
         raise fault(self.where, why, at - 1)
 
     # -- bytes
 
     def line(self, begin: int) -> tuple[bytes, int]:
         """The bytes up to the next newline, and where the one behind it lies."""
-        at, step = begin, 256
-        while at < self.end:
-            found = bytes(self.data[at : at + step]).find(b"\n")
-            if found >= 0:
-                return bytes(self.data[begin : at + found]), at + found + 1
-            at, step = at + step, step * 2
-        raise Refused("a line of text has no end (truncated file?)")
+        found = _LINE.match(self.data, begin)
+        if found is None:
+            raise Refused("a line of text has no end (truncated file?)")
+        return found[1], found.end()
 
     def charge(self, size: int) -> None:
         """Counts memory that is about to be taken."""
@@ -120,9 +119,10 @@ class Unpickler:
 
     def pop_mark(self) -> list:
         """What lies above the last mark."""
-        if not self.marks:
+        if not self.marks or (at := self.marks.pop()) > len(self.stack):
             raise Refused("no MARK is set")
-        items, self.stack = self.stack, self.marks.pop()
+        items = self.stack[at:]
+        del self.stack[at:]
         return items
 
     def text(self, raw: bytes) -> Any:

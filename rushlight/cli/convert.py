@@ -115,9 +115,8 @@ def _write(target: str, found: Checkpoint, named: dict[str, TensorRecord], plain
             sum(storage.nbytes for storage in storages),
         )
     else:
-        raise ValueError(
-            f"{target}: its ending tells no format; use {', '.join(_TORCH)}, .safetensors or .npz"
-        )
+        known = ", ".join(_TORCH)
+        raise ValueError(f"{target}: its ending tells no format; use {known}, .safetensors or .npz")
     return target
 
 

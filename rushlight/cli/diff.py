@@ -44,13 +44,9 @@ def main(args: argparse.Namespace) -> int:
 
 
 def compare(
-    first: dict[str, TensorRecord],
-    second: dict[str, TensorRecord],
-    rtol: float,
-    atol: float,
-    *,
+    first: dict[str, TensorRecord], second: dict[str, TensorRecord], rtol: float, atol: float, *,
     values: bool = True,
-) -> dict[str, Any]:
+) -> dict[str, Any]:  # fmt: skip
     """All differences, as plain data."""
     changed: dict[str, dict[str, Any]] = {}
     for name in first:
@@ -61,17 +57,12 @@ def compare(
                     record.storage.release()
             if what:
                 changed[name] = what
-    only = (
-        [name for name in first if name not in second],
-        [name for name in second if name not in first],
-    )
+    pairs = (first, second), (second, first)
+    only = [[name for name in mine if name not in theirs] for mine, theirs in pairs]
     return {
-        "equal": not (changed or only[0] or only[1]),
-        "only_first": only[0],
-        "only_second": only[1],
-        "changed": changed,
-        "common": len(first) - len(only[0]),
-    }
+        "equal": not (changed or only[0] or only[1]), "only_first": only[0], "only_second": only[1],
+        "changed": changed, "common": len(first) - len(only[0]),
+    }  # fmt: skip
 
 
 def _difference(
@@ -91,15 +82,10 @@ def _difference(
         gap = np.abs(x - y)
         equal = (x == y) | (np.isnan(x) & np.isnan(y)) | (gap <= atol + rtol * np.abs(y))
     if not equal.all():
-        at = np.unravel_index(
-            int(np.argmax(np.where(equal, -1, np.nan_to_num(gap, nan=np.inf)))), gap.shape
-        )
-        found.update(
-            count=int((~equal).sum()),
-            of=int(equal.size),
-            largest=float(gap[at]),
-            at=[int(i) for i in at],
-        )
+        far = np.where(equal, -1, np.nan_to_num(gap, nan=np.inf))
+        at = np.unravel_index(int(far.argmax()), gap.shape)
+        found |= {"count": int((~equal).sum()), "of": equal.size, "largest": float(gap[at])}
+        found["at"] = [int(i) for i in at]
     return found
 
 
@@ -109,10 +95,8 @@ def _print(found: dict[str, Any], args: argparse.Namespace) -> None:
     for name in found["only_second"]:
         print(paint(f"+ {name}", "good") + f" (only in {args.second})")
     for name, what in found["changed"].items():
-        parts = []
-        for key in ("shape", "dtype"):
-            if key in what:
-                parts.append(f"{key} {what[key][0]} -> {what[key][1]}")
+        changes = [(key, what[key]) for key in ("shape", "dtype") if key in what]
+        parts = [f"{key} {old} -> {new}" for key, (old, new) in changes]
         if "count" in what:
             parts.append(
                 f"{what['count']} of {what['of']} values differ, by up to {what['largest']:.4g} "

@@ -5,13 +5,14 @@ import json
 import math
 import os
 import sys
+from collections import Counter
 from typing import Any
 
 import numpy as np
 
 from .._files.formats import open_checkpoint
 from .._files.records import FAULTS, Checkpoint, Global, Opaque, Storage, TensorRecord
-from .._files.standard import harmless
+from .._files.standard import STANDARD, harmless
 from .._files.values import decode
 from .._files.walk import dotted, tensors, ties, walk
 
@@ -24,11 +25,9 @@ def register(commands: Any) -> None:
     parser = commands.add_parser("inspect", description=__doc__)
     parser.add_argument("file", help="a checkpoint of any known format, or a folder of shards")
     flags(
-        parser,
-        json="for machines",
-        stats="mean, deviation, extremes, norm, NaN counts",
+        parser, json="for machines", stats="mean, deviation, extremes, norm, NaN counts",
         all="also every plain value, not only tensors",
-    )
+    )  # fmt: skip
 
 
 def flags(parser: argparse.ArgumentParser, **meanings: str) -> None:
@@ -71,17 +70,13 @@ def describe(found: Checkpoint, stats: bool = False) -> dict[str, Any]:
     ways = {path: found.called.get(path, "import") for path in found.names}
     runs = {path: how for path, how in ways.items() if not harmless(found.names[path], how)}
     return {
-        "file": found.where,
-        "format": found.kind,
-        "bytes": _size(found.where),
+        "file": found.where, "format": found.kind, "bytes": _size(found.where),
         "tensors": {name: _tensor(record, stats) for name, record in named.items()},
-        "elements": sum(record.count for record in named.values()),
-        "ties": exact,
-        "overlaps": loose,
-        "opaque": _opaque(found.root),
+        "elements": sum(record.count for record in named.values()), "ties": exact,
+        "overlaps": loose, "opaque": _opaque(found.root),
         "would_run": runs if found.kind not in ("torchscript", "safetensors") else {},
         "metadata": found.metadata,
-    }
+    }  # fmt: skip
 
 
 def _size(path: str) -> int:
@@ -91,19 +86,13 @@ def _size(path: str) -> int:
 
 
 def _opaque(root: Any) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for _, value in walk(root):
-        if isinstance(value, Opaque):
-            counts[value.name[:200]] = counts.get(value.name[:200], 0) + 1
-    return counts
+    left = (value for _, value in walk(root) if isinstance(value, Opaque))
+    return dict(Counter(value.name[:200] for value in left if value.name not in STANDARD))
 
 
 def _tensor(record: TensorRecord, stats: bool) -> dict[str, Any]:
-    facts: dict[str, Any] = {
-        "dtype": record.dtype,
-        "shape": list(record.shape),
-        "bytes": record.nbytes,
-    }
+    facts: dict[str, Any] = {"dtype": record.dtype, "shape": list(record.shape)}
+    facts["bytes"] = record.nbytes
     if record.device != "cpu":
         facts["device"] = record.device
     if record.parameter:
@@ -127,12 +116,11 @@ def statistics(record: TensorRecord) -> dict[str, Any]:
     except TypeError as error:
         return {"note": str(error)}
     for at in range(0, flat.size, _PIECE):
-        piece = np.abs(flat[at : at + _PIECE]) if flat.dtype.kind == "c" else flat[at : at + _PIECE]
-        piece = piece.astype(np.float64)
-        whole = np.isfinite(piece)
+        piece = flat[at : at + _PIECE]
+        piece = (np.abs(piece) if flat.dtype.kind == "c" else piece).astype(np.float64)
         nans += int(np.isnan(piece).sum())
         infinite += int(np.isinf(piece).sum())
-        piece = piece[whole]
+        piece = piece[np.isfinite(piece)]
         if piece.size:
             total += float(piece.sum())
             square += float(piece @ piece)
@@ -142,15 +130,8 @@ def statistics(record: TensorRecord) -> dict[str, Any]:
         return {"nan": nans, "inf": infinite}
     mean = total / seen
     deviation = math.sqrt(max(square / seen - mean * mean, 0.0))
-    return {
-        "mean": mean,
-        "std": deviation,
-        "min": low,
-        "max": high,
-        "norm": math.sqrt(square),
-        "nan": nans,
-        "inf": infinite,
-    }
+    facts = mean, deviation, low, high, math.sqrt(square), nans, infinite
+    return dict(zip(("mean", "std", "min", "max", "norm", "nan", "inf"), facts, strict=True))
 
 
 # -- printing
@@ -206,9 +187,8 @@ def _print(facts: dict[str, Any], found: Checkpoint, everything: bool) -> None:
 def _print_tensors(table: dict[str, dict]) -> None:
     """One line a tensor, indented by the shared beginning of its name."""
     before: list[str] = []
-    width = min(
-        max((len(name.split(".")[-1]) + 2 * name.count(".") for name in table), default=0), 60
-    )
+    widths = (len(name.split(".")[-1]) + 2 * name.count(".") for name in table)
+    width = min(max(widths, default=0), 60)
     for name, facts in table.items():
         *folders, last = name.split(".")
         for depth, folder in enumerate(folders):
@@ -227,10 +207,8 @@ def line(facts: dict) -> str:
     if "device" in facts:
         text += f"  {facts['device']}"
     if "mean" in facts:
-        numbers = ", ".join(
-            f"{key} {facts[key]:.4g}" for key in ("mean", "std", "min", "max", "norm")
-        )
-        text += f"  {numbers}"
+        names = ("mean", "std", "min", "max", "norm")
+        text += "  " + ", ".join(f"{name} {facts[name]:.4g}" for name in names)
     for key in ("nan", "inf"):
         if facts.get(key):
             text += "  " + paint(f"{facts[key]} {key}", "bad")
@@ -245,9 +223,6 @@ def _print_values(root: Any, table: dict[str, dict]) -> None:
         elif isinstance(value, (Opaque, Global, Storage)):
             text = paint(repr(value), "warn")
         else:
-            text = (
-                repr(value)
-                if not isinstance(value, int) or value.bit_length() < 4096
-                else "a huge number"
-            )
+            huge = isinstance(value, int) and value.bit_length() > 4096
+            text = "a huge number" if huge else repr(value)
         print(f"  {paint(name, 'name')} = {text[:160]}")

@@ -5,21 +5,25 @@ import importlib.util
 import json
 import os
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from .._files import arrays, legacy
+from .._files import arrays, legacy, packed
 from .._files.archive import Archive
-from .._files.formats import open_checkpoint, sniff
-from .._files.records import FAULTS, Global, Opaque, UnpicklingError
+from .._files.formats import open_checkpoint, read, sniff
+from .._files.joblib import WRAPPER, JoblibUnpickler
+from .._files.records import FAULTS, Global, Limits, Opaque, UnpicklingError
 from .._files.source import Source
 from .._files.standard import harmless
 from .._files.unpickler import Unpickler
 from .inspect import flags, paint, plain
 
 _LARGE = 1 << 22  # bytes of a record that is not read whole
+_UNPACKED = Limits(inflated=96 << 20, ratio=1)
+_PACKED = re.compile(r"\.(gz|z|zlib|bz2|xz|lzma|lz4|zst)$")
 
 ENDINGS = tuple(
     ".pt .pth .bin .ckpt .pkl .pickle .p .joblib .npy .npz .tar .t7 "
@@ -73,37 +77,44 @@ def look_through(path: str) -> Iterator[Finding]:
         folders.sort()
         for name in sorted(files):
             full = os.path.join(folder, name)
-            if not os.path.isfile(full):
-                continue
-            finding = look(full)
-            if finding.verdict != OTHER or name.lower().endswith(ENDINGS):
-                yield finding
+            if os.path.isfile(full):
+                finding = look(full)
+                if finding.verdict != OTHER or name.lower().endswith(ENDINGS):
+                    yield finding
 
 
 def look(path: str) -> Finding:
     """What one file would do if it were unpickled."""
-    finding = Finding(path)
+    finding, kind, sure = Finding(path), "", _PACKED.sub("", path).endswith(ENDINGS)
     try:
         source = Source(path)
         kind = sniff(source)
+        if whole := kind in packed.KINDS:
+            source, why = packed.unpack(source, kind, _UNPACKED)
+            kind = sniff(source)
+            if why:
+                finding.problems.append(why)
+                sure = sure or kind != "unknown"
+            if kind in packed.KINDS:
+                raise UnpicklingError(f"{path}: a compressed file within a compressed file")
         if kind == "safetensors" or (kind == "index" and path.endswith(".index.json")):
-            found = open_checkpoint(path)
+            found = read(source, None) if whole else open_checkpoint(path)
             _note(found.names, found.called, finding)
         elif kind in ("zip", "npy"):
             _LOOKS[kind](source, finding)
         else:  # one pickle after the other, and then raw numbers
-            source = Source(path, can_map())
+            source = source if whole else Source(path, can_map())
             _LOOKS.get(kind, _look_pickle)(source, finding)
-            sure = kind in ("legacy", "tar") or (kind == "pickle" and path.endswith(ENDINGS))
+            sure = kind in ("legacy", "tar") or (kind == "pickle" and sure)
             named = any(re.fullmatch(r"[\w.]+", name) for name in finding.calls)
             if not sure and finding.problems and not named:
                 return Finding(path, OTHER)  # some other file that begins like one
     except FAULTS as error:
+        if kind in packed.KINDS and not sure:
+            return Finding(path, OTHER)
         finding.problems.append(str(error)[:500] or type(error).__name__)
-    if finding.calls:
-        finding.verdict = RUNS
-    elif finding.problems:
-        finding.verdict = DAMAGED
+    if finding.calls or finding.problems:
+        finding.verdict = RUNS if finding.calls else DAMAGED
     return finding
 
 
@@ -111,29 +122,39 @@ def _pickles(
     data: Any, where: str, finding: Finding, start: int = 0, stored: int | None = None
 ) -> None:
     """All pickles one behind the other, as far as they can be read."""
+    facts = data, where, start, stored
+    names, called, problems = _read_all(Unpickler, *facts)
+    if WRAPPER in names:  # to pickle itself the arrays are opcodes: few of those mean something
+        names = {path: name for path, name in names.items() if _is_module(name.module)}
+        called = {path: how for path, how in called.items() if path in names}
+        more, ways, problems = _read_all(JoblibUnpickler, *facts)
+        names, called = names | more, called | ways
+    finding.problems += problems
+    _note(names, called, finding)
+
+
+def _is_module(name: str) -> bool:
+    top = name.partition(".")[0]
+    return top.isidentifier() and (top in sys.modules or bool(importlib.util.find_spec(top)))
+
+
+def _read_all(
+    kind: type[Unpickler], data: Any, where: str, at: int, stored: int | None
+) -> tuple[dict[str, Global], dict[str, str], list[str]]:
+    """Names, which of them are called, and what stopped the reading."""
     names: dict[str, Global] = {}
     called: dict[str, str] = {}
-    at, end = start, len(data)
-    while at < end:
-        reader = Unpickler(
-            data,
-            lambda parts: Opaque("storage"),
-            where,
-            start=at,
-            names=names,
-            called=called,
-            meanings={},
-            stored=stored,
-        )
+    options: Any = {"names": names, "called": called, "meanings": {}, "stored": stored}
+    first = at
+    while at < len(data):
+        reader = kind(data, lambda parts: Opaque("storage"), where, start=at, **options)
         try:
             reader.load()
         except UnpicklingError as error:
             # What was asked for before the damage would have run.
-            if at == start or called:
-                finding.problems.append(str(error)[:500])
-            break
+            return names, called, [str(error)[:500]] if at == first or called else []
         at = reader.pos
-    _note(names, called, finding)
+    return names, called, []
 
 
 def _note(names: dict[str, Global], called: dict[str, str], finding: Finding) -> None:
@@ -171,7 +192,8 @@ def _look_archive(source: Source, finding: Finding) -> None:
     archive = Archive(source)
     for name in archive.entries:
         where = f"{source.where}, record {name!r:.200}"
-        data = _content(archive, name) if _may_hold_pickle(name) else b""
+        raw = "/data/" in name or "/constants/" in name
+        data = b"" if raw else _content(archive, name)
         if name.endswith(".npy"):
             _array(data, where, finding)
         elif data and _is_pickle(archive, name, data):
@@ -186,13 +208,8 @@ def _content(archive: Archive, name: str) -> Any:
 
 def _is_pickle(archive: Archive, name: str, data: Any) -> bool:
     """Whether a record is a pickle of Python's (those of TorchScript are read by its own code)."""
-    if f"{name.partition('/')[0]}/constants.pkl" in archive.entries:
-        return False
-    return name.endswith((".pkl", ".pickle")) or bytes(data[:1]) == b"\x80"
-
-
-def _may_hold_pickle(name: str) -> bool:
-    return "/data/" not in name and "/constants/" not in name
+    script = f"{name.partition('/')[0]}/constants.pkl" in archive.entries
+    return not script and (name.endswith((".pkl", ".pickle")) or bytes(data[:1]) == b"\x80")
 
 
 def _array(data: Any, where: str, finding: Finding) -> None:
@@ -224,24 +241,18 @@ def _shown(source: Source) -> memoryview:
 
 
 def _look_pickle(source: Source, finding: Finding) -> None:
-    _pickles(_shown(source), source.where, finding)
+    _pickles(_shown(source), source.where, finding, stored=source.whole and source.whole.size)
 
 
 def _look_legacy(source: Source, finding: Finding) -> None:
     """Five pickles; raw numbers follow, which are no pickles."""
-    inner = Finding(source.where)
-    _pickles(_shown(source), source.where, inner)
+    _look_pickle(source, inner := Finding(source.where))
     finding.calls = inner.calls
     if not inner.calls:
         legacy.read(source)
 
 
-_LOOKS = {
-    "zip": _look_zip,
-    "npy": _look_npy,
-    "tar": _look_tar,
-    "legacy": _look_legacy,
-}
+_LOOKS = {"zip": _look_zip, "npy": _look_npy, "tar": _look_tar, "legacy": _look_legacy}
 
 
 def _print(finding: Finding, quiet: bool) -> None:

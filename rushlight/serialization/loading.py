@@ -54,17 +54,10 @@ class Report:
 
 
 def load(
-    f: Any,
-    map_location: Any = None,
-    pickle_module: Any = None,
-    *,
-    weights_only: bool | None = None,
-    mmap: bool | None = None,
-    opaque: bool = False,
-    report: bool = False,
-    limits: Limits | None = None,
-    **pickle_load_args: Any,
-) -> Any:
+    f: Any, map_location: Any = None, pickle_module: Any = None, *,
+    weights_only: bool | None = None, mmap: bool | None = None, opaque: bool = False,
+    report: bool = False, limits: Limits | None = None, **pickle_load_args: Any,
+) -> Any:  # fmt: skip
     """Reads what `save`, PyTorch, safetensors or NumPy wrote; the format is told by the content.
 
     Nothing in the file is ever imported or called. `weights_only=True` (the default) refuses a file
@@ -110,20 +103,14 @@ def _made(
 ) -> Any:
     """The live objects of a checkpoint, once it is known to hold nothing that is not allowed."""
     _check_script(found, guarded)
+    opaque = opaque or found.kind in ("npy", "npz")  # never PyTorch's: objects there stay records
     if guarded and not opaque:
         refuse_unknown(found.names, found.where)
     reviver = Reviver(
-        found.where,
-        tensor=placer.tensor,
-        storage=placer.storage,
-        dtype=_dtype,
-        special=_SPECIAL,
-        functions=functions,
-        classes=user_allowed(),
-        search=not guarded,
-        opaque=opaque,
+        found.where, tensor=placer.tensor, storage=placer.storage, dtype=_dtype, special=_SPECIAL,
+        functions=functions, classes=user_allowed(), search=not guarded, opaque=opaque,
         limits=limits,
-    )
+    )  # fmt: skip
     _read_all(found, placer)
     root = reviver.revive(found.root)
     for source in found.mapped():
@@ -206,7 +193,8 @@ class Loaded:
 
     def cuda(self, device: Any = None, non_blocking: bool = False) -> Loaded:
         """The storage on a GPU."""
-        return Loaded(self.stored, concrete("cuda" if device is None else _cuda(device)))
+        where = "cuda" if device is None else device
+        return self.to(f"cuda:{where}" if isinstance(where, int) else where)
 
     def to(self, device: Any) -> Loaded:
         """The storage on a device."""
@@ -217,10 +205,6 @@ class Loaded:
         return self.stored.nbytes
 
     __len__ = size = nbytes
-
-
-def _cuda(given: Any) -> Any:
-    return f"cuda:{given}" if isinstance(given, int) else given
 
 
 class Placer:
@@ -359,7 +343,8 @@ def _sparse(args: tuple, state: Any) -> Any:
     return sparse_coo_tensor(*parts[:3], is_coalesced=parts[3:] == (True,))
 
 
-_LAYOUTS = {repr(x): x for x in (strided, sparse_coo, sparse_csr)}
+_NAMES = (f"torch.sparse_{kind}" for kind in ("csc", "bsr", "bsc"))  # of others, only the names
+_LAYOUTS = {name: name for name in _NAMES} | {repr(x): x for x in (strided, sparse_coo, sparse_csr)}
 _SPECIAL: dict[str, Callable[..., Any]] = {
     "torch.Size": _size,
     "torch.device": _place,

@@ -24,6 +24,7 @@ from .loading import load
 from .saving import pickle_of
 
 _NAME = re.compile(r"step-(\d{1,18})\.pt")
+_LEFT = re.compile(_NAME.pattern + r"\.\w{8}\.part")  # by a save that was killed
 
 
 class CheckpointManager:
@@ -56,9 +57,7 @@ class CheckpointManager:
         if mode not in ("min", "max"):
             raise ValueError(f"CheckpointManager: mode must be 'min' or 'max', not {mode!r}")
         if keep_last < 1 or keep_best < 0:
-            raise ValueError(
-                "CheckpointManager: keep_last must be at least 1, and keep_best 0 or more"
-            )
+            raise ValueError("CheckpointManager: keep_last must be at least 1, keep_best 0 or more")
         self.folder = os.fsdecode(os.fspath(folder))
         named = {"model": model, "optimizer": optimizer, "scheduler": scheduler, **others}
         self.parts = {name: part for name, part in named.items() if part is not None}
@@ -82,12 +81,9 @@ class CheckpointManager:
         self.wait()
         metric = None if metric is None else float(metric)
         content = {
-            "step": int(step),
-            "metric": metric,
-            "extra": extra,
-            "rng": random_state(),
+            "step": int(step), "metric": metric, "extra": extra, "rng": random_state(),
             **{f"part.{name}": part.state_dict() for name, part in self.parts.items()},
-        }
+        }  # fmt: skip
         path = self.path(step)
         pickled, storages = pickle_of(content)
         if self.asynchronous:
@@ -96,10 +92,9 @@ class CheckpointManager:
 
         def write() -> None:
             save_to(
-                path,
-                lambda put: torchzip_writer.write(put, pickled, storages, "checkpoint"),
+                path, lambda put: torchzip_writer.write(put, pickled, storages, "checkpoint"),
                 sum(storage.nbytes for storage in storages),
-            )
+            )  # fmt: skip
             self._done(int(step), metric)
 
         if self.asynchronous:
@@ -138,10 +133,11 @@ class CheckpointManager:
     def _done(self, step: int, metric: float | None) -> None:
         self.metrics[step] = metric if metric == metric else None  # NaN is the best of nothing
         stay = set(self.steps()[-self.keep_last :]) | set(self._ranked()[: self.keep_best])
-        for old in self.steps():
-            if old not in stay:
-                with contextlib.suppress(FileNotFoundError):
-                    os.remove(self.path(old))
+        gone = [self.path(old) for old in self.steps() if old not in stay]
+        left = (name for name in os.listdir(self.folder) if _LEFT.fullmatch(name))
+        for path in (*gone, *(os.path.join(self.folder, name) for name in left)):
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(path)
 
     # -- finding
 
@@ -156,13 +152,11 @@ class CheckpointManager:
 
     def latest(self) -> int | None:
         """The newest step of which there is a checkpoint."""
-        steps = self.steps()
-        return steps[-1] if steps else None
+        return max(self.steps(), default=None)
 
     def best(self) -> int | None:
         """The step with the best metric, None where no metric was given."""
-        ranked = self._ranked()
-        return ranked[0] if ranked else None
+        return next(iter(self._ranked()), None)
 
     def _ranked(self) -> list[int]:
         """Steps with a metric, the best first; of equal ones the newest."""

@@ -32,13 +32,9 @@ _TABLES = "_parameters _buffers _modules _non_persistent_buffers_set training _h
 
 
 def save_model(
-    model: Module,
-    path: Any,
-    *,
-    optimizer: Any = None,
-    rng: bool = False,
+    model: Module, path: Any, *, optimizer: Any = None, rng: bool = False,
     metadata: dict[str, str] | None = None,
-) -> None:
+) -> None:  # fmt: skip
     """Writes weights and the plan of a model as one safetensors file, never torn.
 
     Any safetensors reader sees the weights by their names in the state dictionary; tied weights are
@@ -53,11 +49,9 @@ def save_model(
     """
     tensors, ties = _weights(model)
     plan: dict[str, Any] = {
-        "format": FORMAT,
-        "versions": {"rushlight": version.rushlight, "torch": version.matches},
-        "tree": _Plan().module(model, ""),
-        "ties": ties,
-    }
+        "format": FORMAT, "versions": {"rushlight": version.rushlight, "torch": version.matches},
+        "tree": _Plan().module(model, ""), "ties": ties,
+    }  # fmt: skip
     if optimizer is not None:
         plan["optimizer"] = {
             "class": path_of(type(optimizer)),
@@ -77,11 +71,8 @@ def _weights(model: Module) -> tuple[dict[str, Any], dict[str, str]]:
     tensors: dict[str, Any] = {}
     ties: dict[str, str] = {}
     first: dict[int, str] = {}
-    named = [
-        *model.named_parameters(remove_duplicate=False),
-        *model.named_buffers(remove_duplicate=False),
-    ]
-    for name, value in named:
+    kinds = model.named_parameters, model.named_buffers
+    for name, value in (pair for named in kinds for pair in named(remove_duplicate=False)):
         known = first.setdefault(id(value), name)
         if known == name:
             tensors[name] = value.detach()
@@ -107,9 +98,8 @@ class _Plan:
                 "remove_parametrizations, or use save(model.state_dict(), ...)"
             )
         attributes = {k: v for k, v in module.__dict__.items() if k not in _TABLES}
-        args = {
-            name: attributes.pop(name) for name in _constructor(type(module)) if name in attributes
-        }
+        wanted = inspect.signature(type(module).__init__).parameters
+        args = {name: attributes.pop(name) for name in wanted if name in attributes}
         node: dict[str, Any] = {"class": path_of(type(module))}
         for key, table in (("args", args), ("attributes", attributes)):
             if table:
@@ -156,11 +146,6 @@ class _Plan:
         )
 
 
-def _constructor(cls: type) -> list[str]:
-    """Names of the constructor's arguments."""
-    return [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
-
-
 class _Flat:
     """Moves the tensors of a nested state into a table, leaving their names behind."""
 
@@ -186,14 +171,9 @@ class _Flat:
 
 
 def load_model(
-    path: Any,
-    *,
-    classes: Iterable[type] = (),
-    map_location: Any = None,
-    optimizer: Any = None,
-    rng: bool = False,
-    mmap: bool = False,
-) -> Any:
+    path: Any, *, classes: Iterable[type] = (), map_location: Any = None, optimizer: Any = None,
+    rng: bool = False, mmap: bool = False,
+) -> Any:  # fmt: skip
     """Builds the model of a file that `save_model` wrote; no constructor runs.
 
     Args:
@@ -252,10 +232,13 @@ class _Builder:
         self.made: dict[str, Any] = {}
         self.tensors: dict[str, Any] = {}
 
+    def _broken(self, why: str) -> ValueError:
+        return ValueError(f"load_model: {self.found.where} {why}")
+
     def module(self, node: Any, path: str, depth: int) -> Any:
         """The module of one node of the tree."""
         if not isinstance(node, dict) or depth > 200:
-            raise ValueError(f"load_model: the plan of {self.found.where} is broken at {path!r}")
+            raise self._broken(f"has a broken plan at {path!r}")
         if "same_as" in node:
             return self.made[str(node["same_as"])]
         made = object.__new__(self._class(str(node.get("class")), path))
@@ -265,15 +248,13 @@ class _Builder:
         for key in ("args", "attributes"):
             own.update({str(k): self.value(v, depth) for k, v in _table(node, key).items()})
         buffers = _table(node, "buffers")
-        own["_parameters"] = {
-            k: self._parameter(path, k, v) for k, v in _table(node, "parameters").items()
-        }
+        given = _table(node, "parameters").items()
+        own["_parameters"] = {k: self._parameter(path, k, v) for k, v in given}
         own["_buffers"] = {
             k: None if v is None else self._tensor(path, k) for k, v in buffers.items()
         }
-        own["_non_persistent_buffers_set"] = {
-            k for k, v in buffers.items() if v and v.get("persistent") is False
-        }
+        transient = (k for k, v in buffers.items() if v and v.get("persistent") is False)
+        own["_non_persistent_buffers_set"] = {*transient}
         own["_modules"] = {}
         for name, child in _table(node, "children").items():
             inner = f"{path}.{name}".lstrip(".")
@@ -304,7 +285,7 @@ class _Builder:
         full = self._full(path, name)
         if full not in self.tensors:
             if full not in self.found.root:
-                raise ValueError(f"load_model: {self.found.where} holds no tensor {full!r}")
+                raise self._broken(f"holds no tensor {full!r}")
             self.tensors[full] = self.placer.tensor(self.found.root[full])
         return self.tensors[full]
 
@@ -320,7 +301,7 @@ class _Builder:
     def value(self, value: Any, depth: int) -> Any:
         """The plain value that JSON stands for."""
         if depth > 200:
-            raise ValueError(f"load_model: the plan of {self.found.where} is nested too deeply")
+            raise self._broken("has a plan that is nested too deeply")
         if isinstance(value, list):
             return [self.value(part, depth + 1) for part in value]
         if not isinstance(value, dict):
@@ -340,9 +321,7 @@ class _Builder:
             str(kind)
         )
         if make is None or not isinstance(parts, list):
-            raise ValueError(
-                f"load_model: {self.found.where} holds a value of unknown kind {kind!r}"
-            )
+            raise self._broken(f"holds a value of unknown kind {kind!r}")
         return make(parts)
 
     def _function(self, name: str) -> Any:
@@ -350,9 +329,7 @@ class _Builder:
         module, _, short = name.rpartition(".")
         made = loaded(f"{OURS}.nn.functional", short)
         if not module.startswith("torch") or not isinstance(made, types.FunctionType):
-            raise LookupError(
-                f"load_model: {self.found.where} needs the function {name}, which is not here"
-            )
+            raise LookupError(f"load_model: {self.found.where} needs the function {name}")
         return made
 
 

@@ -35,15 +35,10 @@ def get_crc32_options() -> bool:
 
 
 def save(
-    obj: Any,
-    f: Any,
-    pickle_module: Any = None,
-    pickle_protocol: int = 2,
-    _use_new_zipfile_serialization: bool = True,
-    _disable_byteorder_record: bool = False,
-    *,
+    obj: Any, f: Any, pickle_module: Any = None, pickle_protocol: int = 2,
+    _use_new_zipfile_serialization: bool = True, _disable_byteorder_record: bool = False, *,
     keep: int = 0,
-) -> None:
+) -> None:  # fmt: skip
     """Writes an object to a file that PyTorch reads too.
 
     A path is written beside the old file and then renamed: a crash, a full disk or an error leaves
@@ -94,13 +89,10 @@ def pickle_of(obj: Any, protocol: int = 2) -> tuple[bytes, list[Storage]]:
         SparseTensor: _sparse,
     }
     return dumps(
-        obj,
-        protocol,
-        is_tensor=lambda x: isinstance(x, TensorBase) and not is_lazy(x),
-        describe=describer.record,
-        translate=translate,
+        obj, protocol, is_tensor=lambda x: isinstance(x, TensorBase) and not is_lazy(x),
+        describe=describer.record, translate=translate,
         rename=lambda module, name: torch_home(module, name) or ours_to_torch(module, name),
-    )
+    )  # fmt: skip
 
 
 def _layout(value: layout) -> Call:

@@ -7,8 +7,11 @@ Everything is made here, from a fixed seed: `corpus()` yields (name, bytes), `fo
 # ruff: noqa: E501  (opcodes read best as one line a file)
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
 import json
+import lzma
 import pickle
 import random
 import struct
@@ -296,7 +299,8 @@ def object_array(pickled: bytes) -> bytes:
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head + pickled
 
 
-CONTAINERS = {"pkl": lambda p: p, "pt": zipped, "legacy": legacy, "tar": tarred}
+PACKERS = {"gz": gzip.compress, "zlib": zlib.compress, "bz2": bz2.compress, "xz": lzma.compress}
+CONTAINERS = {"pkl": lambda p: p, "pt": zipped, "legacy": legacy, "tar": tarred, **PACKERS}
 
 
 # -- structures ----------------------------------------------------------------------------
@@ -804,6 +808,7 @@ def good_files() -> list[tuple[str, bytes]]:
         ),
         ("npy", npy),
         ("npz", raw_zip([("a.npy", npy)])),
+        *((name, pack(pickle.dumps([1], 2))) for name, pack in PACKERS.items()),
         ("pickle", pickle.dumps({"a": [1, 2.5, "x", b"y", (None, True)], "b": {3, 4}}, 4)),
     ]
 
@@ -843,6 +848,11 @@ def corpus() -> Iterator[tuple[str, bytes]]:
             + bytes(8),
         ),
     )
+    zeros = gzip.compress(b"\x80\2" + bytes(100 << 20))
+    yield "bomb/zeros.gz", zeros
+    yield "bomb/nones.gz", gzip.compress(b"\x80\2" + b"N" * (100 << 20))
+    yield "bomb/twice.gz", gzip.compress(zeros)
+    yield "bomb/dictionary.xz", _announcing()
     for name, pickled in bombs():
         yield f"bomb/{name}.pt", zipped(pickled)
         if len(pickled) < 1000:
@@ -856,6 +866,13 @@ def corpus() -> Iterator[tuple[str, bytes]]:
     for length in (0, 1, 2, 3, 4, 8, 9, 64):
         yield f"short/zeros-{length}", b"\0" * length
         yield f"short/zip-{length}", b"PK\3\4".ljust(length, b"\0")
+
+
+def _announcing() -> bytes:
+    """An .lzma whose header announces a dictionary of 4 GB."""
+    made = bytearray(lzma.compress(b"N.", lzma.FORMAT_ALONE))
+    made[1:5] = b"\xff" * 4
+    return bytes(made)
 
 
 def _linked() -> bytes:

@@ -3,6 +3,7 @@
 import argparse
 import gc
 import io
+import json
 import os
 import pickle
 import struct
@@ -590,3 +591,25 @@ def test_a_numpy_array_that_was_made_is_not_reported_as_opaque():
     data = hostile.zipped(pickle.dumps(np.arange(3), 2))
     made, report = from_bytes(data, opaque=True, report=True)
     assert made.tolist() == [0, 1, 2] and not report.opaque
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts on Linux' rules for mappings")
+def test_a_file_larger_than_the_memory_can_be_mapped(tmp_path):
+    path, nbytes = tmp_path / "a.safetensors", 1 << 42
+    entry = {"dtype": "U8", "shape": [nbytes], "data_offsets": [0, nbytes]}
+    head = hostile.headers(json.dumps({"a": entry}).encode())
+    path.write_bytes(head)
+    os.truncate(path, len(head) + nbytes)  # takes no room
+    assert load(path, mmap=True)["a"][nbytes - 5 :].tolist() == [0] * 5
+
+
+@pytest.mark.parametrize("layout", ["csr", "csc", "bsr", "bsc"])
+def test_compressed_sparse_tensors_stay_records_around_their_parts(layout):
+    data = {str(i): bytes(16) for i in range(3)}
+    parts = b"".join(hostile.tensor(key=str(i)) for i in range(3)) + hostile._value((2, 2))
+    name = hostile._value((f"torch.sparse_{layout}",))
+    call = b"ctorch._utils\n_rebuild_sparse_tensor\nctorch.serialization\n_get_layout\n" + name
+    with pytest.warns(UserWarning, match="rebuild_sparse_tensor") as told:
+        made = from_bytes(hostile.zipped(b"\x80\2" + call + b"R(" + parts + b"t\x86R.", data))
+    assert "_get_layout" not in str(told[0].message)
+    assert str(made.args[0]) == f"torch.sparse_{layout}" and made.args[1][2].shape == (2, 2)

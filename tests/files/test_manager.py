@@ -131,3 +131,12 @@ def test_a_restore_that_fails_leaves_the_model(run):
     with pytest.raises(ValueError, match="parameter groups"):
         CheckpointManager(folder, model=other, optimizer=groups).restore()
     assert all(map(torch.equal, before, other.parameters()))
+
+
+def test_what_killed_saves_left_is_removed(run):
+    keeper = manager(run)
+    left, other = run[3] / "step-0000000001.pt.0123abcd.part", run[3] / "notes.part"
+    left.write_bytes(b"x")
+    other.write_bytes(b"x")
+    keeper.save(2)
+    assert sorted(os.listdir(run[3])) == ["notes.part", "step-0000000002.pt"]
