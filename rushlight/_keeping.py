@@ -19,15 +19,11 @@ def _only_for(kind: str, name: str) -> Any:
 
 
 _SPARSE = {
-    "values": "sparse",
-    "indices": "sparse coordinate",
-    "coalesce": "sparse coordinate",
-    "is_coalesced": "sparse coordinate",
-    "crow_indices": "sparse row compressed",
-    "col_indices": "sparse row compressed",
-    "ccol_indices": "sparse column compressed",
+    "values": "sparse", "indices": "sparse coordinate", "coalesce": "sparse coordinate",
+    "is_coalesced": "sparse coordinate", "crow_indices": "sparse row compressed",
+    "col_indices": "sparse row compressed", "ccol_indices": "sparse column compressed",
     "row_indices": "sparse column compressed",
-}
+}  # fmt: skip
 
 
 def to_dense(

@@ -30,13 +30,9 @@ _options = Options()
 
 
 def set_printoptions(
-    precision: int | None = None,
-    threshold: float | None = None,
-    edgeitems: int | None = None,
-    linewidth: int | None = None,
-    profile: str | None = None,
-    sci_mode: bool | None = None,
-) -> None:
+    precision: int | None = None, threshold: float | None = None, edgeitems: int | None = None,
+    linewidth: int | None = None, profile: str | None = None, sci_mode: bool | None = None,
+) -> None:  # fmt: skip
     """Sets how tensors print; what is not given stays (but `sci_mode`, which goes back to None).
 
     Args:
@@ -49,11 +45,9 @@ def set_printoptions(
     """
     global _options
     given = {
-        "precision": precision,
-        "threshold": threshold,
-        "edgeitems": edgeitems,
+        "precision": precision, "threshold": threshold, "edgeitems": edgeitems,
         "linewidth": linewidth,
-    }
+    }  # fmt: skip
     base = _options if profile is None else PROFILES.get(profile, _options)
     kept = {name: value for name, value in given.items() if value is not None}
     _options = base._replace(sci_mode=sci_mode, **kept)

@@ -43,8 +43,8 @@ def result_type(tensor1: Any, tensor2: Any) -> dtypes.dtype:
 
 def set_num_threads(n: int) -> None:
     """The number of threads that Rushlight's own kernels use (NumPy's BLAS has its own)."""
-    if not isinstance(n, int):
-        raise TypeError(f"set_num_threads expects an int, but got {type(n).__name__}")
+    if not isinstance(n, int) or n.__class__ is bool:
+        raise RuntimeError(f"set_num_threads expects an int, but got {type(n).__name__}")
     if n <= 0:
         raise RuntimeError("set_num_threads expects a positive integer")
     _settings["threads"] = n

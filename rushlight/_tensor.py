@@ -14,7 +14,7 @@ from ._core import dtypes, modes, views
 from ._core.backward import backward as run_backward
 from ._core.devices import META, device
 from ._core.errors import dim_of
-from ._core.kinds import known, without_value
+from ._core.kinds import known, value_of, without_value
 from ._core.size import Size, layout, strided
 from ._core.tape import ASK, Handle, Node, Port, TensorBase, extra_of, make, ndarray
 from ._ops import casts, indexing
@@ -230,12 +230,9 @@ class Tensor(TensorBase):
         return self.origin is not None and not self.origin[1].alias
 
     def backward(
-        self,
-        gradient: "Tensor | None" = None,
-        retain_graph: bool | None = None,
-        create_graph: bool = False,
-        inputs: Any = None,
-    ) -> None:
+        self, gradient: "Tensor | None" = None, retain_graph: bool | None = None,
+        create_graph: bool = False, inputs: Any = None,
+    ) -> None:  # fmt: skip
         """Add the gradients of this tensor to the `.grad` of the leaves it was made from."""
         run_backward([self], [gradient], retain_graph, create_graph, inputs)
 
@@ -295,7 +292,7 @@ class Tensor(TensorBase):
         """The value of a tensor of one element, as a Python number."""
         array = self.array
         if array.__class__ is not ndarray or (modes.special and modes.local.trace is not None):
-            raise RuntimeError(without_value(array, "item()"))
+            array = value_of(self, "item()")
         if array.size != 1:
             raise RuntimeError(f"a Tensor with {array.size} elements cannot be converted to Scalar")
         if array.dtype == dtypes.BFLOAT16:
@@ -310,7 +307,9 @@ class Tensor(TensorBase):
         """The values as an ndarray that can be looked at (bfloat16 as float32)."""
         array = self.array
         if array.__class__ is not ndarray or (modes.special and modes.local.trace is not None):
-            raise RuntimeError(without_value(array, asked))
+            if asked == "numpy()":
+                raise RuntimeError(without_value(array, asked))
+            array = value_of(self, asked)
         return dtypes.from_bfloat16(array) if array.dtype == dtypes.BFLOAT16 else array
 
     def numpy(self, *, force: bool = False) -> ndarray:

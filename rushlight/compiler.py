@@ -20,8 +20,8 @@ def compile(
     """`model` as a program: what it does with tensors is captured at a call, and run again after.
 
     A training step is captured whole: the backward pass, the optimizer's update, `.grad`, buffers
-    and random numbers included. Where Python must see a value, calls run eagerly and a warning
-    says once where.
+    and random numbers included. Where Python must see a value or print, calls run eagerly; a
+    warning says once where. Numbers that change from call to call are inputs.
 
     Args:
         model: a function or a Module; without it, a decorator.

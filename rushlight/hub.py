@@ -79,14 +79,9 @@ def _copied(source: Any, target: Any, progress: bool) -> str:
 
 
 def load_state_dict_from_url(
-    url: str,
-    model_dir: str | None = None,
-    map_location: Any = None,
-    progress: bool = True,
-    check_hash: bool = False,
-    file_name: str | None = None,
-    weights_only: bool = False,
-) -> dict[str, Any]:
+    url: str, model_dir: str | None = None, map_location: Any = None, progress: bool = True,
+    check_hash: bool = False, file_name: str | None = None, weights_only: bool = False,
+) -> dict[str, Any]:  # fmt: skip
     """The state dict at a URL, downloaded once and read from the cache afterwards.
 
     Differs: it is read as `torch.load` reads here, so that nothing in the file is ever run,

@@ -37,13 +37,9 @@ __getattr__ = lazily(__name__)
 
 
 def spawn(
-    fn: Callable,
-    args: tuple = (),
-    nprocs: int = 1,
-    join: bool = True,
-    daemon: bool = False,
+    fn: Callable, args: tuple = (), nprocs: int = 1, join: bool = True, daemon: bool = False,
     start_method: str = "spawn",
-) -> list[Any] | None:
+) -> list[Any] | None:  # fmt: skip
     """Runs `fn(index, *args)` in `nprocs` new processes; waits for them, or gives them back.
 
     Raises:

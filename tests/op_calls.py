@@ -268,8 +268,8 @@ CALLS: dict[str, Calls] = {
         lambda d: call(
             d(4, 3, 3).log_softmax(-1),
             d.ints(3, 2, low=1, high=3),
-            steps=(4, 3, 4),
-            labels=(2, 1, 0),
+            d.ints(3, low=3, high=5),
+            d.ints(3, low=0, high=3),
         )
     ),
 }

@@ -21,7 +21,6 @@ LEFT_OUT: dict[tuple[str, str], str] = {
     ("histogram", "torch"): "PyTorch gives it a node that can only refuse: test_reductions",
     ("histogram", "node"): "PyTorch gives it a node that can only refuse",
     ("trapezoid", "node"): SCALAR,
-    ("trapz", "node"): SCALAR,
     ("cumulative_trapezoid", "node"): SCALAR,
     ("matrix_power", "node"): "PyTorch multiplies batches through views",
     ("linalg_tensorinv", "node"): "ReshapeAlias is a view of PyTorch's inside",

@@ -79,3 +79,66 @@ def test_norms_of_float32_weights_take_halves(norm):
     assert made.dtype is rl.bfloat16 and norm.weight.grad.dtype is rl.float32
     with pytest.raises(RuntimeError, match="expected m1 and m2 to have the same dtype"):
         norm(rl.ones(3, 8, dtype=rl.float64))
+
+
+def test_convolutions_in_a_row_take_halves():
+    """The second one gets bfloat16 and has float32 weights: autocast converts them."""
+    net = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Conv2d(4, 4, 2), nn.ConvTranspose2d(4, 2, 2)
+    )
+    x = rl.randn(2, 3, 7, 7)
+    with rl.autocast("cpu", dtype=rl.bfloat16):
+        made = net(x)
+    assert made.dtype is rl.bfloat16
+    made.float().sum().backward()
+    assert all(p.grad is not None and p.grad.dtype is rl.float32 for p in net.parameters())
+    with pytest.raises(RuntimeError, match="should be the same"):
+        net[2](rl.randn(1, 4, 5, 5).bfloat16())
+
+
+OLDER = [
+    ("get_autocast_gpu_dtype", ()),
+    ("get_autocast_cpu_dtype", ()),
+    ("is_autocast_cpu_enabled", ()),
+    ("set_autocast_cpu_enabled", (False,)),
+]
+
+
+@pytest.mark.parametrize(("name", "given"), OLDER)
+def test_older_names_say_which_are_newer(name, given):
+    newer = name.replace("_gpu", "").replace("_cpu", "")
+    device = "cuda" if "gpu" in name else "cpu"
+    with pytest.warns(DeprecationWarning, match=f"torch.{newer}\\('{device}'") as seen:
+        made = getattr(rl, name)(*given)
+    assert made == getattr(rl, newer)(device, *given)
+    torch = pytest.importorskip("torch")
+    with pytest.warns(DeprecationWarning) as theirs:
+        getattr(torch, name)(*given)
+    texts = [str(w.message).partition(" (Triggered")[0] for w in theirs]
+    assert [str(w.message) for w in seen] == texts
+
+
+def test_older_names_set_the_lower_dtype():
+    with pytest.warns(DeprecationWarning, match="set_autocast_dtype\\('cpu', dtype\\)"):
+        rl.set_autocast_cpu_dtype(rl.float16)
+    try:
+        assert rl.get_autocast_dtype("cpu") is rl.float16
+    finally:
+        rl.set_autocast_dtype("cpu", rl.bfloat16)
+    with pytest.warns(DeprecationWarning, match="set_autocast_dtype\\('cuda', dtype\\)"):
+        rl.set_autocast_gpu_dtype(dtype=rl.float16)
+    assert rl.get_autocast_dtype("cuda") is rl.float16
+
+
+def test_attention_and_prelu_take_mixed_dtypes():
+    q, x = rl.randn(1, 2, 5, 4), rl.randn(3, 4)
+    low, slope = q.bfloat16(), rl.rand(1, requires_grad=True)
+    with rl.autocast("cpu", dtype=rl.bfloat16):
+        assert nn.functional.scaled_dot_product_attention(low, q, q).dtype is rl.bfloat16
+        for each in (x, x.bfloat16()):
+            made = nn.functional.prelu(each, slope)
+            assert made.dtype is rl.bfloat16
+            made.float().sum().backward()
+    assert slope.grad.dtype is rl.float32
+    with pytest.raises(RuntimeError, match="to have the same dtype"):
+        nn.functional.scaled_dot_product_attention(low, q, q)

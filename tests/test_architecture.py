@@ -86,6 +86,8 @@ OPTIONAL = {
     "tqdm": "a progress bar, where the user has it",
     "threading": "needed only where a large file is written in the background",
     "mmap": "not every platform has it, and only large files need it",
+    "bz2": "not every Python has it, and only files compressed so need it",
+    "lzma": "not every Python has it, and only files compressed so need it",
     "llvmlite": "the extra `fast`",
     "concurrent": "thread pools start only when a DataLoader has workers",
     "multiprocessing": "only a program that asks for processes pays for it",

@@ -112,3 +112,23 @@ def test_backend_switches_are_kept(torch):
     assert torch.backends.cuda.matmul.allow_tf32
     assert not torch.backends.mps.is_available() and not torch.backends.cudnn.is_available()
     assert torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "AVX2", "AVX512")
+
+
+def test_what_a_virtual_gpu_sets_aside_is_what_tensors_hold(torch, two):
+    kept = torch.zeros(1000, device="cuda:1")
+    assert torch.cuda.memory_reserved(1) == torch.cuda.memory_allocated(1) >= kept.nbytes
+    assert torch.cuda.max_memory_reserved(1) == torch.cuda.max_memory_allocated(1)
+    stats = torch.cuda.memory_stats(1)
+    assert stats["reserved_bytes.all.current"] == torch.cuda.memory_allocated(1)
+    assert "allocated_bytes.all.peak" in torch.cuda.memory_summary(1)
+    torch.cuda.reset_max_memory_allocated(1)
+    assert torch.cuda.max_memory_allocated(1) == torch.cuda.memory_allocated(1)
+
+
+def test_the_default_stream_is_the_current_one(torch, two):
+    for stream in (torch.cuda.current_stream(1), torch.cuda.default_stream(1)):
+        assert stream.device_index == 1 and stream.query()
+        assert isinstance(stream.record_event(), torch.cuda.Event)
+    torch.cuda.set_stream(torch.cuda.default_stream(1))
+    assert torch.cuda.current_device() == 1
+    assert not torch.cuda.is_current_stream_capturing()

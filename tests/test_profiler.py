@@ -76,3 +76,10 @@ def test_older_entrance(torch):
     with torch.autograd.profiler.profile(enabled=False) as prof:
         torch.ones(2).exp()
     assert prof.events() == []
+
+
+def test_times_have_the_unit_that_suits_them():
+    from rushlight.profiler.events import time_text
+
+    times = [time_text(t) for t in (0.25, 999.9, 1000.0, 2_500_000.0)]
+    assert times == ["0.250us", "999.900us", "1.000ms", "2.500s"]

@@ -318,6 +318,8 @@ def test_isin_with_numbers_and_nothing():
     assert torch.isin(x, torch.tensor([3, 1]), invert=True).tolist() == [False, True, False]
     assert torch.isin(x, torch.tensor([], dtype=torch.int64)).tolist() == [False] * 3
     assert torch.isin(2, x).item() is True
+    nan = torch.tensor([float("nan"), 1.0])
+    assert torch.isin(nan, torch.tensor([]), invert=True).tolist() == [True] * 2
 
 
 def test_slopes_of_samples_at_uneven_places():

@@ -1,6 +1,8 @@
 """Names at the top of the package that live elsewhere, and rarer methods."""
 
+import copy
 import hashlib
+import pickle
 import subprocess
 import sys
 
@@ -229,3 +231,10 @@ def test_against_pytorch(name):
     values = np.linspace(-2.0, 2.5, 12, dtype="f4")
     ours, theirs = PARITY[name](rl, rl.tensor(values)), PARITY[name](torch, torch.tensor(values))
     np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=2e-5, atol=1e-6)
+
+
+def test_copies_of_dtypes_and_devices_are_themselves() -> None:
+    for one in (rl.bfloat16, rl.bool, rl.device("cpu"), rl.device("cuda:1")):
+        assert copy.copy(one) is one
+        assert copy.deepcopy([one])[0] is one
+        assert pickle.loads(pickle.dumps(one)) is one

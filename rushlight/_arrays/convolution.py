@@ -181,14 +181,9 @@ def conv(
 
 
 def conv_weight(
-    g: np.ndarray,
-    x: np.ndarray,
-    shape: tuple,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
+    g: np.ndarray, x: np.ndarray, shape: tuple, stride: Any, padding: Any, dilation: Any,
     groups: int = 1,
-) -> np.ndarray:
+) -> np.ndarray:  # fmt: skip
     """Gradient of a convolution for its filters (of `shape`), from its result's gradient g."""
     n, c = x.shape[:2]
     o = g.shape[1]
@@ -203,14 +198,9 @@ def conv_weight(
 
 
 def conv_input(
-    g: np.ndarray,
-    w: np.ndarray,
-    shape: tuple,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
+    g: np.ndarray, w: np.ndarray, shape: tuple, stride: Any, padding: Any, dilation: Any,
     groups: int = 1,
-) -> np.ndarray:
+) -> np.ndarray:  # fmt: skip
     """Gradient of a convolution for its input (of `shape`): a transposed convolution."""
     n, c = shape[:2]
     o = w.shape[0]

@@ -125,12 +125,9 @@ class Dual(Namespace):
                 (x, a.tangent) for i in moving for x, a in _pairs(inputs[i], args[i]) if _moves(a)
             ]
             back = grad(
-                [outs[k] for k in live],
-                [x for x, _ in flat],
-                seeds,
-                create_graph=True,
+                [outs[k] for k in live], [x for x, _ in flat], seeds, create_graph=True,
                 allow_unused=True,
-            )
+            )  # fmt: skip
             total = _sum([(g * t).sum() for g, (_, t) in zip(back, flat) if g is not None])
             found = grad([total], seeds, create_graph=True, allow_unused=True)
         beneath = any(x.requires_grad for x in [*_tensors(values), *[t for _, t in flat]])

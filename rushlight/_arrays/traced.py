@@ -14,6 +14,7 @@ from .meta import VIEWS, several, spec
 from .numpy import NUMPY, UFUNCS
 
 HERE = str(Path(__file__).resolve().parent.parent)
+_LIBRARY = str(Path(str(sys.modules["os"].__file__)).parent)  # Python's own
 
 
 class GraphBreak(BaseException):
@@ -29,7 +30,8 @@ def users_line() -> str:
     frame: Any = sys._getframe(1)
     while frame is not None:
         name = frame.f_code.co_filename
-        if not name.startswith((HERE, "<op>", "<frozen")):
+        own = name.startswith((HERE, "<op>", "<frozen"))
+        if not own and (not name.startswith(_LIBRARY) or "-packages" in name):
             return f"{name}:{frame.f_lineno}"
         frame = frame.f_back
     return ""
@@ -41,14 +43,9 @@ class Symbol(Array):
     __slots__ = ("names", "id", "shape", "dtype", "strides", "offset")
 
     def __init__(
-        self,
-        names: "Trace",
-        id: int,
-        shape: tuple,
-        dtype: Any,
-        strides: Any = None,
+        self, names: "Trace", id: int, shape: tuple, dtype: Any, strides: Any = None,
         offset: int = 0,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.names, self.id, self.shape, self.dtype = names, id, tuple(shape), np.dtype(dtype)
         self.strides = contiguous_strides(self.shape) if strides is None else tuple(strides)
         self.offset = offset
@@ -101,7 +98,10 @@ class Trace(Namespace):
             self.stop(f"{word}: its result depends on values or on memory")
         for a in _symbols([args, tuple(params.values())]):
             if a.names is not self:
-                raise RuntimeError("compile: a value escaped from another trace")
+                raise RuntimeError(
+                    "compile: a tensor was kept that another call made while it was captured; make "
+                    "it before"
+                )
         made = spec(word, args, params)
         if several(made):
             return self.record(word, args, params, *made)

@@ -1,5 +1,6 @@
 """Backward: the walk started from tensors, and what becomes of its results."""
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -106,10 +107,7 @@ def seeds(tensors: list, gradients: list) -> list:
                 "before the computation, and see that it did not run under no_grad or detach()."
             )
         if g is None:
-            size = 1
-            for n in t.array.shape:
-                size *= n
-            if size != 1:
+            if prod(t.array.shape) != 1:
                 raise RuntimeError(
                     "grad can be implicitly created only for scalar outputs. This one has shape "
                     f"{list(t.array.shape)}: reduce it, as in loss.mean().backward(), or pass "
@@ -223,15 +221,10 @@ def arrived(walk: Walk, leaves: dict, where: Any) -> Any:
 
 
 def grad(
-    outputs: Any,
-    inputs: Any,
-    grad_outputs: Any = None,
-    retain_graph: bool | None = None,
-    create_graph: bool = False,
-    allow_unused: bool | None = None,
-    is_grads_batched: bool = False,
+    outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None,
+    create_graph: bool = False, allow_unused: bool | None = None, is_grads_batched: bool = False,
     materialize_grads: bool = False,
-) -> tuple:
+) -> tuple:  # fmt: skip
     """The gradients of `outputs` for `inputs`, leaving every `.grad` alone.
 
     Raises:

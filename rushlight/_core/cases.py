@@ -25,6 +25,10 @@ class Case:
         self.message, self.kind = message, kind
         return self
 
+    def lacks(self, dtype: str) -> "Case":
+        """The call, which is refused for PyTorch's name of a dtype."""
+        return self.raises(f"not implemented for '{dtype}'", NotImplementedError)
+
 
 def case(*args: Any, **kwargs: Any) -> Case:
     """A call with these arguments."""
@@ -37,6 +41,13 @@ def beyond(shape: tuple, dim: int, **others: Any) -> Case:
     return case(shape, dim=dim, **others).raises(
         f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})",
         IndexError,
+    )
+
+
+def oblong(name: str, *others: Any) -> Case:
+    """A call with a matrix that is not square; `name` begins the sentence."""
+    return case((3, 4), *others).raises(
+        f"{name}: A must be batches of square matrices, but they are 3 by 4 matrices"
     )
 
 

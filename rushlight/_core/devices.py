@@ -41,13 +41,7 @@ class device:
         return self._text
 
     def __reduce__(self) -> tuple:
-        return device, (self._text,)
-
-    def __copy__(self) -> "device":
-        return self
-
-    def __deepcopy__(self, memo: dict) -> "device":
-        return self
+        return device, (self._text,)  # the same one, for copies too
 
     def __enter__(self) -> "device":
         stack = _state.__dict__.setdefault("stack", [])
@@ -106,7 +100,7 @@ def virtual_count() -> int:
 
 def current_index() -> int:
     """The GPU that `cuda` without a number means, for this thread."""
-    return getattr(_state, "index", 0)
+    return _state.index
 
 
 def set_current_index(index: int) -> None:
@@ -121,10 +115,7 @@ def set_default(given: Any) -> None:
 
 def default() -> device:
     """The device of factories that name none."""
-    stack = getattr(_state, "stack", None)
-    if stack:
-        return concrete(stack[-1])
-    return concrete(getattr(_state, "default", None) or CPU)
+    return concrete(_state.stack[-1] if _state.stack else _state.default or CPU)
 
 
 def concrete(given: Any) -> device:

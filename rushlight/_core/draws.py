@@ -70,13 +70,9 @@ def _below(values: np.ndarray, high: Any, low: Any) -> np.ndarray:
 
 
 def normal(
-    stream: Generator,
-    n: int,
-    kind: Any,
-    mean: float = 0.0,
-    std: float = 1.0,
+    stream: Generator, n: int, kind: Any, mean: float = 0.0, std: float = 1.0,
     contiguous: bool = True,
-) -> np.ndarray:
+) -> np.ndarray:  # fmt: skip
     """`n` normal numbers; from 16 on (where memory is contiguous) in PyTorch's blocks of 16."""
     if n < 16 or not contiguous:
         return rounded(normal_pairs(stream, n, mean, std), kind)

@@ -14,18 +14,12 @@ class dtype:
     """The type of a tensor's elements, such as `rushlight.float32`; compared by identity."""
 
     __slots__ = (
-        "name",
-        "numpy",
-        "category",
-        "itemsize",
-        "is_floating_point",
-        "is_complex",
-        "is_signed",
+        "name", "numpy", "category", "itemsize", "is_floating_point", "is_complex", "is_signed",
         "type_name",
-    )
+    )  # fmt: skip
 
-    def __init__(self, name: str, numpy: Any, category: int, type_name: str) -> None:
-        self.name, self.numpy, self.category = name, np.dtype(numpy), category
+    def __init__(self, name: str, category: int, type_name: str, numpy: Any = None) -> None:
+        self.name, self.numpy, self.category = name, np.dtype(numpy or name), category
         self.itemsize = self.numpy.itemsize
         self.is_floating_point, self.is_complex = category == 2, category == 3
         self.is_signed = name not in ("bool", "uint8", "uint16", "uint32", "uint64")
@@ -35,13 +29,7 @@ class dtype:
         return f"torch.{self.name}"
 
     def __reduce__(self) -> tuple:
-        return by_name, (self.name,)
-
-    def __copy__(self) -> "dtype":
-        return self
-
-    def __deepcopy__(self, memo: dict) -> "dtype":
-        return self
+        return by_name, (self.name,)  # the same one, for copies too
 
     def to_real(self) -> "dtype":
         """The type of the real and imaginary parts."""
@@ -52,21 +40,21 @@ class dtype:
         return complex128 if self.name in ("float64", "complex128") else complex64
 
 
-bool_ = dtype("bool", "bool", 0, "Bool")
-uint8 = dtype("uint8", "uint8", 1, "Byte")
-int8 = dtype("int8", "int8", 1, "Char")
-int16 = dtype("int16", "int16", 1, "Short")
-int32 = dtype("int32", "int32", 1, "Int")
-int64 = dtype("int64", "int64", 1, "Long")
-uint16 = dtype("uint16", "uint16", 1, "UInt16")
-uint32 = dtype("uint32", "uint32", 1, "UInt32")
-uint64 = dtype("uint64", "uint64", 1, "UInt64")
-float16 = dtype("float16", "float16", 2, "Half")
-bfloat16 = dtype("bfloat16", BFLOAT16, 2, "BFloat16")
-float32 = dtype("float32", "float32", 2, "Float")
-float64 = dtype("float64", "float64", 2, "Double")
-complex64 = dtype("complex64", "complex64", 3, "ComplexFloat")
-complex128 = dtype("complex128", "complex128", 3, "ComplexDouble")
+bool_ = dtype("bool", 0, "Bool")
+uint8 = dtype("uint8", 1, "Byte")
+int8 = dtype("int8", 1, "Char")
+int16 = dtype("int16", 1, "Short")
+int32 = dtype("int32", 1, "Int")
+int64 = dtype("int64", 1, "Long")
+uint16 = dtype("uint16", 1, "UInt16")
+uint32 = dtype("uint32", 1, "UInt32")
+uint64 = dtype("uint64", 1, "UInt64")
+float16 = dtype("float16", 2, "Half")
+bfloat16 = dtype("bfloat16", 2, "BFloat16", BFLOAT16)
+float32 = dtype("float32", 2, "Float")
+float64 = dtype("float64", 2, "Double")
+complex64 = dtype("complex64", 3, "ComplexFloat")
+complex128 = dtype("complex128", 3, "ComplexDouble")
 
 ALL = (
     bool_, uint8, int8, int16, int32, int64, uint16, uint32, uint64,
@@ -203,16 +191,9 @@ def result_dtype(values: Iterable[Any]) -> dtype:
         else:
             zero = _or(zero, of(v.dtype))
     found = _unless_higher(full, _unless_higher(zero, number))
-    if (
-        found is not None
-        and found.category == 3
-        and number is not None
-        and number.category == 3
-        and (full or zero) is not None
-    ):
+    own = _unless_higher(full, zero)
+    if own is not None and number is not None and number.category == 3:
         # a complex number makes a real tensor complex at that tensor's own width
-        own = _unless_higher(full, zero)
-        assert own is not None
         return own if own.category == 3 else (own if own.category == 2 else _default).to_complex()
     assert found is not None
     return found
@@ -297,7 +278,7 @@ def cast(x: np.ndarray, wanted: Any) -> np.ndarray:
     if x.dtype.kind == "f" and to.kind in "iu" and to.itemsize < 8:
         with np.errstate(all="ignore"):
             return x.astype(np.int64).astype(to)
-    if x.dtype.kind in "fc" and x.dtype != to:
+    if x.dtype.kind in "fc":
         with np.errstate(all="ignore"):
             return x.astype(to)
     return x.astype(to)

@@ -173,20 +173,17 @@ class Writer:
         if self.ufunc is not None:
             given = "k_"
             lines += [
-                "        if d is F32:",
-                f"            k_ = n32({second})",
-                f"            if k_ is None: k_ = number({second}, F32)",
-                "        elif d is F64:",
+                "        if d is F32:", f"            k_ = n32({second})",
+                f"            if k_ is None: k_ = number({second}, F32)", "        elif d is F64:",
                 f"            k_ = n64({second})",
                 f"            if k_ is None: k_ = number({second}, F64)",
-            ]
+            ]  # fmt: skip
             if not op.floats:
                 lines += [
-                    "        elif d is I64 and c is int:",
-                    f"            k_ = i64({second})",
+                    "        elif d is I64 and c is int:", f"            k_ = i64({second})",
                     "            if k_ is None:",
                     *self._try(f"k_ = number({second}, I64)", 16, "OverflowError"),
-                ]
+                ]  # fmt: skip
             lines += ["        else:", f"            {self.slow}"]
         else:
             lines += self._unless(["(d is not F32 and d is not F64)"], 8)
@@ -265,14 +262,11 @@ class Writer:
         alike = op.kind in ("same", "pointwise") and op.promotes is None
         told = signature(arrays, op, alike)
         return [
-            "    try:",
-            f"        k_ = ({told}{''.join(f'{p}, ' for p in op.params)})",
+            "    try:", f"        k_ = ({told}{''.join(f'{p}, ' for p in op.params)})",
             "        f_ = line_(k_)",
             f"        if f_ is None: f_ = learn(k_, ({given}), {self.params})",
-            f"        {made} = f_({given})",
-            "    except Exception:",
-            f"        {self.slow}",
-        ]
+            f"        {made} = f_({given})", "    except Exception:", f"        {self.slow}",
+        ]  # fmt: skip
 
     def _unruled(self) -> list[str]:
         """An op without rules is differentiated through its body: the general path records that."""

@@ -21,6 +21,14 @@ def wrong_dim(dim: int, ndim: int) -> IndexError:
     )
 
 
+def wrong_argument(name: str, argument: str, position: int, wanted: str, given: Any) -> TypeError:
+    """The error for an argument of another type than the one `wanted`."""
+    return TypeError(
+        f"{name}(): argument '{argument}' (position {position}) must be {wanted}, not "
+        f"{type(given).__name__}"
+    )
+
+
 def dim_of(dim: int, ndim: int) -> int:
     """`dim` counted from the front; a 0-dim tensor has the one dimension 0 (or -1).
 
@@ -56,8 +64,8 @@ def unmet_broadcast(shapes: list[tuple]) -> RuntimeError | None:
                 return RuntimeError(
                     f"The size of tensor a ({a[-i]}) must match the size of tensor b ({b[-i]}) at "
                     f"non-singleton dimension {where}. a has shape {list(a)}, b has shape "
-                    f"{list(b)}: "
-                    "sizes meet, counted from the last, when they are equal or one of them is 1."
+                    f"{list(b)}: sizes meet, counted from the last, when they are equal or one of "
+                    "them is 1."
                 )
     return None
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from . import dtypes, modes
 from .devices import CPU
-from .errors import explained
+from .errors import explained, wrong_argument
 from .kinds import known
 from .packing import note
 from .plan import plan_of
@@ -65,10 +65,7 @@ def flatten(op: Op, args: tuple) -> list:
         return list(args)
     tensors = args[0]
     if not isinstance(tensors, (list, tuple)):
-        raise TypeError(
-            f"{op.name}(): argument '{op.arrays[0]}' (position 1) must be tuple of Tensors, "
-            f"not {type(tensors).__name__}"
-        )
+        raise wrong_argument(op.name, op.arrays[0], 1, "tuple of Tensors", tensors)
     for i, t in enumerate(tensors):
         if not isinstance(t, TensorBase):
             raise TypeError(
@@ -146,10 +143,7 @@ def prepare(op: Op, flat: list, params: dict) -> list:
     tensors = [a for a in flat if isinstance(a, TensorBase)]
     if not tensors:
         wrong = next((a for a in flat if a is not None), None)
-        raise TypeError(
-            f"{op.name}(): argument '{op.arrays[0]}' (position 1) must be Tensor, "
-            f"not {type(wrong).__name__}"
-        )
+        raise wrong_argument(op.name, op.arrays[0], 1, "Tensor", wrong)
     check_devices(op, tensors)
     for name, a in zip(op.arrays, nested(op, flat)):
         if not isinstance(a, (TensorBase, list, *dtypes.NUMBERS)) and a is not None:
@@ -163,20 +157,11 @@ def promoted(op: Op, flat: list, floats: bool) -> list:
     """Operands in one dtype; a cast is an op of its own on the tape, so rules see one dtype."""
     chosen = [op.promotes is None or n in op.promotes for n in op.arrays]
     numbers = (int, float, complex, np.generic)
-    flat = [
-        a
-        if isinstance(a, TensorBase) or a is None
-        else a.item()
-        if isinstance(a, np.generic)
-        else a
-        for a in flat
-    ]
+    flat = [a.item() if isinstance(a, np.generic) else a for a in flat]
     for name, a in zip(op.arrays, flat):
         if a is not None and not isinstance(a, (TensorBase, *numbers)):
-            raise TypeError(
-                f"{op.name}(): argument '{name}' (position {op.arrays.index(name) + 1}) must be "
-                f"Tensor or Number, not {type(a).__name__}"
-            )
+            place = op.arrays.index(name) + 1
+            raise wrong_argument(op.name, name, place, "Tensor or Number", a)
     taking = [a for a, yes in zip(flat, chosen) if yes and a is not None]
     dtype = dtypes.result_dtype([getattr(a, "array", a) for a in taking])
     if floats and dtype.category < 2:

@@ -63,6 +63,25 @@ def holds(condition: Any) -> bool:
     return True
 
 
+def foretold(t: Any) -> bool:
+    """Whether Python may ask for a tensor's values now."""
+    trace = modes.local.trace
+    return trace is None or trace.value(t) is not None
+
+
+def value_of(t: Any, asked: str) -> ndarray:
+    """The values of a tensor that a trace knows: they hang on no input.
+
+    Raises:
+        RuntimeError: where they are not known.
+    """
+    trace = modes.local.trace
+    found = None if trace is None else trace.value(t)
+    if found is None:
+        raise RuntimeError(without_value(t.array, asked))
+    return found
+
+
 def without_value(array: Any, asked: str) -> str:
     """The sentence for a value that was asked for and is not known; a trace ends here."""
     trace = modes.local.trace

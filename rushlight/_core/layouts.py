@@ -56,7 +56,10 @@ def order_for(shape: tuple, wanted: Any, like: Any = None) -> tuple[int, ...] | 
     if wanted is None or wanted is contiguous_format:
         return None
     if wanted is preserve_format:
-        if like.__class__ is not np.ndarray or like.flags.c_contiguous:
+        if like.__class__ is not np.ndarray:
+            if getattr(getattr(like, "names", None), "name", "") != "traced":
+                return None
+        elif like.flags.c_contiguous:
             return None
         order = memory_order(like)
         return None if order == tuple(range(len(order))) else order

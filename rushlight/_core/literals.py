@@ -144,8 +144,6 @@ def _other(data: Any, kind: Any) -> np.ndarray:
     if isinstance(data, TensorBase):
         own = values_of(data)
         return np.array(own) if kind is None else np.array(dtypes.cast(own, kind))
-    if isinstance(data, np.generic):
-        return array_of(np.asarray(data), kind)
     if hasattr(data, "__array_interface__") or hasattr(data, "__array__"):
         return array_of(np.asarray(data), kind)
     return _nested(data, kind)

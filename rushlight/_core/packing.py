@@ -20,10 +20,9 @@ class Packed:
             if entry.node is None and entry.needs is True:  # a leaf stays alive anyway
                 return "as it is", entry, None
             return (
-                "tensor",
-                pack(make(entry.array, entry.device)),
+                "tensor", pack(make(entry.array, entry.device)),
                 (entry.needs, entry.node, entry.version),
-            )
+            )  # fmt: skip
         if entry.__class__ is ndarray:
             return "array", pack(make(entry, self.where)), None
         return "as it is", entry, None

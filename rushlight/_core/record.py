@@ -24,32 +24,30 @@ class Op:
     """
 
     def __init__(self, body: Callable, kind: str | None, options: dict[str, Any]) -> None:
-        self.body, self.kind = body, kind
-        self.name: str = options.pop("name", None) or body.__name__
+        self.body, self.kind, take = body, kind, options.pop
+        self.name: str = take("name", None) or body.__name__
         # True, or a function of the parameters: integers are computed in the default float dtype
-        self.floats: Any = options.pop("floats", False)
+        self.floats: Any = take("floats", False)
         # the name, or a function of which arguments are numbers
-        self.node_name: Any = options.pop("node", None) or node_name(self.name)
-        self.keeps: tuple = options.pop("keeps", ())
-        self.broadcasts: bool = options.pop("broadcasts", kind == "pointwise")
-        self.outputs: tuple = options.pop("outputs", ())
+        self.node_name: Any = take("node", None) or node_name(self.name)
+        self.keeps: tuple = take("keeps", ())
+        self.broadcasts: bool = take("broadcasts", kind == "pointwise")
+        self.outputs: tuple = take("outputs", ())
         # a body that gives several results: those named, or a list of any length
-        self.many: bool = options.pop("many", False) or bool(self.outputs)
-        self.differentiable: Any = options.pop("differentiable", True)
-        self.alias: bool = options.pop("alias", False)  # a view that shares memory but not the tape
-        self.promotes: Any = options.pop(
-            "promotes", None
-        )  # the arguments that take part, None: all
-        self.autocast: str | None = options.pop("autocast", None)
+        self.many: bool = take("many", False) or bool(self.outputs)
+        self.differentiable: Any = take("differentiable", True)
+        self.alias: bool = take("alias", False)  # a view that shares memory but not the tape
+        self.promotes: Any = take("promotes", None)  # the arguments that take part, None: all
+        self.autocast: str | None = take("autocast", None)
         # body and rules are written down as straight lines of NumPy calls (`_arrays/straight.py`):
         # for bodies of several words that look at shapes and dtypes alone
-        self.straight: bool = options.pop("straight", False)
+        self.straight: bool = take("straight", False)
         # PyTorch's sentence for operands of dtypes {a} and {b}, where it is not the usual one
-        self.mixed: str | None = options.pop("mixed", None)
+        self.mixed: str | None = take("mixed", None)
         # whether operands may be float32 where the first is of half that
-        self.wide: bool = options.pop("wide", False)
-        self.domain, self.reference = options.pop("domain", None), options.pop("reference", None)
-        self.named: str | None = options.pop("returns", None)
+        self.wide: bool = take("wide", False)
+        self.domain, self.reference = take("domain", None), take("reference", None)
+        self.named: str | None = take("returns", None)
         if options:
             raise TypeError(f"op {self.name}: unknown options {sorted(options)}")
         self._read_signature()

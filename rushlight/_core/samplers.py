@@ -125,37 +125,42 @@ def normal_sampler(kind: Any, mean: float, std: float, stream: rng.Generator) ->
     return paired(kind, sample)
 
 
-def chances_of(p: Any) -> np.ndarray:
-    """The values of a tensor of probabilities, checked."""
+def drawn_by(draw: Callable, shape: tuple, kind: Any, stream: Any, *tensors: Any) -> Any:
+    """`draw(*arrays)`: numbers of `shape` and `kind` that hang on values of tensors.
+
+    A trace calls it at each run, so it holds no tensors.
+    """
+    if modes.special and modes.local.trace is not None:
+        return modes.local.trace.drawn(draw, shape, kind.numpy, stream, tensors)
+    return draw(*map(values_of, tensors))
+
+
+def coins(p: Any, kind: Any, shape: tuple, order: Any, stream: rng.Generator) -> Any:
+    """Ones with the probabilities in a tensor, spread over `shape`, else zeros."""
     if p.dtype.category != 2:
         raise NotImplementedError(
             f"\"bernoulli_tensor_cpu_p_\" not implemented for '{p.dtype.type_name}'"
         )
-    chances = values_of(p)
-    chances = dtypes.from_bfloat16(chances) if p.dtype is dtypes.bfloat16 else chances
-    if not ((chances >= 0) & (chances <= 1)).all():
-        raise RuntimeError(
-            "Expected p_in >= 0 && p_in <= 1 to be true, but got false. Probabilities lie between "
-            "0 and 1 and are not nan."
-        )
-    return chances
-
-
-def chances_for(p: Any, shape: tuple, order: Any) -> np.ndarray:
-    """Probabilities spread over `shape`, flat, in the order in which they are used."""
-    chances = chances_of(p)
-    try:
-        wide = np.broadcast_to(chances, shape)
-    except ValueError:
+    if p.shape != shape:
         p.expand(shape)  # says which sizes do not meet
-        raise
-    return (wide if order is None else wide.transpose(order)).reshape(-1)
+
+    def draw(p: np.ndarray) -> np.ndarray:
+        p = dtypes.from_bfloat16(p) if p.dtype == dtypes.BFLOAT16 else p
+        if not ((p >= 0) & (p <= 1)).all():
+            raise RuntimeError(
+                "Expected p_in >= 0 && p_in <= 1 to be true, but got false. Probabilities lie "
+                "between 0 and 1 and are not nan."
+            )
+        wide = np.broadcast_to(p, shape)
+        flat = (wide if order is None else wide.transpose(order)).reshape(-1)
+        sample = lambda *_: dtypes.cast(draws.bernoulli_each(stream, flat), kind)
+        return arranged(sample, shape, order)
+
+    return drawn_by(draw, shape, kind, stream, p)
 
 
-def coin_sampler(kind: Any, p: Any, stream: rng.Generator) -> Callable:
-    """sample(count, contiguous) of ones with probability `p`: a number, or an array of them."""
-    if isinstance(p, np.ndarray):
-        return lambda n, _: dtypes.cast(draws.bernoulli_each(stream, p), kind)
+def coin_sampler(kind: Any, p: float, stream: rng.Generator) -> Callable:
+    """sample(count, contiguous) of ones with probability `p`."""
     if not 0 <= p <= 1:
         raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p:g}")
     return lambda n, _: dtypes.cast(draws.bernoulli(stream, n, float(p)), kind)

@@ -251,10 +251,9 @@ def before(node: Node, g: Any, wrap: Callable, unwrap: Callable) -> Any:
                 gs[index] = gs[index] if made is None else unwrap(made)
     if extra.before:
         for hook in list(extra.before.values()):
-            made = hook(tuple(None if x is None else wrap(x) for x in gs))
+            made = hook(_each(wrap, gs))
             if made is not None:
-                made = made if isinstance(made, tuple) else (made,)
-                gs = [None if x is None else unwrap(x) for x in made]
+                gs = list(_each(unwrap, made))
     for index, ref in extra.retained.items():
         tensor = ref()
         if tensor is not None and gs[index] is not None:
@@ -263,16 +262,19 @@ def before(node: Node, g: Any, wrap: Callable, unwrap: Callable) -> Any:
     return gs if many else gs[0]
 
 
+def _each(change: Callable, given: Any) -> tuple:
+    """The gradients, one or several, changed where there is one."""
+    several = given if isinstance(given, (tuple, list)) else (given,)
+    return tuple(None if x is None else change(x) for x in several)
+
+
 def after(node: Node, grads: Any, g: Any, wrap: Callable, unwrap: Callable) -> Any:
     """Run a node's own hooks on what it hands on."""
     assert node.extra is not None
     for hook in list(node.extra.after.values()):
-        given = tuple(None if x is None else wrap(x) for x in grads)
-        came = tuple(None if x is None else wrap(x) for x in (g if isinstance(g, list) else [g]))
-        made = hook(given, came)
+        made = hook(_each(wrap, grads), _each(wrap, g))
         if made is not None:
-            made = made if isinstance(made, tuple) else (made,)
-            grads = [None if x is None else unwrap(x) for x in made]
+            grads = list(_each(unwrap, made))
     return grads
 
 

@@ -92,12 +92,10 @@ def new_tensor(
 ) -> Any:  # fmt: skip
     """`torch.tensor(data)` in this tensor's dtype and on its device."""
     return tensor(
-        data,
-        dtype=self.dtype if dtype is None else dtype,
-        device=self.device if device is None else device,
-        requires_grad=requires_grad,
+        data, dtype=self.dtype if dtype is None else dtype,
+        device=self.device if device is None else device, requires_grad=requires_grad,
         pin_memory=pin_memory,
-    )
+    )  # fmt: skip
 
 
 def from_numpy(ndarray: Any) -> Any:

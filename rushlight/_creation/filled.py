@@ -26,12 +26,8 @@ from .making import (
 )
 
 _C_NAMES = {
-    "uint8": "uint8_t",
-    "int8": "int8_t",
-    "int16": "int16_t",
-    "int32": "int",
-    "int64": "int64_t",
-}
+    "uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int", "int64": "int64_t",
+}  # fmt: skip
 
 
 def _ones(shape: tuple, carrier: Any) -> np.ndarray:

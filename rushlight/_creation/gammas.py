@@ -6,9 +6,8 @@ import numpy as np
 
 from .._core import dtypes, gamma_draws
 from .._core.devices import META
-from .._core.literals import values_of
 from .._core.op import op
-from .._core.samplers import stream_of
+from .._core.samplers import drawn_by, stream_of
 from .._core.tape import make
 from .making import place
 
@@ -21,8 +20,8 @@ def _floating(name: str, *tensors: Any) -> None:
             )
 
 
-def _wide(t: Any) -> np.ndarray:
-    return dtypes.cast(values_of(t), dtypes.float64)
+def _wide(x: np.ndarray) -> np.ndarray:
+    return dtypes.cast(x, dtypes.float64)
 
 
 def binomial(count: Any, prob: Any, generator: Any = None) -> Any:
@@ -35,10 +34,15 @@ def binomial(count: Any, prob: Any, generator: Any = None) -> Any:
         )
     if count.device is META:
         return place(tuple(count.shape), count.dtype, META, False, np.empty)
-    counts, chances = np.broadcast_arrays(_wide(count), _wide(prob))
-    stream = stream_of("binomial", generator, count.device)
-    made = gamma_draws.binomial(stream, counts.reshape(-1), chances.reshape(-1))
-    return make(dtypes.cast(made.reshape(counts.shape), count.dtype), count.device)
+    kind, stream = count.dtype, stream_of("binomial", generator, count.device)
+    shape = np.broadcast_shapes(count.shape, prob.shape)
+
+    def draw(*given: np.ndarray) -> np.ndarray:
+        counts, chances = (np.broadcast_to(_wide(x), shape).reshape(-1) for x in given)
+        made = gamma_draws.binomial(stream, counts, chances)
+        return dtypes.cast(made.reshape(shape), kind)
+
+    return make(drawn_by(draw, shape, kind, stream, count, prob), count.device)
 
 
 @op("same", node="StandardGammaBackward0")
@@ -72,8 +76,11 @@ def standard_gamma(input: Any, generator: Any = None) -> Any:
     _floating("gamma", input)
     if input.device is META:
         return place(tuple(input.shape), input.dtype, META, False, np.empty)
-    shapes = _wide(input)
-    made = gamma_draws.gamma(stream_of("gamma", generator, input.device), shapes.reshape(-1))
-    least = dtypes.finfo(input.dtype).tiny  # never 0, whose logarithm has no gradient
-    values = np.maximum(made, least).reshape(shapes.shape)
-    return _gamma_drawn(input, values=dtypes.cast(values, input.dtype))
+    kind, stream = input.dtype, stream_of("gamma", generator, input.device)
+
+    def draw(shapes: np.ndarray) -> np.ndarray:
+        made = gamma_draws.gamma(stream, _wide(shapes).reshape(-1))
+        least = dtypes.finfo(kind).tiny  # never 0, whose logarithm has no gradient
+        return dtypes.cast(np.maximum(made, least).reshape(shapes.shape), kind)
+
+    return _gamma_drawn(input, values=drawn_by(draw, tuple(input.shape), kind, stream, input))

@@ -7,6 +7,7 @@ import numpy as np
 
 from .._core import dtypes
 from .._core.devices import META, concrete, virtual_count
+from .._core.errors import wrong_argument
 from .._core.kinds import known
 from .._core.layouts import check_layout
 from .._core.memory import LARGE, keep_large_blocks
@@ -64,9 +65,7 @@ def _whole(name: str, at: int, value: Any, count: int) -> int:
     if hasattr(value, "__index__") and kind is not bool:
         return value.__index__()
     if at == 0 and count == 1:
-        raise TypeError(
-            f"{name}(): argument 'size' (position 1) must be tuple of ints, not {kind.__name__}"
-        )
+        raise wrong_argument(name, "size", 1, "tuple of ints", value)
     raise TypeError(
         f"{name}(): argument 'size' failed to unpack the object at pos {at + 1} with error "
         f'"type must be tuple of ints,but got {kind.__name__}"'
@@ -76,10 +75,7 @@ def _whole(name: str, at: int, value: Any, count: int) -> int:
 def size_tuple(name: str, size: Any, position: int = 1) -> tuple[int, ...]:
     """The shape from an argument that must be a tuple."""
     if not isinstance(size, (tuple, list)):
-        raise TypeError(
-            f"{name}(): argument 'size' (position {position}) must be tuple of ints, not "
-            f"{type(size).__name__}"
-        )
+        raise wrong_argument(name, "size", position, "tuple of ints", size)
     return sizes_of(name, (size,))
 
 
@@ -105,9 +101,7 @@ def dtype_of(name: str, dtype: Any, otherwise: Any = None) -> Any:
 def check_input(name: str, input: Any) -> None:
     """Refuse what is no tensor, where one is followed."""
     if not isinstance(input, TensorBase):
-        raise TypeError(
-            f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
-        )
+        raise wrong_argument(name, "input", 1, "Tensor", input)
 
 
 def check_options(layout: Any, pin_memory: Any) -> None:
@@ -181,10 +175,7 @@ def number(name: str, argument: str, position: int, value: Any) -> Any:
         return value
     if isinstance(value, (TensorBase, np.generic)) and hasattr(value, "item"):
         return value.item()
-    raise TypeError(
-        f"{name}(): argument '{argument}' (position {position}) must be Number, not "
-        f"{type(value).__name__}"
-    )
+    raise wrong_argument(name, argument, position, "Number", value)
 
 
 def whole(name: str, argument: str, position: int, value: Any) -> int:
@@ -196,8 +187,5 @@ def whole(name: str, argument: str, position: int, value: Any) -> int:
     if value.__class__ is int:
         return value
     if not hasattr(value, "__index__") or isinstance(value, bool):
-        raise TypeError(
-            f"{name}(): argument '{argument}' (position {position}) must be int, not "
-            f"{type(value).__name__}"
-        )
+        raise wrong_argument(name, argument, position, "int", value)
     return value.__index__()

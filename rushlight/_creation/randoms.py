@@ -9,12 +9,12 @@ from .._core import draws, dtypes, modes
 from .._core.devices import META, concrete
 from .._core.fused import rounded
 from .._core.layouts import order_for
-from .._core.literals import values_of
 from .._core.naming import named
 from .._core.samplers import (
     arranged,
-    chances_for,
     coin_sampler,
+    coins,
+    drawn_by,
     integer_sampler,
     normal_sampler,
     stream_of,
@@ -210,23 +210,22 @@ def normal(
 def _normal_about(mean: Any, std: Any, tensors: list, generator: Any, out: Any) -> Any:
     first = tensors[0]
     kind = first.dtype
-    if isinstance(std, TensorBase):
-        if std.dtype.category == 3:
-            raise RuntimeError("normal expects standard deviation to be non-complex")
-        if not (dtypes.cast(values_of(std), dtypes.float64) >= 0).all():
+    scaled = isinstance(std, TensorBase)
+    if scaled and std.dtype.category == 3:
+        raise RuntimeError("normal expects standard deviation to be non-complex")
+    shift = None if isinstance(mean, TensorBase) else np.asarray(float(mean))
+    shape, stream = _common_shape(tensors), stream_of("normal", generator, first.device)
+    sample = normal_sampler(kind, 0.0, 1.0 if scaled else float(std), stream)
+
+    def draw(*given: np.ndarray) -> np.ndarray:
+        if scaled and not (dtypes.cast(given[-1], dtypes.float64) >= 0).all():
             raise RuntimeError("normal expects all elements of std >= 0.0")
-    numbers = (
-        0.0 if isinstance(mean, TensorBase) else float(mean),
-        (1.0 if isinstance(std, TensorBase) else float(std)),
-    )
-    shape = _common_shape(tensors)
-    scale = 1.0 if isinstance(std, TensorBase) else numbers[1]
-    sample = normal_sampler(kind, 0.0, scale, stream_of("normal", generator, first.device))
-    values = arranged(sample, shape, None)
-    if isinstance(std, TensorBase):
-        values = _arithmetic(np.multiply, values, values_of(std), kind)
-    shift = values_of(mean) if isinstance(mean, TensorBase) else np.asarray(numbers[0])
-    values = _arithmetic(np.add, values, shift, kind)
+        values = arranged(sample, shape, None)
+        if scaled:
+            values = _arithmetic(np.multiply, values, given[-1], kind)
+        return _arithmetic(np.add, values, given[0] if shift is None else shift, kind)
+
+    values = drawn_by(draw, shape, kind, stream, *tensors)
     if out is not None:
         return into(out, values)
     made = make(values, first.device)
@@ -259,11 +258,10 @@ def bernoulli(input: Any, p: Any = None, *, generator: Any = None, out: Any = No
     if input.device is META:
         return place(shape, kind, META, False, np.empty)
     order = order_for(shape, preserve_format, input.array)
-    values = arranged(
-        coin_sampler(kind, chances_for(input, shape, order) if p is None else p, stream),
-        shape,
-        order,
-    )
+    if p is None:
+        values = coins(input, kind, shape, order, stream)
+    else:
+        values = arranged(coin_sampler(kind, p, stream), shape, order)
     return into(out, values) if out is not None else _coins(input, values=values)
 
 
@@ -289,12 +287,16 @@ def multinomial(
         )
     if input.device is META:
         return place((*shape[:-1], num_samples), dtypes.int64, META, False, np.empty)
-    weights = values_of(input)
-    weights = dtypes.cast(weights, dtypes.float32) if kind in dtypes.HALVES else weights
-    _check_weights(weights)
     stream = stream_of("multinomial", generator, input.device)
-    found = draws.categories(stream, weights.reshape(-1, shape[-1]), num_samples, replacement)
-    found = found.reshape(*shape[:-1], num_samples)
+
+    def draw(weights: np.ndarray) -> np.ndarray:
+        weights = dtypes.cast(weights, dtypes.float32) if kind in dtypes.HALVES else weights
+        _check_weights(weights)
+        weights = weights.reshape(-1, shape[-1])
+        found = draws.categories(stream, weights, num_samples, replacement)
+        return found.reshape(*shape[:-1], num_samples)
+
+    found = drawn_by(draw, (*shape[:-1], num_samples), dtypes.int64, stream, input)
     return into(out, found) if out is not None else make(found, input.device)
 
 
@@ -314,9 +316,12 @@ def poisson(input: Any, generator: Any = None) -> Any:
         raise NotImplementedError(f"\"poisson_cpu\" not implemented for '{kind.type_name}'")
     if input.device is META:
         return place(tuple(input.shape), kind, META, False, np.empty)
-    rates = dtypes.cast(values_of(input), dtypes.float64)
-    if not (rates >= 0).all():
-        raise RuntimeError("invalid Poisson rate, expected rate to be non-negative")
     stream = stream_of("poisson", generator, input.device)
-    counts = draws.poisson(stream, rates.reshape(-1)).reshape(rates.shape)
-    return make(rounded(counts, kind), input.device)
+
+    def draw(rates: np.ndarray) -> np.ndarray:
+        rates = dtypes.cast(rates, dtypes.float64)
+        if not (rates >= 0).all():
+            raise RuntimeError("invalid Poisson rate, expected rate to be non-negative")
+        return rounded(draws.poisson(stream, rates.reshape(-1)).reshape(rates.shape), kind)
+
+    return make(drawn_by(draw, tuple(input.shape), kind, stream, input), input.device)

@@ -42,9 +42,7 @@ def arange(
         raise NotImplementedError(f"\"arange_cpu\" not implemented for '{kind.type_name}'")
     count = _count(start, end, step, kind)
     fill = lambda *_: _sequence(start, step, count, kind)
-    if out is not None:
-        return into(out, fill(), None if dtype is None else kind)
-    return place((count,), kind, device, requires_grad, fill)
+    return _row(fill, count, kind, device, requires_grad, out, None if dtype is None else kind)
 
 
 _FORMS = (

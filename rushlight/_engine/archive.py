@@ -52,6 +52,7 @@ class Archive:
         files = {"words.py": words.encode(), "code.bin": self.images, "arrays.bin": data}
         told["arrays"] = places
         told["files"] = {name: (len(body), zlib.crc32(body)) for name, body in files.items()}
+        told["sum"] = zlib.crc32(json.dumps(told).encode())
         files |= {
             "manifest.json": json.dumps(told).encode(),
             "program.py": loader.encode(),

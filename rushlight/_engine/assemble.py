@@ -5,7 +5,10 @@ that it fills; no two boxes meet, together they are everything. A kernel that ma
 then store it in its box at once, and nothing is copied.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 from .._core.spec import indexed
@@ -14,15 +17,17 @@ from .graph import Graph, Step, Value
 from .kernels.words import native
 
 Box = tuple[tuple[int, int], ...]  # (first, one past the last) along each axis
+_KEYS = {int, slice, type(None), type(...)}
 _SPLIT = 8  # parts for each of which a word is written
 _PARTS = 64  # beyond, so many pieces are better joined by NumPy
 
 
+@dataclass(slots=True)
 class Filling:
     """What is known of an assembled value: parts (a value, or the number of empty space), boxes."""
 
-    def __init__(self, parts: list[tuple[Any, Box]], empty: Any = None) -> None:
-        self.parts, self.empty = parts, empty
+    parts: list[tuple[Any, Box]]
+    empty: Any = None
 
 
 def assembled(graph: Graph) -> Graph:
@@ -38,12 +43,8 @@ class _Assemble:
 
     def __init__(self, graph: Graph) -> None:
         self.ids = graph.fresh()
-        self.uses: dict[int, int] = {}
-        for step in graph.steps:
-            for v in step.values():
-                self.uses[v.id] = self.uses.get(v.id, 0) + 1
-        for v in graph.outputs:
-            self.uses[v.id] = self.uses.get(v.id, 0) + 2
+        self.uses = Counter(v.id for step in graph.steps for v in step.values())
+        self.uses.update([v.id for v in graph.outputs] * 2)
         self.steps: list[Step] = []
         self.numbers: dict[int, Any] = {}  # values that are one number everywhere
         self.held: dict[int, tuple[Step, Filling]] = {}
@@ -59,7 +60,7 @@ class _Assemble:
             self.steps.append(step)
             return
         self.held[step.result.id] = step, filling
-        if self.uses.get(step.result.id, 0) != 1:
+        if self.uses[step.result.id] != 1:
             self._release(step.result)
 
     def _filling(self, step: Step) -> Filling | None:
@@ -75,9 +76,8 @@ class _Assemble:
         step, filling = self.held.pop(v.id)
         parts = list(filling.parts)
         if filling.empty is not None:
-            parts += [
-                (filling.empty, box) for box in _rest(step.result.shape, [b for _, b in parts])
-            ]
+            rest = _rest(step.result.shape, [b for _, b in parts])
+            parts += [(filling.empty, box) for box in rest]
         for part, _ in parts:
             if part.__class__ is Value:
                 self._release(part)
@@ -136,21 +136,20 @@ class _Assemble:
 
     def _add(self, step: Step) -> Filling | None:
         """Zeros with something in one place, and zeros with something in another: both."""
-        found = [self.held.get(a.id) if a.__class__ is Value else None for a in step.args]
-        one, other = found
-        if one is None or other is None or step.args[0] is step.args[1]:
+        a, b = step.args
+        if a is b or any(x.__class__ is not Value or x.id not in self.held for x in (a, b)):
             return None
-        if any(self.uses[a.id] != 1 for a in step.args) or one[1].empty != 0 or other[1].empty != 0:
+        one, other = self.held[a.id][1], self.held[b.id][1]
+        if not self.uses[a.id] == self.uses[b.id] == 1 or a.shape != b.shape:
             return None
-        if step.args[0].shape != step.args[1].shape:
+        if one.empty != 0 or other.empty != 0:
             return None
-        parts = one[1].parts + other[1].parts
+        parts = one.parts + other.parts
         boxes = [b for _, b in parts]
-        if not all(_apart(a, b) for i, a in enumerate(boxes) for b in boxes[:i]):
+        if not all(_apart(*pair) for pair in combinations(boxes, 2)):
             return None
-        for a in step.args:
-            del self.held[a.id]
-        return Filling(parts, one[1].empty)
+        del self.held[a.id], self.held[b.id]
+        return Filling(parts, one.empty)
 
     def _by_parts(self, step: Step) -> Filling | None:
         """A word for each element of what is joined: part by part, as other kernels make them."""
@@ -185,31 +184,29 @@ class _Assemble:
 
     # -- parts
 
-    def _new(self, word: str, args: tuple, like: Value, shape: tuple, where: str) -> Value:
-        made = Value(next(self.ids), shape, like.dtype)
-        self.steps.append(Step((made,), word, args, {}, where))
+    def _new(self, word: str, x: Value, to: tuple, shape: tuple, where: str) -> Value:
+        made = Value(next(self.ids), shape, x.dtype)
+        self.steps.append(Step((made,), word, (x, to), {}, where))
         return made
 
     def _part(self, x: Value, box: Box, step: Step) -> Value:
         key = tuple(slice(a, b) for a, b in box)
-        return self._new("index", (x, key), x, tuple(b - a for a, b in box), step.where)
+        return self._new("index", x, key, tuple(b - a for a, b in box), step.where)
 
     def _shaped(self, v: Value, shape: tuple, full: tuple, step: Step) -> Value | None:
         """What is written, as large as its box."""
         if v.dtype != step.result.dtype:
             return None
         self._release(v)
-        if tuple(v.shape) != shape:
-            v = self._new("broadcast_to", (v, shape), v, shape, step.where)
-        return v if shape == full else self._new("reshape", (v, full), v, full, step.where)
+        if v.shape != shape:
+            v = self._new("broadcast_to", v, shape, shape, step.where)
+        return v if shape == full else self._new("reshape", v, full, full, step.where)
 
 
 def _box(x: Value, key: Any) -> tuple[Box | None, tuple]:
     """The box that a key takes (None for steps and other keys), and the shape of its view."""
     parts = key if isinstance(key, tuple) else (key,)
-    if not all(
-        k is None or k is Ellipsis or k.__class__ is int or k.__class__ is slice for k in parts
-    ):
+    if not all(k.__class__ in _KEYS for k in parts):
         return None, ()
     shape = indexed(x.shape, x.strides, key)[0]
     used = sum(k is not None and k is not Ellipsis for k in parts)

@@ -377,8 +377,7 @@ class _Back:
         steps += of.written("attend_back", results, given, inner, (inner.raw, raw, weights, slopes))
         ends = sorted((p[0] for p in self.products if p), key=lambda s: facts.at[id(s)])
         _need(ends)
-        early = [
-            facts.makers[v.id] for v in (*given, *inner.given.values()) if v.id in facts.makers
-        ]
+        read = *given, *inner.given.values()
+        early = [facts.makers[v.id] for v in read if v.id in facts.makers]
         _need(*(facts.at[id(s)] < facts.at[id(ends[0])] for s in (*early, of.mixing)))
         return {id(s): steps if s is ends[0] else [] for s in ends}

@@ -12,15 +12,18 @@ def reshaped(x: MetaArray, shape: tuple) -> MetaArray | None:
     return MetaArray(*made) if len(made) > 2 else None
 
 
+def chosen(axis: Any, n: int) -> set[int]:
+    """The axes of n that an argument means, counted from the first; None is all."""
+    if axis is None:
+        return set(range(n))
+    return {a % n for a in ((axis,) if isinstance(axis, int) else axis)}
+
+
 def trailing(step: Step) -> int | None:
     """Over how many last axes a reduction goes; None where it is over others."""
     x = step.args[0]
     axis = step.params.get("axis", step.args[1] if len(step.args) > 1 else None)
-    n = x.ndim
-    if axis is None:
-        axes = set(range(n))
-    else:
-        axes = {a % n for a in ((axis,) if isinstance(axis, int) else axis)}
+    axes, n = chosen(axis, x.ndim), x.ndim
     k = len(axes)
     return k if k and axes == set(range(n - k, n)) else None
 

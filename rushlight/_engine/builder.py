@@ -5,73 +5,39 @@ wide a vector is, how a thread waits) is asked of the target. Nothing is reorder
 a product and a sum are two roundings unless a kernel says `fma`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from itertools import count
 from typing import Any
 
 from .elements import (
-    BF16,
     BOOL,
-    F16,
     F32,
     F64,
     I8,
-    I16,
     I32,
     I64,
-    KINDS,
     POINTER,
-    U8,
-    U16,
-    U32,
-    U64,
     Kind,
     conversion,
-    kind_of,
     literal,
     mangled,
     typed,
 )
+from .elements import U8 as U8
+from .elements import U32 as U32
+from .elements import U64 as U64
+from .elements import kind_of as kind_of
 from .halves import narrowed, widened
 
-__all__ = [
-    "BF16",
-    "BOOL",
-    "F16",
-    "F32",
-    "F64",
-    "I8",
-    "I16",
-    "I32",
-    "I64",
-    "KINDS",
-    "POINTER",
-    "U8",
-    "U16",
-    "U32",
-    "U64",
-    "Function",
-    "Kind",
-    "Module",
-    "Val",
-    "Var",
-    "conversion",
-    "kind_of",
-    "literal",
-    "mangled",
-    "once",
-    "typed",
-]
 
-
-def _operator(floating: str, whole: str, swap: bool = False):
+def _operator(whole: str, floating: str = "", swap: bool = False):
     def operator(self: "Val", other: Any) -> "Val":
         other = self.f.like(other, self)
         a, b = (other, self) if swap else (self, other)
         word = floating if self.kind.floating else whole
-        return self.f.op(self.kind, self.lanes, f"{word} {a.type} {a.name}, {b.name}")
+        return self.f.op(self.kind, self.lanes, f"{word} {a}, {b.name}")
 
     return operator
 
@@ -96,26 +62,30 @@ class _Named:
         """The type as it is written."""
         return typed(self.kind, self.lanes)
 
+    def __str__(self) -> str:
+        """Type and name, as an instruction has them."""
+        return f"{self.type} {self.name}"
+
 
 class Val(_Named):
     """A value in registers."""
 
     __slots__ = ()
 
-    __add__, __radd__ = _operator("fadd", "add"), _operator("fadd", "add", True)
-    __sub__, __rsub__ = _operator("fsub", "sub"), _operator("fsub", "sub", True)
-    __mul__, __rmul__ = _operator("fmul", "mul"), _operator("fmul", "mul", True)
-    __truediv__, __rtruediv__ = _operator("fdiv", "sdiv"), _operator("fdiv", "sdiv", True)
-    __floordiv__, __mod__ = _operator("", "sdiv"), _operator("", "srem")
-    __and__, __or__, __xor__ = _operator("", "and"), _operator("", "or"), _operator("", "xor")
-    __lshift__ = _operator("", "shl")
+    __add__, __radd__ = _operator("add", "fadd"), _operator("add", "fadd", True)
+    __sub__, __rsub__ = _operator("sub", "fsub"), _operator("sub", "fsub", True)
+    __mul__, __rmul__ = _operator("mul", "fmul"), _operator("mul", "fmul", True)
+    __truediv__, __rtruediv__ = _operator("sdiv", "fdiv"), _operator("sdiv", "fdiv", True)
+    __floordiv__, __mod__ = _operator("sdiv"), _operator("srem")
+    __and__, __or__, __xor__ = _operator("and"), _operator("or"), _operator("xor")
+    __lshift__ = _operator("shl")
 
     def __rshift__(self, other: Any) -> "Val":
-        return _operator("", "lshr" if self.kind.family == "uint" else "ashr")(self, other)
+        return _operator("lshr" if self.kind.family == "uint" else "ashr")(self, other)
 
     def __neg__(self) -> "Val":
         if self.kind.floating:
-            return self.f.op(self.kind, self.lanes, f"fneg {self.type} {self.name}")
+            return self.f.op(self.kind, self.lanes, f"fneg {self}")
         return 0 - self
 
     def compared(self, how: str, other: Any) -> "Val":
@@ -127,7 +97,7 @@ class Val(_Named):
             word = f"icmp {how}"
         else:
             word = f"icmp {'s' if self.kind.family == 'int' else 'u'}{how}"
-        return self.f.op(BOOL, self.lanes, f"{word} {self.type} {self.name}, {other.name}")
+        return self.f.op(BOOL, self.lanes, f"{word} {self}, {other.name}")
 
     __lt__, __le__, __gt__, __ge__ = map(_compared, ("lt", "le", "gt", "ge"))
 
@@ -137,13 +107,17 @@ class Val(_Named):
 
     def isnan(self) -> "Val":
         """A mask of the lanes that are not a number."""
-        return self.f.op(BOOL, self.lanes, f"fcmp uno {self.type} {self.name}, {self.name}")
+        return self.f.op(BOOL, self.lanes, f"fcmp uno {self}, {self.name}")
+
+    def parts(self, size: Any) -> "Val":
+        """How many of a size hold so many."""
+        return (self + (size - 1)) // size
 
     def shifted(self, index: Any, kind: Kind = I8) -> "Val":
         """The address `index` elements of `kind`, or bytes, further on."""
         index = self.f.index(index)
         unit = "i8" if kind is BOOL else kind.name
-        return self.f.op(POINTER, 1, f"getelementptr {unit}, ptr {self.name}, i64 {index.name}")
+        return self.f.op(POINTER, 1, f"getelementptr {unit}, {self}, i64 {index.name}")
 
     def read(self, index: Any, kind: Kind, lanes: int = 1, mask: "Val | None" = None) -> "Val":
         """Elements in memory from the `index`-th on; zero where the mask does not hold."""
@@ -166,7 +140,7 @@ class Var(_Named):
     def set(self, value: Any) -> None:
         """Another value from here on."""
         value = self.f.const(value, self.kind, self.lanes)
-        self.f.line(f"store {value.type} {value.name}, ptr {self.name}")
+        self.f.line(f"store {value}, ptr {self.name}")
 
 
 class Module:
@@ -203,18 +177,12 @@ class Module:
         return f"{stem}_{next(self._names)}"
 
     def __str__(self) -> str:
-        return "\n".join(
-            [
-                *map(str, self.functions),
-                *self.declared.values(),
-                self.target.attributes,
-                *self.notes,
-            ]
-        )
+        ends = *self.declared.values(), self.target.attributes, *self.notes
+        return "\n".join([*map(str, self.functions), *ends])
 
 
 def once(params: str) -> Callable[[Callable[..., None]], Callable[..., str]]:
-    """Of what writes a function (f, *given): the function's name in (module, *given)."""
+    """Of what writes a function (f, *given): its name in (module, *given), written once there."""
 
     def decorated(write: Callable[..., None]) -> Callable[..., str]:
         def named(module: Module, *given: Any) -> str:
@@ -270,12 +238,8 @@ class Function:
     def const(self, x: Any, kind: Kind, lanes: int = 1) -> Val:
         """A number, or a value of one lane, as `lanes` elements of `kind`."""
         if isinstance(x, Val):
-            if x.lanes == lanes:
-                return x
             return self.spread(x, lanes)
-        text = literal(x, kind)
-        if kind is POINTER:
-            text = "null"
+        text = "null" if kind is POINTER else literal(x, kind)
         return Val(self, kind, lanes, text if lanes == 1 else f"splat ({kind.name} {text})")
 
     def like(self, x: Any, model: Val) -> Val:
@@ -291,39 +255,36 @@ class Function:
         if lanes == x.lanes:
             return x
         t = typed(x.kind, lanes)
-        one = self.op(x.kind, lanes, f"insertelement {t} poison, {x.type} {x.name}, i64 0")
-        return self.op(
-            x.kind,
-            lanes,
-            f"shufflevector {t} {one.name}, {t} poison, <{lanes} x i32> zeroinitializer",
-        )
+        one = self.op(x.kind, lanes, f"insertelement {t} poison, {x}, i64 0")
+        order = f"<{lanes} x i32> zeroinitializer"
+        return self.op(x.kind, lanes, f"shufflevector {one}, {t} poison, {order}")
 
     def lane(self, x: Val, i: int) -> Val:
         """One lane of a vector."""
         if x.lanes == 1:
             return x
-        return self.op(x.kind, 1, f"extractelement {x.type} {x.name}, i64 {i}")
+        return self.op(x.kind, 1, f"extractelement {x}, i64 {i}")
+
+    def part(self, x: Val, first: int, last: int) -> Val:
+        """Some neighbouring lanes of a vector."""
+        if last - first == 1:
+            return self.lane(x, first)
+        return self.shuffle(x, x, range(first, last))
 
     def gathered(self, parts: list[Val]) -> Val:
         """A vector of values of one lane each."""
         kind, lanes = parts[0].kind, len(parts)
         if lanes == 1:
             return parts[0]
-        t, made = typed(kind, lanes), Val(self, kind, lanes, "poison")
+        made = Val(self, kind, lanes, "poison")
         for i, p in enumerate(parts):
-            made = self.op(
-                kind, lanes, f"insertelement {t} {made.name}, {p.type} {p.name}, i64 {i}"
-            )
+            made = self.op(kind, lanes, f"insertelement {made}, {p}, i64 {i}")
         return made
 
-    def shuffle(self, a: Val, b: Val, order: list[int]) -> Val:
+    def shuffle(self, a: Val, b: Val, order: Sequence[int]) -> Val:
         """Lanes of two vectors in a new order."""
-        picks = ", ".join(f"i32 {i}" for i in order)
-        return self.op(
-            a.kind,
-            len(order),
-            f"shufflevector {a.type} {a.name}, {b.type} {b.name}, <{len(order)} x i32> <{picks}>",
-        )
+        picks, n = ", ".join(f"i32 {i}" for i in order), len(order)
+        return self.op(a.kind, n, f"shufflevector {a}, {b}, <{n} x i32> <{picks}>")
 
     def lanes_from(self, start: Val, lanes: int) -> Val:
         """start, start + 1, ... in the lanes."""
@@ -335,22 +296,23 @@ class Function:
     def first_lanes(self, n: Val | int, lanes: int) -> Val:
         """The mask of lanes below n."""
         if isinstance(n, int):
-            bits = ", ".join(f"i1 {'true' if i < n else 'false'}" for i in range(lanes))
-            return Val(self, BOOL, lanes, f"<{bits}>" if lanes > 1 else ("true" if n else "false"))
+            return self.mask([i < n for i in range(lanes)])
         small = self.op(I32, 1, f"trunc i64 {n.name} to i32")
         return self.lanes_from(self.const(0, I32), lanes) < self.spread(small, lanes)
+
+    def mask(self, holds: list[bool]) -> Val:
+        """A mask that is known beforehand."""
+        bits = ["true" if x else "false" for x in holds]
+        text = f"<{', '.join(f'i1 {x}' for x in bits)}>" if len(bits) > 1 else bits[0]
+        return Val(self, BOOL, len(bits), text)
 
     def select(self, mask: Val, yes: Any, no: Any) -> Val:
         """`yes` where the mask holds, `no` elsewhere."""
         yes = yes if isinstance(yes, Val) else self.like(yes, no)
         no = self.like(no, yes)
         yes = self.like(yes, no)
-        mask = self.spread(mask, yes.lanes) if mask.lanes != yes.lanes else mask
-        return self.op(
-            yes.kind,
-            yes.lanes,
-            f"select {mask.type} {mask.name}, {yes.type} {yes.name}, {no.type} {no.name}",
-        )
+        mask = self.spread(mask, yes.lanes)
+        return self.op(yes.kind, yes.lanes, f"select {mask}, {yes}, {no}")
 
     def any(self, mask: Val) -> Val:
         """Whether a mask holds in some lane."""
@@ -371,18 +333,20 @@ class Function:
             return self.cast(widened(self, x), kind)
         if kind.storage:
             return narrowed(self, x, kind)
-        to, word = typed(kind, x.lanes), conversion(x.kind, kind)
         if kind is BOOL:
-            zero = self.const(0, x.kind, x.lanes)
-            how = "fcmp une" if x.kind.floating else "icmp ne"
-            return self.op(BOOL, x.lanes, f"{how} {x.type} {x.name}, {zero.name}")
+            return x.compared("ne", 0)
+        word = conversion(x.kind, kind)
         if word is None:
             return Val(self, kind, x.lanes, x.name)
-        return self.op(kind, x.lanes, f"{word} {x.type} {x.name} to {to}")
+        return self.turned(word, x, kind)
+
+    def turned(self, word: str, x: Val, kind: Kind) -> Val:
+        """One instruction that gives a value another kind."""
+        return self.op(kind, x.lanes, f"{word} {x} to {typed(kind, x.lanes)}")
 
     def bits(self, x: Val, kind: Kind) -> Val:
         """The same bits under another kind."""
-        return self.op(kind, x.lanes, f"bitcast {x.type} {x.name} to {typed(kind, x.lanes)}")
+        return self.turned("bitcast", x, kind)
 
     # -- memory
 
@@ -392,22 +356,22 @@ class Function:
             return self.cast(self.load(at, I8, lanes, mask), BOOL)
         t = typed(kind, lanes)
         if mask is None:
-            return self.op(kind, lanes, f"load {t}, ptr {at.name}, align {kind.size}")
+            return self.op(kind, lanes, f"load {t}, {at}, align {kind.size}")
         name = f"llvm.masked.load.{mangled(kind, lanes)}.p0"
         return self.op(kind, lanes, self.target.masked_load(self, name, at, mask, kind, lanes))
 
     def store(self, at: Val, x: Val, mask: Val | None = None, streaming: bool = False) -> None:
         """Elements to memory, those of the mask; streaming ones (aligned) pass by the caches."""
         if x.kind is BOOL:
-            x = self.op(I8, x.lanes, f"zext {x.type} {x.name} to {typed(I8, x.lanes)}")
+            x = self.turned("zext", x, I8)
         if mask is not None:
             name = f"llvm.masked.store.{mangled(x.kind, x.lanes)}.p0"
             self.line(self.target.masked_store(self, name, at, x, mask))
         elif streaming:
             size = min(x.kind.size * x.lanes, self.target.vector)
-            self.line(f"store {x.type} {x.name}, ptr {at.name}, align {size}, !nontemporal !0")
+            self.line(f"store {x}, {at}, align {size}, !nontemporal !0")
         else:
-            self.line(f"store {x.type} {x.name}, ptr {at.name}, align {x.kind.size}")
+            self.line(f"store {x}, {at}, align {x.kind.size}")
 
     def var(self, kind: Kind, lanes: int = 1, start: Any = None) -> Var:
         """A place for a value that changes."""
@@ -442,9 +406,8 @@ class Function:
         self.begin(body)
         yield Val(self, I64, 1, i)
         self.line(f"{after} = add nsw i64 {i}, {step}")
-        self._body[place] = (
-            f"  {i} = phi i64 [ {start.name}, %{before} ], [ {after}, %{self._label} ]"
-        )
+        ways = f"[ {start.name}, %{before} ], [ {after}, %{self._label} ]"
+        self._body[place] = f"  {i} = phi i64 {ways}"
         self.line(f"br label %{head}, !llvm.loop !1")
         self.begin(out)
 
@@ -476,11 +439,11 @@ class Function:
         self.begin(out)
 
     def call(
-        self, name: str | Val, *args: Val, result: Kind | None = None, lanes: int = 1
+        self, name: str | Val, *args: Val | int, result: Kind | None = None, lanes: int = 1
     ) -> Val | None:
         """A call of a function of the module or of the process, or of the one at an address."""
         at = name.name if isinstance(name, Val) else f"@{name}"
-        given = ", ".join(f"{a.type} {a.name}" for a in args)
+        given = ", ".join(str(self.index(a)) for a in args)
         if result is None:
             self.line(f"call void {at}({given})")
             return None
@@ -511,15 +474,14 @@ class Function:
     def folded(self, x: Val, join: Callable[[Val, Val], Val]) -> Val:
         """All lanes joined into one, halves with halves."""
         n = x.lanes
-        while n > 2:
+        while n > 1:
             n //= 2
-            low = self.shuffle(x, x, list(range(n)))
-            x = join(low, self.shuffle(x, x, list(range(n, 2 * n))))
-        return join(self.lane(x, 0), self.lane(x, 1)) if n == 2 else x
+            x = join(self.part(x, 0, n), self.part(x, n, 2 * n))
+        return x
 
     def done(self, value: Val | None = None) -> None:
         """The end of the function."""
-        self.line("ret void" if value is None else f"ret {value.type} {value.name}")
+        self.line("ret void" if value is None else f"ret {value}")
 
     def __str__(self) -> str:
         kind = "" if self.shared else "internal "

@@ -6,6 +6,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+from .. import version
 from .system import cache_folder
 
 LIMIT = 256 * 1024 * 1024  # bytes; the files used longest ago go first
@@ -30,7 +31,7 @@ def emitter() -> str:
                 if name.endswith(".py"):
                     stat = os.stat(os.path.join(place, name))
                     found.append((name, stat.st_size, stat.st_mtime_ns))
-    return key_of(*map(repr, sorted(found)))
+    return key_of(version.rushlight, *map(repr, sorted(found)))
 
 
 def read(key: str) -> bytes | None:
@@ -47,7 +48,7 @@ def read(key: str) -> bytes | None:
     except OSError:
         return None
     body = data[len(_MAGIC) + 32 :]
-    whole = data[len(_MAGIC) :][:32] == hashlib.sha256(body).digest()
+    whole = data[len(_MAGIC) :][:32] == _sum(key, body)
     return body if data.startswith(_MAGIC) and whole else None
 
 
@@ -66,7 +67,7 @@ def write(key: str, body: bytes) -> bool:
         handle, name = tempfile.mkstemp(dir=folder)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(_MAGIC + hashlib.sha256(body).digest() + body)
+                file.write(_MAGIC + _sum(key, body) + body)
             os.replace(name, folder / key)
         except BaseException:
             os.unlink(name)
@@ -75,6 +76,11 @@ def write(key: str, body: bytes) -> bool:
     except OSError:
         return False
     return True
+
+
+def _sum(key: str, body: bytes) -> bytes:
+    """What tells damage, and a file under another one's name."""
+    return hashlib.sha256(key.encode() + body).digest()
 
 
 def _ours(found: os.stat_result) -> bool:

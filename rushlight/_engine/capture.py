@@ -2,14 +2,16 @@
 
 import weakref
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
-from .._arrays.traced import Body, Symbol, Trace
+from .._arrays.numpy import UFUNCS
+from .._arrays.traced import Body, Symbol, Trace, _symbols
 from .._core import dtypes, modes
-from .._core.hosted import Number
-from .._core.tape import TensorBase, make, ndarray
+from .._core.hosted import Combined, Number
+from .._core.tape import Port, TensorBase, make, ndarray
 from .._core.views import edge
 from .graph import Graph, Step, Value
 from .simplify import dead, even
@@ -49,6 +51,38 @@ class Host:
         self.fixed: dict = {}  # what steered the trace: not numbers
 
 
+def noted(touched: list) -> list[tuple]:
+    """Dictionaries and small tensors as they are."""
+    return [
+        (x, dict(x), 0) if isinstance(x, dict) else (x, x.array.copy(), x.version[0])
+        for x in touched
+        if isinstance(x, dict) or x.array.__class__ is ndarray
+    ]
+
+
+def undone(notes: list[tuple]) -> None:
+    """Put back what was noted."""
+    for x, values, version in reversed(notes):
+        if isinstance(x, dict):
+            x.clear()
+            x.update(values)
+        else:
+            x.array[...] = values
+            x.version[0] = version
+
+
+def _nodes(tensors: list) -> list:
+    """The nodes behind tensors."""
+    todo, seen = [t.node for t in tensors], {}
+    while todo:
+        node: Any = todo.pop()
+        node = node.node if node.__class__ is Port else node
+        if node is not None and node.is_node and id(node) not in seen:
+            seen[id(node)] = node
+            todo += node.edges
+    return [*seen.values()]
+
+
 class Part:
     """A way to find a number: a host's, by its name."""
 
@@ -78,8 +112,10 @@ class Capture(Trace):
         self.streams: dict[int, tuple] = {}
         self.calling = False
         self.undo: list[tuple] = []  # small tensors that `hosted` changed
+        self.moved: list[tuple] = []  # dictionaries that it changed
         self.begun: list[tuple[dict, Any, Any]] = []  # (owner, key, what it keeps from now on)
         self.gradients = gradients  # id of a leaf's gradient -> the leaf
+        self.numbers = self.over = False  # whether there are the user's; whether the trace ended
         for position, t in enumerate(arguments):
             if id(t) not in self.met:
                 self._root(t, "arg", position)
@@ -103,7 +139,7 @@ class Capture(Trace):
     def _root(self, t: TensorBase, how: str, what: Any) -> None:
         wants = edge(t) is not None
         if t.node is not None and how != "arg":
-            self.stop("a tensor that was made outside and carries a graph")
+            self.stop("a tensor from outside carries a graph; detach it, or give it as an argument")
         met = self.met[id(t)] = Met(t, True)
         met.wants = wants
         if t.origin is not None or t.node is not None:  # for the trace it is a leaf
@@ -122,7 +158,7 @@ class Capture(Trace):
             and t.needs is True
             and base.node is not None
         ):
-            self.stop("a view that was made outside and carries a graph")
+            self.stop("a view from outside carries a graph; detach it, or give it as an argument")
         self.capture(base)
         met = self.met[id(t)] = Met(t, False)
         with modes.no_grad(), modes.subclass_off():
@@ -139,6 +175,19 @@ class Capture(Trace):
             made = self.record("alias", (array.copy(),), {}, (array.shape, array.dtype))[0]
         met.symbol = t.array = made
 
+    def value(self, t: Any) -> Any:
+        """The values of a tensor that follow from constants alone."""
+        if t.array.__class__ is not Symbol:
+            ref = self.new.get(id(t))
+            return t.array if ref is not None and ref() is t else None
+        graph = self.graph([t.array])
+        graph.steps = [s for s in graph.steps if not s.effect]
+        graph = dead(graph)
+        made = {v.id for s in graph.steps for v in s.results}
+        if not made.issuperset(graph.uses()):
+            return None
+        return Straight(Graph([], graph.steps, graph.outputs)).run()[0]
+
     def born(self, t: Any) -> None:
         """Note a tensor that the trace made."""
         self.new[id(t)] = weakref.ref(t)
@@ -147,16 +196,48 @@ class Capture(Trace):
 
     def apply(self, word: str, args: tuple, params: dict) -> Any:
         if word == "bits":
-            stream = args[2]
-            self.streams.setdefault(id(stream), (stream, stream.state_bytes(), stream.spare))
+            self._moving(args[2])
+        if self.numbers and (word in UFUNCS or word == "where"):
+            like = next((a.dtype for a in reversed(args) if a.__class__ is Symbol), None)
+            args = tuple(self._told(a, like) for a in args)
         return super().apply(word, args, params)
+
+    def record(self, word: str, args: tuple, params: dict, *specs: tuple) -> tuple:
+        if self.numbers:
+            args, specs = self._told(args), self._told(specs)
+            params = {k: self._told(v) for k, v in params.items()}
+        return super().record(word, args, params, *specs)
+
+    def _told(self, a: Any, like: Any = None) -> Any:
+        """A number of the user's as an input of a dtype that takes it; elsewhere it steers."""
+        if type(a) is Number:
+            whole = a.__class__ is int and like is dtypes.I64
+            fits = like is dtypes.F32 or like is dtypes.F64 or whole
+            return self._input(a, like) if fits else a.exact()
+        kind: Any = a.__class__
+        if kind is FunctionType:
+            self._told([c.cell_contents for c in a.__closure__ or ()])
+        return kind(map(self._told, a)) if kind in (list, tuple) else a
 
     def draws(self, stream: Any) -> None:
         """A stream is about to move: it is put back at the end, for the run to draw again."""
         if not self.calling:
-            self.stop("random numbers drawn outside the tensors' own functions")
+            self.stop("random numbers are drawn or seeded outside the tensors' own functions")
+        self._moving(stream)
+
+    def _moving(self, stream: Any) -> None:
         if id(stream) not in self.streams:
             self.streams[id(stream)] = stream, stream.state_bytes(), stream.spare
+
+    def drawn(self, fn: Callable, shape: tuple, dtype: Any, stream: Any, tensors: tuple) -> Any:
+        """The result of a Python function that draws by the values of tensors, as a step."""
+        for t in tensors:
+            self.capture(t)
+        given = [t.array for t in tensors]
+        if any(a.__class__ is not Symbol for a in given):
+            self.stop("random numbers drawn by values inside a transform")
+        self._moving(stream)
+        return self.record("call", (fn, *given), {}, (shape, dtype))[0]
 
     def call(self, fn: Callable[[], np.ndarray]) -> Any:
         """The result of a Python function that draws, as a step that calls it at each run."""
@@ -172,9 +253,8 @@ class Capture(Trace):
     def hosted(self, find: Callable[[], dict], touched: list) -> dict:
         """Run `find` outside the trace, and make inputs of the numbers it gives."""
         host = Host(find, touched)
-        self.undo += [
-            (t, t.array.copy(), t.version[0]) for t in touched if t.array.__class__ is ndarray
-        ]
+        for note in noted(touched):
+            (self.moved if isinstance(note[0], dict) else self.undo).append(note)
         trace, modes.local.trace = modes.local.trace, None
         try:
             found = host.box[0] = find()
@@ -205,7 +285,9 @@ class Capture(Trace):
         return made
 
     def withdraw(self) -> None:
-        """Take back what owners got."""
+        """Take back what owners got, and what dictionaries became."""
+        undone(self.moved)
+        self.moved = []
         for owner, key, made in self.begun:
             if owner.get(key) is made:
                 del owner[key]
@@ -216,13 +298,26 @@ class Capture(Trace):
         dtype = dtypes.F32 if kind in dtypes.HALVES else kind.numpy
         if dtype not in (dtypes.F32, dtypes.F64):
             self.stop(f"an optimizer of {dtype} parameters")
+        return make(self._input(n, dtype), like.device)
+
+    def _input(self, n: Number, dtype: Any) -> Symbol:
         s = self.symbol((), dtype)
         self.inputs.append(("number", n.find, s))
-        return make(s, like.device)
+        if dtype == dtypes.I64:
+            self.verify(Combined(type, n.find), int)
+        return s
+
+    def stop(self, reason: str) -> Any:
+        if self.over:
+            raise RuntimeError(
+                f"compile: {reason}, which was made while a function was captured; make it before"
+            )
+        return super().stop(reason)
 
     def verify(self, ask: Callable[[], Any], answer: Any) -> None:
         """A comparison of Python numbers steered the trace."""
-        self.conditions.append((ask, answer))
+        if not self.over:
+            self.conditions.append((ask, answer))
 
     # -- the end
 
@@ -230,9 +325,7 @@ class Capture(Trace):
         """Give all tensors and streams back what they had."""
         for met in reversed(self.met.values()):
             met.restore()
-        for t, values, version in reversed(self.undo):
-            t.array[...] = values
-            t.version[0] = version
+        undone(self.undo)
         for stream, state, spare in self.streams.values():
             stream.set_state_bytes(state)
             stream.spare = spare
@@ -243,7 +336,8 @@ class Capture(Trace):
         return [t for t in found if t is not None and id(t) not in known]
 
     def settle(self, tensors: list) -> None:
-        """Give tensors that outlive a trace which is given up their values."""
+        """Give tensors that outlive a trace which is given up their values, and their graphs."""
+        self.over = True
         memory = {id(m.symbol): m.memory for m in self.met.values() if m.root}
         graph, steps = self.graph([]), []
         given = {
@@ -254,14 +348,30 @@ class Capture(Trace):
         inputs = [v for v in graph.inputs if v.id in given]
         known = {v.id: v for v in inputs}
         for step in graph.steps:
-            if not step.effect and all(v.id in known for v in step.values()):
+            if step.word != "check" and all(v.id in known for v in step.values()):
                 known.update((v.id, v) for v in step.results)
                 steps.append(step)
-        found = [t for t in tensors if t.node is None and getattr(t.array, "id", None) in known]
-        run = Straight(dead(Graph(inputs, steps, [known[t.array.id] for t in found]))).run
+        nodes = _nodes(tensors)
+        held = [[t.array for t in tensors], [n.saved for n in nodes]]
+        found = {s.id: known[s.id] for s in _symbols(held) if s.id in known}
+        needed = {*found}
+        for step in reversed(steps):
+            if any(v.id in needed for v in step.results):
+                needed.update(v.id for v in step.values())
+        steps = [s for s in steps if any(v.id in needed for v in s.results)]
+        run = Straight(Graph(inputs, steps, [*found.values()])).run
         with np.errstate(all="ignore"):
-            for t, value in zip(found, run(*given.values())):
-                t.array = np.array(value)
+            values = dict(zip(found, map(np.array, run(*given.values()))))
+
+        def settled(a: Any) -> Any:
+            if a.__class__ in (list, tuple):
+                return a.__class__(map(settled, a))
+            return values.get(a.id, a) if a.__class__ is Symbol else a
+
+        for t in tensors:
+            t.array = settled(t.array)
+        for n in nodes:
+            n.saved = settled(n.saved)
 
     def graph(self, outputs: list[Symbol]) -> Graph:
         """The program as a graph; unused inputs stay, so that positions hold."""

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 
 from .._arrays.numpy import NUMPY
-from .._core.tape import TensorBase
+from .capture import noted, undone
 from .graph import Graph, Value
 from .loops import unrolled
 from .program import Program
+from .results import tensors_in
 
 RTOL, ATOL = 1e-5, 1e-6  # of float32; kernels may add in another order than NumPy does
 
@@ -24,16 +25,14 @@ def checked(compiled: Any, program: Program, tensors: list, args: tuple, kwargs:
     arrays = [a.copy() for a in before.arrays]
     given = program.run(tensors)
     ours = _State(program, tensors)
-    results = [t.array.copy() for t in _tensors(given)]
+    results = [t.array.copy() for t in tensors_in(given)]
     before.restore()
     eager = compiled.f(*args, **kwargs)
-    wanted = [t.array for t in _tensors(eager)]
+    wanted = [t.array for t in tensors_in(eager)]
     theirs = _State(program, tensors)
     pairs = [
-        *zip(results, wanted),
-        *zip(ours.arrays, theirs.arrays),
-        *zip(ours.grads, theirs.grads),
-    ]
+        *zip(results, wanted), *zip(ours.arrays, theirs.arrays), *zip(ours.grads, theirs.grads),
+    ]  # fmt: skip
     if all(close(a, b) for a, b in pairs) and len(results) == len(wanted):
         return eager
     raise RuntimeError(f"compile(check=True): {_first(program, arrays)}")
@@ -49,7 +48,7 @@ class _State:
         self.leaves = [tensors[x] if isinstance(x, int) else x for x, *_ in program.gradients]
         self.held = [x.grad for x in self.leaves]
         self.grads = [None if g is None else g.array.copy() for g in self.held]
-        self.small = [(t, t.array.copy()) for h in program.hosts for t in h.touched]
+        self.small = noted([x for h in program.hosts for x in h.touched])
         self.streams = [(s, s.state_bytes(), s.spare) for s in program.generators]
 
     def restore(self) -> None:
@@ -59,8 +58,7 @@ class _State:
             t.version[0] = version
         for leaf, grad in zip(self.leaves, self.held):
             leaf.grad = grad
-        for t, array in self.small:
-            t.array[...] = array
+        undone(self.small)
         for stream, state, spare in self.streams:
             stream.set_state_bytes(state)
             stream.spare = spare
@@ -70,18 +68,6 @@ def _outside(program: Program, tensors: list) -> Iterable[Any]:
     for how, what, _ in program.inputs:
         if how not in ("number", "seed"):
             yield what if how == "closed" else tensors[what] if how == "arg" else what.grad
-
-
-def _tensors(x: Any) -> list:
-    if isinstance(x, TensorBase):
-        return [x]
-    if isinstance(x, dict):
-        x = x.values()
-    return (
-        [t for part in x for t in _tensors(part)]
-        if isinstance(x, Iterable) and not isinstance(x, str)
-        else []
-    )
 
 
 def close(a: Any, b: Any) -> bool:
@@ -125,7 +111,7 @@ def interpreted(graph: Graph, arrays: list) -> dict[int, Any]:
             if step.word == "check":
                 continue
             if step.word == "call":
-                made = step.args[0]()
+                made = step.args[0](*map(plain, step.args[1:]))
             else:
                 args, params = (
                     plain(tuple(step.args)),

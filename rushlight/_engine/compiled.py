@@ -1,7 +1,6 @@
 """What `rushlight.compile` gives: traces by signature, and eager mode wherever unsure."""
 
 import functools
-import sys
 import warnings
 import weakref
 from collections.abc import Callable, MutableMapping
@@ -9,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from .._arrays.traced import HERE, GraphBreak, users_line
+from .._arrays.traced import GraphBreak, users_line
 from .._core import dtypes, modes, rng
 from .._core.tape import ASK, TensorBase, ndarray
 from .check import checked
 from .door import MISS
 from .forked import rlock
+from .log import outside
+from .loose import Loose, placed
 from .program import Again, Eagerly, Program, Unkept
 
 LIMIT = 8  # programs kept for one function, as PyTorch's recompile_limit
@@ -45,6 +46,7 @@ class Compiled:
         self.traces = 0
         self.lock = rlock()
         self.full = False
+        self.loose = Loose()
         self.door: Callable | None = None  # the quick way into the last program
         _all.add(self)
 
@@ -53,25 +55,38 @@ class Compiled:
         if (modes.special or modes.local.mapped) and _passes():
             return self.f(*args, **kwargs)
         with self.lock:
-            call = _signature(args, kwargs)
+            given = self.loose.places and self.loose.given(args, kwargs)
+            kinds = given and {p: x.__class__ for p, x in given.items()}
+            call = _signature(*placed(args, kwargs, kinds))
             if call is None:
-                return self._say("an argument is no plain tensor, number or object", args, kwargs)
+                return self._say(_wrong(args, kwargs), args, kwargs)
             key, tensors, others = call
             if key in self.eager:
                 return self.f(*args, **kwargs)
-            return self._run(key, tensors, others, args, kwargs)
+            return self._run(key, tensors, others, args, kwargs, given)
 
-    def _run(self, key: Any, tensors: list, others: list, args: tuple, kwargs: dict) -> Any:
+    def _run(
+        self, key: Any, tensors: list, others: list, args: tuple, kwargs: dict, given: dict
+    ) -> Any:
         programs = self.programs.get(key, ())
         for program in programs:
             if program.holds():
+                program.given |= given
                 try:
                     return self._ran(program, tensors, args, kwargs)
                 except Again:
                     continue
-                except Eagerly:
-                    return self.f(*args, **kwargs)
-        program = self._program(key, tensors, others, args, kwargs)
+                except Eagerly as refusal:
+                    result = self.f(*args, **kwargs)
+                    for where in refusal.args:  # what eager mode takes is refused but by a check
+                        self._warn(f"refused values (at {where}); calls with such run eagerly")
+                    return result
+        if self.loose.moved(args, kwargs, programs):
+            return self.call(args, kwargs)
+        try:
+            program = self._program(key, tensors, others, args, kwargs, given)
+        except Again:
+            return self.call(args, kwargs)
         if program is None:
             return self.f(*args, **kwargs)
         try:
@@ -79,7 +94,7 @@ class Compiled:
         except (Again, Eagerly):
             if program.begun:  # it is bound to state that is not there now
                 program.withdraw()
-                self.programs[key].remove(program)
+                self.programs[program.key].remove(program)
             return self.f(*args, **kwargs)
 
     def _ran(self, program: Program, tensors: list, args: tuple, kwargs: dict) -> Any:
@@ -90,35 +105,47 @@ class Compiled:
         self.door = None if kwargs else program.way.now(args)
         return result
 
-    def _program(self, key: Any, tensors: list, others: list, args: tuple, kwargs: dict) -> Any:
-        """A new program for this call; None where it must run eagerly."""
+    def _program(
+        self, key: Any, tensors: list, others: list, args: tuple, kwargs: dict, given: dict
+    ) -> Any:
+        """A new program for this call; None where it must run eagerly.
+
+        Raises:
+            Again: where the trace takes no numbers as inputs.
+        """
         if sum(map(len, self.programs.values())) >= LIMIT or self.traces >= TRIES * LIMIT:
             if not self.full:
                 self.full = True
-                self._warn(f"{LIMIT} programs were made for other arguments or other state; more "
-                           "kinds of calls run eagerly")  # fmt: skip
+                self._warn(f"there are {LIMIT} programs for other arguments or state; more kinds of"
+                           " calls run eagerly. Make what changes each time a tensor")  # fmt: skip
             return None
         self.traces += 1
         try:
-            made = Program(self.f, args, kwargs, tensors, others, self.known)
+            closed = self.loose.closed()
+            made = Program(self.f, args, kwargs, tensors, others, self.known, given, closed)
         except GraphBreak as stop:
-            return self._broken(key, stop)
+            return self._broken(None if given else key, stop)  # another number may go another way
         except Unkept as left:
             return self._unkept(key, str(left))
         except RecursionError:
             return self._broken(key, GraphBreak("the trace nests too deeply", users_line()))
         except Exception as error:  # eager mode says what is wrong, if anything is
-            self.reasons.append(f"trace failed: {type(error).__name__}: {error}")
+            if given or closed:
+                self.loose.stick([*given, *closed])
+                raise Again from None
             return self._unkept(key, f"the trace failed with {type(error).__name__}: {error}")
+        if made.stuck:
+            self.loose.stick(made.stuck)
+            kinds = {p: x.__class__ for p, x in self.loose.given(args, kwargs).items()}
+            key, *_ = _signature(*placed(args, kwargs, kinds)) or (key,)
+        made.key = key
         self.programs.setdefault(key, []).insert(0, made)
         return made
 
     def _broken(self, key: Any, stop: GraphBreak) -> None:
-        self._refuse(
-            f"Python needs a value here: {stop}. Leave the value in a tensor, or leave out "
-            "fullgraph."
-        )
-        self.eager[key] = str(stop)
+        self._refuse(f"{stop}. Without fullgraph such calls run eagerly")
+        if key is not None:
+            self.eager[key] = str(stop)
         self._warn(f"{stop}; calls like this one run eagerly")
 
     def _unkept(self, key: Any, why: str) -> None:
@@ -138,19 +165,25 @@ class Compiled:
 
     def _refuse(self, why: str) -> None:
         if self.fullgraph:
-            raise RuntimeError(f"compile: fullgraph=True, but {why}") from None
+            raise RuntimeError(f"compile: fullgraph=True, but {why}{self._where(why)}") from None
 
     def _warn(self, text: str) -> None:
-        if text not in self.reasons:
-            self.reasons.append(text)
+        if text in self.reasons:
+            return
+        self.reasons.append(text)
         name = getattr(self.f, "__qualname__", type(self.f).__name__)
-        warnings.warn(f"rushlight.compile({name}): {text}", stacklevel=_outside())
+        warnings.warn(f"rushlight.compile({name}): {text}{self._where(text)}", stacklevel=outside())
+
+    def _where(self, told: str) -> str:
+        """Where the function is, if the text does not name a line."""
+        code = None if "(at " in told else getattr(self.f, "__code__", None)
+        return f" (in {code.co_filename}:{code.co_firstlineno})" if code else ""
 
     def reset(self) -> None:
         """Forget what was compiled."""
         with self.lock:
             self.programs, self.tried, self.eager, self.reasons = {}, {}, {}, []
-            self.full, self.traces, self.door = False, 0, None
+            self.full, self.traces, self.door, self.loose = False, 0, None, Loose()
 
     def explain(self) -> str:
         """Graphs, their inputs and outputs, and what ran eagerly and why, as text."""
@@ -163,12 +196,11 @@ class Compiled:
         return "\n".join(rows)
 
 
-def _outside() -> int:
-    """The stacklevel, for `_warn`, of the first frame outside the package."""
-    frame, level = sys._getframe(1), 1
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(HERE):
-        frame, level = frame.f_back, level + 1
-    return level
+def _wrong(args: tuple, kwargs: dict) -> str:
+    """Which argument no program takes."""
+    every = [*enumerate(args), *kwargs.items()]
+    name, x = next((n, x) for n, x in every if not _read([x], [], [], []))
+    return f"argument {name!r} is or holds what programs do not take: a {type(x).__name__}"
 
 
 def _passes() -> bool:
@@ -187,12 +219,8 @@ def _signature(args: tuple, kwargs: dict) -> tuple | None:
     """(key, tensors, other objects) of a call; None where it cannot be captured."""
     local = modes.local
     key: list = [
-        local.grad,
-        local.inference,
-        local.autocast,
-        dtypes.get_default_dtype(),
-        id(rng.default()),
-    ]
+        local.grad, local.inference, local.autocast, dtypes.get_default_dtype(), id(rng.default()),
+    ]  # fmt: skip
     tensors: list = []
     others: list = []
     if not _read(args, key, tensors, others):

@@ -34,11 +34,9 @@ I8, I16, I32, I64 = (Kind(f"i{8 * n}", n, "int") for n in (1, 2, 4, 8))
 U8, U16, U32, U64 = (Kind(f"i{8 * n}", n, "uint") for n in (1, 2, 4, 8))
 F16, BF16 = Kind("i16", 2, "half"), Kind("i16", 2, "brain")
 BOOL, POINTER = Kind("i1", 1, "bool"), Kind("ptr", 8, "address")
-KINDS = {
-    "float32": F32, "float64": F64, "int8": I8, "int16": I16, "int32": I32, "int64": I64,
-    "uint8": U8, "uint16": U16, "uint32": U32, "uint64": U64, "bool": BOOL,
-    "float16": F16, "bfloat16": BF16,
-}  # fmt: skip
+_NUMBERS = F32, F64, I8, I16, I32, I64, U8, U16, U32, U64
+KINDS = {f"{k.family}{8 * k.size}": k for k in _NUMBERS}
+KINDS |= {"bool": BOOL, "float16": F16, "bfloat16": BF16}
 
 
 @cache
@@ -55,10 +53,9 @@ def typed(kind: Kind, lanes: int) -> str:
 def literal(x: Any, kind: Kind) -> str:
     """A number as it is written: floating ones by their bits, so that none is rounded twice."""
     if kind.floating:
-        if kind is F32:
-            with np.errstate(over="ignore"):
-                x = float(np.float32(x))
-        return f"0x{struct.unpack('<Q', struct.pack('<d', float(x)))[0]:016X}"
+        with np.errstate(over="ignore"):
+            x = float(np.float32(x) if kind is F32 else x)
+        return f"0x{struct.unpack('<Q', struct.pack('<d', x))[0]:016X}"
     if kind is BOOL:
         return "true" if x else "false"
     if kind.storage:

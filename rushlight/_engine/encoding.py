@@ -113,7 +113,7 @@ class Encoding:
 
     def _word(self, x: Any, name: str) -> Any:
         try:
-            found = self.words.name(x, name)
+            found = self.words.name(getattr(np.fft, name, x), name)  # ours look there late
         except Unshippable as left:
             self.left.append(f"{name} ({left})")
             return None

@@ -146,8 +146,8 @@ class _Export:
             "system": sys.platform, "machine": platform.machine(), "triple": target.triple,
             "cpu": target.cpu, "head": HEAD,
             "features": [w[1:] for w in target.features.split(",") if w.startswith("+")],
-            "arguments": self._template(list(self.called[0]), self.called[1]),
-            "run": run, "inputs": [self._input(*one) for one in self._inputs()],
+            "arguments": self._told(self.called),
+            "run": run, "inputs": [self._place(*one) for one in self._inputs()],
             "changed": [(*self._place(how, what), k, k in self.taken)
                         for how, what, k, _ in program.changed],
             "left": [(self.naming.name(t), k) for t, k, _ in program.gradients],
@@ -177,12 +177,9 @@ class _Export:
         self.graph = graph
         return self.encoding.program(made)
 
-    def _input(self, how: str, what: Any) -> tuple[str, Any]:
-        return (how, next(self.numbered)) if how == "number" else self._place(how, what)
-
     def _place(self, how: str, what: Any) -> tuple[str, Any]:
-        if how == "arg":
-            return how, what
+        if how in ("arg", "number"):
+            return how, what if how == "arg" else next(self.numbered)
         if how == "grad":
             return how, self.naming.name(what)
         return "state", self.archive.array(what.array)
@@ -200,24 +197,15 @@ class _Export:
                 base = base.origin[0]
             if id(base) in bases:
                 shown.add(id(base))
-                at = (
-                    bases[id(base)] if base is t else (bases[id(base)], *_seen(t.array, base.array))
-                )
+                at = bases[id(base)]
+                at = at if base is t else (at, *_seen(t.array, base.array))
                 made |= dict.fromkeys(self.naming.tensors[id(t)], at)
         return made | {self.naming.name(t): bases[id(t)] for t in held if id(t) not in shown}
 
     def _gradients(self) -> dict[str, int | None]:
-        made: dict[str, int | None] = {}
-        for how, what, _ in self.program.inputs:
-            if how == "grad":
-                made[self.naming.name(what)] = self.archive.array(what.grad.array)
-        for t, _, _ in self.program.gradients:
-            if t.grad is not None:
-                made[self.naming.name(t)] = self.archive.array(t.grad.array)
-        return made
-
-    def _template(self, args: list, kwargs: dict) -> Any:
-        return self._told([args, kwargs])
+        read = [what for how, what, _ in self.program.inputs if how == "grad"]
+        made = [t for t, _, _ in self.program.gradients if t.grad is not None]
+        return {self.naming.name(t): self.archive.array(t.grad.array) for t in read + made}
 
     def _told(self, x: Any) -> Any:
         if isinstance(x, TensorBase):
@@ -257,9 +245,8 @@ class _Export:
         for how, what in self._inputs():
             if how == "number":
                 continue
-            base = (
-                self.tensors[what] if how == "arg" else what.grad if how == "grad" else what
-            ).array
+            owner = self.tensors[what] if how == "arg" else what
+            base = (owner.grad if how == "grad" else owner).array
             if base is array:
                 return "input", self._place(how, what)
             if np.may_share_memory(array, base):

@@ -1,6 +1,7 @@
 """The families of kernels: for each kind of description, who writes it, its room and its work.
 
-A family is a module with `workspace` and `work` as below, and `write`: a function's body.
+A family is a module with `write`, a function's body, `work` as below, and `workspace` where it
+needs any.
 """
 
 from typing import Any
@@ -18,25 +19,17 @@ from .kernels import (
     scan,
     skinny,
 )
-from .kernels.attention import Attention
-from .kernels.convolution_shape import Convolution
-from .kernels.gather import Gather
-from .kernels.matmul import Product
-from .kernels.nest import Nest
-from .kernels.order import Order
-from .kernels.pooling import Pooling
-from .kernels.random import Draw
-from .kernels.scan import Scan
 from .kernels.share import GIVEN
 
 _FAMILIES: dict[type, Any] = {
-    Nest: rows, Product: matmul, Convolution: convolution, Pooling: pooling, Attention: attention,
-    Gather: gather, Scan: scan, Order: order, Draw: random,
+    rows.Nest: rows, matmul.Product: matmul, convolution.Convolution: convolution,
+    pooling.Pooling: pooling, attention.Attention: attention, gather.Gather: gather,
+    scan.Scan: scan, order.Order: order, random.Draw: random,
 }  # fmt: skip
 
 
 def _family(told: Any) -> Any:
-    if isinstance(told, Product) and skinny.suits(told):
+    if isinstance(told, matmul.Product) and skinny.suits(told):
         return skinny
     return _FAMILIES[type(told)]
 
@@ -51,7 +44,8 @@ def kernel(module: Module, told: Any) -> str:
 
 def workspace(told: Any, target: Any, threads: int) -> int:
     """Bytes of scratch memory that it needs, behind the first PARTIALS."""
-    return _family(told).workspace(told, target, threads)
+    family = _family(told)
+    return family.workspace(told, target, threads) if hasattr(family, "workspace") else 0
 
 
 def work(told: Any) -> int:

@@ -5,6 +5,7 @@ made no later. Views are no work: they only say where a kernel finds its element
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
@@ -18,7 +19,7 @@ from .axes import along, falling, reshaped, same, trailing
 from .builder import kind_of
 from .graph import VIEWS, Graph, Step, Value
 from .kernels import convolution, gather, pooling, scan
-from .kernels.rows import REDUCTIONS, reducible
+from .kernels.totals import REDUCTIONS, reducible
 from .kernels.words import native
 from .loops import Loop, Moving, placed
 
@@ -28,24 +29,22 @@ _NEAR = 24  # groups that are looked at for one to join
 _SEEN = VIEWS - {"real", "imag", "windows"}
 
 
+@dataclass(slots=True, eq=False)
 class Group:
     """Steps that run together: NumPy, or a nest over `shape`, its last `reduced` axes summed."""
 
-    __slots__ = (
-        "at", "native", "shape", "reduced", "steps", "made", "full", "down", "product", "refusal",
-        "where", "loop",
-    )  # fmt: skip
-
-    def __init__(self, at: int, native: bool, shape: tuple = (), loop: Any = None) -> None:
-        self.at, self.native, self.shape, self.reduced = at, native, shape, 0
-        self.loop: Loop | None = loop
-        self.steps: list[Step] = []
-        self.made: dict[int, Value] = {}
-        self.product: Step | None = None  # the matrix product that it begins with
-        self.full: set[int] = set()  # made values with an element for each place of the shape
-        self.down: set[int] = set()  # made values with an element for each place of a row
-        self.refusal: Value | None = None  # the program ends after this group where it is 0
-        self.where = ""  # the user's line of that check
+    at: int
+    native: bool
+    shape: tuple = ()
+    loop: Loop | None = None
+    reduced: int = 0
+    steps: list[Step] = field(default_factory=list)
+    made: dict[int, Value] = field(default_factory=dict)
+    product: Step | None = None  # the matrix product that it begins with
+    full: set[int] = field(default_factory=set)  # made, an element for each place of the shape
+    down: set[int] = field(default_factory=set)  # made, an element for each place of a row
+    refusal: Value | None = None  # the program ends after this group where it is 0
+    where: str = ""  # the user's line of that check
 
     @property
     def span(self) -> tuple[int, int]:
@@ -60,10 +59,10 @@ class Group:
     def add(self, step: Step, full: bool) -> None:
         """A step more; whether its result has the whole shape."""
         self.steps.append(step)
-        for v in step.results:
-            self.made[v.id] = v
-            if full:
-                self.full.add(v.id)
+        made = {v.id: v for v in step.results}
+        self.made |= made
+        if full:
+            self.full.update(made)
 
 
 class Fused:
@@ -101,6 +100,12 @@ class Fused:
         """A value that no step has made yet."""
         return Value(next(self.ids), shape, dtype)
 
+    def step(self, word: str, shape: tuple, dtype: Any, *args: Any) -> Value:
+        """What one more step makes."""
+        made = self.new(shape, dtype)
+        self._place(Step((made,), word, args))
+        return made
+
     def _own(self, v: Value, strides: tuple | None = None) -> None:
         self.base[v.id] = v
         self.seen[v.id] = MetaArray(v.shape, v.dtype, strides)
@@ -113,12 +118,9 @@ class Fused:
         if holds.id in self.checked:
             return True
         self.checked.add(holds.id)
-        number = self.new(holds.shape, "float32")
-        self._place(Step((number,), "astype", (holds, number.dtype)))
+        number = self.step("astype", holds.shape, "float32", holds, np.dtype("float32"))
         if holds.shape:
-            least = self.new((), "float32")
-            self._place(Step((least,), "min", (number,)))
-            number = least
+            number = self.step("min", (), "float32", number)
         self._settle(number.id)
         group = self.makers[number.id]
         if group.refusal is not None:  # one question to a group: what is asked here comes after
@@ -209,15 +211,11 @@ class Fused:
             self.pieces[piece.id] = self.base[piece.id] = whole
             offset = sum(a * s for (a, _), s in zip(box, whole.strides))
             self.seen[piece.id] = MetaArray(shape, whole.dtype, whole.strides, offset)
-            if part.__class__ is Value:
-                self._place(Step((piece,), "astype", (part, whole.dtype), {}, step.where))
-            else:
-                self._place(Step((piece,), "full", (shape, part, whole.dtype), {}, step.where))
+            made = ("astype", (part,)) if part.__class__ is Value else ("full", (shape, part))
+            self._place(Step((piece,), made[0], (*made[1], whole.dtype), {}, step.where))
             self.born.setdefault(whole.id, []).append(self.makers[piece.id].at)
-            self.makers[whole.id] = max(
-                (self.makers[v] for v in (piece.id, whole.id) if v in self.makers),
-                key=lambda g: g.at,
-            )
+            known = (self.makers[v] for v in (piece.id, whole.id) if v in self.makers)
+            self.makers[whole.id] = max(known, key=lambda g: g.at)
 
     def _copied(self, step: Step) -> bool:
         """A copy in order, and what is left of the step as a view of it."""
@@ -270,7 +268,7 @@ class Fused:
         if falling(step) and not put_off and (found := self._turned(step)) is not None:
             return found
         reduces = step.word in REDUCTIONS
-        shape = tuple(step.args[0].shape if reduces else step.result.shape)
+        shape = (step.args[0] if reduces else step.result).shape
         group = self._begun(shape)
         if put_off:
             if self._all_join(group, steps):
@@ -287,8 +285,7 @@ class Fused:
         """A sum down columns as one along the rows of a view: what follows on it can join it."""
         x, k = step.args[0], falling(step)
         order = (*range(x.ndim - k, x.ndim), *range(x.ndim - k))
-        v = self.new(tuple(x.shape[i] for i in order), x.dtype)
-        self._place(Step((v,), "permute_dims", (x, order)))
+        v = self.step("permute_dims", tuple(x.shape[i] for i in order), x.dtype, x, order)
         if along(self.seen[v.id], x.ndim - k) is None:
             return None
         axes = tuple(range(k, x.ndim))
@@ -300,26 +297,26 @@ class Fused:
         if falling(step):
             group.down.add(step.result.id)
 
-    def _begun(self, shape: tuple) -> Group:
-        """A new native group at the end."""
-        self.groups.append(group := Group(len(self.groups), True, shape, self.loop))
+    def _begun(self, shape: tuple, native: bool = True) -> Group:
+        """A new group at the end."""
+        self.groups.append(group := Group(len(self.groups), native, shape, self.loop))
         return group
 
     def _product(self, step: Step) -> tuple[Step, tuple] | None:
         """A step that has a kernel of its own kind to begin a group, and the group's shape."""
         if step.word in gather.WORDS:
             ordered = self._gathers(step)
-            return None if ordered is None else (ordered, tuple(ordered.result.shape))
+            return None if ordered is None else (ordered, ordered.result.shape)
         if step.word == "order":
             x, count, _ = step.args
             self.checked.add((step.results[1].id, x.shape[-1]))
             return step.replaced(self._in_order), (*x.shape[:-1], count)
         if scan.scanned(step):
-            return step, tuple(step.args[0].shape)
+            return step, step.args[0].shape
         if (step.word == "matmul" and _multiplied(step)) or (
             step.word == "bits" and step.result.size
         ):
-            return step, tuple(step.result.shape)
+            return step, step.result.shape
         if step.word in ATTENTION:
             return step, step.params["shape"]
         return self._planes(step) if step.results else None  # a check of nothing
@@ -369,10 +366,9 @@ class Fused:
         if (index.id, n) in self.checked:
             return True
         self.checked.add((index.id, n))
-        low, high, both = (self.new(index.shape, "bool") for _ in range(3))
-        self._place(Step((low,), "greater_equal", (index, -n)))
-        self._place(Step((high,), "less", (index, n)))
-        self._place(Step((both,), "bitwise_and", (low, high)))
+        told = index.shape, "bool"
+        low, high = self.step("greater_equal", *told, index, -n), self.step("less", *told, index, n)
+        both = self.step("bitwise_and", *told, low, high)
         self._check(Step((), "check", (both,), {}, where))
         return True
 
@@ -380,8 +376,7 @@ class Fused:
         """The value, or a copy of it whose elements lie in order."""
         if self.seen[v.id].contiguous:
             return v
-        copied = self.new(v.shape, v.dtype)
-        self._place(Step((copied,), "astype", (v, v.dtype)))
+        copied = self.step("astype", v.shape, v.dtype, v, v.dtype)
         self._settle(copied.id)
         return copied
 
@@ -405,7 +400,7 @@ class Fused:
 
     def _candidates(self, latest: int) -> Iterator[Group]:
         """Groups that a step may join: the one that made its argument, then those begun of late."""
-        if latest >= 0 and latest < len(self.groups):
+        if 0 <= latest < len(self.groups):
             yield self.groups[latest]
         yield from reversed(self.groups[max(latest + 1, len(self.groups) - _NEAR, 0) :])
 
@@ -413,8 +408,7 @@ class Fused:
         """The last group, if it is NumPy's; effects must keep their order anyway."""
         last = self.groups[-1] if self.groups else None
         if last is None or last.native or last.loop is not self.loop:
-            last = Group(len(self.groups), False, (), self.loop)
-            self.groups.append(last)
+            last = self._begun((), False)
         last.add(step, False)
         return last
 
@@ -422,13 +416,12 @@ class Fused:
         if step.effect or len(step.results) != 1 or step.word == "check" or step.result.size == 0:
             return False
         if step.word in REDUCTIONS:
-            return reducible(step) and (falling(step) > 0 or self._lies_in_rows(step))
+            if not reducible(step):
+                return False
+            k = trailing(step)
+            rows = k is not None and along(self.seen[step.args[0].id], k) is not None
+            return rows or falling(step) > 0
         return native(step)
-
-    def _lies_in_rows(self, step: Step) -> bool:
-        """Whether a reduction is over trailing axes whose elements are evenly spaced."""
-        k = trailing(step)
-        return k is not None and along(self.seen[step.args[0].id], k) is not None
 
     def _joins(self, group: Group, step: Step) -> bool:
         """Add a step to a group where its arguments are at hand there."""
@@ -444,11 +437,9 @@ class Fused:
                 or not (self._is_full(group, x) or self.base[x.id].id not in group.made)
                 or x.shape != group.shape
                 or group.reduced not in (0, k)
+                or not (group.reduced or self._reducible(group, k))
+                or not self._same_way(group, x, k)
             ):
-                return False
-            if not group.reduced and not self._reducible(group, k):
-                return False
-            if not self._same_way(group, x, k):
                 return False
             group.reduced = k
             group.add(step, False)
@@ -467,12 +458,9 @@ class Fused:
         if self.base[x.id].id in group.made:
             if not self._is_full(group, x):
                 return False
-            columns, axes = prod(x.shape[x.ndim - axes :]), 0
-            while (
-                axes < len(group.shape) and prod(group.shape[len(group.shape) - axes :]) < columns
-            ):
-                axes += 1
-            if prod(group.shape[len(group.shape) - axes :]) != columns:
+            columns, n = prod(x.shape[x.ndim - axes :]), len(group.shape)
+            axes = next((k for k in range(n + 1) if prod(group.shape[n - k :]) == columns), -1)
+            if axes < 0:
                 return False
         elif x.shape != group.shape or not self._reads(group, x):
             return False
@@ -506,15 +494,12 @@ class Fused:
     def _fills(self, group: Group, step: Step) -> bool:
         """Whether a step has an element for each place of the group, and its arguments at hand."""
         shape, own = step.result.shape, group.shape
-        if shape != own and (
-            not shape
-            or not own
-            or step.result.size != prod(own)
-            or (
-                shape[-1] != own[-1] and not (group.product and shape == group.product.result.shape)
-            )
-        ):
-            return False
+        if shape != own:
+            product = group.product
+            if not shape or not own or step.result.size != prod(own):
+                return False
+            if shape[-1] != own[-1] and not (product and shape == product.result.shape):
+                return False
         place = self.stored(step.result, group)
         if place is None or (group.reduced and along(place, group.reduced) is None):
             return False
@@ -560,8 +545,7 @@ class Fused:
         return same(over.strides, lead, group.shape)
 
     def _is_lead(self, group: Group, v: Value) -> bool:
-        shape = tuple(v.shape)
-        return shape in (group.lead, group.lead + (1,) * group.reduced)
+        return v.shape in (group.lead, group.lead + (1,) * group.reduced)
 
     def _is_thin(self, group: Group, v: Value) -> bool:
         """A value that has, or is broadcast to, one element for each row."""
@@ -569,11 +553,8 @@ class Fused:
         if base.id in group.full or base.id in group.down:
             return False
         if base.id in group.made:
-            return (
-                self._is_lead(group, v)
-                and self.seen[v.id].contiguous
-                and not self.seen[v.id].offset
-            )
+            seen = self.seen[v.id]
+            return self._is_lead(group, v) and seen.contiguous and not seen.offset
         return v.ndim <= len(group.lead) or self._is_lead(group, v)
 
     def over(self, v: Value, shape: tuple) -> MetaArray:

@@ -57,6 +57,10 @@ class Value:
     def __repr__(self) -> str:
         return f"%{self.id}"
 
+    def again(self, id: int) -> "Value":
+        """The same under another number."""
+        return Value(id, self.shape, self.dtype, self.strides)
+
     def described(self) -> str:
         """Name, dtype and shape; strides where they are not the usual ones."""
         odd = "" if self.contiguous else f" strides {list(self.strides)}"
@@ -116,9 +120,7 @@ class Step:
 
     def __str__(self) -> str:
         made = ", ".join(v.described() for v in self.results)
-        given = [_brief(a) for a in self.args] + [
-            f"{k}={_brief(v)}" for k, v in self.params.items()
-        ]
+        given = [*map(_brief, self.args), *(f"{k}={_brief(v)}" for k, v in self.params.items())]
         text = f"{made} = " if made else ""
         text += f"{self.word}({', '.join(given)})"
         text = f"{text:<70}  # {self.where}" if self.where else text
@@ -135,11 +137,6 @@ class Graph:
         self, inputs: Iterable[Value], steps: Iterable[Step], outputs: Iterable[Value]
     ) -> None:
         self.inputs, self.steps, self.outputs = list(inputs), list(steps), list(outputs)
-
-    @property
-    def effects(self) -> list[Step]:
-        """The steps that do more than make their results, in order."""
-        return [s for s in self.steps if s.effect]
 
     def uses(self) -> dict[int, list[int]]:
         """For each value's id, the numbers of the steps that read it (an output: len(steps))."""

@@ -24,9 +24,13 @@ class Guards:
         reach: the containers and tensors that the function can reach.
         inputs: (how, what, symbol) of the program's inputs.
         mine: ids of the tensors given as arguments: the call's signature guards those.
+        loose: where the user's numbers are that are inputs.
     """
 
-    def __init__(self, reach: Reach, inputs: list[tuple], mine: set[int]) -> None:
+    def __init__(
+        self, reach: Reach, inputs: list[tuple], mine: set[int], loose: list[Kept]
+    ) -> None:
+        self.loose = loose
         self.groups = [k for k in reach.kept if type(k) is Numbers]
         self.kept = [k for k in reach.kept if type(k) is not Numbers]
         self.leaves = [
@@ -41,7 +45,7 @@ class Guards:
         self.turn = 0  # how often something was another object
 
     def compared(self, row: Row, numbers: bool = False) -> None:
-        """Steps that find everything the same object as now, on demand an optimizer's numbers too.
+        """Steps that find everything the same object as now, on demand numbers too.
 
         Raises:
             Unknown: where steps cannot tell.
@@ -51,7 +55,7 @@ class Guards:
             raise Unknown
         start = row.of(None)
         words: list[tuple[int, int]] = []  # where, what
-        for k in [*self.kept, *self.groups]:
+        for k in [*self.kept, *self.groups, *self.loose * numbers]:
             owner = k.owner if (known := dictionary(k.owner)) is None else known
             at, whole = row.of(owner), numbers and type(k) is Numbers
             if owner.__class__ is CellType:
@@ -122,11 +126,14 @@ class Guards:
         )
 
     def renumbered(self) -> bool | None:
-        """Whether an optimizer's numbers are others than at the last question.
+        """Whether numbers are others than at the last question.
 
-        None: one became zero, or was: what the optimizer does may be something else.
+        None: an optimizer's became zero, or was: what it does may be something else.
         """
         changed = False
+        for kept in self.loose:
+            if not kept.same():
+                kept.values, changed = kept._now(), True
         for i, group in enumerate(self.groups):
             found = list(group.owner.values())
             if found != self.numbers[i]:

@@ -2,17 +2,16 @@
 
 from typing import Any
 
-from .elements import BF16, F16, F32, F64, I32, U32, Kind, typed
+from .elements import BF16, F16, F32, F64, I32, U32, Kind
 
 
 def widened(f: Any, x: Any) -> Any:
     """The float32 that 16 bits stand for."""
-    wide = f.op(I32, x.lanes, f"zext {x.type} {x.name} to {typed(I32, x.lanes)}")
+    wide = f.turned("zext", x, I32)
     if x.kind is BF16:
         return f.bits(wide << 16, F32)
     if f.target.halves:
-        half = f.bits(x, _HALF)
-        return f.op(F32, x.lanes, f"fpext {half.type} {half.name} to {typed(F32, x.lanes)}")
+        return f.turned("fpext", f.bits(x, _HALF), F32)
     size = (wide & 0x7FFF) << 13
     number = f.bits(f.bits(size, F32) * 2.0**112, I32)  # denormal ones come out right
     number = f.select(size >= 0x1F << 23, size | 0x7F800000, number)
@@ -25,8 +24,7 @@ def narrowed(f: Any, x: Any, kind: Kind) -> Any:
         x = _to_odd(f, x)
     x = f.cast(x, F32)
     if kind is F16 and f.target.halves:
-        t = typed(_HALF, x.lanes)
-        return f.bits(f.op(_HALF, x.lanes, f"fptrunc {x.type} {x.name} to {t}"), F16)
+        return f.bits(f.turned("fptrunc", x, _HALF), F16)
     bits, drop = f.bits(x, U32), 16 if kind is BF16 else 13
     nan = f.like(0x7FC0 if kind is BF16 else 0x7E00, bits)
     if kind is BF16:
@@ -38,12 +36,12 @@ def narrowed(f: Any, x: Any, kind: Kind) -> Any:
         made = f.select(size < 113 << 23, small, usual)
         made = f.select(size >= 0x477FF000, f.like(0x7C00, size), made) | ((bits >> 16) & 0x8000)
     made = f.select(x.isnan(), nan, made)
-    return f.op(kind, x.lanes, f"trunc {made.type} {made.name} to {typed(kind, x.lanes)}")
+    return f.turned("trunc", made, kind)
 
 
 def _to_odd(f: Any, x: Any) -> Any:
     """A float64 cut to float32, its last bit set where it is not exact: for another rounding."""
-    near = f.op(F32, x.lanes, f"fptrunc {x.type} {x.name} to {typed(F32, x.lanes)}")
+    near = f.turned("fptrunc", x, F32)
     back = f.cast(near, F64)
     beyond = f.math("fabs", back) > f.math("fabs", x)
     bits = f.bits(near, I32)

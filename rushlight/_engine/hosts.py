@@ -34,8 +34,10 @@ def hosts(program: Program, naming: Naming, words: Sources, encoding: Encoding) 
     finds = [(what, s.dtype) for how, what, s in program.inputs if how == "number"]
     told["dtypes"] = [encoding.dtype(d) for _, d in finds]
     told["conditions"] = [bool(answer) for _, answer in program.conditions]
-    numbers = "".join(f"{_text(f, program.hosts, words)}, " for f, _ in finds)
-    asked = "".join(f"{_text(f, program.hosts, words)}, " for f, _ in program.conditions)
+    numbers, asked = (
+        "".join(f"{_text(find, program.hosts, words)}, " for find, _ in pairs)
+        for pairs in (finds, program.conditions)
+    )
     words.parts.append(f"def found(h):\n    return ({numbers}), ({asked})")
     return told
 
@@ -59,9 +61,8 @@ def _host(
             raise RuntimeError(f"export: {prefix}.{key} is a tensor: make it a number")
         elif key != "params":
             options[key] = encoding.value(value)
-    counts = {
-        k: encoding.archive.array(v.array) for k, v in state.items() if _among(v, host.touched)
-    }
+    touched, array = set(map(id, host.touched)), encoding.archive.array
+    counts = {k: array(v.array) for k, v in state.items() if id(v) in touched}
     return {
         "function": _function(type(optimizer), words), "named": named, "options": options,
         "counts": counts, "arrays": [k for k in state if k not in counts],
@@ -70,13 +71,8 @@ def _host(
 
 
 def _numeric(value: Any) -> bool:
-    if isinstance(value, tuple):
-        return bool(value) and all(v.__class__ in (int, float) for v in value)
-    return value.__class__ in (int, float)
-
-
-def _among(x: Any, those: list) -> bool:
-    return any(x is one for one in those)
+    parts = value if isinstance(value, tuple) else (value,)
+    return bool(parts) and all(v.__class__ in (int, float) for v in parts)
 
 
 def _function(kind: type, words: Sources) -> str:

@@ -28,7 +28,7 @@ class Joint:
             self.seeds.append(seed)
         roots = [edge(t) for t in outputs]
         with modes.no_grad():
-            walk = walk_for([t.array for t in outputs], False, False, outputs[0].device)
+            walk = walk_for([t.array for t in outputs], True, False, outputs[0].device)
             found = walk.run(list(zip(roots, self.seeds)))
         self.leaves = []
         for leaf, g in found.items():
@@ -37,7 +37,7 @@ class Joint:
                 continue
             how, what = next((h, w) for h, w, s in capture.inputs if s is met.symbol)
             if how == "grad":
-                capture.stop("a gradient of a gradient")
+                capture.stop("the result hangs on a gradient from outside; detach that")
             self.leaves.append((how, what, g))
 
 
@@ -105,10 +105,10 @@ class Backward:
         at = [place[v.id] for v in self.from_inputs]
         held, inputs = [], []
         for i, v in zip(at, self.from_inputs):
-            written = v.id in self.changed  # by this very program: the old value is kept
+            # Written by this very program, or by the next run: the value is kept.
+            written = v.id in self.changed or owners[i] is None
             inputs.append(arrays[i].copy() if written else arrays[i])
-            loose = written or owners[i] is None
-            held.append(None if loose else (owners[i], owners[i].version[0]))
+            held.append(None if written else (owners[i], owners[i].version[0]))
         kept = [*outs[self.count :], *inputs]
         node.saved = (self, kept, held)
         return node

@@ -11,6 +11,8 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from .._arrays.traced import HERE
+
 
 def wanted(what: str) -> bool:
     """Whether the user asked for it."""
@@ -64,3 +66,11 @@ class Clock:
         rows = [f"rushlight: {self.runs} runs, {1e6 * self.seconds / self.runs:.1f} us each"]
         rows += [f"{t * unit:10.1f} us  {told(g)}" for t, g in zip(self.ticks, self.groups)]
         say("\n".join(rows))
+
+
+def outside() -> int:
+    """The stacklevel, for who warns, of the first frame outside the package."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_code.co_filename.startswith((HERE, "<")):
+        frame, level = frame.f_back, level + 1
+    return level

@@ -7,6 +7,7 @@ next carried values, and a part of each result. The results are what is carried 
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from .graph import Graph, Step, Value
@@ -46,7 +47,7 @@ def unrolled(graph: Graph) -> Graph:
     ids = graph.fresh()
 
     def new(steps: list[Step], like: Value, word: str, *args: Any) -> Value:
-        made = Value(next(ids), like.shape, like.dtype, like.strides)
+        made = like.again(next(ids))
         steps.append(Step((made,), word, args))
         return made
 
@@ -73,7 +74,7 @@ def copied(body: Graph, given: list[Value], ids: Any) -> tuple[list[Step], list[
     steps = []
     for step in body.steps:
         for v in step.results:
-            stands[v.id] = Value(next(ids), v.shape, v.dtype, v.strides)
+            stands[v.id] = v.again(next(ids))
         fresh = step.replaced(lambda v: stands[v.id])
         steps.append(fresh.giving(*(stands[v.id] for v in step.results)))
     return steps, [stands[v.id] for v in body.outputs]
@@ -100,7 +101,7 @@ def hoisted(graph: Graph, prepared: Callable[[Graph, set[int]], Graph]) -> Graph
                 continue
             fresh = s.replaced(lambda v: stands[v.id])
             for v in s.results:
-                same[v.id], stands[v.id] = v, Value(next(ids), v.shape, v.dtype, v.strides)
+                same[v.id], stands[v.id] = v, v.again(next(ids))
             before.append(fresh.giving(*(stands[v.id] for v in s.results)))
         body = Graph(body.inputs[:changing], kept, body.outputs)
         read = body.uses()
@@ -114,25 +115,26 @@ def hoisted(graph: Graph, prepared: Callable[[Graph, set[int]], Graph]) -> Graph
 # -- groups that run in turn
 
 
+@dataclass(slots=True)
 class Loop:
     """Groups that run `count` times: their first and last number."""
 
-    __slots__ = ("count", "first", "last")
+    first: int
+    last: int
+    count: int
 
-    def __init__(self, first: int, count: int) -> None:
-        self.first, self.last, self.count = first, first, count
 
-
+@dataclass(slots=True)
 class Moving:
     """Where a value lies in turn t: in `base`, `start + t * stride` bytes from its beginning.
 
     Carried values have two places: there it is `start + (t + turn) % 2 * stride`.
     """
 
-    __slots__ = ("base", "start", "stride", "turn")
-
-    def __init__(self, base: Value, start: int, stride: int, turn: int | None = None) -> None:
-        self.base, self.start, self.stride, self.turn = base, start, stride, turn
+    base: Value
+    start: int
+    stride: int
+    turn: int | None = None
 
 
 def placed(fused: Any, step: Step) -> None:
@@ -145,7 +147,7 @@ def placed(fused: Any, step: Step) -> None:
     carry = [_moving(fused, v, Moving(pair, 0, _bytes(v), 0)) for v, pair in zip(init, pairs)]
     parts = [_part(fused, x, count, reverse) for x in xs]
     before = set(fused.pending)
-    loop = fused.loop = Loop(len(fused.groups), count)
+    loop = fused.loop = Loop(len(fused.groups), 0, count)
     steps, outputs = copied(body, [*carry, *parts, *others], fused.ids)
     for s in steps:
         fused._place(s)

@@ -4,6 +4,7 @@ outer axes as reductions over inner ones of a view."""
 from typing import Any
 
 from .._arrays.meta import MetaArray, spec
+from .axes import chosen
 from .builder import F32, F64, kind_of
 from .graph import Graph, Step, Value
 from .kernels.gather import parts
@@ -61,12 +62,10 @@ class _Lower:
             for v in step.values():
                 self.readers.setdefault(v.id, []).append(step)
 
-    def new(
-        self, word: str, args: tuple, shape: tuple, dtype: Any, strides: Any = None, **params: Any
-    ) -> Value:
+    def new(self, word: str, args: tuple, shape: tuple, dtype: Any, strides: Any = None) -> Value:
         """A step more, and its result."""
         made = Value(next(self.ids), shape, dtype, strides)
-        self.steps.append(Step((made,), word, args, params))
+        self.steps.append(Step((made,), word, args))
         return made
 
     def view(self, word: str, x: Value, *args: Any) -> Value:
@@ -90,32 +89,25 @@ class _Lower:
         x, axis = given["x"], given.get("axis")
         if x.__class__ is not Value or axis is None or x.size == 0:
             return False
-        axes = sorted({a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)})
-        if not axes or axes == list(range(axes[0], x.ndim)):
-            return False  # trailing already
-        if step.word in _ONE_AXIS and len(axes) != 1:
+        axes = sorted(chosen(axis, x.ndim))
+        trailing = not axes or axes == list(range(axes[0], x.ndim))
+        if trailing or (step.word in _ONE_AXIS and len(axes) != 1):
             return False
-        if (
-            step.word == "sum"
-            and axes == list(range(len(axes)))
-            and self._falls(step, x, len(axes))
-        ):
-            last = not given.get("keepdims")
-            made = step.result if last else Value(next(self.ids), x.shape[len(axes) :], x.dtype)
+        outer, keeps = len(axes), given.get("keepdims")
+        if step.word == "sum" and axes == list(range(outer)) and self._falls(step, x, outer):
+            made = Value(next(self.ids), x.shape[outer:], x.dtype) if keeps else step.result
             self.steps.append(Step((made,), "sum", (x,), {"axis": tuple(axes)}, step.where))
-            if not last:
-                shape = step.result.shape
-                self.steps.append(step.by("reshape", made, shape))
-            return True
-        runs = [[axes.pop()]]
-        while axes:
-            if axes[-1] == runs[-1][0] - 1:
-                runs[-1].insert(0, axes.pop())
-            else:
-                runs.append([axes.pop()])
-        for at, run in enumerate(runs):
-            x = self._run(step, x, run, at == len(runs) - 1 and not given.get("keepdims"))
-        if given.get("keepdims"):
+            x = made
+        else:
+            runs = [[axes.pop()]]
+            while axes:
+                if axes[-1] == runs[-1][0] - 1:
+                    runs[-1].insert(0, axes.pop())
+                else:
+                    runs.append([axes.pop()])
+            for run in runs:
+                x = self._run(step, x, run, run is runs[-1] and not keeps)
+        if keeps:
             self.steps.append(step.by("reshape", x, step.result.shape))
         return True
 
@@ -143,7 +135,7 @@ class _Lower:
         kept = [i for i in range(x.ndim) if i not in run]
         if run[-1] != x.ndim - 1:
             x = self._turned(x, (*kept, *run), {}, [0])
-        shape = tuple(x.shape[: len(kept)])
+        shape = x.shape[: len(kept)]
         inner = tuple(range(len(kept), x.ndim))
         axis: Any = inner[0] if step.word in _ONE_AXIS else inner
         named = step.params.get("dtype", step.args[3] if len(step.args) > 3 else None)
@@ -197,13 +189,12 @@ class _Lower:
         x, axis = (*step.args, *step.params.values())
         if x.__class__ is not Value or not x.size or not x.ndim:
             return False
-        axes = [a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)]
+        axes = chosen(axis, x.ndim)
         key = tuple(slice(None, None, -1 if i in axes else None) for i in range(x.ndim))
         if step.result.id in self.outputs:  # what leaves the program is in order anyway
-            made = step.by("copy", self.view("index", x, key))
+            self.steps.append(step.by("copy", self.view("index", x, key)))
         else:
-            made = step.by("index", x, key)
-        self.steps.append(made)
+            self.steps.append(step.by("index", x, key))
         return True
 
     def _argsort(self, step: Step) -> bool:
@@ -254,7 +245,7 @@ class _Lower:
         """Where the place along the last axis is the row's index (negative ones from the end)."""
         if index.__class__ is not Value or index.dtype.name != "int64" or len(shape) < 1:
             return None
-        if tuple(index.shape) != (*shape[:-1], 1) or shape[-1] > _WIDE:
+        if index.shape != (*shape[:-1], 1) or shape[-1] > _WIDE:
             return None
         below = self.new("less", (index, 0), index.shape, "bool")
         wrapped = self.new("add", (index, shape[-1]), index.shape, "int64")
@@ -279,11 +270,9 @@ class _Lower:
         x, values = given["x"], given["values"]
         if given["mode"] != "set" or given["axis"] not in (-1, step.result.ndim - 1):
             return False
-        if (
-            x.__class__ is not Value
-            or values.__class__ is not Value
-            or values.shape != given["indices"].shape
-        ):
+        if x.__class__ is not Value or values.__class__ is not Value:
+            return False
+        if values.shape != given["indices"].shape:
             return False
         hits = self._hits(x.shape, given["indices"])
         if hits is None:

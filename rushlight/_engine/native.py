@@ -16,8 +16,8 @@ from .attention import attended
 from .forked import lock
 from .fuse import Fused, Group
 from .graph import Graph, Step, Value
-from .kernels.rows import REDUCTIONS
-from .log import outlined, say, wanted
+from .kernels.totals import REDUCTIONS
+from .log import outlined, outside, say, wanted
 from .loops import hoisted, unrolled
 from .lower import lowered
 from .shared import shared
@@ -91,7 +91,9 @@ def installed() -> bool:
 @cache
 def _say_once(error: str) -> None:
     """A program that cannot be compiled runs in NumPy, with the same results."""
-    warnings.warn(f"rushlight.compile: no native program ({error}); NumPy runs it", stacklevel=4)
+    warnings.warn(
+        f"rushlight.compile: no native program ({error}); NumPy runs it", stacklevel=outside()
+    )
 
 
 class Native:
@@ -298,7 +300,7 @@ class Native:
             else:
                 rows.append(address)
         for number, stream in unit.streams.items():
-            scope[name := f"G{at}_{-number}"], scope["state_of"] = stream, _state_of
+            scope[name := f"G{at}_{-number}"], scope["state_of"] = stream, state_of
             rows.append(f"{table}[{unit.slots[number]}] = state_of({name})")
         for v in unit.fresh:
             # Fresh pages cost more than most arithmetic: what nobody holds any more is used again.
@@ -371,6 +373,6 @@ def _held() -> int:
     return scope["held"]()
 
 
-def _state_of(stream: Any) -> int:
+def state_of(stream: Any) -> int:
     """The address of a stream's state."""
     return (stream._bits or stream._open()).ctypes.state_address

@@ -14,12 +14,12 @@ from .fuse import Fused, Group
 from .graph import Step, Value
 from .kernels import convolution, gather, pooling, scan
 from .kernels.attention import Attention
-from .kernels.gather import Gather
+from .kernels.columns import merged
 from .kernels.matmul import Product
-from .kernels.nest import kind
+from .kernels.nest import Nest, Operand, kind
 from .kernels.order import Order
 from .kernels.random import Draw
-from .kernels.rows import REDUCTIONS, Nest, Operand
+from .kernels.totals import REDUCTIONS
 from .kernels.words import joined
 
 _NAMED = {"value", "place", "given"}  # fields of a kernel that are numbers of values
@@ -54,9 +54,8 @@ class Nests:
         """The group's steps over rows: views become strides, values get one number for each use."""
         fused = self.fused
         nest = Nest(group.lead, int(np.prod(group.shape[len(group.lead) :], dtype=np.int64)))
-        nest.thin = (
-            {v for v in group.made if v not in group.full | group.down} if group.reduced else set()
-        )
+        if group.reduced:
+            nest.thin = set(group.made) - group.full - group.down
         uses: dict[tuple, Value] = {}
 
         def used(v: Value, shape: tuple, thin: bool) -> Value:
@@ -102,10 +101,7 @@ class Nests:
             if word == "bits":
                 return self._draw(group.product)
             return self._product(group, nest, scanned)
-        if not group.reduced:
-            _collapse(nest)
-        nest.shared = nest.rows == 1
-        return nest
+        return nest if group.reduced else _collapse(nest)
 
     def _falling(self, v: Value, given: Value, nest: Nest) -> None:
         """What is summed down the columns, and where to."""
@@ -132,9 +128,7 @@ class Nests:
     def _product(self, group: Group, nest: Nest, scanned: int | None) -> Any:
         """A matrix product, with the group's other steps to follow on each tile."""
         assert group.product is not None
-        nest.lead, nest.length = group.shape[:-1], group.shape[-1]
-        for o in nest.operands:
-            o.lead, o.along = o.lead[:-1], o.lead[-1]
+        nest = _lengthwise(nest)
         if scanned is not None:
             return scan.described(group.product, scanned, nest)
         if group.product.word in ATTENTION:
@@ -168,14 +162,13 @@ class Nests:
     def _draw(self, step: Step) -> Draw:
         """Random words; their stream's state is a buffer like others."""
         _, width, stream = (*step.args, *step.params.values())
-        number = next((n for n, s in self.streams.items() if s is stream), None)
-        if number is None:
-            number = -1 - len(self.streams)
-            self.streams[number] = stream
+        known = (n for n, s in self.streams.items() if s is stream)
+        number = next(known, -1 - len(self.streams))
+        self.streams[number] = stream
         state = Operand(self.slots.setdefault(number, len(self.slots)), 0, (), 1, U64)
         return Draw(state, Operand(self.slot(step.result), 0, (), 1, U64), step.result.size, width)
 
-    def _gather(self, step: Step) -> Gather:
+    def _gather(self, step: Step) -> gather.Gather:
         """Elements found by number: each operand by its strides over all numbers there are."""
         given, out = gather.parts(step), step.result
         x, index, here = given["x"], given["indices"], given.get("values", out)
@@ -191,7 +184,7 @@ class Nests:
             at, base = seen[v.id].offset, self.fused.base[v.id]
             return Operand(self.slot(base), at, strides[:-1], (0, *strides)[-1], kind(v))
 
-        return Gather(
+        return gather.Gather(
             "take" if take else given["mode"],
             operand(shared, before + (0,) * (index.ndim if whole else 1) + after),
             operand(index, numbers),
@@ -227,27 +220,19 @@ class Nests:
         return Operand(number, over.offset, over.strides[:-1], over.strides[-1], kind(v))
 
 
-def _collapse(nest: Nest) -> None:
+def _lengthwise(nest: Nest) -> Nest:
+    """The nest whose last leading axis is the length of a row."""
+    along = lambda o: replace(o, lead=o.lead[:-1], along=o.lead[-1])
+    return nest.moved(nest.lead[:-1], nest.lead[-1], along)
+
+
+def _collapse(nest: Nest) -> Nest:
     """Axes that all operands walk through as one become one; the last is the length of a row."""
-    operands = nest.operands
-    sizes, axes = [], [[] for _ in operands]
-    for at, n in enumerate(nest.lead):
-        if n == 1 and at < len(nest.lead) - 1:
-            continue
-        strides = [o.lead[at] for o in operands]
-        kept = at == len(nest.lead) - 1 and any(s.word == "position" for s in nest.steps)
-        if sizes and not kept and all(a[-1] == s * n for a, s in zip(axes, strides)):
-            sizes[-1] *= n
-            for a, s in zip(axes, strides):
-                a[-1] = s
-        else:
-            sizes.append(n)
-            for a, s in zip(axes, strides):
-                a.append(s)
-    nest.length = sizes[-1] if sizes else 1
-    nest.lead = tuple(sizes[:-1])
-    for o, a in zip(operands, axes):
-        o.lead, o.along = tuple(a[:-1]), a[-1] if a else 1
+    if not nest.lead:
+        nest = nest.moved((1,), 1, lambda o: replace(o, lead=(1,)))
+    if nest.has("position"):
+        return merged(_lengthwise(nest))
+    return _lengthwise(merged(nest))
 
 
 def canonical(kernel: Any) -> tuple[Any, list[tuple[int, int]]]:
@@ -262,7 +247,7 @@ def canonical(kernel: Any) -> tuple[Any, list[tuple[int, int]]]:
         return ids.setdefault(i, len(ids))
 
     def renamed(v: Value) -> Value:
-        return Value(value(v.id), v.shape, v.dtype, v.strides)
+        return v.again(value(v.id))
 
     def operand(o: Operand) -> Operand:
         at = places.setdefault((o.buffer, o.offset * o.kind.size), len(places))

@@ -4,6 +4,7 @@ import gc
 import types
 from collections.abc import Callable, Iterable, MutableMapping
 from contextlib import nullcontext
+from ctypes import memmove, string_at
 from functools import cached_property
 from typing import Any
 
@@ -12,21 +13,27 @@ from numpy.lib.array_utils import byte_bounds
 
 from .._arrays.traced import GraphBreak, Symbol, users_line
 from .._core import modes
+from .._core.hosted import Combined, Number
 from .._core.tape import TensorBase, make, ndarray
-from .._core.views import written
+from .._core.views import overlapping, written
 from .apart import Apart
-from .capture import Capture
+from .capture import Capture, noted, undone
 from .door import Way
+from .effects import watching
 from .graph import Graph
 from .guards import Guards
 from .joint import Backward, Joint
 from .log import say, wanted
-from .native import runner
+from .loose import placed
+from .native import runner, state_of
 from .plans import planned
-from .reach import Reach
+from .reach import Kept, Numbers, Reach
 from .results import Results
 from .simplify import simplify
 from .straight import Refused, Straight
+
+_TWISTER = 4 * 624 + 4  # bytes of a random stream's state: its words and a position
+_REPLACED = "a tensor from outside gets other memory (.data, set_); write into it with copy_"
 
 
 class Unkept(Exception):
@@ -46,9 +53,14 @@ class Program:
 
     def __init__(
         self, f: Callable, args: tuple, kwargs: dict, tensors: list, others: list,
-        known: MutableMapping | None = None,
+        known: MutableMapping | None = None, given: dict | None = None,
+        closed: dict[Any, Kept] | None = None,
     ) -> None:  # fmt: skip
-        """Trace `f`, and leave everything as it was; `known`: its other runners, by their graphs.
+        """Trace `f`, and leave everything as it was.
+
+        Args:
+            known: its other runners, by their graphs.
+            given, closed: numbers that are inputs: arguments, and what has others.
 
         Raises:
             GraphBreak: where Python needs a value.
@@ -56,6 +68,11 @@ class Program:
         """
         self.where, self.known = users_line(), {} if known is None else known
         reach = Reach([f, *others, *tensors])
+        reach.aside += map(Kept, _containers((args, kwargs)))
+        self.given, self.closed = given or {}, closed or {}
+        self.places = {p: Kept(self.given, [p], True) for p in self.given} | self.closed
+        if self.places and "type" in reach.called:
+            raise TypeError("type() would tell the numbers that are inputs from others")
         gradients = {id(h.grad): h.tensor for h in reach.tensors.values() if h.grad is not None}
         capture = Capture.__new__(Capture)
         self.way = Way(self)
@@ -76,7 +93,7 @@ class Program:
         if capture.alive(born):
             gc.collect()
             if alive := capture.alive(born):
-                left = left or "it leaves new tensors alive"
+                left = left or "it keeps a new tensor (a cache, a list); return it"
                 capture.settle(alive)
         if left is not None:
             raise Unkept(left) if isinstance(left, str) else left
@@ -102,13 +119,13 @@ class Program:
         try:
             capture.__init__(tensors, gradients)
             modes.local.trace = capture
-            result = f(*args, **kwargs)
+            result = self._called(capture, reach.called, f, args, kwargs)
             if capture.broken is not None:
                 raise capture.broken
             if modes.local.grad is not before:
                 capture.stop("it leaves gradients switched on or off")
             found = Results(capture, reach.seen)
-            self.result = found.read(result)
+            self.result = found.whole(result)
             del result
             self.joint = Joint(capture, found.wanting) if found.wanting else None
             found.wanting.clear()
@@ -124,12 +141,32 @@ class Program:
             if modes.local.grad is not before:
                 modes._switch_grad(before)
 
+    def _called(
+        self, capture: Capture, names: set[str], f: Callable, args: tuple, kwargs: dict
+    ) -> Any:
+        """f's result, where the numbers that are inputs are told as such."""
+        made = {p: Number(find(), find, capture) for p, find in self.places.items()}
+        capture.numbers = bool(made)
+        try:
+            for p, place in self.closed.items():
+                place.put(made[p])
+            args, kwargs = placed(args, kwargs, made)
+            with watching(capture, names):
+                return f(*args, **kwargs)
+        finally:
+            for p, place in self.closed.items():
+                if place() is made[p]:
+                    place.put(made[p].value)
+
     def _changed(self, capture: Capture, reach: Reach, found: Results) -> list[tuple]:
         """(how, what, output, input's symbol) of each outside tensor that was written to."""
         made, roots = [], {id(m.symbol): m for m in capture.met.values() if m.root}
         for held in reach.tensors.values():
+            needs = held.needs, held.tensor.needs
+            if needs in ((True, False), (False, True)) and id(held.tensor) in capture.met:
+                capture.stop("a tensor from outside gets a new requires_grad; do it before")
             if id(held.tensor) not in capture.met and held.tensor.array is not held.array:
-                capture.stop("a tensor from outside gets other data")
+                capture.stop(_REPLACED)
         shared = _overlapping(roots.values())
         for how, what, symbol in capture.inputs:
             met = roots.get(id(symbol))
@@ -137,16 +174,23 @@ class Program:
                 continue
             t = met.tensor
             if t.node is not None or (t.needs is True) is not met.wants:
-                capture.stop("a tensor from outside gets a graph or a new requires_grad")
+                capture.stop(
+                    "a tensor from outside gets a graph or a new requires_grad; do it before"
+                )
             if t.array is symbol:
                 continue
             if t.array.__class__ is not Symbol or (t.array.shape, t.array.dtype) != (
                 symbol.shape,
                 symbol.dtype,
             ):
-                capture.stop("a tensor from outside gets other data")
+                capture.stop(_REPLACED)
+            wide = (s == 0 and n > 1 for s, n in zip(symbol.strides, symbol.shape))
+            if symbol.size > 1 and any(wide):
+                raise overlapping()
             if id(met) in shared:
-                capture.stop("two tensors share memory in a way that was not made by a view")
+                capture.stop(
+                    "two tensors share memory, and neither was made as a view of the other"
+                )
             made.append((how, what, found.output(t.array), symbol))
         return made
 
@@ -163,7 +207,7 @@ class Program:
             if id(t) in done or t.grad is before:
                 continue
             if id(t) in capture.met and capture.met[id(t)].node is not None:
-                capture.stop("a backward pass that goes on outside")
+                capture.stop("a backward pass goes on outside; detach what comes in")
             done.add(id(t))
             leaf: Any = place.get(id(t), t)
             if t.grad is None:
@@ -171,20 +215,26 @@ class Program:
                 continue
             g = t.grad
             if g.needs is True:
-                capture.stop("a gradient with a graph of its own")
+                capture.stop("a gradient keeps a graph of its own (create_graph)")
             capture.capture(g)
             made.append((leaf, found.output(g.array), g.device))
         return made
 
     def _left(self, capture: Capture, reach: Reach) -> str | None:
         """What Python state the call changed."""
+        moved = {id(x) for host in capture.hosts for x in host.touched}
+        if any(id(k.owner) in moved and type(k) is not Numbers for k in reach.kept):
+            return "it reads what a schedule changes"
         kept = reach.changed()
         if kept is None:
             return None
         if isinstance(kept.owner, dict):
             now = [k for k, v in zip(kept.keys or (), kept.values) if kept.owner.get(k) is not v]
-            return f"it changes Python state: {', '.join(map(str, now[:3])) or 'a dictionary'}"
-        return f"it changes Python state: a {type(kept.owner).__name__}"
+            told = ", ".join(map(str, now[:3])) or "a dictionary"
+            return f"it changes Python state at each call: {told}; do that outside"
+        return (
+            f"it changes Python state at each call: a {type(kept.owner).__name__}; do that outside"
+        )
 
     def _begin(self, begun: list) -> None:
         """Let owners have the state that the first run begins with."""
@@ -195,7 +245,15 @@ class Program:
 
     def _guards(self, reach: Reach, capture: Capture, tensors: list) -> None:
         self.inputs = [*capture.inputs]
-        self.guards = Guards(reach, self.inputs, {id(t) for t in tensors})
+        asked = [ask for ask, _ in capture.conditions]
+        self.stuck = [p for p, place in self.places.items() if any(a is place for a in asked)]
+        loose = [k for p, k in self.closed.items() if p not in self.stuck]
+        for one in loose:
+            left = [k.without(one.keys) if k.owner is one.owner else k for k in reach.kept]
+            reach.kept = [k for k in left if k is not None]
+            capture.verify(Combined(type, one), type(one()))
+        capture.over = True
+        self.guards = Guards(reach, self.inputs, {id(t) for t in tensors}, loose)
         self.holds = self.guards.holds
         self.hosts, self.conditions = capture.hosts, capture.conditions
         self.generators = [stream for stream, *_ in capture.streams.values()]
@@ -241,8 +299,12 @@ class Program:
         wet = [s for *_, s in self.changed]
         self.apart = Apart(self.inputs, wet) if wet else None
         # An optimizer's numbers follow from its groups alone, unless it counts steps in tensors.
-        self.steady = all(not h.touched for h in self.hosts) and not any(
-            isinstance(v, TensorBase) for g in self.guards.groups for v in g.owner.values()
+        self.steady = (
+            not self.given
+            and all(not h.touched for h in self.hosts)
+            and not any(
+                isinstance(v, TensorBase) for g in self.guards.groups for v in g.owner.values()
+            )
         )
         if self.steady:
             for array, find in self.numbers:
@@ -255,23 +317,29 @@ class Program:
             Again: where numbers that steered the trace are others now.
             Eagerly: where a value was refused.
         """
-        undo = self._numbers() if self.numbers or self.conditions or self.hosts else []
+        undo: list = []
+        try:
+            if self.numbers or self.conditions or self.hosts:
+                self._numbers(undo)
+        except Exception:  # a number that cannot be found, too, takes another way through Python
+            undone(undo)
+            raise Again from None
         owners, numbers = self._owners(tensors), iter(self.numbers)
         arrays = [next(numbers)[0] if x is None else x.array for x in owners]
         if self.apart is not None and not self.apart.holds(arrays, self.guards.turn):
-            _undo(undo)
+            undone(undo)
             raise Eagerly
+        streams = [(s, string_at(state_of(s), _TWISTER), s.spare) for s in self.generators]
         try:
             with nullcontext() if self.quiet else np.errstate(all="ignore"):
                 outs = self.function(*arrays)
-        except Refused:
-            _undo(undo)
-            raise Eagerly from None
-        except Exception:
-            if any(taken for *_, taken in self.bound):
+        except Exception as error:
+            if not isinstance(error, Refused) and any(taken for *_, taken in self.bound):
                 raise
-            _undo(undo)  # nothing was written yet: eager mode says what is wrong
-            raise Eagerly from None
+            undone(undo)  # nothing was written yet: eager mode says what is wrong
+            for stream, memory, stream.spare in streams:
+                memmove(state_of(stream), memory, _TWISTER)
+            raise Eagerly(*error.args if isinstance(error, Refused) else ()) from None
         if self.back is not None:
             outs = (*outs, self.back.node(outs, arrays, owners, tensors))
         return self.bind(outs, tensors)
@@ -304,28 +372,24 @@ class Program:
         )
         return "\n".join(rows)
 
-    def _numbers(self) -> list:
+    def _numbers(self, undo: list) -> None:
         """Let Python work out this run's numbers, where they may be others than the last one's."""
-        if self.steady:
-            changed = self.guards.renumbered()
-            if changed is None:
-                raise Again
-            if not changed:
-                return []
-        undo = []
+        changed = self.guards.renumbered()
+        if changed is None:
+            raise Again
+        if self.steady and not changed:
+            return
         for host in self.hosts:
-            undo += [(t, t.array.copy(), t.version[0]) for t in host.touched]
+            undo += noted(host.touched)
             found = host.box[0] = host.find()
             if any(found[k] is not v and found[k] != v for k, v in host.fixed.items()):
-                _undo(undo)
                 raise Again
         for ask, answer in self.conditions:
             if ask() != answer:
-                _undo(undo)
                 raise Again
-        for array, find in self.numbers:
-            array[...] = find()
-        return undo
+        with np.errstate(all="ignore"):
+            for array, find in self.numbers:
+                array[...] = find()
 
     def bind(self, outs: tuple, tensors: Any) -> Any:
         """The result; what the program changed is bound back."""
@@ -340,6 +404,13 @@ class Program:
         return self.result(outs, tensors)
 
 
+def _containers(x: Any) -> Iterable:
+    """The lists and dictionaries among arguments, which the function might change."""
+    for each in x.values() if isinstance(x, dict) else x if isinstance(x, (list, tuple)) else ():
+        yield from [each] if isinstance(each, (list, dict)) else ()
+        yield from _containers(each)
+
+
 def _overlapping(roots: Iterable) -> set[int]:
     """Those (by identity) whose memory lies where that of others does."""
     bounds = [(*byte_bounds(m.memory), id(m)) for m in roots if m.memory.size]
@@ -350,12 +421,6 @@ def _overlapping(roots: Iterable) -> set[int]:
         if high > end:
             end, last = high, mine
     return found
-
-
-def _undo(undo: list) -> None:
-    for t, values, version in reversed(undo):
-        t.array[...] = values
-        t.version[0] = version
 
 
 __all__ = ["Again", "Eagerly", "GraphBreak", "Program", "Unkept"]

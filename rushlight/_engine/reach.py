@@ -12,12 +12,16 @@ import sys
 import types
 from collections import deque
 from collections.abc import Iterable
+from dis import get_instructions, hasname
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from .._arrays.traced import GraphBreak, users_line
+from .._core.record import Op
 from .._core.tape import TensorBase, ndarray
+from .loose import other
 
 LIMIT = 50_000  # entries looked at; a larger state is left unguarded beyond them
 _SIMPLE = (bool, int, float, complex, str, bytes, type(None))
@@ -26,6 +30,7 @@ _UNGUARDED = {"_plans", "_opt_called", "_stepping"}  # of optimizers: what they 
 _FOREIGN = {_ROOT, "torch", "numpy", *sys.stdlib_module_names} - {"__main__"}
 _BASES = {"builtins", "abc", "typing", f"{_ROOT}.nn.modules.module"}  # a user's class may have
 _CALLED = "forward backward setup_context jvp vmap training".split()  # named by us
+_GLOBALS = {"LOAD_GLOBAL", "STORE_GLOBAL", "DELETE_GLOBAL", "LOAD_NAME", "STORE_NAME"}
 _MAKING = {"__init__", "__new__", "__repr__"}  # methods that steps do not call by themselves
 _BY_NAME = {"getattr", "hasattr", "setattr", "vars", "__dict__", "asdict", "deepcopy"}
 _AROUND = (types.MethodType, types.BuiltinMethodType, staticmethod, classmethod, property)
@@ -39,7 +44,7 @@ class Kept:
 
     __slots__ = ("owner", "keys", "values", "loose", "size")
 
-    def __init__(self, owner: Any, keys: list | None, loose: bool = False) -> None:
+    def __init__(self, owner: Any, keys: list | None = None, loose: bool = False) -> None:
         self.owner, self.keys, self.loose = owner, keys, loose
         self.size = len(dictionary(owner) or ())
         self.values = self._now()
@@ -55,7 +60,9 @@ class Kept:
             if self.keys is None:
                 self.keys = list(known)
             return [*map(known.get, self.keys)]
-        return [getattr(owner, k, None) for k in self.keys] if self.keys else list(owner)
+        return (
+            [getattr(owner, k, None) for k in self.keys] if self.keys is not None else list(owner)
+        )
 
     def same(self) -> bool:
         """Whether the same objects, or equal simple values, are in it still."""
@@ -63,6 +70,26 @@ class Kept:
             return False
         now = self._now()
         return len(now) == len(self.values) and all(map(alike, now, self.values))
+
+    def __call__(self) -> Any:
+        """The one thing in it."""
+        return next(iter(self._now()), None)
+
+    def put(self, x: Any) -> None:
+        """Let it have one thing."""
+        self.values = [x]
+        self.restore()
+
+    def moved(self) -> list[tuple]:
+        """(key, what has that alone) of numbers that are others; an optimizer's are seen to."""
+        keys = [None] if self.owner.__class__ is types.CellType else self.keys or ()
+        now = () if "params" in keys else zip(keys, self.values, self._now())
+        return [(k, Kept(self.owner, k and [k], True)) for k, a, b in now if other(a, b)]
+
+    def without(self, keys: list | None) -> "Kept | None":
+        """The same but for a key; None where there is no other."""
+        left = [k for k in self.keys or () if k not in (keys or ())]
+        return Kept(self.owner, left, self.loose) if keys else None
 
     def restore(self) -> None:
         """Put back what was in it."""
@@ -96,11 +123,11 @@ def alike(a: Any, b: Any) -> bool:
     """The same object, or equal simple values of one type."""
     if a is b:
         return True
-    if a.__class__ is not b.__class__:
+    if type(a) is not type(b):
         return False
     if a.__class__ is tuple:
         return len(a) == len(b) and all(map(alike, a, b))
-    return isinstance(a, _SIMPLE) and (a == b or (a != a and b != b))
+    return isinstance(a, _SIMPLE) and repr(a) == repr(b)  # -0.0 is not 0.0, nan is nan
 
 
 class Numbers(Kept):
@@ -174,8 +201,10 @@ class Reach:
         self.kept: list[Kept] = []
         self.tensors: dict[int, Held] = {}
         self.seen: dict[int, Any] = {}
-        self.names: set[str] = {*_CALLED}  # that functions read
+        self.names: set[str] = {*_CALLED}  # of attributes that functions read
+        self.called: set[str] = set()  # other names too
         self.spaces: dict[int, Any] = {}  # of which only what functions name counts
+        self.schedules: list[Any] = []  # guarded where more than their `step` is named
         self.aside: list[Any] = [Drawn(random._inst)]  # not guarded, but put back
         if "numpy.random.mtrand" in sys.modules:
             self.aside.append(Drawn(sys.modules["numpy.random.mtrand"]._rand))
@@ -189,6 +218,9 @@ class Reach:
             if not todo:
                 found = (dictionary(s)[k] for s in self.spaces.values() for k in self._named(s))
                 todo += filter(self._new, found)
+        for x in self.schedules:
+            if not self.names.isdisjoint({*dir(x)} - {"step", "optimizer"}):
+                self.kept.append(Kept(vars(x), None))
         for x in self.spaces.values():
             self.kept.append(Kept(x, self._named(x), isinstance(x, types.ModuleType)))
         for group, elementwise in groups:
@@ -200,7 +232,7 @@ class Reach:
         return not isinstance(x, _SIMPLE) and id(x) not in self.seen
 
     def _visit(self, x: Any, todo: list, groups: list) -> None:
-        if getattr(type(x), "_opaque", False):
+        if getattr(type(x), "_opaque", False) or isinstance(x, Op):
             return
         if isinstance(x, TensorBase):
             self._tensor(x, todo)
@@ -265,8 +297,9 @@ class Reach:
         for cell in f.__closure__ or ():
             self._keep(cell, None, todo)
         todo += [*(f.__defaults__ or ()), *(f.__kwdefaults__ or {}).values()]
-        names = _names(f.__code__)
-        self.names.update(names)
+        attributes, names = _names(f.__code__)
+        self.names |= attributes | names & _BY_NAME
+        self.called |= attributes | names
         found = [n for n in names if n in f.__globals__]
         if found:
             self._keep(f.__globals__, found, todo, loose=True)
@@ -274,6 +307,10 @@ class Reach:
             todo.append(f.__wrapped__)
 
     def _object(self, x: Any, todo: list, groups: list) -> None:
+        if getattr(x, "_replays", False) and not _users(type(x).step.__module__):
+            self.schedules.append(x)
+            todo += [x.optimizer, getattr(x, "_schedulers", None)]
+            return
         mine, own = self._classes(type(x)), getattr(x, "__dict__", None)
         slots = (k for c in mine for k, v in vars(c).items() if inspect.ismemberdescriptor(v))
         if found := [k for k in slots if hasattr(x, k)]:
@@ -319,10 +356,12 @@ def filled(cell: Any) -> bool:
         return False
 
 
-def _names(code: Any) -> list[str]:
-    """The names that a function and those written inside it read."""
-    found = list(code.co_names)
-    for const in code.co_consts:
-        if isinstance(const, types.CodeType):
-            found += _names(const)
-    return found
+@cache
+def _names(code: Any) -> tuple[set[str], set[str]]:
+    """What a function and those written inside it read: names of attributes, other names."""
+    inner = [_names(c) for c in code.co_consts if isinstance(c, types.CodeType)]
+    named = [
+        (i.opname in _GLOBALS, i.argval) for i in get_instructions(code) if i.opcode in hasname
+    ]
+    attributes, names = ({n for is_other, n in named if is_other is want} for want in (False, True))
+    return attributes.union(*(a for a, _ in inner)), names.union(*(n for _, n in inner))

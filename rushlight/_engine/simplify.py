@@ -29,11 +29,8 @@ def rewritten(graph: Graph, rule: Callable[[Step, "Rewrite"], Any]) -> Graph:
     """
     rewrite = Rewrite()
     for step in graph.steps:
-        step = (
-            step.replaced(rewrite.now)
-            if any(v.id in rewrite.stands for v in step.values())
-            else step
-        )
+        if any(v.id in rewrite.stands for v in step.values()):
+            step = step.replaced(rewrite.now)
         made = rule(step, rewrite)
         if made.__class__ is Step:
             rewrite.add(made)
@@ -123,10 +120,8 @@ def _folded(step: Step, rewrite: Rewrite) -> Any:
     return _constant(made, step)
 
 
-def _is_full(maker: Step | None) -> bool:
-    return (
-        maker is not None and maker.word == "full" and maker.args[1].__class__ in (int, float, bool)
-    )
+def _is_full(maker: Step | None, kinds: tuple = (int, float, bool)) -> bool:
+    return maker is not None and maker.word == "full" and maker.args[1].__class__ in kinds
 
 
 def _constant(made: Any, step: Step) -> Any:
@@ -159,15 +154,12 @@ def algebra(graph: Graph) -> Graph:
 
 def _simpler(step: Step, rewrite: Rewrite) -> Any:
     rule = _RULES.get(step.word)
-    made = rule(step, rewrite) if rule is not None else None
-    if made is None:
+    if rule is None:
         return step
-    if made.__class__ is Value and (made.shape, made.dtype) != (
-        step.result.shape,
-        step.result.dtype,
-    ):
-        return step
-    return made
+    made = rule(step, rewrite)
+    v = step.result
+    other = made.__class__ is Value and (made.shape, made.dtype) != (v.shape, v.dtype)
+    return step if made is None or other else made
 
 
 def _number(a: Any, rewrite: Rewrite) -> Any:
@@ -177,9 +169,7 @@ def _number(a: Any, rewrite: Rewrite) -> Any:
     maker = rewrite.maker(a)
     if maker is not None and maker.word == "broadcast_to":
         maker = rewrite.maker(maker.args[0])
-    if maker is not None and maker.word == "full" and maker.args[1].__class__ in (int, float):
-        return maker.args[1]
-    return None
+    return maker.args[1] if maker is not None and _is_full(maker, (int, float)) else None
 
 
 def _times(step: Step, rewrite: Rewrite) -> Any:
@@ -197,18 +187,18 @@ def _over(step: Step, rewrite: Rewrite) -> Any:
 def _plus(step: Step, rewrite: Rewrite) -> Any:
     """x + -0.0 is x; x + 0.0 is not where x is -0.0; integers have one zero."""
     for a, b in (step.args, step.args[::-1]):
-        n = _number(b, rewrite)
-        if n == 0 and (step.result.dtype.kind in "iu" or math.copysign(1.0, n) < 0):
+        if _is_zero(_number(b, rewrite), step, -1):
             return a
     return None
 
 
 def _minus(step: Step, rewrite: Rewrite) -> Any:
     a, b = step.args
-    n = _number(b, rewrite)
-    if n is not None and n == 0 and (step.result.dtype.kind in "iu" or math.copysign(1.0, n) > 0):
-        return a
-    return None
+    return a if _is_zero(_number(b, rewrite), step, 1) else None
+
+
+def _is_zero(n: Any, step: Step, sign: int) -> bool:
+    return n == 0 and (step.result.dtype.kind in "iu" or math.copysign(1, n) == sign)
 
 
 def _opposite(step: Step, rewrite: Rewrite) -> Any:
@@ -224,11 +214,9 @@ def _same_shape(step: Step, rewrite: Rewrite) -> Any:
         return x
     maker = rewrite.maker(x)
     if step.word == "reshape" and maker is not None and maker.word == "reshape":
-        if maker.args[0].__class__ is not Value:
-            return None
-        if maker.args[0].shape == step.result.shape:
-            return maker.args[0]
-        return step.by("reshape", maker.args[0], step.result.shape)
+        first, shape = maker.args[0], step.result.shape
+        if first.__class__ is Value:
+            return first if first.shape == shape else step.by("reshape", first, shape)
     return None
 
 
@@ -243,9 +231,7 @@ def _permuted(step: Step, rewrite: Rewrite) -> Any:
         if inner.__class__ is Value:
             x, axes = inner, tuple(first[a] for a in axes)
             step = step.by("permute_dims", x, axes)
-    if axes == tuple(range(len(axes))):
-        return x
-    return step
+    return x if axes == tuple(range(len(axes))) else step
 
 
 def _cast(step: Step, rewrite: Rewrite) -> Any:

@@ -149,18 +149,17 @@ class _Flat(ast.NodeTransformer):
             if self.depth or not isinstance(d, ast.Name) or d.id != "staticmethod"
         ]  # fmt: skip
         node.returns = None
-        every = node.args
-        for a in (*every.posonlyargs, *every.args, *every.kwonlyargs, every.vararg, every.kwarg):
-            if a is not None:
-                a.annotation = None
         self.depth += 1
         self.generic_visit(node)
         self.depth -= 1
         return node
 
+    def visit_arg(self, node: ast.arg) -> Any:
+        node.annotation = None
+        return node
+
     def visit_ClassDef(self, node: ast.ClassDef) -> Any:
-        before, self.depth = self.depth, -1000  # a class's annotations are its fields
-        self.depth += 1
+        before, self.depth = self.depth, -999  # a class's annotations are its fields
         self.generic_visit(node)
         self.depth = before
         return node
@@ -190,10 +189,8 @@ class _Flat(ast.NodeTransformer):
 
 def _is_space(x: Any) -> bool:
     """Whether something of ours only holds names: a module, the vocabulary."""
-    if isinstance(x, types.ModuleType):
-        return x.__name__.partition(".")[0] == _ROOT
-    ours = type(x).__module__.partition(".")[0] == _ROOT
-    return ours and not isinstance(x, type)
+    home = x.__name__ if isinstance(x, types.ModuleType) else type(x).__module__
+    return home.partition(".")[0] == _ROOT and not isinstance(x, type)
 
 
 def _bound(tree: ast.AST) -> Any:

@@ -179,7 +179,7 @@ def _keys(s: _Step) -> Val:
     with _facts(s, 3) as fact:
         value = s.call("PyDict_GetItemWithError", s.found, s.at(fact))
         right = s.is_(value, s.at(fact, 8)) | s.is_(value, s.at(fact, 16))
-        s.end(right ^ s.f.const(1, BOOL))
+        s.end(right ^ 1)
     s.f.store(s.record.shifted(3, I64), s.f.select(known, now, noted))
     return s.found
 
@@ -224,11 +224,11 @@ def _run(s: _Step) -> Val:
     with f.when(several):
         f.line(f"call void {run.name}(ptr {control.name}, ptr {entry.name}, ptr {table.name}, "
                f"i64 {threads.name}, i64 {workers.name}, ptr {pace.name})")  # fmt: skip
-    with f.when(several ^ f.const(1, BOOL)):
+    with f.when(several ^ 1):
         f.line(f"call void {entry.name}(ptr {table.name}, i64 0, i64 1, ptr null)")
     refused = f.load(status, I64).compared("ne", 0)
     f.store(status, f.const(0, I64))
-    return s.only(refused ^ f.const(1, BOOL), block)
+    return s.only(refused ^ 1, block)
 
 
 def _hold(s: _Step) -> Val:
@@ -271,7 +271,7 @@ def _new(s: _Step) -> Val:
         own = what < FRAME
         x = s.at(s.f.select(own, s.own(what), fact.shifted(1, I64)))
         s.f.store(made.shifted(s.at(fact, 0, I64), I8), x)
-        with s.f.when(own ^ s.f.const(1, BOOL)):
+        with s.f.when(own ^ 1):
             s.call("Py_IncRef", x, result=None)
     return made
 
@@ -279,9 +279,9 @@ def _new(s: _Step) -> Val:
 _STEPS: dict[str, Callable[[_Step], Val]] = {
     "many": lambda s: s.only(s.f.load(s.frame.shifted(1, I64), I64).equals(s.word(1, I64))),
     "at": lambda s: s.word(1), "argument": _argument,
-    "distinct": lambda s: s.only(s.is_(_argument(s), s.found) ^ s.f.const(1, BOOL)),
+    "distinct": lambda s: s.only(s.is_(_argument(s), s.found) ^ 1),
     "follow": lambda s: s.at(s.found, s.word(1, I64)),
-    "other": lambda s: s.only(s.is_(s.at(s.found, s.word(1, I64)), s.word(2)) ^ s.f.const(1, BOOL)),
+    "other": lambda s: s.only(s.is_(s.at(s.found, s.word(1, I64)), s.word(2)) ^ 1),
     "same": _same, "apart": _apart, "keys": _keys, "attribute": _attribute,
     "ready": _ready, "take": _take, "put": lambda s: s.kept(s.word(1)), "run": _run,
     "hold": _hold, "tuple": _tuple, "written": _written, "new": _new,
@@ -308,7 +308,7 @@ def _text() -> str:
         given = f"ptr {found.get().name}, ptr {frame.name}, ptr {place.get().name}"
         found.set(f.op(POINTER, 1, f"call ptr {step.name}({given})"))
         with f.when(s.is_(found.get()), rare=True):
-            s.end(s.is_(s.call("PyErr_Occurred")) ^ f.const(1, BOOL))
+            s.end(s.is_(s.call("PyErr_Occurred")) ^ 1)
             miss = f.load(head, POINTER)
             s.call("Py_IncRef", miss, result=None)
             f.done(miss)

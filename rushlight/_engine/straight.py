@@ -162,7 +162,7 @@ class Straight:
         self.scope[
             word := f"{step.word}_{len(self.scope)}" if step.word == "call" else step.word
         ] = fn
-        args = () if step.word == "call" else step.args
+        args = step.args[1:] if step.word == "call" else step.args
         if step.word in _UFUNCS and not step.params and step.word not in _NO_OUT:
             return [self._ufunc(at, step, word)]
         given = [self._name(a) for a in args]

@@ -39,7 +39,7 @@ class _Ulock:
 
     def wait(self, f: Function, place: Val, seen: Val) -> None:
         f.declare("__ulock_wait", "i32", ["i32", "ptr", "i64", "i32"])
-        wide = f.cast(seen, I64)
+        wide = f.cast(seen, I64) & 0xFFFFFFFF  # it compares 32 bits without a sign
         f.call("__ulock_wait", f.const(1, I32), place, wide, f.const(0, I32), result=I32)
 
     def wake(self, f: Function, place: Val) -> None:
@@ -195,7 +195,9 @@ def cache_folder() -> Path:
     if MAC:
         return Path.home() / "Library" / "Caches" / "rushlight"
     chosen = os.environ.get("XDG_CACHE_HOME", "").strip()
-    return Path(chosen or Path.home() / ".cache") / "rushlight"
+    if not os.path.isabs(chosen):  # not valid, says the specification
+        chosen = Path.home() / ".cache"
+    return Path(chosen) / "rushlight"
 
 
 def mapped() -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 from .._core.processors import processors
 from .._settings import get_num_threads, threads_told
 from . import cache as disk
-from .builder import BOOL, I32, I64, POINTER, Function, Module, Val, once
+from .builder import I32, I64, POINTER, Function, Module, Val, once
 from .forked import lock, mended
 from .load import Code, loaded
 from .system import YIELD
@@ -77,7 +77,7 @@ def _meet(f: Function, control: Val, threads: Val) -> None:
         with f.when(last):
             _atomic_store(f, control.shifted(_ARRIVED), f.const(0, I32), "monotonic")
             _atomic_store(f, turn, seen + 1)
-        with f.when(last ^ f.const(1, BOOL)):
+        with f.when(last ^ 1):
             _wait(f, lambda: _atomic_load(f, turn).compared("ne", seen))
 
 
@@ -156,7 +156,7 @@ def _runner(module: Module) -> None:
     together = way.get().equals(0)
     with f.when(together):
         f.call("together", control, program, args, threads, workers)
-    with f.when(together ^ f.const(1, BOOL)):
+    with f.when(together ^ 1):
         f.call("alone", control, program, args)
     with f.when(paced):
         _note(f, pace, way.get(), since)
@@ -233,7 +233,7 @@ def _caller(module: Module) -> None:
     alone = threads.equals(1)
     with f.when(alone):
         f.call("alone", control, program, args)
-    with f.when(alone ^ f.const(1, BOOL)):
+    with f.when(alone ^ 1):
         f.call("run", control, program, args, threads, workers, pace)
     f.call("PyEval_RestoreThread", held)
     f.store(running, f.load(running, I64) - 1)

@@ -242,11 +242,6 @@ def hardshrink(m, input, *, lambd: float = 0.5):
     return m.where((input >= -lambd) & (input <= lambd), 0, input)
 
 
-@hardshrink.vjp("input")
-def _(m, g, input, lambd):
-    return m.where((input >= -lambd) & (input <= lambd), 0, g)
-
-
 @op("pointwise")
 def softshrink(m, input, *, lambd: float = 0.5):
     """x moved towards zero by `lambd`, and zero where that would cross it."""
@@ -260,6 +255,7 @@ def softshrink(m, input, *, lambd: float = 0.5):
     return input - m.minimum(m.maximum(input, -lambd), lambd)
 
 
+@hardshrink.vjp("input")
 @softshrink.vjp("input")
 def _(m, g, input, lambd):
     return m.where((input >= -lambd) & (input <= lambd), 0, g)
@@ -315,7 +311,7 @@ def _per_channel(m: Any, weight: Any, ndim: int) -> Any:
     return m.reshape(weight, (1, -1, *(1,) * (ndim - 2)) if ndim > 1 else (-1,))
 
 
-@op("same", node="PreluKernelBackward0")
+@op("same", node="PreluKernelBackward0", autocast="lower")
 def prelu(m, input, weight):
     """Each element, multiplied by its channel's weight where it is negative."""
     floating(m, input, "prelu_cpu")
@@ -324,8 +320,8 @@ def prelu(m, input, weight):
     if count not in (1, channels) or len(weight.shape) > 1:
         raise RuntimeError(
             "Mismatch of parameter numbers and input channel size. Found parameter numbers = "
-            f"{count} "
-            f"and channel size = {channels}. Use one parameter, or one for each channel (axis 1)"
+            f"{count} and channel size = {channels}. Use one parameter, or one for each channel "
+            "(axis 1)"
         )
     return m.where(input > 0, input, input * _per_channel(m, weight, len(shape)))
 

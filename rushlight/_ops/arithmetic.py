@@ -14,11 +14,6 @@ def add(m, input, other, *, alpha=1):
     return input + other if alpha == 1 else input + other * _factor(m, input, alpha)
 
 
-@add.vjp("input")
-def _(m, g):
-    return g
-
-
 @add.vjp("other")
 def _(m, g, alpha):
     return g if alpha == 1 else g * alpha
@@ -40,27 +35,20 @@ def sub(m, input, other, *, alpha=1):
     return input - other if alpha == 1 else input - other * _factor(m, input, alpha)
 
 
-@sub.vjp("input")
-def _(m, g):
-    return g
-
-
-@sub.vjp("other")
-def _(m, g, alpha):
-    return -g if alpha == 1 else g * -alpha
-
-
 @op("pointwise", node=lambda numbers: f"RsubBackward{int(bool(numbers))}")
 def rsub(m, input, other, *, alpha=1):
     """The difference `other - alpha * input`, element by element."""
     return other - input if alpha == 1 else other - input * _factor(m, input, alpha)
 
 
+@sub.vjp("other")
 @rsub.vjp("input")
 def _(m, g, alpha):
     return -g if alpha == 1 else g * -alpha
 
 
+@add.vjp("input")
+@sub.vjp("input")
 @rsub.vjp("other")
 def _(m, g):
     return g
@@ -74,15 +62,15 @@ def mul(m, input, other):
 
 @mul.vjp("input")
 def _(m, g, other):
-    return g * other if g.dtype is F32 else g * _conj(m, other)
+    return g * other if g.dtype is F32 else g * conjugate(m, other)
 
 
 @mul.vjp("other")
 def _(m, g, input):
-    return g * input if g.dtype is F32 else g * _conj(m, input)
+    return g * input if g.dtype is F32 else g * conjugate(m, input)
 
 
-def _conj(m: Any, x: Any) -> Any:
+def conjugate(m: Any, x: Any) -> Any:
     """The conjugate of an array or a Python number."""
     return x.conjugate() if isinstance(x, (int, float, complex)) else m.conj(x)
 
@@ -126,14 +114,14 @@ def _is_integral(m: Any, *values: Any) -> bool:
 
 @div.vjp("input")
 def _(m, g, other, rounding_mode):
-    return g / _conj(m, other) if rounding_mode is None else m.zeros_like(g)
+    return g / conjugate(m, other) if rounding_mode is None else m.zeros_like(g)
 
 
 @div.vjp("other")
 def _(m, g, input, other, rounding_mode):
     if rounding_mode is not None:
         return m.zeros_like(g)
-    return -g * _conj(m, (input / other) / other)
+    return -g * conjugate(m, (input / other) / other)
 
 
 @op("pointwise", reference="numpy.negative")

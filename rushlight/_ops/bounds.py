@@ -257,26 +257,19 @@ def heaviside(input: Any, values: Any) -> Any:
 
 for each in (maximum, minimum, fmax, fmin):
     each.cases(
-        case((3, 4), (4,)),
-        case(ints(3, 4, low=-4, high=4), ints(3, 4, low=-4, high=4)),
-        case(ints(3, low=-4, high=4), (3,)),
-        case(bools(3), bools(3)),
+        case((3, 4), (4,)), case(ints(3, 4, low=-4, high=4), ints(3, 4, low=-4, high=4)),
+        case(ints(3, low=-4, high=4), (3,)), case(bools(3), bools(3)),
         case(complexes(3), (3,)).raises("not implemented for complex tensors."),
-    )
+    )  # fmt: skip
 clamp.cases(
-    case((3, 4), min=-1, max=1),
-    case((3, 4), -0.5),
-    case((3, 4), max=0.5),
+    case((3, 4), min=-1, max=1), case((3, 4), -0.5), case((3, 4), max=0.5),
     case((3, 4), floats(4, low=-2, high=0), floats(3, 1, low=0, high=2)),
-    case((3, 4), min=floats(4)),
-    case((3, 4), max=floats(4)),
-    case((3, 4), 1, -1),
-    case(ints(3, 4, low=-4, high=4), -1, 2),
-    case(ints(3, 4, low=-4, high=4), 0.5),
+    case((3, 4), min=floats(4)), case((3, 4), max=floats(4)), case((3, 4), 1, -1),
+    case(ints(3, 4, low=-4, high=4), -1, 2), case(ints(3, 4, low=-4, high=4), 0.5),
     case((3,)).raises("torch.clamp: At least one of 'min' or 'max' must not be None"),
-    case(bools(3), False).raises("_cpu\" not implemented for 'Bool'", NotImplementedError),
+    case(bools(3), False).lacks("Bool"),
     case(complexes(3), 0).raises("clamp is not supported for complex types", NotImplementedError),
-)
+)  # fmt: skip
 for each in (clamp_min, clamp_max):
     each.cases(case((3, 4), 0.5), case((3, 4), (4,)), case(ints(3, low=-4, high=4), 1))
 nan_to_num.cases(

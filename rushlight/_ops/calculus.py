@@ -6,6 +6,7 @@ from .._core import dtypes
 from .._core.cases import bools, case, floats
 from .._core.errors import dim_of
 from .._core.op import composite
+from .dims import all_or
 from .joining import cat
 from .scan import cumsum
 
@@ -66,10 +67,7 @@ def trapezoid(y: Any, x: Any = None, *, dx: Any = 1, dim: int = -1) -> Any:
     return _areas(y, x, dx, dim).sum(dim)
 
 
-@composite
-def trapz(y: Any, x: Any = None, *, dx: Any = 1, dim: int = -1) -> Any:
-    """Alias of `trapezoid`."""
-    return trapezoid(y, x, dx=dx, dim=dim)
+trapz = trapezoid
 
 
 @composite
@@ -79,7 +77,7 @@ def cumulative_trapezoid(y: Any, x: Any = None, *, dx: Any = 1, dim: int = -1) -
 
 
 trapezoid.defined_as("numpy.trapezoid")
-for each in (trapezoid, trapz, cumulative_trapezoid):
+for each in (trapezoid, cumulative_trapezoid):
     each.cases(case((3, 5)), case((3, 5), dx=0.5, dim=0), case((3, 5), (5,)))
 
 
@@ -132,8 +130,7 @@ def gradient(input: Any, *, spacing: Any = 1, dim: Any = None, edge_order: int =
     """
     if edge_order not in (1, 2):
         raise RuntimeError("torch.gradient only supports edge_order=1 and edge_order=2.")
-    axes = list(range(input.ndim)) if dim is None else [dim] if isinstance(dim, int) else list(dim)
-    axes = [dim_of(a, input.ndim) for a in axes]
+    axes = [dim_of(a, input.ndim) for a in all_or(dim, input.ndim)]
     spacing = 1 if spacing is None else spacing
     places = list(spacing) if isinstance(spacing, (tuple, list)) else [spacing] * len(axes)
     if len(places) != len(axes):
@@ -156,6 +153,14 @@ def _(draw):
 
 
 # -- covariance
+
+
+def _at_most_two(name: str, input: Any) -> None:
+    if input.ndim > 2:
+        raise RuntimeError(
+            f"{name}(): expected input to have two or fewer dimensions but got an input with "
+            f"{input.ndim} dimensions"
+        )
 
 
 def _check_weights(name: str, w: Any, input: Any) -> None:
@@ -181,11 +186,7 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
         fweights: how often each observation counts.
         aweights: how much each observation weighs.
     """
-    if input.ndim > 2:
-        raise RuntimeError(
-            "cov(): expected input to have two or fewer dimensions but got an input with "
-            f"{input.ndim} dimensions"
-        )
+    _at_most_two("cov", input)
     x = input.reshape(1, -1) if input.ndim < 2 else input
     if not (x.is_floating_point() or x.is_complex()):
         x = x.float()
@@ -213,11 +214,7 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
 @composite
 def corrcoef(input: Any) -> Any:
     """Correlation of variables (rows) over observations (columns)."""
-    if input.ndim > 2:
-        raise RuntimeError(
-            "corrcoef(): expected input to have two or fewer dimensions but got an input with "
-            f"{input.ndim} dimensions"
-        )
+    _at_most_two("corrcoef", input)
     c = cov(input)
     if c.ndim == 0:
         return c / c

@@ -72,14 +72,9 @@ def _all_count(m: Any, target: Any, classes: int, ignore_index: int) -> bool:
 
 
 def _nll(
-    m: Any,
-    input: Any,
-    target: Any,
-    weight: Any,
-    reduction: str,
-    ignore_index: int,
+    m: Any, input: Any, target: Any, weight: Any, reduction: str, ignore_index: int,
     shift: Any = None,
-) -> Any:
+) -> Any:  # fmt: skip
     """The loss of log-probabilities `input - shift`, of which only the chosen ones are formed."""
     if len(input.shape) == 1:
         row = m.reshape(input, (1, -1)), m.reshape(target, (1,))

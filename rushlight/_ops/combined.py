@@ -7,14 +7,9 @@ from .._core import dtypes
 from .._core.cases import bools, case, floats, ints
 from .._core.errors import dim_of
 from .._core.op import composite, op
-from .arithmetic import pow
+from .arithmetic import conjugate, pow
 from .dims import FLOATS, part
 from .refusal import BOOL, INTEGER, refuse
-
-
-def _conj(m: Any, x: Any) -> Any:
-    """The conjugate of an array or of a Python number."""
-    return m.conj(x) if hasattr(x, "dtype") else x.conjugate()
 
 
 @op("pointwise", node="PowBackward0", reference="numpy.square")
@@ -71,19 +66,14 @@ def _step(m: Any, input: Any, value: Any) -> Any:
     return int(value) if m.isdtype(input.dtype, "integral") else value
 
 
-@addcmul.vjp("input")
-def _(m, g):
-    return g
-
-
 @addcmul.vjp("tensor1")
 def _(m, g, tensor2, value):
-    return g * (m.conj(tensor2) * _conj(m, value))
+    return g * (m.conj(tensor2) * conjugate(m, value))
 
 
 @addcmul.vjp("tensor2")
 def _(m, g, tensor1, value):
-    return g * (m.conj(tensor1) * _conj(m, value))
+    return g * (m.conj(tensor1) * conjugate(m, value))
 
 
 @op("pointwise", domain=(0.3, 2))
@@ -98,6 +88,7 @@ def addcdiv(m, input, tensor1, tensor2, *, value: float = 1):
     return input + (quotient if value == 1 else quotient * value)
 
 
+@addcmul.vjp("input")
 @addcdiv.vjp("input")
 def _(m, g):
     return g
@@ -105,13 +96,13 @@ def _(m, g):
 
 @addcdiv.vjp("tensor1")
 def _(m, g, tensor2, value):
-    return g * _conj(m, value) / m.conj(tensor2)
+    return g * conjugate(m, value) / m.conj(tensor2)
 
 
 @addcdiv.vjp("tensor2")
 def _(m, g, tensor1, tensor2, value):
     below = m.conj(tensor2)
-    return -g * (m.conj(tensor1) * _conj(m, value)) / (below * below)
+    return -g * (m.conj(tensor1) * conjugate(m, value)) / (below * below)
 
 
 def _lerp_node(numbers: tuple) -> str:
@@ -131,12 +122,12 @@ def lerp(m, input, end, weight):
 
 @lerp.vjp("input")
 def _(m, g, weight):
-    return g * (1 - _conj(m, weight))
+    return g * (1 - conjugate(m, weight))
 
 
 @lerp.vjp("end")
 def _(m, g, weight):
-    return g * _conj(m, weight)
+    return g * conjugate(m, weight)
 
 
 @lerp.vjp("weight")

@@ -12,16 +12,9 @@ Sizes = tuple[int, ...]
 
 @op("same", node="ConvolutionBackward0", autocast="lower", straight=True)
 def convolve(
-    m,
-    input,
-    weight,
-    bias=None,
-    *,
-    stride: Sizes = (1, 1),
-    padding: Sizes = (0, 0),
-    dilation: Sizes = (1, 1),
-    groups: int = 1,
-):
+    m, input, weight, bias=None, *, stride: Sizes = (1, 1), padding: Sizes = (0, 0),
+    dilation: Sizes = (1, 1), groups: int = 1,
+):  # fmt: skip
     """Cross-correlation of a batch (n, c, ...) with filters (o, c / groups, ...), plus a bias."""
     made = m.conv(input, weight, stride, padding, dilation, groups)
     return made if bias is None else made + m.reshape(bias, (-1, *(1,) * len(stride)))
@@ -50,17 +43,9 @@ convolve.cases(
 
 @op("same", node="ConvolutionBackward0", autocast="lower", straight=True)
 def convolve_transposed(
-    m,
-    input,
-    weight,
-    bias=None,
-    *,
-    shape: Sizes = (),
-    stride: Sizes = (1, 1),
-    padding: Sizes = (0, 0),
-    dilation: Sizes = (1, 1),
-    groups: int = 1,
-):
+    m, input, weight, bias=None, *, shape: Sizes = (), stride: Sizes = (1, 1),
+    padding: Sizes = (0, 0), dilation: Sizes = (1, 1), groups: int = 1,
+):  # fmt: skip
     """The transpose of a convolution from `shape` to the input's: filters (c, o / groups, ...)."""
     made = m.conv_input(input, weight, shape, stride, padding, dilation, groups)
     return made if bias is None else made + m.reshape(bias, (-1, *(1,) * len(stride)))
@@ -188,15 +173,9 @@ def im2col(m, input, *, kernel_size: Sizes, dilation: Sizes, padding: Sizes, str
 
 @op(None, node="Col2ImBackward0")
 def col2im(
-    m,
-    input,
-    *,
-    output_size: Sizes,
-    kernel_size: Sizes,
-    dilation: Sizes,
-    padding: Sizes,
+    m, input, *, output_size: Sizes, kernel_size: Sizes, dilation: Sizes, padding: Sizes,
     stride: Sizes,
-):
+):  # fmt: skip
     """(..., c * kernel, positions) as (..., c, *output_size): patches put back, overlaps added."""
     lead = (*input.shape[:-2], input.shape[-2] // (kernel_size[0] * kernel_size[1]))
     padded = tuple(s + 2 * p for s, p in zip(output_size, padding))
@@ -213,14 +192,9 @@ def col2im(
 @im2col.vjp("input")
 def _(m, g, input_shape, kernel_size, dilation, padding, stride):
     return col2im.op.body(
-        m,
-        g,
-        output_size=input_shape[-2:],
-        kernel_size=kernel_size,
-        dilation=dilation,
-        padding=padding,
-        stride=stride,
-    )
+        m, g, output_size=input_shape[-2:], kernel_size=kernel_size, dilation=dilation,
+        padding=padding, stride=stride,
+    )  # fmt: skip
 
 
 @col2im.vjp("input")

@@ -2,22 +2,17 @@
 
 from typing import Any
 
-from .._core import dtypes
 from .._core.cases import beyond, case, ints
 from .._core.errors import dim_of
 from .._core.op import composite, op
 from .dims import part
-from .extrema import refuse_complex
+from .refusal import BOOL, COMPLEX, FLOAT, INTEGER, refuse
 
 
 @op(None, differentiable=False, reference="numpy.bincount")
 def bincount(m, input, weights=None, *, minlength: int = 0):
     """How often each of 0, 1, 2 ... occurs in a vector of integers, or the sum of `weights`."""
-    if not m.isdtype(input.dtype, "integral"):
-        raise NotImplementedError(
-            f"\"bincount_cpu\" not implemented for '{dtypes.of(input.dtype).type_name}'; count"
-            " integers"
-        )
+    refuse("bincount_cpu", input, BOOL, FLOAT, COMPLEX)
     refused = "bincount only supports 1-d non-negative integral inputs."
     if len(input.shape) != 1:
         raise RuntimeError(f"{refused} The input has shape {tuple(input.shape)}")
@@ -47,14 +42,6 @@ bincount.cases(
         "weights should be 1-d and have the same length as input"
     ),
 )
-
-
-def _counted_floats(m: Any, input: Any, kernel: str) -> None:
-    if not m.isdtype(input.dtype, "real floating"):
-        raise NotImplementedError(
-            f"\"{kernel}\" not implemented for '{dtypes.of(input.dtype).type_name}'; convert with"
-            " input.float()"
-        )
 
 
 def _ends(m: Any, x: Any, low: float, high: float, room: float) -> tuple[Any, Any]:
@@ -87,7 +74,7 @@ def _edges(m: Any, low: Any, high: Any, bins: int, dtype: Any) -> Any:
 @op("reduce", differentiable=False)
 def histc(m, input, *, bins: int = 100, min: float = 0, max: float = 0):
     """Counts of the elements in `bins` equal parts of [min, max], or of their own range."""
-    _counted_floats(m, input, "histogram_cpu")
+    refuse("histogram_cpu", input, BOOL, INTEGER, COMPLEX)
     if bins <= 0:
         raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
     if min > max:
@@ -113,7 +100,7 @@ histc.cases(
 @op(None, differentiable=False, outputs=("hist", "bin_edges"), returns="histogram")
 def histogram(m, input, bins, weight=None, *, range=None, density: bool = False):
     """Counts of the elements between bin edges, and the edges."""
-    _counted_floats(m, input, "histogramdd")
+    refuse("histogramdd", input, BOOL, INTEGER, COMPLEX)
     x = m.reshape(input, (-1,))
     if hasattr(bins, "shape"):
         edges = bins
@@ -141,7 +128,7 @@ def _(draw):
 @op("reduce", differentiable=False, outputs=("values", "inverse", "counts"))
 def distinct(m, input, *, dim: int | None = None):
     """Sorted distinct elements (or slices along `dim`), where each went, and how often it came."""
-    refuse_complex(m, input, "unique")
+    refuse("unique", input, COMPLEX)
     if dim is not None:
         if not input.shape:
             raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")

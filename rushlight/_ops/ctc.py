@@ -20,11 +20,6 @@ def _laid_out(m: Any, targets: Any, blank: int) -> Any:
     return m.concat([m.reshape(pairs, (n, 2 * longest)), m.full((n, 1), blank, m.int64)], axis=1)
 
 
-def _column(m: Any, lengths: tuple, scale: int = 1) -> Any:
-    """A tuple of lengths as an array (n, 1)."""
-    return m.concat([m.full((1, 1), scale * k, m.int64) for k in lengths], axis=0)
-
-
 def _shifted(m: Any, x: Any, by: int) -> Any:
     """x moved `by` places to the right (left, if negative), impossible places before it."""
     width = x.shape[1]
@@ -62,13 +57,13 @@ class _Lattice:
     """The places of all label rows, and which moves between them are allowed."""
 
     def __init__(
-        self, m: Any, log_probs: Any, targets: Any, steps: tuple, labels: tuple, blank: int
+        self, m: Any, log_probs: Any, targets: Any, steps: Any, labels: Any, blank: int
     ) -> None:
         self.m, self.time = m, log_probs.shape[0]
         self.laid = _laid_out(m, targets, blank)  # (n, places)
         width = self.laid.shape[1]
         self.place = m.reshape(m.arange(0, width, 1, m.int64), (1, width))
-        self.steps, self.last = _column(m, steps), _column(m, labels, 2)
+        self.steps, self.last = m.reshape(steps, (-1, 1)), m.reshape(labels * 2, (-1, 1))
         before = m.pad(
             m.index(self.laid, (slice(None), slice(0, max(width - 2, 0)))),
             [(0, 0), (min(2, width), 0)],
@@ -77,21 +72,31 @@ class _Lattice:
         self.skip_in = (self.laid != blank) & (
             self.laid != before
         )  # a label may follow another at once
-        self.emit = [
-            m.take_along_axis(m.index(log_probs, t), self.laid, 1) for t in range(self.time)
-        ]  # (n, places) for each time
+        every = m.broadcast_to(self.laid, (self.time, *self.laid.shape))
+        self.emit = m.take_along_axis(log_probs, every, 2)  # (time, n, places)
 
-    def alphas(self) -> list:
-        """For each time, log-probabilities of having reached each place; frozen at a row's end."""
+    def _over_time(self, step: Any, reverse: bool = False) -> Any:
+        """What `step(before, emitted, time)` makes at each time: (time, n, places)."""
+        m, times = self.m, self.m.arange(0, self.time, 1, self.m.int64)
+
+        def made(carry: tuple, given: tuple) -> tuple:
+            after = step(*carry, *given)
+            return (after,), (after,)
+
+        nowhere = m.full(self.laid.shape, _NEVER, self.emit.dtype)
+        return m.scan(made, (nowhere,), (self.emit, times), reverse)[1][0]
+
+    def alphas(self) -> Any:
+        """Log-probabilities of having reached each place at each time; frozen at a row's end."""
         m = self.m
-        alpha = m.where(self.place < 2, self.emit[0], _NEVER)
-        made = [alpha]
-        for t in range(1, self.time):
+
+        def step(alpha: Any, emit: Any, t: Any) -> Any:
             skip = m.where(self.skip_in, _shifted(m, alpha, 2), _NEVER)
-            moved = _log_sum(m, alpha, _shifted(m, alpha, 1), skip) + self.emit[t]
-            alpha = m.where(self.steps > t, moved, alpha)
-            made.append(alpha)
-        return made
+            moved = _log_sum(m, alpha, _shifted(m, alpha, 1), skip) + emit
+            begun = m.where(self.place < 2, emit, _NEVER)
+            return m.where(t == 0, begun, m.where(self.steps > t, moved, alpha))
+
+        return self._over_time(step)
 
     def losses(self, alpha: Any) -> Any:
         """(n,): minus the log-probability of ending at the last label or the blank after it."""
@@ -103,41 +108,36 @@ class _Lattice:
         total = m.sum(m.exp(final - safe), axis=1)
         return -(_log(m, total) + m.reshape(safe, (-1,)))
 
-    def betas(self) -> list:
-        """For each time, log-probabilities of all that comes from each place on, inclusive."""
+    def betas(self) -> Any:
+        """Log-probabilities of all that comes from each place on, inclusive, at each time."""
         m = self.m
         end = (self.place == self.last) | (self.place == self.last - 1)
         skip_out = _shifted(m, m.where(self.skip_in, 0.0, _NEVER), -2) == 0
-        beta, made = m.full(self.laid.shape, _NEVER, self.emit[0].dtype), []
-        for t in reversed(range(self.time)):
+
+        def step(beta: Any, emit: Any, t: Any) -> Any:
             skip = m.where(skip_out, _shifted(m, beta, -2), _NEVER)
-            moved = _log_sum(m, beta, _shifted(m, beta, -1), skip) + self.emit[t]
-            begun = m.where(self.steps == t + 1, m.where(end, self.emit[t], _NEVER), moved)
-            beta = m.where(self.steps > t, begun, _NEVER)
-            made.append(beta)
-        return made[::-1]
+            moved = _log_sum(m, beta, _shifted(m, beta, -1), skip) + emit
+            begun = m.where(self.steps == t + 1, m.where(end, emit, _NEVER), moved)
+            return m.where(self.steps > t, begun, _NEVER)
+
+        return self._over_time(step, True)
 
 
 @op(None, node="CtcLossBackward0")
 def ctc(
-    m,
-    log_probs,
-    targets,
-    *,
-    steps: tuple,
-    labels: tuple,
-    blank: int = 0,
-    zero_infinity: bool = False,
-):
-    """(n,): the loss of each row of log_probs (time, n, classes) against labels (n, longest).
+    m, log_probs, targets, steps, labels, *, blank: int = 0, zero_infinity: bool = False,
+):  # fmt: skip
+    """(n,): the loss of each row of log_probs (time, n, classes) against targets (n, longest).
+
+    steps, labels: how many times, and targets, of each row count.
 
     Differs: nothing; as in PyTorch the gradient is right only behind a log_softmax, whose own
     gradient cancels the softmax that it contains.
     """
     lattice = _Lattice(m, log_probs, targets, steps, labels, blank)
     if not lattice.time:
-        return m.full((len(steps),), 0, log_probs.dtype)
-    loss = lattice.losses(lattice.alphas()[-1])
+        return m.full(steps.shape, 0, log_probs.dtype)
+    loss = lattice.losses(m.index(lattice.alphas(), -1))
     return m.where(loss == -_NEVER, 0, loss) if zero_infinity else loss
 
 
@@ -145,16 +145,13 @@ def ctc(
 def _(m, g, log_probs, targets, steps, labels, blank, zero_infinity):
     lattice = _Lattice(m, log_probs, targets, steps, labels, blank)
     alphas, betas = lattice.alphas(), lattice.betas()
-    loss = lattice.losses(alphas[-1])
-    loss, g = m.reshape(loss, (-1, 1)), m.reshape(g, (-1, 1))
+    loss = m.reshape(lattice.losses(m.index(alphas, -1)), (-1, 1))
     possible = loss != -_NEVER
     loss = m.where(possible, loss, 0)
-    g = m.where(possible, g, 0 if zero_infinity else float("nan"))  # NaN is PyTorch's answer too
-    n, classes = log_probs.shape[1:]
-    made = []
-    for t in range(lattice.time):
-        share = m.exp(alphas[t] + betas[t] - lattice.emit[t] + loss)
-        used = m.scatter(m.full((n, classes), 0, log_probs.dtype), lattice.laid, share, 1, "add")
-        slope = (m.exp(m.index(log_probs, t)) - used) * g
-        made.append(m.reshape(m.where(lattice.steps > t, slope, 0), (1, n, classes)))
-    return m.concat(made, axis=0)
+    # NaN is PyTorch's answer too
+    g = m.where(possible, m.reshape(g, (-1, 1)), 0 if zero_infinity else float("nan"))
+    share = m.exp(alphas + betas - lattice.emit + loss)
+    laid = m.broadcast_to(lattice.laid, share.shape)
+    used = m.scatter(m.full(log_probs.shape, 0, log_probs.dtype), laid, share, 2, "add")
+    times = m.reshape(m.arange(0, lattice.time, 1, m.int64), (-1, 1, 1))
+    return m.where(lattice.steps > times, (m.exp(log_probs) - used) * g, 0)

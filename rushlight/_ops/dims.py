@@ -26,6 +26,13 @@ def filled_up(shape: tuple, ndim: int) -> tuple:
     return (1,) * (ndim - len(shape)) + tuple(shape)
 
 
+def all_or(dim: Any, ndim: int) -> list:
+    """The dimensions that are given, one or several; all where none is."""
+    if dim is None:
+        return list(range(ndim))
+    return [dim] if isinstance(dim, int) else list(dim)
+
+
 def axes_of(dim: Any, ndim: int) -> Any:
     """What a reducing word takes for `dim`: an axis, a tuple of axes, or None for all of them."""
     if dim is None:
@@ -110,6 +117,11 @@ def part(axis: int, *key: int | None) -> tuple:
     return (*(slice(None),) * axis, slice(*key))
 
 
+def inverse(order: tuple) -> tuple:
+    """The order of dimensions that undoes another."""
+    return tuple(sorted(range(len(order)), key=lambda i: order[i] % len(order)))
+
+
 def turned(m: Any, x: Any) -> Any:
     """Matrices with rows and columns exchanged."""
     n = len(x.shape)
@@ -118,8 +130,12 @@ def turned(m: Any, x: Any) -> Any:
 
 def arange_along(m: Any, shape: tuple, axis: int) -> Any:
     """0, 1, 2 ... along `axis`, of size 1 along the others."""
-    places = m.arange(0, shape[axis], 1, m.int64)
-    return m.reshape(places, tuple(-1 if i == axis else 1 for i in range(len(shape))))
+    return laid_along(m, m.arange(0, shape[axis], 1, m.int64), axis, len(shape))
+
+
+def laid_along(m: Any, row: Any, axis: int, ndim: int) -> Any:
+    """A vector along `axis` of `ndim`, of size 1 along the others."""
+    return m.reshape(row, tuple(-1 if i == axis else 1 for i in range(ndim)))
 
 
 def to_axes(dim: Any) -> Any:

@@ -30,14 +30,9 @@ def check_indices(m: Any, indices: Any, rows: int, name: str) -> None:
 
 @op(None)
 def embedding(
-    m,
-    weight,
-    indices,
-    *,
-    padding_idx: int = -1,
-    scale_grad_by_freq: bool = False,
+    m, weight, indices, *, padding_idx: int = -1, scale_grad_by_freq: bool = False,
     sparse: bool = False,
-):
+):  # fmt: skip
     """The rows of `weight` that `indices` name.
 
     Args:
@@ -55,17 +50,24 @@ def embedding(
 def _(m, g, weight_shape, indices, padding_idx, scale_grad_by_freq):
     indices = m.reshape(indices, (-1,))
     g = m.reshape(g, (indices.shape[0], *weight_shape[1:]))
-    if padding_idx >= 0:
-        g = m.where(m.reshape(indices == padding_idx, (-1, 1)), 0, g)
-    if scale_grad_by_freq:
-        g = g / m.reshape(_counts(m, indices, weight_shape[0], g.dtype), (-1, 1))
-    return m.put(m.full(weight_shape, 0, g.dtype), indices, g, 0, "add")
+    g = _without(m, g, indices, padding_idx)
+    return _returned(m, g, weight_shape, indices, scale_grad_by_freq)
 
 
-def _counts(m: Any, indices: Any, rows: int, dtype: Any) -> Any:
-    """For each index, how often it occurs."""
-    ones = m.full(indices.shape, 1, dtype)
-    return m.take(m.put(m.full((rows,), 0, dtype), indices, ones, 0, "add"), indices, 0)
+def _without(m: Any, rows: Any, indices: Any, padding_idx: int, value: float = 0) -> Any:
+    """The rows, those of the padding index all `value`."""
+    if padding_idx < 0:
+        return rows
+    return m.where(m.reshape(indices == padding_idx, (-1, 1)), value, rows)
+
+
+def _returned(m: Any, rows: Any, shape: tuple, indices: Any, by_frequency: bool = False) -> Any:
+    """Rows added up where they were looked up, each over how often that was if `by_frequency`."""
+    if by_frequency:
+        ones = m.full(indices.shape, 1, rows.dtype)
+        counts = m.put(m.full(shape[:1], 0, rows.dtype), indices, ones, 0, "add")
+        rows = rows / m.reshape(m.take(counts, indices, 0), (-1, 1))
+    return m.put(m.full(shape, 0, rows.dtype), indices, rows, 0, "add")
 
 
 embedding.cases(
@@ -89,9 +91,7 @@ def _scaled_rows(
     rows = m.take(weight, indices, 0)
     if per_sample_weights is not None:
         rows = rows * m.reshape(per_sample_weights, (-1, 1))
-    if padding_idx >= 0:
-        rows = m.where(m.reshape(indices == padding_idx, (-1, 1)), 0, rows)
-    return rows
+    return _without(m, rows, indices, padding_idx)
 
 
 def _bag_sizes(m: Any, indices: Any, bags: Any, count: int, padding_idx: int, dtype: Any) -> Any:
@@ -102,17 +102,9 @@ def _bag_sizes(m: Any, indices: Any, bags: Any, count: int, padding_idx: int, dt
 
 @op(None, node="EmbeddingBagBackward0")
 def embedding_bag_sum(
-    m,
-    weight,
-    indices,
-    offsets,
-    per_sample_weights=None,
-    *,
-    bags: int = 1,
-    mean: bool = False,
-    scale_grad_by_freq: bool = False,
-    padding_idx: int = -1,
-):
+    m, weight, indices, offsets, per_sample_weights=None, *, bags: int = 1, mean: bool = False,
+    scale_grad_by_freq: bool = False, padding_idx: int = -1,
+):  # fmt: skip
     """Sums, or means, of the rows in each bag: bag i begins at offsets[i]."""
     check_indices(m, indices, weight.shape[0], "embedding_bag")
     rows = _scaled_rows(m, weight, indices, per_sample_weights, padding_idx)
@@ -128,8 +120,7 @@ def _to_rows(m: Any, g: Any, indices: Any, offsets: Any, mean: bool, padding_idx
     where = _bags(m, indices, offsets)
     if mean:
         g = g / _bag_sizes(m, indices, where, g.shape[0], padding_idx, g.dtype)
-    rows = m.take(g, where, 0)
-    return rows if padding_idx < 0 else m.where(m.reshape(indices == padding_idx, (-1, 1)), 0, rows)
+    return _without(m, m.take(g, where, 0), indices, padding_idx)
 
 
 @embedding_bag_sum.vjp("weight")
@@ -139,9 +130,7 @@ def _(
     rows = _to_rows(m, g, indices, offsets, mean, padding_idx)
     if per_sample_weights is not None:
         rows = rows * m.reshape(per_sample_weights, (-1, 1))
-    if scale_grad_by_freq:
-        rows = rows / m.reshape(_counts(m, indices, weight_shape[0], g.dtype), (-1, 1))
-    return m.put(m.full(weight_shape, 0, g.dtype), indices, rows, 0, "add")
+    return _returned(m, rows, weight_shape, indices, scale_grad_by_freq)
 
 
 @embedding_bag_sum.vjp("per_sample_weights")
@@ -154,9 +143,7 @@ def _(m, g, weight, indices, offsets, mean, padding_idx):
 def embedding_bag_max(m, weight, indices, offsets, *, bags: int, padding_idx: int = -1):
     """The greatest of each column over the rows in each bag; zero for an empty bag."""
     check_indices(m, indices, weight.shape[0], "embedding_bag")
-    rows = m.take(weight, indices, 0)
-    if padding_idx >= 0:
-        rows = m.where(m.reshape(indices == padding_idx, (-1, 1)), -float("inf"), rows)
+    rows = _without(m, m.take(weight, indices, 0), indices, padding_idx, -float("inf"))
     lowest = m.full((bags, weight.shape[1]), -float("inf"), weight.dtype)
     made = m.put(lowest, _bags(m, indices, offsets), rows, 0, "max")
     return m.where(made == -float("inf"), 0, made)
@@ -166,10 +153,8 @@ def embedding_bag_max(m, weight, indices, offsets, *, bags: int, padding_idx: in
 def _(m, g, weight, indices, offsets, out, padding_idx):
     where = _bags(m, indices, offsets)
     hit = m.take(weight, indices, 0) == m.take(out, where, 0)
-    if padding_idx >= 0:
-        hit = hit & m.reshape(indices != padding_idx, (-1, 1))
-    rows = m.where(hit, m.take(g, where, 0), 0)
-    return m.put(m.full(weight.shape, 0, g.dtype), indices, rows, 0, "add")
+    rows = _without(m, m.where(hit, m.take(g, where, 0), 0), indices, padding_idx)
+    return _returned(m, rows, weight.shape, indices)
 
 
 _BAGS = (5, 3), ints(4, low=0, high=5), ints(1, low=0, high=1)

@@ -124,9 +124,7 @@ def _(np, input):
 
 
 for each in (erf, erfc, erfcx, erfinv, ndtri, log_ndtr):
-    each.cases(
-        case(complexes(3)).raises("_cpu\" not implemented for 'ComplexFloat'", NotImplementedError)
-    )
+    each.cases(case(complexes(3)).lacks("ComplexFloat"))
 
 
 speak(erf=erf, erfc=erfc, erfcx=erfcx, erfinv=erfinv, ndtri=ndtri, log_ndtr=log_ndtr)

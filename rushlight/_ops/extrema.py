@@ -3,23 +3,20 @@
 from operator import index
 from typing import Any
 
-from .._core import dtypes
 from .._core.cases import beyond, bools, case, ints
 from .._core.errors import dim_of
 from .._core.kinds import speak
 from .._core.naming import named
 from .._core.op import composite, op
 from .bounds import maximum, minimum
-from .dims import COMPLEX, Dims, at_indices, axes_of, itself, keep, spelt
+from .dims import Dims, at_indices, axes_of, itself, keep, spelt
+from .refusal import COMPLEX, is_complex_array, refuse
 
 
-def refuse_complex(m: Any, x: Any, kernel: str) -> None:
-    """Complex numbers have no order."""
-    if x.dtype in COMPLEX:
-        raise NotImplementedError(
-            f"\"{kernel}\" not implemented for '{dtypes.of(x.dtype).type_name}'; "
-            "complex numbers have no order: compare input.abs() or input.real"
-        )
+def picking(name: str, node: str | None = None, **options: Any) -> Any:
+    """Decorator: the record of what picks (values, indices) along a dimension."""
+    outputs = ("values", "indices")
+    return op("reduce", name=name, node=node, outputs=outputs, returns=name, **options)
 
 
 def needs_elements(name: str, shape: tuple, dim: Any) -> None:
@@ -28,12 +25,10 @@ def needs_elements(name: str, shape: tuple, dim: Any) -> None:
         return
     axes = axes_of(dim, len(shape))
     if axes is None:
-        if 0 in shape:
-            raise RuntimeError(
-                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify"
-                f" the reduction dim with the 'dim' argument; the input has shape {tuple(shape)}"
-            )
-        return
+        raise RuntimeError(
+            f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify"
+            f" the reduction dim with the 'dim' argument; the input has shape {tuple(shape)}"
+        )
     for axis in (axes,) if axes.__class__ is int else axes:
         if not shape[axis]:
             raise IndexError(
@@ -60,7 +55,7 @@ def _extreme(m: Any, input: Any, dim: Any, keepdim: bool, most: bool) -> Any:
 def amax(m, input, *, dim: Dims = (), keepdim: bool = False):
     """Largest element of all, or along `dim`; equal ones share the gradient."""
     needs_elements("amax", input.shape, dim)
-    refuse_complex(m, input, "max_values_cpu")
+    refuse("max_values_cpu", input, COMPLEX)
     return _extreme(m, input, dim, keepdim, True)
 
 
@@ -68,7 +63,7 @@ def amax(m, input, *, dim: Dims = (), keepdim: bool = False):
 def amin(m, input, *, dim: Dims = (), keepdim: bool = False):
     """Smallest element of all, or along `dim`; equal ones share the gradient."""
     needs_elements("amin", input.shape, dim)
-    refuse_complex(m, input, "min_values_cpu")
+    refuse("min_values_cpu", input, COMPLEX)
     return _extreme(m, input, dim, keepdim, False)
 
 
@@ -80,12 +75,9 @@ def _(m, g, input, out, dim, keepdim):
 
 for each in (amax, amin):
     each.cases(
-        case((3, 4)),
-        case((3, 4), dim=1),
-        case((2, 3, 4), dim=(0, 2), keepdim=True),
-        case((0, 3), dim=1),
-        case(ints(3, 4, low=-4, high=4), dim=-1),
-    )
+        case((3, 4)), case((3, 4), dim=1), case((2, 3, 4), dim=(0, 2), keepdim=True),
+        case((0, 3), dim=1), case(ints(3, 4, low=-4, high=4), dim=-1),
+    )  # fmt: skip
 amax.cases(
     case((0, 3)).raises(
         "amax(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
@@ -101,7 +93,7 @@ amax.cases(
 @op("reduce", outputs=("min", "max"), returns="aminmax")
 def aminmax(m, input, *, dim: int | None = None, keepdim: bool = False):
     """Smallest and largest element together."""
-    refuse_complex(m, input, "aminmax_cpu")
+    refuse("aminmax_cpu", input, COMPLEX)
     axis = axes_of(dim, len(input.shape))
     if 0 in input.shape if axis is None else not input.shape[axis]:
         raise RuntimeError(
@@ -172,7 +164,7 @@ argmax.cases(
 def _greatest(m: Any, input: Any, most: bool) -> Any:
     name = "max" if most else "min"
     needs_elements(name, input.shape, None)
-    refuse_complex(m, input, f"{name}_all")
+    refuse(f"{name}_all", input, COMPLEX)
     return m.max(input) if most else m.min(input)
 
 
@@ -200,7 +192,7 @@ def _along(m: Any, input: Any, dim: int, keepdim: bool, most: bool) -> tuple:
     """Extreme values along one axis, and where they were found first."""
     name = "max" if most else "min"
     axis = dim_of(dim, len(input.shape))
-    if input.dtype in COMPLEX:
+    if is_complex_array(m, input):
         raise RuntimeError(
             f"{name}(): does not support complex input; compare input.abs() or input.real"
         )
@@ -211,27 +203,13 @@ def _along(m: Any, input: Any, dim: int, keepdim: bool, most: bool) -> tuple:
     return at_indices(m, input, indices, axis, keepdim)
 
 
-@op(
-    "reduce",
-    name="max",
-    node="MaxBackward0",
-    outputs=("values", "indices"),
-    returns="max",
-    straight=True,
-)
+@picking("max", "MaxBackward0", straight=True)
 def max_along(m, input, *, dim: int, keepdim: bool = False):
     """Largest elements along `dim` and their indices."""
     return _along(m, input, dim, keepdim, True)
 
 
-@op(
-    "reduce",
-    name="min",
-    node="MinBackward0",
-    outputs=("values", "indices"),
-    returns="min",
-    straight=True,
-)
+@picking("min", "MinBackward0", straight=True)
 def min_along(m, input, *, dim: int, keepdim: bool = False):
     """Smallest elements along `dim` and their indices."""
     return _along(m, input, dim, keepdim, False)
@@ -254,12 +232,9 @@ def scattered_along(m, g, out, input_shape, dim):
 for each in (max_along, min_along):
     each.vjp("input")(scattered)
     each.cases(
-        case((3, 4), dim=1),
-        case((3, 4), dim=0, keepdim=True),
-        case((), dim=0),
-        case((3, 0), dim=0),
-        case(ints(3, 4, low=-4, high=4), dim=-1),
-    )
+        case((3, 4), dim=1), case((3, 4), dim=0, keepdim=True), case((), dim=0),
+        case((3, 0), dim=0), case(ints(3, 4, low=-4, high=4), dim=-1),
+    )  # fmt: skip
 max_along.cases(
     case((0, 3), dim=0).raises(
         "max(): Expected reduction dim 0 to have non-zero size.", IndexError

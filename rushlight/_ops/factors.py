@@ -7,13 +7,7 @@ from .._core.kinds import speak
 from .._core.op import composite, op
 from .linalg import refuse_failed
 from .matmul import adjoint_of
-from .triangles import (
-    check_matrices,
-    eye_like,
-    lower,
-    over_triangle,
-    upper,
-)
+from .triangles import check_matrices, eye_like, lower, over_triangle, upper
 
 # -- Cholesky
 
@@ -22,7 +16,7 @@ from .triangles import (
 def linalg_cholesky_ex(m, A, *, upper: bool = False, check_errors=False):
     """Lower triangular L with A = L L^H (or the upper L^H), and 0 or a bad minor's order."""
     name = check_errors if isinstance(check_errors, str) else "linalg.cholesky_ex"
-    check_matrices(m, A, name)
+    check_matrices(A, name)
     factor, info = m.cholesky(adjoint_of(m, A) if upper else A)
     if check_errors:
         sentence = (
@@ -71,7 +65,7 @@ def cholesky(input: Any, upper: bool = False) -> Any:
 @op("same", broadcasts=True)
 def cholesky_solve(m, input, input2, *, upper: bool = False):
     """X of A X = input, where `input2` is the Cholesky factor of A."""
-    check_matrices(m, input2, "cholesky_solve")
+    check_matrices(input2, "cholesky_solve")
     return _cholesky_solved(m, input, input2, upper)
 
 
@@ -106,7 +100,7 @@ def _(draw):
 @op("reduce")
 def cholesky_inverse(m, L, *, upper: bool = False):
     """The inverse of A, where `L` is the Cholesky factor of A."""
-    check_matrices(m, L, "cholesky_inverse")
+    check_matrices(L, "cholesky_inverse")
     return _cholesky_solved(m, m.broadcast_to(eye_like(m, L), tuple(L.shape)), L, upper)
 
 
@@ -137,7 +131,7 @@ def linalg_qr(m, A, *, mode: str = "reduced"):
             f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r',"
             " or 'complete'"
         )
-    check_matrices(m, A, "linalg.qr", square=False)
+    check_matrices(A, "linalg.qr", square=False)
     Q, R = m.qr(A, "complete" if mode == "complete" else "reduced")
     return (m.full((0,), 0, A.dtype) if mode == "r" else Q), R
 

@@ -6,6 +6,7 @@ from typing import Any
 from .._core.cases import case, complexes
 from .._core.kinds import speak
 from .._core.op import op
+from .dims import laid_along
 
 Axes = tuple[int, ...]
 
@@ -66,9 +67,7 @@ def _(m, g, input_shape, dim, scale, onesided):
 def _mirrored(m: Any, x: Any, axis: int, n: int, factor: float) -> Any:
     """A half spectrum with the frequencies that stand for two of the whole one multiplied."""
     count = x.shape[axis]
-    place = m.reshape(
-        m.arange(0, count, 1, m.int64), tuple(-1 if i == axis else 1 for i in range(len(x.shape)))
-    )
+    place = laid_along(m, m.arange(0, count, 1, m.int64), axis, len(x.shape))
     single = place == 0
     if n % 2 == 0:
         single = single | (place == count - 1)

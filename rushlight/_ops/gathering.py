@@ -5,38 +5,42 @@ from typing import Any
 from .._core import dtypes, views
 from .._core.cases import bools, case, distinct, ints
 from .._core.errors import dim_of
-from .._core.kinds import speak
+from .._core.kinds import holds, speak
 from .._core.op import composite, op
 from .._core.tape import TensorBase, ndarray
 from .dims import joint_shape
 from .indexing import getitem, index_dim, index_put, spread
 
 _REDUCE = {
-    "sum": "add",
-    "add": "add",
-    "prod": "mul",
-    "multiply": "mul",
-    "amax": "max",
-    "amin": "min",
-}
+    "sum": "add", "add": "add", "prod": "mul", "multiply": "mul", "amax": "max", "amin": "min",
+}  # fmt: skip
 
 
-def _bounded(m: Any, index: Any, n: int, dim: int, name: str) -> None:
+def _along(m: Any, input: Any, index: Any, dim: int, name: str) -> int:
+    """`dim` counted from the front, the indices along it checked."""
+    at = dim_of(dim, len(input.shape))
+    n = input.shape[at]
     m.check(
         (index >= 0) & (index < n) if n else m.full(tuple(index.shape), False, m.bool),
-        f"index out of range: {name} has an index outside 0 to {n - 1} for dimension {dim} with "
+        f"index out of range: {name} has an index outside 0 to {n - 1} for dimension {at} with "
         f"size {n}",
         IndexError if name != "gather" else RuntimeError,
     )
+    return at
+
+
+def _on_row(function: Any, input: Any, *others: Any, **options: Any) -> Any:
+    """What the function makes of a 0-dim tensor, as of a row of one."""
+    others = tuple(x.reshape((-1,)) if hasattr(x, "reshape") else x for x in others)
+    return function(input.reshape((1,)), 0, *others, **options).reshape(())
 
 
 @op("move", node="IndexSelectBackward0", name="index_select")
 def selected(m, input, index, *, dim):
-    """The slices of `input` at a vector of indices along `dim`."""
+    """`index_select` of a checked index."""
     if not input.shape:
         return m.reshape(m.take(m.reshape(input, (1,)), index, 0), ())
-    at = dim_of(dim, len(input.shape))
-    _bounded(m, index, input.shape[at], at, "index_select")
+    at = _along(m, input, index, dim, "index_select")
     index = m.reshape(index, (-1,)) if not index.shape else index
     return m.take(input, index, at)
 
@@ -66,7 +70,7 @@ index_select.cases(
 
 @op("move", node="GatherBackward0", name="gather")
 def gathered(m, input, index, *, dim):
-    """The elements of `input` at `index` along `dim`; the result has the shape of `index`."""
+    """`gather` of a checked index."""
     if not input.shape:
         return m.broadcast_to(input, tuple(index.shape))
     at = dim_of(dim, len(input.shape))
@@ -80,8 +84,7 @@ def gathered(m, input, index, *, dim):
                 f"Size does not match at dimension {i} expected index {list(index.shape)} to be no "
                 f"larger than self {list(input.shape)} apart from dimension {at}"
             )
-    _bounded(m, index, input.shape[at], at, "gather")
-    return m.take_along_axis(input, index, at)
+    return m.take_along_axis(input, index, _along(m, input, index, dim, "gather"))
 
 
 @gathered.vjp("input")
@@ -117,8 +120,7 @@ gather.cases(
 @op("move", node="ScatterBackward0")
 def scattered(m, input, index, src, *, dim):
     """`input` with elements of `src` put at `index` along `dim`."""
-    at = dim_of(dim, len(input.shape))
-    _bounded(m, index, input.shape[at], at, "scatter")
+    at = _along(m, input, index, dim, "scatter")
     return m.scatter(input, index, _corner(m, src, index), at, "set")
 
 
@@ -152,15 +154,9 @@ def _uncorner(m: Any, part: Any, shape: tuple) -> Any:
 
 @op("move", node="ScatterAddBackward0")
 def scatter_added(m, input, index, src, *, dim):
-    """`input` with elements of `src` added at `index` along `dim`."""
-    at = dim_of(dim, len(input.shape))
-    _bounded(m, index, input.shape[at], at, "scatter_add")
+    """`scatter_add` of a tensor."""
+    at = _along(m, input, index, dim, "scatter_add")
     return m.scatter(input, index, _corner(m, src, index), at, "add")
-
-
-@scatter_added.vjp("input")
-def _(m, g):
-    return g
 
 
 @scatter_added.vjp("src")
@@ -171,8 +167,7 @@ def _(m, g, index, src_shape, dim):
 @op("move", node="ScatterReduceBackward0")
 def scatter_combined(m, input, index, src, *, dim, mode):
     """`input` combined with elements of `src` at `index` along `dim`: mode mul, max or min."""
-    at = dim_of(dim, len(input.shape))
-    _bounded(m, index, input.shape[at], at, "scatter_reduce")
+    at = _along(m, input, index, dim, "scatter_reduce")
     return m.scatter(input, index, _corner(m, src, index), at, mode)
 
 
@@ -228,14 +223,16 @@ def scatter(input, dim, index, src=None, *, value=None, reduce=None):
     """`input` with `src` (a tensor or a number) put at `index` along `dim`."""
     src = _source(input, index, value if src is None else src)
     if not input.shape:
-        return scatter(
-            input.reshape((1,)), 0, index.reshape((-1,)), src.reshape((-1,)), reduce=reduce
-        ).reshape(())
-    if reduce is None:
+        return _on_row(scatter, input, index, src, reduce=reduce)
+    return _scattered_by("set" if reduce is None else _REDUCE[reduce], input, index, src, dim)
+
+
+def _scattered_by(mode: str, input: Any, index: Any, src: Any, dim: int) -> Any:
+    if mode == "set":
         return scattered(input, index, src, dim)
-    if _REDUCE[reduce] == "add":
+    if mode == "add":
         return scatter_added(input, index, src, dim)
-    return scatter_combined(input, index, src, dim, _REDUCE[reduce])
+    return scatter_combined(input, index, src, dim, mode)
 
 
 scatter.cases(
@@ -298,8 +295,7 @@ def index_reduce(input, dim, index, source, reduce, *, include_self=True):
             f"{reduce}."
         )
     if not input.shape:
-        rows = input.reshape((1,)), 0, index.reshape((-1,)), source.reshape((-1,))
-        return index_reduce(*rows, reduce, include_self=include_self).reshape(())
+        return _on_row(index_reduce, input, index, source, reduce, include_self=include_self)
     shape = [1] * len(input.shape)
     shape[dim_of(dim, len(shape))] = -1
     where = index.reshape(shape).expand(source.shape)
@@ -314,9 +310,8 @@ index_reduce.cases(
 
 @op(None, node="IndexAddBackward0")
 def index_added(m, input, index, source, *, dim, alpha=1):
-    """`input` with `alpha * source` added to its slices at `index` along `dim`."""
-    at = dim_of(dim, len(input.shape))
-    _bounded(m, index, input.shape[at], at, "index_add")
+    """`index_add` of one dtype."""
+    at = _along(m, input, index, dim, "index_add")
     if alpha < 0:  # unsigned integers wrap
         source = -(source * -alpha)
     elif alpha != 1:
@@ -324,6 +319,7 @@ def index_added(m, input, index, source, *, dim, alpha=1):
     return m.put(input, index, source, at, "add")
 
 
+@scatter_added.vjp("input")
 @index_added.vjp("input")
 def _(m, g):
     return g
@@ -337,9 +333,8 @@ def _(m, g, index, dim, alpha):
 
 @op("move", node="IndexCopyBackward0")
 def index_copied(m, input, index, source, *, dim):
-    """`input` with its slices at `index` along `dim` replaced by `source`."""
-    at = dim_of(dim, len(input.shape))
-    _bounded(m, index, input.shape[at], at, "index_copy")
+    """`index_copy` of a checked index."""
+    at = _along(m, input, index, dim, "index_copy")
     return m.put(input, index, source, at, "set")
 
 
@@ -358,9 +353,7 @@ def index_add(input, dim, index, source, *, alpha=1):
     """`input` with `alpha * source` added to its slices at `index` along `dim`."""
     index_dim(index, input, dim)
     if not input.shape:
-        return index_add(
-            input.reshape((1,)), 0, index.reshape((-1,)), source.reshape((-1,)), alpha=alpha
-        ).reshape(())
+        return _on_row(index_add, input, index, source, alpha=alpha)
     if source.dtype is not input.dtype:
         raise RuntimeError(
             f"index_add_(): self ({input.dtype.type_name}) and source ({source.dtype.type_name}) "
@@ -380,9 +373,7 @@ def index_copy(input, dim, index, source):
     """`input` with its slices at `index` along `dim` replaced by those of `source`."""
     index_dim(index, input, dim)
     if not input.shape:
-        return index_copied(
-            input.reshape((1,)), index.reshape((-1,)), source.reshape((-1,)), 0
-        ).reshape(())
+        return _on_row(index_copy, input, index, source)
     return index_copied(input, index.reshape((-1,)), source, dim)
 
 
@@ -394,7 +385,7 @@ def index_fill(input, dim, index, value):
     """`input` with its slices at `index` along `dim` set to one value."""
     at = index_dim(index, input, dim)
     if not input.shape:
-        return index_fill(input.reshape((1,)), 0, index, value).reshape(())
+        return _on_row(index_fill, input, index, value)
     shape = tuple(index.numel() if i == at else n for i, n in enumerate(input.shape))
     if not isinstance(value, TensorBase):
         value = input.new_full((), value)
@@ -443,7 +434,10 @@ def masked_scatter(input, mask, source):
     shape = joint_shape([tuple(input.shape), tuple(mask.shape)])
     input, mask = input.expand(shape), mask.expand(shape)
     if mask.array.__class__ is not ndarray:
-        raise RuntimeError(mask.array.names.no_value("masked_scatter()"))
+        order, values = mask.reshape((-1,)).cumsum(0), source.reshape((-1,))
+        holds(order <= len(values))
+        drawn = values[order.clamp(1, len(values)) - 1] if len(values) else input.reshape((-1,))
+        return drawn.reshape(shape).where(mask, input)
     places = spread(input, [mask])
     count = places[0].array.shape[0] if places else 1
     if source.numel() < count:
@@ -476,10 +470,8 @@ def _take(x: Any, indices: Any, axis: int = 0) -> Any:
 
 
 def _put(x: Any, indices: Any, values: Any, axis: int = 0, mode: str = "set") -> Any:
-    if tuple(values.shape) != (
-        want := (*x.shape[: axis % len(x.shape)], len(indices), *x.shape[axis % len(x.shape) + 1 :])
-    ):
-        values = values.expand(want)
+    at = axis % len(x.shape)
+    values = values.expand((*x.shape[:at], len(indices), *x.shape[at + 1 :]))
     if mode == "add":
         return index_added(x, indices, values, axis)
     if mode == "set":
@@ -488,19 +480,11 @@ def _put(x: Any, indices: Any, values: Any, axis: int = 0, mode: str = "set") ->
 
 
 def _scatter(x: Any, indices: Any, values: Any, axis: int, mode: str = "set") -> Any:
-    if not isinstance(values, TensorBase) or not values.shape:
-        values = (
-            views.helpers["copy"](_full_like(x, indices, 0), values)
-            if isinstance(values, TensorBase)
-            else _full_like(x, indices, values)
-        )
-    if mode == "set":
-        return scattered(x, indices, values, axis)
-    return (
-        scatter_added(x, indices, values, axis)
-        if mode == "add"
-        else scatter_combined(x, indices, values, axis, mode)
-    )
+    if not isinstance(values, TensorBase):
+        values = _full_like(x, indices, values)
+    elif not values.shape:
+        values = views.helpers["copy"](_full_like(x, indices, 0), values)
+    return _scattered_by(mode, x, indices, values, axis)
 
 
 speak(take=_take, put=_put, scatter=_scatter, take_along_axis=gathered)

@@ -5,6 +5,7 @@ from math import prod
 from typing import Any
 
 from .._core.cases import case, floats
+from .dims import laid_along
 from .ranks import ranked
 from .resample import cubic_weights
 
@@ -86,15 +87,9 @@ def _sample_cubic(
 
 @ranked("same", "GridSampler1DBackward0", "GridSampler2DBackward0", "GridSampler3DBackward0")
 def grid_sample_of(
-    m,
-    input,
-    grid,
-    *,
-    mode: str = "bilinear",
-    padding_mode: str = "zeros",
-    align_corners: bool = False,
-    axes: tuple = (),
-):
+    m, input, grid, *, mode: str = "bilinear", padding_mode: str = "zeros",
+    align_corners: bool = False, axes: tuple = (),
+):  # fmt: skip
     """The input (n, c, ...) at the places that `grid` (n, ..., axes) names, from -1 to 1.
 
     The grid's last axis counts from the input's last axis to its first: x, y (and z).
@@ -138,7 +133,7 @@ def _base(m: Any, sizes: tuple, align_corners: bool, dtype: Any) -> Any:
         )
         if not align_corners:
             x = x * ((size - 1) / size)
-        x = m.reshape(x, tuple(-1 if j == i else 1 for j in range(len(sizes))))
+        x = laid_along(m, x, i, len(sizes))
         columns.append(m.reshape(m.broadcast_to(x, sizes), (-1, 1)))
     columns.append(m.full((prod(sizes), 1), 1, dtype))
     return m.concat(columns, axis=1)

@@ -10,7 +10,7 @@ from .._core.general import lower
 from .._core.kinds import known, speak
 from .._core.op import composite, op
 from .._core.tape import TensorBase, fit, make, ndarray
-from .dims import joint_shape
+from .dims import inverse, joint_shape
 from .slicing import aliased, picked, sliced, widened
 
 # ---- keys ---------------------------------------------------------------------------------------
@@ -88,8 +88,14 @@ def _view_of(x: Any, parts: list) -> Any:
                 f"index {k} is out of bounds for dimension {axis} with size {shape[axis]}"
             )
         axis += k is not None
-    record = widened if last is None else picked if isinstance(last, int) else sliced
-    return record(x, tuple(parts))
+    return _record_of(last)(x, tuple(parts))
+
+
+def _record_of(last: Any) -> Any:
+    """The op that views are made by, from the last step of their key."""
+    if last is None:
+        return widened
+    return picked if isinstance(last, int) else sliced
 
 
 _BASIC = frozenset({int, slice, type(None), type(Ellipsis)})
@@ -112,9 +118,8 @@ def _quick_view(x: Any, key: Any) -> Any:
             last = k
     if last is _WHOLE:
         return None
-    record = widened if last is None else picked if last.__class__ is int else sliced
     try:
-        return record(x, key)
+        return _record_of(last)(x, key)
     except (IndexError, TypeError, ValueError):
         return None
 
@@ -203,9 +208,7 @@ def setitem(x: Any, key: Any, value: Any) -> None:
         value = known.as_tensor(value, dtype=dtypes.of(x.array.dtype), device=x.device)
     if _basic(parts):
         target = _view_of(x, parts)
-        if len(value.array.shape) > len(target.array.shape):  # leading sizes of 1 may be dropped
-            value = _without_leading(value, len(target.array.shape))
-        views.copy_(target, value)
+        views.copy_(target, _without_leading(value, len(target.array.shape)))
         return
     masks = [k for k in parts if _is_mask(k)]
     if len(parts) == 1 and masks and not value.array.shape:
@@ -221,8 +224,11 @@ def setitem(x: Any, key: Any, value: Any) -> None:
 
 
 def _without_leading(value: Any, ndim: int) -> Any:
+    """The value without sizes of 1 in front of the last `ndim`."""
     shape = tuple(value.array.shape)
     extra = len(shape) - ndim
+    if extra <= 0:
+        return value
     if any(n != 1 for n in shape[:extra]):
         raise RuntimeError(
             f"shape mismatch: value tensor of shape {list(shape)} cannot be broadcast to indexing "
@@ -254,15 +260,15 @@ class Plan:
         self.flat = self._flat(m, arrays, taken)
         together = taken == list(range(taken[0], taken[0] + len(taken)))
         self.at = taken[0] if together else 0  # where the indices' own dimensions go in the result
+        self.full = (*self.rest[: self.at], *self.shape, *self.rest[self.at :])
 
     def _flat(self, m: Any, arrays: list, taken: list) -> Any:
         flat: Any = None
         for a, n, dim in zip(arrays, self.sizes, taken):
             m.check(
                 (a >= -n) & (a < n) if n else m.full(tuple(a.shape), False, m.bool),
-                f"index is out of bounds for dimension {dim} with size {n}",
-                IndexError,
-            )
+                f"index is out of bounds for dimension {dim} with size {n}", IndexError,
+            )  # fmt: skip
             a = m.astype(a, m.int64)
             a = m.where(a < 0, a + n, a)
             flat = a if flat is None else flat * n + a
@@ -275,8 +281,7 @@ class Plan:
     def back(self, m: Any, x: Any) -> Any:
         """The inverse of `front`."""
         x = m.reshape(x, (*self.sizes, *self.rest))
-        inverse = tuple(sorted(range(len(self.order)), key=self.order.__getitem__))
-        return m.permute_dims(x, inverse)
+        return m.permute_dims(x, inverse(self.order))
 
     def placed(self, m: Any, rows: Any) -> Any:
         """Taken rows (n, rest...) as the result: the indices' dimensions where they belong."""
@@ -285,15 +290,14 @@ class Plan:
 
     def rows(self, m: Any, value: Any) -> Any:
         """A value shaped like the result (or broadcast to it), as (n, rest...)."""
-        full = (*self.rest[: self.at], *self.shape, *self.rest[self.at :])
-        value = m.broadcast_to(value, full)
+        value = m.broadcast_to(value, self.full)
         value = m.permute_dims(value, self._order(True)) if self.at else value
         return m.reshape(value, (math.prod(self.shape), *self.rest))
 
-    def _order(self, inverse: bool) -> tuple:
+    def _order(self, back: bool) -> tuple:
         n, at, k = len(self.shape), self.at, len(self.rest)
         forward = (*range(n, n + at), *range(n), *range(n + at, n + k))
-        return tuple(sorted(range(n + k), key=forward.__getitem__)) if inverse else forward
+        return inverse(forward) if back else forward
 
 
 def _plan(m: Any, shape: tuple, where: tuple, arrays: Any) -> Plan:
@@ -365,15 +369,12 @@ def index_put(input, indices, values, accumulate=False):
                 "the source."
             )
         values = views.helpers["cast"](values, input.dtype)
-    full = (*plan.rest[: plan.at], *plan.shape, *plan.rest[plan.at :])
+    values = _without_leading(values, len(plan.full))
     shape = tuple(values.array.shape)
-    if len(shape) > len(full):
-        values = _without_leading(values, len(full))
-        shape = tuple(values.array.shape)
-    if any(k not in (1, n) for k, n in zip(reversed(shape), reversed(full))):
+    if any(k not in (1, n) for k, n in zip(reversed(shape), reversed(plan.full))):
         raise RuntimeError(
             f"shape mismatch: value tensor of shape {list(shape)} cannot be broadcast to indexing "
-            f"result of shape {list(full)}"
+            f"result of shape {list(plan.full)}"
         )
     return put_places(input, flat, values, plan, accumulate)
 

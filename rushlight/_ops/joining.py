@@ -4,12 +4,12 @@ from typing import Any
 
 from .._core import dtypes
 from .._core.cases import case
-from .._core.errors import dim_of
+from .._core.errors import dim_of, wrong_argument
 from .._core.kinds import known, speak
 from .._core.naming import named
 from .._core.op import composite, op
 from .._core.views import attach, helpers
-from .dims import part
+from .dims import filled_up, listed, part
 from .slicing import picked, sliced
 
 
@@ -37,10 +37,7 @@ def cat(tensors, dim=0, *, out=None):
         RuntimeError: where other sizes differ.
     """
     if not isinstance(tensors, (list, tuple)):
-        raise TypeError(
-            "cat(): argument 'tensors' (position 1) must be tuple of Tensors, not "
-            f"{type(tensors).__name__}"
-        )
+        raise wrong_argument("cat", "tensors", 1, "tuple of Tensors", tensors)
     if not tensors:
         raise RuntimeError("torch.cat(): expected a non-empty list of Tensors")
     try:
@@ -266,19 +263,13 @@ unbind.cases(case((3, 4)), case((3, 4), dim=1))
 
 def _at_least(n: int, name: str) -> Any:
     def widen(*tensors: Any) -> Any:
-        if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
-            return tuple(widen(t) for t in tensors[0])
-        if len(tensors) > 1:
-            return tuple(widen(t) for t in tensors)
-        t: Any = next(iter(tensors))
-        shape = tuple(t.shape)
+        first: Any = next(iter(tensors))
+        if len(tensors) > 1 or isinstance(first, (list, tuple)):
+            return tuple(widen(t) for t in listed(tensors))
+        shape = tuple(first.shape)
         if len(shape) >= n:
-            return t
-        if n == 3 and len(shape) == 2:
-            return t.reshape((*shape, 1))
-        if n == 3 and len(shape) == 1:
-            return t.reshape((1, *shape, 1))
-        return t.reshape((1,) * (n - len(shape)) + shape)
+            return first
+        return first.reshape(filled_up((*shape, 1) if shape and n == 3 else shape, n))
 
     says = f"Each tensor as a view of at least {n} dimension{'s' if n > 1 else ''}."
     return named(widen, name, says)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from .._core.cases import bools, case, complexes, floats, infinite, ints
+from .._core.errors import wrong_argument
 from .._core.kinds import speak
 from .._core.op import composite, op
 from .refusal import COMPLEX, is_complex_array, is_integral_array, refuse
@@ -135,28 +136,26 @@ def _close(m, input, other, *, rtol: float, atol: float, equal_nan: bool):
     return same | (m.isfinite(gap) & (gap <= m.abs(other) * rtol + atol))
 
 
+def _need_tensor(name: str, other: Any) -> None:
+    if not hasattr(other, "dtype"):
+        raise wrong_argument(name, "other", 2, "Tensor", other)
+
+
 @composite
 def isclose(
     input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
 ) -> Any:
     """Whether |input - other| <= atol + rtol * |other|, or both are the same."""
-    if not hasattr(other, "dtype"):
-        raise TypeError(
-            f"isclose(): argument 'other' (position 2) must be Tensor, not {type(other).__name__}"
-        )
+    _need_tensor("isclose", other)
     if input.dtype is not other.dtype:
         raise RuntimeError(
-            f"{_type_name(input)} did not match {_type_name(other)}; convert one of them: "
+            f"{input.dtype.type_name} did not match {other.dtype.type_name}; convert one of them: "
             "other.to(input.dtype)"
         )
     for name, value in (("rtol", rtol), ("atol", atol)):
         if value < 0:
             raise RuntimeError(f"{name} must be greater than or equal to zero, but got {value:g}")
     return _close(input, other, rtol, atol, equal_nan)
-
-
-def _type_name(x: Any) -> str:
-    return x.dtype.type_name
 
 
 @composite
@@ -170,21 +169,16 @@ def allclose(
 @composite
 def equal(input: Any, other: Any) -> bool:
     """Whether two tensors have the same shape and the same elements, as a Python bool."""
-    if not hasattr(other, "dtype"):
-        raise TypeError(
-            f"equal(): argument 'other' (position 2) must be Tensor, not {type(other).__name__}"
-        )
+    _need_tensor("equal", other)
     return input.shape == other.shape and bool(eq(input, other).all())
 
 
 for each in (eq, ne, lt, le, gt, ge):
     each.cases(
-        case((3, 4), (4,)),
-        case(ints(3, 4, low=0, high=3), ints(4, low=0, high=3)),
-        case(ints(3, 4, low=0, high=3), 1),
-        case(ints(3, 4, low=0, high=3), 1.5),
+        case((3, 4), (4,)), case(ints(3, 4, low=0, high=3), ints(4, low=0, high=3)),
+        case(ints(3, 4, low=0, high=3), 1), case(ints(3, 4, low=0, high=3), 1.5),
         case(bools(3), bools(3)),
-    )
+    )  # fmt: skip
 for each in (logical_and, logical_or, logical_xor):
     each.cases(case((3, 4), ints(4, low=0, high=2)), case(bools(3, 4), bools(4)))
 for each in (logical_not, isnan, isinf, isfinite, isreal, isposinf, isneginf):
@@ -212,11 +206,7 @@ def _(draw):
 
 
 for each in (lt, le, gt, ge):
-    each.cases(
-        case(complexes(3), 1).raises(
-            "_cpu\" not implemented for 'ComplexFloat'", NotImplementedError
-        )
-    )
+    each.cases(case(complexes(3), 1).lacks("ComplexFloat"))
 for each in (isclose, allclose):
     each.cases(
         case((3,), floats(3, dtype="float64")).raises("Float did not match Double"),

@@ -26,6 +26,12 @@ def shared(m: Any, g: Any, x: Any, reduction: str) -> Any:
     return g / m.scalar(prod(x.shape), g.dtype) if reduction == "mean" else g
 
 
+def _passed(m: Any, g: Any, slope: Any, reduction: str, weight: Any = None) -> Any:
+    """g through a loss whose elements have this slope, and this weight."""
+    slope = slope if weight is None else slope * weight
+    return slope * shared(m, g, slope, reduction)
+
+
 @op("pointwise", autocast="float32")
 def mse_loss(m, input, target, *, reduction: str = "mean"):
     """Squares of the differences."""
@@ -63,7 +69,7 @@ def smooth_l1_loss(m, input, target, *, reduction: str = "mean", beta: float = 1
 
 def _smooth_l1_slope(m: Any, g: Any, d: Any, reduction: str, beta: float) -> Any:
     slope = m.sign(d) if beta == 0 else m.maximum(m.minimum(d / beta, 1), -1)
-    return slope * shared(m, g, d, reduction)
+    return _passed(m, g, slope, reduction)
 
 
 @smooth_l1_loss.vjp("input")
@@ -86,28 +92,23 @@ def huber_loss(m, input, target, *, reduction: str = "mean", delta: float = 1.0)
 
 @huber_loss.vjp("input")
 def _(m, g, input, target, reduction, delta):
-    d = input - target
-    return m.maximum(m.minimum(d, delta), -delta) * shared(m, g, d, reduction)
+    return _passed(m, g, m.maximum(m.minimum(input - target, delta), -delta), reduction)
 
 
 @huber_loss.vjp("target")
 def _(m, g, input, target, reduction, delta):
-    d = target - input
-    return m.maximum(m.minimum(d, delta), -delta) * shared(m, g, d, reduction)
+    return _passed(m, g, m.maximum(m.minimum(target - input, delta), -delta), reduction)
 
 
 for each in (mse_loss, smooth_l1_loss, huber_loss):
     each.cases(
-        case((3, 4), (3, 4)),
-        case((3, 4), (3, 4), reduction="sum"),
-        case((3, 4), (4,), reduction="none"),
-        case((), ()),
-    )
+        case((3, 4), (3, 4)), case((3, 4), (3, 4), reduction="sum"),
+        case((3, 4), (4,), reduction="none"), case((), ()),
+    )  # fmt: skip
 
 
-_LEAST_LOG = (
-    -100.0
-)  # PyTorch's bound on log(0), so that a certain wrong answer costs a finite amount
+# PyTorch's bound on log(0), so that a certain wrong answer costs a finite amount
+_LEAST_LOG = -100.0
 
 
 @op("pointwise", autocast="float32")
@@ -127,15 +128,13 @@ def binary_cross_entropy(m, input, target, weight=None, *, reduction: str = "mea
 def _(m, g, input, target, weight, reduction):
     # 1e-12 keeps the slope finite at p = 0 and 1, as in PyTorch
     slope = (input - target) / m.maximum((1 - input) * input, 1e-12)
-    slope = slope if weight is None else slope * weight
-    return slope * shared(m, g, slope, reduction)
+    return _passed(m, g, slope, reduction, weight)
 
 
 @binary_cross_entropy.vjp("target")
 def _(m, g, input, target_shape, weight, reduction):
     slope = m.log1p(-input) - m.log(input)
-    slope = slope if weight is None else slope * weight
-    return slope * shared(m, g, slope, reduction)
+    return _passed(m, g, slope, reduction, weight)
 
 
 _UNIT = floats(3, 4, low=0.1, high=0.9)
@@ -162,8 +161,7 @@ def _(m, g, input, target, weight, pos_weight, reduction):
     else:
         yes = pos_weight * target
         slope = (yes + 1 - target) * s - yes
-    slope = slope if weight is None else slope * weight
-    return slope * shared(m, g, slope, reduction)
+    return _passed(m, g, slope, reduction, weight)
 
 
 @logits_cross_entropy.vjp("target")
@@ -172,8 +170,7 @@ def _(m, g, input, target_shape, weight, pos_weight, reduction):
         slope = -input
     else:
         slope = softplus_of(m, -input) * pos_weight - softplus_of(m, input)
-    slope = slope if weight is None else slope * weight
-    return slope * shared(m, g, slope, reduction)
+    return _passed(m, g, slope, reduction, weight)
 
 
 logits_cross_entropy.cases(
@@ -190,14 +187,12 @@ def soft_margin_loss(m, input, target, *, reduction: str = "mean"):
 
 @soft_margin_loss.vjp("input")
 def _(m, g, input, target, reduction):
-    slope = -target * logistic(m, -(target * input))
-    return slope * shared(m, g, slope, reduction)
+    return _passed(m, g, -target * logistic(m, -(target * input)), reduction)
 
 
 @soft_margin_loss.vjp("target")
 def _(m, g, input, target, reduction):
-    slope = -input * logistic(m, -(target * input))
-    return slope * shared(m, g, slope, reduction)
+    return _passed(m, g, -input * logistic(m, -(target * input)), reduction)
 
 
 soft_margin_loss.cases(case((3, 4), (3, 4)), case((3, 4), (3, 4), reduction="none"))

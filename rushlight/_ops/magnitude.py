@@ -176,7 +176,7 @@ ldexp.cases(
     case(ints(3, low=-4, high=4), ints(3, low=-3, high=3)),
 )
 hypot.cases(case((3, 4), (4,)), case(ints(3, low=1, high=4), (3,)))
-abs.cases(case(bools(3)).raises("\"abs_cpu\" not implemented for 'Bool'", NotImplementedError))
+abs.cases(case(bools(3)).lacks("Bool"))
 sign.cases(
     case(complexes(3)).raises(
         "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn",

@@ -204,17 +204,11 @@ def matmul(input, other, *, out=None):
 
 
 matmul.cases(
-    case((3, 4), (4, 2)),
-    case((4,), (4,)),
-    case((3, 4), (4,)),
-    case((4,), (4, 2)),
-    case((2, 3, 4), (4, 2)),
-    case((2, 1, 3, 4), (5, 4, 2)),
-    case((2, 3, 4), (4,)),
-    case((3, 0), (0, 2)),
-    case((3, 4), (5,)).raises("size mismatch"),
+    case((3, 4), (4, 2)), case((4,), (4,)), case((3, 4), (4,)), case((4,), (4, 2)),
+    case((2, 3, 4), (4, 2)), case((2, 1, 3, 4), (5, 4, 2)), case((2, 3, 4), (4,)),
+    case((3, 0), (0, 2)), case((3, 4), (5,)).raises("size mismatch"),
     case((), (5,)).raises("both arguments to matmul need to be at least 1D"),
-)
+)  # fmt: skip
 
 
 def _affine(m: Any, input: Any, weight: Any, bias: Any) -> Any:

@@ -3,17 +3,15 @@
 from math import inf
 from typing import Any
 
-from .._core import dtypes
 from .._core.cases import beyond, case, ints, regular
 from .._core.errors import dim_of
-from .._core.kinds import DIFFERENTIABLE
 from .._core.op import composite, op
-from .dims import FLOATS, Dims, axes_of, keep, reduced_count, turned
+from .dims import Dims, axes_of, keep, reduced_count, turned
 from .joining import cat
 from .linalg import linalg_inv_ex
 from .magnitude import unit
 from .spectra import linalg_svdvals
-from .triangles import check_matrices
+from .triangles import check_floats, check_matrices, columns, rows
 
 Order = float | int | str | None
 
@@ -31,27 +29,27 @@ def linalg_vector_norm(
     m, x, *, ord: float = 2, dim: Dims = None, keepdim: bool = False, dtype=None
 ):
     """(sum of |x|^ord)^(1/ord) over all or along `dim`; the largest for inf, how many for 0."""
-    if x.dtype not in FLOATS:
-        raise RuntimeError(
-            "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
-            f"{dtypes.of(x.dtype).type_name}; convert with .float()"
-        )
+    check_floats(x, "linalg.vector_norm")
     if dtype is not None:
         x = m.astype(x, dtype)
     _needs_identity(x, ord, dim)
-    axes = axes_of(dim, len(x.shape))
-    size = m.abs(x)
+    return _together(m, m.abs(x), ord, axes_of(dim, len(x.shape)), keepdim)
+
+
+def _together(m: Any, size: Any, ord: float, axes: Any, keepdim: bool = False) -> Any:
+    """The norm of order `ord` over some axes, from what each element has."""
+    how = {"axis": axes, "keepdims": keepdim}
     if ord == inf:
-        return m.max(size, axis=axes, keepdims=keepdim)
+        return m.max(size, **how)
     if ord == -inf:
-        return m.min(size, axis=axes, keepdims=keepdim)
+        return m.min(size, **how)
     if ord == 0:
-        return m.sum(m.astype(size != 0, size.dtype), axis=axes, keepdims=keepdim)
+        return m.sum(m.astype(size != 0, size.dtype), **how)
     if ord == 1:
-        return m.sum(size, axis=axes, keepdims=keepdim)
+        return m.sum(size, **how)
     if ord == 2:
-        return m.sqrt(m.sum(size * size, axis=axes, keepdims=keepdim))
-    return m.sum(size**ord, axis=axes, keepdims=keepdim) ** (1 / ord)
+        return m.sqrt(m.sum(size * size, **how))
+    return m.sum(size**ord, **how) ** (1 / ord)
 
 
 @linalg_vector_norm.vjp("x")
@@ -62,16 +60,20 @@ def _(m, g, x, out, ord, dim, keepdim):
         return m.zeros_like(x)
     if ord == 1:
         return unit(m, x) * g
-    if ord == 2:  # where all is zero, so is the gradient
-        flat = out == 0
-        return x * m.where(flat, 0, g / m.where(flat, 1, out))
+    if ord == 2:
+        return x * _nearness(m, g, out)
     size = m.abs(x)
     if ord in (inf, -inf):
         hit = m.astype(size == out, g.dtype)
         return unit(m, x) * (hit * (g / m.sum(hit, axis=axes_of(dim, len(shape)), keepdims=True)))
+    return unit(m, x) * _power_slope(m, g, size, out, ord)
+
+
+def _power_slope(m: Any, g: Any, size: Any, out: Any, ord: float) -> Any:
+    """The gradient for the sizes of which `out` is the norm of any other order."""
     none = (size == 0) | (out == 0)
     slope = m.where(none, 0, m.where(none, 1, size) ** (ord - 1))
-    return unit(m, x) * (slope * g * m.where(out == 0, 1, out) ** (1 - ord))
+    return slope * g * m.where(out == 0, 1, out) ** (1 - ord)
 
 
 @linalg_vector_norm.defined_as
@@ -109,7 +111,7 @@ def linalg_matrix_norm(
     A: Any, ord: Order = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None
 ) -> Any:
     """Norms of matrices: "fro", "nuc", or the induced 1, 2 and inf norm (negative: smallest)."""
-    check_matrices(DIFFERENTIABLE, A, "linalg.matrix_norm", square=False)
+    check_matrices(A, "linalg.matrix_norm", square=False)
     row, col = _two_axes(A, dim)
     if dtype is not None:
         A = A.to(dtype)
@@ -193,11 +195,11 @@ norm.cases(
 def linalg_cond(A: Any, p: Order = None) -> Any:
     """Condition numbers: largest over smallest singular value, or norm(A, p) norm(A^-1, p)."""
     if p is None or p in (2, -2):
-        check_matrices(DIFFERENTIABLE, A, "linalg.cond", square=False)
+        check_matrices(A, "linalg.cond", square=False)
         S = linalg_svdvals(A)
         first, end = S.narrow(-1, 0, 1), S.narrow(-1, -1, 1)
         return (end / first if p == -2 else first / end).squeeze(-1)
-    check_matrices(DIFFERENTIABLE, A, "linalg.cond")
+    check_matrices(A, "linalg.cond")
     inverse = linalg_inv_ex(A)[0]  # NaN where A is singular
     product = linalg_matrix_norm(A, p) * linalg_matrix_norm(inverse, p)
     return product.nan_to_num(inf, inf, -inf)
@@ -244,26 +246,16 @@ def cdist(m, x1, x2, *, p: float = 2.0, compute_mode: str | None = None):
     if _use_product(x1, x2, p, compute_mode):
         a, b = m.sum(x1 * x1, axis=-1), m.sum(x2 * x2, axis=-1)
         cross = m.matmul(x1, turned(m, x2))
-        square = (
-            m.reshape(a, (*a.shape, 1)) + m.reshape(b, (*b.shape[:-1], 1, b.shape[-1])) - 2 * cross
-        )
+        square = columns(m, a) + rows(m, b) - 2 * cross
         return m.sqrt(m.maximum(square, 0))
     size = m.abs(_differences(m, x1, x2))
-    if p == 0:
-        return m.sum(m.astype(size != 0, x1.dtype), axis=-1)
-    if p == 1:
-        return m.sum(size, axis=-1)
-    if p == 2:
-        return m.sqrt(m.sum(size * size, axis=-1))
-    if p == inf:
-        return m.max(size, axis=-1) if size.shape[-1] else m.sum(size, axis=-1)
-    return m.sum(size**p, axis=-1) ** (1 / p)
+    return _together(m, size, p if size.shape[-1] else 1, -1)
 
 
 def _pulls(m: Any, g: Any, x1: Any, x2: Any, out: Any, p: float) -> Any:
     """The gradient of every difference: (..., rows1, rows2, columns)."""
     away = _differences(m, x1, x2)
-    last = lambda x: m.reshape(x, (*x.shape, 1))
+    last = lambda x: columns(m, x)
     if p == 0:
         return away * 0
     if p == 1:
@@ -271,13 +263,11 @@ def _pulls(m: Any, g: Any, x1: Any, x2: Any, out: Any, p: float) -> Any:
     size = m.abs(away)
     if p == inf:
         return m.sign(away) * m.astype(size == last(out), g.dtype) * last(g)
-    none = (size == 0) | (last(out) == 0)
-    slope = m.where(none, 0, m.where(none, 1, size) ** (p - 1))
-    return m.sign(away) * slope * last(g * m.where(out == 0, 1, out) ** (1 - p))
+    return m.sign(away) * _power_slope(m, last(g), size, last(out), p)
 
 
 def _nearness(m: Any, g: Any, out: Any) -> Any:
-    """g / out, and nothing where rows coincide."""
+    """g / out, and nothing where that is zero: where rows coincide, vectors vanish."""
     flat = out == 0
     return m.where(flat, 0, g / m.where(flat, 1, out))
 
@@ -333,10 +323,7 @@ def renorm(m, input, *, p: float, dim: int, maxnorm: float):
             f"renorm: input needs at least 2 dimensions, got {len(input.shape)} dimensions"
         )
     axes = tuple(i for i in range(len(input.shape)) if i != axis)
-    if p == inf:
-        size = m.max(m.abs(input), axis=axes, keepdims=True)
-    else:
-        size = m.sum(m.abs(input) ** p, axis=axes, keepdims=True) ** (1 / p)
+    size = _together(m, m.abs(input), p, axes, True)
     large = size > maxnorm
     return input * m.where(large, maxnorm / (m.where(large, size, 1) + 1e-7), 1)
 

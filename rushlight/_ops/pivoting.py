@@ -7,15 +7,7 @@ from .._core.kinds import speak
 from .._core.op import composite, op
 from .._core.record import named_result
 from .matmul import adjoint_of
-from .triangles import (
-    check_matrices,
-    columns,
-    diagonal_of,
-    eye_like,
-    lower,
-    over_triangle,
-    upper,
-)
+from .triangles import check_matrices, columns, diagonal_of, eye_like, lower, over_triangle, upper
 
 
 def _without_pivots(pivot: bool, name: str) -> None:
@@ -44,7 +36,7 @@ def linalg_lu_factor_ex(m, A, *, pivot: bool = True, check_errors=False):
 
     Rows and places count from 1; 0 says that there is no zero.
     """
-    check_matrices(m, A, "linalg.lu_factor", square=False)
+    check_matrices(A, "linalg.lu_factor", square=False)
     _without_pivots(pivot, "linalg.lu_factor")
     packed, pivots, order = m.lu(A)
     info = _first_zero(m, packed)
@@ -164,7 +156,7 @@ def _triangles(m: Any, packed: Any) -> tuple[Any, Any]:
 )
 def linalg_lu(m, A, *, pivot: bool = True):
     """P, L, U with A = P L U, P a permutation."""
-    check_matrices(m, A, "linalg.lu", square=False)
+    check_matrices(A, "linalg.lu", square=False)
     _without_pivots(pivot, "linalg.lu")
     packed, _, order = m.lu(A)
     return (_permutation(m, order, A.dtype), *_triangles(m, packed)), order
@@ -209,7 +201,7 @@ def _(draw):
 @op(None)
 def linalg_lu_solve(m, LU, pivots, B, *, left: bool = True, adjoint: bool = False):
     """X of A X = B (or X A = B; with `adjoint` of A^H X = B) from the result of `lu_factor`."""
-    check_matrices(m, LU, "linalg.lu_solve", letter="LU")
+    check_matrices(LU, "linalg.lu_solve", letter="LU")
     P = _permutation(m, m.order_of(pivots - 1, LU.shape[-2]), LU.dtype)
     b = B if left else adjoint_of(m, B)
     if adjoint == left:  # A^H X = B, or (A^H X^H = B^H)^H

@@ -11,6 +11,7 @@ from .._arrays import pooling
 from .._arrays.pooling import WORDS, Windows, lowest
 from .._core.cases import case, ints
 from .._core.kinds import DIFFERENTIABLE, speak
+from .dims import laid_along
 from .ranks import ranked
 
 Sizes = tuple[int, ...]
@@ -37,8 +38,7 @@ def _grid(m: Any, plan: Windows, rows: Any) -> Any:
     flat, axes = 0, len(plan.out)
     sizes = plan.shape[len(plan.shape) - axes :]
     for axis in range(axes):
-        along = m.reshape(rows(axis), tuple(-1 if i == axis else 1 for i in range(axes)))
-        flat = along * prod(sizes[axis + 1 :]) + flat
+        flat = laid_along(m, rows(axis), axis, axes) * prod(sizes[axis + 1 :]) + flat
     return flat
 
 
@@ -81,15 +81,9 @@ _MAX = "SqueezeBackward1", "MaxPool2DWithIndicesBackward0", "MaxPool3DWithIndice
 
 @ranked(None, *_MAX, straight=True)
 def pool_max(
-    m,
-    input,
-    *,
-    window: Sizes,
-    stride: Sizes,
-    padding: Sizes,
-    dilation: Sizes,
+    m, input, *, window: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes,
     ceil_mode: bool = False,
-):
+):  # fmt: skip
     """The greatest element of each window over the last axes."""
     plan = _plan(input.shape, window, stride, padding, dilation, ceil_mode)
     return m.pool_max(input, shape=plan.result, **plan.how)
@@ -104,15 +98,9 @@ def _(m, g, input, out, window, stride, padding, dilation):
 
 @ranked(None, *_MAX, outputs=("output", "indices"), differentiable=("output",))
 def pool_max_places(
-    m,
-    input,
-    *,
-    window: Sizes,
-    stride: Sizes,
-    padding: Sizes,
-    dilation: Sizes,
+    m, input, *, window: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes,
     ceil_mode: bool = False,
-):
+):  # fmt: skip
     """pool_max, and where each greatest element is: a flat place in the pooled axes.
 
     Of equal elements the first counts; a NaN is greater than everything.
@@ -159,22 +147,15 @@ def _divisor(m: Any, plan: Windows, count_include_pad: bool, dtype: Any) -> Any:
         start = _starts(m, plan, i)
         end = m.minimum(start + k, n + p)
         count = end - start if count_include_pad else m.minimum(end, n) - m.maximum(start, 0)
-        whole = m.reshape(count, tuple(-1 if j == i else 1 for j in range(axes))) * whole
+        whole = laid_along(m, count, i, axes) * whole
     return m.astype(whole, dtype)
 
 
 @ranked(None, "SqueezeBackward1", "AvgPool2DBackward0", "AvgPool3DBackward0", straight=True)
 def pool_avg(
-    m,
-    input,
-    *,
-    window: Sizes,
-    stride: Sizes,
-    padding: Sizes,
-    ceil_mode: bool = False,
-    count_include_pad: bool = True,
-    divisor_override: int | None = None,
-):
+    m, input, *, window: Sizes, stride: Sizes, padding: Sizes, ceil_mode: bool = False,
+    count_include_pad: bool = True, divisor_override: int | None = None,
+):  # fmt: skip
     """The mean of each window over the last axes."""
     plan = _plan(input.shape, window, stride, padding, (1,) * len(window), ceil_mode)
     total = m.pool_sum(input, shape=plan.result, **plan.how)

@@ -5,6 +5,7 @@ from math import prod
 from typing import Any
 
 from .._core.cases import case
+from .dims import laid_along
 from .pool import unpooled
 from .ranks import ranked
 from .separable import apply, transposed
@@ -66,11 +67,7 @@ def pool_adaptive_max(m, input, *, output_size: Sizes):
         part, flat = input, 0
         for i, place in enumerate(places):
             part = m.take(part, place, first + i)
-            flat = (
-                m.reshape(place, tuple(-1 if j == i else 1 for j in range(axes)))
-                * prod(sizes[i + 1 :])
-                + flat
-            )
+            flat = laid_along(m, place, i, axes) * prod(sizes[i + 1 :]) + flat
         if best is None:
             best, where = part, m.broadcast_to(flat, part.shape)
             continue
@@ -86,8 +83,6 @@ def _(m, g, input_shape, out, output_size):
 
 for each in (pool_adaptive_avg, pool_adaptive_max):
     each.cases(
-        case((2, 5), output_size=(2,)),
-        case((2, 4, 6), output_size=(2, 3)),
-        case((1, 5, 7), output_size=(3, 2)),
-        case((1, 3, 4, 5), output_size=(2, 2, 2)),
-    )
+        case((2, 5), output_size=(2,)), case((2, 4, 6), output_size=(2, 3)),
+        case((1, 5, 7), output_size=(3, 2)), case((1, 3, 4, 5), output_size=(2, 2, 2)),
+    )  # fmt: skip

@@ -76,16 +76,11 @@ def outer(input: Any, vec2: Any) -> Any:
     return input.reshape(-1, 1) * vec2
 
 
-@composite
-def ger(input: Any, vec2: Any) -> Any:
-    """Alias of `outer`."""
-    return outer(input, vec2)
-
-
+ger = outer
 outer.defined_as("numpy.outer")
-for each in (outer, ger):
-    each.cases(case((3,), (4,)))
-outer.cases(case((3, 4), (4,)).raises("outer: Expected 1-D argument self, but got 2-D"))
+outer.cases(
+    case((3,), (4,)), case((3, 4), (4,)).raises("outer: Expected 1-D argument self, but got 2-D")
+)
 
 
 @composite

@@ -9,17 +9,9 @@ from .._core.errors import dim_of
 from .._core.kinds import DIFFERENTIABLE
 from .._core.naming import named
 from .._core.op import composite, op
-from .dims import arange_along, at_indices, itself, part, spelt
-from .extrema import max_of_all, needs_elements, scattered
-
-
-def _refuse_unordered(m: Any, x: Any, kernel: str) -> None:
-    for kind in ("bool", "complex floating"):
-        if m.isdtype(x.dtype, kind):
-            name = dtypes.of(x.dtype).type_name
-            raise NotImplementedError(
-                f"\"{kernel}\" not implemented for '{name}'; use an integer or real floating dtype"
-            )
+from .dims import arange_along, at_indices, itself, kept_shape, last, part, spelt
+from .extrema import max_of_all, needs_elements, picking, scattered
+from .refusal import BOOL, COMPLEX, refuse
 
 
 def _middle(m: Any, input: Any, axis: int, skip_nan: bool) -> Any:
@@ -39,7 +31,7 @@ def _middle(m: Any, input: Any, axis: int, skip_nan: bool) -> Any:
 
 def _median_along(m: Any, input: Any, dim: int, keepdim: bool, skip_nan: bool) -> tuple:
     axis = dim_of(dim, len(input.shape))
-    _refuse_unordered(m, input, "median_out")
+    refuse("median_out", input, BOOL, COMPLEX)
     if not input.shape:
         return input + 0, m.full((), 0, m.int64)
     needs_elements("median", input.shape, dim)
@@ -47,14 +39,11 @@ def _median_along(m: Any, input: Any, dim: int, keepdim: bool, skip_nan: bool) -
 
 
 def _median_of_all(m: Any, input: Any, skip_nan: bool) -> Any:
-    _refuse_unordered(m, input, "median_cpu")
+    refuse("median_cpu", input, BOOL, COMPLEX)
     flat = m.reshape(input, (-1,))
     if not flat.shape[0]:
-        empty = (
-            nan
-            if m.isdtype(input.dtype, "real floating")
-            else dtypes.iinfo(dtypes.of(input.dtype)).min
-        )
+        kind = dtypes.of(input.dtype)
+        empty = nan if kind.is_floating_point else dtypes.iinfo(kind).min
         return m.full((), empty, input.dtype)
     return m.reshape(m.take_along_axis(flat, _middle(m, flat, 0, skip_nan), 0), ())
 
@@ -75,21 +64,13 @@ median_of_all.vjp("input")(max_of_all.op.rules["input"])
 nanmedian_of_all.vjp("input")(max_of_all.op.rules["input"])
 
 
-@op(
-    "reduce", name="median", node="MedianBackward1", outputs=("values", "indices"), returns="median"
-)
+@picking("median", "MedianBackward1")
 def median_along(m, input, *, dim: int, keepdim: bool = False):
     """Lower medians along `dim` and where they stood."""
     return _median_along(m, input, dim, keepdim, False)
 
 
-@op(
-    "reduce",
-    name="nanmedian",
-    node="NanmedianBackward1",
-    outputs=("values", "indices"),
-    returns="nanmedian",
-)
+@picking("nanmedian", "NanmedianBackward1")
 def nanmedian_along(m, input, *, dim: int, keepdim: bool = False):
     """Lower medians along `dim` of what is not NaN, and where they stood."""
     return _median_along(m, input, dim, keepdim, True)
@@ -127,15 +108,11 @@ median.cases(
 )
 
 
-@op("reduce", outputs=("values", "indices"), returns="mode")
+@picking("mode")
 def mode(m, input, *, dim: int = -1, keepdim: bool = False):
     """Most frequent element along `dim` (the smallest of equals) and its last index."""
     axis = dim_of(dim, len(input.shape))
-    if m.isdtype(input.dtype, "complex floating"):
-        raise NotImplementedError(
-            f"\"mode_cpu\" not implemented for '{dtypes.of(input.dtype).type_name}'; use real"
-            " numbers"
-        )
+    refuse("mode_cpu", input, COMPLEX)
     if not input.shape:
         return itself(m, input), m.full((), 0, m.int64)
     needs_elements("mode", input.shape, dim)
@@ -209,7 +186,7 @@ def _quantiles(
     shape = tuple(input.shape)
     axis = 0 if dim is None or not shape else dim_of(dim, len(shape))
     x = input if dim is not None and shape else m.reshape(input, (-1,))
-    x = m.permute_dims(x, (*[i for i in range(len(x.shape)) if i != axis], axis))
+    x = last(m, x, axis)
     x = m.take_along_axis(x, m.argsort(x, -1), -1)  # (..., size)
     missing = m.sum(m.isnan(x), axis=-1, keepdims=True, dtype=m.int64)
     valid = m.maximum(x.shape[-1] - 1 - missing, 0) if skip_nan else x.shape[-1] - 1
@@ -222,10 +199,9 @@ def _quantiles(
         found = found + m.where(weight > 0, weight * (above - found), 0)
     if not skip_nan:
         found = m.where(missing > 0, m.index(x, (..., slice(-1, None))), found)
-    kept = tuple(
-        [1] * len(shape) if dim is None else [1 if i == axis else n for i, n in enumerate(shape)]
-    )
-    rest = kept if keepdim else (() if dim is None else (*shape[:axis], *shape[axis + 1 :]))
+    rest = kept_shape(shape, dim)
+    if not keepdim:
+        rest = () if dim is None else (*shape[:axis], *shape[axis + 1 :])
     n = len(found.shape)
     return m.reshape(m.permute_dims(found, (n - 1, *range(n - 1))), (*q.shape, *rest))
 

@@ -17,7 +17,7 @@ from .views import diagonal, permute, set_diagonal, transpose, two_dims
 
 @op("move", node="FlipBackward0", name="flip")
 def flipped(m, input, *, dims):
-    """`input` with the order of elements reversed along `dims`."""
+    """`flip` along checked dimensions."""
     return m.flip(input, dims) if dims else m.copy(input)
 
 

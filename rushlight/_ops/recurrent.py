@@ -135,12 +135,7 @@ def _weight_gradient(m: Any, towards: Any, states: Any) -> Any:
     return m.matmul(turned(m, rows), m.reshape(states, (-1, states.shape[-1])))
 
 
-@op(
-    "same",
-    outputs=("hidden", "cells"),
-    keeps=("gates", "candidates"),
-    node="LstmBackward0",
-)
+@op("same", outputs=("hidden", "cells"), keeps=("gates", "candidates"), node="LstmBackward0")
 def lstm_sequence(m, tensors: list):
     """Hidden states and cells of an LSTM at all steps.
 

@@ -63,23 +63,14 @@ def _public(name: str, of_all: Any, along: Any, says: str):
 
 
 sum = _public(
-    "sum",
-    sum_of_all,
-    sum_along,
-    "Sum over all elements, or along `dim`; integers add up in int64.",
+    "sum", sum_of_all, sum_along, "Sum over all elements, or along `dim`; integers add up in int64."
 )
 sum.cases(
-    case((3, 4)),
-    case((3, 4), dim=1, keepdim=True),
-    case((2, 3, 4), dim=(0, -1)),
-    case((2, 3), dim=()),
-    case((), dim=0),
-    case((0, 3), dim=0),
-    case(ints(3, 4, low=-5, high=6), dim=0),
-    case(bools(3, 4)),
-    beyond((3, 4), dim=2),
+    case((3, 4)), case((3, 4), dim=1, keepdim=True), case((2, 3, 4), dim=(0, -1)),
+    case((2, 3), dim=()), case((), dim=0), case((0, 3), dim=0),
+    case(ints(3, 4, low=-5, high=6), dim=0), case(bools(3, 4)), beyond((3, 4), dim=2),
     case((3, 4), dim=(0, 0)).raises("dim 0 appears multiple times in the list of dims"),
-)
+)  # fmt: skip
 
 
 def needs_floats(input: Any, name: str) -> None:
@@ -199,54 +190,38 @@ def prod_of_all(m, input, *, dtype=None):
     return _multiplied(m, input, None, False, dtype)
 
 
-@prod_of_all.vjp("input")
-def _(m, g, input):
-    others = products_of_others(m, m.reshape(input, (-1,)), 0)
-    return g * m.reshape(m.conj(others), input.shape)
-
-
 @op("reduce", name="prod", node="ProdBackward1")
 def prod_along(m, input, *, dim: int, keepdim: bool = False, dtype=None):
     """Products along `dim`; integers multiply in int64."""
     return _multiplied(m, input, dim, keepdim, dtype)
 
 
+def _others(m: Any, x: Any, dim: int | None) -> Any:
+    """The conjugate product of all other elements, or of those along `dim`."""
+    if dim is None or not x.shape:
+        x = products_of_others(m, m.reshape(x, (-1,)), 0)
+    else:
+        x = products_of_others(m, x, dim_of(dim, len(x.shape)))
+    return m.conj(x)
+
+
+@prod_of_all.vjp("input")
+def _(m, g, input):
+    return g * m.reshape(_others(m, input, None), input.shape)
+
+
 @prod_along.vjp("input")
 def _(m, g, input, dim, keepdim):
-    shape = input.shape
-    if not shape:
-        return g
-    others = products_of_others(m, input, dim_of(dim, len(shape)))
-    return keep(m, g, shape, dim, keepdim) * m.conj(others)
+    others = m.reshape(_others(m, input, dim), input.shape)
+    return keep(m, g, input.shape, dim, keepdim) * others
 
 
-@composite
-def prod(
-    input: Any,
-    dim: int | None = None,
-    keepdim: bool = False,
-    *,
-    dtype: Any = None,
-    out: Any = None,
-    **names: Any,
-) -> Any:
-    """Product of all elements, or along `dim`; integers multiply in int64."""
-    if names:
-        dim, keepdim = spelt("prod", dim, keepdim, names)
-    if dim is None:
-        return prod_of_all(input, dtype, out=out)
-    return prod_along(input, dim, keepdim, dtype, out=out)
-
-
-prod.defined_as("numpy.prod")
+_SAYS = "Product of all elements, or along `dim`; integers multiply in int64."
+prod = _public("prod", prod_of_all, prod_along, _SAYS)
 prod.cases(
-    case((3, 4)),
-    case((3, 4), dim=0),
-    case((3, 4), dim=-1, keepdim=True),
-    case(()),
-    case(ints(5, low=-3, high=3)),
-    beyond((3, 4), dim=5),
-)
+    case((3, 4)), case((3, 4), dim=0), case((3, 4), dim=-1, keepdim=True), case(()),
+    case(ints(5, low=-3, high=3)), beyond((3, 4), dim=5),
+)  # fmt: skip
 
 
 def finite_peak(m: Any, x: Any, axes: Any) -> Any:
@@ -283,13 +258,9 @@ def _(np, input, dim, keepdim=False):
 
 
 logsumexp.cases(
-    case((3, 4), dim=1),
-    case((3, 4), dim=(0, 1)),
-    case((3, 4), dim=0, keepdim=True),
-    case((), dim=0),
-    case((0, 3), dim=0),
-    beyond((3, 4), dim=3),
-)
+    case((3, 4), dim=1), case((3, 4), dim=(0, 1)), case((3, 4), dim=0, keepdim=True),
+    case((), dim=0), case((0, 3), dim=0), beyond((3, 4), dim=3),
+)  # fmt: skip
 
 
 @op("reduce", differentiable=False, reference="numpy.count_nonzero")
@@ -327,12 +298,9 @@ def any(m, input, *, dim: Dims = None, keepdim: bool = False):
 
 for each in (all, any):
     each.cases(
-        case(bools(3, 4)),
-        case(bools(3, 4), dim=1, keepdim=True),
-        case(bools(3, 4), dim=(0, 1)),
-        case(ints(3, 4, low=0, high=2), dim=0),
-        case((0, 3)),
-    )
+        case(bools(3, 4)), case(bools(3, 4), dim=1, keepdim=True), case(bools(3, 4), dim=(0, 1)),
+        case(ints(3, 4, low=0, high=2), dim=0), case((0, 3)),
+    )  # fmt: skip
 
 
 speak(

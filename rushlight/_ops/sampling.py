@@ -12,8 +12,8 @@ from .._core.layouts import memory_order
 from .._core.op import op
 from .._core.samplers import (
     arranged,
-    chances_for,
     coin_sampler,
+    coins,
     end_of,
     integer_sampler,
     normal_sampler,
@@ -119,8 +119,8 @@ def _check_continuous(name: str, kind: Any) -> None:
 def _drawn(self: Any, record: Any, draw: Callable, generator: Any, *numbers: float) -> Any:
     """Overwritten with `draw(stream, count, *numbers)`, in the dtype."""
     stream = stream_of(f"{draw.__name__}_", generator, self.device)
-    numbers = tuple(map(float, numbers))
-    return _overwrite(self, record, lambda n, _: rounded(draw(stream, n, *numbers), self.dtype))
+    numbers, kind = tuple(map(float, numbers)), self.dtype  # a trace keeps the function, not self
+    return _overwrite(self, record, lambda n, _: rounded(draw(stream, n, *numbers), kind))
 
 
 def exponential_(self: Any, lambd: float = 1, *, generator: Any = None) -> Any:
@@ -164,9 +164,13 @@ def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
     stream = stream_of("bernoulli_", generator, self.device)
     if not isinstance(p, TensorBase):
         return _overwrite(self, _BERNOULLI[1], coin_sampler(self.dtype, p, stream))
-    order = None if self.array.__class__ is not ndarray else memory_order(self.array)
-    flat = chances_for(p, tuple(self.shape), order)
-    return _overwrite(self, _BERNOULLI[0], coin_sampler(self.dtype, flat, stream))
+    array, traced = self.array, modes.special and modes.local.trace is not None
+    order = memory_order(array) if traced or array.__class__ is ndarray else None
+    made = coins(p, self.dtype, tuple(self.shape), order, stream)
+    if traced:
+        return copy_(self, make(made, self.device))
+    flat = made if order is None else made.transpose(order)
+    return _overwrite(self, _BERNOULLI[0], lambda *_: flat.reshape(-1))
 
 
 def random_(self: Any, *bounds: Any, generator: Any = None, **named: Any) -> Any:

@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from .._core import dtypes
 from .._core.cases import beyond, bools, case, complexes, ints
 from .._core.errors import dim_of
 from .._core.kinds import speak
 from .._core.op import op
 from .dims import FLOATS, part
 from .elementary import log_sum
-from .extrema import refuse_complex, scattered_along
+from .extrema import picking, scattered_along
 from .reduction import products_before
+from .refusal import BOOL, COMPLEX, INTEGER, refuse
 
 
 def _reversed(m: Any, word: Any, x: Any, axis: int) -> Any:
@@ -49,11 +49,10 @@ def cumprod(m, input, *, dim: int, dtype=None):
     return m.cumulative_prod(input, axis) if input.shape else input + 0
 
 
-def _shifted(m: Any, x: Any, axis: int, steps: int) -> Any:
-    """`x` moved `steps` towards the front of `axis`, zeros entering at the end."""
-    shape = x.shape
-    zeros = m.full((*shape[:axis], steps, *shape[axis + 1 :]), 0, x.dtype)
-    return m.concat([m.index(x, part(axis, steps, None)), zeros], axis=axis)
+def _shifted(m: Any, x: Any, axis: int, steps: int, value: float = 0) -> Any:
+    """`x` moved `steps` towards the front of `axis`, `value` entering at the end."""
+    entering = m.full((*x.shape[:axis], steps, *x.shape[axis + 1 :]), value, x.dtype)
+    return m.concat([m.index(x, part(axis, steps, None)), entering], axis=axis)
 
 
 def recurrence_from_end(m: Any, factors: Any, x: Any, axis: int) -> Any:
@@ -83,42 +82,34 @@ cumsum.defined_as(lambda np, input, dim: np.cumsum(input, dim).reshape(input.sha
 cumprod.defined_as(lambda np, input, dim: np.cumprod(input, dim).reshape(input.shape))
 for each in (cumsum, cumprod):
     each.cases(
-        case((3, 4), dim=1),
-        case((3, 4), dim=0),
-        case((2, 3, 2), dim=-2),
-        case((), dim=0),
-        case((0, 3), dim=0),
-        case(ints(3, 4, low=-3, high=4), dim=1),
-        case(bools(5), dim=0),
+        case((3, 4), dim=1), case((3, 4), dim=0), case((2, 3, 2), dim=-2), case((), dim=0),
+        case((0, 3), dim=0), case(ints(3, 4, low=-3, high=4), dim=1), case(bools(5), dim=0),
         beyond((3, 4), dim=2),
-    )
+    )  # fmt: skip
 
 
-@op("reduce", outputs=("values", "indices"), returns="cummax")
+@picking("cummax")
 def cummax(m, input, *, dim: int):
     """Running maximum along `dim`, and the latest index that reached it."""
     axis = dim_of(dim, len(input.shape))
-    refuse_complex(m, input, "cummax_cpu")
+    refuse("cummax_cpu", input, COMPLEX)
     return m.cumulative_max(input, axis)
 
 
-@op("reduce", outputs=("values", "indices"), returns="cummin")
+@picking("cummin")
 def cummin(m, input, *, dim: int):
     """Running minimum along `dim`, and the latest index that reached it."""
     axis = dim_of(dim, len(input.shape))
-    refuse_complex(m, input, "cummin_cpu")
+    refuse("cummin_cpu", input, COMPLEX)
     return m.cumulative_min(input, axis)
 
 
 for each in (cummax, cummin):
     each.vjp("input")(scattered_along)
     each.cases(
-        case((3, 4), dim=1),
-        case((3, 4), dim=0),
-        case((), dim=0),
-        case((0, 3), dim=0),
+        case((3, 4), dim=1), case((3, 4), dim=0), case((), dim=0), case((0, 3), dim=0),
         case(ints(3, 4, low=-3, high=4), dim=-1),
-    )
+    )  # fmt: skip
 
 
 def _log_add(m: Any, a: Any, b: Any) -> Any:
@@ -144,11 +135,7 @@ def logcumsumexp(m, input, *, dim: int):
     axis = dim_of(dim, len(input.shape))
     if m.isdtype(input.dtype, "complex floating"):
         return _complex_log_sums(m, input, axis)
-    if not m.isdtype(input.dtype, "real floating"):
-        raise NotImplementedError(
-            f"\"logcumsumexp_out_cpu\" not implemented for '{dtypes.of(input.dtype).type_name}'; "
-            "it takes floating point tensors"
-        )
+    refuse("logcumsumexp_out_cpu", input, BOOL, INTEGER)
     steps = 1
     while input.shape and steps < input.shape[axis]:
         shape = (*input.shape[:axis], steps, *input.shape[axis + 1 :])
@@ -165,10 +152,7 @@ def _(m, g, input, out, dim):
     if not g.shape or 0 in g.shape:
         return g
     axis = dim_of(dim, len(g.shape))
-    shape = (*g.shape[:axis], 1, *g.shape[axis + 1 :])
-    later = m.concat(
-        [m.index(out, part(axis, 1, None)), m.full(shape, float("inf"), g.dtype)], axis=axis
-    )
+    later = _shifted(m, out, axis, 1, float("inf"))
     ratio, own = m.conj(m.exp(out - later)), m.conj(m.exp(input - out))
     return recurrence_from_end(m, ratio, g, axis) * own
 

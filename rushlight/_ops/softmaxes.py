@@ -64,12 +64,8 @@ def _(m, g, out, dim, dtype, input_dtype):
 
 for each in (softmax, log_softmax):
     each.cases(
-        case((3, 4), dim=1),
-        case((3, 4), dim=0),
-        case((2, 3, 4), dim=-2),
-        case((), dim=0),
-        case((0, 3), dim=1),
-        case(floats(3, 4, low=-1000, high=1000), dim=-1),
+        case((3, 4), dim=1), case((3, 4), dim=0), case((2, 3, 4), dim=-2), case((), dim=0),
+        case((0, 3), dim=1), case(floats(3, 4, low=-1000, high=1000), dim=-1),
         beyond((3, 4), dim=2),
         case(ints(3, low=0, high=5), dim=0).raises("not implemented for 'Long'"),
-    )
+    )  # fmt: skip

@@ -7,7 +7,7 @@ from .._core.errors import dim_of
 from .._core.kinds import DIFFERENTIABLE, speak
 from .._core.op import composite, op
 from .dims import at_indices, part
-from .extrema import scattered, scattered_along
+from .extrema import picking, scattered, scattered_along
 
 
 def _orderable(m: Any, x: Any, name: str) -> None:
@@ -17,7 +17,7 @@ def _orderable(m: Any, x: Any, name: str) -> None:
         )
 
 
-@op("reduce", outputs=("values", "indices"), returns="sort", straight=True)
+@picking("sort", straight=True)
 def sort(m, input, *, dim: int = -1, descending: bool = False, stable: bool = True):
     """Sorted values along `dim` and where they stood; equal ones keep their order, NaN is greatest.
 
@@ -35,13 +35,9 @@ sort.vjp("input")(scattered_along)
 
 
 sort.cases(
-    case((3, 4)),
-    case((3, 4), dim=0, descending=True),
-    case(()),
-    case((0, 3), dim=0),
-    case(ints(3, 6, low=-9, high=9), stable=True),
-    beyond((3,), dim=1),
-)
+    case((3, 4)), case((3, 4), dim=0, descending=True), case(()), case((0, 3), dim=0),
+    case(ints(3, 6, low=-9, high=9), stable=True), beyond((3,), dim=1),
+)  # fmt: skip
 
 
 @op("reduce", differentiable=False)
@@ -70,7 +66,7 @@ msort.defined_as(lambda np, input: np.sort(input, 0))
 msort.cases(case((3, 4)))
 
 
-@op("reduce", outputs=("values", "indices"), returns="topk", straight=True)
+@picking("topk", straight=True)
 def topk(m, input, *, k: int, dim: int = -1, largest: bool = True, sorted: bool = True):
     """The `k` largest (or smallest) elements along `dim`, in order, and where they stood."""
     axis = dim_of(dim, len(input.shape))
@@ -100,7 +96,7 @@ topk.cases(
 )
 
 
-@op("reduce", outputs=("values", "indices"), returns="kthvalue")
+@picking("kthvalue")
 def kthvalue(m, input, *, k: int, dim: int = -1, keepdim: bool = False):
     """The `k`-th smallest element along `dim` (counted from 1) and where it stood."""
     axis = dim_of(dim, len(input.shape))
@@ -142,15 +138,9 @@ def _right_of(right: bool, side: str | None) -> bool:
 
 @op(None, differentiable=False)
 def searchsorted(
-    m,
-    sorted_sequence,
-    input,
-    *,
-    out_int32: bool = False,
-    right: bool = False,
-    side: str | None = None,
-    sorter=None,
-):
+    m, sorted_sequence, input, *, out_int32: bool = False, right: bool = False,
+    side: str | None = None, sorter=None,
+):  # fmt: skip
     """Where each value of `input` would go into sorted rows (the last axis) to keep them sorted."""
     right = _right_of(right, side)
     if sorter is not None:
@@ -213,11 +203,11 @@ def isin(
     if not hasattr(test_elements, "shape"):
         return elements != test_elements if invert else elements == test_elements
     wanted = test_elements.reshape(-1).sort()[0]
-    if not wanted.shape[0]:
-        found = elements != elements
-        return ~found if invert else found & ~found
-    place = searchsorted(wanted, elements).clamp(max=wanted.shape[0] - 1)
-    found = wanted[place] == elements
+    if wanted.shape[0]:
+        place = searchsorted(wanted, elements).clamp(max=wanted.shape[0] - 1)
+        found = wanted[place] == elements
+    else:
+        found = (elements == elements) & (elements != elements)
     return ~found if invert else found
 
 

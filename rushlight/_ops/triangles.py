@@ -3,6 +3,7 @@
 from typing import Any
 
 from .._core import dtypes
+from .dims import FLOATS
 from .matmul import adjoint_of
 
 
@@ -32,8 +33,9 @@ def eye_like(m: Any, x: Any) -> Any:
 
 def on_diagonal(m: Any, v: Any) -> Any:
     """Diagonal matrices from vectors."""
-    row, col = _places(m, m.broadcast_to(m.reshape(v, (*v.shape, 1)), (*v.shape, v.shape[-1])))
-    return m.where(row == col, m.reshape(v, (*v.shape, 1)), 0)
+    column = columns(m, v)
+    row, col = _places(m, m.broadcast_to(column, (*v.shape, v.shape[-1])))
+    return m.where(row == col, column, 0)
 
 
 def diagonal_of(m: Any, x: Any) -> Any:
@@ -62,7 +64,7 @@ def holds_complex(m: Any, x: Any) -> bool:
     return m.isdtype(x.dtype, "complex floating")
 
 
-def check_matrices(m: Any, x: Any, name: str, square: bool = True, letter: str = "A") -> None:
+def check_matrices(x: Any, name: str, square: bool = True, letter: str = "A") -> None:
     """Refuse what is no floating matrix (or no square one)."""
     if len(x.shape) < 2:
         raise RuntimeError(
@@ -74,7 +76,12 @@ def check_matrices(m: Any, x: Any, name: str, square: bool = True, letter: str =
             f"{name}: {letter} must be batches of square matrices, but they are {x.shape[-2]} by "
             f"{x.shape[-1]} matrices"
         )
-    if not m.isdtype(x.dtype, "real floating") and not holds_complex(m, x):
+    check_floats(x, name)
+
+
+def check_floats(x: Any, name: str) -> None:
+    """Refuse integers and masks."""
+    if x.dtype not in FLOATS:
         raise RuntimeError(
             f"{name}: Expected a floating point or complex tensor as input. Got "
             f"{dtypes.of(x.dtype).type_name}; convert with .float()"

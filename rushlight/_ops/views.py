@@ -12,7 +12,7 @@ from .._core.size import Size
 from .._core.spec import filled
 from .._core.tape import fit
 from .._core.views import overlapping
-from .dims import joint_shape, listed
+from .dims import inverse, joint_shape, listed
 
 
 @op("view", node="ViewBackward0")
@@ -46,18 +46,14 @@ def permute(m, input, *, dims):
     return m.permute_dims(input, tuple(dim_of(d, len(input.shape)) for d in dims))
 
 
-def _inverse(dims: tuple) -> tuple:
-    return tuple(sorted(range(len(dims)), key=lambda i: dims[i] % len(dims)))
-
-
 @permute.vjp("input")
 def _(m, g, dims):
-    return m.permute_dims(g, _inverse(dims))
+    return m.permute_dims(g, inverse(dims))
 
 
 @permute.writes
 def _(m, x, new, dims):
-    return m.permute_dims(new, _inverse(dims))
+    return m.permute_dims(new, inverse(dims))
 
 
 permute.cases(case((2, 3, 4), dims=(2, 0, 1)), case((2, 3, 4), dims=(-1, 0, -2)))
@@ -295,7 +291,7 @@ def _(m, g, offset, dim1, dim2):
 
 @op("view")
 def unfold_view(m, input, *, dimension, size, step):
-    """Windows of `size` along `dimension`, `step` apart, as a new last dimension."""
+    """`unfold` as a view."""
     n = len(input.shape)
     at = dim_of(dimension, n)
     if n == 0:
@@ -319,7 +315,7 @@ def _(m, g, input_shape, dimension, size, step):
     order = (*(i for i in range(n) if i != at), at)
     seen = m.permute_dims(g, (*(i for i in range(n) if i != at), at, n))
     summed = m.unwindows(seen, tuple(input_shape[i] for i in order), (step,), (1,))
-    return m.permute_dims(summed, _inverse(order))
+    return m.permute_dims(summed, inverse(order))
 
 
 @unfold_view.writes
@@ -461,7 +457,7 @@ def as_strided_scatter(input, src, size, stride, storage_offset=None):
 
 @op("view", node="AsStridedBackward0")
 def strided_view(m, input, *, size, stride, storage_offset=None):
-    """The memory behind `input` under any sizes and strides (in elements)."""
+    """`as_strided` as a view."""
     return m.as_strided(input, size, stride, storage_offset)
 
 
@@ -480,7 +476,7 @@ def laid_like(m: Any, g: Any, like: Any) -> Any:
     order = memory_order(like)
     if order == tuple(range(len(order))):
         return m.contiguous(g)
-    return m.permute_dims(m.contiguous(m.permute_dims(g, order)), _inverse(order))
+    return m.permute_dims(m.contiguous(m.permute_dims(g, order)), inverse(order))
 
 
 @op("move", node="AsStridedScatterBackward0")

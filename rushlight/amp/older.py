@@ -1,8 +1,10 @@
 """The names of autocast's switches before they took a device type."""
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
+from .._core.naming import named
 from .autocast_mode import (
     get_autocast_dtype,
     is_autocast_enabled,
@@ -11,48 +13,30 @@ from .autocast_mode import (
 )
 
 
-def _older(name: str, newer: str) -> None:
-    warnings.warn(
-        f"torch.{name} is deprecated. Please use torch.{newer} instead.",
-        DeprecationWarning,
-        stacklevel=3,
-    )
+def _older(name: str, newer: Callable, device: str, argument: str = ""):
+    """`newer` for one device, with PyTorch's notice that the name is old."""
+    said = f"'{device}', {argument}" if argument else f"'{device}'"
+
+    def older(*given: Any, **others: Any) -> Any:
+        warnings.warn(
+            f"torch.{name}({argument}) is deprecated. Please use torch.{newer.__name__}({said}) "
+            "instead.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return newer(device, *given, **others)
+
+    return named(older, name, f"`{newer.__name__}` for {device!r}.")
 
 
-def get_autocast_gpu_dtype() -> Any:
-    """The dtype autocast uses on GPUs."""
-    _older("get_autocast_gpu_dtype()", "get_autocast_dtype('cuda')")
-    return get_autocast_dtype("cuda")
-
-
-def get_autocast_cpu_dtype() -> Any:
-    """The dtype autocast uses on the CPU."""
-    _older("get_autocast_cpu_dtype()", "get_autocast_dtype('cpu')")
-    return get_autocast_dtype("cpu")
-
-
-def set_autocast_gpu_dtype(dtype: Any) -> None:
-    """Sets the dtype autocast uses on GPUs."""
-    _older("set_autocast_gpu_dtype(dtype)", "set_autocast_dtype('cuda', dtype)")
-    set_autocast_dtype("cuda", dtype)
-
-
-def set_autocast_cpu_dtype(dtype: Any) -> None:
-    """Sets the dtype autocast uses on the CPU."""
-    _older("set_autocast_cpu_dtype(dtype)", "set_autocast_dtype('cpu', dtype)")
-    set_autocast_dtype("cpu", dtype)
-
-
-def is_autocast_cpu_enabled() -> bool:
-    """Whether autocast is on for the CPU."""
-    _older("is_autocast_cpu_enabled()", "is_autocast_enabled('cpu')")
-    return is_autocast_enabled("cpu")
-
-
-def set_autocast_cpu_enabled(enabled: bool) -> None:
-    """Switches autocast on the CPU."""
-    _older("set_autocast_cpu_enabled(enabled)", "set_autocast_enabled('cpu', enabled)")
-    set_autocast_enabled("cpu", enabled)
+get_autocast_gpu_dtype = _older("get_autocast_gpu_dtype", get_autocast_dtype, "cuda")
+get_autocast_cpu_dtype = _older("get_autocast_cpu_dtype", get_autocast_dtype, "cpu")
+set_autocast_gpu_dtype = _older("set_autocast_gpu_dtype", set_autocast_dtype, "cuda", "dtype")
+set_autocast_cpu_dtype = _older("set_autocast_cpu_dtype", set_autocast_dtype, "cpu", "dtype")
+is_autocast_cpu_enabled = _older("is_autocast_cpu_enabled", is_autocast_enabled, "cpu")
+set_autocast_cpu_enabled = _older(
+    "set_autocast_cpu_enabled", set_autocast_enabled, "cpu", "enabled"
+)
 
 
 def is_autocast_cache_enabled() -> bool:

@@ -95,10 +95,8 @@ class device:
     """A context in which `cuda` without a number means the given GPU; `None` or -1: no change."""
 
     def __init__(self, device: Any) -> None:
-        if device is None or (isinstance(device, int) and device < 0):
-            self.idx = -1
-        else:
-            self.idx = index_of(device)
+        nothing = device is None or (isinstance(device, int) and device < 0)
+        self.idx = -1 if nothing else index_of(device)
         self.prev_idx = -1
 
     def __enter__(self) -> None:

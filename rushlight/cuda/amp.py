@@ -23,21 +23,16 @@ class autocast(amp.autocast):
         self, enabled: bool = True, dtype: Any = None, cache_enabled: bool | None = True
     ) -> None:
         _old("autocast")
-        there = devices.virtual_count() > 0
-        super().__init__("cuda", dtype, enabled and there, cache_enabled)
+        super().__init__("cuda", dtype, enabled and devices.virtual_count() > 0, cache_enabled)
 
 
 class GradScaler(amp.GradScaler):
     """Scales losses for float16 training; without a GPU it does nothing."""
 
     def __init__(
-        self,
-        init_scale: float = 65536.0,
-        growth_factor: float = 2.0,
-        backoff_factor: float = 0.5,
-        growth_interval: int = 2000,
-        enabled: bool = True,
-    ) -> None:
+        self, init_scale: float = 65536.0, growth_factor: float = 2.0, backoff_factor: float = 0.5,
+        growth_interval: int = 2000, enabled: bool = True,
+    ) -> None:  # fmt: skip
         _old("GradScaler")
         there = devices.virtual_count() > 0
         super().__init__(

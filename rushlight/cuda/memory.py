@@ -44,19 +44,9 @@ def reset_peak_memory_stats(device: Any = None) -> None:
     _peak.pop(index_of(device), None)
 
 
-def memory_reserved(device: Any = None) -> int:
-    """Bytes set aside for tensors; a virtual GPU keeps no more than they hold."""
-    return memory_allocated(device)
-
-
-def max_memory_reserved(device: Any = None) -> int:
-    """The most bytes set aside since the last reset."""
-    return max_memory_allocated(device)
-
-
-def reset_max_memory_allocated(device: Any = None) -> None:
-    """Starts `max_memory_allocated` anew."""
-    reset_peak_memory_stats(device)
+# A virtual GPU sets no more aside than tensors hold.
+memory_reserved, max_memory_reserved = memory_allocated, max_memory_allocated
+reset_max_memory_allocated = reset_peak_memory_stats
 
 
 def empty_cache() -> None:

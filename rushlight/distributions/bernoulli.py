@@ -5,7 +5,7 @@ from typing import Any
 
 from .._core import modes
 from .._core.size import Size
-from .._creation import arange, bernoulli
+from .._creation import bernoulli
 from . import constraints
 from .chances import Chances
 from .exp_family import ExponentialFamily
@@ -37,5 +37,4 @@ class Bernoulli(Chances, ExponentialFamily):
         return log_odds_loss(self.logits, self.probs)
 
     def enumerate_support(self, expand: bool = True) -> Any:
-        values = arange(2, dtype=self._param.dtype, device=self._param.device)
-        return self._for_each(values, expand)
+        return self._numbered(2, expand)

@@ -30,16 +30,8 @@ class Beta(ExponentialFamily):
         self._dirichlet = Dirichlet(both, validate_args=validate_args)
         super().__init__(self._dirichlet._batch_shape, validate_args=validate_args)
 
-    @property
-    def concentration1(self) -> Any:
-        """The weight towards 1."""
-        return self._dirichlet.concentration[..., 0]
-
-    @property
-    def concentration0(self) -> Any:
-        """The weight towards 0."""
-        return self._dirichlet.concentration[..., 1]
-
+    concentration1 = property(lambda self: self._dirichlet.concentration[..., 0])
+    concentration0 = property(lambda self: self._dirichlet.concentration[..., 1])
     mean = property(lambda self: self.concentration1 / self._total)
     mode = property(lambda self: self._dirichlet.mode[..., 0])
     _total = property(lambda self: self.concentration1 + self.concentration0)
@@ -50,7 +42,6 @@ class Beta(ExponentialFamily):
         return self.concentration1 * self.concentration0 / (total.pow(2) * (total + 1))
 
     def rsample(self, sample_shape: Any = Size()) -> Any:
-        """Draws as the first of two shares."""
         return self._dirichlet.rsample(sample_shape).select(-1, 0)
 
     def _log_prob(self, value: Any) -> Any:

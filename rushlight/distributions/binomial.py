@@ -4,7 +4,6 @@ from typing import Any
 
 from .._core import modes
 from .._core.size import Size
-from .._creation import arange
 from .._creation.gammas import binomial
 from . import constraints
 from .chances import Chances
@@ -28,16 +27,14 @@ class Binomial(Chances):
 
     @constraints.dependent_property(is_discrete=True, event_dim=0)
     def support(self) -> Any:
-        """From 0 to the number of trials."""
         return constraints.integer_interval(0, self.total_count)
 
     mean = property(lambda self: self.total_count * self.probs)
+    variance = property(lambda self: self.total_count * self.probs * (1 - self.probs))
 
     @property
     def mode(self) -> Any:
         return ((self.total_count + 1) * self.probs).floor().clamp(max=self.total_count)
-
-    variance = property(lambda self: self.total_count * self.probs * (1 - self.probs))
 
     def sample(self, sample_shape: Any = Size()) -> Any:
         shape = self._extended_shape(sample_shape)
@@ -63,6 +60,4 @@ class Binomial(Chances):
         return -(chances.exp() * chances).sum(0)
 
     def enumerate_support(self, expand: bool = True) -> Any:
-        total = self._total("enumerate_support")
-        values = arange(1 + total, dtype=self._param.dtype, device=self._param.device)
-        return self._for_each(values, expand)
+        return self._numbered(1 + self._total("enumerate_support"), expand)

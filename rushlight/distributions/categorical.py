@@ -10,6 +10,7 @@ from .._ops.views import broadcast_tensors
 from . import constraints
 from .chances import Chances, one_of
 from .distribution import Distribution
+from .utils import of
 
 
 class Categorical(Chances):
@@ -39,7 +40,6 @@ class Categorical(Chances):
 
     @constraints.dependent_property(is_discrete=True, event_dim=0)
     def support(self) -> Any:
-        """The numbers of the categories."""
         return constraints.integer_interval(0, self._num_events - 1)
 
     mode = property(lambda self: self.probs.argmax(-1))
@@ -59,7 +59,6 @@ class Categorical(Chances):
             return drawn.t().reshape(self._extended_shape(shape))
 
     def log_prob(self, value: Any) -> Any:
-        """The log-probability of the category `value`."""
         self._check_value(value)
         value = value.to(dtypes.int64).unsqueeze(-1)
         value, logits = broadcast_tensors(value, self.logits)
@@ -85,7 +84,4 @@ class OfCategories(Distribution):
         self._categorical = Categorical(probs, logits)
         super().__init__(self._categorical.batch_shape, self.param_shape[-1:], validate_args)
 
-    _param = property(lambda self: self._categorical._param)
-    probs = property(lambda self: self._categorical.probs)
-    logits = property(lambda self: self._categorical.logits)
-    param_shape = property(lambda self: self._categorical.param_shape)
+    _param, probs, logits, param_shape = of("_categorical", "_param probs logits param_shape")

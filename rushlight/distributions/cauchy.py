@@ -14,10 +14,8 @@ class Cauchy(LocScale):
     variance = property(lambda self: self.loc.new_full(self.loc.shape, math.inf))
 
     def rsample(self, sample_shape: Any = Size()) -> Any:
-        """Draws as `loc + noise * scale`."""
-        return (
-            self.loc + self.loc.new_empty(self._extended_shape(sample_shape)).cauchy_() * self.scale
-        )
+        noise = self.loc.new_empty(self._extended_shape(sample_shape)).cauchy_()
+        return self.loc + noise * self.scale
 
     def _log_prob(self, value: Any) -> Any:
         off = (value - self.loc) / self.scale

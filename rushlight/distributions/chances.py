@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from .._creation import arange
 from . import constraints
 from .distribution import Distribution
 from .utils import broadcast_all, lazy_property, logits_to_probs, probs_to_logits
@@ -54,3 +55,8 @@ class Chances(Distribution):
         return logits_to_probs(self.logits, self._is_binary)
 
     param_shape = property(lambda self: self._param.size())
+
+    def _numbered(self, count: int, expand: bool) -> Any:
+        """0, 1, ... up to `count` as the values that can come."""
+        values = arange(count, dtype=self._param.dtype, device=self._param.device)
+        return self._for_each(values, expand)

@@ -46,10 +46,10 @@ biject_to, transform_to = ConstraintRegistry(), ConstraintRegistry()
 
 def _between(constraint: Any) -> Any:
     low, high = constraint.lower_bound, constraint.upper_bound
+    squash = transforms.SigmoidTransform()
     if isinstance(low, float | int) and (low, high) == (0, 1):
-        return transforms.SigmoidTransform()
-    parts = [transforms.SigmoidTransform(), transforms.AffineTransform(low, high - low)]
-    return transforms.ComposeTransform(parts)
+        return squash
+    return transforms.ComposeTransform([squash, transforms.AffineTransform(low, high - low)])
 
 
 def _beyond(bound: str, sign: int) -> Callable[[Any], Any]:
@@ -82,10 +82,8 @@ for _registry in (biject_to, transform_to):
     _registry.register(constraints.less_than, _beyond("upper_bound", -1))
     _registry.register(constraints.interval, _between)
     _registry.register(constraints.half_open_interval, _between)
-    _registry.register(
-        constraints.lower_cholesky, lambda constraint: transforms.LowerCholeskyTransform()
-    )
+    _registry.register(constraints.lower_cholesky, lambda _: transforms.LowerCholeskyTransform())
     for _kind in (constraints.positive_definite, constraints.positive_semidefinite):
-        _registry.register(_kind, lambda constraint: transforms.PositiveDefiniteTransform())
-biject_to.register(constraints.simplex, lambda constraint: transforms.StickBreakingTransform())
-transform_to.register(constraints.simplex, lambda constraint: transforms.SoftmaxTransform())
+        _registry.register(_kind, lambda _: transforms.PositiveDefiniteTransform())
+biject_to.register(constraints.simplex, lambda _: transforms.StickBreakingTransform())
+transform_to.register(constraints.simplex, lambda _: transforms.SoftmaxTransform())

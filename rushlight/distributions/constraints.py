@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .._core import dtypes
+from .._core.kinds import holds
 from .._ops.factors import linalg_cholesky_ex
 from .._ops.joining import cat as cat_tensors
 from .._ops.joining import stack as stack_tensors
@@ -44,15 +45,8 @@ class _Dependent(Constraint):
     ) -> None:
         self._is_discrete, self._event_dim = is_discrete, event_dim
 
-    @property
-    def is_discrete(self) -> bool:
-        """Whether the set is countable, where that was declared."""
-        return self._declared("is_discrete")
-
-    @property
-    def event_dim(self) -> int:
-        """How many dimensions make one value, where that was declared."""
-        return self._declared("event_dim")
+    is_discrete = property(lambda self: self._declared("is_discrete"))
+    event_dim = property(lambda self: self._declared("event_dim"))
 
     def _declared(self, name: str) -> Any:
         found = getattr(self, f"_{name}")
@@ -70,7 +64,6 @@ class _Dependent(Constraint):
         )
 
     def check(self, value: Any) -> Any:
-        """Nothing can be checked without the instance."""
         raise ValueError("Cannot determine validity of dependent constraint")
 
 
@@ -101,14 +94,11 @@ class independent(Constraint):
         self.reinterpreted_batch_ndims = reinterpreted_batch_ndims
 
     is_discrete = property(lambda self: self.base_constraint.is_discrete)
-
-    @property
-    def event_dim(self) -> int:
-        """The base's dimensions and the block's."""
-        return self.base_constraint.event_dim + self.reinterpreted_batch_ndims
+    event_dim = property(
+        lambda self: self.base_constraint.event_dim + self.reinterpreted_batch_ndims
+    )
 
     def check(self, value: Any) -> Any:
-        """Whether all values of a block meet the base."""
         found, count = self.base_constraint.check(value), self.reinterpreted_batch_ndims
         if found.dim() < count:
             raise ValueError(f"Expected value.dim() >= {self.event_dim} but got {value.dim()}")
@@ -129,7 +119,6 @@ class MixtureSameFamilyConstraint(Constraint):
     event_dim = property(lambda self: self.base_constraint.event_dim)
 
     def check(self, value: Any) -> Any:
-        """The base's answer for the value beside each component."""
         found = self.base_constraint.check(value.unsqueeze(-1 - self.event_dim))
         kept = value.dim() - self.event_dim
         if kept < 0:
@@ -243,7 +232,6 @@ class multinomial(Constraint):
         self.upper_bound = upper_bound
 
     def check(self, value: Any) -> Any:
-        """Whether the counts of each event are whole numbers from 0, with at most that total."""
         return (value >= 0).all(-1) & (value.sum(-1) <= self.upper_bound)
 
 
@@ -272,19 +260,19 @@ class _Square(Constraint):
 class _Symmetric(_Square):
     def check(self, value: Any) -> Any:
         square = super().check(value)
-        return _every(isclose(value, value.mT, atol=1e-6)) if square.all() else square
+        return _every(isclose(value, value.mT, atol=1e-6)) if holds(square) else square
 
 
 class _PositiveSemidefinite(_Symmetric):
     def check(self, value: Any) -> Any:
         symmetric = super().check(value)
-        return linalg_eigvalsh(value).ge(0).all(-1) if symmetric.all() else symmetric
+        return linalg_eigvalsh(value).ge(0).all(-1) if holds(symmetric) else symmetric
 
 
 class _PositiveDefinite(_Symmetric):
     def check(self, value: Any) -> Any:
         symmetric = super().check(value)
-        return linalg_cholesky_ex(value).info.eq(0) if symmetric.all() else symmetric
+        return linalg_cholesky_ex(value).info.eq(0) if holds(symmetric) else symmetric
 
 
 def _every(found: Any) -> Any:
@@ -298,33 +286,25 @@ class _Stacked(Constraint):
         self.cseq, self.dim = list(cseq), dim
         self.lengths = [1] * len(self.cseq) if lengths is None else list(lengths)
 
-    @property
-    def is_discrete(self) -> bool:
-        """Whether any of them is."""
-        return any(c.is_discrete for c in self.cseq)
+    is_discrete = property(lambda self: any(c.is_discrete for c in self.cseq))
+    event_dim = property(lambda self: max(c.event_dim for c in self.cseq))
 
-    @property
-    def event_dim(self) -> int:
-        """The largest among them."""
-        return max(c.event_dim for c in self.cseq)
+    def _answers(self, pieces: Sequence) -> list:
+        return [c.check(piece) for c, piece in zip(self.cseq, pieces, strict=True)]
 
 
 class cat(_Stacked):
     """Constraints on pieces that are joined along `dim`."""
 
     def check(self, value: Any) -> Any:
-        """The pieces' answers, joined again."""
-        pieces = value.split(self.lengths, self.dim)
-        return cat_tensors([c.check(p) for c, p in zip(self.cseq, pieces, strict=True)], self.dim)
+        return cat_tensors(self._answers(value.split(self.lengths, self.dim)), self.dim)
 
 
 class stack(_Stacked):
     """Constraints on slices that are stacked along `dim`."""
 
     def check(self, value: Any) -> Any:
-        """The slices' answers, stacked again."""
-        pieces = value.unbind(self.dim)
-        return stack_tensors([c.check(p) for c, p in zip(self.cseq, pieces, strict=True)], self.dim)
+        return stack_tensors(self._answers(value.unbind(self.dim)), self.dim)
 
 
 dependent = _Dependent()

@@ -28,10 +28,7 @@ class Dirichlet(ExponentialFamily):
         shape = concentration.size()
         super().__init__(shape[:-1], shape[-1:], validate_args=validate_args)
 
-    @property
-    def mean(self) -> Any:
-        """The expected shares."""
-        return self.concentration / self.concentration.sum(-1, True)
+    mean = property(lambda self: self.concentration / self.concentration.sum(-1, True))
 
     @property
     def mode(self) -> Any:
@@ -39,17 +36,14 @@ class Dirichlet(ExponentialFamily):
         above = (self.concentration - 1).clamp(min=0.0)
         shares, none = above / above.sum(-1, True), (self.concentration < 1).all(-1, keepdim=True)
         heaviest = self.concentration.argmax(-1, keepdim=True)
-        corner = above.new_zeros(above.shape).scatter(-1, heaviest, 1.0)
-        return corner.where(none, shares)
+        return above.new_zeros(above.shape).scatter(-1, heaviest, 1.0).where(none, shares)
 
     @property
     def variance(self) -> Any:
-        """Of each share."""
         total = self.concentration.sum(-1, True)
         return self.concentration * (total - self.concentration) / (total.pow(2) * (total + 1))
 
     def rsample(self, sample_shape: Any = Size()) -> Any:
-        """Draws as gamma numbers divided by their sum."""
         shape, dtype = self._extended_shape(sample_shape), self.concentration.dtype
         drawn = standard_gamma(self.concentration.expand(shape).double())
         shares, limits = (drawn / drawn.sum(-1, True)).to(dtype), dtypes.finfo(dtype)

@@ -9,7 +9,7 @@ from .._core.kinds import holds
 from .._core.size import Size
 from .._core.tape import TensorBase
 from .constraints import Constraint, is_dependent
-from .utils import lazy_property
+from .utils import broadcast_all, lazy_property
 
 
 class Distribution:
@@ -38,16 +38,20 @@ class Distribution:
         Distribution._validate_args = value
 
     def __init__(
-        self,
-        batch_shape: Iterable[int] = (),
-        event_shape: Iterable[int] = (),
+        self, batch_shape: Iterable[int] = (), event_shape: Iterable[int] = (),
         validate_args: bool | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._batch_shape, self._event_shape = Size(batch_shape), Size(event_shape)
         if validate_args is not None:
             self._validate_args = validate_args
         if self._validate_args:
             self._check_parameters()
+
+    def _keep(self, validate_args: bool | None, **parameters: Any) -> None:
+        """Keeps parameters as tensors of one shape, which is that of the batch."""
+        made = broadcast_all(*parameters.values())
+        self.__dict__.update(zip(parameters, made))
+        Distribution.__init__(self, made[0].size(), validate_args=validate_args)
 
     def _check_parameters(self) -> None:
         for name, constraint in self.arg_constraints.items():
@@ -56,21 +60,15 @@ class Distribution:
                 continue
             value = getattr(self, name)
             if not holds(constraint.check(value)):
-                raise ValueError(
-                    f"Expected parameter {name} ({type(value).__name__} of shape "
-                    f"{tuple(value.shape)}) of distribution {self!r} to satisfy the constraint "
-                    f"{constraint!r}, but found invalid values:\n{value}"
-                )
+                wanted = f"of distribution {self!r} to satisfy the constraint {constraint!r},"
+                raise unexpected(f"parameter {name}", value, wanted)
 
-    @property
-    def batch_shape(self) -> Size:
-        """The shape of independent distributions."""
-        return self._batch_shape
-
-    @property
-    def event_shape(self) -> Size:
-        """The shape of one sample of one distribution."""
-        return self._event_shape
+    batch_shape = property(
+        lambda self: self._batch_shape, doc="The shape of independent distributions."
+    )
+    event_shape = property(
+        lambda self: self._event_shape, doc="The shape of one sample of one distribution."
+    )
 
     @property
     def mean(self) -> Any:
@@ -87,10 +85,7 @@ class Distribution:
         """The expected squared distance from the mean."""
         raise NotImplementedError(f"{type(self)} does not implement variance")
 
-    @property
-    def stddev(self) -> Any:
-        """The root of the variance."""
-        return self.variance.sqrt()
+    stddev = property(lambda self: self.variance.sqrt(), doc="The root of the variance.")
 
     def expand(self, batch_shape: Iterable[int], _instance: Any = None) -> Any:
         """The distributions repeated, without copies, to a larger batch shape."""
@@ -191,7 +186,7 @@ class Distribution:
             )
         whole = self._batch_shape + event
         for i, j in zip(reversed(shape), reversed(whole), strict=False):
-            if i != 1 and j != 1 and i != j:
+            if i != 1 and j not in (1, i):
                 raise ValueError(
                     f"Value is not broadcastable with batch_shape+event_shape: {shape} vs {whole}."
                 )
@@ -200,13 +195,18 @@ class Distribution:
     def _check_support(self, value: Any) -> None:
         support: Constraint = self.support
         if not holds(support.check(value)):
-            raise ValueError(
-                f"Expected value argument ({type(value).__name__} of shape {tuple(value.shape)}) "
-                f"to be within the support ({support!r}) of the distribution {self!r}, but found "
-                f"invalid values:\n{value}"
-            )
+            wanted = f"to be within the support ({support!r}) of the distribution {self!r},"
+            raise unexpected("value argument", value, wanted)
 
     def __repr__(self) -> str:
         shown = [(n, self.__dict__[n]) for n in self.arg_constraints if n in self.__dict__]
         texts = (f"{n}: {v if v.numel() == 1 else v.size()}" for n, v in shown)
         return f"{type(self).__name__}({', '.join(texts)})"
+
+
+def unexpected(what: str, value: Any, wanted: str) -> ValueError:
+    """The error for a tensor with elements that are not as they should be."""
+    return ValueError(
+        f"Expected {what} ({type(value).__name__} of shape {tuple(value.shape)}) {wanted} but "
+        f"found invalid values:\n{value}"
+    )

@@ -5,7 +5,6 @@ from typing import Any
 from .._core.size import Size
 from . import constraints
 from .exp_family import ExponentialFamily
-from .utils import broadcast_all
 
 
 class Exponential(ExponentialFamily):
@@ -16,18 +15,15 @@ class Exponential(ExponentialFamily):
     has_rsample = True
 
     def __init__(self, rate: Any, validate_args: bool | None = None) -> None:
-        (self.rate,) = broadcast_all(rate)
-        super().__init__(self.rate.size(), validate_args=validate_args)
+        self._keep(validate_args, rate=rate)
 
-    mean = property(lambda self: self.rate.reciprocal())
+    mean = stddev = property(lambda self: self.rate.reciprocal())
     mode = property(lambda self: self.rate * 0)
-    stddev = property(lambda self: self.rate.reciprocal())
     variance = property(lambda self: self.rate.pow(-2))
 
     def rsample(self, sample_shape: Any = Size()) -> Any:
-        """Draws as `noise / rate`."""
-        shape = self._extended_shape(sample_shape)
-        return self.rate.new_empty(shape).exponential_() / self.rate
+        noise = self.rate.new_empty(self._extended_shape(sample_shape)).exponential_()
+        return noise / self.rate
 
     def _log_prob(self, value: Any) -> Any:
         return self.rate.log() - self.rate * value

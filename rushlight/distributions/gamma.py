@@ -8,7 +8,6 @@ from .._creation.gammas import standard_gamma
 from .._ops.special import digamma, gammainc
 from . import constraints
 from .exp_family import ExponentialFamily
-from .utils import broadcast_all
 
 
 class Gamma(ExponentialFamily):
@@ -23,8 +22,7 @@ class Gamma(ExponentialFamily):
     has_rsample = True
 
     def __init__(self, concentration: Any, rate: Any, validate_args: bool | None = None) -> None:
-        self.concentration, self.rate = broadcast_all(concentration, rate)
-        super().__init__(self.concentration.size(), validate_args=validate_args)
+        self._keep(validate_args, concentration=concentration, rate=rate)
 
     mean = property(lambda self: self.concentration / self.rate)
     variance = property(lambda self: self.concentration / self.rate.pow(2))
@@ -32,7 +30,6 @@ class Gamma(ExponentialFamily):
     mode = property(lambda self: ((self.concentration - 1) / self.rate).clamp(min=0))
 
     def rsample(self, sample_shape: Any = Size()) -> Any:
-        """Draws of scale 1, divided by the rate."""
         shape = self._extended_shape(sample_shape)
         drawn = standard_gamma(self.concentration.expand(shape)) / self.rate.expand(shape)
         drawn.detach().clamp_(min=dtypes.finfo(drawn.dtype).tiny)

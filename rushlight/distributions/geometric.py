@@ -3,9 +3,11 @@
 from typing import Any
 
 from .._core import dtypes, modes
+from .._core.kinds import holds
 from .._core.size import Size
 from . import constraints
 from .chances import Chances
+from .distribution import unexpected
 from .utils import broadcast_all, log_odds_loss
 
 
@@ -18,12 +20,9 @@ class Geometric(Chances):
         self, probs: Any = None, logits: Any = None, validate_args: bool | None = None
     ) -> None:
         super().__init__(probs, logits, validate_args)
-        if self._validate_args and probs is not None and self.probs.le(0).any():
-            raise ValueError(
-                f"Expected parameter probs ({type(self.probs).__name__} of shape "
-                f"{tuple(self.probs.shape)}) of distribution {self!r} to be positive but found "
-                f"invalid values:\n{self.probs}"
-            )
+        if self._validate_args and probs is not None and not holds(~self.probs.le(0)):
+            wanted = f"of distribution {self!r} to be positive"
+            raise unexpected("parameter probs", self.probs, wanted)
 
     mean = property(lambda self: 1.0 / self.probs - 1.0)
     mode = property(lambda self: self.probs * 0)

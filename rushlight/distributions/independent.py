@@ -5,11 +5,17 @@ from typing import Any
 from .._core.size import Size
 from . import constraints
 from .distribution import Distribution
+from .utils import of
 
 
 def sum_rightmost(value: Any, count: int) -> Any:
     """`value` summed over its last `count` dimensions."""
     return value.sum(tuple(range(-count, 0))) if count else value
+
+
+def widened(base: Any, count: int) -> Any:
+    """The constraint on events that have `count` dimensions more than the base's."""
+    return constraints.independent(base, count) if count > 0 else base
 
 
 class Independent(Distribution):
@@ -23,11 +29,9 @@ class Independent(Distribution):
     arg_constraints = {}
 
     def __init__(
-        self,
-        base_distribution: Distribution,
-        reinterpreted_batch_ndims: int,
+        self, base_distribution: Distribution, reinterpreted_batch_ndims: int,
         validate_args: bool | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         batch = base_distribution.batch_shape
         if reinterpreted_batch_ndims > len(batch):
             raise ValueError(
@@ -46,10 +50,7 @@ class Independent(Distribution):
         new.base_dist = self.base_dist.expand(Size(batch_shape) + own)
         return new
 
-    has_rsample = property(lambda self: self.base_dist.has_rsample)
-    mean = property(lambda self: self.base_dist.mean)
-    mode = property(lambda self: self.base_dist.mode)
-    variance = property(lambda self: self.base_dist.variance)
+    has_rsample, mean, mode, variance = of("base_dist", "has_rsample mean mode variance")
 
     @property
     def has_enumerate_support(self) -> bool:
@@ -58,9 +59,7 @@ class Independent(Distribution):
 
     @constraints.dependent_property
     def support(self) -> Any:
-        """The base's support, for whole events."""
-        count, base = self.reinterpreted_batch_ndims, self.base_dist.support
-        return constraints.independent(base, count) if count else base
+        return widened(self.base_dist.support, self.reinterpreted_batch_ndims)
 
     def sample(self, sample_shape: Any = Size()) -> Any:
         return self.base_dist.sample(sample_shape)
@@ -69,11 +68,9 @@ class Independent(Distribution):
         return self.base_dist.rsample(sample_shape)
 
     def log_prob(self, value: Any) -> Any:
-        """The log-density of whole events."""
         return sum_rightmost(self.base_dist.log_prob(value), self.reinterpreted_batch_ndims)
 
     def entropy(self) -> Any:
-        """The entropy of whole events."""
         return sum_rightmost(self.base_dist.entropy(), self.reinterpreted_batch_ndims)
 
     def enumerate_support(self, expand: bool = True) -> Any:

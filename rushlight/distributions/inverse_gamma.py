@@ -7,6 +7,7 @@ from . import constraints
 from .gamma import Gamma
 from .transformed_distribution import TransformedDistribution
 from .transforms import PowerTransform
+from .utils import of
 
 
 class InverseGamma(TransformedDistribution):
@@ -20,8 +21,7 @@ class InverseGamma(TransformedDistribution):
         power = PowerTransform(-base.rate.new_ones(()))
         super().__init__(base, power, validate_args=validate_args)
 
-    concentration = property(lambda self: self.base_dist.concentration)
-    rate = property(lambda self: self.base_dist.rate)
+    concentration, rate = of("base_dist", "concentration rate")
     mode = property(lambda self: self.rate / (self.concentration + 1))
 
     @property

@@ -14,7 +14,6 @@ class Laplace(LocScale):
     variance = property(lambda self: 2 * self.scale.pow(2))
 
     def rsample(self, sample_shape: Any = Size()) -> Any:
-        """Draws as quantiles of uniform noise from (-1, 1)."""
         shape, eps = self._extended_shape(sample_shape), dtypes.finfo(self.loc.dtype).eps
         noise = self.loc.new_empty(shape).uniform_(eps - 1, 1)
         return self.loc - self.scale * noise.sign() * (-noise.abs()).log1p()

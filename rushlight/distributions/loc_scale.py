@@ -4,7 +4,6 @@ from typing import Any
 
 from . import constraints
 from .distribution import Distribution
-from .utils import broadcast_all
 
 
 class LocScale(Distribution):
@@ -15,8 +14,6 @@ class LocScale(Distribution):
     has_rsample = True
 
     def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
-        self.loc, self.scale = broadcast_all(loc, scale)
-        super().__init__(self.loc.size(), validate_args=validate_args)
+        self._keep(validate_args, loc=loc, scale=scale)
 
-    mean = property(lambda self: self.loc)
-    mode = property(lambda self: self.loc)
+    mean = mode = property(lambda self: self.loc)

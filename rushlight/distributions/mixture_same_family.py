@@ -21,11 +21,9 @@ class MixtureSameFamily(Distribution):
     arg_constraints = {}
 
     def __init__(
-        self,
-        mixture_distribution: Any,
-        component_distribution: Any,
+        self, mixture_distribution: Any, component_distribution: Any,
         validate_args: bool | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         if not isinstance(mixture_distribution, Categorical):
             raise ValueError(
                 " The Mixture distribution needs to be an instance of "
@@ -38,10 +36,10 @@ class MixtureSameFamily(Distribution):
             )
         sizes, batch = component_distribution.batch_shape, mixture_distribution.batch_shape
         for a, b in zip(reversed(batch), reversed(sizes[:-1]), strict=False):
-            if a != 1 and b != 1 and a != b:
+            if a != 1 and b not in (1, a):
                 raise ValueError(
                     f"`mixture_distribution.batch_shape` ({batch}) is not compatible with "
-                    f"`component_distribution.batch_shape`({sizes})"
+                    f"`component_distribution.batch_shape`({sizes[:-1]})"
                 )
         k = mixture_distribution.param_shape[-1]
         if k != sizes[-1]:
@@ -65,7 +63,6 @@ class MixtureSameFamily(Distribution):
 
     @constraints.dependent_property
     def support(self) -> Any:
-        """The components'."""
         return constraints.MixtureSameFamilyConstraint(self._component_distribution.support)
 
     def _weighted(self, values: Any) -> Any:
@@ -76,21 +73,18 @@ class MixtureSameFamily(Distribution):
 
     @property
     def mean(self) -> Any:
-        """The components' means, weighed."""
         return self._weighted(self._component_distribution.mean)
 
     @property
     def variance(self) -> Any:
         """Within the components, and between them."""
         parts = self._component_distribution
-        off = parts.mean - self.mean.unsqueeze(-1 - len(self._event_shape))
+        off = parts.mean - self._padded(self.mean)
         return self._weighted(parts.variance) + self._weighted(off.pow(2))
 
     def cdf(self, x: Any) -> Any:
-        """The probability of values up to `x`."""
-        return (
-            self._component_distribution.cdf(self._padded(x)) * self._mixture_distribution.probs
-        ).sum(-1)
+        below = self._component_distribution.cdf(self._padded(x))
+        return (below * self._mixture_distribution.probs).sum(-1)
 
     def _padded(self, x: Any) -> Any:
         return x.unsqueeze(-1 - len(self._event_shape))
@@ -106,9 +100,8 @@ class MixtureSameFamily(Distribution):
             chosen = self._mixture_distribution.sample(sample_shape)
             drawn = self._component_distribution.sample(sample_shape)
             place = len(sample_shape) + len(self._batch_shape)
-            ones = (1,) * (len(self._event_shape) + 1)
-            index = chosen.reshape(tuple(chosen.shape) + ones)
-            index = index.expand(tuple(chosen.shape) + (1, *self._event_shape))
+            index = chosen.reshape((*chosen.shape, 1, *(1 for _ in self._event_shape)))
+            index = index.expand((*chosen.shape, 1, *self._event_shape))
             return drawn.gather(place, index).squeeze(place)
 
     def __repr__(self) -> str:

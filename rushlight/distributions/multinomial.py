@@ -24,7 +24,6 @@ class Multinomial(OfCategories):
 
     @constraints.dependent_property(is_discrete=True, event_dim=1)
     def support(self) -> Any:
-        """Counts up to the number of draws."""
         return constraints.multinomial(self.total_count)
 
     mean = property(lambda self: self.probs * self.total_count)
@@ -40,7 +39,6 @@ class Multinomial(OfCategories):
             return counts.scatter_add_(-1, drawn, drawn.new_ones(drawn.shape).to(counts.dtype))
 
     def log_prob(self, value: Any) -> Any:
-        """The log-probability of the counts `value`."""
         self._check_value(value)
         logits, value = broadcast_tensors(self.logits, value)
         ways = (value.sum(-1) + 1).lgamma() - (value + 1).lgamma().sum(-1)

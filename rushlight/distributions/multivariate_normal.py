@@ -42,11 +42,9 @@ class MultivariateNormal(Distribution):
     """
 
     arg_constraints = {
-        "loc": constraints.real_vector,
-        "covariance_matrix": constraints.positive_definite,
-        "precision_matrix": constraints.positive_definite,
-        "scale_tril": constraints.lower_cholesky,
-    }
+        "loc": constraints.real_vector, "covariance_matrix": constraints.positive_definite,
+        "precision_matrix": constraints.positive_definite, "scale_tril": constraints.lower_cholesky,
+    }  # fmt: skip
     support = constraints.real_vector
     has_rsample = True
 
@@ -56,12 +54,9 @@ class MultivariateNormal(Distribution):
     ) -> None:  # fmt: skip
         if loc.dim() < 1:
             raise ValueError("loc must be at least one-dimensional.")
-        given = {
-            "covariance_matrix": covariance_matrix,
-            "precision_matrix": precision_matrix,
-            "scale_tril": scale_tril,
-        }
-        given = {name: matrix for name, matrix in given.items() if matrix is not None}
+        names = ("covariance_matrix", "precision_matrix", "scale_tril")
+        matrices = (covariance_matrix, precision_matrix, scale_tril)
+        given = {name: m for name, m in zip(names, matrices) if m is not None}
         if len(given) != 1:
             raise ValueError(
                 "Exactly one of covariance_matrix or precision_matrix or scale_tril may be "
@@ -100,17 +95,14 @@ class MultivariateNormal(Distribution):
         """The inverse of the covariance."""
         return self._whole(cholesky_inverse(self._unbroadcasted_scale_tril))
 
-    mean = property(lambda self: self.loc)
-    mode = property(lambda self: self.loc)
+    mean = mode = property(lambda self: self.loc)
 
     @property
     def variance(self) -> Any:
-        """Of each element."""
         squares = self._unbroadcasted_scale_tril.pow(2).sum(-1)
         return squares.expand(self._batch_shape + self._event_shape)
 
     def rsample(self, sample_shape: Any = Size()) -> Any:
-        """Draws as `loc + scale_tril @ noise`."""
         noise = standard_normal(self._extended_shape(sample_shape), self.loc)
         return self.loc + (self._unbroadcasted_scale_tril @ noise.unsqueeze(-1)).squeeze(-1)
 
@@ -123,4 +115,4 @@ class MultivariateNormal(Distribution):
 
     def entropy(self) -> Any:
         made = 0.5 * self._event_shape[0] * (1.0 + math.log(2 * math.pi)) + self._log_volume()
-        return made if len(self._batch_shape) == 0 else made.expand(self._batch_shape)
+        return made.expand(self._batch_shape)

@@ -23,13 +23,11 @@ class Normal(LocScale, ExponentialFamily):
     variance = property(lambda self: self.scale.pow(2))
 
     def sample(self, sample_shape: Any = Size()) -> Any:
-        """Draws without gradients."""
         shape = self._extended_shape(sample_shape)
         with modes.no_grad():
             return normal(self.loc.expand(shape), self.scale.expand(shape))
 
     def rsample(self, sample_shape: Any = Size()) -> Any:
-        """Draws as `loc + scale * noise`."""
         return self.loc + standard_normal(self._extended_shape(sample_shape), self.loc) * self.scale
 
     def _log_prob(self, value: Any) -> Any:

@@ -20,12 +20,10 @@ class OneHotCategorical(OfCategories):
 
     @property
     def mode(self) -> Any:
-        """The likeliest category."""
         return one_hot(self.probs.argmax(-1), self._event_shape[0]).to(self.probs)
 
     def sample(self, sample_shape: Any = Size()) -> Any:
-        """Vectors with a single 1."""
-        drawn = self._categorical.sample(Size(sample_shape))
+        drawn = self._categorical.sample(sample_shape)
         return one_hot(drawn, self._event_shape[0]).to(self.probs)
 
     def log_prob(self, value: Any) -> Any:
@@ -37,7 +35,6 @@ class OneHotCategorical(OfCategories):
         return self._categorical.entropy()
 
     def enumerate_support(self, expand: bool = True) -> Any:
-        """All vectors with a single 1."""
         n = self._event_shape[0]
         values = eye(n, dtype=self._param.dtype, device=self._param.device)
         values = values.view((n,) + (1,) * len(self._batch_shape) + (n,))

@@ -39,7 +39,6 @@ class Pareto(TransformedDistribution):
 
     @constraints.dependent_property(is_discrete=False, event_dim=0)
     def support(self) -> Any:
-        """From `scale` on."""
         return constraints.greater_than_eq(self.scale)
 
     def entropy(self) -> Any:

@@ -17,12 +17,10 @@ class Poisson(ExponentialFamily):
     support = constraints.nonnegative_integer
 
     def __init__(self, rate: Any, validate_args: bool | None = None) -> None:
-        (self.rate,) = broadcast_all(rate)
-        super().__init__(self.rate.size(), validate_args=validate_args)
+        self._keep(validate_args, rate=rate)
 
-    mean = property(lambda self: self.rate)
+    mean = variance = property(lambda self: self.rate)
     mode = property(lambda self: self.rate.floor())
-    variance = property(lambda self: self.rate)
 
     def sample(self, sample_shape: Any = Size()) -> Any:
         with modes.no_grad():

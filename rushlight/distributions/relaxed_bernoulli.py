@@ -12,7 +12,7 @@ from .chances import Chances
 from .distribution import Distribution
 from .transformed_distribution import TransformedDistribution
 from .transforms import SigmoidTransform
-from .utils import broadcast_all, clamp_probs
+from .utils import broadcast_all, clamp_probs, of
 
 
 class Tempered(Distribution):
@@ -45,16 +45,14 @@ class LogitRelaxedBernoulli(Tempered, Chances):
         logits, value = broadcast_all(self.logits, value)
         t = self.temperature
         off = logits - value * t
-        log_t = t.log() if hasattr(t, "log") else logits.new_tensor(t).log()
-        return log_t + off - 2 * off.exp().log1p()
+        t = t if hasattr(t, "log") else logits.new_tensor(t)
+        return t.log() + off - 2 * off.exp().log1p()
 
 
 class Relaxed(TransformedDistribution):
     """A soft choice, whose parameters are those of its logarithms."""
 
-    temperature = property(lambda self: self.base_dist.temperature)
-    probs = property(lambda self: self.base_dist.probs)
-    logits = property(lambda self: self.base_dist.logits)
+    temperature, probs, logits = of("base_dist", "temperature probs logits")
 
 
 class RelaxedBernoulli(Relaxed):

@@ -25,7 +25,7 @@ class ExpRelaxedCategorical(Tempered, OfCategories):
         """Logits with Gumbel noise over the temperature, normalised."""
         shape = self._extended_shape(sample_shape)
         noise = clamp_probs(rand(shape, dtype=self.logits.dtype, device=self.logits.device))
-        scores = (self.logits + -((-(noise.log())).log())) / self.temperature
+        scores = (self.logits - (-noise.log()).log()) / self.temperature
         return scores - scores.logsumexp(-1, keepdim=True)
 
     def _log_prob(self, value: Any) -> Any:

@@ -9,26 +9,22 @@ from . import constraints
 from .chi2 import Chi2
 from .distribution import Distribution
 from .normal import standard_normal
-from .utils import broadcast_all
 
 
 class StudentT(Distribution):
     """Student's t-distribution of `df` degrees of freedom, around `loc`, of width `scale`."""
 
     arg_constraints = {
-        "df": constraints.positive,
-        "loc": constraints.real,
-        "scale": constraints.positive,
-    }
+        "df": constraints.positive, "loc": constraints.real, "scale": constraints.positive,
+    }  # fmt: skip
     support = constraints.real
     has_rsample = True
 
     def __init__(
         self, df: Any, loc: Any = 0.0, scale: Any = 1.0, validate_args: bool | None = None
     ) -> None:
-        self.df, self.loc, self.scale = broadcast_all(df, loc, scale)
+        self._keep(validate_args, df=df, loc=loc, scale=scale)
         self._chi2 = Chi2(self.df)
-        super().__init__(self.df.size(), validate_args=validate_args)
 
     mode = property(lambda self: self.loc)
 
@@ -57,7 +53,7 @@ class StudentT(Distribution):
         return -0.5 * (df + 1.0) * (y**2.0 / df).log1p() - norm
 
     def entropy(self) -> Any:
-        half, df = 0.5, self.df
-        log_beta = (half * df).lgamma() + math.lgamma(half) - (half * (df + 1)).lgamma()
-        rise = digamma(half * (df + 1)) - digamma(half * df)
-        return self.scale.log() + half * (df + 1) * rise + half * df.log() + log_beta
+        half, more = 0.5 * self.df, 0.5 * (self.df + 1)
+        log_beta = half.lgamma() + math.lgamma(0.5) - more.lgamma()
+        rise = digamma(more) - digamma(half)
+        return self.scale.log() + more * rise + 0.5 * self.df.log() + log_beta

@@ -6,7 +6,7 @@ from typing import Any
 
 from .._core.size import Size
 from . import constraints
-from .independent import sum_rightmost
+from .independent import sum_rightmost, widened
 
 
 class Transform:
@@ -39,10 +39,7 @@ class Transform:
             return self.domain.event_dim
         raise ValueError("Please use either .domain.event_dim or .codomain.event_dim")
 
-    @property
-    def inv(self) -> "Transform":
-        """The inverse, as a transform."""
-        return _InverseTransform(self)
+    inv = property(lambda self: _InverseTransform(self), doc="The inverse, as a transform.")
 
     def _no_sign(self) -> Any:
         raise NotImplementedError(f"{type(self).__name__} is not monotone")
@@ -56,11 +53,6 @@ class Transform:
         made = object.__new__(type(self))
         made.__dict__.update(self.__dict__, _cache_size=cache_size, _latest=(None, None))
         return made
-
-    def __eq__(self, other: Any) -> bool:
-        return self is other
-
-    __hash__ = object.__hash__
 
     def __call__(self, x: Any) -> Any:
         """f(x)."""
@@ -124,7 +116,6 @@ class _InverseTransform(Transform):
         return self._inv._inv_call(x)
 
     def log_abs_det_jacobian(self, x: Any, y: Any) -> Any:
-        """Less what the transform stretches."""
         return -self._inv.log_abs_det_jacobian(y, x)
 
     def forward_shape(self, shape: Iterable[int]) -> Any:
@@ -149,45 +140,11 @@ class ComposeTransform(Transform):
 
     __hash__ = object.__hash__
 
-    def _dims(self, parts: Sequence[Transform], start: int, forward: bool) -> int:
-        """The event dimensions that the whole needs at its first or last end."""
-        dims = start
-        for part in parts:
-            here, there = part.domain.event_dim, part.codomain.event_dim
-            here, there = (here, there) if forward else (there, here)
-            dims = max(dims + here - there, here)
-        return dims
-
-    @property
-    def domain(self) -> Any:
-        """The first part's domain, for events as large as the whole needs."""
-        if not self.parts:
-            return constraints.real
-        first = self.parts[0].domain
-        dims = self._dims(self.parts[::-1], self.parts[-1].codomain.event_dim, True)
-        more = dims - first.event_dim
-        return constraints.independent(first, more) if more > 0 else first
-
-    @property
-    def codomain(self) -> Any:
-        """The last part's codomain, for events as large as the whole makes."""
-        if not self.parts:
-            return constraints.real
-        last = self.parts[-1].codomain
-        dims = self._dims(self.parts, self.parts[0].domain.event_dim, False)
-        more = dims - last.event_dim
-        return constraints.independent(last, more) if more > 0 else last
-
+    domain = property(lambda self: _end(self.parts[::-1], "codomain", "domain"))
+    codomain = property(lambda self: _end(self.parts, "domain", "codomain"))
     bijective = property(lambda self: all(p.bijective for p in self.parts))
-
-    @property
-    def sign(self) -> Any:
-        """The product of the parts' signs."""
-        return math.prod(p.sign for p in self.parts)
-
-    @property
-    def inv(self) -> Transform:
-        return ComposeTransform([part.inv for part in reversed(self.parts)])
+    sign = property(lambda self: math.prod(p.sign for p in self.parts))
+    inv = property(lambda self: ComposeTransform([p.inv for p in reversed(self.parts)]))
 
     def with_cache(self, cache_size: int = 1) -> Transform:
         same = self._cache_size == cache_size
@@ -199,7 +156,6 @@ class ComposeTransform(Transform):
         return x
 
     def log_abs_det_jacobian(self, x: Any, y: Any) -> Any:
-        """The sum of what the parts stretch."""
         total, dims = None, self.domain.event_dim
         for i, part in enumerate(self.parts):
             after = y if i == len(self.parts) - 1 else part(x)
@@ -221,6 +177,18 @@ class ComposeTransform(Transform):
 
     def __repr__(self) -> str:
         return "ComposeTransform(\n    " + ",\n    ".join(map(repr, self.parts)) + "\n)"
+
+
+def _end(parts: Sequence[Transform], start: str, end: str) -> Any:
+    """The last part's `end` (domain or codomain), for events as large as all parts make them."""
+    if not parts:
+        return constraints.real
+    dims = getattr(parts[0], start).event_dim
+    for part in parts:
+        own = getattr(part, end).event_dim
+        dims = max(dims + own - getattr(part, start).event_dim, own)
+    last = getattr(parts[-1], end)
+    return widened(last, dims - last.event_dim)
 
 
 identity_transform = ComposeTransform([])
@@ -252,7 +220,6 @@ class IndependentTransform(Transform):
         return self.base_transform._inv_call(y)
 
     def log_abs_det_jacobian(self, x: Any, y: Any) -> Any:
-        """The base's, summed over the event."""
         each = self.base_transform.log_abs_det_jacobian(x, y)
         return sum_rightmost(each, self.reinterpreted_batch_ndims)
 
@@ -282,25 +249,17 @@ class ReshapeTransform(Transform):
             )
         super().__init__(cache_size)
 
-    @property
-    def domain(self) -> Any:
-        """Real events of `in_shape`."""
-        return constraints.independent(constraints.real, len(self.in_shape))
-
-    @property
-    def codomain(self) -> Any:
-        """Real events of `out_shape`."""
-        return constraints.independent(constraints.real, len(self.out_shape))
+    domain = property(lambda self: constraints.independent(constraints.real, len(self.in_shape)))
+    codomain = property(lambda self: constraints.independent(constraints.real, len(self.out_shape)))
 
     def _call(self, x: Any) -> Any:
-        return x.reshape(tuple(x.shape)[: x.dim() - len(self.in_shape)] + tuple(self.out_shape))
+        return x.reshape(x.shape[: x.dim() - len(self.in_shape)] + self.out_shape)
 
     def _inverse(self, y: Any) -> Any:
-        return y.reshape(tuple(y.shape)[: y.dim() - len(self.out_shape)] + tuple(self.in_shape))
+        return y.reshape(y.shape[: y.dim() - len(self.out_shape)] + self.in_shape)
 
     def log_abs_det_jacobian(self, x: Any, y: Any) -> Any:
-        """Zero."""
-        return x.new_zeros(tuple(x.shape)[: x.dim() - len(self.in_shape)])
+        return x.new_zeros(x.shape[: x.dim() - len(self.in_shape)])
 
     def _exchanged(self, shape: Iterable[int], old: Size, new: Size) -> Size:
         shape = Size(shape)
@@ -312,9 +271,7 @@ class ReshapeTransform(Transform):
         return shape[:cut] + new
 
     def forward_shape(self, shape: Iterable[int]) -> Any:
-        """`out_shape` in place of `in_shape`."""
         return self._exchanged(shape, self.in_shape, self.out_shape)
 
     def inverse_shape(self, shape: Iterable[int]) -> Any:
-        """`in_shape` in place of `out_shape`."""
         return self._exchanged(shape, self.out_shape, self.in_shape)

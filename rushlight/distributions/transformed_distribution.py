@@ -6,7 +6,7 @@ from .._core import modes
 from .._core.size import Size
 from . import constraints
 from .distribution import Distribution
-from .independent import Independent, sum_rightmost
+from .independent import Independent, sum_rightmost, widened
 from .transforms import ComposeTransform, Transform
 
 
@@ -39,9 +39,8 @@ class TransformedDistribution(Distribution):
                 f", but got {shape}."
             )
         made = Size(whole.forward_shape(shape))
-        base = base_distribution.expand(
-            Size(whole.inverse_shape(made))[: len(base_distribution.batch_shape)]
-        )
+        batch = Size(whole.inverse_shape(made))[: len(base_distribution.batch_shape)]
+        base = base_distribution.expand(batch)
         missing = whole.domain.event_dim - len(base.event_shape)
         self.base_dist = Independent(base, missing) if missing > 0 else base
         grown = whole.codomain.event_dim - whole.domain.event_dim
@@ -51,9 +50,8 @@ class TransformedDistribution(Distribution):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         new = super().expand(batch_shape, _instance)
-        shape = Size(batch_shape) + self.event_shape
-        for transform in reversed(self.transforms):
-            shape = Size(transform.inverse_shape(shape))
+        whole = ComposeTransform(self.transforms)
+        shape = Size(whole.inverse_shape(Size(batch_shape) + self.event_shape))
         cut = len(shape) - len(self.base_dist.event_shape)
         new.base_dist = self.base_dist.expand(shape[:cut])
         return new
@@ -71,27 +69,22 @@ class TransformedDistribution(Distribution):
         """Where the last transform goes to."""
         if not self.transforms:
             return self.base_dist.support
-        last, n = self.transforms[-1].codomain, len(self.event_shape)
-        return constraints.independent(last, n - last.event_dim) if n > last.event_dim else last
+        last = self.transforms[-1].codomain
+        return widened(last, len(self.event_shape) - last.event_dim)
 
     support: Any = constraints.dependent_property(_image, is_discrete=False)
 
     def _transformed(self, x: Any) -> Any:
-        for transform in self.transforms:
-            x = transform(x)
-        return x
+        return ComposeTransform(self.transforms)(x)
 
     def sample(self, sample_shape: Any = Size()) -> Any:
-        """Transformed draws, without gradients."""
         with modes.no_grad():
             return self._transformed(self.base_dist.sample(sample_shape))
 
     def rsample(self, sample_shape: Any = Size()) -> Any:
-        """Transformed draws."""
         return self._transformed(self.base_dist.rsample(sample_shape))
 
     def log_prob(self, value: Any) -> Any:
-        """The base's log-density, less what the transforms stretch."""
         self._check_value(value)
         dims, stretched, y = len(self.event_shape), 0.0, value
         for transform in reversed(self.transforms):
@@ -105,15 +98,11 @@ class TransformedDistribution(Distribution):
 
     def _up(self, value: Any) -> Any:
         """`value`, or one less it where the transforms turn the order around."""
-        sign = 1
-        for transform in self.transforms:
-            sign = sign * transform.sign
+        sign = ComposeTransform(self.transforms).sign
         return value if isinstance(sign, int) and sign == 1 else sign * (value - 0.5) + 0.5
 
     def _cdf(self, value: Any) -> Any:
-        for transform in reversed(self.transforms):
-            value = transform.inv(value)
-        return self._up(self.base_dist.cdf(value))
+        return self._up(self.base_dist.cdf(ComposeTransform(self.transforms).inv(value)))
 
     def icdf(self, value: Any) -> Any:
         return self._transformed(self.base_dist.icdf(self._up(value)))

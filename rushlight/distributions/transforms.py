@@ -10,7 +10,7 @@ from .._ops.elementary import sigmoid
 from .._ops.softmaxes import softmax
 from ..nn.functional import logsigmoid, pad, softplus
 from . import constraints
-from .independent import sum_rightmost
+from .independent import sum_rightmost, widened
 from .transform import (
     ComposeTransform,
     IndependentTransform,
@@ -41,7 +41,6 @@ class ExpTransform(_Alike):
         return y.log()
 
     def log_abs_det_jacobian(self, x: Any, y: Any) -> Any:
-        """x."""
         return x
 
 
@@ -68,7 +67,6 @@ class PowerTransform(Transform):
         return y.pow(1 / self.exponent)
 
     def log_abs_det_jacobian(self, x: Any, y: Any) -> Any:
-        """log |exponent * y / x|."""
         return (self.exponent * y / x).abs().log()
 
 
@@ -85,7 +83,6 @@ class SigmoidTransform(_Alike):
         return y.log() - (-y).log1p()
 
     def log_abs_det_jacobian(self, x: Any, y: Any) -> Any:
-        """log y(1 - y)."""
         return -softplus(-x) - softplus(x)
 
 
@@ -102,7 +99,7 @@ class TanhTransform(_Alike):
         return y.atanh()
 
     def log_abs_det_jacobian(self, x: Any, y: Any) -> Any:
-        """log(1 - tanh(x)^2), in a form that does not cancel."""
+        # log(1 - tanh(x)^2), in a form that does not cancel
         return 2.0 * (math.log(2.0) - x - softplus(-2.0 * x))
 
 
@@ -118,7 +115,6 @@ class SoftplusTransform(_Alike):
         return (-y).expm1().neg().log() + y
 
     def log_abs_det_jacobian(self, x: Any, y: Any) -> Any:
-        """log sigmoid(x)."""
         return logsigmoid(x)
 
 
@@ -148,17 +144,8 @@ class AffineTransform(Transform):
         super().__init__(cache_size)
         self.loc, self.scale, self._event_dim = loc, scale, event_dim
 
-    @property
-    def event_dim(self) -> int:
-        return self._event_dim
-
-    @property
-    def domain(self) -> Any:
-        n = self._event_dim
-        return constraints.independent(constraints.real, n) if n else constraints.real
-
-    codomain = domain
-
+    event_dim = property(lambda self: self._event_dim)
+    domain = codomain = property(lambda self: widened(constraints.real, self._event_dim))
     sign = property(lambda self: _sign(self.scale))
 
     def __eq__(self, other: Any) -> bool:
@@ -177,14 +164,9 @@ class AffineTransform(Transform):
         return (y - self.loc) / self.scale
 
     def log_abs_det_jacobian(self, x: Any, y: Any) -> Any:
-        """log |scale|, summed over the event."""
-        size, n = tuple(x.shape), self._event_dim
-        if hasattr(self.scale, "abs"):
-            each = self.scale.abs().log()
-        else:
-            each = x.new_full(size, math.log(abs(self.scale)))
-        each = each.expand(size)
-        return sum_rightmost(each, n)
+        scale = self.scale
+        each = scale.abs().log() if hasattr(scale, "abs") else x.new_full((), math.log(abs(scale)))
+        return sum_rightmost(each.expand(x.shape), self._event_dim)
 
 
 class SoftmaxTransform(_Alike):
@@ -219,7 +201,6 @@ class StickBreakingTransform(_Alike):
         return kept.log() - left.log() + self._offset(kept)
 
     def log_abs_det_jacobian(self, x: Any, y: Any) -> Any:
-        """The sum over the parts."""
         x = x - self._offset(x)
         return (-x + logsigmoid(x) + y[..., :-1].log()).sum(-1)
 
@@ -277,7 +258,6 @@ class CumulativeDistributionTransform(Transform):
         return self.distribution.icdf(y)
 
     def log_abs_det_jacobian(self, x: Any, y: Any) -> Any:
-        """The log-density."""
         return self.distribution.log_prob(x)
 
 

@@ -6,7 +6,6 @@ from .._core.size import Size
 from .._creation import rand
 from . import constraints
 from .distribution import Distribution
-from .utils import broadcast_all
 
 
 class Uniform(Distribution):
@@ -20,8 +19,7 @@ class Uniform(Distribution):
         return {"low": constraints.less_than(self.high), "high": constraints.greater_than(self.low)}
 
     def __init__(self, low: Any, high: Any, validate_args: bool | None = None) -> None:
-        self.low, self.high = broadcast_all(low, high)
-        super().__init__(self.low.size(), validate_args=validate_args)
+        self._keep(validate_args, low=low, high=high)
 
     mean = property(lambda self: (self.high + self.low) / 2)
     mode = property(lambda self: float("nan") * self.high)
@@ -30,11 +28,9 @@ class Uniform(Distribution):
 
     @constraints.dependent_property(is_discrete=False, event_dim=0)
     def support(self) -> Any:
-        """From `low` to `high`."""
         return constraints.interval(self.low, self.high)
 
     def rsample(self, sample_shape: Any = Size()) -> Any:
-        """Draws as `low + noise * (high - low)`."""
         shape = self._extended_shape(sample_shape)
         noise = rand(shape, dtype=self.low.dtype, device=self.low.device)
         return self.low + noise * (self.high - self.low)

@@ -1,7 +1,8 @@
 """Small tools of the distributions: common shapes, probabilities and logits, values made once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from numbers import Number
+from operator import attrgetter
 from typing import Any
 
 from .._core import dtypes, modes
@@ -64,11 +65,9 @@ def tril_matrix_to_vec(mat: Any, diag: int = 0) -> Any:
 
 def vec_to_tril_matrix(vec: Any, diag: int = 0) -> Any:
     """Lower triangular matrices from their elements row by row."""
-    n = (
-        -(1 + 2 * diag)
-        + ((1 + 2 * diag) ** 2 + 8 * vec.shape[-1] + 4 * abs(diag) * (diag + 1)) ** 0.5
-    ) / 2
-    if round(n) - n > 1e-6 or n - round(n) > 1e-6:
+    odd = 1 + 2 * diag
+    n = ((odd**2 + 8 * vec.shape[-1] + 4 * abs(diag) * (diag + 1)) ** 0.5 - odd) / 2
+    if abs(round(n) - n) > 1e-6:
         raise ValueError(
             f"The size of last dimension is {vec.shape[-1]} which cannot be expressed as the lower "
             "triangular part of a square D x D matrix."
@@ -77,6 +76,11 @@ def vec_to_tril_matrix(vec: Any, diag: int = 0) -> Any:
     matrix = vec.new_zeros((*vec.shape[:-1], n, n))
     matrix[..., matrix.new_ones(n, n).tril(diag).bool()] = vec
     return matrix
+
+
+def of(part: str, names: str) -> Iterator[property]:
+    """Properties that are those of a part, under the same names."""
+    return (property(attrgetter(f"{part}.{name}")) for name in names.split())
 
 
 class lazy_property:

@@ -47,13 +47,9 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any 
 
 @no_grad()
 def trunc_normal_(
-    tensor: Tensor,
-    mean: float = 0.0,
-    std: float = 1.0,
-    a: float = -2.0,
-    b: float = 2.0,
+    tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0,
     generator: Any = None,
-) -> Tensor:
+) -> Tensor:  # fmt: skip
     """Fill with normal draws that lie in [a, b] (absolute bounds, not in units of `std`)."""
     if tensor.is_meta:
         return tensor

@@ -76,11 +76,8 @@ class Parameter(Tensor, metaclass=_Marked):
 
     def __reduce_ex__(self, proto: Any) -> tuple:
         return _rebuild_parameter, (
-            self.data,
-            self.requires_grad,
-            OrderedDict(),
-            self.__dict__ or None,
-        )
+            self.data, self.requires_grad, OrderedDict(), self.__dict__ or None,
+        )  # fmt: skip
 
 
 def _rebuild_parameter(
@@ -220,12 +217,9 @@ class UninitializedBuffer(UninitializedTensorMixin, Tensor):
     _options = (*UninitializedTensorMixin._options, "persistent")
 
     def __new__(
-        cls,
-        requires_grad: bool = False,
-        device: Any = None,
-        dtype: Any = None,
+        cls, requires_grad: bool = False, device: Any = None, dtype: Any = None,
         persistent: bool = True,
-    ) -> Any:
+    ) -> Any:  # fmt: skip
         made = _adopt(cls, empty(0, device=device, dtype=dtype), requires_grad)
         made.persistent = persistent
         made._is_buffer = True

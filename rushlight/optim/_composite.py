@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ._plateau import ReduceLROnPlateau
-from ._schedule import LRScheduler, current, set_option, without
+from ._schedule import LRScheduler, current, replayed, set_option, without
 from .optimizer import Optimizer
 
 
@@ -55,12 +55,9 @@ class SequentialLR(Composite):
     """
 
     def __init__(
-        self,
-        optimizer: Optimizer,
-        schedulers: list[LRScheduler],
-        milestones: list[int],
+        self, optimizer: Optimizer, schedulers: list[LRScheduler], milestones: list[int],
         last_epoch: int = -1,
-    ) -> None:
+    ) -> None:  # fmt: skip
         if len(schedulers) < 1:
             name = type(self).__name__
             raise ValueError(f"{name} expects at least one scheduler, but got no scheduler.")
@@ -93,6 +90,8 @@ class SequentialLR(Composite):
 
     def step(self) -> None:
         """Go on by one epoch with the schedule whose turn it is."""
+        if replayed(SequentialLR.step, self):
+            return
         self.last_epoch += 1
         index = bisect_right(self._milestones, self.last_epoch)
         scheduler = self._schedulers[index]
@@ -127,6 +126,8 @@ class ChainedScheduler(Composite):
 
     def step(self) -> None:
         """Go on by one epoch in every schedule."""
+        if replayed(ChainedScheduler.step, self):
+            return
         for scheduler in self._schedulers:
             scheduler.step()
         self._last_lr = current(self.optimizer, "lr")

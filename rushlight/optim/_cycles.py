@@ -11,6 +11,7 @@ from ._schedule import (
     check_optimizer,
     check_strategy,
     per_group,
+    replayed,
     saved_callable,
     set_option,
     without,
@@ -191,6 +192,8 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 
     def step(self, epoch: float | None = None) -> None:
         """Go on by one epoch, or to `epoch`, which may have a fraction."""
+        if replayed(CosineAnnealingWarmRestarts.step, self, epoch):
+            return
         if epoch is None and self.last_epoch < 0:
             epoch = 0
         if epoch is None:

@@ -48,7 +48,8 @@ def check_options(given: Named) -> None:
     """Refuse options that have no meaning, and flags that exclude one another."""
     check_lr(given["lr"])
     check_nonnegative(**{_NONNEGATIVE[name]: given[name] for name in _NONNEGATIVE if name in given})
-    for index, beta in enumerate(given.get("betas", ())):
+    for index in range(2 * ("betas" in given)):
+        beta = given["betas"][index]
         check(0.0 <= beta < 1.0, f"Invalid beta parameter at index {index}: {beta}")
     if given.get("fused") and given["differentiable"]:
         raise RuntimeError("`fused` does not support `differentiable`")

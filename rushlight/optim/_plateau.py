@@ -23,6 +23,8 @@ class ReduceLROnPlateau(LRScheduler):
         eps: smaller changes of the rate are not made.
     """
 
+    _replays = False  # it asks for a value
+
     def __init__(
         self, optimizer: Optimizer, mode: str = "min", factor: float = 0.1, patience: int = 10,
         threshold: float = 1e-4, threshold_mode: str = "rel", cooldown: int = 0,

@@ -2,10 +2,12 @@
 
 import types
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
+from .._core.hosted import acted
 from .._tensor import Tensor
 from .optimizer import Named, Optimizer
 
@@ -49,6 +51,20 @@ def per_group(name: str, optimizer: Optimizer, value: Any) -> list[Any]:
     return [copied(item) for item in value]
 
 
+def replayed(step: Callable, scheduler: Any, *given: Any) -> bool:
+    """Whether a trace takes `step` over, to run it as Python at each run."""
+    return acted(partial(step, scheduler, *given), lambda: _changed(scheduler))
+
+
+def _changed(scheduler: Any) -> Iterator[Any]:
+    yield vars(scheduler)
+    for group in scheduler.optimizer.param_groups:
+        yield group
+        yield from (value for value in group.values() if isinstance(value, Tensor))
+    for inner in getattr(scheduler, "_schedulers", ()):
+        yield from _changed(inner)
+
+
 def without(state: Named, *names: str) -> Named:
     """A copy that lacks some entries."""
     return {key: value for key, value in state.items() if key not in names}
@@ -78,6 +94,7 @@ class LRScheduler:
 
     _get_lr_called_within_step = False
     _is_initial = False
+    _replays = True  # a captured program runs `step` itself
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         check_optimizer(optimizer)
@@ -137,6 +154,8 @@ class LRScheduler:
 
     def step(self, epoch: int | None = None) -> None:
         """Go on by one epoch (or to `epoch`) and set the learning rates."""
+        if replayed(LRScheduler.step, self, epoch):
+            return
         if self._step_count == 1:
             self._warn_of_order()
         self._step_count += 1

@@ -29,7 +29,7 @@ class Value:
         """The tensor or number that `x` holds; a captured number as a tensor of this dtype."""
         if x.__class__ is Value:
             return x.tensor
-        return x.tensor(self.tensor) if x.__class__ is Number else x
+        return x.tensor(self.tensor) if type(x) is Number else x
 
     def mul_(self, other: Any) -> "Value":
         return self._become(self.tensor * self._raw(other))

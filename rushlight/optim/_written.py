@@ -143,14 +143,9 @@ def signature(numbers: Iterable) -> tuple:
 
 
 def written_down(
-    rule: Callable,
-    wrap: Callable,
-    dtype: np.dtype,
-    state: list[str],
-    numbers: dict[str, Any],
-    maximize: bool,
-    room: Any,
-) -> tuple[Callable, Callable] | None:
+    rule: Callable, wrap: Callable, dtype: np.dtype, state: list[str], numbers: dict[str, Any],
+    maximize: bool, room: Any,
+) -> tuple[Callable, Callable] | None:  # fmt: skip
     """`line(param, grad, state..., operands...)` and `operands(numbers...)`.
 
     None where the rule cannot be written down.

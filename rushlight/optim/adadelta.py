@@ -32,11 +32,9 @@ class Adadelta(Elementwise):
     def numbers(self, param: Tensor, state: Named, group: Named) -> Named:
         tick(state["step"])
         return {
-            "lr": number(group["lr"]),
-            "rho": number(group["rho"]),
-            "eps": group["eps"],
+            "lr": number(group["lr"]), "rho": number(group["rho"]), "eps": group["eps"],
             "weight_decay": penalty(group),
-        }
+        }  # fmt: skip
 
     @staticmethod
     def rule(

@@ -50,19 +50,10 @@ class Adam(Elementwise):
             state.update(moments(param, "max_exp_avg_sq"))
 
     def numbers(self, param: Tensor, state: Named, group: Named) -> Named:
-        step, lr = tick(state["step"]), number(group["lr"])
-        beta1, beta2 = map(number, group["betas"])
-        decay, shrink = penalty_or_shrink(group, lr)
+        step, lr, beta1, beta2, told = counted(state, group)
         root = (1 - beta2**step) ** 0.5
-        return {
-            "beta1": beta1,
-            "beta2": beta2,
-            "size": lr / (1 - beta1**step) * root,
-            "eps": group["eps"] * root,
-            "weight_decay": decay,
-            "shrink": shrink,
-            "amsgrad": group["amsgrad"],
-        }
+        size, eps = lr / (1 - beta1**step) * root, group["eps"] * root
+        return told | {"size": size, "eps": eps, "amsgrad": group["amsgrad"]}
 
     @staticmethod
     def rule(
@@ -74,6 +65,15 @@ class Adam(Elementwise):
         if amsgrad:
             square = state["max_exp_avg_sq"].maximum_(square)
         param.addcdiv_(mean, square.sqrt().add_(eps), value=-size)
+
+
+def counted(state: Named, group: Named) -> tuple[float, Any, Any, Any, Named]:
+    """The step, now counted, the rate, both betas, and what rules of this kind are all told."""
+    step, lr = tick(state["step"]), number(group["lr"])
+    beta1, beta2 = map(number, group["betas"])
+    decay, shrink = penalty_or_shrink(group, lr)
+    told = {"beta1": beta1, "beta2": beta2, "weight_decay": decay, "shrink": shrink}
+    return step, lr, beta1, beta2, told
 
 
 def means(

@@ -32,12 +32,9 @@ class Adamax(Elementwise):
         step = tick(state["step"])
         beta1, beta2 = map(number, group["betas"])
         return {
-            "beta1": beta1,
-            "beta2": beta2,
-            "size": number(group["lr"]) / (1 - beta1**step),
-            "eps": group["eps"],
-            "weight_decay": penalty(group),
-        }
+            "beta1": beta1, "beta2": beta2, "size": number(group["lr"]) / (1 - beta1**step),
+            "eps": group["eps"], "weight_decay": penalty(group),
+        }  # fmt: skip
 
     @staticmethod
     def rule(

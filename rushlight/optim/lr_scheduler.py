@@ -126,12 +126,9 @@ class MultiStepLR(_Scaled):
     """The rate times `gamma` at each epoch in `milestones`."""
 
     def __init__(
-        self,
-        optimizer: Optimizer,
-        milestones: Iterable[int],
-        gamma: float = 0.1,
+        self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1,
         last_epoch: int = -1,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.milestones = Counter(milestones)
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
@@ -148,12 +145,9 @@ class ConstantLR(_Scaled):
     """The rate times `factor` until `total_iters` epochs have passed, then the whole."""
 
     def __init__(
-        self,
-        optimizer: Optimizer,
-        factor: float = 1.0 / 3,
-        total_iters: int = 5,
+        self, optimizer: Optimizer, factor: float = 1.0 / 3, total_iters: int = 5,
         last_epoch: int = -1,
-    ) -> None:
+    ) -> None:  # fmt: skip
         if factor > 1.0 or factor < 0:
             raise ValueError(
                 f"Constant multiplicative factor expected to be between 0 and 1. It is {factor}"

@@ -3,8 +3,8 @@
 from typing import Any
 
 from .._tensor import Tensor
-from ._elementwise import Elementwise, moments, number, penalty_or_shrink, scalar, tick
-from .adam import means
+from ._elementwise import Elementwise, moments, scalar
+from .adam import counted, means
 from .optimizer import Named, ParamsT
 
 
@@ -41,24 +41,18 @@ class NAdam(Elementwise):
         state.update(moments(param, "exp_avg", "exp_avg_sq"))
 
     def numbers(self, param: Tensor, state: Named, group: Named) -> Named:
-        step, lr = tick(state["step"]), number(group["lr"])
-        beta1, beta2 = map(number, group["betas"])
-        decay, shrink = penalty_or_shrink(group, lr)
+        step, lr, beta1, beta2, told = counted(state, group)
         # 0.96 is the constant of the source: mu passes beta1 / 2 at t = 0 and grows to beta1.
         mu, following = (
             beta1 * (1.0 - 0.5 * 0.96 ** (t * group["momentum_decay"])) for t in (step, step + 1)
         )
         state["mu_product"].mul_(mu)
         product = state["mu_product"].item()
-        return {
-            "beta1": beta1,
-            "beta2": beta2,
+        return told | {
             "correction": 1 - beta2**step,
             "eps": group["eps"],
             "of_grad": lr * (1.0 - mu) / (1.0 - product),
             "of_mean": lr * following / (1.0 - product * following),
-            "weight_decay": decay,
-            "shrink": shrink,
         }
 
     @staticmethod

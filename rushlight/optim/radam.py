@@ -3,8 +3,8 @@
 from typing import Any
 
 from .._tensor import Tensor
-from ._elementwise import Elementwise, number, penalty_or_shrink, tick
-from .adam import means
+from ._elementwise import Elementwise
+from .adam import counted, means
 from .optimizer import Named, ParamsT
 
 
@@ -34,19 +34,10 @@ class RAdam(Elementwise):
         super().__init__(params, locals())
 
     def numbers(self, param: Tensor, state: Named, group: Named) -> Named:
-        step, lr = tick(state["step"]), number(group["lr"])
-        beta1, beta2 = map(number, group["betas"])
-        decay, shrink = penalty_or_shrink(group, lr)
+        step, lr, beta1, beta2, told = counted(state, group)
         trust = rectification(step, beta2)
-        return {
-            "beta1": beta1,
-            "beta2": beta2,
-            "eps": group["eps"],
-            "adaptive": trust is not None,
-            "size": lr / (1 - beta1**step) * (1 if trust is None else trust),
-            "weight_decay": decay,
-            "shrink": shrink,
-        }
+        size = lr / (1 - beta1**step) * (1 if trust is None else trust)
+        return told | {"eps": group["eps"], "adaptive": trust is not None, "size": size}
 
     @staticmethod
     def rule(

@@ -43,13 +43,10 @@ class RMSprop(Elementwise):
     def numbers(self, param: Tensor, state: Named, group: Named) -> Named:
         tick(state["step"])
         return {
-            "lr": number(group["lr"]),
-            "alpha": number(group["alpha"]),
-            "eps": group["eps"],
-            "momentum": number(group["momentum"]),
-            "centered": group["centered"],
+            "lr": number(group["lr"]), "alpha": number(group["alpha"]), "eps": group["eps"],
+            "momentum": number(group["momentum"]), "centered": group["centered"],
             "weight_decay": penalty(group),
-        }
+        }  # fmt: skip
 
     @staticmethod
     def rule(

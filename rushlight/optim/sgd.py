@@ -50,13 +50,10 @@ class SGD(Elementwise):
         if first:
             state["momentum_buffer"] = zeros_like(param)
         return {
-            "lr": number(group["lr"]),
-            "momentum": number(group["momentum"]),
-            "first": first,
-            "taken": 1 - number(group["dampening"]),
-            "weight_decay": penalty(group),
+            "lr": number(group["lr"]), "momentum": number(group["momentum"]), "first": first,
+            "taken": 1 - number(group["dampening"]), "weight_decay": penalty(group),
             "nesterov": group["nesterov"],
-        }
+        }  # fmt: skip
 
     @staticmethod
     def rule(

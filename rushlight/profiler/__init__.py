@@ -6,13 +6,7 @@ from .recorder import ProfilerActivity, profile, record_function
 from .steps import ProfilerAction, schedule, tensorboard_trace_handler
 
 __all__ = [
-    "EventList",
-    "FunctionEvent",
-    "ProfilerAction",
-    "ProfilerActivity",
-    "profile",
-    "record_function",
-    "schedule",
-    "tensorboard_trace_handler",
-]
+    "EventList", "FunctionEvent", "ProfilerAction", "ProfilerActivity", "profile",
+    "record_function", "schedule", "tensorboard_trace_handler",
+]  # fmt: skip
 __getattr__ = lazily(__name__)

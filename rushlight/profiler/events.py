@@ -117,14 +117,10 @@ def _measure(event: Any, sort_by: str) -> float:
 
 def _traced(event: FunctionEvent) -> dict[str, Any]:
     return {
-        "name": event.name,
-        "ph": "X",
-        "ts": event.start,
-        "dur": event.cpu_time_total,
-        "pid": 0,
+        "name": event.name, "ph": "X", "ts": event.start, "dur": event.cpu_time_total, "pid": 0,
         "tid": event.thread,
         "args": {"Input Dims": event.input_shapes} if event.input_shapes else {},
-    }
+    }  # fmt: skip
 
 
 def _columns(lines: Iterable[tuple[str, ...]]) -> str:
@@ -137,8 +133,7 @@ def _columns(lines: Iterable[tuple[str, ...]]) -> str:
 
 def time_text(microseconds: float) -> str:
     """A time with its unit, as tables show it."""
-    if microseconds >= 1_000_000:
-        return f"{microseconds / 1_000_000:.3f}s"
-    if microseconds >= 1000:
-        return f"{microseconds / 1000:.3f}ms"
+    for unit, size in (("s", 1e6), ("ms", 1e3)):
+        if microseconds >= size:
+            return f"{microseconds / size:.3f}{unit}"
     return f"{microseconds:.3f}us"

@@ -42,9 +42,7 @@ def schedule(
         if step < skip_first:
             return ProfilerAction.NONE
         turn, place = divmod(step - skip_first, wait + warmup + active)
-        if repeat and turn >= repeat:
-            return ProfilerAction.NONE
-        if place < wait:
+        if place < wait or (repeat and turn >= repeat):
             return ProfilerAction.NONE
         if place < wait + warmup:
             return ProfilerAction.WARMUP

@@ -41,7 +41,7 @@ def add(input: Any, other: Any, *, alpha: Any = 1) -> Any:
             "add: expected 'self' and 'other' to have same number of sparse and dense dimensions; "
             f"they have {input.sparse_dim()} and {other.sparse_dim()} sparse ones"
         )
-    more = other._values() if alpha == 1 else other._values() * alpha
+    more = other._values() * alpha
     dtype = dtypes.promote_types(input.dtype, other.dtype)
     held = cat([input._values().to(dtype), more.to(dtype)])
     places = cat([input._indices(), other._indices()], 1)

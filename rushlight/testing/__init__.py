@@ -64,17 +64,14 @@ def _tensors(a: Any, b: Any, options: dict, where: str) -> str | None:
     a, b = (x if isinstance(x, TensorBase) else creation.as_tensor(x) for x in (a, b))
     if tuple(a.shape) != tuple(b.shape):
         return f"The values for attribute 'shape' do not match: {a.shape} != {b.shape}.{where}"
-    checks = [
-        ("device", options["check_device"]),
-        ("dtype", options["check_dtype"] and not numbers),
+    facts = [
+        ("device", options["check_device"], a.device, b.device),
+        ("dtype", options["check_dtype"] and not numbers, a.dtype, b.dtype),
+        ("stride()", options["check_stride"], a.stride(), b.stride()),
     ]
-    for name, wanted in checks:
-        if wanted and getattr(a, name) is not getattr(b, name):
-            x, y = getattr(a, name), getattr(b, name)
+    for name, wanted, x, y in facts:
+        if wanted and x != y:
             return f"The values for attribute '{name}' do not match: {x} != {y}.{where}"
-    if options["check_stride"] and a.stride() != b.stride():
-        x, y = a.stride(), b.stride()
-        return f"The values for attribute 'stride()' do not match: {x} != {y}.{where}"
     rtol, atol = _tolerances(a, b, options)
     x, y = (t.detach().cpu()._values("assert_close()") for t in (a, b))
     wide = np.complex128 if "c" in (x.dtype.kind, y.dtype.kind) else np.float64
@@ -82,9 +79,7 @@ def _tensors(a: Any, b: Any, options: dict, where: str) -> str | None:
     x, y = (x, y) if exact else (x.astype(wide), y.astype(wide))
     with np.errstate(all="ignore"):
         bad = ~((x == y) if exact else np.isclose(x, y, rtol, atol, equal_nan=options["equal_nan"]))
-    if not bad.any():
-        return None
-    return _report(x, y, bad, rtol, atol) + where
+    return _report(x, y, bad, rtol, atol) + where if bad.any() else None
 
 
 def _tolerances(a: Any, b: Any, options: dict) -> tuple[float, float]:
@@ -120,13 +115,9 @@ def _report(x: np.ndarray, y: np.ndarray, bad: np.ndarray, rtol: float, atol: fl
 
 
 def assert_allclose(
-    actual: Any,
-    expected: Any,
-    rtol: Any = None,
-    atol: Any = None,
-    equal_nan: bool = True,
+    actual: Any, expected: Any, rtol: Any = None, atol: Any = None, equal_nan: bool = True,
     msg: str = "",
-) -> None:
+) -> None:  # fmt: skip
     """The older form of `assert_close`: dtypes may differ, NaN equals NaN."""
     if rtol is None or atol is None:
         rtol, atol = _tolerances(

@@ -6,14 +6,9 @@ from typing import Any
 
 
 def call_with(
-    module: Any,
-    parameters_and_buffers: dict[str, Any],
-    args: Any = None,
-    kwargs: dict[str, Any] | None = None,
-    *,
-    tie_weights: bool = True,
-    strict: bool = False,
-) -> Any:
+    module: Any, parameters_and_buffers: dict[str, Any], args: Any = None,
+    kwargs: dict[str, Any] | None = None, *, tie_weights: bool = True, strict: bool = False,
+) -> Any:  # fmt: skip
     """`module(*args, **kwargs)` with tensors by name in place of its parameters and buffers.
 
     Args:
@@ -84,14 +79,13 @@ def _with_tied(module: Any, tensors: dict[str, Any]) -> dict[str, Any]:
 
 
 def _require_same_names(module: Any, tensors: dict[str, Any]) -> None:
-    own = _named(module)
-    unexpected = sorted(name for name in tensors if name not in own)
-    missing = sorted(name for name in own if name not in tensors)
-    problems = []
-    if unexpected:
-        problems.append(f"Unexpected key(s): {', '.join(map(repr, unexpected))}.")
-    if missing:
-        problems.append(f"Missing key(s): {', '.join(map(repr, missing))}.")
+    own = _named(module).keys()
+    strange = {"Unexpected": tensors.keys() - own, "Missing": own - tensors.keys()}
+    problems = [
+        f"{what} key(s): {', '.join(map(repr, sorted(names)))}."
+        for what, names in strange.items()
+        if names
+    ]
     if problems:
         raise RuntimeError(
             f"Error(s) in reparametrizing for {module._get_name()}:\n\t" + "\n\t".join(problems)

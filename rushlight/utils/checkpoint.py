@@ -20,16 +20,10 @@ from ..autograd import Function, backward
 from .nests import mapped, tensors_in
 
 __all__ = [
-    "CheckpointError",
-    "CheckpointFunction",
-    "check_backward_validity",
-    "checkpoint",
-    "checkpoint_sequential",
-    "detach_variable",
-    "noop_context_fn",
-    "set_checkpoint_debug_enabled",
+    "CheckpointError", "CheckpointFunction", "check_backward_validity", "checkpoint",
+    "checkpoint_sequential", "detach_variable", "noop_context_fn", "set_checkpoint_debug_enabled",
     "set_checkpoint_early_stop",
-]
+]  # fmt: skip
 
 
 class CheckpointError(RuntimeError):
@@ -42,16 +36,10 @@ def noop_context_fn() -> tuple[AbstractContextManager, AbstractContextManager]:
 
 
 def checkpoint(
-    function: Callable[..., Any],
-    *args: Any,
-    use_reentrant: bool | None = None,
-    context_fn: Callable[[], tuple[Any, Any]] = noop_context_fn,
-    determinism_check: str = "default",
-    debug: bool = False,
-    early_stop: bool = True,
-    preserve_rng_state: bool = True,
-    **kwargs: Any,
-) -> Any:
+    function: Callable[..., Any], *args: Any, use_reentrant: bool | None = None,
+    context_fn: Callable[[], tuple[Any, Any]] = noop_context_fn, determinism_check: str = "default",
+    debug: bool = False, early_stop: bool = True, preserve_rng_state: bool = True, **kwargs: Any,
+) -> Any:  # fmt: skip
     """`function(*args, **kwargs)`, whose intermediate results are not kept for backward.
 
     Args:
@@ -93,14 +81,9 @@ def _warn_of_reentrance(name: str) -> None:
 
 
 def checkpoint_sequential(
-    functions: Any,
-    segments: int,
-    input: Any,
-    use_reentrant: bool | None = None,
-    *,
-    preserve_rng_state: bool = True,
-    **kwargs: Any,
-) -> Any:
+    functions: Any, segments: int, input: Any, use_reentrant: bool | None = None, *,
+    preserve_rng_state: bool = True, **kwargs: Any,
+) -> Any:  # fmt: skip
     """A chain of functions, run in segments of which only the inputs are kept.
 
     Args:
@@ -118,11 +101,9 @@ def checkpoint_sequential(
     size = len(functions) // segments
     for start in range(0, size * (segments - 1), size):
         input = checkpoint(
-            _chain(functions[start : start + size]),
-            input,
-            use_reentrant=use_reentrant,
+            _chain(functions[start : start + size]), input, use_reentrant=use_reentrant,
             preserve_rng_state=preserve_rng_state,
-        )
+        )  # fmt: skip
     return _chain(functions[size * (segments - 1) :])(input)
 
 
@@ -219,14 +200,9 @@ def detach_variable(inputs: tuple) -> tuple:
             "Only tuple of tensors is supported. Got Unsupported input type: "
             f"{type(inputs).__name__}"
         )
-    made = []
-    for item in inputs:
-        if isinstance(item, Tensor):
-            wanted = item.requires_grad
-            item = item.detach()
-            item.requires_grad_(wanted)
-        made.append(item)
-    return tuple(made)
+    return tuple(
+        x.detach().requires_grad_(x.requires_grad) if isinstance(x, Tensor) else x for x in inputs
+    )
 
 
 def check_backward_validity(inputs: Iterable[Any]) -> None:
@@ -244,14 +220,9 @@ class _Again:
     """A call that can be made again, and where its gradients go."""
 
     def __init__(
-        self,
-        function: Callable,
-        args: tuple,
-        kwargs: dict,
-        contexts: tuple,
-        check: str,
+        self, function: Callable, args: tuple, kwargs: dict, contexts: tuple, check: str,
         random: bool,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.function, self.args, self.kwargs = function, args, kwargs
         self.first_context, self.second_context = contexts
         self.checked = check != "none"
@@ -374,8 +345,7 @@ def _ways_out(outs: list[Tensor], entries: list, born: int) -> list[Any]:
         if way in numbers:
             found[way] = numbers[way]
         elif not node.is_node or node.tick < born:
-            key = (node, way.index) if way.__class__ is Port else way
-            found[key] = way
+            found[(node, way.index) if way.__class__ is Port else way] = way
         elif node not in seen:
             stack += node.edges
         seen.add(node)

@@ -169,3 +169,17 @@ def test_binomial_draws_at_the_edges():
     assert rl.binomial(count, p).tolist() == [0.0, 5.0, 0.0]
     with pytest.raises(ValueError, match="must have the same type"):
         rl.binomial(count, p.double())
+
+
+def test_what_others_hold_shows_through():
+    rows = D.Independent(D.Normal(rl.tensor([0.0, 1.0]), rl.tensor([1.0, 2.0])), 1)
+    assert rows.has_rsample and rows.mean.tolist() == rows.mode.tolist() == [0.0, 1.0]
+    assert rows.variance.tolist() == [1.0, 4.0]
+    hot = D.OneHotCategorical(rl.tensor([0.25, 0.75]))
+    assert hot.probs.tolist() == [0.25, 0.75] and tuple(hot.param_shape) == (2,)
+    assert hot.logits.exp().tolist() == pytest.approx([0.25, 0.75])
+    soft = D.RelaxedBernoulli(rl.tensor(0.5), probs=rl.tensor([0.25]))
+    assert soft.temperature.item() == 0.5 and soft.probs.tolist() == [0.25]
+    assert soft.logits.item() == pytest.approx(math.log(1 / 3))
+    inverse = D.InverseGamma(rl.tensor([3.0]), rl.tensor([2.0]))
+    assert inverse.concentration.tolist() == [3.0] and inverse.rate.tolist() == [2.0]

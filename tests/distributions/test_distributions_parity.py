@@ -186,6 +186,41 @@ def test_transforms(name):
     assert ours.bijective == theirs.bijective
 
 
+def facts_of_transforms(t):
+    d, x = t.distributions, t.linspace(-1.0, 2.0, 6).reshape(3, 2)
+    rows = d.AffineTransform(t.tensor([0.5, 1.0]), t.tensor([-2.0, 0.1]), event_dim=1)
+    nothing, steps = d.ComposeTransform([]), d.ComposeTransform([rows, d.SoftmaxTransform()])
+    flat = d.ReshapeTransform((3, 2), (6,))
+    yield [repr(a) for a in (rows.domain, steps.domain, steps.codomain, nothing.domain)]
+    yield [repr(a) for a in (nothing.codomain, flat.domain, flat.codomain, flat.inv.codomain)]
+    yield rows.event_dim, rows.inv.event_dim, d.ExpTransform().inv.sign, nothing.sign
+    yield [d.ComposeTransform([d.AffineTransform(0, -3), d.ExpTransform().inv]).sign]
+    yield [e.flatten().tolist() for e in (rows.sign, rows.log_abs_det_jacobian(x, rows(x)))]
+    yield [rows.inv.log_abs_det_jacobian(rows(x), x).flatten().tolist(), flat(x).flatten().tolist()]
+    yield [flat.log_abs_det_jacobian(x, flat(x)).shape, flat.inv(flat(x)).shape]
+    yield flat.forward_shape((5, 3, 2)), flat.inverse_shape((5, 6))
+    yield [steps.inv.parts[1] == rows.inv]
+    yield [d.AffineTransform(0, 0.1).log_abs_det_jacobian(x, x).flatten().tolist()]
+    yield d.Transform() == d.Transform(), rows == rows, rows != d.ExpTransform()
+    for wrong in ((2,), (2, 3)):
+        try:
+            flat.forward_shape(t.Size(wrong))
+        except ValueError as error:
+            yield [str(error)]
+    normal = d.Independent(d.Normal(x, 1.0), 1)
+    plain = d.TransformedDistribution(normal, [])
+    turned = d.TransformedDistribution(d.Normal(x, 1.0), [d.AffineTransform(0.0, -2.0)])
+    yield [repr(a.support) for a in (normal, plain, turned, d.Independent(normal, 0))]
+    yield [repr(d.TransformedDistribution(d.Normal(x, 1.0), rows).support)]
+    yield [turned.cdf(x).shape, d.TransformedDistribution(normal, flat).event_shape]
+
+
+def test_facts_of_transforms():
+    for ours, theirs in zip(facts_of_transforms(rl), facts_of_transforms(torch), strict=True):
+        for a, b in zip(ours, theirs, strict=True):
+            assert a == pytest.approx(b) if isinstance(a, (float, list)) else a == b, (a, b)
+
+
 def squashed(t):
     d = t.distributions
     base = d.Normal(t.zeros(3), t.ones(3))

@@ -89,6 +89,24 @@ def test_a_damaged_entry_is_not_there(folder, harm):
     assert cache.write("key", b"new") and cache.read("key") == b"new"
 
 
+def test_an_entry_under_another_ones_name_is_not_there(folder):
+    cache.write("one", b"body")
+    cache.write("two", b"other")
+    (folder / "one").replace(folder / "two")
+    assert cache.read("two") is None
+    os.symlink(folder / "two", folder / "three")
+    assert cache.read("three") is None
+
+
+def test_files_of_one_size_and_time_differ_by_version(monkeypatch):
+    """Some installations give all files one time: 0 or the release's."""
+    named = set()
+    for version in ("1.2.3", "1.2.4"):
+        monkeypatch.setattr(cache.version, "rushlight", version)
+        named.add(cache.emitter.__wrapped__())
+    assert len(named) == 2
+
+
 def test_damaged_code_is_made_again(folder):
     first = ended(started(STEP, folder.parent))
     names = whole(folder)
@@ -160,6 +178,14 @@ def test_a_user_without_a_home_has_no_cache(monkeypatch):
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(system.Path, "home", staticmethod(nowhere))
     assert cache.read("key") is None and not cache.write("key", b"body")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="XDG's rule")
+@pytest.mark.parametrize("chosen", ["relative", "~/.cache", "./x"])
+def test_a_relative_folder_is_no_folder(chosen, monkeypatch):
+    monkeypatch.delenv("RUSHLIGHT_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", chosen)
+    assert system.cache_folder() == system.Path.home() / ".cache" / "rushlight"
 
 
 @pytest.mark.parametrize("chosen", [None, "/somewhere", ""])

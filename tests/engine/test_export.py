@@ -16,6 +16,7 @@ import trainers
 
 import rushlight as rl
 from rushlight import nn
+from rushlight._engine.shipped import cpu
 from rushlight._engine.sources import Sources, Unshippable
 
 if sys.platform != "linux":
@@ -291,6 +292,78 @@ def test_files_for_others_are_refused(tmp_path, key, value, error, says):
     place.write_text(json.dumps(told))
     with pytest.raises(error, match=says):
         rl.load_exported(tmp_path / "relu")
+
+
+def test_a_changed_number_in_the_manifest_is_damage(tmp_path):
+    rl.export(nn.Linear(5, 3), (rl.ones(2, 5),), tmp_path / "net")
+    place = tmp_path / "net" / "manifest.json"
+    whole = place.read_text()
+    digits = [i for i, c in enumerate(whole) if c.isdigit()]
+    for i in digits[::7]:
+        place.write_text(f"{whole[:i]}{(int(whole[i]) + 3) % 10}{whole[i + 1 :]}")
+        with pytest.raises((ValueError, OSError)):
+            rl.load_exported(tmp_path / "net")
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "code.bin", "arrays.bin", "words.py"])
+def test_a_missing_file_is_told(tmp_path, name):
+    rl.export(rl.relu, (rl.ones(300),), tmp_path / "relu")
+    (tmp_path / "relu" / name).unlink()
+    with pytest.raises(ValueError, match=f"no exported program .*{name}"):
+        rl.load_exported(tmp_path / "relu")
+
+
+def test_arguments_that_share_what_is_written_are_refused(tmp_path):
+    kept = rl.ones(4)
+
+    def f(a, b):
+        kept.mul_(2).add_(b)
+        return a.mul_(2).add_(b) * 1
+
+    rl.export(f, (rl.ones(4), rl.ones(4)), tmp_path / "f.zip")
+    program = rl.load_exported(tmp_path / "f.zip")
+    row, one = np.arange(9, dtype="float32"), np.ones(4, "float32")
+    for pair in ((row[:4], row[1:5]), (one, one), (one, program.state["kept"])):
+        before = [x.copy() for x in pair]
+        with pytest.raises(ValueError, match="give a copy"):
+            program(*pair)
+        assert all((x == y).all() for x, y in zip(pair, before))
+    assert program(row[:4], row[4:8]).tolist() == [4, 7, 10, 13]
+    assert program.state["kept"].tolist() == [6, 7, 8, 9]
+    reads = rl.compile(lambda a, b: a + b)
+    rl.export(reads, (rl.ones(4), rl.ones(4)), tmp_path / "g.zip")
+    row = np.arange(9, dtype="float32")
+    assert rl.load_exported(tmp_path / "g.zip")(row[:4], row[1:5]).tolist() == [1, 3, 5, 7]
+
+
+def test_fourier_transforms_go_along(tmp_path):
+    def f(x):
+        return rl.fft.fft(x).abs(), rl.fft.irfft(rl.fft.rfft(x) * 2)
+
+    x = rl.randn(3, 16)
+    rl.export(f, (x,), tmp_path / "f.zip")
+    for a, b in zip(rl.load_exported(tmp_path / "f.zip")(x.numpy()), f(x)):
+        np.testing.assert_allclose(a, b.numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_large_results_begin_on_a_line(tmp_path):
+    """As in a compiled call: kernels store rows of whole lines past the caches."""
+    x = rl.randn(1024, 1024)
+    rl.export(lambda x: x * 2, (x,), tmp_path / "f.zip")
+    program = rl.load_exported(tmp_path / "f.zip")
+    assert [program(x.numpy()).ctypes.data % 64 for _ in range(3)] == [0, 0, 0]
+
+
+def test_arm_programs_ask_for_what_their_code_uses(monkeypatch):
+    """LLVM writes `eor3` where there is sha3, and scalable vectors for fixed ones."""
+    told = {16: 1 << 1 | 1 << 22, 26: 0}
+    kernel = type("CDLL", (), {"getauxval": lambda *a: None})
+    monkeypatch.setattr(kernel, "getauxval", type("F", (), {"__call__": lambda s, k: told[k]})())
+    monkeypatch.setattr(cpu.ctypes, "CDLL", lambda name: kernel)
+    asked = ["neon", "sha3", "sve", "sve2", "mops", "cssc", "bf16", "i8mm", "rcpc-immo"]
+    assert cpu.lacking("aarch64", asked) == [f for f in asked if f not in ("neon", "sve")]
+    told.update({16: -1 & (1 << 64) - 1, 26: 1 << 1 | 1 << 13 | 1 << 14 | 1 << 34 | 1 << 43})
+    assert cpu.lacking("aarch64", asked) == []
 
 
 def test_damage_and_absence_are_told(tmp_path):

@@ -144,6 +144,16 @@ def test_kernels_fit_a_gpu(tmp_path):
             subprocess.run(command, check=True, timeout=60)
 
 
+def test_objects_are_bound_by_llvms_linker_where_our_own_loader_knows_none(monkeypatch):
+    """The way of Windows and macOS."""
+    monkeypatch.setattr(load, "mapped", lambda: False)
+    monkeypatch.setattr(load, "_Elf", None)
+    b, outputs = every_kernel.built(every_kernel.attention)
+    same(b, outputs, every_kernel.arrays_of(b), tol=2e-3)
+    b, outputs = every_kernel.built(every_kernel.elementary)
+    same(b, outputs, every_kernel.arrays_of(b), tol=2e-3)
+
+
 def test_macos_sleeps_on_32_bits_without_a_sign():
     """`__ulock_wait` compares a 32-bit word, read without a sign, with 64 bits: after 2^31
     programs, a sign would keep idle workers from sleeping."""

@@ -379,3 +379,10 @@ def test_blas_threads_of_numpy_beside_the_pool():
     for _ in range(20):
         assert np.array_equal(a @ a, product)
         assert made(*args).item() == wanted
+
+
+@pytest.mark.parametrize("n", [True, 1.0, "2", None, 0, -1])
+def test_a_number_of_threads_is_a_positive_int(n):
+    with pytest.raises(RuntimeError, match="set_num_threads expects"):
+        torch.set_num_threads(n)
+    assert torch.get_num_threads() == 2

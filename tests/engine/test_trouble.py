@@ -415,3 +415,14 @@ def test_an_unwritable_cache_is_no_trouble(tmp_path, kind):
         place = tmp_path / "file" / "below"
         (tmp_path / "file").write_text("")
     in_child(STEP, RUSHLIGHT_CACHE=str(place))
+
+
+def test_writing_to_an_expanded_tensor_is_refused():
+    made = torch.compile(lambda a: a.add_(1).mul_(2))
+    assert made(torch.ones(3, 3)).tolist() == [[4.0] * 3] * 3
+    wide = torch.ones(1).expand(3, 3)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="refers to a single memory location"):
+            made(wide)
+    assert wide.tolist() == [[1.0] * 3] * 3
+    assert made(torch.ones(3, 3)).tolist() == [[4.0] * 3] * 3

@@ -352,3 +352,9 @@ def test_an_older_group_gets_the_options_that_came_later(name, fused):
     optimizer.__setstate__({"state": optimizer.state, "param_groups": older})
     assert older[0]["fused"] is fused
     assert older[0]["maximize"] is False
+
+
+@pytest.mark.parametrize("name", ["Adam", "AdamW", "Adamax", "NAdam", "RAdam"])
+def test_one_beta_is_too_few(name):
+    with pytest.raises(IndexError, match="out of range"):
+        getattr(rl.optim, name)([rl.zeros(2, requires_grad=True)], betas=(0.9,))

@@ -243,6 +243,9 @@ WRONG = [
     ("Adam", {"betas": (1.0, 0.9)}),
     ("Adam", {"betas": (0.9, -0.1)}),
     ("Adam", {"betas": (0.9, 1)}),
+    ("Adam", {"betas": (0.9,)}),
+    ("AdamW", {"betas": ()}),
+    ("RAdam", {"betas": [0.9]}),
     ("Adam", {"weight_decay": -1}),
     ("Adam", {"fused": True, "differentiable": True}),
     ("RMSprop", {"alpha": -1.0}),
@@ -262,7 +265,7 @@ WRONG = [
 @pytest.mark.parametrize(("name", "options"), WRONG)
 def test_wrong_options_are_refused_in_the_same_words(name, options):
     def refusal(module):
-        with pytest.raises((ValueError, RuntimeError)) as caught:
+        with pytest.raises((ValueError, RuntimeError, IndexError)) as caught:
             getattr(module.optim, name)([module.zeros(2, requires_grad=True)], **options)
         return type(caught.value), str(caught.value)
 

@@ -289,7 +289,6 @@ VALUES: dict[str, Callable] = {
     },
     "linear": linear,
     "addmm": sum_and_product,
-    "ger": np.outer,
     "chain_matmul": lambda *matrices: np.linalg.multi_dot(matrices),
     "blocks.block_diag.0": lambda tensors: block_diagonal(*tensors),
     "blocks.block_diag.1": block_diagonal,
@@ -304,7 +303,6 @@ VALUES: dict[str, Callable] = {
     "linalg_householder_product": reflected,
 }
 LAWS: dict[str, Callable] = {
-    "inverse": is_inverse,
     "linalg_inv_ex": is_inverse_with_info,
     "linalg_solve": solves,
     "linalg_solve_ex": solves_with_info,

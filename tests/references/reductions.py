@@ -297,7 +297,6 @@ VALUES: dict[str, Callable] = {
     "histogram": histogram,
     "unique": unique,
     "unique_consecutive": unique_consecutive,
-    "trapz": lambda *args, dim=-1, **kwargs: trapezoids(*args, dim=dim, **kwargs).sum(dim),
     "cumulative_trapezoid": lambda *args, dim=-1, **kwargs: np.cumsum(
         trapezoids(*args, dim=dim, **kwargs), dim
     ),

@@ -7,7 +7,6 @@ maximum and sum are kept up to date, and what it mixed so far is scaled when the
 (Milakov and Gimelshein, 2018; Dao and others, 2022). What a causal row must not see is not made.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf, prod
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 from ..._core.memory import LINE
 from ..builder import Function, Kind, Val
 from .matmul_tiles import tile
-from .nest import Nest, Operand, Rows, along_axes, opened, vectors
+from .nest import Nest, Operand, Rows, along_axes, fill, opened, vectors
 from .packing import packer
 from .share import PARTIALS, tasks
 from .vmath import exp, log
@@ -50,17 +49,17 @@ class Attention:
 
 
 def write(f: Function, told: Attention) -> None:
-    """The body of the kernel that attends."""
+    """The kernel's body."""
     (_Forward if len(told.operands) == 3 else _Backward)(f, told).write()
 
 
 def workspace(told: Attention, target: Any, threads: int) -> int:
-    """Bytes of scratch memory, behind the first PARTIALS."""
+    """Bytes of scratch memory."""
     return _Plan(told, target).bytes * threads
 
 
 def work(told: Attention) -> int:
-    """How much it does: a multiply-add counts an eighth."""
+    """How much it does."""
     each = (told.width + told.mixed) // (8 if len(told.operands) == 3 else 3) + 20
     return told.nest.rows * told.nest.length * each // (1 + told.causal)
 
@@ -136,8 +135,8 @@ class _Writer:
         step = along if name in ("kt", "vt") else row  # what `first` counts
         source = self.given[which].shifted(first * step, self.kind)
         pack = packer(f.module, self.kind, along, row)
-        f.call(pack, source, f.index(along), f.index(row), self.room[name],
-               f.index(self.apart[name]), f.index(n), f.index(live))  # fmt: skip
+        f.call(pack, source, along, row, self.room[name],
+               self.apart[name], n, live)  # fmt: skip
 
     def product(
         self, a: str, turned: bool, b: str, made: str, rows: Any, columns: Any, n: Any, more: Any,
@@ -151,9 +150,9 @@ class _Writer:
         step, to = self.apart[b], self.room[made].shifted(first * f.index(down), kind)
         with f.loop(0, columns, self.p.wide) as c, f.loop(0, rows, self.p.high) as r:
             f.call(
-                multiply, self.room[a].shifted(r * apart, kind), f.index(apart), f.index(along),
-                self.room[b].shifted(c, kind), f.index(step), to.shifted(r * down + c, kind),
-                f.index(down), f.index(n), f.index(more),
+                multiply, self.room[a].shifted(r * apart, kind), apart, along,
+                self.room[b].shifted(c, kind), step, to.shifted(r * down + c, kind),
+                down, n, more,
             )  # fmt: skip
 
     def seen(self, n: Val, row: Val, j: Val) -> Val:
@@ -163,14 +162,9 @@ class _Writer:
         n = self.f.least(n, row + 1 - j)
         return self.f.select(n > 0, n, 0)
 
-    def along(self, n: Val, body: Callable[[Val, Val | None], None]) -> None:
-        """The body for all vectors of n elements, the last one under a mask."""
-        vectors(self.f, 0, n, self.lanes, body)
-
     def cleared(self, at: Val, first: Any, last: Any) -> None:
-        """Zeros, vector by vector."""
-        with self.f.loop(first, last, self.lanes) as i:
-            at.write(i, self.f.const(0, self.kind, self.lanes))
+        """Zeros."""
+        fill(self.f, at, first, last, self.f.const(0, self.kind, self.lanes))
 
     def copied(self, made: int, row: Val, source: Val, n: int, scale: Val | None = None) -> None:
         """A row of a result, from scratch memory."""
@@ -181,7 +175,7 @@ class _Writer:
             x = source.read(at, kind, self.lanes)
             to.write(at, x if scale is None else x * f.spread(scale, x.lanes), mask)
 
-        self.along(f.index(n), copy)
+        vectors(f, 0, f.index(n), self.lanes, copy)
 
     def strip_row(self, name: str, r: Val) -> Val:
         """Where a row of an area begins."""
@@ -234,7 +228,7 @@ class _Forward(_Writer):
             f.store(place, x)
             most.set(f.select(x > most.get(), x, most.get()))
 
-        self.along(n, score)
+        vectors(f, 0, n, lanes, score)
         tops, sums = self.room["top"].shifted(r, kind), self.room["sum"].shifted(r, kind)
         before = f.select(j.equals(0), f.const(-inf, kind), f.load(tops, kind))
         top = f.folded(most.get(), lambda a, b: f.select(a > b, a, b))
@@ -325,6 +319,6 @@ class _Backward(_Writer):
                 x = self.rows.value(v, j + i, mask, values)
                 f.store(at, x if mask is None else f.select(mask, x, 0.0))
 
-        self.along(n, made)
+        vectors(f, 0, n, lanes, made)
         for at in (s, t):
             self.cleared(at, _up(n, lanes), _up(live, self.p.high))

@@ -29,7 +29,7 @@ def _to_int32(f: Function, x: Val) -> Val:
     """The low half of an int64; where all numbers are small, without a detour."""
     small = f.math("fabs", x) < 2.0**31
     made = f.var(I32, x.lanes, f.cast(f.select(small, x, 0.0), I32))
-    with f.when(f.any(small ^ f.const(True, BOOL, x.lanes)), rare=True):
+    with f.when(f.any(small ^ 1), rare=True):
         made.set(f.cast(_to_int64(f, x), I32))
     return made.get()
 

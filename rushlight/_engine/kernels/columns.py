@@ -8,13 +8,13 @@ of a few rows, all columns of a block before the next, so that memory is read in
 from dataclasses import replace
 from typing import Any
 
-from ..builder import Function, Val, kind_of
-from ..graph import Step, Value
-from .nest import Nest, Operand, Rows, along_axes, placed, vectors
+from ..builder import Function, Val
+from ..graph import Step
+from .nest import Nest, Operand, Rows, along_axes, pieces, placed, vectors
 from .plan import GRAIN, Plan
 from .share import PARTIALS, grouped, meet, tasks
-from .totals import REDUCTIONS, Total
-from .words import emit, number_of
+from .totals import REDUCTIONS, Total, now
+from .words import emitted
 
 _SHORT = 16  # elements of a row: longer ones are better read along
 _BLOCK = 64  # rows that are added up in their own precision
@@ -30,21 +30,17 @@ def _full(nest: Nest) -> list[Operand]:
     return given + [o for v, o in nest.stores if v not in nest.thin]
 
 
-def _reduces(nest: Nest) -> bool:
-    return any(s.word in REDUCTIONS for s in nest.steps)
-
-
 def turned(nest: Nest) -> Nest:
     """The same nest, the axis that most operands are in order along put last: of the rows where
     there are reductions, of all where there are none."""
     n = len(nest.lead)
     if not n:
         return nest
-    reduces = _reduces(nest)
+    reduces = nest.has(*REDUCTIONS)
     strides = [(*o.lead, o.along) for o in _full(nest) + [o for _, o in nest.stores]]
     axes = range(n) if reduces else range(n + 1)
     best = max(axes, key=lambda a: (sum(s[a] == 1 for s in strides), a))
-    if best < n - reduces and not any(s.word == "position" for s in nest.steps):
+    if best < n - reduces and not nest.has("position"):
         order = [a for a in range(n + 1) if a != best]
         order.insert(n - reduces, best)
         nest = placed(nest, order)
@@ -69,15 +65,13 @@ def merged(nest: Nest) -> Nest:
             return replace(o, lead=o.lead[:gone] + o.lead[gone + 1 :])
 
         sizes = (*nest.lead[:at], nest.lead[at] * n, *nest.lead[at + 2 :])
-        loads = {v: less(o) for v, o in nest.loads.items()}
-        stores = [(v, less(o)) for v, o in nest.stores]
-        nest = replace(nest, lead=sizes, loads=loads, stores=stores)
+        nest = nest.moved(sizes, nest.length, less)
     return nest
 
 
 def suits(nest: Nest, target: Any) -> bool:
     """Whether vectors are better laid across the rows."""
-    if not nest.lead or nest.lead[-1] == 1 or not _reduces(nest):
+    if not nest.lead or nest.lead[-1] == 1 or not nest.has(*REDUCTIONS):
         return False
     if nest.length == 1:
         return True
@@ -86,25 +80,19 @@ def suits(nest: Nest, target: Any) -> bool:
     return across > along
 
 
-def _swapped(nest: Nest) -> Nest:
-    """The nest whose rows lie across: the last leading axis and the one along changed about."""
-    n = len(nest.lead)
-    return placed(nest, [*range(n - 1), n, n - 1])
-
-
-def _units(nest: Nest, plan: Plan, lanes: int) -> int:
-    """Vectors of columns side by side."""
-    return min(4 if sum(plan.costs) <= 8 else 1, -(-nest.lead[-1] // lanes))
+def _width(nest: Nest, plan: Plan, lanes: int) -> int:
+    """Columns side by side: whole vectors."""
+    return min(4 if sum(plan.costs) <= 8 else 1, -(-nest.lead[-1] // lanes)) * lanes
 
 
 def _kept(nest: Nest, plan: Plan, lanes: int) -> int:
     """Bytes of a thread's for values that outlive a sweep."""
-    size = len(plan.kept) * nest.length * _units(nest, plan, lanes) * lanes * 8
+    size = len(plan.kept) * nest.length * _width(nest, plan, lanes) * 8
     return size if size <= _KEPT else 0
 
 
 def workspace(nest: Nest, target: Any, threads: int) -> int:
-    """Bytes of scratch memory, behind the first PARTIALS."""
+    """Bytes of scratch memory."""
     plan, lanes = Plan(nest, across=True), nest.lanes(target)
     if (tall := _Shape.of(nest, plan, lanes)) is not None:
         return tall.bytes * (threads if tall.parts == 1 else 1)
@@ -115,7 +103,7 @@ class _Shape:
     """How a tall nest is cut into tasks: chunks of columns, parts of their length."""
 
     def __init__(self, nest: Nest, plan: Plan, lanes: int) -> None:
-        self.columns, width = nest.lead[-1], _units(nest, plan, lanes) * lanes
+        self.columns, width = nest.lead[-1], _width(nest, plan, lanes)
         self.outer = nest.rows // self.columns
         self.chunk = min(_WIDE // width * width, -(-self.columns // width) * width)
         self.chunks = -(-self.columns // self.chunk)
@@ -142,7 +130,9 @@ class Columns:
     def __init__(self, f: Function, nest: Nest) -> None:
         self.f, self.nest, self.plan = f, nest, Plan(nest, across=True)
         _, self.me, _, _, self.work = f.args
-        self.rows = Rows(f, _swapped(nest), nest.lanes(f.target))
+        n = len(nest.lead)
+        across = placed(nest, [*range(n - 1), n, n - 1])  # the last two axes changed about
+        self.rows = Rows(f, across, nest.lanes(f.target))
         self.lanes = self.rows.lanes
         self.outer: list[Val] = []
         self.thin: list[dict] = []
@@ -155,9 +145,8 @@ class Columns:
         if not size:
             self.plan.kept.clear()
         at = self.work.shifted(self.me * size + PARTIALS)
-        self.buffers = {
-            v: at.shifted(i * (size // len(self.plan.kept))) for i, v in enumerate(self.plan.kept)
-        }
+        each = size // max(len(self.plan.kept), 1)
+        self.buffers = {v: at.shifted(i * each) for i, v in enumerate(self.plan.kept)}
 
     def write(self) -> None:
         """The loop over blocks of columns."""
@@ -166,7 +155,7 @@ class Columns:
             _Tall(self, tall).write()
             return
         columns = nest.lead[-1]
-        width = _units(nest, plan, lanes) * lanes
+        width = _width(nest, plan, lanes)
         full, rest = columns // width, columns % width
         blocks = full + (rest > 0)
         many = nest.rows // columns * blocks
@@ -176,18 +165,10 @@ class Columns:
             block = item % blocks
             if full:
                 with f.when(block < full):
-                    self._block(block * width, self.vectors(width))
+                    self._block(block * width, pieces(f, width, lanes))
             if rest:
                 with f.when(block >= full):
-                    self._block(f.index(full * width), self.vectors(rest))
-
-    def vectors(self, width: int) -> list[tuple[int, Val | None]]:
-        """Where the vectors of some columns begin, and the mask of a narrow one."""
-        lanes = self.lanes
-        found = [(at, width - at) for at in range(0, width, lanes)]
-        return [
-            (at, self.f.first_lanes(live, lanes) if live < lanes else None) for at, live in found
-        ]
+                    self._block(f.index(full * width), pieces(f, rest, lanes))
 
     # -- a block of columns
 
@@ -201,7 +182,7 @@ class Columns:
             self._sweep(level, totals, column)
             for total in totals:
                 for unit, known in enumerate(self.thin):
-                    known[total.step.result.id] = total.result(unit)
+                    known[total.made] = total.result(unit)
         self.store_thin(column)
 
     def find_thin(self, level: int, column: Val) -> None:
@@ -213,13 +194,8 @@ class Columns:
             for v in nest.loads:
                 if v in nest.thin and v not in known:
                     rows.value(v, column + at, mask, known)
-            for step in nest.steps:
-                v = step.result.id
-                if v in nest.thin and step.word not in REDUCTIONS and self.plan.levels[v] == level:
-                    given = [
-                        known[a.id] if isinstance(a, Value) else number_of(a) for a in step.args
-                    ]
-                    known[v] = emit(f, step, given)
+            for step in self.plan.thin(level):
+                known[step.result.id] = emitted(f, step, lambda a, known=known: known[a.id])
 
     def store_thin(self, column: Val) -> None:
         """What is left of each column."""
@@ -257,52 +233,38 @@ class Columns:
             values, cell = self.values(unit, k), (k * len(self.units) + unit) * lanes
             for v, s in plan.kept.items():
                 if s < level:
-                    kind = self._kind(v)
-                    values[v] = self.buffers[v].read(cell, kind, lanes)
+                    values[v] = self.buffers[v].read(cell, plan.kind(v), lanes)
             for total in totals:
                 x = rows.value(total.argument, column + at, mask, values)
                 total.add(total.units[unit], total.lifted(x, k, None))
             for v, o in stores:
                 rows.put(v, o, column + at, rows.value(v, column + at, mask, values), mask)
             for v in plan.saved(level):
-                x = f.const(rows.value(v, column + at, mask, values), self._kind(v), lanes)
+                x = f.const(rows.value(v, column + at, mask, values), plan.kind(v), lanes)
                 self.buffers[v].write(cell, x)
 
     def values(self, unit: int, k: Val) -> dict:
         """What is known at a row of a vector's columns."""
         return self.thin[unit] | dict.fromkeys(self.position, k)
 
-    def _kind(self, v: int) -> Any:
-        step = self.plan.steps.get(v)
-        return kind_of(step.result.dtype) if step is not None else self.nest.loads[v].kind
-
 
 class Column(Total):
     """A reduction down columns: a state for each vector of them, and one for blocks before."""
 
     def __init__(self, f: Function, step: Step, lanes: int, units: int) -> None:
-        super().__init__(f, step, lanes)
-        self.step = step
-        self.units = [self.vars(lanes) for _ in range(units)]
+        super().__init__(f, step, lanes, units)
         self.wholes = [self.vars(lanes, wide=True) for _ in range(units)]
-        self.blocks = False
-
-    def open(self, blocks: bool) -> None:
-        """Nothing yet; whether blocks will be closed before the end."""
-        self.blocks = blocks
-        for state in self.units + (self.wholes if blocks else []):
-            self.begin(state)
 
     def close(self) -> None:
         """The end of a block."""
         for state, whole in zip(self.units, self.wholes):
-            self.add(whole, self.widened([v.get() for v in state]))
+            self.add(whole, self.widened(now(state)))
             self.begin(state)
 
     def result(self, unit: int) -> Val:
         """What the columns of a vector come to."""
         state = self.wholes[unit] if self.blocks else self.units[unit]
-        return self.result_of([v.get() for v in state])
+        return self.result_of(now(state))
 
 
 class _Tall:
@@ -311,7 +273,7 @@ class _Tall:
     def __init__(self, owner: Columns, shape: _Shape) -> None:
         self.c, self.shape, self.f = owner, shape, owner.f
         steps = owner.plan.reductions(0)
-        self.width = _units(owner.nest, owner.plan, owner.lanes) * owner.lanes
+        self.width = _width(owner.nest, owner.plan, owner.lanes)
         self.reps = 4 // (self.width // owner.lanes)
         self.totals = [Column(self.f, s, owner.lanes, self.width // owner.lanes * self.reps)
                        for s in steps]  # fmt: skip
@@ -347,6 +309,7 @@ class _Tall:
         return c.work.shifted(own + PARTIALS)
 
     def _place(self, r: int, column: Val) -> Val:
+        """Where the states of a column are, each lane in eight bytes' room."""
         return self.base.shifted(column * 8 + r * 2 * self.shape.apart)
 
     def _begin(self, first: Val, last: Val) -> None:
@@ -354,14 +317,7 @@ class _Tall:
         with f.loop(0, last - first, lanes) as at:
             for r, total in enumerate(self.totals):
                 state = [f.const(x, k, lanes) for x, k in zip(total.start, total.wides)]
-                self._put(r, total, at, state)
-
-    def _put(self, r: int, total: Column, at: Val, state: list[Val]) -> None:
-        """States stored, each lane in eight bytes' room."""
-        total.put(self._place(r, at), state, self.shape.apart)
-
-    def _got(self, r: int, total: Column, at: Val) -> list[Val]:
-        return total.got(self._place(r, at), self.c.lanes, self.shape.apart)
+                total.put(self._place(r, at), state, self.shape.apart)
 
     def _block(self, top: Val, end: Val, first: Val, last: Val) -> None:
         """A few rows, all columns."""
@@ -369,10 +325,11 @@ class _Tall:
         whole = s.columns // self.width * self.width
         if whole:
             with f.loop(first, f.least(last, whole), self.width) as column:
-                self._columns(top, end, column, first, c.vectors(self.width))
+                self._columns(top, end, column, first, pieces(f, self.width, c.lanes))
         if s.columns > whole:
             with f.when(last.equals(s.columns)):
-                self._columns(top, end, f.index(whole), first, c.vectors(s.columns - whole))
+                rest = pieces(f, s.columns - whole, c.lanes)
+                self._columns(top, end, f.index(whole), first, rest)
 
     def _columns(self, top: Val, end: Val, column: Val, first: Val, units: list) -> None:
         f, c, n = self.f, self.c, len(units)
@@ -390,12 +347,12 @@ class _Tall:
                 self._row(k, column, 0)
         for r, total in enumerate(self.totals):
             for unit, (at, _) in enumerate(units):
-                state = [v.get() for v in total.units[unit]]
+                state = now(total.units[unit])
                 for rep in range(1, reps):
-                    state = total.join([v.get() for v in total.units[rep * n + unit]], state)
-                place = column - first + at
-                joined = total.join(total.widened(state), self._got(r, total, place))
-                self._put(r, total, place, joined)
+                    state = total.join(now(total.units[rep * n + unit]), state)
+                place = self._place(r, column - first + at)
+                before = total.got(place, c.lanes, self.shape.apart)
+                total.put(place, total.join(total.widened(state), before), self.shape.apart)
 
     def _row(self, k: Val, column: Val, first: int) -> None:
         c = self.c
@@ -419,7 +376,8 @@ class _Tall:
             whole = total.wholes[0]
             total.begin(whole)
             with f.loop(0, parts) as part:
-                total.add(whole, self._got(r, total, column - first + part * self.shape.stride))
-            c.thin[0][total.step.result.id] = total.result_of([v.get() for v in whole])
+                place = self._place(r, column - first + part * self.shape.stride)
+                total.add(whole, total.got(place, c.lanes, self.shape.apart))
+            c.thin[0][total.made] = total.result_of(now(whole))
         c.find_thin(1, column)
         c.store_thin(column)

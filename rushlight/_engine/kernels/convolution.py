@@ -13,9 +13,10 @@ from . import (
     rows,
 )
 from .convolution_shape import Convolution
-from .rows import Nest, Operand
+from .nest import Nest, Operand
 
 WORDS = frozenset({"conv", "conv_input", "conv_weight"})
+_HOW = ("stride", "padding", "dilation", "groups")  # behind two arrays, and a shape
 _SMALL = 1024  # places of a plane, below which images are laid out together
 _LIMIT = 1 << 31  # bytes of an operand: offsets are 32 bits
 
@@ -40,23 +41,16 @@ def convolved(step: Step) -> bool:
 
 
 def described(step: Step, first: Operand, second: Operand, nest: Nest) -> Convolution | None:
-    """A step, its operands as they lie in memory and what follows, as a kernel's description.
-
-    Args:
-        step: one that is `convolved`.
-        first: the first argument; its `lead` holds the strides of all axes but the last.
-        second: the second argument.
-        nest: what follows; its leading axes are the result's first two, its length a plane
-            (conv_weight: output channels; the elements of a filter).
+    """A `convolved` step, its arguments as they lie in memory and what follows, for the kernel.
 
     Returns:
         None where a filter that is read does not lie in order.
     """
-    given = dict(zip(_NAMES[step.word], step.args)) | step.params
+    given = dict(zip(_HOW, step.args[2 + (step.word != "conv") :])) | step.params
     shapes = [step.args[0].shape, step.args[1].shape, step.result.shape]
     flat = step.args[0].ndim == 3
     image, filters, out = _sorted(step.word, [_planes(s) if flat else tuple(s) for s in shapes])
-    stride, padding, dilation = (tuple(given[k]) for k in ("stride", "padding", "dilation"))
+    stride, padding, dilation = (tuple(given[k]) for k in _HOW[:3])
     if flat:
         stride, padding, dilation = (1, *stride), (0, *padding), (1, *dilation)
         first, second = (_flat(o, v.shape[2]) for o, v in zip((first, second), step.args))
@@ -68,13 +62,6 @@ def described(step: Step, first: Operand, second: Operand, nest: Nest) -> Convol
         step.word, first, second, image, filters, out, stride, padding, dilation,
         int(given.get("groups", 1)), step.result.id, nest,
     )  # fmt: skip
-
-
-_NAMES = {
-    "conv": ("x", "w", "stride", "padding", "dilation", "groups"),
-    "conv_input": ("g", "w", "shape", "stride", "padding", "dilation", "groups"),
-    "conv_weight": ("g", "x", "shape", "stride", "padding", "dilation", "groups"),
-}
 
 
 def _sorted(word: str, shapes: list) -> tuple:
@@ -109,15 +96,15 @@ def _family(target: Any, c: Convolution) -> Any:
 
 
 def write(f: Function, c: Convolution) -> None:
-    """The body of the kernel that convolves."""
+    """The kernel's body."""
     _family(f.target, c).write(f, c)
 
 
 def workspace(c: Convolution, target: Any, threads: int) -> int:
-    """Bytes of working memory that the kernel needs behind the first PARTIALS (share.py)."""
+    """Bytes of scratch memory."""
     return _family(target, c).workspace(target, c, threads)
 
 
 def work(c: Convolution) -> int:
-    """How much it does: a multiply-add counts an eighth."""
+    """How much it does."""
     return rows.work(c.nest) + c.macs // 8

@@ -10,14 +10,8 @@ from typing import Any
 from ..builder import I64, Function, Kind, Val, once
 from .convolution_follow import follower
 from .convolution_shape import Convolution, axes, framing, seen, strides
-from .convolution_tiles import (
-    Driver,
-    driven,
-    placed,
-    stored,
-)  # fmt: skip
+from .convolution_tiles import Driver, driven, placed, stored
 from .nest import opened
-from .share import drawn
 
 _TAPS = 5  # in registers at once: a load for each, and one for the gradient
 
@@ -51,12 +45,12 @@ def _layout(target: Any, c: Convolution) -> dict[str, int]:
 
 
 def workspace(target: Any, c: Convolution, threads: int) -> int:
-    """Bytes of working memory behind the first PARTIALS."""
+    """Bytes of scratch memory."""
     return _layout(target, c)["end"] * threads
 
 
 def write(f: Function, c: Convolution) -> None:
-    """The body of the kernel that sums."""
+    """The kernel's body."""
     (down, right), z = axes(c), _layout(f.target, c)
     each = seen(down.parts[0], right.parts[0], len(right.starts), z["phase"], z["pitch"])
     taps = [(k * z["channel"] + at) * c.kind.size for k in range(c.filters[1]) for at in each]
@@ -77,7 +71,7 @@ class _Depthwise(Driver):
     def write(self) -> None:
         """A group after another, over all images."""
         f, z, kind = self.f, self.z, self.kind
-        with drawn(f, self.work, self.threads, z.groups) as group:
+        with self.drawn(z.groups) as group:
             sums, nothing = self._region("sums"), f.const(0, kind, self.lanes)
             with f.loop(0, z.columns * z.held) as i:
                 sums.write(i * self.lanes, nothing)
@@ -102,20 +96,20 @@ class _Depthwise(Driver):
     def _finish(self, group: Val) -> None:
         """Lanes added up, a filter's elements in order, and what follows."""
         f, z, kind = self.f, self.z, self.kind
-        dense, none = self._region("dense"), f.index(0)
+        dense = self._region("dense")
         with f.loop(0, z.columns) as o, f.loop(0, z.rows) as j:
             at = self._region("sums").shifted((o * z.held + j) * self.lanes, kind)
             total = f.folded(f.load(at, kind, self.lanes), lambda a, b: a + b)
             dense.write(o * z.rows + j, total)
         f.call(
-            z.follow_at, self.buffers, dense, none, group * z.columns, z.columns,
-            z.rows * self.size, f.index(1), none, none, none, z.rows,
+            z.follow_at, self.buffers, dense, 0, group * z.columns, z.columns,
+            z.rows * self.size, 1, 0, 0, 0, z.rows,
         )  # fmt: skip
 
 
 @once("frame:ptr taps:ptr sums:ptr g:ptr rows:i64 columns:i64 pitch:i64 line:i64 along:i64")
 def _dots(f: Function, kind: Kind) -> None:
-    """The name of the function that adds products to a few taps' sums, a vector for each:
+    """Adds products to a few taps' sums, a vector for each:
 
     sums[t] += sum over u, v of frame[taps[t] + u * pitch + v] * g[u * line + v * along].
     """
@@ -131,11 +125,11 @@ def _dots(f: Function, kind: Kind) -> None:
 
     with f.loop(0, rows) as u:
         row = g.shifted(u * line, kind)
-        whole = f.select(along.equals(1), columns // lanes * lanes, f.index(0))
+        whole = f.select(along.equals(1), columns // lanes * lanes, 0)
         with f.loop(0, whole, lanes) as v:
             add(u, v, row.read(v, kind, lanes), None)
-        rest = f.select(along.equals(1), f.index(lanes), f.index(1))
-        with f.loop(0, (columns - whole + (rest - 1)) // rest) as k:
+        rest = f.select(along.equals(1), f.index(lanes), 1)
+        with f.loop(0, (columns - whole).parts(rest)) as k:
             v = whole + k * rest
             mask = f.first_lanes(f.least(columns - v, rest), lanes)
             add(u, v, row.read(v * along, kind, lanes, mask), mask)

@@ -3,7 +3,7 @@
 from ..builder import Function, Val
 from .convolution_shape import Convolution
 from .convolution_tiles import address
-from .rows import Rows
+from .nest import Rows
 
 
 def follower(kernel: Function, c: Convolution) -> Val:

@@ -31,9 +31,8 @@ from .convolution_tiles import (
     stepped,
     stored,
     sweep,
-)  # fmt: skip
+)
 from .nest import opened
-from .share import drawn
 
 NEAR = 256 << 10  # bytes of a framed image: half of a core's second-level cache
 _WIDE = 1024  # columns above which rows are cut
@@ -69,7 +68,6 @@ class Pass:
         turned = c.word == "conv_input"
         self.rows, self.inner = (c.filters[1], o) if turned else (o, c.filters[1])
         self.images = c.image[0]
-        self.outs = (self.down.outs, self.right.outs)
         self.parts = list(product(self.down.parts, self.right.parts))
         self.phases = len(self.down.starts) * len(self.right.starts)
         self.plan = self._cut(target)
@@ -151,30 +149,31 @@ class Pass:
 
     # -- what all kernels are told
 
-    def numbers(self) -> dict[str, int]:
-        """Sizes of the pass, whatever way it goes."""
-        c, size, down, right = self.c, self.size, self.down, self.right
-        height = self.plan.height
-        row = self.taps if c.word == "conv_input" else c.second.lead[0]
-        outer = self.inner if c.word == "conv_input" else self.rows
-        return {
-            "images": self.images, "inner": self.inner, "outs": self.rows,
-            "height": height, "whole": self.rows // height, "panels": self.plan.panels,
-            "deep": self.plan.deep, "row": row * size, "group": outer * c.second.lead[0] * size,
-            "parts": len(self.parts), "parts_down": len(down.parts),
-            "parts_right": len(right.parts),
-        }  # fmt: skip
+    @property
+    def lead(self) -> int:
+        """Bytes from channel to channel of a filter."""
+        turned = self.c.word == "conv_input"
+        return (self.c.second.lead[0] if turned else self.taps) * self.size
 
-    def pointers(self, f: Function) -> dict[str, Val]:
-        """Addresses: the operands, the functions that make tiles, and what follows."""
-        c, p = self.c, self.plan
+    def told(self, f: Function, placed: tuple, pitch: int, channel: int) -> dict[str, Any]:
+        """Sizes, addresses, where regions begin, how an image is framed."""
+        c, p, (places, end) = self.c, self.plan, placed
+        row, outer = c.second.lead[0] * self.size, self.rows
+        if c.word == "conv_input":
+            row, outer = self.taps * self.size, self.inner
         wide, narrow = (
             address(f, sweep(f.module, c.kind, p.height, self.rows % p.height, vectors))
             for vectors in (p.vectors, 1)
         )
         return {
+            "images": self.images, "inner": self.inner, "outs": self.rows,
+            "height": p.height, "whole": self.rows // p.height, "panels": p.panels,
+            "deep": p.deep, "row": row, "group": outer * c.second.lead[0] * self.size,
+            "parts": len(self.parts), "parts_down": len(self.down.parts),
+            "parts_right": len(self.right.parts),
             "image_at": opened(f, c.first), "filters_at": opened(f, c.second), "wide_at": wide,
-            "narrow_at": narrow, "follow_at": follower(f, c),
+            "narrow_at": narrow, "follow_at": follower(f, c), **places, "end": end,
+            **framing(c, c.first, pitch, channel // self.phases, channel),
         }  # fmt: skip
 
     def tapped(self, pitch: int, phase: int) -> list[list[tuple[int, int]]]:
@@ -189,26 +188,24 @@ class Pass:
 
 
 def workspace(target: Any, c: Convolution, threads: int) -> int:
-    """Bytes of working memory behind the first PARTIALS."""
+    """Bytes of scratch memory."""
     return Pass(target, c).layout()[1] * threads
 
 
 def write(f: Function, c: Convolution) -> None:
-    """The body of the kernel that convolves."""
+    """The kernel's body."""
     s = Pass(f.target, c)
-    p, (places, end) = s.plan, s.layout()
+    p = s.plan
     tapped = s.tapped(p.pitch, p.plane)
-    lead = (c.second.lead[0] if c.word == "conv_input" else s.taps) * s.size
     flat = p.pitch == s.right.outs == p.columns and len(tapped) == 1
     values = {
-        **s.numbers(), **s.pointers(f), **places, "end": end,
-        **framing(c, c.first, p.pitch, p.plane, p.channel),
+        **s.told(f, s.layout(), p.pitch, p.channel),
         "vectors": p.vectors, "many": c.groups * p.panels, "chunk": p.chunk,
         "grouped": int(c.groups > 1), "rows": p.rows, "columns": p.columns,
         "framed": p.channels,
         "channels": c.groups * s.inner,
         "across": s.across, "held": s.held * p.height * s.across, "flat": int(flat),
-        "lead": pair(lead, p.channel * s.size),
+        "lead": pair(s.lead, p.channel * s.size),
         "taps_at": stored(f, [pair(*t) for part in tapped for t in part]),
         "counts_at": stored(f, map(len, tapped)),
     }  # fmt: skip
@@ -242,17 +239,17 @@ class Tiled(Driver):
         wide = self.vectors or z.vectors
         whole, odd = f.least(last, z.whole) - first, last > z.whole
         full = vectors // wide * wide
-        with stepped(f, f.index(0), z.inner, z.deep) as channel:
+        with stepped(f, 0, z.inner, z.deep) as channel:
             n, entry = f.least(z.inner - channel, z.deep) * taps, channel * taps
             for name, begin, end, step in (
-                (z.wide_at, f.index(0), full, wide), (z.narrow_at, full, vectors, f.index(1)),
+                (z.wide_at, 0, full, wide), (z.narrow_at, full, vectors, f.index(1)),
             ):  # fmt: skip
                 with stepped(f, begin, end, step) as v:
                     f.call(
                         name, a, self._region("rows"), table.shifted(entry, I64), n,
                         b.shifted(self.place(v, taps), self.kind),
                         out.shifted(v * self.lanes, self.kind), z.across * self.size, channel > 0,
-                        whole, odd, z.height * z.row, f.index(0), z.height * z.across * self.size,
+                        whole, odd, z.height * z.row, 0, z.height * z.across * self.size,
                     )  # fmt: skip
 
     def joined(self, image: Val, row: Val, start: Val, pitch: Val, block: tuple) -> None:
@@ -273,7 +270,7 @@ class Tiled(Driver):
                 f.store(to, sums.read(r * pitch + j, kind))
         y, x = u * z.parts_down, v * z.parts_right
         f.call(
-            z.follow_at, self.buffers, dense, image, row, f.index(1), f.index(0),
+            z.follow_at, self.buffers, dense, image, row, 1, 0,
             f.least(z.outs_down - y, rows * z.parts_down), wide * self.size, y * z.outs_right + x,
             z.outs_right, f.least(z.outs_right - x, wide),
         )  # fmt: skip
@@ -286,11 +283,11 @@ class _Forward(Tiled):
         """All that this thread takes."""
         f, z = self.f, self.z
         self._tables()
-        downs = (z.count_down + (z.rows - 1)) // z.rows
-        acrosses = (z.count_right + (z.columns - 1)) // z.columns
-        chunks = (z.many + (z.chunk - 1)) // z.chunk
+        downs = z.count_down.parts(z.rows)
+        acrosses = z.count_right.parts(z.columns)
+        chunks = z.many.parts(z.chunk)
         framed = f.var(I64, 1, -1)
-        with drawn(f, self.work, self.threads, z.images * downs * acrosses * chunks) as item:
+        with self.drawn(z.images * downs * acrosses * chunks) as item:
             chunk, block = item % chunks, item // chunks
             across, rest = block % acrosses, block // acrosses
             u, v = rest % downs * z.rows, across * z.columns
@@ -307,9 +304,9 @@ class _Forward(Tiled):
                     (u, v), (rows, columns),
                 )  # fmt: skip
                 framed.set(now)
-            with f.loop(begin, (last + (z.panels - 1)) // z.panels) as group:
+            with f.loop(begin, last.parts(z.panels)) as group:
                 before = group * z.panels
-                start = f.select(first > before, first - before, f.index(0))
+                start = f.select(first > before, first - before, 0)
                 self._panels(start, f.least(last - before, z.panels), group, group - begin, where)
 
     # -- what is the same for all blocks
@@ -331,7 +328,7 @@ class _Forward(Tiled):
         _, _, rows, columns = block
         a = z.filters_at.shifted(group * z.group + first * z.height * z.row)
         b = self._region("frame").shifted(near * z.inner * z.channel, kind)
-        vectors = ((rows - 1) * z.pitch + columns + (self.lanes - 1)) // self.lanes
+        vectors = ((rows - 1) * z.pitch + columns).parts(self.lanes)
         with self.parts() as (part, taps, before):
             table = self._region("tables").shifted(before * z.inner, I64)
             out = self._region("sums").shifted(part * z.held, kind)
@@ -350,6 +347,6 @@ class _Forward(Tiled):
         flat = z.flat > 0
         f.call(
             z.follow_at, self.buffers, self._region("sums"), *rows_of, z.across * size,
-            f.select(flat, f.index(1), rows), z.pitch * size, u * z.outs_right + v, z.outs_right,
+            f.select(flat, 1, rows), z.pitch * size, u * z.outs_right + v, z.outs_right,
             f.select(flat, rows * columns, columns),
         )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..builder import I64, Function, Val
 from .convolution_forward import Pass, Tiled
-from .convolution_shape import Convolution, framing
+from .convolution_shape import Convolution
 from .convolution_tiles import (
     ENTRY,
     driven,
@@ -20,8 +20,8 @@ from .convolution_tiles import (
     placed,
     stepped,
     stored,
-)  # fmt: skip
-from .share import drawn, meet
+)
+from .share import meet
 
 _ROOM = 8 << 20  # bytes of columns that are laid out at once
 _NEAR = 128 << 10  # bytes of a thread's filters or sums
@@ -91,7 +91,7 @@ def _placed(s: Pass, cut: Layout) -> tuple[dict[str, int], int]:
 
 
 def workspace(target: Any, c: Convolution, threads: int) -> int:
-    """Bytes of working memory behind the first PARTIALS."""
+    """Bytes of scratch memory."""
     s = Pass(target, c)
     cut = layout(target, s)
     shared = s.inner * s.taps * cut.tiles * cut.width * s.size + 2 * s.lanes * s.size
@@ -99,23 +99,18 @@ def workspace(target: Any, c: Convolution, threads: int) -> int:
 
 
 def write(f: Function, c: Convolution) -> None:
-    """The body of the kernel that convolves."""
+    """The kernel's body."""
     s = Pass(f.target, c)
     cut, size = layout(f.target, s), s.size
-    places, end = _placed(s, cut)
     tapped = s.tapped(cut.pitch, cut.channel // s.phases)
-    lead = (c.second.lead[0] if c.word == "conv_input" else s.taps) * size
     row = cut.width * size
     values = {
-        **s.numbers(), **s.pointers(f), **places, "end": end,
-        **framing(c, c.first, cut.pitch, cut.channel // s.phases, cut.channel),
+        **s.told(f, _placed(s, cut), cut.pitch, cut.channel),
         "together": cut.images, "plane": cut.plane, "tiles": cut.tiles, "framed": cut.channels,
         "span": cut.span, "chunk": cut.chunk, "across": cut.span * cut.width,
-        "held": cut.chunk * s.plan.height * cut.span * cut.width, "lead": lead,
+        "held": cut.chunk * s.plan.height * cut.span * cut.width, "lead": s.lead,
         "near_at": stored(f, [pair(0, at) for part in tapped for _, at in part]),
-        "far_at": stored(
-            f, [pair(at, t * row) for part in tapped for t, (at, _) in enumerate(part)]
-        ),
+        "far_at": stored(f, [pair(at, t * row) for p in tapped for t, (at, _) in enumerate(p)]),
         "counts_at": stored(f, map(len, tapped)),
     }  # fmt: skip
     driven(f, _Packed, c.kind, values, s.plan.vectors)
@@ -129,14 +124,14 @@ class _Packed(Tiled):
         f, z = self.f, self.z
         self._tables()
         self._pieces()
-        spans = (z.tiles + (z.span - 1)) // z.span
-        chunks = (z.panels + (z.chunk - 1)) // z.chunk
-        with stepped(f, f.index(0), z.images, z.together) as first:
+        spans = z.tiles.parts(z.span)
+        chunks = z.panels.parts(z.chunk)
+        with stepped(f, 0, z.images, z.together) as first:
             live = f.least(z.images - first, z.together)
-            with drawn(f, self.work, self.threads, (z.inner + (z.framed - 1)) // z.framed) as item:
+            with self.drawn(z.inner.parts(z.framed)) as item:
                 self._lay_out(first, live, item * z.framed)
             meet(f)
-            with drawn(f, self.work, self.threads, spans * chunks) as item:
+            with self.drawn(spans * chunks) as item:
                 self._multiply(first, live, item // chunks * z.span, item % chunks * z.chunk)
             meet(f)
 
@@ -189,7 +184,7 @@ class _Packed(Tiled):
             target = self._region("frame").shifted(image * z.framed * z.channel, kind)
             self.framed(z.image_at.shifted(source, kind), target, (0, channels))
         name = pack(f.module, kind, self.width)
-        tiles = (live * z.plane + (self.width - 1)) // self.width
+        tiles = (live * z.plane).parts(self.width)
         with self.parts() as (_, taps, before), f.when(taps > 0), f.loop(0, tiles) as tile:
             begin, end = (self._region("begins").read(tile + i, I64) for i in range(2))
             row = before * z.inner * z.tiles + tile * taps * z.inner + channel * taps
@@ -206,7 +201,7 @@ class _Packed(Tiled):
         f, z = self.f, self.z
         start = tile * self.width
         stop = f.least(start + z.span * self.width, live * z.plane)
-        vectors = (stop - start + (self.lanes - 1)) // self.lanes
+        vectors = (stop - start).parts(self.lanes)
         last = f.least(panel + z.chunk, z.panels)
         a = z.filters_at.shifted(panel * z.height * z.row)
         with self.parts() as (part, taps, before):
@@ -217,8 +212,8 @@ class _Packed(Tiled):
             self.sums(a, b, table, taps, out, (panel, last, vectors))
         row = panel * z.height
         count = f.least(last * z.height, z.outs) - row
-        whole = f.index(0), f.index(0), z.count_down, z.count_right
-        with f.loop(start // z.plane, (stop + (z.plane - 1)) // z.plane) as image:
+        whole = 0, 0, z.count_down, z.count_right
+        with f.loop(start // z.plane, stop.parts(z.plane)) as image:
             with f.when(z.parts.equals(1)):
                 self._follow(first + image, row, count, image * z.plane, start, stop)
             with f.when(z.parts > 1), f.loop(0, count) as i:
@@ -235,8 +230,7 @@ class _Packed(Tiled):
         f, z = self.f, self.z
         begin = f.select(start > here, start, here)
         source = self._region("sums").shifted(begin - start, self.kind)
-        none = f.index(0)
         f.call(
             z.follow_at, self.buffers, source, image, row, rows, z.across * self.size,
-            f.index(1), none, begin - here, none, f.least(stop, here + z.plane) - begin,
+            1, 0, begin - here, 0, f.least(stop, here + z.plane) - begin,
         )  # fmt: skip

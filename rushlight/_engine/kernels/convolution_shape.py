@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import gcd, prod
 
 from ..builder import Kind
-from .rows import Nest, Operand
+from .nest import Nest, Operand
 
 
 @dataclass(slots=True)

@@ -9,13 +9,13 @@ out as a matrix of columns.
 """
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from ..builder import I32, I64, POINTER, U32, Function, Kind, Val, once
-from . import transpose
-from .nest import vectors
-from .share import GIVEN, PARTIALS
+from .nest import fill, vectors
+from .packing import transposed
+from .share import GIVEN, PARTIALS, drawn
 
 _UNROLL = 4
 ENTRY = 8  # bytes of a table's entry: the offset of a row's element, that of the vectors
@@ -31,7 +31,7 @@ def shape(target: Any, rows: int) -> tuple[int, int]:
 
 @once("a:ptr rows:ptr table:ptr n:i64 b:ptr out:ptr pitch:i64 more:bool")
 def sums(f: Function, kind: Kind, height: int, vectors: int) -> None:
-    """The name of the function that makes one tile:
+    """Makes one tile:
 
     out[i][j] (+)= sum over k of rows[i][table[k].0] * b[table[k].1 + j], i < height.
 
@@ -78,7 +78,7 @@ def sums(f: Function, kind: Kind, height: int, vectors: int) -> None:
     "down:i64 turn:i64 under:i64"
 )
 def sweep(f: Function, kind: Kind, height: int, rest: int, vectors: int) -> None:
-    """The name of the function that makes tiles below one another, the last of `rest` rows.
+    """Makes tiles below one another, the last of `rest` rows.
 
     Its arguments: those of `sums`, then how many tiles are whole, whether the last follows, and the
     bytes from one to the next in `a`, in `rows` and in `out`.
@@ -103,7 +103,7 @@ def sweep(f: Function, kind: Kind, height: int, rest: int, vectors: int) -> None
     "right:i64 rows:i64 columns:i64 pitch:i64"
 )
 def frame(f: Function, kind: Kind, infinite: bool) -> None:
-    """The name of the function that copies a part of an image; outside are zeros, or -infinity.
+    """Copies a part of an image; outside are zeros, or -infinity.
 
     dst[r][c] = src[(top + r * down) * line + (left + c * right) * along] for r < rows, c < columns.
     Rows may overlap in dst (`pitch` below `columns`); up to a vector beyond the last is written.
@@ -111,13 +111,12 @@ def frame(f: Function, kind: Kind, infinite: bool) -> None:
     src, dst, height, width, line, along = f.args[:6]
     top, left, down, right, rows, columns, pitch = f.args[6:]
     lanes = f.target.lanes(kind.size)
-    zero = f.index(0)
 
-    def bounded(x: Val, low: Val, high: Val) -> Val:
+    def bounded(x: Val, low: Any, high: Val) -> Val:
         x = f.select(x < low, low, x)
         return f.select(x > high, high, x)
 
-    first = bounded((right - 1 - left) // right, zero, columns)
+    first = bounded((right - 1 - left) // right, 0, columns)
     last = bounded((width - left + right - 1) // right, first, columns)
     step = right * along
     with f.loop(0, rows) as r:
@@ -125,27 +124,24 @@ def frame(f: Function, kind: Kind, infinite: bool) -> None:
         inside = (y >= 0) & (y < height)
         begin, end = f.select(inside, first, columns), f.select(inside, last, columns)
         nothing = f.const(float("-inf") if infinite else 0.0, kind, lanes)
-        with f.loop(0, begin, lanes) as c:
-            to.write(c, nothing)
+        fill(f, to, 0, begin, nothing)
         row = src.shifted(y * line + left * along, kind)
         with f.when(step.equals(1)):
-            read = lambda c, mask: row.read(c, kind, lanes, mask)
-            copy = lambda c, mask: to.write(c, read(c, mask))
+            copy = lambda c, mask: to.write(c, row.read(c, kind, lanes, mask))
             vectors(f, begin, end, lanes, copy)
         with f.when(step.compared("ne", 1)):
-            pairs = f.select(step.equals(2), (end - begin - 1) // lanes * lanes, f.index(0))
+            pairs = f.select(step.equals(2), (end - begin - 1) // lanes * lanes, 0)
             with f.loop(begin, begin + pairs, lanes) as c:
                 two = [row.read(c * 2 + i * lanes, kind, lanes) for i in range(2)]
-                to.write(c, f.shuffle(two[0], two[1], list(range(0, 2 * lanes, 2))))
+                to.write(c, f.shuffle(two[0], two[1], range(0, 2 * lanes, 2)))
             with f.loop(begin + pairs, end) as c:
                 to.write(c, row.read(c * step, kind))
-        with f.loop(end, columns, lanes) as c:
-            to.write(c, nothing)
+        fill(f, to, end, columns, nothing)
 
 
 @once("table:ptr n:i64 frame:ptr pieces:ptr count:i64 out:ptr")
 def pack(f: Function, kind: Kind, width: int) -> None:
-    """The name of the function that lays out the columns of one tile, an element of a sum a row.
+    """Lays out the columns of one tile, an element of a sum a row.
 
     A row is put together from pieces, pairs of bytes (where in the frame, where in the row), each
     as long as a vector: what a piece writes too much, the next ones write again. What the last row
@@ -168,7 +164,7 @@ def pack(f: Function, kind: Kind, width: int) -> None:
 
 @once("src:ptr dst:ptr rows:i64 columns:i64 down:i64 along:i64 pitch:i64")
 def turned(f: Function, kind: Kind) -> None:
-    """The name of the function that transposes: dst[c * pitch + r] = src[r * down + c * along].
+    """Transposes: dst[c * pitch + r] = src[r * down + c * along].
 
     Rows are written by whole vectors, so that some beyond the last are, with what is in no row.
     """
@@ -177,10 +173,10 @@ def turned(f: Function, kind: Kind) -> None:
     last = rows - 1
     with f.loop(0, rows, lanes) as r:
         lines = [src.shifted(f.least(r + i, last) * down, kind) for i in range(lanes)]
-        whole = f.select(along.equals(1), columns // lanes * lanes, f.index(0))
+        whole = f.select(along.equals(1), columns // lanes * lanes, 0)
         with f.loop(0, whole, lanes) as c:
             block = [line.read(c, kind, lanes) for line in lines]
-            for i, x in enumerate(transpose.turned(f, block)):
+            for i, x in enumerate(transposed(f, block, halves=True)):
                 dst.write((c + i) * pitch + r, x)
         with f.loop(whole, columns) as c:
             column = [line.read(c * along, kind) for line in lines]
@@ -237,7 +233,7 @@ class Sizes:
 @contextmanager
 def stepped(f: Function, start: Any, stop: Val, step: Any) -> Iterator[Val]:
     """A loop whose step is known as it runs."""
-    with f.loop(0, (stop - start + (step - 1)) // step) as k:
+    with f.loop(0, (stop - start).parts(step)) as k:
         yield start + k * step
 
 
@@ -254,12 +250,16 @@ class Driver:
     """The writing of a function that convolutions of one kind share: its sizes are told to it."""
 
     def __init__(self, f: Function, kind: Kind, names: tuple[str, ...], vectors: int) -> None:
-        sizes, self.buffers, self.me, self.threads, self.control, self.work = f.args
+        sizes, self.buffers, self.me, self.threads, _, self.work = f.args
         self.f, self.kind, self.size, self.lanes = f, kind, kind.size, f.target.lanes(kind.size)
         self.vectors, self.width = vectors, vectors * self.lanes
         self.z = Sizes(f, sizes, names)
         self.mine = self.work.shifted(self.me * self.z.end + PARTIALS)
         self.ours = self.work.shifted(self.threads * self.z.end + PARTIALS)
+
+    def drawn(self, n: Val) -> AbstractContextManager[Val]:
+        """The body for each of n tasks that this thread takes."""
+        return drawn(self.f, self.work, self.threads, n)
 
     def _region(self, name: str) -> Val:
         return self.mine.shifted(getattr(self.z, f"o_{name}"))

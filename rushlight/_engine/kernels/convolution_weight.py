@@ -11,7 +11,7 @@ from typing import Any
 
 from ..builder import I64, Function, Val
 from .convolution_follow import follower
-from .convolution_shape import Axis, Convolution, axes, framing, seen, strides
+from .convolution_shape import Convolution, axes, framing, seen, strides
 from .convolution_tiles import (
     Driver,
     address,
@@ -21,9 +21,9 @@ from .convolution_tiles import (
     stored,
     sweep,
     turned,
-)  # fmt: skip
+)
 from .nest import opened
-from .share import drawn, meet
+from .share import meet
 
 _ROOM = 12 << 20  # bytes of framed images and transposed gradients at once
 _PLACES = 1 << 16  # of a table
@@ -56,8 +56,9 @@ class Cut:
         return self.panels * self.height + self.width
 
 
-def cut(target: Any, c: Convolution, down: Axis, right: Axis) -> Cut:
+def cut(target: Any, c: Convolution) -> Cut:
     """The cut of a product."""
+    down, right = axes(c)
     lanes, size = target.lanes(c.kind.size), c.kind.size
     columns, rows = c.filters[0] // c.groups, prod(c.filters[1:])
     vectors = min(target.columns, -(-columns // lanes))
@@ -104,15 +105,15 @@ def _direct(c: Convolution, k: Cut) -> bool:
 
 
 def workspace(target: Any, c: Convolution, threads: int) -> int:
-    """Bytes of working memory behind the first PARTIALS."""
-    _, end, _, last = _regions(c, cut(target, c, *axes(c)))
+    """Bytes of scratch memory."""
+    _, end, _, last = _regions(c, cut(target, c))
     return end * threads + last
 
 
 def write(f: Function, c: Convolution) -> None:
-    """The body of the kernel that sums."""
+    """The kernel's body."""
     down, right = axes(c)
-    k, size = cut(f.target, c, down, right), c.kind.size
+    k, size = cut(f.target, c), c.kind.size
     own, end, shared, _ = _regions(c, k)
     each = seen(down.parts[0], right.parts[0], len(right.starts), k.phase, k.pitch)
     values = {
@@ -140,21 +141,21 @@ class _Weight(Driver):
 
     def write(self) -> None:
         """A group of images after another: copy, meet, multiply, meet; then add the parts up."""
-        f, z, work, threads = self.f, self.z, self.work, self.threads
+        f, z = self.f, self.z
         self.many = z.groups * z.tiles  # tiles of columns
-        chunks = (z.panels + (z.chunk - 1)) // z.chunk
+        chunks = z.panels.parts(z.chunk)
         with f.when(self.me.equals(0)):
             self._rows()
-        with stepped(f, f.index(0), z.images, z.together) as first:
+        with stepped(f, 0, z.images, z.together) as first:
             live = f.least(z.images - first, z.together)
-            with drawn(f, work, threads, live * z.cuts) as item:
+            with self.drawn(live * z.cuts) as item:
                 self._copy(first, item // z.cuts, item % z.cuts)
             meet(f)
-            with drawn(f, work, threads, z.slices * self.many * chunks) as item:
+            with self.drawn(z.slices * self.many * chunks) as item:
                 tile, panel = item // chunks % self.many, item % chunks * z.chunk
                 self._multiply(first, live, item // (chunks * self.many), tile, panel)
             meet(f)
-        with f.when(z.direct.equals(0)), drawn(f, work, threads, self.many * chunks) as item:
+        with f.when(z.direct.equals(0)), self.drawn(self.many * chunks) as item:
             self._add(item // chunks, item % chunks * z.chunk)
 
     # -- copies
@@ -187,11 +188,11 @@ class _Weight(Driver):
         row = (tile * z.together + image) * z.plane
         target = self._shared("columns").shifted(row * width, kind)
         flat = z.g_line.equals(z.count_right * z.g_along)
-        with f.loop(0, f.select(flat, f.index(1), z.count_down)) as u:
+        with f.loop(0, f.select(flat, 1, z.count_down)) as u:
             f.call(
                 turned(f.module, kind), source.shifted(u * z.g_line, kind),
                 target.shifted(u * z.count_right * width, kind), f.least(z.columns - at, width),
-                f.select(flat, z.plane, z.count_right), z.g_channel, z.g_along, f.index(width),
+                f.select(flat, z.plane, z.count_right), z.g_channel, z.g_along, width,
             )  # fmt: skip
 
     def _table(self, image: Val) -> None:
@@ -221,8 +222,8 @@ class _Weight(Driver):
             f.call(
                 z.sweep_at, a, self._shared("rows").shifted(panel * z.height, I64),
                 self._shared("table").shifted(at, I64), f.least(end - at, _DEEP), b, out,
-                f.index(self.width * size), (first > 0) | (at > begin),
-                f.least(last, z.whole) - panel, last > z.whole, f.index(0), z.height * 8,
+                self.width * size, (first > 0) | (at > begin),
+                f.least(last, z.whole) - panel, last > z.whole, 0, z.height * 8,
                 z.height * (self.width * size),
             )  # fmt: skip
         with f.when(own):
@@ -236,7 +237,7 @@ class _Weight(Driver):
     def _add(self, tile: Val, panel: Val) -> None:
         """All slices' sums of some panels, and what follows."""
         f, z, kind = self.f, self.z, self.kind
-        out = self._part(f.index(0), tile, panel)
+        out = self._part(0, tile, panel)
         count = (f.least(panel + z.chunk, z.panels) - panel) * z.height * self.width
         with f.loop(1, z.slices) as piece:
             other = self._part(piece, tile, panel)
@@ -249,15 +250,15 @@ class _Weight(Driver):
     def _follow(self, sums: Val, tile: Val, panel: Val) -> None:
         """Transpose sums so that a filter's elements lie in order, and do what follows on them."""
         f, z, width = self.f, self.z, self.width
-        at, none = panel * z.height, f.index(0)
+        at = panel * z.height
         count = f.least(z.outs - at, z.chunk * z.height)
         channel = tile % z.tiles * width
         live = f.least(z.columns - channel, width)
         dense, pitch = self._region("dense"), z.chunk * z.height + width
         f.call(
-            turned(f.module, self.kind), sums, dense, count, live, f.index(width), f.index(1), pitch
+            turned(f.module, self.kind), sums, dense, count, live, width, 1, pitch
         )  # fmt: skip
         f.call(
-            z.follow_at, self.buffers, dense, none, tile // z.tiles * z.columns + channel, live,
-            pitch * self.size, f.index(1), none, at, none, count,
+            z.follow_at, self.buffers, dense, 0, tile // z.tiles * z.columns + channel, live,
+            pitch * self.size, 1, 0, at, 0, count,
         )  # fmt: skip

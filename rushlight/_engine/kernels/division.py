@@ -14,29 +14,22 @@ def _quotient(f: Function, a: Val, divisor: int) -> tuple[Val, Val]:
         return -a, f.like(0, a)
     word = "udiv" if a.kind.family == "uint" else "sdiv"
     b = f.like(divisor, a)
-    q = f.op(a.kind, a.lanes, f"{word} {a.type} {a.name}, {b.name}")
+    q = f.op(a.kind, a.lanes, f"{word} {a}, {b.name}")
     return q, a - q * b
 
 
-def _whole_floor(f: Function, a: Val, divisor: int) -> Val:
+def _floored(f: Function, a: Val, divisor: int) -> tuple[Val, Val]:
+    """The same, the quotient cut downwards."""
     q, rest = _quotient(f, a, divisor)
     if a.kind.family == "uint":
-        return q
+        return q, rest
     wrong = rest < 0 if divisor > 0 else rest > 0
-    return f.select(wrong, q - 1, q)
-
-
-def _whole_remainder(f: Function, a: Val, divisor: int) -> Val:
-    rest = _quotient(f, a, divisor)[1]
-    if a.kind.family == "uint":
-        return rest
-    wrong = rest < 0 if divisor > 0 else rest > 0
-    return f.select(wrong, rest + divisor, rest)
+    return f.select(wrong, q - 1, q), f.select(wrong, rest + divisor, rest)
 
 
 INTEGER_DIVISIONS: dict[str, Callable] = dict(
-    floor_divide=_whole_floor,
-    remainder=_whole_remainder,
+    floor_divide=lambda f, a, divisor: _floored(f, a, divisor)[0],
+    remainder=lambda f, a, divisor: _floored(f, a, divisor)[1],
     fmod=lambda f, a, divisor: _quotient(f, a, divisor)[1],
 )
 
@@ -61,15 +54,16 @@ def _rest(f: Function, a: Val, b: Val) -> Val:
     return rest.get()
 
 
-def _exact(f: Function, a: Val, b: Val) -> tuple[Val, Val, Val]:
-    """fmod(a, b) in float64 with the sign of a, and both wide."""
+def _exact(f: Function, a: Val, b: Val) -> tuple[Val, Val]:
+    """fmod(a, b) in float64 with the sign of a, and whether b has the other one."""
     a, b = f.cast(a, F64), f.cast(b, F64)
     x, y = magnitude(f, a), magnitude(f, b)
     usual = (x < float("inf")) & (y > 0.0) & (y < float("inf"))
     rest = _rest(f, f.select(usual, x, 0.0), f.select(usual, y, 1.0))
     rest = f.select(usual, rest, float("nan"))
     rest = f.select(y.equals(float("inf")) & (x < float("inf")), x, rest)
-    return f.math("copysign", rest, a), a, b
+    rest = f.math("copysign", rest, a)
+    return rest, (rest < 0.0) ^ (b < 0.0)
 
 
 def _fmod(f: Function, a: Val, b: Val) -> Val:
@@ -77,16 +71,15 @@ def _fmod(f: Function, a: Val, b: Val) -> Val:
 
 
 def _remainder(f: Function, a: Val, b: Val) -> Val:
-    rest, _, wide = _exact(f, a, b)
-    wrong = (rest < 0.0) ^ (wide < 0.0)
+    rest, wrong = _exact(f, a, b)
     rest = f.cast(rest, F32)
     made = f.select(wrong, rest + b, rest)
     return f.select(rest.equals(0.0), f.math("copysign", f.like(0.0, b), b), made)
 
 
 def _floor_divide(f: Function, a: Val, b: Val) -> Val:
-    rest, _, wide = _exact(f, a, b)
-    wrong = ((rest < 0.0) ^ (wide < 0.0)) & rest.compared("ne", 0.0)
+    rest, wrong = _exact(f, a, b)
+    wrong = wrong & rest.compared("ne", 0.0)
     rest = f.cast(rest, F32)
     quotient = (a - rest) / b
     quotient = f.select(wrong, quotient - 1.0, quotient)
@@ -96,6 +89,4 @@ def _floor_divide(f: Function, a: Val, b: Val) -> Val:
     return f.select(b.equals(0.0), a / b, made)
 
 
-REAL_DIVISIONS: dict[str, Callable] = dict(
-    floor_divide=_floor_divide, remainder=_remainder, fmod=_fmod
-)
+REAL_DIVISIONS = dict(floor_divide=_floor_divide, remainder=_remainder, fmod=_fmod)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..._core.memory import LINE
 from ..builder import F64, Function, Kind, Val
-from .nest import Nest, opened, store_first
+from .nest import Nest, fill, opened, store_first
 from .plan import GRAIN, Plan
 from .share import meet, tasks
 
@@ -74,9 +74,8 @@ class Downwards:
         return base.shifted(n * self.pitch)
 
     def _clear(self, row: Val, kind: Kind) -> None:
-        f = self.f
-        with f.loop(0, self.nest.length + 2 * self.lanes, self.lanes) as at:
-            row.write(at, f.const(-0.0, kind, self.lanes))
+        zeros = self.f.const(-0.0, kind, self.lanes)
+        fill(self.f, row, 0, self.nest.length + 2 * self.lanes, zeros)
 
     def _close(self, row: Val, total: Val, kind: Kind) -> None:
         """The end of a block: its sums go to those of the part."""

@@ -20,11 +20,8 @@ from .nest import LINE, STREAMED, Operand, along_axes, before_line, fetch, offse
 from .share import meet, tasks
 from .totals import larger, smaller
 
-_NAMES = {
-    "take": ("x", "indices", "axis"), "take_along_axis": ("x", "indices", "axis"),
-    "put": ("x", "indices", "values", "axis", "mode"),
-    "scatter": ("x", "indices", "values", "axis", "mode"),
-}  # fmt: skip
+_READ, _WRITTEN = ("x", "indices", "axis"), ("x", "indices", "values", "axis", "mode")
+_NAMES = {"take": _READ, "take_along_axis": _READ, "put": _WRITTEN, "scatter": _WRITTEN}
 WORDS = set(_NAMES)
 _JOINS: dict[str, Callable[[Function, Val, Val], Val]] = {
     "add": lambda f, a, b: a + b, "mul": lambda f, a, b: a * b, "max": larger, "min": smaller,
@@ -84,11 +81,6 @@ def gathered(step: Step) -> bool:
     )
 
 
-def workspace(_told: Gather, _target: Any, _threads: int) -> int:
-    """It needs no scratch memory."""
-    return 0
-
-
 def work(told: Gather) -> int:
     """How much it does: an element that is found alone counts four."""
     moved = prod(told.shape) * (4 if told.index.along else 1)
@@ -114,7 +106,8 @@ def _run(
     Args:
         soon: the row that is moved next: nothing but its number tells where it lies.
     """
-    kind, streamed = told.many.kind, mode == "take" and _streams(told)
+    kind = told.many.kind
+    streamed = mode == "take" and prod(told.shape) * kind.size >= STREAMED
     lanes = f.target.lanes(kind.size)
     line = max(lanes, LINE // kind.size)
     begin = first
@@ -131,11 +124,6 @@ def _run(
                 x, place = at.read(i + j, kind, n), to.shifted(i + j, kind)
                 x = _JOINS[mode](f, f.load(place, kind, n), x) if mode in _JOINS else x
                 f.store(place, x, streaming=streamed and step == line)
-
-
-def _streams(told: Gather) -> bool:
-    """Whether what is made is too large for the caches."""
-    return prod(told.shape) * told.many.kind.size >= STREAMED
 
 
 class _Moves:

@@ -16,9 +16,8 @@ from ..builder import I8, I32, I64, Function, Kind, Val
 from ..threads import TASKS, barrier
 from . import rows
 from .matmul_tiles import announcer, follower, tile
-from .nest import along_axes, opened
+from .nest import Nest, Operand, Rows, along_axes, opened, part
 from .packing import packer, strips_packer
-from .rows import Nest, Operand, Rows, part
 from .share import PARTIALS
 
 _FEW = 4  # rows that are multiplied without packing

@@ -2,10 +2,9 @@
 module, and what follows on the sums of one product once they are whole.
 """
 
-from ..builder import I8, POINTER, Function, Kind, Module, once
-from .nest import LINE, along_axes, fetch
+from ..builder import POINTER, Function, Kind, Module, once
+from .nest import LINE, Nest, Rows, along_axes, fetch
 from .packing import soon
-from .rows import Nest, Rows
 from .share import GIVEN
 
 _AHEAD = 96  # places of a packed strip that are asked for beforehand: up to 6 % on long sums
@@ -14,7 +13,7 @@ _REACH = 5  # rows that are addressed from one pointer: few enough registers for
 
 @once("a:ptr apart:i64 along:i64 b:ptr step:i64 made:ptr down:i64 n:i64 more:i64")
 def tile(f: Function, kind: Kind, height: int, vectors: int, *known: int) -> None:
-    """The name of the function that multiplies a strip of a with a panel of b.
+    """Multiplies a strip of a with a panel of b.
 
     (a, apart, along, b, step, made, down, n, more): `made`, its rows `down` apart, gets the sums
     over n places, added to what it holds where `more` is not 0. a's rows lie `apart`, its places
@@ -55,17 +54,14 @@ def tile(f: Function, kind: Kind, height: int, vectors: int, *known: int) -> Non
     with f.loop(whole, n):
         multiply()
     places = [
-        [made.shifted(down * i + v * lanes, kind) for v in range(vectors)] for i in range(height)
-    ]
+        (made.shifted(down * i + v * lanes, kind), total)
+        for i, row in enumerate(sums) for v, total in enumerate(row)
+    ]  # fmt: skip
     with f.when(more > 0):
-        for at, total in _pairs(places, sums):
+        for at, total in places:
             total.set(total.get() + f.load(at, kind, lanes))
-    for at, total in _pairs(places, sums):
+    for at, total in places:
         f.store(at, total.get())
-
-
-def _pairs(a: list[list], b: list[list]) -> list[tuple]:
-    return [pair for x, y in zip(a, b) for pair in zip(x, y)]
 
 
 FOLLOWS = "item:i64 row:i64 rows:i64 column:i64 live:i64 sums:ptr down:i64"
@@ -77,10 +73,8 @@ def follower(module: Module, nest: Nest, value: int, kind: Kind, width: int) -> 
     (buffers, thread, threads, control, work, then FOLLOWS): `live` elements of each of `rows` rows
     from (row, column) of the batch's `item` on; the sums' rows lie `down` apart.
     """
-    name = module.fresh("follow")
-    f = module.function(name, f"{GIVEN} {FOLLOWS}")
+    f = module.function(module.fresh("follow"), f"{GIVEN} {FOLLOWS}")
     item, row, rows, column, live, sums, down = f.args[5:]
-    del f.args[5:]  # a nest knows the first five
     lanes = f.target.lanes(kind.size)
     pairs = nest.length % (2 * lanes) == width % (2 * lanes) == 0  # of vectors, side by side
     body = Rows(f, nest, 2 * lanes if pairs else lanes)
@@ -90,7 +84,7 @@ def follower(module: Module, nest: Nest, value: int, kind: Kind, width: int) -> 
         body.stand([*places, row + i])
         body.follow(value, kind, [sums.shifted(i * down, kind)], column, live, rest)
     f.done()
-    return name
+    return f.name
 
 
 def announcer(module: Module, nest: Nest, width: int) -> str:
@@ -99,20 +93,17 @@ def announcer(module: Module, nest: Nest, width: int) -> str:
     (buffers, thread, threads, control, work, item, row, rows, column): a tile's multiplication is
     long enough for its lines to come, and its rows are too far apart for the processor's guesses.
     """
-    name = module.fresh("announce")
-    f = module.function(name, f"{GIVEN} item:i64 row:i64 rows:i64 column:i64")
+    params = f"{GIVEN} item:i64 row:i64 rows:i64 column:i64"
+    f = module.function(module.fresh("announce"), params)
     item, row, rows, column = f.args[5:]
-    del f.args[5:]
     body = Rows(f, nest)
     places = along_axes(item, nest.lead[:-1])
-    told = [(v, "load", o) for v, o in nest.loads.items()]
-    told += [(v, "store", o) for v, o in nest.stores]
-    seen = {(o.buffer, o.offset, o.lead): (v, way, o) for v, way, o in told if o.along == 1}
+    seen = {(o.buffer, o.offset, o.lead): (v, way, o) for v, way, o in nest.uses if o.along == 1}
     with f.loop(0, rows) as i:
         body.stand([*places, row + i])
         for v, way, o in seen.values():
             size = width * o.kind.size
             for at in (*range(0, size, LINE), size - 1):
-                fetch(f, body.bases[v, way].shifted(column, o.kind).shifted(at, I8))
+                fetch(f, body.bases[v, way].shifted(column, o.kind).shifted(at))
     f.done()
-    return name
+    return f.name

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..builder import BOOL, I64, POINTER, Function, Kind, Val, kind_of
 from ..graph import Step, Value
-from .words import emit, number_of
+from .words import emitted
 
 LINE = 64  # bytes of a cache's line
 STREAMED = 1 << 24  # bytes: an output that is larger than the caches passes them by
@@ -38,7 +38,6 @@ class Nest:
     loads: dict[int, Operand] = field(default_factory=dict)  # by value
     stores: list[tuple[int, Operand]] = field(default_factory=list)
     thin: set[int] = field(default_factory=set)  # values with one element for each row
-    shared: bool = False  # one row for all threads
     sums: list[tuple[int, Operand]] = field(default_factory=list)  # of all rows, at each place
 
     @property
@@ -49,7 +48,31 @@ class Nest:
     @property
     def operands(self) -> list[Operand]:
         """What is loaded, then what is stored."""
-        return [*self.loads.values(), *(o for _, o in self.stores)]
+        return [o for _, _, o in self.uses]
+
+    def has(self, *words: str) -> bool:
+        """Whether it has a step of these words."""
+        return any(s.word in words for s in self.steps)
+
+    @property
+    def uses(self) -> list[tuple[int, str, Operand]]:
+        """(value, "load" or "store", operand) of each."""
+        return [
+            *((v, "load", o) for v, o in self.loads.items()),
+            *((v, "store", o) for v, o in self.stores),
+        ]
+
+    def moved(self, lead: Sequence[int], length: int, move: Callable[[Operand], Operand]) -> "Nest":
+        """The nest with other sizes, its operands moved."""
+        loads = {v: move(o) for v, o in self.loads.items()}
+        stores = [(v, move(o)) for v, o in self.stores]
+        return replace(self, lead=tuple(lead), length=length, loads=loads, stores=stores)
+
+    def streams(self, o: Operand, lanes: int, target: Any) -> bool:
+        """Whether a store, by whole vectors, is too large for the caches and new to them."""
+        size = self.rows * self.length * o.kind.size
+        known = any(x.buffer == o.buffer for x in self.loads.values())
+        return size >= STREAMED and not known and o.kind.size * lanes == target.vector
 
     def lanes(self, target: Any) -> int:
         """How many elements are worked on at once: a vector of those that are not the widest."""
@@ -64,10 +87,8 @@ def placed(nest: Nest, order: list[int]) -> Nest:
         strides = [(*o.lead, o.along)[i] for i in order]
         return replace(o, lead=tuple(strides[:-1]), along=strides[-1])
 
-    sizes = [(*nest.lead, nest.length)[i] for i in order]
-    loads = {v: moved(o) for v, o in nest.loads.items()}
-    stores = [(v, moved(o)) for v, o in nest.stores]
-    return replace(nest, lead=tuple(sizes[:-1]), length=sizes[-1], loads=loads, stores=stores)
+    *lead, length = [(*nest.lead, nest.length)[i] for i in order]
+    return nest.moved(lead, length, moved)
 
 
 def along_axes(item: Val, sizes: tuple[int, ...]) -> list[Val]:
@@ -110,16 +131,34 @@ def vectors(
             body(whole, f.first_lanes(rest or last - whole, lanes))
 
 
+def pieces(f: Function, n: int, lanes: int) -> list[tuple[int, Val | None]]:
+    """Where the vectors of n elements begin, and the mask of the last one if it is cut."""
+    live = [(at, n - at) for at in range(0, n, lanes)]
+    return [(at, f.first_lanes(left, lanes) if left < lanes else None) for at, left in live]
+
+
+def fill(f: Function, at: Val, first: Any, last: Any, x: Val) -> None:
+    """The same elements from first to last, vector by vector."""
+    with f.loop(first, last, x.lanes) as i:
+        at.write(i, x)
+
+
+def runs(first: Any, last: Any, lanes: int) -> tuple[tuple, tuple]:
+    """(start, stop, step): the whole vectors from first to last, what is left one by one."""
+    whole = first + (last - first) // lanes * lanes
+    return (first, whole, lanes), (whole, last, 1)
+
+
 def fetch(f: Function, at: Val, write: int = 0, near: int = 2) -> None:
     """Ask for the line at an address, to be read soon or written (1): into the first cache (3), or
     the second (2)."""
     f.declare("llvm.prefetch.p0", "void", ["ptr", "i32", "i32", "i32"])
-    f.line(f"call void @llvm.prefetch.p0(ptr {at.name}, i32 {write}, i32 {near}, i32 1)")
+    f.line(f"call void @llvm.prefetch.p0({at}, i32 {write}, i32 {near}, i32 1)")
 
 
 def before_line(f: Function, at: Val, kind: Kind) -> Val:
     """Elements from an address to the next whole line."""
-    bits = f.op(I64, 1, f"ptrtoint ptr {at.name} to i64")
+    bits = f.op(I64, 1, f"ptrtoint {at} to i64")
     return ((0 - bits) & (LINE - 1)) // kind.size
 
 
@@ -143,21 +182,20 @@ class Rows:
     """
 
     def __init__(self, f: Function, nest: Nest, lanes: int = 0) -> None:
-        self.f, self.nest, self.buffers = f, nest, f.args[0]
+        self.f, self.nest = f, nest
         self.lanes = lanes or nest.lanes(f.target)
         self.steps = {s.result.id: s for s in nest.steps}
         self.bases: dict[tuple, Val] = {}
         buffers = dict.fromkeys(o.buffer for o in nest.operands)
-        self.pointers = {n: self._pointer(n) for n in buffers}
+        self.pointers = {n: f.load(f.args[0].shifted(n, I64), POINTER) for n in buffers}
         self.kept: dict[int, tuple[Val, Kind]] = {}  # values of earlier sweeps, in memory
 
     def stand(self, places: list[Val]) -> None:
         """Turn to the row at these places along the leading axes."""
-        self.bases = {}
-        for value, o in self.nest.loads.items():
-            self.bases[value, "load"] = self._base(o, places)
-        for value, o in self.nest.stores:
-            self.bases[value, "store"] = self._base(o, places)
+        self.bases = {
+            (v, way): self.pointers[o.buffer].shifted(offset(o, places, o.offset), o.kind)
+            for v, way, o in self.nest.uses
+        }
 
     def finish(self, at: Val, values: dict[int, Any], mask: Val | None) -> None:
         """Store what follows from these values at one place of the row."""
@@ -204,12 +242,6 @@ class Rows:
         for at, values in ends:
             self.finish(at, values, None)
 
-    def _pointer(self, buffer: int) -> Val:
-        return self.f.load(self.buffers.shifted(buffer, I64), POINTER)
-
-    def _base(self, o: Operand, places: list[Val]) -> Val:
-        return self.pointers[o.buffer].shifted(offset(o, places, o.offset), o.kind)
-
     def value(self, v: int, at: Val, mask: Val | None, values: dict) -> Any:
         """The elements of a value at a place: loaded, kept from an earlier sweep, or made."""
         if v in values:
@@ -222,11 +254,7 @@ class Rows:
         elif (step := self.steps[v]).word == "position":
             made = self.f.lanes_from(at, self.lanes)
         else:
-            given = [
-                self.value(a.id, at, mask, values) if isinstance(a, Value) else number_of(a)
-                for a in step.args
-            ]
-            made = emit(self.f, step, given)
+            made = emitted(self.f, step, lambda a: self.value(a.id, at, mask, values))
         values[v] = made
         return made
 
@@ -238,7 +266,7 @@ class Rows:
             return base.read(at, o.kind, self.lanes, mask)
         if o.along == -1 and mask is None:
             x = base.read(1 - self.lanes - at, o.kind, self.lanes)
-            return f.shuffle(x, x, list(range(self.lanes))[::-1])
+            return f.shuffle(x, x, range(self.lanes)[::-1])
         first, live = base.shifted(at * o.along, o.kind), self.lanes
         if mask is not None and (live := counted(mask) or 0) == 0:
             return self._strided(base, o, at)
@@ -258,14 +286,13 @@ class Rows:
         f, base = self.f, self.bases[v, "store"]
         x = f.const(x, o.kind, self.lanes)
         place = base.shifted(at * o.along if o.along != 1 else at, o.kind)
-        if o.along == 1 or self.lanes == 1:
-            live = None if mask is None else counted(mask)
-            if live is None:
-                f.store(place, x, mask, streaming and mask is None)
-            else:
-                store_first(f, place, x, live)
-        else:
+        live = None if mask is None else counted(mask)
+        if o.along != 1 and self.lanes > 1:
             self._scatter(place, o, x, mask)
+        elif live is None:
+            f.store(place, x, mask, streaming and mask is None)
+        else:
+            store_first(f, place, x, live)
 
     def _scatter(self, place: Val, o: Operand, x: Val, mask: Val | None) -> None:
         """Store lanes apart from each other."""
@@ -285,7 +312,7 @@ def store_first(f: Function, at: Val, x: Val, n: int) -> None:
     while done < n:
         while size > n - done:
             size //= 2
-        piece = f.shuffle(x, x, list(range(done, done + size))) if size > 1 else f.lane(x, done)
+        piece = f.part(x, done, done + size)
         at.write(done, x if size == x.lanes else piece)
         done += size
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from ..builder import BOOL, F32, I32, I64, POINTER, U8, Function, Val, once
-from .nest import Operand, along_axes, opened, part
+from ..builder import F32, I32, I64, POINTER, U8, Function, Val, once
+from .nest import Operand, along_axes, opened, part, runs
 from .share import PARTIALS, grouped, meet
 from .vmath import FORMAT
 
@@ -69,7 +69,7 @@ class Order:
 
 
 def workspace(told: Order, _target: Any, threads: int) -> int:
-    """Bytes of scratch memory behind the first PARTIALS."""
+    """Bytes of scratch memory."""
     return threads * _TABLE + told.bytes * (1 if told.shared else threads)
 
 
@@ -79,7 +79,7 @@ def work(told: Order) -> int:
 
 
 def write(f: Function, told: Order) -> None:
-    """The body of the kernel that sorts rows."""
+    """The kernel's body."""
     _Order(f, told).write()
 
 
@@ -122,7 +122,7 @@ class _Order:
         elif told.few:
             self._first_few(source)
         else:
-            self._settle(f.index(told.size))
+            self._settle(told.size)
         self._deliver(row, source, made)
 
     # -- elements as whole numbers
@@ -155,18 +155,17 @@ class _Order:
         f = self.f
         first, last = part(f, n, self.rank, self.ranks)
         lanes = f.target.lanes(8) if self.step == self.told.source.along == 1 else 1
-        whole = first + (last - first) // lanes * lanes
-        for start, stop, step in ((first, whole, lanes), (whole, last, 1)):
+        for start, stop, step in runs(first, last, lanes):
             with f.loop(start, stop, step) as i:
                 self._put(i, self._keys(source, i, step), f.lanes_from(i, step))
 
-    def _settle(self, n: Val) -> None:
+    def _settle(self, n: Any) -> None:
         """Sort n elements; behind them stands what comes after all."""
         f, told = self.f, self.told
         with f.loop(n, told.room) as i:
             for c in range(told.columns):
                 self.room.write(i + c * told.room, f.index(_TOP))
-        f.call(self.network, self.room, f.index(told.room))
+        f.call(self.network, self.room, told.room)
 
     def _first_few(self, source: Val) -> None:
         """The first `room` elements are there; the others are looked through."""
@@ -182,8 +181,7 @@ class _Order:
 
         settle()
         lanes = f.target.lanes(kind.size) if told.source.along == 1 else 1
-        whole = n + (told.size - n) // lanes * lanes
-        for start, stop, step in ((n, whole, lanes), (whole, told.size, 1)):
+        for start, stop, step in runs(n, told.size, lanes):
             with f.loop(start, stop, step) as i:
                 key = self._keys(source, i, step)
                 below = key < f.spread(bound.get(), step)
@@ -317,8 +315,7 @@ class _Network:
         return (a[0] < b[0]) | (a[0].equals(b[0]) & (a[1] < b[1]))
 
     def _turned(self, x: list[Val], mirrored: bool) -> list[Val]:
-        order = list(range(self.lanes))[::-1]
-        return [self.f.shuffle(v, v, order) for v in x] if mirrored else x
+        return [self.f.shuffle(v, v, range(self.lanes)[::-1]) for v in x] if mirrored else x
 
     def _pass(self, apart: Val, mirrored: bool) -> None:
         """All pairs of places `apart` from each other, or mirrored in blocks twice as large."""
@@ -344,6 +341,6 @@ class _Network:
         """Each lane and the one whose number has these bits flipped, in order."""
         f, partners = self.f, [p ^ flips for p in range(self.lanes)]
         other = [f.shuffle(v, v, partners) for v in x]
-        upper = ", ".join(f"i1 {'true' if q < p else 'false'}" for p, q in enumerate(partners))
-        stays = self._below(x, other) ^ Val(f, BOOL, self.lanes, f"<{upper}>")
+        upper = f.mask([q < p for p, q in enumerate(partners)])
+        stays = self._below(x, other) ^ upper
         return [f.select(stays, v, w) for v, w in zip(x, other)]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..builder import BOOL, POINTER, Function, Kind, Module, Val, once
+from ..builder import POINTER, Function, Kind, Module, Val, once
 from .nest import fetch
 
 _AHEAD = 12  # places of the sum that are asked for before they are copied: rows lie pages apart
@@ -47,13 +47,13 @@ def _across(f: Function, kind: Kind) -> None:
     usual = live.equals(2 * lanes)
     with f.when(usual):
         copy(0, 2, None)
-    with f.when(usual ^ f.const(1, BOOL)), _backwards(f, live, lanes) as first:
+    with f.when(usual ^ 1), _backwards(f, live, lanes) as first:
         copy(first, 1, f.first_lanes(live - first, lanes))
 
 
 @once("source:ptr step:i64 made:ptr apart:i64 high:i64 n:i64 count:i64")
 def strips_packer(f: Function, kind: Kind) -> None:
-    """The name of the function that packs `count` strips, `high` elements wide, side by side.
+    """Packs `count` strips, `high` elements wide, side by side.
 
     Elements of the width lie in order, and a vector holds a strip's. One place of the sum after
     another is read as it lies: rows that are a power of two apart share few lines of a cache, so
@@ -76,7 +76,7 @@ def strips_packer(f: Function, kind: Kind) -> None:
 def _backwards(f: Function, live: Val, lanes: int) -> Iterator[Val]:
     """Where each vector of the width begins, the last one first: what it writes beyond the width
     is the next place's beginning, which is still to be written."""
-    vectors = (live + (lanes - 1)) // lanes
+    vectors = live.parts(lanes)
     with f.loop(0, vectors) as i:
         yield (vectors - 1 - i) * lanes
 
@@ -120,23 +120,25 @@ def _one_by_one(f: Function, kind: Kind, source: Val, apart: Val, step: Val, mad
 def joined(f: Function, parts: list[Val]) -> Val:
     """Vectors, a power of two of them, one behind another as one."""
     while len(parts) > 1:
-        order = list(range(2 * parts[0].lanes))
+        order = range(2 * parts[0].lanes)
         parts = [f.shuffle(x, y, order) for x, y in zip(parts[::2], parts[1::2])]
     return parts[0]
 
 
-def transposed(f: Function, rows: list[Val]) -> list[Val]:
-    """Squares that lie side by side in vectors, each transposed: blocks of twice the size exchange
-    in each turn."""
-    lanes, reach = rows[0].lanes, 1
-    while reach < len(rows):
+def transposed(f: Function, rows: list[Val], halves: bool = False) -> list[Val]:
+    """Squares that lie side by side in vectors, each transposed, in the place of the rows.
+
+    Neighbours change places, then blocks of twice the size; or `halves` first, then quarters ...
+    """
+    lanes, n = rows[0].lanes, len(rows)
+    reaches = [1 << i for i in range(n.bit_length() - 1)]
+    for reach in reaches[::-1] if halves else reaches:
         low = [lanes + i - reach if i & reach else i for i in range(lanes)]
         high = [lanes + i if i & reach else i + reach for i in range(lanes)]
-        for i in range(len(rows)):
+        for i in range(n):
             if not i & reach:
                 x, y = rows[i], rows[i + reach]
                 rows[i], rows[i + reach] = f.shuffle(x, y, low), f.shuffle(x, y, high)
-        reach *= 2
     return rows
 
 

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
+from ..builder import Kind
 from ..graph import Step, Value
-from .nest import Nest
+from .nest import Nest, kind
 from .totals import REDUCTIONS
 from .words import DEAR
 
@@ -73,6 +74,20 @@ class Plan:
             if s.word in REDUCTIONS and self.levels[s.result.id] == level + 1
         ]  # fmt: skip
 
+    def thin(self, level: int) -> list[Step]:
+        """What has one element for each row and is at hand before a sweep."""
+        nest = self.nest
+        return [
+            s for s in nest.steps
+            if s.result.id in nest.thin and s.word not in REDUCTIONS
+            and self.levels[s.result.id] == level
+        ]  # fmt: skip
+
+    def kind(self, v: int) -> Kind:
+        """The kind of a value."""
+        step = self.steps.get(v)
+        return self.nest.loads[v].kind if step is None else kind(step.result)
+
     def stores(self, level: int) -> list:
         """What a sweep stores at each place."""
         full = [(v, o) for v, o in self.nest.stores if v not in self.nest.thin]
@@ -123,6 +138,4 @@ class Plan:
             o = self.nest.loads[v]
             return (o.lead[-1] if self.across else o.along) not in (0, 1)
         step = self.steps[v]
-        return step.word in DEAR or any(
-            self._is_dear(a.id) for a in step.values() if a.__class__ is Value
-        )
+        return step.word in DEAR or any(self._is_dear(a.id) for a in step.values())

@@ -15,8 +15,7 @@ from ..builder import I64, Function, Kind, Val, once
 from ..graph import Step
 from . import rows
 from .convolution_tiles import frame, placed
-from .nest import along_axes, offset, opened, vectors
-from .rows import Nest, Operand, Rows
+from .nest import Nest, Operand, Rows, along_axes, fill, offset, opened, vectors
 from .share import PARTIALS, grouped
 
 _GRAIN = 1 << 14  # elements that a thread takes at once
@@ -32,9 +31,7 @@ class Pooling:
     """
 
     word: str
-    first: Operand
-    second: Operand | None
-    third: Operand | None
+    operands: tuple[Operand, ...]
     size: tuple[int, int]  # of the plane that is pooled
     out: tuple[int, int]  # windows
     window: tuple[int, int]
@@ -47,17 +44,12 @@ class Pooling:
     @property
     def kind(self) -> Kind:
         """The kind of the elements."""
-        return self.first.kind
+        return self.operands[0].kind
 
     @property
     def macs(self) -> int:
         """Elements that are looked at: a measure of the work."""
         return self.nest.rows * prod(self.out) * prod(self.window)
-
-    @property
-    def operands(self) -> list[Operand]:
-        """Those that there are."""
-        return [o for o in (self.first, self.second, self.third) if o is not None]
 
     @property
     def reach(self) -> list[int]:
@@ -72,8 +64,8 @@ class Pooling:
     @property
     def line(self) -> int:
         """From row to row, where windows see the plane as it lies; 0 where it is framed first."""
-        seen = not self.padding[0] and self.high <= self.size[0] and self.first.along == 1
-        return self.first.lead[-1] if seen else 0
+        seen = not self.padding[0] and self.high <= self.size[0] and self.operands[0].along == 1
+        return self.operands[0].lead[-1] if seen else 0
 
     def parted(self, axis: int) -> bool:
         """Whether each place along an axis is of one window at most, and none lies outside."""
@@ -84,13 +76,9 @@ class Pooling:
 
 
 def described(step: Step, operands: list[Operand], nest: Nest) -> Pooling:
-    """A step of WORDS, its operands as they lie in memory and what follows, for the kernel.
+    """A step of WORDS, its arguments as they lie in memory and what follows, for the kernel.
 
-    Args:
-        operands: its arguments; each one's `lead` holds the strides of all axes but the last. A
-            gradient's rows lie in order.
-        nest: what follows; its leading axes are the result's before the pooled ones, its length a
-            plane.
+    A gradient's rows lie in order.
     """
     p, axes = step.params, len(step.params["window"])
     large, small = step.args[0].shape, step.result.shape
@@ -102,9 +90,8 @@ def described(step: Step, operands: list[Operand], nest: Nest) -> Pooling:
     def two(given: tuple, other: int) -> tuple[int, int]:
         return tuple(given) if axes == 2 else (other, given[0])
 
-    first, second, third, *_ = *operands, None, None
     return _stacked(Pooling(
-        step.word, first, second, third, two(large[len(large) - axes :], 1),
+        step.word, tuple(operands), two(large[len(large) - axes :], 1),
         two(small[len(small) - axes :], 1), two(p["window"], 1), two(p["stride"], 1),
         two(p["padding"], 0), two(p["dilation"], 1), step.result.id, nest,
     ))  # fmt: skip
@@ -112,29 +99,26 @@ def described(step: Step, operands: list[Operand], nest: Nest) -> Pooling:
 
 def _stacked(p: Pooling) -> Pooling:
     """Small planes that lie below each other as one, where no window sees two of them."""
-    nest, large = p.nest, "second" if p.word.startswith("un") else "first"
-    given = {k: o for k in ("first", "second", "third") if (o := getattr(p, k)) is not None}
-    high = {k: (p.size if k == large else p.out)[0] for k in given}
+    nest, large = p.nest, int(p.word.startswith("un"))
+    high = [(p.size if i == large else p.out)[0] for i in range(len(p.operands))]
     if (
         not nest.lead or not p.parted(0)
-        or any(o.lead[-2] != high[k] * o.lead[-1] for k, o in given.items())
+        or any(o.lead[-2] != n * o.lead[-1] for o, n in zip(p.operands, high))
         or any(o.lead[-1] != nest.length * o.along for o in nest.operands)
     ):  # fmt: skip
         return p
     times = max(n for n in range(1, 2 + _TALL // prod(p.size)) if nest.lead[-1] % n == 0)
 
-    def spread(o: Operand, axis: int) -> Operand:
-        lead = [n * times if i == axis else n for i, n in enumerate(o.lead)]
+    last = len(nest.lead) - 1
+
+    def spread(o: Operand) -> Operand:
+        lead = [n * times if i == last else n for i, n in enumerate(o.lead)]
         return replace(o, lead=tuple(lead))
 
-    last = len(nest.lead) - 1
-    nest = replace(
-        nest, lead=(*nest.lead[:-1], nest.lead[-1] // times), length=nest.length * times,
-        loads={v: spread(o, last) for v, o in nest.loads.items()},
-        stores=[(v, spread(o, last)) for v, o in nest.stores],
-    )  # fmt: skip
+    lead = (*nest.lead[:-1], nest.lead[-1] // times)
+    nest = nest.moved(lead, nest.length * times, spread)
     sizes = {k: (n[0] * times, n[1]) for k, n in (("size", p.size), ("out", p.out))}
-    return replace(p, nest=nest, **sizes, **{k: spread(o, last) for k, o in given.items()})
+    return replace(p, nest=nest, **sizes, operands=tuple(map(spread, p.operands)))
 
 
 class _Frame:
@@ -193,17 +177,17 @@ def _layout(p: Pooling, lanes: int) -> dict[str, int]:
 
 
 def workspace(p: Pooling, target: Any, threads: int) -> int:
-    """Bytes of working memory behind the first PARTIALS."""
+    """Bytes of scratch memory."""
     return _layout(p, target.lanes(p.kind.size))["end"] * threads
 
 
 def work(p: Pooling) -> int:
-    """How much it does: a multiply-add counts an eighth."""
+    """How much it does."""
     return rows.work(p.nest) + p.macs // 8
 
 
 def write(f: Function, p: Pooling) -> None:
-    """The body of the kernel that pools."""
+    """The kernel's body."""
     _Pool(f, p).write()
 
 
@@ -212,7 +196,7 @@ class _Pool:
 
     def __init__(self, f: Function, p: Pooling) -> None:
         self.f, self.p, self.kind = f, p, p.kind
-        self.buffers, self.me, _, _, self.work = f.args
+        _, self.me, _, _, self.work = f.args
         self.lanes = f.target.lanes(p.kind.size)
         self.places = _layout(p, self.lanes)
         self.mine = self.work.shifted(self.me * self.places["end"] + PARTIALS)
@@ -251,8 +235,8 @@ class _Pool:
         """A part of an image (where, stride of rows, along) at a place, framed."""
         src, line, along = source
         height, width, *rest = told
-        sizes = map(self.f.index, (height, width, line, along, *rest))
-        self.f.call(frame(self.f.module, self.kind, self.greatest), src, to, *sizes)
+        framed = frame(self.f.module, self.kind, self.greatest)
+        self.f.call(framed, src, to, height, width, line, along, *rest)
 
     def _forward(self, places: list[Val]) -> None:
         """Windows of a plane, downwards and then across."""
@@ -265,7 +249,7 @@ class _Pool:
         pooled, taps = _pooled(f.module, self.kind, self.greatest), self._region("taps")
         lines, across = self._region("lines"), taps.shifted(p.window[0], I64)
         sizes = p.window[0], p.out[0], width, made.line * p.stride[0]
-        f.call(pooled, source[0], taps, lines, *map(f.index, sizes))
+        f.call(pooled, source[0], taps, lines, *sizes)
         for b in range(p.stride[1]):
             self._frame(
                 (lines, width, 1), self._region("frame").shifted(made.phase * b, self.kind),
@@ -273,7 +257,7 @@ class _Pool:
                 made.rows, made.pitch, made.pitch,
             )  # fmt: skip
         sizes = p.window[1], made.rows, made.columns, made.pitch
-        f.call(pooled, self._region("frame"), across, self._region("dense"), *map(f.index, sizes))
+        f.call(pooled, self._region("frame"), across, self._region("dense"), *sizes)
 
     def _phases(self, number: int, places: list[Val], made: _Frame) -> None:
         """A plane framed, each place of the stride by itself."""
@@ -288,26 +272,20 @@ class _Pool:
         """The slopes of a plane: added up phase by phase, then put in order."""
         f, p, made = self.f, self.p, _Frame(self.p, self.lanes)
         slopes, nothing = self._region("slopes"), f.const(0, self.kind, self.lanes)
-        with f.loop(0, made.elements - self.lanes, self.lanes) as j:
-            slopes.write(j, nothing)
+        fill(f, slopes, 0, made.elements - self.lanes, nothing)
         g, line, _ = self._at(0, places)
-        sizes = (*p.out, made.pitch)
+        source, out, under = slopes, g, line
         if self.greatest:
             self._phases(1, places, made)
             out, under, _ = self._at(2, places)
-            f.call(
-                _unpooled(f.module, self.kind, True), self._region("frame"),
-                self._region("taps"), slopes, g, out,
-                *map(f.index, (prod(p.window), *sizes, line, under)),
-            )  # fmt: skip
-        else:
-            f.call(
-                _unpooled(f.module, self.kind, False), slopes, self._region("taps"), slopes, g,
-                g, *map(f.index, (prod(p.window), *sizes, line, line)),
-            )  # fmt: skip
+            source = self._region("frame")
+        f.call(
+            _unpooled(f.module, self.kind, self.greatest), source, self._region("taps"), slopes,
+            g, out, prod(p.window), *p.out, made.pitch, line, under,
+        )  # fmt: skip
         f.call(
             _joined(f.module, self.kind), slopes, self._region("dense"),
-            *map(f.index, (*p.size, *p.stride, *p.padding, made.phase, made.pitch)),
+            *p.size, *p.stride, *p.padding, made.phase, made.pitch,
         )  # fmt: skip
 
 
@@ -326,11 +304,11 @@ def _pooled(f: Function, kind: Kind, greatest: bool) -> None:
     def place(u: Val, v: Val, mask: Val | None) -> None:
         here = source.shifted(u * pitch + v, kind)
 
-        def seen(t: Val) -> Val:
+        def seen(t: Any) -> Val:
             at = here.shifted(taps.read(t, I64))
             return f.load(at, kind, lanes, mask)
 
-        best.set(seen(f.index(0)))
+        best.set(seen(0))
         with f.loop(1, n) as t:
             x = seen(t)
             best.set(_larger(f, best.get(), x) if greatest else best.get() + x)
@@ -390,12 +368,12 @@ def _joined(f: Function, kind: Kind) -> None:
         to = dense.shifted(y * width, kind)
         place = (y + above) % down * right * phase + (y + above) // down * pitch
         row = slopes.shifted(place, kind)
-        pairs = f.select(right.equals(2), width // (2 * lanes) * lanes, f.index(0))
+        pairs = f.select(right.equals(2), width // (2 * lanes) * lanes, 0)
         with f.loop(0, pairs, lanes) as j:  # here `right` is 2
             first, second = (
                 row.read(((before + i) & 1) * phase + (((before + i) >> 1) + j), kind, lanes)
                 for i in range(2)
-            )  # fmt: skip
+            )
             for half in range(2):
                 order = [half * lanes // 2 + i // 2 + i % 2 * lanes for i in range(lanes)]
                 at = to.shifted(j * 2 + half * lanes, kind)
@@ -404,5 +382,5 @@ def _joined(f: Function, kind: Kind) -> None:
         with f.loop(0, f.least(right, rest)) as i:
             x = pairs * 2 + i
             begin = row.shifted((x + before) % right * phase + (x + before) // right, kind)
-            with f.loop(0, (rest - i + (right - 1)) // right) as j:
+            with f.loop(0, (rest - i).parts(right)) as j:
                 to.write(x + j * right, begin.read(j, kind))

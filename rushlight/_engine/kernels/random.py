@@ -7,7 +7,6 @@ of the next one, so that eager and compiled draws go on from each other. A new w
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 from ..builder import I32, I64, U32, Function, Val, once
 from .nest import Operand, opened
@@ -26,11 +25,6 @@ class Draw:
     width: int  # bits of a word: 32 or 64
 
 
-def workspace(_told: Draw, _target: Any, _threads: int) -> int:
-    """It needs no scratch memory."""
-    return 0
-
-
 def work(told: Draw) -> int:
     """How much it does."""
     return 4 * told.count
@@ -43,7 +37,7 @@ def write(f: Function, told: Draw) -> None:
     """
     with f.when(f.args[1].equals(0)):
         places = [opened(f, o) for o in (told.state, told.out)]
-        f.call(_draw(f.module, told.width), *places, f.index(told.count * told.width // 32))
+        f.call(_draw(f.module, told.width), *places, told.count * told.width // 32)
 
 
 @once("state:ptr out:ptr count:i64")

@@ -8,28 +8,14 @@ Short rows stay in registers from their first sweep to their last.
 from collections.abc import Callable
 from typing import Any
 
-from ..builder import BOOL, I64, Function, Val, kind_of
-from ..graph import Value
-from ..threads import barrier
+from ..builder import I64, Function, Val
 from . import columns, transpose
 from .downwards import Downwards
-from .nest import LINE, STREAMED, Nest, Operand, Rows, along_axes, before_line, fetch, part
+from .nest import LINE, Nest, Operand, Rows, along_axes, before_line, fetch, pieces
 from .plan import GRAIN, Plan, eased
-from .share import COUNTER, PARTIALS, tasks
-from .totals import BLOCK, REDUCTIONS, Total, reducible
-from .words import DEAR, emit, number_of
-
-__all__ = [
-    "REDUCTIONS",
-    "Nest",
-    "Operand",
-    "Rows",
-    "part",
-    "reducible",
-    "write",
-    "work",
-    "workspace",
-]
+from .share import COUNTER, PARTIALS, grouped, meet, tasks
+from .totals import BLOCK, Total, now
+from .words import DEAR, emitted
 
 _INLINE = 4  # vectors: a shorter row is written out
 _MOST = 256  # parts of a row that is shared
@@ -41,18 +27,16 @@ _PAGE = 4096  # bytes: processors fetch ahead to its end by themselves (GELU 3.8
 def write(f: Function, nest: Nest) -> None:
     """The body of the kernel that runs a nest."""
     nest = _laid(nest)
-    if nest.sums:
-        _Along(f, nest).write()
-    elif columns.suits(nest, f.target):
+    if not nest.sums and columns.suits(nest, f.target):
         columns.Columns(f, nest).write()
-    elif transpose.suits(nest):
+    elif not nest.sums and transpose.suits(nest):
         transpose.Tiles(f, nest).write()
     else:
         _Along(f, nest).write()
 
 
 def workspace(nest: Nest, target: Any, threads: int) -> int:
-    """Bytes of scratch memory, behind the first PARTIALS."""
+    """Bytes of scratch memory."""
     nest = _laid(nest)
     if not nest.sums and columns.suits(nest, target):
         return columns.workspace(nest, target, threads)
@@ -89,10 +73,7 @@ def _partials(nest: Nest, plan: Plan) -> int:
 
 def _row_bytes(nest: Nest, plan: Plan, v: int) -> int:
     """Bytes for a row of a kept value, and a vector beyond its end."""
-    step = plan.steps.get(v)
-    kind = kind_of(step.result.dtype) if step is not None else nest.loads[v].kind
-    assert kind is not None
-    return (nest.length * kind.size + 127) // 64 * 64
+    return (nest.length * plan.kind(v).size + 127) // 64 * 64
 
 
 def _kept(nest: Nest, plan: Plan) -> int:
@@ -105,7 +86,7 @@ class _Along:
 
     def __init__(self, f: Function, nest: Nest) -> None:
         self.f, self.nest, self.plan = f, nest, Plan(nest)
-        _, self.me, self.threads, self.control, self.work = f.args
+        _, self.me, _, _, self.work = f.args
         self.rows = Rows(f, nest)
         self.lanes = self.rows.lanes
         self.thin: dict[int, Val] = {}
@@ -119,14 +100,14 @@ class _Along:
         size = _kept(self.nest, self.plan)
         own, first = size + self.down.own, PARTIALS + _partials(self.nest, self.plan)
         at = self.me * own + (first + self.down.shared)
-        self.down.lie(self.f, self.work.shifted(first, BOOL), self.work.shifted(at, BOOL))
+        self.down.lie(self.f, self.work.shifted(first), self.work.shifted(at))
         at = at + self.down.own
         shared = self.nest.rows == 1 and self.nest.length > _grain(self.nest, self.plan)
         if not size or self.nest.length <= _INLINE * self.lanes or shared:
             self.plan.kept.clear()
             return
         for v in self.plan.kept:
-            self.buffers[v] = self.work.shifted(at, BOOL)
+            self.buffers[v] = self.work.shifted(at)
             at = at + _row_bytes(self.nest, self.plan, v)
 
     def write(self) -> None:
@@ -142,10 +123,8 @@ class _Along:
             self._chunks(grain)
         else:
             group = min(max(GRAIN // (nest.length * plan.cost), 1), nest.rows)
-            with tasks(f, -(-nest.rows // group)) as task:
-                first = task * group
-                with f.loop(first, f.least(first + group, nest.rows)) as row:
-                    self._row(row)
+            with grouped(f, nest.rows, group) as row:
+                self._row(row)
 
     # -- one row
 
@@ -165,7 +144,7 @@ class _Along:
             else:
                 self._whole(level, totals, body)
             for total in totals:
-                self.thin[total.step.result.id] = total.result()
+                self.thin[total.made] = total.result()
         self._end()
 
     def _stand(self, row: Val) -> None:
@@ -180,24 +159,16 @@ class _Along:
 
     def _find_thin(self, level: int) -> None:
         """Values with one element for this row that can be had now."""
-        nest, plan = self.nest, self.plan
-        for v, o in nest.loads.items():
-            if v in nest.thin and v not in self.thin:
+        for v, o in self.nest.loads.items():
+            if v in self.nest.thin and v not in self.thin:
                 self.thin[v] = self.f.load(self.rows.bases[v, "load"], o.kind)
-        for step in nest.steps:
-            v = step.result.id
-            if v in nest.thin and step.word not in REDUCTIONS and plan.levels[v] == level:
-                given = [
-                    self.thin[a.id] if isinstance(a, Value) else number_of(a) for a in step.args
-                ]
-                self.thin[v] = emit(self.f, step, given)
+        for step in self.plan.thin(level):
+            self.thin[step.result.id] = emitted(self.f, step, lambda a: self.thin[a.id])
 
     # -- one sweep
 
     def _totals(self, level: int) -> list["_Sum"]:
-        units = self._unroll()
-        if self.short is not None:
-            units = len(self.short)
+        units = self._unroll() if self.short is None else len(self.short)
         return [_Sum(self.f, s, self.lanes, units) for s in self.plan.reductions(level)]
 
     def _unroll(self) -> int:
@@ -210,9 +181,8 @@ class _Along:
         stores, saved = self.plan.stores(level), self.plan.saved(level)
         streamed, ahead = self._streams(level), self._ahead(level)
         summed = self.plan.sums(level)
-        rows.kept = {
-            v: (self.buffers[v], self._kind(v)) for v, s in self.plan.kept.items() if s < level
-        }
+        kind, kept = self.plan.kind, self.plan.kept.items()
+        rows.kept = {v: (self.buffers[v], kind(v)) for v, s in kept if s < level}
 
         def body(at: Val, unit: int, mask: Val | None, wide: int = 1) -> None:
             """`wide` vectors as one value: LLVM cuts it up, and works on the parts side by side."""
@@ -237,8 +207,8 @@ class _Along:
             for n, (v, _) in enumerate(summed):
                 self.down.add(n, at, rows.value(v, at, mask, values), lanes, mask)
             for v in saved:
-                x = f.const(rows.value(v, at, mask, values), self._kind(v), lanes)
-                f.store(self.buffers[v].shifted(at, self._kind(v)), x)
+                x = f.const(rows.value(v, at, mask, values), kind(v), lanes)
+                self.buffers[v].write(at, x)
             rows.lanes = self.lanes
 
         return body
@@ -254,29 +224,19 @@ class _Along:
             ahead = [(v, o, _PAGE // o.kind.size) for v, o in found if far]
         return [(o, self.rows.bases[v, "load"].shifted(n, o.kind)) for v, o, n in ahead]
 
-    def _kind(self, v: int) -> Any:
-        step = self.plan.steps.get(v)
-        return kind_of(step.result.dtype) if step is not None else self.nest.loads[v].kind
-
     def _streams(self, level: int) -> bool:
         """Whether the first store of a sweep is too large for the caches, and new to them."""
         stores, nest = self.plan.stores(level), self.nest
         if not stores or nest.length <= _INLINE * self.lanes or stores[0][1].along != 1:
             return False
-        o = stores[0][1]
-        size = nest.rows * nest.length * o.kind.size
-        known = any(x.buffer == o.buffer for x in nest.loads.values())
-        return size >= STREAMED and not known and o.kind.size * self.lanes == self.f.target.vector
+        return nest.streams(stores[0][1], self.lanes, self.f.target)
 
     # -- ways along a row
 
     def _written_out(self, body: Callable) -> None:
         """Each vector of a short row by itself."""
-        n, lanes = self.nest.length, self.lanes
-        for unit in range(-(-n // lanes)):
-            live = n - unit * lanes
-            mask = self.f.first_lanes(live, lanes) if live < lanes else None
-            body(self.f.index(unit * lanes), unit, mask)
+        for unit, (at, mask) in enumerate(pieces(self.f, self.nest.length, self.lanes)):
+            body(self.f.index(at), unit, mask)
 
     def _whole(self, level: int, totals: list, body: Callable) -> None:
         """A row of known length: what is left of it first, then several vectors at once."""
@@ -323,7 +283,7 @@ class _Along:
             total.open(True)
         if streams or n % step:
             heads = LINE // f.target.vector if streams else 0
-            left = (stop - main + (lanes - 1)) // lanes
+            left = (stop - main).parts(lanes)
             with f.loop(f.select(first > start, f.index(-heads), 0), left) as j:
                 head = j < 0
                 at = f.select(head, start + (j + heads) * lanes, main + j * lanes)
@@ -363,13 +323,13 @@ class _Along:
                 start = task * grain
                 self._ragged(level, totals, body, start, f.least(start + grain, n))
                 for k, total in enumerate(totals):
-                    place = self.work.shifted(task * 8 + (area + k * parts * 16), BOOL)
-                    total.put(place, [v.get() for v in total.whole], parts * 8)
+                    place = self.work.shifted(task * 8 + (area + k * parts * 16))
+                    total.put(place, now(total.whole), parts * 8)
             if totals:
-                f.call(barrier(f.module), self.control, self.threads)
+                meet(f)
             for k, total in enumerate(totals):
-                place = self.work.shifted(area + k * parts * 16, BOOL)
-                self.thin[total.step.result.id] = self._joined(total, place, parts)
+                place = self.work.shifted(area + k * parts * 16)
+                self.thin[total.made] = self._joined(total, place, parts)
             area += len(totals) * parts * 16
         with f.when(self.me.equals(0)):
             self._end()
@@ -379,7 +339,7 @@ class _Along:
         total.begin(total.whole)
         with self.f.loop(0, parts) as k:
             total.add(total.whole, total.got(place.shifted(k, I64), 1, parts * 8))
-        return total.result_of([v.get() for v in total.whole])
+        return total.result_of(now(total.whole))
 
 
 def part_of(f: Function, x: Any, k: int, n: int) -> Any:
@@ -387,27 +347,17 @@ def part_of(f: Function, x: Any, k: int, n: int) -> Any:
     if n == 1 or not isinstance(x, Val) or x.lanes == 1:
         return x
     size = x.lanes // n
-    return f.shuffle(x, x, list(range(k * size, (k + 1) * size)))
+    return f.part(x, k * size, (k + 1) * size)
 
 
 class _Sum(Total):
     """A reduction along a row: a state for each vector side by side, one for blocks before."""
 
     def __init__(self, f: Function, step: Any, lanes: int, units: int) -> None:
-        super().__init__(f, step, lanes)
-        self.step = step
-        self.units = [self.vars(lanes) for _ in range(units)]
+        super().__init__(f, step, lanes, units)
         self.whole = self.vars(1, wide=True)
-        self.blocks = False
+        self.wholes = [self.whole]
         self.open(False)
-
-    def open(self, blocks: bool) -> None:
-        """Nothing yet; whether blocks will be closed before the end."""
-        self.blocks = blocks
-        for state in self.units:
-            self.begin(state)
-        if blocks:
-            self.begin(self.whole)
 
     def close(self) -> None:
         """The end of a block."""
@@ -417,6 +367,4 @@ class _Sum(Total):
 
     def result(self) -> Val:
         """What it comes to."""
-        if self.blocks:
-            return self.result_of([v.get() for v in self.whole])
-        return self.result_of(self.folded(self.units))
+        return self.result_of(now(self.whole) if self.blocks else self.folded(self.units))

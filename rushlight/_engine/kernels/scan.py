@@ -11,9 +11,9 @@ from typing import Any
 from ..builder import BOOL, F32, F64, I32, I64, Function, Kind, Val, kind_of
 from ..graph import Step, Value
 from . import rows
-from .nest import Nest, Rows, along_axes, kind, vectors
+from .nest import Nest, Rows, along_axes, fill, kind, vectors
 from .share import PARTIALS, grouped, meet, tasks
-from .totals import highest, lowest
+from .totals import now, start
 
 WORDS = {f"cumulative_{w}": w for w in ("sum", "prod", "max", "min")}
 _STRIP = 512  # neighbours that run side by side: their states stay in the first cache
@@ -70,7 +70,7 @@ def work(told: Scan) -> int:
 
 
 def write(f: Function, told: Scan) -> None:
-    """The body of the kernel that scans."""
+    """The kernel's body."""
     writing = _Scan(f, told)
     if told.axis < len(told.nest.lead):
         writing.across()
@@ -91,9 +91,7 @@ class _Scan:
         kind = F64 if made is F32 and told.word in ("sum", "prod") else made
         self.placed = told.word in ("max", "min")
         self.kinds = [kind, I32] if self.placed else [kind]
-        edge = lowest if told.word == "max" else highest
-        first = {"sum": -0.0 if kind.floating else 0, "prod": 1}
-        self.start = [edge(kind), 0] if self.placed else [first[told.word]]
+        self.start = [start(told.word, kind), 0][: len(self.kinds)]
 
     def _join(self, a: list[Val], b: list[Val]) -> list[Val]:
         """What comes to be of a state and a later one: of equal extrema the later, of NaN too."""
@@ -126,7 +124,7 @@ class _Scan:
         group = min(max(_GROUP // nest.length, 1), nest.rows)
         with grouped(f, nest.rows, group) as row:
             self.rows.stand(along_axes(row, nest.lead))
-            carry = self._vars(self.start)
+            carry = self._vars()
             self._walk(f.index(0), f.index(nest.length), carry, True)
 
     def shared(self) -> None:
@@ -137,7 +135,7 @@ class _Scan:
             self.rows.stand(along_axes(row, self.nest.lead))
             for store in (False, True):
                 with tasks(f, parts) as task:
-                    carry, start = self._vars(self.start), task * _PART
+                    carry, start = self._vars(), task * _PART
                     if store:
                         with f.loop(0, task) as k:
                             self._add(carry, self._kept(room, k))
@@ -151,11 +149,11 @@ class _Scan:
         f = self.f
         return [f.load(room.shifted(k * 16 + 8 * i), x) for i, x in enumerate(self.kinds)]
 
-    def _vars(self, start: list) -> list:
-        return [self.f.var(k, 1, x) for k, x in zip(self.kinds, start)]
+    def _vars(self) -> list:
+        return [self.f.var(k, 1, x) for k, x in zip(self.kinds, self.start)]
 
     def _add(self, state: list, x: list[Val]) -> None:
-        for var, v in zip(state, self._join([s.get() for s in state], x)):
+        for var, v in zip(state, self._join(now(state), x)):
             var.set(v)
 
     def _walk(self, first: Val, last: Val, carry: list, store: bool) -> None:
@@ -193,8 +191,7 @@ class _Scan:
             places, first = along_axes(task // strips, sizes), task % strips * _STRIP
             n = f.least(f.index(nest.length) - first, _STRIP)
             for start, room, kind in zip(self.start, held, self.kinds):
-                with f.loop(0, n, self.lanes) as i:
-                    room.write(i, f.const(start, kind, self.lanes))
+                fill(f, room, 0, n, f.const(start, kind, self.lanes))
             with f.loop(0, nest.lead[axis]) as k:
                 self.rows.stand([k if i == axis else p for i, p in enumerate(places)])
                 body = lambda i, mask, k=k: self._side_by_side(held, first, i, k, mask)
@@ -204,8 +201,7 @@ class _Scan:
         f, lanes = self.f, self.lanes
         rooms = [room.shifted(i, kind) for room, kind in zip(held, self.kinds)]
         state = [f.load(room, kind, lanes) for room, kind in zip(rooms, self.kinds)]
-        x = self._read(first + i, f.spread(f.cast(k, I32), lanes), mask)
-        state = self._join(state, x)
+        state = self._join(state, self._read(first + i, f.spread(f.cast(k, I32), lanes), mask))
         for room, made in zip(rooms, state):
             f.store(room, made)
         self._finish(first + i, state, mask)

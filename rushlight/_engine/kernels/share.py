@@ -49,7 +49,7 @@ def grouped(f: Function, n: int, size: int) -> Iterator[Val]:
 def drawn(f: Function, work: Val, threads: Val, n: Val) -> Iterator[Val]:
     """The body for each of n tasks that this thread draws from the counter at `work`."""
     with f.forever() as out:
-        task = f.op(I64, 1, f"atomicrmw add ptr {work.name}, i64 1 monotonic")
+        task = f.op(I64, 1, f"atomicrmw add {work}, i64 1 monotonic")
         # The last thread to find nothing left makes the counter ready for the next kernel.
         with f.when(task.equals(threads + (n - 1))):
             f.store(work, f.const(0, I64))

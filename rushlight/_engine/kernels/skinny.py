@@ -11,7 +11,7 @@ from typing import Any
 from ..builder import Function, Val
 from .matmul import Product
 from .matmul import work as work
-from .nest import LINE, Rows, opened, part, vectors
+from .nest import LINE, Rows, fill, opened, part, vectors
 from .share import PARTIALS, meet
 
 _FEW = 4  # rows; places of a sum
@@ -48,7 +48,7 @@ def workspace(product: Product, _target: Any, _threads: int) -> int:
 
 
 def write(f: Function, product: Product) -> None:
-    """The body of the kernel that multiplies."""
+    """The kernel's body."""
     _Skinny(f, product).write()
 
 
@@ -132,9 +132,7 @@ class _Skinny:
         """The sums of a strip over some places."""
         f, once = self.f, max(1, 8 // self.count)
         whole = start + (stop - start) // once * once
-        zero = f.const(0, self.kind, self.lanes)
-        with f.loop(0, self.count * width, self.lanes) as j:
-            self.sums.write(j, zero)
+        fill(f, self.sums, 0, self.count * width, f.const(0, self.kind, self.lanes))
         with f.loop(start, whole, once) as k:
             self._add(first, width, k, once)
         with f.loop(whole, stop) as k:

@@ -5,12 +5,14 @@ float32 are made in float32 for a block of elements at most, and in float64 from
 """
 
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 import numpy as np
 
 from ..builder import BOOL, F32, F64, I32, I64, Function, Kind, Val, Var, kind_of
 from ..graph import Step, Value
+from .nest import kind
 
 REDUCTIONS = {"sum", "max", "min", "prod", "any", "all", "argmax", "argmin"}
 BLOCK = 4096  # elements of a row that are added up in their own precision (numpy's error and less)
@@ -33,18 +35,16 @@ def reducible(step: Step) -> bool:
     return word in ("any", "all") or given == made
 
 
-def lowest(kind: Kind) -> Any:
-    """What no number is below."""
-    if kind.floating:
-        return float("-inf")
-    return int(np.iinfo(f"{kind.family}{8 * kind.size}").min)
-
-
-def highest(kind: Kind) -> Any:
-    """What no number is above."""
-    if kind.floating:
-        return float("inf")
-    return int(np.iinfo(f"{kind.family}{8 * kind.size}").max)
+def start(word: str, of: Kind) -> Any:
+    """What changes nothing that it is joined with."""
+    known = {"sum": -0.0 if of.floating else 0, "prod": 1, "all": 1, "any": 0}
+    if word in known:
+        return known[word]
+    top = word in ("min", "argmin")
+    if of.floating:
+        return inf if top else -inf
+    info = np.iinfo(f"{of.family}{8 * of.size}")
+    return int(info.max if top else info.min)
 
 
 def larger(f: Function, a: Val, b: Val) -> Val:
@@ -59,35 +59,32 @@ def smaller(f: Function, a: Val, b: Val) -> Val:
     return f.select(a.isnan(), a, less) if a.kind.floating else less
 
 
-class Total:
-    """One reduction: its word, its kinds, and its states."""
+def now(state: list[Var]) -> list[Val]:
+    """What a state is at this point."""
+    return [v.get() for v in state]
 
-    def __init__(self, f: Function, step: Step, lanes: int) -> None:
+
+class Total:
+    """One reduction: its word, its kinds, a state for each of some vectors.
+
+    `wholes` are those of the blocks before, where there are `blocks`.
+    """
+
+    wholes: list[list[Var]]
+
+    def __init__(self, f: Function, step: Step, lanes: int, units: int) -> None:
         self.f, self.word, self.made, self.lanes = f, step.word, step.result.id, lanes
-        value = step.args[0]
-        given, made = kind_of(value.dtype), kind_of(step.result.dtype)
-        assert given is not None and made is not None
-        self.argument, self.result_kind = value.id, made
-        self.kind = given
+        given, made = kind(step.args[0]), kind(step.result)
+        self.argument, self.result_kind, self.kind = step.args[0].id, made, given
         if step.word in ("any", "all") or given is BOOL:
             self.kind = I32
         if step.word in ("sum", "prod"):
             self.kind = made
         self.wide = F64 if (self.word, self.kind) == ("sum", F32) else self.kind
-        self.kinds = [self.kind, I32] if self.word in _PLACES else [self.kind]
-        self.wides = [self.wide, *self.kinds[1:]]
-        self.start = self._start()
-
-    def _start(self) -> list[Any]:
-        word, kind = self.word, self.kind
-        if word == "sum":
-            return [-0.0 if kind.floating else 0]
-        if word in ("prod", "all"):
-            return [1]
-        if word == "any":
-            return [0]
-        edge = lowest(kind) if word in ("max", "argmax") else highest(kind)
-        return [edge, 0] if word in _PLACES else [edge]
+        place = [I32] if self.placed else []
+        self.kinds, self.wides = [self.kind, *place], [self.wide, *place]
+        self.start = [start(self.word, self.kind), 0][: len(self.kinds)]
+        self.units, self.blocks = [self.vars(lanes) for _ in range(units)], False
 
     @property
     def placed(self) -> bool:
@@ -104,6 +101,12 @@ class Total:
         """Nothing yet."""
         for var, x in zip(state, self.start):
             var.set(x)
+
+    def open(self, blocks: bool) -> None:
+        """Nothing yet; whether blocks will be closed before the end."""
+        self.blocks = blocks
+        for state in self.units + (self.wholes if blocks else []):
+            self.begin(state)
 
     def lifted(self, x: Any, place: Val | None, mask: Val | None) -> list[Val]:
         """Elements as a state; `place` is where all lanes stand, or each lane's own."""
@@ -139,14 +142,13 @@ class Total:
         better, same = (x > y if self.word == "argmax" else x < y), x.equals(y)
         if x.kind.floating:
             mine, other = x.isnan(), y.isnan()
-            no = other ^ f.const(1, BOOL, other.lanes)
-            better, same = better | (mine & no), same | (mine & other)
+            better, same = better | (mine & (other ^ 1)), same | (mine & other)
         take = better | (same & (a[1] < b[1]))
         return [f.select(take, x, y), f.select(take, a[1], b[1])]
 
     def add(self, state: list[Var], x: list[Val]) -> None:
         """A state joined to a place's own."""
-        for var, v in zip(state, self.join(x, [s.get() for s in state])):
+        for var, v in zip(state, self.join(x, now(state))):
             var.set(v)
 
     def widened(self, state: list[Val]) -> list[Val]:
@@ -155,22 +157,16 @@ class Total:
 
     def folded(self, states: list[list[Var]]) -> list[Val]:
         """The states of several vectors as that of one element."""
-        parts = [[v.get() for v in s] for s in states]
+        parts = list(map(now, states))
         while len(parts) > 1:
             pairs = [self.join(a, b) for a, b in zip(parts[::2], parts[1::2])]
             parts = pairs + parts[2 * len(pairs) :]
         state, n = parts[0], self.lanes
         while n > 1:
             n //= 2
-            state = self.join(
-                [self._lanes(x, n, 2 * n) for x in state], [self._lanes(x, 0, n) for x in state]
-            )
+            later, first = ([self.f.part(x, i, i + n) for x in state] for i in (n, 0))
+            state = self.join(later, first)
         return state
-
-    def _lanes(self, x: Val, first: int, last: int) -> Val:
-        if last - first == 1:
-            return self.f.lane(x, first)
-        return self.f.shuffle(x, x, list(range(first, last)))
 
     def result_of(self, state: list[Val]) -> Val:
         """What a state comes to, in the kind of the step's result."""

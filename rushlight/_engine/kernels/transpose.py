@@ -9,6 +9,7 @@ from typing import Any
 
 from ..builder import BOOL, I8, Function, Kind, Val
 from .nest import LINE, STREAMED, Nest, Operand, Rows, along_axes, before_line, fetch, placed
+from .packing import transposed
 from .share import tasks
 from .totals import REDUCTIONS
 
@@ -30,7 +31,7 @@ def _across(nest: Nest, axis: int) -> list[int]:
 
 def suits(nest: Nest) -> bool:
     """Whether anything lies across rows that are stored along."""
-    if any(s.word in REDUCTIONS or s.word == "position" for s in nest.steps):
+    if nest.has(*REDUCTIONS, "position"):
         return False
     if not nest.lead or nest.rows * nest.length < _SMALL or nest.length < 2:
         return False
@@ -49,14 +50,13 @@ class Tiles:
         self.rows = Rows(f, self.nest)
         self.lanes = self.rows.lanes
         size = max(o.kind.size for o in nest.operands)
-        others = any(
-            o.along == 1 and v not in _across(self.nest, n - 1) for v, o in self.nest.loads.items()
-        )
+        across, loads = _across(self.nest, n - 1), self.nest.loads
+        others = any(o.along == 1 and v not in across for v, o in loads.items())
         wide, small = (max(self.lanes, n // max(size, 4)) for n in (_LONG, LINE))
         self.large = not others and self._large(size, wide)
         self.side = wide if others or self.large else small
         self.deep = self.lanes if self.large else self.side  # rows that are turned at once
-        self.turned = {v: self._strip(self.nest.loads[v]) for v in _across(self.nest, n - 1)}
+        self.turned = {v: self._strip(loads[v]) for v in across}
         self.streamed = self._streams()
 
     def _large(self, size: int, side: int) -> bool:
@@ -73,11 +73,8 @@ class Tiles:
     def _streams(self) -> bool:
         """Whether the first store passes by the caches: large, each row aligned like the first."""
         _, o = self.nest.stores[0]
-        size = self.nest.rows * self.nest.length * o.kind.size
-        known = any(x.buffer == o.buffer for x in self.nest.loads.values())
         even = all(s * o.kind.size % LINE == 0 for s in o.lead)
-        whole = o.kind.size * self.lanes == self.f.target.vector
-        return size >= STREAMED and not known and even and whole
+        return even and self.nest.streams(o, self.lanes, self.f.target)
 
     def write(self) -> None:
         """Tasks of neighbouring tiles; in each, down the rows, which is along what lies across."""
@@ -116,7 +113,7 @@ class Tiles:
         with f.when(whole):
             self._one(places, row, left, None, None)
         if self.streamed or self.nest.length % self.side or self.nest.lead[-1] % self.side:
-            with f.when(whole ^ f.const(1, BOOL)):
+            with f.when(whole ^ 1):
                 self._one(places, row, left, height, width)
 
     def _one(self, places: list, row: Val, left: Val, height: Any, width: Any) -> None:
@@ -193,20 +190,5 @@ class Tiles:
                 place = f.least(place, width - 1)
             mask = None if height is None else f.first_lanes(height - i - k, lanes)
             columns.append(base.read(place * apart + i + k, kind, lanes, mask))
-        for r, x in enumerate(turned(f, columns)):
+        for r, x in enumerate(transposed(f, columns, halves=True)):
             strip.write((k + r) * self.side + j, x)
-
-
-def turned(f: Function, vectors: list[Val]) -> list[Val]:
-    """The columns of the square whose rows these are: halves change places, then quarters ..."""
-    n, step = len(vectors), len(vectors) // 2
-    while step:
-        low = [p if p & step == 0 else n + p - step for p in range(n)]
-        high = [p + step if p & step == 0 else n + p for p in range(n)]
-        made = list(vectors)
-        for i in range(n):
-            if i & step == 0:
-                a, b = vectors[i], vectors[i + step]
-                made[i], made[i + step] = f.shuffle(a, b, low), f.shuffle(a, b, high)
-        vectors, step = made, step // 2
-    return vectors

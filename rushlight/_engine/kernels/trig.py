@@ -14,14 +14,14 @@ from .vmath import FORMAT, magnitude, polynomial, rounded, signed, wide
 # (sin(r) - r) / r^3 and (cos(r) - 1 + r^2/2) / r^4 in r^2, |r| <= pi/4: 2^-27.9, 2^-33.1; 2^-57.3,
 # 2^-60.0 of the result
 _SIN = {
-    F32: (-0.00019506858370732516, 0.008332101628184319, -0.16666653752326965),
+    F32: (-0.00019506858, 0.008332102, -0.16666654),
     F64: (
         -7.577393330131432e-13, 1.6058340536995872e-10, -2.5052104708769614e-08,
         2.755731921342026e-06, -0.00019841269841253603, 0.008333333333333321, -0.16666666666666666,
     ),
 }  # fmt: skip
 _COS = {
-    F32: (2.4430670237052254e-05, -0.00138873013202101, 0.04166664555668831),
+    F32: (2.443067e-05, -0.0013887301, 0.041666646),
     F64: (
         4.737302942661794e-14, -1.1470275445392301e-11, 2.087675420963564e-09,
         -2.755731921468359e-07, 2.4801587301569893e-05, -0.0013888888888888872,
@@ -53,23 +53,18 @@ _PI, _PI_LOW = 3.141592653589793, 1.2246467991473532e-16
 _TWO_OVER_PI = 0.6366197723675814
 # pi/2 in parts. float32's are whole (their product is exact inside an fma), float64's short.
 _PARTS = {
-    F32: (1.5707963705062866, -4.371138828673793e-08, -1.7151245100058819e-15),
+    F32: (1.5707964, -4.371139e-08, -1.7151245e-15),
     F64: (1.5707963267341256, 6.077100506303966e-11, 2.0222662487959506e-21),
 }
 _BOUND = {F32: 2.0**16, F64: 2.0**20}
 
 
-def _quarters(f: Function, x: Val) -> tuple[Val, Val]:
-    """r in about [-pi/4, pi/4] and n with x = r + n pi/2, the n in the lowest bits."""
-    r, n, _ = _quarters_and_rest(f, x)
-    return r, n
-
-
-def _quarters_and_rest(f: Function, x: Val) -> tuple[Val, Val, Val]:
-    """The same, and about what rounding has cost r."""
+def _quarters(f: Function, x: Val) -> tuple[Val, Val, Val]:
+    """r in about [-pi/4, pi/4] and n with x = r + n pi/2, the n in the lowest bits; and about what
+    rounding has cost r."""
     size = magnitude(f, x)
     if x.kind is F32 and not f.target.fused:
-        r, n, rest = _quarters_and_rest(f, f.cast(x, F64))
+        r, n, rest = _quarters(f, f.cast(x, F64))
         return f.cast(r, F32), f.cast(n, I32), f.cast(rest, F32)
     number, bits = rounded(f, x, _TWO_OVER_PI)
     first, second, third = _PARTS[x.kind]
@@ -79,19 +74,22 @@ def _quarters_and_rest(f: Function, x: Val) -> tuple[Val, Val, Val]:
     rest = f.fma(number, -second, start - near) + f.fma(number, -third, near - r)
     whole = FORMAT[x.kind].whole
     r_at, n_at = f.var(x.kind, x.lanes, r), f.var(whole, x.lanes, bits)
+    rest_at = f.var(x.kind, x.lanes, rest)
     far = (size > _BOUND[x.kind]) & (size < float("inf"))
     with f.when(f.any(far), rare=True):
-        _far_lanes(f, x, far, r_at, n_at)
-    return r_at.get(), n_at.get(), rest
+        _far_lanes(f, x, far, (r_at, rest_at), n_at)
+    return r_at.get(), n_at.get(), rest_at.get()
 
 
-def _far_lanes(f: Function, x: Val, far: Val, r: Var, n: Var) -> None:
+def _far_lanes(f: Function, x: Val, far: Val, parts: tuple[Var, Var], n: Var) -> None:
     """Reduce the lanes of a mask exactly."""
-    numbers, quarters = f.buffer(F64, x.lanes), f.buffer(I64, x.lanes)
+    numbers, quarters = f.buffer(F64, 2 * x.lanes), f.buffer(I64, x.lanes)
     f.store(numbers, f.cast(x, F64))
     f.call(_far(f.module), numbers, quarters, f.index(x.lanes))
     whole = FORMAT[x.kind].whole
-    r.set(f.select(far, f.cast(f.load(numbers, F64, x.lanes), x.kind), r.get()))
+    for i, part in enumerate(parts):
+        made = f.cast(numbers.read(i * x.lanes, F64, x.lanes), x.kind)
+        part.set(f.select(far, made, part.get()))
     n.set(f.select(far, f.cast(f.load(quarters, I64, x.lanes), whole), n.get()))
 
 
@@ -107,7 +105,8 @@ _I128 = Kind("i128", 16, "int")
 
 @once("numbers:ptr quarters:ptr lanes:i64")
 def _far(f: Function) -> None:
-    """A function (numbers, quarters, how many) that replaces each number by its r and gives n."""
+    """A function (numbers, quarters, how many) that replaces each number by its r and gives n;
+    what rounding has cost the r lies behind them all."""
     numbers, quarters, lanes = f.args
     table = f.buffer(U64, 20)
     words = [0] + [int(_WORDS_OF_TWO_OVER_PI[i : i + 16], 16) for i in range(0, 304, 16)]
@@ -118,13 +117,14 @@ def _far(f: Function) -> None:
         x = f.load(at, F64)
         size = magnitude(f, x)
         with f.when((size > 1024.0) & (size < float("inf"))):
-            r, n = _reduced_exactly(f, size, table)
+            r, rest, n = _reduced_exactly(f, size, table)
             f.store(at, f.select(x < 0.0, -r, r))
+            at.write(lanes, f.select(x < 0.0, -rest, rest))
             quarters.write(i, f.select(x < 0.0, -n, n))
 
 
-def _reduced_exactly(f: Function, x: Val, table: Val) -> tuple[Val, Val]:
-    """r and n of one x > 1024: its mantissa times those bits of 2/pi that matter modulo 4."""
+def _reduced_exactly(f: Function, x: Val, table: Val) -> tuple[Val, Val, Val]:
+    """r, its rest and n of one x > 1024: its mantissa times the bits of 2/pi that matter mod 4."""
     bits = f.bits(x, I64)
     mantissa = f.cast((bits & ((1 << 52) - 1)) | (1 << 52), _I128)
     first = (bits >> 52) - 1075 + 62  # the bit that counts twice the half turn
@@ -145,16 +145,19 @@ def _reduced_exactly(f: Function, x: Val, table: Val) -> tuple[Val, Val]:
     whole = top + tail
     tail = (top - whole) + tail
     half, half_low = _PI / 2, _PI_LOW / 2
-    return f.fma(whole, half, f.fma(whole, half_low, tail * half)), n
+    low = f.fma(whole, half_low, tail * half)
+    r = f.fma(whole, half, low)
+    return r, f.fma(whole, half, -r) + low, n
 
 
 # -- sine, cosine, tangent
 
 
-def _waves(f: Function, r: Val) -> tuple[Val, Val]:
-    """sin(r) and cos(r)."""
+def _waves(f: Function, r: Val, rest: Val) -> tuple[Val, Val]:
+    """sin(r) and cos(r); where the sine is just below 1/2, the rest counts twice."""
     z = r * r
-    sine = f.fma(polynomial(f, z, _SIN[r.kind]), z * r, r)
+    sine = f.fma(polynomial(f, z, _SIN[r.kind]), z * r, r if r.kind is F32 else rest)
+    sine = sine if r.kind is F32 else r + sine
     return sine, f.fma(polynomial(f, z, _COS[r.kind]), z * z, f.fma(z, -0.5, 1.0))
 
 
@@ -169,25 +172,24 @@ def _odd(f: Function, n: Val) -> Val:
 
 
 def sin(f: Function, x: Val) -> Val:
-    """The sine. 1.4 ulp; float64 1.5."""
-    r, n = _quarters(f, x)
-    sine, cosine = _waves(f, r)
+    """The sine. 1.6 ulp; float64 1.8."""
+    r, n, rest = _quarters(f, x)
+    sine, cosine = _waves(f, r, rest)
     made = _flipped(f, f.select(_odd(f, n), cosine, sine), n, 1)
     return f.select(magnitude(f, x) < 2.0**-30, x, made)
 
 
 def cos(f: Function, x: Val) -> Val:
-    """The cosine. 1.5 ulp; float64 1.4."""
-    r, n = _quarters(f, x)
-    sine, cosine = _waves(f, r)
+    """The cosine. 1.6 ulp; float64 1.8."""
+    r, n, rest = _quarters(f, x)
+    sine, cosine = _waves(f, r, rest)
     return _flipped(f, f.select(_odd(f, n), sine, cosine), n + 1, 1)
 
 
 def _tan(f: Function, x: Val) -> Val:
-    """The tangent: of the remainder, or minus one over that. 2.1 ulp."""
-    r, n, rest = _quarters_and_rest(f, x)
+    """The tangent: of the remainder, or minus one over that. 1.7 ulp."""
+    r, n, rest = _quarters(f, x)
     z = r * r
-    rest = f.select(magnitude(f, x) < _BOUND[F64], rest, 0.0)
     slope = r + f.fma(polynomial(f, z, _TAN) * z, r, f.fma(z, rest, rest))
     odd = _odd(f, n)
     made = f.select(odd, -1.0, slope) / f.select(odd, slope, 1.0)

@@ -57,16 +57,13 @@ _TESTS: dict[str, Callable] = dict(
     isinf=lambda f, a: magnitude(f, a).equals(float("inf")),
     signbit=lambda f, a: f.bits(a, FORMAT[a.kind].whole) < 0,
 )
+_ACTIONS = _ARITHMETIC | _FLOATING | _BITS | REAL_DIVISIONS
 # x to the power of a number: as PyTorch and NumPy shorten them, NaN for the root of -inf.
 _POWERS: dict[float, Callable] = {
-    0: lambda f, x: f.like(1, x),
-    1: lambda f, x: x,
-    2: lambda f, x: x * x,
-    3: lambda f, x: x * x * x,
-    4: lambda f, x: (x * x) * (x * x),
-    -1: lambda f, x: 1 / x,
+    0: lambda f, x: f.like(1, x), 1: lambda f, x: x, 2: lambda f, x: x * x,
+    3: lambda f, x: x * x * x, 4: lambda f, x: (x * x) * (x * x), -1: lambda f, x: 1 / x,
     0.5: lambda f, x: f.math("sqrt", x),
-}
+}  # fmt: skip
 # Words that take any kind, 16 bits too.
 _ANY = frozenset({"where", *_LOGIC})
 
@@ -129,18 +126,12 @@ def number_of(a: Any) -> Any:
     """A Python number, where an argument is one or an array of one element; else None."""
     if isinstance(a, bool | int | float):
         return a
-    if (
-        isinstance(a, np.ndarray | np.generic)
-        and a.size == 1
-        and a.ndim == 0
-        and a.dtype.kind in "biuf"
-    ):
-        return a.item()
-    return None
+    known = isinstance(a, np.ndarray | np.generic) and a.ndim == 0 and a.dtype.kind in "biuf"
+    return a.item() if known else None
 
 
-def _common(args: tuple) -> np.dtype | None:
-    """The dtype in which NumPy compares these; None where it has a way of its own."""
+def _common(args: tuple) -> Kind | None:
+    """The kind in which NumPy compares these; None where it has a way of its own."""
     given = [np.empty(0, a.dtype) if isinstance(a, Value) else a for a in args]
     try:
         dtype = np.result_type(*given)
@@ -151,7 +142,7 @@ def _common(args: tuple) -> np.dtype | None:
         if not all(isinstance(a, Value) or info.min <= number_of(a) <= info.max for a in args):
             return None
     whole = all(a.dtype.kind in "biu" if isinstance(a, Value) else isinstance(a, int) for a in args)
-    return None if whole and dtype.kind == "f" else dtype  # signed and unsigned 64 bits
+    return None if whole and dtype.kind == "f" else kind_of(dtype)  # signed, unsigned 64 bits
 
 
 def native(step: Step) -> bool:
@@ -181,9 +172,9 @@ def native(step: Step) -> bool:
 def _emits(step: Step, made: Kind, kinds: list) -> bool:
     word = step.word
     if word in _COMPARED:
-        return (common := _common(step.args)) is not None and kind_of(common) is not None
+        return _common(step.args) is not None
     if word in _TESTS:
-        return kinds[0] is not None
+        return True
     if word == "pow":
         return _power_is_known(step, made, kinds)
     if word in INTEGER_DIVISIONS and not made.floating:
@@ -252,8 +243,7 @@ def emit(f: Function, step: Step, given: list[Any]) -> Val:
     if word in _LOGIC:
         return _LOGIC[word](f, *[as_kind(x, BOOL) for x in given])
     if word in _COMPARED:
-        common = _common(step.args)
-        kind = None if common is None else kind_of(common)
+        kind = _common(step.args)
         assert kind is not None
         return as_kind(given[0], kind).compared(_COMPARED[word], as_kind(given[1], kind))
     if word in _TESTS:
@@ -265,14 +255,13 @@ def emit(f: Function, step: Step, given: list[Any]) -> Val:
     if word in _ROUNDINGS:
         x = as_kind(given[0], made)
         return to_whole(f, x, _ROUNDINGS[word]) if made.floating else x
-    return _action(word, made)(f, *[as_kind(x, made) for x in given])
+    action = _ACTIONS[word] if word in _ACTIONS else TABLE[made][word]
+    return action(f, *[as_kind(x, made) for x in given])
 
 
-def _action(word: str, made: Kind) -> Callable:
-    for table in (_ARITHMETIC, _FLOATING, _BITS, REAL_DIVISIONS):
-        if word in table:
-            return table[word]
-    return TABLE[made][word]
+def emitted(f: Function, step: Step, value: Callable[[Value], Any]) -> Val:
+    """The step's result, by what `value` gives for each value that it reads."""
+    return emit(f, step, [value(a) if isinstance(a, Value) else number_of(a) for a in step.args])
 
 
 def _tested(f: Function, word: str, x: Val) -> Val:

@@ -22,11 +22,12 @@ _PLACES = {
     (7, 1, 3): "avxvnniint8 4 avxneconvert 5 avxvnniint16 10 avx10.1 19 avx10.2 19 egpr 21 "
     "push2pop2 21 ppx 21 ndd 21 ccmp 21 nf 21 zu 21",
     (0x80000001, 0, 2): "sahf 0 lzcnt 5 sse4a 6 prfchw 8 xop 11 fma4 16 tbm 21",
-}  # fmt: skip
-# The kernel's words for ARM, bits of getauxval(AT_HWCAP).
+}
+# The kernel's words for ARM, bits of getauxval(AT_HWCAP), from 64 on of AT_HWCAP2.
 _ARM = {
     "neon": 1, "aes": 3, "sha2": 6, "crc": 7, "lse": 8, "fullfp16": 10, "rdm": 12, "jsconv": 13,
-    "complxnum": 14, "rcpc": 15, "dotprod": 20, "sve": 22, "fp16fml": 23, "flagm": 27,
+    "complxnum": 14, "rcpc": 15, "sha3": 17, "dotprod": 20, "sve": 22, "fp16fml": 23,
+    "rcpc-immo": 26, "flagm": 27, "sve2": 65, "i8mm": 77, "bf16": 78, "cssc": 98, "mops": 107,
 }  # fmt: skip
 # push rbx; mov r8, rdx; mov eax, edi; mov ecx, esi; cpuid; four stores to r8; pop rbx; ret
 _CPUID = bytes.fromhex("53 4989d0 89f8 89f1 0fa2 418900 41895804 41894808 4189500c 5b c3")
@@ -73,5 +74,5 @@ def _x86() -> dict[str, bool]:
 def _arm() -> dict[str, bool]:
     ask = ctypes.CDLL(None).getauxval
     ask.restype, ask.argtypes = ctypes.c_ulong, [ctypes.c_ulong]
-    told = ask(16)  # AT_HWCAP
+    told = ask(16) | ask(26) << 64
     return {name: bool(told >> bit & 1) for name, bit in _ARM.items()}

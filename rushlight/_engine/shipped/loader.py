@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..._arrays.strides import tidy
+from ..._core.memory import empty, owner
 from ..._core.processors import processors
 from ..forked import lock
 from ..load import Code, _Elf
@@ -25,7 +26,7 @@ from ..threads import Pool, pace
 from .cpu import lacking
 from .kept import Numbers, Scalar, State, Stream
 
-FORMAT = 1
+FORMAT = 2
 FILES = ("manifest.json", "words.py", "code.bin", "arrays.bin")
 
 
@@ -44,6 +45,7 @@ def load(path: Any = None) -> "Program":
     try:
         read = _reader(path)
         told = json.loads(read("manifest.json"))
+        parts = {name: read(name) for name in FILES[1:]}
     except (OSError, ImportError, ValueError) as error:
         if not os.path.exists(path):
             raise FileNotFoundError(f"{path}: there is no such file or folder") from None
@@ -54,10 +56,11 @@ def load(path: Any = None) -> "Program":
             f"{FORMAT}. Its own loader is program.py inside it."
         )
     _check_machine(path, told)
-    parts = {name: read(name) for name in FILES[1:]}
     for name, (size, sum_) in told["files"].items():
         if (len(parts[name]), zlib.crc32(parts[name])) != (size, sum_):
             raise ValueError(f"{path}: {name} in it is damaged: copy the file again")
+    if told.pop("sum", 0) != zlib.crc32(json.dumps(told).encode()):
+        raise ValueError(f"{path}: manifest.json in it is damaged: copy the file again")
     return Program(told, parts)
 
 
@@ -133,6 +136,10 @@ class Program:
         self.run = self._bound(told["run"])
         self.values = [np.zeros((), d) for d in told["dtypes"]]
         self.written = {what for how, what, *_ in told["changed"] if how == "arg"}
+        self.wet: dict[int, list] = {}  # what is written of the state, by whose memory it is
+        for how, what, *_ in told["changed"]:
+            if how == "state":
+                self.wet.setdefault(id(owner(self.arrays[what])), []).append(self.arrays[what])
         self._hosts()
 
     # -- putting together
@@ -208,7 +215,7 @@ class Program:
 
     def _our(self, of: str) -> Any:
         return {
-            "lock": self.lock, "run_on": self.pool.run, "empty": np.empty,
+            "lock": self.lock, "run_on": self.pool.run, "empty": empty,
             "count": sys.getrefcount if sys.version_info < (3, 14) else (lambda x: 9),  # it borrows
             "tidy": tidy, "Refused": Refused,
             "state_of": Stream.address,
@@ -251,6 +258,7 @@ class Program:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         given: list[np.ndarray] = []
         self._read(self.told["arguments"], [list(args), kwargs], given, "arguments")
+        self._apart(given)
         before = [(s.array, s.array.copy()) for h in self.hosts for s in h[2].values()]
         try:
             if self.hosts and (self.counting or self.numbers.changed):
@@ -306,6 +314,20 @@ class Program:
         if written and not (x.flags.c_contiguous and x.flags.writeable):
             raise ValueError(f"{where}: the program writes to it: give an array in order, writable")
         return np.require(x, wanted, ["C", "A"])
+
+    def _apart(self, given: list) -> None:
+        """Refuse arguments in whose memory the program writes something else."""
+        for i, x in enumerate(given):
+            own = owner(x)
+            near = [y for j, y in enumerate(given) if j != i and {i, j} & self.written]
+            if any(
+                owner(y) is own and np.may_share_memory(x, y)
+                for y in (*near, *self.wet.get(id(own), ()))
+            ):
+                raise ValueError(
+                    "an argument shares memory with another one, or with state, that the program "
+                    "writes: give a copy"
+                )
 
     def _result(self, told: Any, outs: tuple, given: list) -> Any:
         kind, of = told

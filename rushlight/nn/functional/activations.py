@@ -4,9 +4,14 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from ..._core.dtypes import float64
+from numpy import ndarray, ones
+
+from ..._core.dtypes import cast, float64
 from ..._core.inplace import in_place
 from ..._core.naming import named
+from ..._core.rng import default
+from ..._core.samplers import drawn_by, uniform_sampler
+from ..._core.tape import make
 from ..._ops import activation as ops
 from ..._ops.elementary import tanh
 from ..._ops.softmaxes import log_softmax as _log_softmax
@@ -14,7 +19,7 @@ from ..._ops.softmaxes import softmax as _softmax
 from ..._tensor import Tensor
 
 hardshrink, softshrink, softplus, prelu = ops.hardshrink, ops.softshrink, ops.softplus, ops.prelu
-gelu, logsigmoid = ops.gelu, ops.logsigmoid
+gelu, glu, logsigmoid = ops.gelu, ops.glu, ops.logsigmoid
 
 relu_ = in_place(ops.relu)
 elu_, selu_, celu_ = in_place(ops.elu), in_place(ops.selu), in_place(ops.celu)
@@ -29,23 +34,17 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 def _switch(op: Callable[..., Tensor]):
-    """An activation whose only option is whether it writes into its input."""
+    """An op as an activation whose only option is whether it writes into its input."""
     written = in_place(op)
 
     def activation(input: Tensor, inplace: bool = False) -> Tensor:
         return written(input) if inplace else op(input)
 
-    return activation
+    return named(activation, op.__name__, str(op.__doc__))
 
 
-relu6 = named(_switch(ops.relu6), "relu6", "Each element held between 0 and 6.")
-selu = named(
-    _switch(ops.selu), "selu", "The exponential linear unit that keeps mean 0 and variance 1."
-)
-silu = named(_switch(ops.silu), "silu", "x * sigmoid(x).")
-mish = named(_switch(ops.mish), "mish", "x * tanh(softplus(x)).")
-hardsigmoid = named(_switch(ops.hardsigmoid), "hardsigmoid", "(x + 3) / 6 held between 0 and 1.")
-hardswish = named(_switch(ops.hardswish), "hardswish", "x times hardsigmoid(x).")
+relu6, selu, silu = _switch(ops.relu6), _switch(ops.selu), _switch(ops.silu)
+mish, hardsigmoid, hardswish = map(_switch, (ops.mish, ops.hardsigmoid, ops.hardswish))
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -85,12 +84,15 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
 
 def _slopes(input: Tensor, lower: float, upper: float) -> Tensor:
     """1 where the input is positive, a slope drawn between the bounds elsewhere, in order."""
-    noise = input.detach().new_ones(input.shape)
-    drawn = input.detach() <= 0
-    count = int(drawn.sum())
-    slopes = noise.new_empty(count, dtype=float64).uniform_(lower, upper)  # as PyTorch draws
-    noise[drawn] = slopes.to(noise.dtype)
-    return noise
+    kind, stream = input.dtype, default(input.device)
+    sample = uniform_sampler(float64, lower, upper, stream)  # as PyTorch draws
+
+    def draw(x: ndarray) -> ndarray:
+        slopes, drawn = ones(x.shape), cast(x, float64) <= 0
+        slopes[drawn] = sample(int(drawn.sum()), True)
+        return cast(slopes, kind)
+
+    return make(drawn_by(draw, tuple(input.shape), kind, stream, input), input.device)
 
 
 def rrelu(
@@ -120,11 +122,6 @@ def rrelu_(
     return rrelu(input, lower, upper, training, inplace=True)
 
 
-def glu(input: Tensor, dim: int = -1) -> Tensor:
-    """The first half along `dim`, gated by the sigmoid of the second."""
-    return ops.glu(input, dim)
-
-
 def softsign(input: Tensor) -> Tensor:
     """x / (1 + |x|)."""
     return input / (input.abs() + 1)
@@ -145,31 +142,22 @@ def _implicit_dim(name: str, ndim: int, stacklevel: int) -> int:
     return 0 if ndim in (0, 1, 3) else 1
 
 
-def softmax(
-    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
-) -> Tensor:
-    """exp(x) over its sum along `dim`."""
-    if dim is None:
-        dim = _implicit_dim("softmax", input.dim(), _stacklevel)
-    return _softmax(input, dim, dtype)
+def _shares(name: str, of: Callable[[Tensor, int, Any], Tensor], says: str):
+    """A function of one dimension, which may be left out."""
+
+    def softmax(
+        input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
+    ) -> Tensor:
+        if dim is None:
+            dim = _implicit_dim(name, input.dim(), _stacklevel)
+        return of(input, dim, dtype)
+
+    return named(softmax, name, says)
 
 
-def softmin(
-    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
-) -> Tensor:
-    """softmax of -x."""
-    if dim is None:
-        dim = _implicit_dim("softmin", input.dim(), _stacklevel)
-    return _softmax(-input, dim, dtype)
-
-
-def log_softmax(
-    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
-) -> Tensor:
-    """The logarithm of softmax along `dim`."""
-    if dim is None:
-        dim = _implicit_dim("log_softmax", input.dim(), _stacklevel)
-    return _log_softmax(input, dim, dtype)
+softmax = _shares("softmax", _softmax, "exp(x) over its sum along `dim`.")
+softmin = _shares("softmin", lambda x, *others: _softmax(-x, *others), "softmax of -x.")
+log_softmax = _shares("log_softmax", _log_softmax, "The logarithm of softmax along `dim`.")
 
 
 def gumbel_softmax(

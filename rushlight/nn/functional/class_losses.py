@@ -1,10 +1,13 @@
 """Losses over classes, sequences of labels and distances, with PyTorch's arguments."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from ..._core import modes
+from ..._core.dtypes import int64
+from ..._core.kinds import foretold, holds
 from ..._core.tape import ndarray
+from ..._creation import arange, tensor
 from ..._ops import class_loss as ops
 from ..._ops import ctc
 from ..._ops.softmaxes import log_softmax
@@ -50,14 +53,9 @@ def _class_error(input: Tensor, target: Tensor) -> Exception | None:
 
 
 def nll_loss(
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None = None,
-    size_average: bool | None = None,
-    ignore_index: int = -100,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-) -> Tensor:
+    input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
+    ignore_index: int = -100, reduce: bool | None = None, reduction: str = "mean",
+) -> Tensor:  # fmt: skip
     """Minus each target's log-probability; a mean is over the targets' weights.
 
     Args:
@@ -98,15 +96,10 @@ def _plain(input: Tensor, target: Tensor) -> bool:
 
 
 def cross_entropy(
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None = None,
-    size_average: bool | None = None,
-    ignore_index: int = -100,
-    reduce: bool | None = None,
-    reduction: str = "mean",
+    input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
+    ignore_index: int = -100, reduce: bool | None = None, reduction: str = "mean",
     label_smoothing: float = 0.0,
-) -> Tensor:
+) -> Tensor:  # fmt: skip
     """Cross entropy between logits and class indices, or class probabilities.
 
     Args:
@@ -149,14 +142,9 @@ def _across(weight: Tensor, input: Tensor, dim: int) -> Tensor:
 
 
 def _with_probabilities(
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None,
-    reduction: str,
-    ignore_index: int,
-    label_smoothing: float,
-    dim: int,
-) -> Tensor:
+    input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, ignore_index: int,
+    label_smoothing: float, dim: int,
+) -> Tensor:  # fmt: skip
     if not target.is_floating_point():
         raise RuntimeError(
             "Expected floating point type for target with class probabilities, got "
@@ -177,14 +165,9 @@ def _with_probabilities(
 
 
 def _smoothed(
-    log_p: Tensor,
-    target: Tensor,
-    weight: Tensor | None,
-    reduction: str,
-    ignore_index: int,
-    label_smoothing: float,
-    dim: int,
-) -> Tensor:
+    log_p: Tensor, target: Tensor, weight: Tensor | None, reduction: str, ignore_index: int,
+    label_smoothing: float, dim: int,
+) -> Tensor:  # fmt: skip
     """Part of the loss at the target, the rest at the mean of all classes."""
     at_target = _nll(log_p, target, weight, reduction, ignore_index)
     spread = log_p if weight is None else log_p * _across(weight, log_p, dim)
@@ -204,15 +187,9 @@ def _smoothed(
 
 
 def multi_margin_loss(
-    input: Tensor,
-    target: Tensor,
-    p: int = 1,
-    margin: float = 1.0,
-    weight: Tensor | None = None,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-) -> Tensor:
+    input: Tensor, target: Tensor, p: int = 1, margin: float = 1.0, weight: Tensor | None = None,
+    size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
+) -> Tensor:  # fmt: skip
     """Sum over wrong classes of max(0, margin - x[right] + x[wrong]) ** p, over the class count."""
     reduction = reduction_of(size_average, reduce, reduction)
     if p not in (1, 2):
@@ -245,14 +222,9 @@ def multilabel_margin_loss(
 
 
 def cosine_embedding_loss(
-    input1: Tensor,
-    input2: Tensor,
-    target: Tensor,
-    margin: float = 0,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-) -> Tensor:
+    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0,
+    size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
+) -> Tensor:  # fmt: skip
     """1 - cos where the target is 1, max(0, cos - margin) where it is -1."""
     reduction = reduction_of(size_average, reduce, reduction)
     if target.dim() > 1:
@@ -273,39 +245,22 @@ def cosine_embedding_loss(
 
 
 def triplet_margin_loss(
-    anchor: Tensor,
-    positive: Tensor,
-    negative: Tensor,
-    margin: float = 1.0,
-    p: float = 2,
-    eps: float = 1e-6,
-    swap: bool = False,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-) -> Tensor:
+    anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0, p: float = 2,
+    eps: float = 1e-6, swap: bool = False, size_average: bool | None = None,
+    reduce: bool | None = None, reduction: str = "mean",
+) -> Tensor:  # fmt: skip
     """max(0, |anchor - positive| - |anchor - negative| + margin)."""
     return triplet_margin_with_distance_loss(
-        anchor,
-        positive,
-        negative,
-        distance_function=lambda a, b: pairwise_distance(a, b, p, eps),
-        margin=margin,
-        swap=swap,
-        reduction=reduction_of(size_average, reduce, reduction),
-    )
+        anchor, positive, negative, distance_function=lambda a, b: pairwise_distance(a, b, p, eps),
+        margin=margin, swap=swap, reduction=reduction_of(size_average, reduce, reduction),
+    )  # fmt: skip
 
 
 def triplet_margin_with_distance_loss(
-    anchor: Tensor,
-    positive: Tensor,
-    negative: Tensor,
-    *,
-    distance_function: Callable[[Tensor, Tensor], Tensor] | None = None,
-    margin: float = 1.0,
-    swap: bool = False,
-    reduction: str = "mean",
-) -> Tensor:
+    anchor: Tensor, positive: Tensor, negative: Tensor, *,
+    distance_function: Callable[[Tensor, Tensor], Tensor] | None = None, margin: float = 1.0,
+    swap: bool = False, reduction: str = "mean",
+) -> Tensor:  # fmt: skip
     """The triplet loss with a distance of one's own (by default the Euclidean one)."""
     reduction = reduction_of(None, None, reduction)
     if margin <= 0:
@@ -323,33 +278,34 @@ def triplet_margin_with_distance_loss(
     return reduced((margin + near - far).clamp_min(0), reduction)
 
 
-def _lengths(given: Any, name: str) -> tuple[int, ...]:
+def _lengths(given: Any, name: str, device: Any) -> Tensor:
     if isinstance(given, Tensor):
         if given.is_floating_point():
             raise RuntimeError(f"{name} must be integral")
-        given = given.tolist()
-    return (int(given),) if isinstance(given, int) else tuple(int(n) for n in given)
+        return given.reshape(-1).to(device, int64)
+    given = [given] if isinstance(given, int) else [int(n) for n in given]
+    return tensor(given, dtype=int64, device=device)
 
 
-def _label_rows(targets: Tensor, lengths: Sequence[int]) -> Tensor:
-    """Labels one after another as rows (n, longest), padded with zeros."""
-    rows = targets.new_zeros((len(lengths), max(lengths, default=0)))
-    start = 0
-    for i, n in enumerate(lengths):
-        rows[i, :n] = targets[start : start + n]
-        start += n
-    return rows
+def _label_rows(targets: Tensor, lengths: Tensor, time: int) -> Tensor:
+    """Labels one after another as rows (n, longest), padded with zeros.
+
+    Rows of a length that is not known yet are as long as time: more cannot be said in it.
+    """
+    count = len(targets)
+    longest = int(lengths.max()) if foretold(lengths) and len(lengths) else min(count, time)
+    places = arange(longest, device=targets.device)
+    if not count:
+        return targets.new_zeros((len(lengths), longest))
+    starts = (lengths.cumsum(0) - lengths).unsqueeze(1)
+    rows = targets[(starts + places).clamp(max=count - 1)]
+    return rows.masked_fill(places >= lengths.unsqueeze(1), 0)
 
 
 def ctc_loss(
-    log_probs: Tensor,
-    targets: Tensor,
-    input_lengths: Any,
-    target_lengths: Any,
-    blank: int = 0,
-    reduction: str = "mean",
-    zero_infinity: bool = False,
-) -> Tensor:
+    log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any, blank: int = 0,
+    reduction: str = "mean", zero_infinity: bool = False,
+) -> Tensor:  # fmt: skip
     """Connectionist temporal classification (Graves et al., 2006).
 
     Args:
@@ -359,21 +315,23 @@ def ctc_loss(
         zero_infinity: impossible alignments cost nothing instead of infinity.
     """
     whole, reduction = log_probs.dim() == 3, reduction_of(None, None, reduction)
-    steps = _lengths(input_lengths, "input_lengths")
-    labels = _lengths(target_lengths, "target_lengths")
+    steps = _lengths(input_lengths, "input_lengths", log_probs.device)
+    labels = _lengths(target_lengths, "target_lengths", log_probs.device)
     if not whole:
         log_probs = log_probs.unsqueeze(1)
         targets = targets.unsqueeze(0) if targets.dim() == 1 else targets
     _check_ctc(log_probs, targets, steps, labels, blank)
     if targets.dim() == 1:
-        targets = _label_rows(targets, labels)
+        targets = _label_rows(targets, labels, log_probs.shape[0])
     each = ctc.ctc(log_probs, targets.long(), steps, labels, blank, zero_infinity)
     if reduction == "mean":
-        return (each / each.new_tensor([max(n, 1) for n in labels])).mean()
+        return (each / labels.clamp(min=1)).mean()
     return reduced(each if whole else each.squeeze(0), reduction)
 
 
-def _check_ctc(log_probs: Tensor, targets: Tensor, steps: tuple, labels: tuple, blank: int) -> None:
+def _check_ctc(
+    log_probs: Tensor, targets: Tensor, steps: Tensor, labels: Tensor, blank: int
+) -> None:
     time, n, classes = log_probs.shape
     if not 0 <= blank < classes:
         raise RuntimeError(
@@ -384,15 +342,15 @@ def _check_ctc(log_probs: Tensor, targets: Tensor, steps: tuple, labels: tuple, 
             raise RuntimeError(
                 f"{name} must be of size batch_size; it has {len(lengths)} values, the batch {n}"
             )
-    if max(steps, default=0) > time:
+    if not holds(steps <= time):
         raise RuntimeError(
-            f"Expected input_lengths to have value at most {time}, but got value {max(steps)} "
-            "(while checking arguments for ctc_loss_allocate_outputs)"
+            f"Expected input_lengths to have value at most {time}, but got value "
+            f"{int(steps.max())} (while checking arguments for ctc_loss_allocate_outputs)"
         )
-    longest = max(labels, default=0)
-    if targets.dim() == 2 and targets.shape[1] < longest:
+    rows, size = targets.dim() == 2, targets.shape[-1]
+    if not holds(labels <= size if rows else labels.sum() == size):
+        wanted = f"at least {int(labels.max())}" if rows else int(labels.sum())
         raise RuntimeError(
-            f"Expected tensor to have size at least {longest} at dimension 1, but got size "
-            f"{targets.shape[1]} for argument #2 'targets' (while checking arguments for "
-            "ctc_loss_allocate_outputs)"
+            f"Expected tensor to have size {wanted} at dimension {int(rows)}, but got size {size} "
+            "for argument #2 'targets' (while checking arguments for ctc_loss_allocate_outputs)"
         )

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ..._core import modes
 from ..._core.dtypes import in_c
 from ..._core.naming import named
 from ..._ops import conv as ops
@@ -34,12 +35,13 @@ def _check(
             f"to match the convolution dimensions, but got stride={[1] * (input.dim() - 2)}; the "
             f"weight has shape {list(weight.shape)}, the input {list(input.shape)}"
         )
-    if bias is not None and input.dtype is not bias.dtype:
+    free = modes.special and modes.local.autocast is not None  # the op itself converts them
+    if not free and bias is not None and input.dtype is not bias.dtype:
         raise RuntimeError(
             f"Input type ({_type(input)}) and bias type ({_type(bias)}) should be the same; "
             f"convert one of them, as in input.to({bias.dtype})"
         )
-    if input.dtype is not weight.dtype:
+    if not free and input.dtype is not weight.dtype:
         raise RuntimeError(
             f"expected scalar type {input.dtype.type_name} but found {weight.dtype.type_name}; "
             "input and weight must have one type: convert one of them, as in "
@@ -73,14 +75,10 @@ def _type(x: Tensor) -> str:
 
 
 def _check_sizes(stride: tuple, padding: tuple, dilation: tuple) -> None:
-    for name, values, least in (
-        ("stride", stride, 1),
-        ("padding", padding, 0),
-        ("dilation", dilation, 1),
-    ):
+    for name, values in (("stride", stride), ("padding", padding), ("dilation", dilation)):
+        least, what = (0, "negative") if name == "padding" else (1, "non-positive")
         if min(values) < least:
-            what = "negative padding is" if name == "padding" else f"non-positive {name} is"
-            raise RuntimeError(f"{what} not supported; {name} is {list(values)}")
+            raise RuntimeError(f"{what} {name} is not supported; {name} is {list(values)}")
 
 
 def _check_fit(input: Tensor, weight: Tensor, padding: tuple, dilation: tuple) -> None:
@@ -102,8 +100,7 @@ def _same_padding(
         raise RuntimeError("padding='same' is not supported for strided convolutions")
     total = [d * (k - 1) for k, d in zip(weight.shape[2:], dilation)]
     if any(t % 2 for t in total):
-        from_last = [x for t in reversed(total) for x in (0, t % 2)]
-        input = constant_pad_nd(input, tuple(from_last))
+        input = constant_pad_nd(input, tuple(x for t in total[::-1] for x in (0, t % 2)))
     return input, tuple(t // 2 for t in total)
 
 
@@ -111,14 +108,9 @@ def _convolution(axes: int, images: str, filters: str):
     name = f"conv{axes}d"
 
     def conv(
-        input: Tensor,
-        weight: Tensor,
-        bias: Tensor | None = None,
-        stride: Any = 1,
-        padding: Any = 0,
-        dilation: Any = 1,
-        groups: int = 1,
-    ) -> Tensor:
+        input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1,
+        padding: Any = 0, dilation: Any = 1, groups: int = 1,
+    ) -> Tensor:  # fmt: skip
         input, whole = _batched(input, axes, name)
         stride = _each(stride, axes, "stride")
         dilation = _each(dilation, axes, "dilation")
@@ -154,15 +146,9 @@ def _transposed(axes: int, filters: str):
     name = f"conv_transpose{axes}d"
 
     def conv_transpose(
-        input: Tensor,
-        weight: Tensor,
-        bias: Tensor | None = None,
-        stride: Any = 1,
-        padding: Any = 0,
-        output_padding: Any = 0,
-        groups: int = 1,
-        dilation: Any = 1,
-    ) -> Tensor:
+        input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1,
+        padding: Any = 0, output_padding: Any = 0, groups: int = 1, dilation: Any = 1,
+    ) -> Tensor:  # fmt: skip
         input, whole = _batched(input, axes, name)
         stride, padding = _each(stride, axes, "stride"), _each(padding, axes, "padding")
         dilation = _each(dilation, axes, "dilation")
@@ -171,10 +157,8 @@ def _transposed(axes: int, filters: str):
         _check_sizes(stride, padding, dilation)
         sizes = _transposed_sizes(input, weight, stride, padding, dilation, more)
         shape = (input.shape[0], weight.shape[1] * groups, *sizes)
-        if any(extra >= s for extra, s in zip(more, stride)):
-            make = _transposed_far
-        else:
-            make = ops.convolve_transposed
+        far = any(extra >= s for extra, s in zip(more, stride))
+        make = _transposed_far if far else ops.convolve_transposed
         made = make(input, weight, bias, shape, stride, padding, dilation, groups)
         return made if whole else made.squeeze(0)
 
@@ -206,15 +190,9 @@ def _transposed_sizes(
 
 
 def _transposed_far(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    shape: tuple,
-    stride: tuple,
-    padding: tuple,
-    dilation: tuple,
-    groups: int,
-) -> Tensor:
+    input: Tensor, weight: Tensor, bias: Tensor | None, shape: tuple, stride: tuple, padding: tuple,
+    dilation: tuple, groups: int,
+) -> Tensor:  # fmt: skip
     """Where a size asked for reaches over the last step of a window: nothing falls there."""
     rows = zip(input.shape[2:], stride, dilation, weight.shape[2:])
     whole = [(n - 1) * s + d * (k - 1) + 1 for n, s, d, k in rows]
@@ -248,13 +226,9 @@ def unfold(
 
 
 def fold(
-    input: Tensor,
-    output_size: Any,
-    kernel_size: Any,
-    dilation: Any = 1,
-    padding: Any = 0,
+    input: Tensor, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
     stride: Any = 1,
-) -> Tensor:
+) -> Tensor:  # fmt: skip
     """Columns (n, c * kernel, positions) put back as images, overlapping patches added."""
     if input.dim() not in (2, 3):
         raise RuntimeError(
@@ -288,7 +262,6 @@ def _check_fold(
     if columns != blocks[0] * blocks[1]:
         raise RuntimeError(
             f"Given {output_size=}, kernel_size={kernel}, {dilation=}, {padding=}, {stride=}, "
-            "expected size of input's dimension "
-            f"2 to match the calculated number of sliding blocks {blocks[0]} * {blocks[1]} = "
-            f"{blocks[0] * blocks[1]}, but got input.size(2)={columns}."
+            "expected size of input's dimension 2 to match the calculated number of sliding blocks "
+            f"{blocks[0]} * {blocks[1]} = {blocks[0] * blocks[1]}, but got input.size(2)={columns}."
         )

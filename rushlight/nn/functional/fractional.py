@@ -22,14 +22,9 @@ def _starts(sample: Tensor, size: int, outputs: int, window: int) -> Tensor:
 
 
 def _pooled(
-    name: str,
-    axes: int,
-    input: Tensor,
-    kernel_size: Any,
-    output_size: Any,
-    output_ratio: Any,
+    name: str, axes: int, input: Tensor, kernel_size: Any, output_size: Any, output_ratio: Any,
     samples: Any,
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor]:  # fmt: skip
     if output_size is None and output_ratio is None:
         raise ValueError(f"{name} requires specifying either an output_size or an output_ratio")
     x = input if input.dim() == axes + 2 else input.unsqueeze(0)
@@ -81,13 +76,9 @@ def _pool(axes: int, places: bool):
     name = f"fractional_max_pool{axes}d"
 
     def pool(
-        input: Tensor,
-        kernel_size: Any,
-        output_size: Any = None,
-        output_ratio: Any = None,
-        return_indices: bool = False,
-        _random_samples: Tensor | None = None,
-    ) -> Any:
+        input: Tensor, kernel_size: Any, output_size: Any = None, output_ratio: Any = None,
+        return_indices: bool = False, _random_samples: Tensor | None = None,
+    ) -> Any:  # fmt: skip
         given = (kernel_size, output_size, output_ratio, _random_samples)
         made = _pooled(name, axes, input, *given)
         return made if return_indices or places else made[0]

@@ -4,6 +4,7 @@ import math
 import warnings
 from typing import Any
 
+from ..._core.naming import named
 from ..._ops import grid, resample, shuffling
 from ..._tensor import Tensor
 from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
@@ -11,7 +12,7 @@ from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool
 pixel_shuffle, pixel_unshuffle = shuffling.pixel_shuffle, shuffling.pixel_unshuffle
 channel_shuffle = native_channel_shuffle = shuffling.channel_shuffle
 
-_LINEAR = {"linear": 1, "bilinear": 2, "trilinear": 3}
+_SMOOTH = {"linear": 1, "bilinear": 2, "trilinear": 3, "bicubic": 2}  # modes, and their axes
 _ADAPTIVE = (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)
 
 
@@ -27,17 +28,14 @@ def _sizes(
     given, name = (size, "size") if size is not None else (scale_factor, "scale_factor")
     if isinstance(given, (tuple, list)):
         if len(given) != axes:
+            what, short, of, letter = "scale_factor", "scale_factor", "of shape", "s"
             if name == "size":
-                what, short = "output", "output size"
-                places, given = "(o1, o2, ...,oK)", tuple(given)
-            else:
-                what = short = "scale_factor"
-                places, given = "(s1, s2, ...,sK)", list(given)
+                what, short, of, letter = "output", "output size", "of", "o"
             raise ValueError(
                 f"Input and {what} must have the same number of spatial dimensions, but got input "
-                f"with spatial dimensions of {list(input.shape[2:])} and {short} of {given}. "
+                f"with spatial dimensions of {list(input.shape[2:])} and {short} {of} {given}. "
                 f"Please provide input tensor in (N, C, d1, d2, ...,dK) format and {short} in "
-                f"{places} format."
+                f"({letter}1, {letter}2, ...,{letter}K) format."
             )
         each: list[Any] = list(given)
     else:
@@ -62,14 +60,10 @@ def _check_align(mode: str, align_corners: bool | None) -> bool:
 
 
 def interpolate(
-    input: Tensor,
-    size: Any = None,
-    scale_factor: Any = None,
-    mode: str = "nearest",
-    align_corners: bool | None = None,
-    recompute_scale_factor: bool | None = None,
+    input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest",
+    align_corners: bool | None = None, recompute_scale_factor: bool | None = None,
     antialias: bool = False,
-) -> Tensor:
+) -> Tensor:  # fmt: skip
     """The input (n, c, ...) resampled to `size`, or by `scale_factor`.
 
     Args:
@@ -93,15 +87,14 @@ def interpolate(
             return resample.resample_nearest[axes](input, sizes, scales)
         if mode == "nearest-exact":
             return resample.resample_nearest_exact[axes](input, sizes, scales)
-        if _LINEAR.get(mode) == axes:
-            family = resample.resample_smooth_linear if antialias else resample.resample_linear
-            return family[axes](input, sizes, scales, align)
-        if mode == "bicubic" and axes == 2:
-            family = resample.resample_smooth_cubic if antialias else resample.resample_cubic
-            return family[axes](input, sizes, scales, align)
-    if mode in _LINEAR or mode == "bicubic":
+        if _SMOOTH.get(mode) == axes:
+            plain, wide = resample.resample_linear, resample.resample_smooth_linear
+            if mode == "bicubic":
+                plain, wide = resample.resample_cubic, resample.resample_smooth_cubic
+            return (wide if antialias else plain)[axes](input, sizes, scales, align)
+    if mode in _SMOOTH:
         raise NotImplementedError(
-            f"Got {input.dim()}D input, but {mode} mode needs {_LINEAR.get(mode, 2) + 2}D input"
+            f"Got {input.dim()}D input, but {mode} mode needs {_SMOOTH[mode] + 2}D input"
         )
     raise NotImplementedError(
         f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {input.dim()}D) for the "
@@ -129,16 +122,16 @@ def upsample(
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 
-def upsample_nearest(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
-    """An older name of `interpolate(mode="nearest")`."""
-    _warn_of_name("upsample_nearest")
-    return interpolate(input, size, scale_factor, mode="nearest")
+def _older(name: str, mode: str, align_corners: bool | None = None):
+    def upsample(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
+        _warn_of_name(name)
+        return interpolate(input, size, scale_factor, mode, align_corners)
+
+    return named(upsample, name, f"An older name of `interpolate` with mode {mode!r}.")
 
 
-def upsample_bilinear(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
-    """An older name of `interpolate(mode="bilinear", align_corners=True)`."""
-    _warn_of_name("upsample_bilinear")
-    return interpolate(input, size, scale_factor, mode="bilinear", align_corners=True)
+upsample_nearest = _older("upsample_nearest", "nearest")
+upsample_bilinear = _older("upsample_bilinear", "bilinear", True)
 
 
 _ALIGN_WARNING = (

@@ -16,13 +16,9 @@ from .padding import pad
 
 
 def _canonical_mask(
-    mask: Tensor | None,
-    mask_name: str,
-    other_type: dtype | None,
-    other_name: str,
-    target_type: dtype,
-    check_other: bool = True,
-) -> Tensor | None:
+    mask: Tensor | None, mask_name: str, other_type: dtype | None, other_name: str,
+    target_type: dtype, check_other: bool = True,
+) -> Tensor | None:  # fmt: skip
     """A mask as numbers to add to the scores: a boolean one becomes 0 and minus infinity."""
     if mask is None:
         return None
@@ -56,13 +52,9 @@ def _canonical_masks(
 
 
 def _mha_shape_check(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    key_padding_mask: Tensor | None,
-    attn_mask: Tensor | None,
-    num_heads: int,
-) -> bool:
+    query: Tensor, key: Tensor, value: Tensor, key_padding_mask: Tensor | None,
+    attn_mask: Tensor | None, num_heads: int,
+) -> bool:  # fmt: skip
     """Whether the input is batched, its shapes checked."""
     if query.dim() not in (2, 3):
         raise AssertionError(
@@ -76,16 +68,16 @@ def _mha_shape_check(
             f"For {which} `query`, expected `key` and `value` to be {dims}-D but found "
             f"{key.dim()}-D and {value.dim()}-D tensors respectively"
         )
-    if key_padding_mask is not None and key_padding_mask.dim() != dims - 1:
-        raise AssertionError(
-            f"For {which} `query`, expected `key_padding_mask` to be `None` or {dims - 1}-D but "
-            f"found {key_padding_mask.dim()}-D tensor instead"
-        )
-    if attn_mask is not None and attn_mask.dim() not in (2, 3):
-        raise AssertionError(
-            f"For {which} `query`, expected `attn_mask` to be `None`, 2-D or 3-D but found "
-            f"{attn_mask.dim()}-D tensor instead"
-        )
+    masks = (
+        ("key_padding_mask", key_padding_mask, (dims - 1,), f"`None` or {dims - 1}-D"),
+        ("attn_mask", attn_mask, (2, 3), "`None`, 2-D or 3-D"),
+    )
+    for name, mask, allowed, text in masks:
+        if mask is not None and mask.dim() not in allowed:
+            raise AssertionError(
+                f"For {which} `query`, expected `{name}` to be {text} but found "
+                f"{mask.dim()}-D tensor instead"
+            )
     if dims == 2 and attn_mask is not None and attn_mask.dim() == 3:
         expected = (num_heads, query.shape[0], key.shape[0])
         if attn_mask.shape != expected:
@@ -128,20 +120,13 @@ def _checked_mask(mask: Tensor | None, heads: int, target: int, source: int) -> 
     """The attention mask with three axes: (1 or batch * heads, target, source)."""
     if mask is None:
         return None
-    if mask.dim() == 2:
-        if mask.shape != (target, source):
-            raise RuntimeError(
-                f"The shape of the 2D attn_mask is {mask.shape}, but should be {(target, source)}."
-            )
-        return mask.unsqueeze(0)
-    if mask.dim() != 3:
-        raise RuntimeError(f"attn_mask's dimension {mask.dim()} is not supported")
-    if mask.shape != (heads, target, source):
+    dims = mask.dim()  # _mha_shape_check saw that they are 2 or 3
+    wanted = (heads, target, source)[3 - dims :]
+    if mask.shape != wanted:
         raise RuntimeError(
-            f"The shape of the 3D attn_mask is {mask.shape}, but should be "
-            f"{(heads, target, source)}."
+            f"The shape of the {dims}D attn_mask is {mask.shape}, but should be {wanted}."
         )
-    return mask
+    return mask.unsqueeze(0) if dims == 2 else mask
 
 
 def _by_heads(x: Tensor, static: Tensor | None, name: str, heads: int, size: int) -> Tensor:

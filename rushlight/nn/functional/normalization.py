@@ -26,22 +26,20 @@ def _check_channels(channels: int, **given: Tensor | None) -> None:
             raise RuntimeError(f"{name} should contain {channels} elements not {value.numel()}")
 
 
-def _follow(running: Tensor | None, new: Tensor, momentum: float) -> None:
+def _follow(running: Tensor | None, new: Tensor, momentum: Any) -> None:
     """Move a running statistic towards the batch's."""
     if running is not None:
-        running.mul_(1 - momentum).add_(new.to(running.dtype), alpha=momentum)
+        new, alpha = new.to(running.dtype), momentum
+        if isinstance(momentum, Tensor):
+            new, alpha = new * momentum, 1
+        running.mul_(1 - momentum).add_(new, alpha=alpha)
 
 
 def batch_norm(
-    input: Tensor,
-    running_mean: Tensor | None,
-    running_var: Tensor | None,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    training: bool = False,
-    momentum: float = 0.1,
-    eps: float = 1e-5,
-) -> Tensor:
+    input: Tensor, running_mean: Tensor | None, running_var: Tensor | None,
+    weight: Tensor | None = None, bias: Tensor | None = None, training: bool = False,
+    momentum: float = 0.1, eps: float = 1e-5,
+) -> Tensor:  # fmt: skip
     """The input normalised per channel: by the batch's moments (training) or the running ones."""
     if tuple(input.shape) == (0,):
         return input * 1
@@ -122,15 +120,10 @@ def _check_spatial(size: Sequence) -> None:
 
 
 def instance_norm(
-    input: Tensor,
-    running_mean: Tensor | None = None,
-    running_var: Tensor | None = None,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    use_input_stats: bool = True,
-    momentum: float = 0.1,
-    eps: float = 1e-5,
-) -> Tensor:
+    input: Tensor, running_mean: Tensor | None = None, running_var: Tensor | None = None,
+    weight: Tensor | None = None, bias: Tensor | None = None, use_input_stats: bool = True,
+    momentum: float = 0.1, eps: float = 1e-5,
+) -> Tensor:  # fmt: skip
     """Each channel of each element of the batch normalised by itself."""
     if use_input_stats:
         _check_spatial(input.shape)

@@ -71,21 +71,16 @@ def _check_fit(name: str, input: Tensor, axes: int, window: tuple, ceil_mode: bo
 
 
 _PARTS = {1: "the last axis", 2: "the last two axes", 3: "the last three axes"}
-_PLACES = {1: "along the last axis", 2: "over the last two axes", 3: "over the last three axes"}
+_PLACES = {n: f"{'along' if n == 1 else 'over'} {what}" for n, what in _PARTS.items()}
 
 
 def _max(axes: int):
     name = f"max_pool{axes}d"
 
     def max_pool(
-        input: Tensor,
-        kernel_size: Any,
-        stride: Any = None,
-        padding: Any = 0,
-        dilation: Any = 1,
-        ceil_mode: bool = False,
-        return_indices: bool = False,
-    ) -> Any:
+        input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
+        ceil_mode: bool = False, return_indices: bool = False,
+    ) -> Any:  # fmt: skip
         window = _windows(name, axes, kernel_size, stride, padding)
         window = (*window, _each(dilation, axes, "dilation", name))
         _check(name, input, axes, window, ceil_mode)
@@ -117,14 +112,10 @@ def _avg(axes: int):
     steps = (1,) * axes
 
     def avg_pool(
-        input: Tensor,
-        kernel_size: Any,
-        stride: Any = None,
-        padding: Any = 0,
-        ceil_mode: bool = False,
-        count_include_pad: bool = True,
+        input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0,
+        ceil_mode: bool = False, count_include_pad: bool = True,
         divisor_override: int | None = None,
-    ) -> Tensor:
+    ) -> Tensor:  # fmt: skip
         window = _windows(name, axes, kernel_size, stride, padding)
         if divisor_override == 0:
             raise RuntimeError("divisor must be not zero")
@@ -138,13 +129,9 @@ _avg_pool1d, avg_pool2d, avg_pool3d = _avg(1), _avg(2), _avg(3)
 
 
 def avg_pool1d(
-    input: Tensor,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    ceil_mode: bool = False,
+    input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
     count_include_pad: bool = True,
-) -> Tensor:
+) -> Tensor:  # fmt: skip
     """The mean of each window along the last axis."""
     return _avg_pool1d(input, kernel_size, stride, padding, ceil_mode, count_include_pad)
 
@@ -188,9 +175,7 @@ def _adaptive_avg(axes: int):
     return named(adaptive_avg_pool, f"adaptive_avg_pool{axes}d", doc)
 
 
-adaptive_avg_pool1d = _adaptive_avg(1)
-adaptive_avg_pool2d = _adaptive_avg(2)
-adaptive_avg_pool3d = _adaptive_avg(3)
+adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = map(_adaptive_avg, (1, 2, 3))
 
 
 def _adaptive_max(axes: int):
@@ -204,9 +189,7 @@ def _adaptive_max(axes: int):
     return named(adaptive_max_pool, f"adaptive_max_pool{axes}d", doc)
 
 
-adaptive_max_pool1d = _adaptive_max(1)
-adaptive_max_pool2d = _adaptive_max(2)
-adaptive_max_pool3d = _adaptive_max(3)
+adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = map(_adaptive_max, (1, 2, 3))
 adaptive_max_pool1d_with_indices = _with_indices(adaptive_max_pool1d)
 adaptive_max_pool2d_with_indices = _with_indices(adaptive_max_pool2d)
 adaptive_max_pool3d_with_indices = _with_indices(adaptive_max_pool3d)
@@ -216,12 +199,9 @@ def _lp(axes: int, avg_pool: Callable):
     name = f"lp_pool{axes}d"
 
     def lp_pool(
-        input: Tensor,
-        norm_type: float,
-        kernel_size: Any,
-        stride: Any = None,
+        input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None,
         ceil_mode: bool = False,
-    ) -> Tensor:
+    ) -> Tensor:  # fmt: skip
         kernel = _each(kernel_size, axes, "kernel_size", name)
         # Through the mean of the powers, times how many there are.
         mean = avg_pool(input.pow(float(norm_type)), kernel, stride, 0, ceil_mode)
@@ -259,13 +239,9 @@ def _unpool(axes: int):
     name = f"max_unpool{axes}d"
 
     def max_unpool(
-        input: Tensor,
-        indices: Tensor,
-        kernel_size: Any,
-        stride: Any = None,
-        padding: Any = 0,
+        input: Tensor, indices: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0,
         output_size: Any = None,
-    ) -> Tensor:
+    ) -> Tensor:  # fmt: skip
         window = _windows(name, axes, kernel_size, stride, padding)
         if input.shape != indices.shape:
             raise RuntimeError(

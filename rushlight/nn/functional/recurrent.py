@@ -1,13 +1,16 @@
 """Recurrent networks as loops over time: plain, LSTM and GRU, padded or packed, and their cells.
 
 The inputs of all steps are projected in one product; then one op runs a layer's whole sequence.
-Packed input, whose batch changes, and projected states take one step at a time.
+Packed input is padded for it; projected states take one step at a time.
 """
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
+from ..._core.kinds import without_value
 from ..._core.naming import named
+from ..._creation import arange, tensor
 from ..._ops.dropout import dropout
 from ..._ops.joining import cat, stack
 from ..._ops.matmul import linear
@@ -39,99 +42,112 @@ def _relu(x: Tensor, state: tuple, weight: Tensor, bias: Tensor | None) -> tuple
 # ---- one direction of one layer
 
 
-def _run(cell: Cell, inputs: Tensor, state: tuple, weights: list, backwards: bool) -> tuple:
+def _run(
+    cell: Cell, inputs: Tensor, state: tuple, weights: list, backwards: bool, lengths: Any
+) -> tuple:
     """All steps of padded input (time, batch, features): outputs and last state."""
     if backwards:
-        output, last = _run(cell, inputs.flip(0), state, weights, False)
-        return output.flip(0), last
+        output, last = _run(cell, _flipped(inputs, lengths), state, weights, False, lengths)
+        return _flipped(output, lengths), last
     w_ih, w_hh, b_ih, b_hh, w_hr = weights
     x = linear(inputs, w_ih, b_ih)
     if w_hr is None:
-        return _run_whole(cell, x, state, w_hh, b_hh)
-    outputs = []
+        states = _run_whole(cell, x, state, w_hh, b_hh)
+        return states[0], tuple(_last(s, lengths) for s in states)
+    steps = []
     for step in x.unbind(0):  # (batch, gates)
         state = _projected(cell(step, state, w_hh, b_hh), w_hr)
-        outputs.append(state[0])
-    return stack(outputs), state
+        steps.append(state)
+    outputs = stack([s[0] for s in steps])
+    if lengths is not None:
+        state = tuple(_last(stack(list(each)), lengths) for each in zip(*steps))
+    return outputs, state
+
+
+def _flipped(x: Tensor, lengths: Any) -> Tensor:
+    """The steps in reverse, of each sequence its own where there are lengths."""
+    if lengths is None:
+        return x.flip(0)
+    steps = arange(len(x)).reshape(-1, 1)
+    places = lengths - 1 - steps
+    return x.gather(0, places.where(places >= 0, steps).unsqueeze(-1).expand(x.shape))
+
+
+def _last(states: Tensor, lengths: Any) -> Tensor:
+    if lengths is None:
+        return states[-1]
+    return states.gather(0, (lengths - 1).reshape(1, -1, 1).expand(1, *states.shape[1:]))[0]
 
 
 def _run_whole(cell: Cell, x: Tensor, state: tuple, weight: Tensor, bias: Tensor | None) -> tuple:
-    """The same as one op over all steps."""
+    """The states of all steps, by one op."""
     if cell is _gru:
         more = [] if bias is None else [bias]
-        output = gru_sequence([x, *state, weight, *more])
-        return output, (output[-1],)
+        return (gru_sequence([x, *state, weight, *more]),)
     x = x if bias is None else x + bias
     if cell is _lstm:
-        output, cells = lstm_sequence([x, *state, weight])
-        return output, (output[-1], cells[-1])
-    output = rnn_sequence([x, *state, weight], relu=cell is _relu)
-    return output, (output[-1],)
+        return lstm_sequence([x, *state, weight])
+    return (rnn_sequence([x, *state, weight], relu=cell is _relu),)
 
 
 def _projected(state: tuple, weight: Tensor | None) -> tuple:
     return state if weight is None else (linear(state[0], weight), *state[1:])
 
 
-def _run_packed(
-    cell: Cell, data: Tensor, sizes: list[int], state: tuple, weights: list, backwards: bool
-) -> tuple:
-    """All steps of packed input: at step t only the first sizes[t] sequences are still running."""
-    w_ih, w_hh, b_ih, b_hh, w_hr = weights
-    steps = linear(data, w_ih, b_ih).split(sizes)
-    whole, outputs, ended = state, [], []
-    running = sizes[-1] if backwards else sizes[0]
-    state = tuple(s[:running] for s in whole)
-    for x in reversed(steps) if backwards else steps:
-        size = x.shape[0]
-        if size > running:  # backwards: longer sequences first, these begin now
-            state = tuple(cat([s, w[running:size]]) for s, w in zip(state, whole, strict=True))
-        elif size < running:  # forwards: these have ended
-            ended.append(tuple(s[size:] for s in state))
-            state = tuple(s[:size] for s in state)
-        running = size
-        state = _projected(cell(x, state, w_hh, b_hh), w_hr)
-        outputs.append(state[0])
-    parts = [state, *reversed(ended)]
-    last = tuple(cat([p[i] for p in parts]) for i in range(len(state))) if ended else state
-    return cat(outputs[::-1] if backwards else outputs), last
+class _Packing:
+    """Where the steps of packed sequences lie among padded ones (time, batch, features)."""
+
+    def __init__(self, data: Tensor, sizes: list[int]) -> None:
+        self.shape = len(sizes), sizes[0]
+        lengths = [sum(size > i for size in sizes) for i in range(sizes[0])]
+        places = [t * sizes[0] + i for t, size in enumerate(sizes) for i in range(size)]
+        self.lengths = tensor(lengths, device=data.device)
+        self.places = tensor(places, device=data.device)
+
+    def padded(self, data: Tensor) -> Tensor:
+        whole = data.new_zeros((prod(self.shape), *data.shape[1:]))
+        return whole.index_copy(0, self.places, data).unflatten(0, self.shape)
+
+    def packed(self, x: Tensor) -> Tensor:
+        return x.flatten(0, 1).index_select(0, self.places)
 
 
 # ---- all layers
 
 
 def _network(
-    cell: Cell,
-    input: Tensor,
-    sizes: Tensor | None,
-    states: tuple,
-    params: Any,
-    has_biases: bool,
-    num_layers: int,
-    p: float,
-    train: bool,
-    bidirectional: bool,
-) -> tuple[Tensor, tuple]:
-    """The output of the last layer, and the last state of every layer and direction."""
+    cell: Cell, input: Tensor, sizes: Tensor | None, states: tuple, params: Any, has_biases: bool,
+    num_layers: int, p: float, train: bool, bidirectional: bool, lengths: Tensor | None = None,
+) -> tuple[Tensor, tuple]:  # fmt: skip
+    """The output of the last layer, and the last state of every layer and direction.
+
+    lengths: of sequences in padded input whose steps beyond count for nothing.
+    """
+    packing = None
+    if sizes is not None:
+        packing = _Packing(input, [int(size) for size in sizes.tolist()])
+        input, lengths = packing.padded(input), packing.lengths
+    elif lengths is not None and p and train and num_layers > 1:
+        without_value(None, "dropout of packed data, which is drawn for what there is,")
     directions = 2 if bidirectional else 1
     weights = _grouped(params, has_biases, num_layers * directions)
-    counts = None if sizes is None else [int(size) for size in sizes.tolist()]
     last = []
     for layer in range(num_layers):
         outputs = []
         for direction in range(directions):
             number = layer * directions + direction
             state = tuple(s[number] for s in states)
-            if counts is None:
-                made = _run(cell, input, state, weights[number], direction == 1)
-            else:
-                made = _run_packed(cell, input, counts, state, weights[number], direction == 1)
+            made = _run(cell, input, state, weights[number], direction == 1, lengths)
             outputs.append(made[0])
             last.append(made[1])
         input = cat(outputs, -1) if bidirectional else outputs[0]
         if p and train and layer < num_layers - 1:
+            input = packing.packed(input) if packing else input
             input = dropout(input, p, True)
-    return input, tuple(stack([s[i] for s in last]) for i in range(len(states)))
+            input = packing.padded(input) if packing else input
+    return packing.packed(input) if packing else input, tuple(
+        stack([s[i] for s in last]) for i in range(len(states))
+    )
 
 
 def _grouped(params: Any, has_biases: bool, count: int) -> list[list]:
@@ -192,13 +208,9 @@ rnn_relu = _network_of(_relu, "rnn_relu", "A plain recurrent network with relu")
 
 
 def lstm_cell(
-    input: Tensor,
-    hx: Any,
-    w_ih: Tensor,
-    w_hh: Tensor,
-    b_ih: Tensor | None = None,
+    input: Tensor, hx: Any, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None,
     b_hh: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor]:  # fmt: skip
     """One step of an LSTM: (hidden, cell)."""
     hidden, cell = _lstm(linear(input, w_ih, b_ih), tuple(hx), w_hh, b_hh)
     return hidden, cell
@@ -208,13 +220,9 @@ def _simple_cell(step: Cell, name: str, what: str):
     """One step of a network whose state is its output."""
 
     def cell(
-        input: Tensor,
-        hx: Tensor,
-        w_ih: Tensor,
-        w_hh: Tensor,
-        b_ih: Tensor | None = None,
+        input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None,
         b_hh: Tensor | None = None,
-    ) -> Tensor:
+    ) -> Tensor:  # fmt: skip
         return step(linear(input, w_ih, b_ih), (hx,), w_hh, b_hh)[0]
 
     return named(cell, name, f"One step of {what}.")

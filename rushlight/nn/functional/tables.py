@@ -21,7 +21,7 @@ def _padding(padding_idx: int | None, rows: int) -> int:
 def _hold_norms(weight: Tensor, indices: Tensor, max_norm: float, norm_type: float) -> None:
     """Shrink, in place, each looked-up row that is longer than `max_norm`."""
     with no_grad():
-        used = indices.detach().reshape(-1).unique()
+        used = indices.detach().reshape(-1)
         rows = weight.detach()[used]
         norms = rows.norm(norm_type, 1, keepdim=True)
         scale = (max_norm / (norms + 1e-7)).where(norms > max_norm, norms.new_ones(()))
@@ -29,14 +29,9 @@ def _hold_norms(weight: Tensor, indices: Tensor, max_norm: float, norm_type: flo
 
 
 def embedding(
-    input: Tensor,
-    weight: Tensor,
-    padding_idx: int | None = None,
-    max_norm: float | None = None,
-    norm_type: float = 2.0,
-    scale_grad_by_freq: bool = False,
-    sparse: bool = False,
-) -> Tensor:
+    input: Tensor, weight: Tensor, padding_idx: int | None = None, max_norm: float | None = None,
+    norm_type: float = 2.0, scale_grad_by_freq: bool = False, sparse: bool = False,
+) -> Tensor:  # fmt: skip
     """The rows of `weight` that the integers of `input` name.
 
     Args:
@@ -69,7 +64,7 @@ def _check_bags(
             raise ValueError(f"offsets has to be a 1D Tensor but got {offsets}")
         if offsets.dim() != 1:
             raise ValueError("offsets has to be a 1D Tensor")
-        if offsets.numel() and int(offsets[0]) != 0:
+        if offsets.numel() and not holds(offsets[0] == 0):
             raise RuntimeError(
                 "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start "
                 f"from position 0. However, got {int(offsets[0])}"
@@ -80,8 +75,6 @@ def _check_bags(
         )
     if mode not in ("sum", "mean", "max"):
         raise ValueError("mode has to be one of sum, mean or max")
-    if mode == "max" and per_sample_weights is None:
-        return
     if per_sample_weights is not None and mode != "sum":
         raise NotImplementedError(
             "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported "
@@ -90,18 +83,11 @@ def _check_bags(
 
 
 def embedding_bag(
-    input: Tensor,
-    weight: Tensor,
-    offsets: Tensor | None = None,
-    max_norm: float | None = None,
-    norm_type: float = 2,
-    scale_grad_by_freq: bool = False,
-    mode: str = "mean",
-    sparse: bool = False,
-    per_sample_weights: Tensor | None = None,
-    include_last_offset: bool = False,
-    padding_idx: int | None = None,
-) -> Tensor:
+    input: Tensor, weight: Tensor, offsets: Tensor | None = None, max_norm: float | None = None,
+    norm_type: float = 2, scale_grad_by_freq: bool = False, mode: str = "mean",
+    sparse: bool = False, per_sample_weights: Tensor | None = None,
+    include_last_offset: bool = False, padding_idx: int | None = None,
+) -> Tensor:  # fmt: skip
     """Sums, means or greatest of bags of rows, without keeping the rows apart.
 
     Args:
@@ -117,25 +103,19 @@ def embedding_bag(
         input = input.reshape(-1)
         per_sample_weights = None if per_sample_weights is None else per_sample_weights.reshape(-1)
     elif include_last_offset and offsets is not None:
-        end = int(offsets[-1])
-        offsets, input = offsets[:-1], input[:end]
-        per_sample_weights = None if per_sample_weights is None else per_sample_weights[:end]
+        if not holds(offsets[-1:] >= len(input)):
+            end = int(offsets[-1])
+            input = input[:end]
+            per_sample_weights = None if per_sample_weights is None else per_sample_weights[:end]
+        offsets = offsets[:-1]
     assert offsets is not None  # _check_bags saw to it
     padding, bags = _padding(padding_idx, weight.shape[0]), offsets.shape[0]
     if max_norm is not None:
         _hold_norms(weight, input, max_norm, norm_type)
     if mode == "max":
         return ops.embedding_bag_max(weight, input, offsets, bags, padding)
-    return ops.embedding_bag_sum(
-        weight,
-        input,
-        offsets,
-        per_sample_weights,
-        bags,
-        mode == "mean",
-        scale_grad_by_freq,
-        padding,
-    )
+    options = (bags, mode == "mean", scale_grad_by_freq, padding)
+    return ops.embedding_bag_sum(weight, input, offsets, per_sample_weights, *options)
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:

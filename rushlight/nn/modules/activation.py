@@ -78,21 +78,16 @@ class Hardtanh(_Switch):
     _function = F.hardtanh
 
     def __init__(
-        self,
-        min_val: float = -1.0,
-        max_val: float = 1.0,
-        inplace: bool = False,
-        min_value: float | None = None,
-        max_value: float | None = None,
-    ) -> None:
+        self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False,
+        min_value: float | None = None, max_value: float | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(inplace)
         for name, value in (("min_val", min_value), ("max_val", max_value)):
             if value is not None:
                 warnings.warn(
                     f"keyword argument `{name}ue` is deprecated and renamed to `{name}`",
-                    FutureWarning,
-                    stacklevel=2,
-                )
+                    FutureWarning, stacklevel=2,
+                )  # fmt: skip
         self.min_val = min_val if min_value is None else min_value
         self.max_val = max_val if max_value is None else max_value
         if self.max_val <= self.min_val:

@@ -75,11 +75,11 @@ class _NormBase(_Affine):
 class _BatchNorm(_NormBase):
     def forward(self, input: Tensor) -> Tensor:
         self._check_input_dim(input)
-        factor = 0.0 if self.momentum is None else self.momentum
+        factor: Any = 0.0 if self.momentum is None else self.momentum
         if self.training and self.track_running_stats and self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
             if self.momentum is None:  # a plain average over all batches so far
-                factor = 1.0 / float(self.num_batches_tracked)
+                factor = 1.0 / self.num_batches_tracked.double()
         mean, var = self.running_mean, self.running_var
         by_batch = self.training or (mean is None and var is None)
         if self.training and not self.track_running_stats:
@@ -117,16 +117,10 @@ class _LazyNormBase(Lazy, _NormBase):
     _learned = "num_features"
 
     def __init__(
-        self,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
-        affine: bool = True,
-        track_running_stats: bool = True,
-        device: Any = None,
-        dtype: Any = None,
-        *,
+        self, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
+        track_running_stats: bool = True, device: Any = None, dtype: Any = None, *,
         bias: bool = True,
-    ) -> None:
+    ) -> None:  # fmt: skip
         place = {"device": device, "dtype": dtype}
         super().__init__(0, eps, momentum, False, False, **place, bias=False)
         self.affine = affine
@@ -198,15 +192,9 @@ class SyncBatchNorm(_BatchNorm):
         """The model with every batch normalisation made a SyncBatchNorm."""
         made = module
         if isinstance(module, _BatchNorm):
-            made = SyncBatchNorm(
-                module.num_features,
-                module.eps,
-                module.momentum,
-                module.affine,
-                module.track_running_stats,
-                process_group,
-                bias=module.bias is not None,
-            )
+            facts = (module.num_features, module.eps, module.momentum, module.affine)
+            others = (module.track_running_stats, process_group)
+            made = SyncBatchNorm(*facts, *others, bias=module.bias is not None)
             made.__dict__["_parameters"].update(module._parameters)
             made.__dict__["_buffers"].update(module._buffers)
             made.training = module.training

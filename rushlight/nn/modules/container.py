@@ -35,7 +35,15 @@ def _place(index: Any, size: int) -> int:
     return index % size
 
 
-class _Numbered(Module):
+class _Poppable(Module):
+    def pop(self: Any, key: Any) -> Any:
+        """Take out what is at a key, a number or a slice."""
+        found = self[key]
+        del self[key]
+        return found
+
+
+class _Numbered(_Poppable):
     """What `Sequential` and `ModuleList` share: modules named "0", "1", ..."""
 
     def __len__(self) -> int:
@@ -57,14 +65,10 @@ class _Numbered(Module):
             delattr(self, key)
         self._modules = {str(i): module for i, module in enumerate(self._modules.values())}
 
-    def pop(self, key: int | slice) -> Any:
-        """Take out a module (or a slice) and number the others anew."""
-        found = self[key]
-        del self[key]
-        return found
-
     def __getitem__(self, index: Any) -> Any:
-        raise NotImplementedError
+        if isinstance(index, slice):
+            return type(self)(list(self)[index])
+        return self._modules[self._key(index)]
 
     def append(self, module: Module) -> Any:
         """Add a module at the end."""
@@ -96,7 +100,7 @@ class Sequential(_Numbered):
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return type(self)(OrderedDict(list(self._modules.items())[index]))
-        return self._modules[self._key(index)]
+        return super().__getitem__(index)
 
     def __add__(self, other: Any) -> "Sequential":
         return Sequential(*self, *_sequential(other))
@@ -158,11 +162,6 @@ class ModuleList(_Numbered):
         if modules is not None:
             self.extend(modules)
 
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return type(self)(list(self._modules.values())[index])
-        return self._modules[self._key(index)]
-
     def __add__(self, other: Iterable[Module]) -> "ModuleList":
         return ModuleList([*self, *other])
 
@@ -175,12 +174,7 @@ class ModuleList(_Numbered):
 
     def extend(self, modules: Iterable[Module]) -> Any:
         """Add all modules of an iterable."""
-        if not isinstance(modules, Iterable):
-            raise TypeError(
-                "ModuleList.extend should be called with an iterable, but got "
-                + type(modules).__name__
-            )
-        for i, module in enumerate(modules, len(self)):
+        for i, module in enumerate(_iterable(modules, "ModuleList"), len(self)):
             self.add_module(str(i), module)
         return self
 
@@ -203,7 +197,14 @@ def _run(first: int, last: int, text: str) -> str:
     return indented(f"{head}: {times}{text}")
 
 
-class _Keyed(Module):
+def _iterable(given: Any, owner: str) -> Iterable:
+    if isinstance(given, Iterable) and not isinstance(given, Tensor):
+        return given
+    kind = type(given).__name__
+    raise TypeError(f"{owner}.extend should be called with an iterable, but got {kind}")
+
+
+class _Keyed(_Poppable):
     """What `ModuleDict` and `ParameterDict` share: keys, in `_keyed`."""
 
     _keyed: Any
@@ -220,6 +221,11 @@ class _Keyed(Module):
     def keys(self) -> Any:
         """The names."""
         return self._keyed.keys()
+
+    def clear(self: Any) -> None:
+        """Take all out."""
+        for key in list(self):
+            del self[key]
 
 
 class ModuleDict(_Keyed):
@@ -240,14 +246,6 @@ class ModuleDict(_Keyed):
 
     def __delitem__(self, key: str) -> None:
         del self._modules[key]
-
-    def clear(self) -> None:
-        """Take all modules out."""
-        self._modules.clear()
-
-    def pop(self, key: str) -> Module:
-        """Take a module out."""
-        return self._modules.pop(key)
 
     def items(self) -> Any:
         """Names and modules."""
@@ -338,12 +336,7 @@ class ParameterList(Module):
 
     def extend(self, values: Iterable[Any]) -> Any:
         """Add all of an iterable."""
-        if not isinstance(values, Iterable) or isinstance(values, Tensor):
-            raise TypeError(
-                "ParameterList.extend should be called with an iterable, but got "
-                + type(values).__name__
-            )
-        for value in values:
+        for value in _iterable(values, "ParameterList"):
             self.append(value)
         return self
 
@@ -399,17 +392,6 @@ class ParameterDict(_Keyed):
         if key not in self:
             self[key] = default
         return self[key]
-
-    def clear(self) -> None:
-        """Take all out."""
-        for key in list(self._keys):
-            del self[key]
-
-    def pop(self, key: str) -> Any:
-        """Take one out."""
-        value = self[key]
-        del self[key]
-        return value
 
     def popitem(self) -> tuple[str, Any]:
         """Take the last out."""

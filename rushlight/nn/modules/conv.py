@@ -94,7 +94,7 @@ def _for_pad(padding: Any, kernel_size: tuple, dilation: tuple) -> Any:
     if not isinstance(padding, str):
         return _reverse_repeat_tuple(padding, 2)
     sides: list[int] = []
-    for step, size in zip(reversed(dilation), reversed(kernel_size), strict=False):
+    for step, size in zip(dilation[::-1], kernel_size[::-1]):
         total = step * (size - 1) if padding == "same" else 0
         sides += [total // 2, total - total // 2]
     return sides

@@ -57,9 +57,8 @@ def to(self: Any, *args: Any, **kwargs: Any) -> Any:
 
     def convert(t: Tensor) -> Tensor:
         wanted = dtype if t.is_floating_point() or t.is_complex() else None
-        layout = {"memory_format": memory_format} if memory_format is not None else {}
-        if t.dim() not in (4, 5):
-            layout = {}
+        fits = memory_format is not None and t.dim() in (4, 5)
+        layout = {"memory_format": memory_format} if fits else {}
         return _moved(t, device, wanted, non_blocking, layout)
 
     return self._apply(convert)
@@ -78,14 +77,9 @@ def _moved(t: Tensor, device: Any, dtype: Any, non_blocking: bool, layout: dict)
 
 
 def _read(
-    *args: Any,
-    device: Any = None,
-    dtype: Any = None,
-    non_blocking: bool = False,
-    copy: bool = False,
-    tensor: Tensor | None = None,
-    memory_format: Any = None,
-) -> tuple[Any, Any, bool, Any]:
+    *args: Any, device: Any = None, dtype: Any = None, non_blocking: bool = False,
+    copy: bool = False, tensor: Tensor | None = None, memory_format: Any = None,
+) -> tuple[Any, Any, bool, Any]:  # fmt: skip
     """(device, dtype, non_blocking, memory_format) of the forms that `to` understands."""
     rest = list(args)
     if rest and isinstance(rest[0], Tensor):

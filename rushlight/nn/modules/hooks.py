@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
+from ..._core.naming import Made
 from ..._tensor import Tensor
 from ...utils.hooks import RemovableHandle, add_hook
 from .gates import Gate
@@ -20,6 +21,7 @@ _TABLES = (
     "_state_dict_hooks _state_dict_pre_hooks "
     "_load_state_dict_pre_hooks _load_state_dict_post_hooks"
 ).split()
+_ALL = (*_TABLES, "_is_full_backward_hook")
 
 
 class Hooks:
@@ -40,10 +42,10 @@ class Hooks:
         )
 
 
-class Table:
+class _Table:
     """One hook table as an attribute of the module, under PyTorch's name."""
 
-    def __set_name__(self, owner: type, name: str) -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
 
     def __get__(self, module: Any, owner: type) -> Any:
@@ -51,6 +53,13 @@ class Table:
 
     def __set__(self, module: Any, value: Any) -> None:
         setattr(own(module), self.name, value)
+
+
+def with_tables(module_class: Made) -> Made:
+    """Decorator: the class with an attribute for each hook table."""
+    for name in _ALL:
+        setattr(module_class, name, _Table(name))
+    return module_class
 
 
 def own(module: Any) -> Hooks:
@@ -70,7 +79,7 @@ def table(module: Any, name: str) -> Iterable[Callable]:
 def pack(state: dict) -> dict:
     """A module's attributes as PyTorch pickles them: each hook table under its own name."""
     hooks = state.pop("_hooks", None) or Hooks()
-    for name in (*_TABLES, "_is_full_backward_hook"):
+    for name in _ALL:
         state[name] = getattr(hooks, name)
     return state
 
@@ -78,7 +87,7 @@ def pack(state: dict) -> dict:
 def unpack(state: dict) -> dict:
     """The opposite of `pack`; files of older versions may lack some tables."""
     state = dict(state)
-    found = {name: state.pop(name, None) for name in (*_TABLES, "_is_full_backward_hook")}
+    found = {name: state.pop(name, None) for name in _ALL}
     if any(value is not None and value != {} for value in found.values()):
         hooks = state["_hooks"] = Hooks()
         for name, value in found.items():
@@ -103,13 +112,9 @@ def register_forward_pre_hook(
 
 
 def register_forward_hook(
-    self: Any,
-    hook: Callable,
-    *,
-    prepend: bool = False,
-    with_kwargs: bool = False,
+    self: Any, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False,
     always_call: bool = False,
-) -> RemovableHandle:
+) -> RemovableHandle:  # fmt: skip
     """`hook(module, args, output)` runs after `forward` and may return another output."""
     hooks = own(self)
     kwargs, always = hooks._forward_hooks_with_kwargs, hooks._forward_hooks_always_called

@@ -5,7 +5,6 @@ import weakref
 from itertools import islice
 from typing import Any
 
-from ..._core.devices import device
 from ..._core.names import torch_name
 from ..._tensor import Tensor
 
@@ -98,15 +97,12 @@ def _explain_devices(error: Exception, module: Any, inputs: tuple) -> None:
     for name, parameter in module.__dict__.get("_parameters", {}).items():
         for place, where in given:
             if parameter is not None and parameter.device is not where:
-                error.add_note(_device_mend(name, parameter.device, place, where))
+                home = parameter.device
+                error.add_note(
+                    f"parameter {name} is on {home}, input {place} is on {where}. Move the input: "
+                    f'`x = x.to("{home}")`, or the model: `net.to("{where}")`.'
+                )
                 return
-
-
-def _device_mend(name: str, home: device, place: int, where: device) -> str:
-    return (
-        f"parameter {name} is on {home}, input {place} is on {where}. Move the input: "
-        f'`x = x.to("{home}")`, or the model: `net.to("{where}")`.'
-    )
 
 
 # ---- modules in plain lists

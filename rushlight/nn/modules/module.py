@@ -27,6 +27,7 @@ from .state_dict import _IncompatibleKeys as _IncompatibleKeys
 _set = object.__setattr__
 
 
+@hooks.with_tables
 class Module:
     """A part of a model: its parameters, buffers and submodules by name, and its `forward`.
 
@@ -282,12 +283,9 @@ class Module:
             yield module
 
     def _named_members(
-        self,
-        get_members_fn: Callable,
-        prefix: str = "",
-        recurse: bool = True,
+        self, get_members_fn: Callable, prefix: str = "", recurse: bool = True,
         remove_duplicate: bool = True,
-    ) -> Iterator[tuple[str, Any]]:
+    ) -> Iterator[tuple[str, Any]]:  # fmt: skip
         seen: set[int] = set()
         found: Any = [(prefix, self)]
         if recurse:
@@ -418,18 +416,6 @@ class Module:
     register_full_backward_pre_hook = hooks.register_full_backward_pre_hook
     register_full_backward_hook = hooks.register_full_backward_hook
     register_backward_hook = hooks.register_backward_hook
-    _forward_hooks = hooks.Table()
-    _forward_hooks_with_kwargs = hooks.Table()
-    _forward_hooks_always_called = hooks.Table()
-    _forward_pre_hooks = hooks.Table()
-    _forward_pre_hooks_with_kwargs = hooks.Table()
-    _backward_hooks = hooks.Table()
-    _backward_pre_hooks = hooks.Table()
-    _is_full_backward_hook = hooks.Table()
-    _state_dict_hooks = hooks.Table()
-    _state_dict_pre_hooks = hooks.Table()
-    _load_state_dict_pre_hooks = hooks.Table()
-    _load_state_dict_post_hooks = hooks.Table()
 
 
 class Functional(Module):

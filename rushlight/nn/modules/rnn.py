@@ -10,7 +10,7 @@ from ..._tensor import Tensor
 from .. import init
 from ..functional import recurrent
 from ..parameter import Parameter, add_parameters
-from ..utils.rnn import PackedSequence
+from ..utils.rnn import PackedSequence, Ragged
 from .module import Module
 from .utils import unusual
 
@@ -169,24 +169,26 @@ class RNNBase(_Recurrent):
         return output.squeeze(axis), _each(state, lambda s: s.squeeze(1))
 
     def _forward_packed(self, packed: PackedSequence, hx: Any) -> Any:
+        if isinstance(packed, Ragged):
+            data, lengths = packed.whole
+            data = data.transpose(0, 1) if self.batch_first else data
+            hx = self._fresh_state(data, None) if hx is None else hx
+            self.check_forward_args(data, hx, None)
+            output, state = self._run(data, None, hx, lengths=lengths)
+            return Ragged(output.transpose(0, 1) if self.batch_first else output, lengths), state
         data, sizes, order, back = packed
         hx = self._fresh_state(data, sizes) if hx is None else self.permute_hidden(hx, order)
         self.check_forward_args(data, hx, sizes)
         output, state = self._run(data, sizes, hx)
         return PackedSequence(output, sizes, order, back), self.permute_hidden(state, back)
 
-    def _run(self, input: Tensor, sizes: Tensor | None, hx: Any) -> tuple:
+    def _run(self, input: Tensor, sizes: Tensor | None, hx: Any, **more: Any) -> tuple:
         where = (input, hx) if sizes is None else (input, sizes, hx)
         output, *state = _NETWORKS[self.mode](
-            *where,
-            self._flat_weights,
-            has_biases=self.bias,
-            num_layers=self.num_layers,
-            dropout=self.dropout,
-            train=self.training,
-            bidirectional=self.bidirectional,
-            batch_first=self.batch_first and sizes is None,
-        )
+            *where, self._flat_weights, has_biases=self.bias, num_layers=self.num_layers,
+            dropout=self.dropout, train=self.training, bidirectional=self.bidirectional,
+            batch_first=self.batch_first and sizes is None, **more,
+        )  # fmt: skip
         return output, tuple(state) if len(state) > 1 else state[0]
 
     def extra_repr(self) -> str:
@@ -336,27 +338,19 @@ class RNNCellBase(_Recurrent):
     __constants__ = ["input_size", "hidden_size", "bias"]
 
     def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        bias: bool,
-        num_chunks: int,
-        device: Any = None,
+        self, input_size: int, hidden_size: int, bias: bool, num_chunks: int, device: Any = None,
         dtype: Any = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__()
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.bias = bias
         gates = num_chunks * hidden_size
         add_parameters(
-            self,
-            {"device": device, "dtype": dtype},
-            weight_ih=(gates, input_size),
-            weight_hh=(gates, hidden_size),
-            bias_ih=(gates,) if bias else None,
+            self, {"device": device, "dtype": dtype}, weight_ih=(gates, input_size),
+            weight_hh=(gates, hidden_size), bias_ih=(gates,) if bias else None,
             bias_hh=(gates,) if bias else None,
-        )
+        )  # fmt: skip
         self.reset_parameters()
 
     def extra_repr(self) -> str:
@@ -397,14 +391,9 @@ class RNNCell(RNNCellBase):
     __constants__ = ["input_size", "hidden_size", "bias", "nonlinearity"]
 
     def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        bias: bool = True,
-        nonlinearity: str = "tanh",
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
+        self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh",
+        device: Any = None, dtype: Any = None,
+    ) -> None:  # fmt: skip
         super().__init__(input_size, hidden_size, bias, 1, device, dtype)
         self.nonlinearity = nonlinearity
 
@@ -419,13 +408,9 @@ class _GatedCell(RNNCellBase):
     _gates: int
 
     def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        bias: bool = True,
-        device: Any = None,
+        self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None,
         dtype: Any = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__(input_size, hidden_size, bias, self._gates, device, dtype)
 
 

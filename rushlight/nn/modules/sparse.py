@@ -48,10 +48,10 @@ class _Table(Functional):
                 self.weight[self.padding_idx].fill_(0)
 
 
-def _sizes(embeddings: Tensor) -> tuple:
+def _sizes(embeddings: Tensor) -> tuple[int, int]:
     if embeddings.dim() != 2:
         raise AssertionError("Embeddings parameter is expected to be 2-dimensional")
-    return embeddings.shape
+    return embeddings.shape[0], embeddings.shape[1]
 
 
 class Embedding(_Table):
@@ -93,26 +93,13 @@ class Embedding(_Table):
 
     @classmethod
     def from_pretrained(
-        cls,
-        embeddings: Tensor,
-        freeze: bool = True,
-        padding_idx: int | None = None,
-        max_norm: float | None = None,
-        norm_type: float = 2.0,
-        scale_grad_by_freq: bool = False,
+        cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None,
+        max_norm: float | None = None, norm_type: float = 2.0, scale_grad_by_freq: bool = False,
         sparse: bool = False,
-    ) -> "Embedding":
+    ) -> "Embedding":  # fmt: skip
         """An embedding on a given table, learned further unless `freeze`."""
-        return cls(
-            *_sizes(embeddings),
-            padding_idx=padding_idx,
-            max_norm=max_norm,
-            norm_type=norm_type,
-            scale_grad_by_freq=scale_grad_by_freq,
-            sparse=sparse,
-            _weight=embeddings,
-            _freeze=freeze,
-        )
+        options = (padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
+        return cls(*_sizes(embeddings), *options, embeddings, freeze)
 
 
 class EmbeddingBag(_Table):
@@ -162,16 +149,8 @@ class EmbeddingBag(_Table):
         sparse: bool = False, include_last_offset: bool = False, padding_idx: int | None = None,
     ) -> "EmbeddingBag":  # fmt: skip
         """A bag on a given table, learned further unless `freeze`."""
-        made = cls(
-            *_sizes(embeddings),
-            max_norm=max_norm,
-            norm_type=norm_type,
-            scale_grad_by_freq=scale_grad_by_freq,
-            mode=mode,
-            sparse=sparse,
-            _weight=embeddings,
-            include_last_offset=include_last_offset,
-            padding_idx=padding_idx,
-        )
+        options = (max_norm, norm_type, scale_grad_by_freq, mode, sparse)
+        rest = (embeddings, include_last_offset, padding_idx)
+        made = cls(*_sizes(embeddings), *options, *rest)
         made.weight.requires_grad = not freeze
         return made

@@ -101,17 +101,18 @@ def _overrides(module: Any, method: str) -> bool:
 
 def get_extra_state(self: Any) -> Any:
     """State that is no tensor; a class that defines this gets an `_extra_state` entry."""
-    raise RuntimeError(
-        "Reached a code path in Module.get_extra_state() that should never be called. "
-        f"{type(self).__name__} does not define it."
-    )
+    raise _undefined("get_extra_state", self)
 
 
 def set_extra_state(self: Any, state: Any) -> None:
     """Takes back what `get_extra_state` gave; a class defines both."""
-    raise RuntimeError(
-        "Reached a code path in Module.set_extra_state() that should never be called. "
-        f"{type(self).__name__} does not define it."
+    raise _undefined("set_extra_state", self)
+
+
+def _undefined(name: str, module: Any) -> RuntimeError:
+    return RuntimeError(
+        f"Reached a code path in Module.{name}() that should never be called. "
+        f"{type(module).__name__} does not define it."
     )
 
 
@@ -164,15 +165,9 @@ def load_state_dict(
 
 
 def _check(
-    module: Any,
-    values: Any,
-    prefix: str,
-    metadata: Any,
-    assign: bool,
-    missing: list[str],
-    unexpected: list[str],
-    faults: Faults,
-) -> list[Any]:
+    module: Any, values: Any, prefix: str, metadata: Any, assign: bool, missing: list[str],
+    unexpected: list[str], faults: Faults,
+) -> list[Any]:  # fmt: skip
     """Let each module look at its part; returns the modules, children before parents."""
     local = {} if metadata is None else metadata.get(prefix[:-1], {})
     if assign:
@@ -199,15 +194,9 @@ def _after_load(modules: list[Any], keys: _IncompatibleKeys) -> None:
 
 
 def load_from_state_dict(
-    self: Any,
-    state_dict: Any,
-    prefix: str,
-    local_metadata: dict,
-    strict: bool,
-    missing_keys: list[str],
-    unexpected_keys: list[str],
-    error_msgs: list[str],
-) -> None:
+    self: Any, state_dict: Any, prefix: str, local_metadata: dict, strict: bool,
+    missing_keys: list[str], unexpected_keys: list[str], error_msgs: list[str],
+) -> None:  # fmt: skip
     """Check and take this module's own entries; a subclass overrides it to read older versions."""
     report = (state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
     for hook in table(self, "_load_state_dict_pre_hooks"):
@@ -229,13 +218,8 @@ def load_from_state_dict(
     elif strict and extra in state_dict:
         unexpected_keys.append(extra)
     if strict:
-        unexpected_keys += [
-            key
-            for key in state_dict
-            if key.startswith(prefix)
-            and key != extra
-            and _is_stranger(self, key[len(prefix) :], here)
-        ]
+        mine = (key for key in state_dict if key.startswith(prefix) and key != extra)
+        unexpected_keys += [key for key in mine if _is_stranger(self, key[len(prefix) :], here)]
 
 
 def _own_state(module: Any) -> dict[str, Tensor]:
@@ -251,14 +235,9 @@ def _is_stranger(module: Any, name: str, here: dict[str, Tensor]) -> bool:
 
 
 def _offer(
-    module: Any,
-    name: str,
-    parameter: Any,
-    key: str,
-    value: Any,
-    assign: bool,
+    module: Any, name: str, parameter: Any, key: str, value: Any, assign: bool,
     error_msgs: list[str],
-) -> None:
+) -> None:  # fmt: skip
     """Note what is wrong with one entry, or have it written."""
     if not isinstance(value, Tensor):
         error_msgs.append(
@@ -283,9 +262,11 @@ def _offer(
                 "in the module instead of copying them in place?)",
                 stacklevel=2,
             )
-    if isinstance(error_msgs, Faults) and not assign and not is_lazy(parameter):
-        error_msgs.targets.append(parameter)
-    tied = error_msgs.tied if isinstance(error_msgs, Faults) else {}
+    tied: dict = {}
+    if isinstance(error_msgs, Faults):
+        tied = error_msgs.tied
+        if not assign and not is_lazy(parameter):
+            error_msgs.targets.append(parameter)
     _write_or_wait(error_msgs, partial(_write, module, name, parameter, value, assign, tied))
 
 
@@ -323,14 +304,11 @@ def _key_problems(module: Any, given: Mapping, missing: list, unexpected: list) 
     problems = []
     for what, keys in (("Missing", missing), ("Unexpected", unexpected)):
         if keys:
-            problems.append(f"{what} key(s) in state_dict: {', '.join(map(_quoted, keys))}. ")
+            quoted = ", ".join(f'"{key}"' for key in keys)
+            problems.append(f"{what} key(s) in state_dict: {quoted}. ")
     if missing and unexpected:
         problems += _mend(module, given, missing, unexpected)
     return problems
-
-
-def _quoted(key: str) -> str:
-    return f'"{key}"'
 
 
 def _mend(module: Any, given: Mapping, missing: list[str], unexpected: list[str]) -> list[str]:

@@ -22,12 +22,9 @@ class DataParallel(Module):
     """
 
     def __init__(
-        self,
-        module: Module,
-        device_ids: Sequence[Any] | None = None,
-        output_device: Any = None,
+        self, module: Module, device_ids: Sequence[Any] | None = None, output_device: Any = None,
         dim: int = 0,
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__()
         self.dim = dim
         self.module = module
@@ -53,13 +50,9 @@ class DataParallel(Module):
 
 
 def data_parallel(
-    module: Module,
-    inputs: Any,
-    device_ids: Sequence[Any] | None = None,
-    output_device: Any = None,
-    dim: int = 0,
-    module_kwargs: dict | None = None,
-) -> Any:
+    module: Module, inputs: Any, device_ids: Sequence[Any] | None = None, output_device: Any = None,
+    dim: int = 0, module_kwargs: dict | None = None,
+) -> Any:  # fmt: skip
     """One call of `DataParallel(module, ...)`."""
     inputs = inputs if isinstance(inputs, tuple) else (inputs,)
     return DataParallel(module, device_ids, output_device, dim)(*inputs, **(module_kwargs or {}))

@@ -16,6 +16,10 @@ def _tensors(given: Any) -> list[Tensor]:
     return [given] if isinstance(given, Tensor) else list(given)
 
 
+def _grads(given: Any) -> list[Tensor]:
+    return [p.grad for p in _tensors(given) if p.grad is not None]
+
+
 def _norm(x: Tensor, norm_type: float) -> Tensor:
     if norm_type == math.inf:
         return x.abs().max()
@@ -57,7 +61,7 @@ def clip_grads_with_norm_(
     foreach: bool | None = None,
 ) -> None:
     """Scale the gradients in place by max_norm / total_norm where that is below 1."""
-    grads = [p.grad for p in _tensors(parameters) if p.grad is not None]
+    grads = _grads(parameters)
     if not grads:
         return
     factor = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)
@@ -84,8 +88,7 @@ def clip_grad_norm_(
         warnings.warn(
             "`parameters` is an empty generator, no gradient clipping will occur.", stacklevel=3
         )
-    grads = [p.grad for p in parameters if p.grad is not None]
-    total = get_total_norm(grads, norm_type, error_if_nonfinite)
+    total = get_total_norm(_grads(parameters), norm_type, error_if_nonfinite)
     clip_grads_with_norm_(parameters, max_norm, total)
     return total
 
@@ -107,6 +110,5 @@ def clip_grad_value_(
 ) -> None:
     """Hold every element of every gradient within ±clip_value, in place."""
     clip_value = float(clip_value)
-    for parameter in _tensors(parameters):
-        if parameter.grad is not None:
-            parameter.grad.clamp_(min=-clip_value, max=clip_value)
+    for grad in _grads(parameters):
+        grad.clamp_(min=-clip_value, max=clip_value)

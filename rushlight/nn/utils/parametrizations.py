@@ -10,7 +10,7 @@ from ..._tensor import Tensor
 from .. import functional as F
 from ..modules.module import Module
 from .parametrize import register_parametrization
-from .spectral_norm import TRANSPOSED, as_matrix, check_iterations
+from .spectral_norm import TRANSPOSED, as_matrix, check_iterations, drawn_units
 from .weight_norm import norm_except_dim, normed
 
 _MAPS = ("matrix_exp", "cayley", "householder")
@@ -55,8 +55,7 @@ class _Orthogonal(Module):
         rows, columns = x.shape[-2:]
         x = x.tril()
         if rows != columns:
-            blank = x.new_zeros(*x.shape[:-1], rows - columns)
-            x = cat([x, blank], dim=-1)
+            x = cat([x, x.new_zeros(*x.shape[:-1], rows - columns)], dim=-1)
         skew = x - x.mH
         if self.orthogonal_map == "matrix_exp":
             q = skew.matrix_exp()
@@ -188,10 +187,8 @@ class _SpectralNorm(Module):
         if dims > 1:
             self.n_power_iterations = n_power_iterations
             matrix = as_matrix(weight, self.dim)
-            rows, columns = matrix.shape
-            u, v = matrix.new_empty(rows).normal_(0, 1), matrix.new_empty(columns).normal_(0, 1)
-            self.register_buffer("_u", F.normalize(u, dim=0, eps=eps))
-            self.register_buffer("_v", F.normalize(v, dim=0, eps=eps))
+            for name, vector in zip(("_u", "_v"), drawn_units(matrix, eps), strict=True):
+                self.register_buffer(name, vector)
             self._power_method(matrix, 15)
 
     @no_grad()

@@ -37,12 +37,10 @@ def _register(module: Module, name: str, value: Any) -> None:
 
 def _inverse(module: Any, value: Any) -> Any:
     """`right_inverse(value)`, or `value` where the parametrization has none."""
-    if hasattr(module, "right_inverse"):
-        try:
-            return module.right_inverse(value)
-        except NotImplementedError:
-            pass
-    return value
+    try:
+        return module.right_inverse(value) if hasattr(module, "right_inverse") else value
+    except NotImplementedError:
+        return value
 
 
 def _require_same(made: Any, dtype: Any, shape: Any) -> None:
@@ -146,13 +144,14 @@ class ParametrizationList(ModuleList):
 
     def forward(self) -> Any:
         first, *rest = list(self)
-        if self.is_tensor:
-            made = first(self.original)
-        else:
-            made = first(*(getattr(self, f"original{i}") for i in range(self.ntensors)))
+        made = first(*(getattr(self, name) for name in self._names()))
         for module in rest:
             made = module(made)
         return made
+
+    def _names(self) -> list[str]:
+        """What the originals are called."""
+        return ["original"] if self.is_tensor else [f"original{i}" for i in range(self.ntensors)]
 
 
 def _inject_class(module: Module) -> None:
@@ -209,13 +208,12 @@ def register_parametrization(
     if is_parametrized(module, tensor_name):
         _append(module, tensor_name, parametrization, unsafe)
         return module
-    if tensor_name not in module._buffers and tensor_name not in module._parameters:
+    if tensor_name not in {**module._buffers, **module._parameters}:
         raise ValueError(
             f"Module '{module}' does not have a parameter, a buffer, or a parametrized element "
             f"with name '{tensor_name}'"
         )
-    original = getattr(module, tensor_name)
-    made = ParametrizationList([parametrization], original, unsafe=unsafe)
+    made = ParametrizationList([parametrization], getattr(module, tensor_name), unsafe=unsafe)
     delattr(module, tensor_name)
     if not is_parametrized(module):
         _inject_class(module)
@@ -290,9 +288,6 @@ def transfer_parametrizations_and_params(
             setattr(to_module, name, Parameter(getattr(from_module, name)))
         for parametrization in source:
             register_parametrization(to_module, name, parametrization)
-        originals = (
-            ["original"] if source.is_tensor else [f"original{i}" for i in range(source.ntensors)]
-        )
-        for original in originals:
+        for original in source._names():
             setattr(to_module.parametrizations[name], original, getattr(source, original))
     return to_module

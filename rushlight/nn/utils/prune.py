@@ -9,7 +9,7 @@ from ..._creation import ones_like, rand, rand_like, zeros_like
 from ..._tensor import Tensor
 from ..modules.module import Module
 from .convert_parameters import parameters_to_vector
-from .weight_norm import number_of
+from .weight_norm import norm_except_dim, number_of
 
 
 class BasePruningMethod:
@@ -43,12 +43,7 @@ class BasePruningMethod:
         """Prune a tensor of a module; once more, where it is pruned already."""
         method = cls._joined(module, name, cls(*args, **kwargs))
         original = getattr(module, name)
-        scores = original if importance_scores is None else importance_scores
-        if scores.shape != original.shape:
-            raise AssertionError(
-                f"importance_scores should have the same shape as parameter {name} of {module}, "
-                f"got {scores.shape} vs {original.shape}"
-            )
+        scores = _scores_of(original, importance_scores, f"parameter {name} of {module}")
         again = isinstance(method, PruningContainer)
         default = getattr(module, name + "_mask").clone() if again else ones_like(original)
         with no_grad():
@@ -77,12 +72,7 @@ class BasePruningMethod:
         self, t: Tensor, default_mask: Tensor | None = None, importance_scores: Tensor | None = None
     ) -> Tensor:
         """A tensor pruned once, without a module."""
-        scores = t if importance_scores is None else importance_scores
-        if scores.shape != t.shape:
-            raise AssertionError(
-                "importance_scores should have the same shape as tensor t, "
-                f"got {scores.shape} vs {t.shape}"
-            )
+        scores = _scores_of(t, importance_scores, "tensor t")
         default = ones_like(t) if default_mask is None else default_mask
         return t * self.compute_mask(scores, default_mask=default)
 
@@ -95,6 +85,17 @@ class BasePruningMethod:
         original.data = weight.data
         del module._buffers[name + "_mask"]
         setattr(module, name, original)
+
+
+def _scores_of(t: Tensor, scores: Tensor | None, what: str) -> Tensor:
+    """The importance of each element: by itself, unless told."""
+    scores = t if scores is None else scores
+    if scores.shape != t.shape:
+        raise AssertionError(
+            f"importance_scores should have the same shape as {what}, "
+            f"got {scores.shape} vs {t.shape}"
+        )
+    return scores
 
 
 class PruningContainer(BasePruningMethod):
@@ -216,8 +217,7 @@ class _Structured(_ByAmount):
         super().__init__(amount)
         self.dim = dim
 
-    def channels(self, t: Tensor) -> tuple[int, int]:
-        """How many channels there are, and how many are pruned."""
+    def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
         if t.dim() <= 1:
             raise ValueError(
                 "Structured pruning can only be applied to multidimensional tensors. Found tensor "
@@ -225,24 +225,25 @@ class _Structured(_ByAmount):
             )
         if self.dim >= t.dim():
             raise IndexError(f"Invalid index {self.dim} for tensor of size {t.shape}")
-        return t.shape[self.dim], self.count(t.shape[self.dim])
-
-    def keeping(self, t: Tensor, kept: Tensor, default_mask: Tensor) -> Tensor:
-        """The mask with only the channels `kept` (numbers or booleans)."""
+        pruned = self.count(t.shape[self.dim])
+        if not pruned:
+            return default_mask
+        axis = self.dim % t.dim()
         mask = zeros_like(t)
-        mask[(*(slice(None),) * (self.dim % t.dim()), kept)] = 1
+        mask[(*(slice(None),) * axis, self._kept(t, axis, pruned))] = 1
         return mask * default_mask.to(dtype=mask.dtype)
+
+    def _kept(self, t: Tensor, axis: int, pruned: int) -> Tensor:
+        """All channels but `pruned` of them: their numbers, or a boolean for each."""
+        raise NotImplementedError
 
 
 class RandomStructured(_Structured):
     """Prunes channels drawn at random."""
 
-    def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
-        channels, pruned = self.channels(t)
-        if not pruned:
-            return default_mask
-        scores = rand(channels)
-        return self.keeping(t, scores > scores.kthvalue(pruned).values, default_mask)
+    def _kept(self, t: Tensor, axis: int, pruned: int) -> Tensor:
+        scores = rand(t.shape[axis])
+        return scores > scores.kthvalue(pruned).values
 
 
 class LnStructured(_Structured):
@@ -252,13 +253,9 @@ class LnStructured(_Structured):
         super().__init__(amount, dim)
         self.n = n
 
-    def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
-        channels, pruned = self.channels(t)
-        if not pruned:
-            return default_mask
-        axes = [axis for axis in range(t.dim()) if axis != self.dim % t.dim()]
-        kept = t.norm(p=self.n, dim=axes).topk(channels - pruned, largest=True).indices
-        return self.keeping(t, kept, default_mask)
+    def _kept(self, t: Tensor, axis: int, pruned: int) -> Tensor:
+        sizes = norm_except_dim(t, self.n, axis).reshape(-1)
+        return sizes.topk(t.shape[axis] - pruned).indices
 
 
 class CustomFromMask(BasePruningMethod):
@@ -337,13 +334,9 @@ def global_unstructured(
     pairs = [(module, name, getattr(module, name)) for module, name in parameters]
     with no_grad():
         whole = parameters_to_vector([scores.get((m, n), value) for m, n, value in pairs])
-        before = [getattr(m, n + "_mask", None) for m, n, _ in pairs]
-        masks = [
-            ones_like(v) if b is None else b for b, (_, _, v) in zip(before, pairs, strict=True)
-        ]
+        masks = [getattr(m, n + "_mask", ones_like(value)) for m, n, value in pairs]
         method._tensor_name = "temp"
-        container = PruningContainer(method)
-        final = container.compute_mask(whole, parameters_to_vector(masks))
+        final = PruningContainer(method).compute_mask(whole, parameters_to_vector(masks))
     start = 0
     for module, name, value in pairs:
         stop = start + value.numel()

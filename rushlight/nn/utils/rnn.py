@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from ..._core.dtypes import int64
+from ..._core.kinds import foretold, holds, without_value
 from ..._core.naming import named
 from ..._creation import arange, as_tensor, empty_like, tensor
 from ..._ops.joining import cat
@@ -33,12 +34,9 @@ class PackedSequence(_Fields):
     """
 
     def __new__(
-        cls,
-        data: Any,
-        batch_sizes: Tensor | None = None,
-        sorted_indices: Tensor | None = None,
+        cls, data: Any, batch_sizes: Tensor | None = None, sorted_indices: Tensor | None = None,
         unsorted_indices: Tensor | None = None,
-    ) -> "PackedSequence":
+    ) -> "PackedSequence":  # fmt: skip
         if batch_sizes is None:
             if not (isinstance(data, (list, tuple)) and len(data) == 2):
                 raise AssertionError("Expected data to be a list or tuple of length 2")
@@ -92,6 +90,27 @@ class PackedSequence(_Fields):
         return self.data.is_cuda
 
 
+class Ragged(PackedSequence):
+    """Packed sequences whose lengths a trace does not know: padded ones, and the lengths."""
+
+    def __new__(cls, padded: Tensor, lengths: Tensor) -> "Ragged":
+        return tuple.__new__(cls, (padded, lengths))
+
+    whole = property(lambda self: tuple(tuple.__iter__(self)))
+
+    def _unknown(self, *_: Any) -> Any:
+        raise RuntimeError(without_value(None, "packed data, as long as the lengths' sum,"))
+
+    data = batch_sizes = sorted_indices = unsorted_indices = property(_unknown)
+    __iter__ = __getitem__ = _unknown
+
+
+def _over(x: Tensor, lengths: Tensor) -> Tensor:
+    """Where sequences (time, batch, ...) are over."""
+    over = arange(len(x)).reshape(-1, 1) >= lengths
+    return over.reshape(*over.shape, *[1] * (x.dim() - 2))
+
+
 def invert_permutation(permutation: Tensor | None) -> Tensor | None:
     """The permutation that undoes another."""
     if permutation is None:
@@ -110,6 +129,13 @@ def pack_padded_sequence(
         enforce_sorted: whether they come longest first already, as PyTorch expects by default.
     """
     lengths = as_tensor(lengths, dtype=int64)
+    if not foretold(lengths):
+        input = input.transpose(0, 1) if batch_first else input
+        _check_lengths(lengths, input)
+        holds((lengths > 0) & (lengths <= len(input)))
+        if enforce_sorted:
+            holds(lengths[1:] <= lengths[:-1])
+        return Ragged(input.masked_fill(_over(input, lengths), 0), lengths.clone())
     order = None
     if not enforce_sorted:
         lengths, order = lengths.sort(descending=True)
@@ -122,21 +148,25 @@ def pack_padded_sequence(
     return PackedSequence(data, tensor(sizes, dtype=int64), order, None)
 
 
-def _batch_sizes(lengths: Tensor, input: Tensor) -> list[int]:
-    """How many sequences run at each step, the lengths checked."""
+def _check_lengths(lengths: Tensor, input: Tensor) -> None:
     if lengths.device.type != "cpu" or lengths.dim() != 1:
         raise RuntimeError(
             "'lengths' argument should be a 1D CPU int64 tensor, but got "
             f"{lengths.dim()}D {lengths.device.type} Long tensor"
         )
-    given = lengths.tolist()
     if input.numel() == 0:
         raise RuntimeError("Cannot pack empty tensors.")
-    if len(given) != input.shape[1]:
+    if len(lengths) != input.shape[1]:
         raise RuntimeError(
-            f"Expected `len(lengths)` to be equal to batch_size, but got {len(given)} "
+            f"Expected `len(lengths)` to be equal to batch_size, but got {len(lengths)} "
             f"(batch_size={input.shape[1]})"
         )
+
+
+def _batch_sizes(lengths: Tensor, input: Tensor) -> list[int]:
+    """How many sequences run at each step, the lengths checked."""
+    _check_lengths(lengths, input)
+    given = lengths.tolist()
     if given[-1] <= 0 or min(given) <= 0:
         raise RuntimeError(
             "Length of all samples has to be greater than 0, but found an element in 'lengths' "
@@ -158,6 +188,13 @@ def pad_packed_sequence(
     total_length: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Packed sequences padded again (time, batch, ...), and their lengths."""
+    if isinstance(sequence, Ragged):
+        padded, lengths = sequence.whole
+        holds(lengths.max() == len(padded) if total_length is None else lengths <= total_length)
+        padded = padded.masked_fill(_over(padded, lengths), padding_value)[:total_length]
+        if (more := (total_length or 0) - len(padded)) > 0:
+            padded = cat([padded, padded.new_full((more, *padded.shape[1:]), padding_value)])
+        return (padded.transpose(0, 1) if batch_first else padded), lengths.clone()
     sizes = sequence.batch_sizes.tolist()
     steps = len(sizes)
     if total_length is not None:

@@ -27,6 +27,12 @@ def as_matrix(weight: Tensor, dim: int) -> Tensor:
     return turned.reshape(turned.shape[0], -1)
 
 
+def drawn_units(matrix: Tensor, eps: float) -> list[Tensor]:
+    """Random vectors of length 1: of a column's size, and of a row's."""
+    drawn = (matrix.new_empty(size).normal_(0, 1) for size in matrix.shape)
+    return [F.normalize(vector, dim=0, eps=eps) for vector in drawn]
+
+
 class SpectralNorm:
     """The hook: before each call it divides the weight by its greatest singular value."""
 
@@ -80,9 +86,7 @@ class SpectralNorm:
         if weight is None:
             raise ValueError(f"`SpectralNorm` cannot be applied as parameter `{name}` is None")
         with no_grad():
-            rows, columns = hook.reshape_weight_to_matrix(weight).shape
-            u = F.normalize(weight.new_empty(rows).normal_(0, 1), dim=0, eps=eps)
-            v = F.normalize(weight.new_empty(columns).normal_(0, 1), dim=0, eps=eps)
+            u, v = drawn_units(hook.reshape_weight_to_matrix(weight), eps)
         delattr(module, name)
         module.register_parameter(name + "_orig", weight)
         setattr(module, name, weight.data)

@@ -1,9 +1,8 @@
 """Samples into batches: tensors stacked, containers kept."""
 
-import collections.abc
 import copy
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping, MutableSequence, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,13 +29,9 @@ def default_convert(data: Any) -> Any:
     if isinstance(data, np.ndarray | np.generic):
         return data if _text_or_objects.search(data.dtype.str) else as_tensor(data)
     if isinstance(data, Mapping):
-        return _like_mapping(data, {key: default_convert(data[key]) for key in data})
-    if isinstance(data, tuple) and hasattr(data, "_fields"):
-        return type(data)(*(default_convert(item) for item in data))
-    if isinstance(data, tuple):
-        return [default_convert(item) for item in data]
-    if isinstance(data, collections.abc.Sequence) and not isinstance(data, str | bytes):
-        return _like_sequence(data, [default_convert(item) for item in data])
+        return _like(data, {key: default_convert(data[key]) for key in data})
+    if isinstance(data, Sequence) and not isinstance(data, str | bytes):
+        return _like(data, [default_convert(item) for item in data])
     return data
 
 
@@ -60,47 +55,33 @@ def collate(batch: Any, *, collate_fn_map: CollateMap | None = None) -> Any:
         return collate(samples, collate_fn_map=collate_fn_map)
 
     if isinstance(first, Mapping):
-        return _like_mapping(first, {key: columns([d[key] for d in batch]) for key in first})
-    if isinstance(first, tuple) and hasattr(first, "_fields"):
-        return type(first)(*(columns(samples) for samples in zip(*batch, strict=False)))
-    if isinstance(first, collections.abc.Sequence):
-        if any(len(sample) != len(first) for sample in batch):
-            sizes = sorted({len(sample) for sample in batch})
+        return _like(first, {key: columns([d[key] for d in batch]) for key in first})
+    if isinstance(first, Sequence):
+        sizes = {len(sample) for sample in batch}
+        if len(sizes) > 1 and not hasattr(first, "_fields"):
             raise RuntimeError(
-                f"each element in list of batch should be of equal size; there are sizes {sizes}"
+                "each element in list of batch should be of equal size; there are sizes "
+                f"{sorted(sizes)}"
             )
-        together = [columns(samples) for samples in zip(*batch, strict=True)]
-        return together if isinstance(first, tuple) else _like_sequence(first, together)
+        return _like(first, [columns(samples) for samples in zip(*batch, strict=False)])
     raise TypeError(_MESSAGE.format(type(first)))
 
 
 def _function_for(sample: Any, functions: CollateMap) -> Callable | None:
-    exact = functions.get(type(sample))
-    if exact is not None:
-        return exact
-    return next((f for kind, f in functions.items() if isinstance(sample, kind)), None)
+    matches = (f for kind, f in functions.items() if isinstance(sample, kind))
+    return functions.get(type(sample)) or next(matches, None)
 
 
-def _like_mapping(model: Any, items: dict) -> Any:
-    """`items` in a mapping of the model's type with its other attributes, or a dict."""
+def _like(model: Any, items: dict | list) -> Any:
+    """`items` in a container of the model's type with its other attributes, or as they are."""
+    if isinstance(model, tuple):
+        return type(model)(*items) if hasattr(model, "_fields") else items
     try:
-        if not isinstance(model, collections.abc.MutableMapping):
+        if not isinstance(model, MutableMapping | MutableSequence):
             return type(model)(items)
-        made = copy.copy(model)  # a plain constructor may want other arguments
-        made.update(items)
-    except TypeError:
-        return items
-    return made
-
-
-def _like_sequence(model: Any, items: list) -> Any:
-    """`items` in a sequence of the model's type, or a list."""
-    try:
-        if not isinstance(model, collections.abc.MutableSequence):
-            return type(model)(items)
-        made = copy.copy(model)
-        for i, item in enumerate(items):
-            made[i] = item
+        made: Any = copy.copy(model)  # a plain constructor may want other arguments
+        for key, item in items.items() if isinstance(items, dict) else enumerate(items):
+            made[key] = item
     except TypeError:
         return items
     return made
@@ -158,14 +139,10 @@ def collate_str_fn(batch: Any, *, collate_fn_map: CollateMap | None = None) -> A
 
 
 default_collate_fn_map: CollateMap = {
-    Tensor: collate_tensor_fn,
-    np.ndarray: collate_numpy_array_fn,
-    (np.bool_, np.number, np.object_): collate_numpy_scalar_fn,
-    float: collate_float_fn,
-    int: collate_int_fn,
-    str: collate_str_fn,
-    bytes: collate_str_fn,
-}
+    Tensor: collate_tensor_fn, np.ndarray: collate_numpy_array_fn,
+    (np.bool_, np.number, np.object_): collate_numpy_scalar_fn, float: collate_float_fn,
+    int: collate_int_fn, str: collate_str_fn, bytes: collate_str_fn,
+}  # fmt: skip
 
 
 def is_default() -> bool:

@@ -160,9 +160,7 @@ class DataLoader(Generic[T_co]):
     def _get_iterator(self) -> "_LoaderIterator":
         return (_WithWorkers if self.num_workers else _InLine)(self)
 
-    @property
-    def _auto_collation(self) -> bool:
-        return self.batch_sampler is not None
+    _auto_collation = property(lambda self: self.batch_sampler is not None)
 
     @property
     def _index_sampler(self) -> Any:
@@ -241,15 +239,11 @@ class _LoaderIterator:
         self._timeout = loader.timeout
         self._sampler_iter = iter(self._index_sampler)
         self._recipe = Recipe(
-            dataset=loader.dataset,
-            streams=loader._dataset_kind == _DatasetKind.Iterable,
-            batches=loader._auto_collation,
-            collate=loader.collate_fn,
-            drop_last=loader.drop_last,
-            init=loader.worker_init_fn,
-            base_seed=draw_seed(loader.generator),
+            dataset=loader.dataset, streams=loader._dataset_kind == _DatasetKind.Iterable,
+            batches=loader._auto_collation, collate=loader.collate_fn, drop_last=loader.drop_last,
+            init=loader.worker_init_fn, base_seed=draw_seed(loader.generator),
             count=loader.num_workers,
-        )
+        )  # fmt: skip
         self._expected = loader._IterableDataset_len_called
         self._num_yielded = 0
 

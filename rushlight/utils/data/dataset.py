@@ -48,9 +48,10 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
     tensors: tuple[Tensor, ...]
 
     def __init__(self, *tensors: Tensor) -> None:
-        if any(tensors[0].size(0) != tensor.size(0) for tensor in tensors):
-            sizes = ", ".join(str(tensor.size(0)) for tensor in tensors)
-            raise AssertionError(f"Size mismatch between tensors: they have {sizes} rows")
+        sizes = [tensor.size(0) for tensor in tensors]
+        if len(set(sizes)) > 1:
+            texts = ", ".join(map(str, sizes))
+            raise AssertionError(f"Size mismatch between tensors: they have {texts} rows")
         self.tensors = tensors
 
     def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
@@ -72,17 +73,17 @@ class StackDataset(Dataset):
                 "input/output, but both types are given."
             )
         self.datasets = args or kwargs
-        members = self._members()
-        if not members:
+        sizes = [len(dataset) for dataset in self._members()]
+        if not sizes:
             raise ValueError("At least one dataset should be passed")
-        self._length = len(members[0])
-        if any(len(dataset) != self._length for dataset in members):
-            sizes = ", ".join(str(len(dataset)) for dataset in members)
-            raise ValueError(f"Size mismatch between datasets: they have {sizes} samples")
+        self._length = sizes[0]
+        if len(set(sizes)) > 1:
+            texts = ", ".join(map(str, sizes))
+            raise ValueError(f"Size mismatch between datasets: they have {texts} samples")
 
     def _members(self) -> list[Any]:
-        named = isinstance(self.datasets, dict)
-        return list(self.datasets.values() if named else self.datasets)
+        kept = self.datasets
+        return list(kept.values() if isinstance(kept, dict) else kept)
 
     def _sample(self, parts: Iterable[Any]) -> Any:
         if isinstance(self.datasets, dict):
@@ -243,7 +244,7 @@ def random_split(
 def _lengths_of(total: int, fractions: Sequence[float]) -> list[int]:
     """Whole sizes for fractions; what rounding leaves goes to the first parts, one each."""
     for index, fraction in enumerate(fractions):
-        if fraction < 0 or fraction > 1:
+        if not 0 <= fraction <= 1:
             raise ValueError(f"Fraction at index {index} is not between 0 and 1")
     lengths = [math.floor(total * fraction) for fraction in fractions]
     for extra in range(total - sum(lengths)):

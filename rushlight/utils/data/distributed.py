@@ -22,14 +22,9 @@ class DistributedSampler(Sampler[Any]):
     """
 
     def __init__(
-        self,
-        dataset: Any,
-        num_replicas: int | None = None,
-        rank: int | None = None,
-        shuffle: bool = True,
-        seed: int = 0,
-        drop_last: bool = False,
-    ) -> None:
+        self, dataset: Any, num_replicas: int | None = None, rank: int | None = None,
+        shuffle: bool = True, seed: int = 0, drop_last: bool = False,
+    ) -> None:  # fmt: skip
         if num_replicas is None or rank is None:
             raise RuntimeError(
                 "Requires distributed package to be available; without it give num_replicas and "
@@ -60,8 +55,7 @@ class DistributedSampler(Sampler[Any]):
             generator.manual_seed(self.seed + self.epoch)
             indices = randperm(size, generator=generator).tolist()
         if not self.drop_last:
-            copies = math.ceil(self.total_size / size) if size else 0
-            indices = indices * copies
+            indices *= math.ceil(self.total_size / size) if size else 0
         return iter(indices[self.rank : self.total_size : self.num_replicas])
 
     def __len__(self) -> int:

@@ -48,12 +48,9 @@ class RandomSampler(Sampler[int]):
     """
 
     def __init__(
-        self,
-        data_source: Sized,
-        replacement: bool = False,
-        num_samples: int | None = None,
+        self, data_source: Sized, replacement: bool = False, num_samples: int | None = None,
         generator: Generator | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.data_source = data_source
         self.replacement = replacement
         self._num_samples = num_samples
@@ -76,8 +73,7 @@ class RandomSampler(Sampler[int]):
         if self.replacement:  # in draws of 32, as PyTorch makes them
             whole, rest = divmod(self.num_samples, 32)
             for count in [*[32] * whole, rest]:
-                drawn = randint(0, size, (count,), dtype=int64, generator=generator)
-                yield from drawn.tolist()
+                yield from randint(0, size, (count,), dtype=int64, generator=generator).tolist()
             return
         whole, rest = divmod(self.num_samples, size)
         for _ in range(whole):
@@ -119,12 +115,9 @@ class WeightedRandomSampler(Sampler[int]):
     """
 
     def __init__(
-        self,
-        weights: Sequence[float],
-        num_samples: int,
-        replacement: bool = True,
+        self, weights: Sequence[float], num_samples: int, replacement: bool = True,
         generator: Generator | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         if not _is_count(num_samples):
             raise ValueError(_refusal("num_samples", "positive integer", num_samples))
         if not isinstance(replacement, bool):
