@@ -97,3 +97,14 @@ def same(program):
 
 def mlp():
     return nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 2))
+
+
+def collection():
+    """A list, and a decorator that puts a program into it."""
+    programs = []
+
+    def prog(f):
+        programs.append(f)
+        return f
+
+    return programs, prog

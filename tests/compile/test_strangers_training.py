@@ -10,15 +10,10 @@ import rushlight as rl
 from rushlight import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from strangers import mlp, same
+from strangers import collection, mlp, same
 
 F = nn.functional
-P = []
-
-
-def prog(f):
-    P.append(f)
-    return f
+P, prog = collection()
 
 
 @prog
