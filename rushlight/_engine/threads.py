@@ -30,7 +30,6 @@ RUNNING, WORKERS, MOST = 320, 328, 336
 _WAY, _LEFT, _UNTIL, _REST = 2, 3, 4, 5
 _TRIES = 3  # the first one wakes the others
 _SOONEST, _LATEST = 1_000_000, 100_000_000  # ticks: 0.3 to 30 ms
-TASKS = _PROGRAM + 32  # behind a program's four words: kernels count drawn tasks here, from 0
 _MOST = 64  # threads
 _SPINS = 4000  # pauses before a worker sleeps: about 0.1 ms
 _PATIENCE = 300  # pauses at a barrier before the core is offered to others

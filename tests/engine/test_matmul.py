@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 from products import VALUE, Program, operand, product_of, text_of
 
 from rushlight._engine.graph import Step, Value
+from rushlight._engine.kernels import matmul
 from rushlight._engine.kernels.matmul import Product
 from rushlight._engine.kernels.rows import Nest
 from rushlight._engine.targets.host import assembly, compiled, described, host
@@ -77,6 +78,28 @@ def test_every_layout_at_random_sizes(left, right):
 )
 def test_long_sums_and_many_blocks(sizes, ways):
     check(ways, sizes)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("sizes", [(1, 70, 1024, 140), (2, 131, 1024, 257), (1, 260, 2048, 130)])
+@pytest.mark.parametrize("right", ["order", "turned"])
+def test_rows_whole_pages_apart(sizes, right, threads):
+    check(("order", right), sizes, threads=threads)
+
+
+def test_crowded_rows_are_packed_also_where_they_are_few():
+    """What lies pages apart shares 8 lines of a first cache: a tile's 13 rows do not fit."""
+    target = described("skylake-avx512", AVX512, host().triple, host().version)
+
+    def packed(rows, inner, columns=1024):
+        a, b, out = (
+            np.empty(s, "f4") for s in [(1, rows, inner), (1, inner, columns), (1, rows, columns)]
+        )
+        plan = matmul._plan(product_of(a, b, out), target)
+        return plan.packed and plan.grid[0] * plan.grid[1] >= 4  # blocks, for several threads
+
+    assert packed(64, 1024) and packed(256, 1024) and packed(400, 2048, 512)
+    assert not packed(256, 1000) and not packed(26, 1024) and not packed(256, 1024, 64)
 
 
 def restricted():

@@ -259,7 +259,7 @@ class Driver:
 
     def drawn(self, n: Val) -> AbstractContextManager[Val]:
         """The body for each of n tasks that this thread takes."""
-        return drawn(self.f, self.work, self.threads, n)
+        return drawn(self.f, self.work, self.me, self.threads, n)
 
     def _region(self, name: str) -> Val:
         return self.mine.shifted(getattr(self.z, f"o_{name}"))

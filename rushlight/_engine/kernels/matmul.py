@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
-from ..builder import I8, I32, I64, Function, Kind, Val
-from ..threads import TASKS, barrier
+from ..builder import I8, Function, Kind, Val
+from ..threads import barrier
 from . import rows
 from .matmul_tiles import announcer, follower, tile
 from .nest import Nest, Operand, Rows, along_axes, opened, part
 from .packing import packer, strips_packer
-from .share import PARTIALS
+from .share import PARTIALS, drawn
 
 _FEW = 4  # rows that are multiplied without packing
 _SUM = 256  # places of the sum in a packed panel: 256 x 64 bytes are most of a first cache
@@ -32,7 +32,8 @@ _STREAMS = 4  # runs of rows read side by side: memory gives 20-28 GB/s where it
 _RUN = 1 << 15  # bytes of such a run: each begins slowly
 _APART = 8  # sums that do not wait on each other
 _PAGE = 4096  # bytes: rows this far apart (or a multiple) share 8 lines of the first cache
-_TALL = 32  # tiles below which b's panels are worth packing by whoever needs them
+_TALL = 32  # tiles below which b's panels are worth packing by whoever needs them ...
+_SMALL = 4  # ... but where a's rows lie so far apart: read unpacked they cost 10-15 %
 _DIRECT = 32768  # bytes of b that stay in the first cache as they lie
 _DYNAMIC = 4_000_000  # multiplications from which tasks are drawn: 20 us, against 0.1 for a ticket
 
@@ -150,7 +151,9 @@ def _plan(product: Product, target: Any) -> _Plan:
         return plan
     _shape_tiles(plan, target, lanes, registers)
     general = a.along != 1 and a.lead[-1] != 1
-    plan.shared_way = not (plan.tiles <= _TALL or (items >= 4 and product.inner <= 2 * _SUM))
+    crowded = a.along == 1 and a.lead[-1] * size % _PAGE == 0
+    short = _SMALL if crowded and plan.high > 4 and plan.panels >= 4 else _TALL
+    plan.shared_way = plan.tiles > short and not (items >= 4 and product.inner <= 2 * _SUM)
     brief = items == 1 and product.inner <= _BRIEF
     if brief and not plan.plain and plan.tiles * plan.panels > 16:
         plan.shared_way = True
@@ -159,10 +162,9 @@ def _plan(product: Product, target: Any) -> _Plan:
         plan.shared_way, plan.strip = False, 0
     blocks = -(-product.inner // _SUM)
     plan.cut = (product.inner + 8 * blocks - 1) // (8 * blocks) * 8
-    crowded = a.lead[-1] * size % _PAGE == 0
     least = _WIDE + 1 if a.along == 1 and not crowded else 4
     plan.packed = plan.shared_way and (general or plan.panels >= least)
-    plan.late = plan.packed and plan.panels <= _WIDE and not plan.strip
+    plan.late = plan.packed and plan.panels <= _WIDE and plan.tiles > 2 * _LATE and not plan.strip
     slab = product.inner * b.lead[-1] * size
     plain = b.along == 1 and not (plan.shared_way or product.packed)
     plan.direct = product.packed or (plain and (plan.tiles <= 2 or slab <= _DIRECT))
@@ -279,17 +281,8 @@ class _Writer:
             with f.loop(*part(f, n, self.me, self.threads)) as i:
                 task(i)
             return
-        turn, ticket = f.var(I64, 1, -1), self.control.shifted(TASKS, I8)
-        with f.forever() as out:
-            turn.set(turn.get() + 1)
-            with f.when(self.threads > 1):
-                drawn = f.op(I32, 1, f"atomicrmw add ptr {ticket.name}, i32 1 monotonic")
-                turn.set(f.cast(drawn, I64))
-            f.leave_if(turn.get() >= n, out)
-            task(turn.get())
-        # All draw once in vain: the last one to do so leaves the count as it was found.
-        with f.when((self.threads > 1) & turn.get().equals(self.threads + (n - 1))):
-            f.line(f"store atomic i32 0, ptr {ticket.name} release, align 4")
+        with drawn(f, self.work, self.me, self.threads, f.index(n)) as i:
+            task(i)
 
 
 class _Tiles(_Writer):
@@ -364,11 +357,12 @@ class _Tiles(_Writer):
         down, across = p.grid
 
         def task(i: Val) -> None:
-            row, column = i % down, i // down
             if p.strip:
+                row, column = i // across, i % across
                 last = f.least((column + 1) * p.strip, p.panels)
                 self._strip_of_tiles(item, row, column * p.strip, last)
                 return
+            row, column = i % down, i // down
             tiles = (row * p.tiles // down, (row + 1) * p.tiles // down)
             panels = (column * p.panels // across, (column + 1) * p.panels // across)
             self._block(item, tiles, panels)

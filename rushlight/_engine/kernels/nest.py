@@ -162,7 +162,7 @@ def before_line(f: Function, at: Val, kind: Kind) -> Val:
     return ((0 - bits) & (LINE - 1)) // kind.size
 
 
-def part(f: Function, n: int, me: Val, threads: Val, grain: int = 1) -> tuple[Val, Val]:
+def part(f: Function, n: Any, me: Val, threads: Val, grain: int = 1) -> tuple[Val, Val]:
     """This thread's share of n things, in whole grains."""
     grains = -(-n // grain)
     first, last = me * grains // threads * grain, (me + 1) * grains // threads * grain

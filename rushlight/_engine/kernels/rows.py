@@ -20,6 +20,9 @@ from .words import DEAR, emitted
 _INLINE = 4  # vectors: a shorter row is written out
 _MOST = 256  # parts of a row that is shared
 _ROW = 1 << 18  # bytes of a row's values that may be kept from sweep to sweep
+# Rows that a thread takes at once, where there are tasks enough: it waits for its stores before it
+# takes more, and what it fetched ahead shall not be another's (softmax, 4096 x 4096: 6.8 -> 4 ms).
+_RUN, _TASKS = 16, 64
 _FAR = 1 << 20  # elements: in smaller work rows need not be fetched ahead
 _PAGE = 4096  # bytes: processors fetch ahead to its end by themselves (GELU 3.8 -> 3.1 ms)
 
@@ -122,8 +125,9 @@ class _Along:
         elif nest.length > grain and alone:
             self._chunks(grain)
         else:
-            group = min(max(GRAIN // (nest.length * plan.cost), 1), nest.rows)
-            with grouped(f, nest.rows, group) as row:
+            fair = max(GRAIN // (nest.length * plan.cost), 1)
+            run = min(_RUN, nest.rows // _TASKS)
+            with grouped(f, nest.rows, min(max(fair, run), nest.rows)) as row:
                 self._row(row)
 
     # -- one row

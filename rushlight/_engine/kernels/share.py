@@ -9,7 +9,7 @@ from ..threads import barrier
 from .nest import part
 
 PARTIALS = 4096  # bytes at the start of the workspace, whatever the kernel
-COUNTER = 64  # of them: zero whenever no kernel runs
+COUNTER = 128  # of them, words that count tasks: zero whenever no kernel runs
 _EVEN = 12  # tasks: fewer are shared out beforehand
 GIVEN = "buffers:ptr me:i64 threads:i64 control:ptr work:ptr"  # to every kernel
 
@@ -32,7 +32,7 @@ def tasks(f: Function, n: int) -> Iterator[Val]:
         with f.loop(first, last) as task:
             yield task
     else:
-        with drawn(f, work, threads, f.index(n)) as task:
+        with drawn(f, work, me, threads, f.index(n)) as task:
             yield task
 
 
@@ -46,12 +46,18 @@ def grouped(f: Function, n: int, size: int) -> Iterator[Val]:
 
 
 @contextmanager
-def drawn(f: Function, work: Val, threads: Val, n: Val) -> Iterator[Val]:
-    """The body for each of n tasks that this thread draws from the counter at `work`."""
-    with f.forever() as out:
-        task = f.op(I64, 1, f"atomicrmw add {work}, i64 1 monotonic")
-        # The last thread to find nothing left makes the counter ready for the next kernel.
-        with f.when(task.equals(threads + (n - 1))):
-            f.store(work, f.const(0, I64))
-        f.leave_if(task >= n, out)
-        yield task
+def drawn(f: Function, work: Val, me: Val, threads: Val, n: Val) -> Iterator[Val]:
+    """The body for each of n tasks that this thread draws from the counters at `work`: its own
+    part, maybe in its cache, then what others have left (MLP, batch 64: 330 -> 300 us)."""
+    parts = f.least(threads, COUNTER // 8)
+    with f.loop(0, parts) as turn:
+        whose = (me + turn) % parts
+        first, last = part(f, n, whose, parts)
+        count = work.shifted(whose, I64)
+        with f.forever() as out:
+            task = first + f.op(I64, 1, f"atomicrmw add {count}, i64 1 monotonic")
+            # The last thread to find nothing left makes the counter ready for the next kernel.
+            with f.when(task.equals(last + threads - 1)):
+                f.store(count, f.const(0, I64))
+            f.leave_if(task >= last, out)
+            yield task
