@@ -411,6 +411,6 @@ if _CHECKING:
     )
     from .compiler import compile, export, load_exported
     from .func import vmap
-    from .serialization import load, save
+    from .serialization import load, load_model, save, save_model
 # Loaded when first asked for, so that importing Rushlight stays quick
 __getattr__ = _lazily(__name__, _HOMES)

@@ -35,7 +35,7 @@ _WORDS = {
     ),
     "compiler": "compile export load_exported",
     "func": "vmap",
-    "serialization": "load save",
+    "serialization": "load load_model save save_model",
     "_creation": "to_dlpack",
     "_conversion": "UntypedStorage is_storage",
 }

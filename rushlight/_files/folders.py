@@ -89,7 +89,7 @@ def read_distributed(
     """The state dictionary of a folder that `torch.distributed.checkpoint.save` wrote."""
     where = os.path.join(folder, ".metadata")
     source = Source(where)
-    found = Checkpoint({}, "distributed", folder)
+    found = Checkpoint({}, "distributed", folder, source=source)
     state = _state(unpickler_of(found, source.all(), where, limits=limits).load(), where)
     for path, name in list(found.names.items()):  # these records were read, and are left behind
         if harmless(name, found.called.get(path, "import")):

@@ -42,7 +42,8 @@ def read(
     kind = sniff(source)
     if kind == "zip":
         archive = Archive(source, limits)
-        if archive.entries and all(name.endswith(".npy") for name in archive.entries):
+        known = archive.entries or source.where.endswith(".npz")
+        if known and all(name.endswith(".npy") for name in archive.entries):
             return arrays.read_archive(archive)
         return torchzip.read(archive, encoding)
     if kind == "npy":
@@ -76,7 +77,7 @@ def sniff(source: Source) -> str:
     head = source.read(0, min(512, source.size))
     if not head:
         raise EOFError(f"Ran out of input: {source.where} is empty")
-    if head[:4] in (b"PK\3\4", b"PK\5\6"):
+    if head[:4] in (b"PK\3\4", b"PK\5\6", b"PK\6\6"):
         return "zip"
     if head[:6] == arrays.MAGIC:
         return "npy"
@@ -109,8 +110,8 @@ def _plain_pickle(source: Source, limits: Limits | None, encoding: str) -> Check
     """A pickle that is no PyTorch file: shown by `inspect`, its NumPy arrays loadable."""
     found = Checkpoint(None, "pickle", source.where, source=source)
     unpickler = JoblibUnpickler(
-        source.all(), None, found.where, encoding=encoding, limits=limits, names=found.names,
-        called=found.called, stored=source.whole and source.whole.size,
+        source.all(), None, found.where, encoding=encoding, limits=limits, notes=found,
+        stored=source.stored,
     )  # fmt: skip
     found.root = unpickler.load()
     source.finish(unpickler.pos)

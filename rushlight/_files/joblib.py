@@ -22,7 +22,7 @@ def _build(u: Any, at: int) -> int | None:
     given = facts.get("dtype")
     if type(given) is Opaque and given.args[:1] in (("O8",), ("O4",), ("O",)):  # pickled alone
         inner = type(u)(u.data, where=u.where, start=at, limits=u.limits, meanings=u.meanings,
-                        names=u.names, called=u.called)  # fmt: skip
+                        notes=u.notes)  # fmt: skip
         u.stack[-1] = inner.load()
         return inner.pos
     dtype, shape = as_dtype(given), sizes(facts.get("shape"), "shape", u.where)

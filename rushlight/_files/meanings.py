@@ -36,6 +36,7 @@ _WORDS = """
 STORAGES = {f"{kind}Storage": name for kind, name in paired(_WORDS).items()}
 STORAGE_OF = {name: kind for kind, name in STORAGES.items() if kind != "UntypedStorage"}
 
+_LIVE = 1000  # bytes that a tensor takes beside its elements
 TENSORS = tuple("Double Float Half BFloat16 Long Int Short Char Byte Bool".split())
 MODULES = ("torch", "torch.storage", "torch.cuda", "torch.sparse", "torch.cuda.sparse")
 
@@ -83,6 +84,7 @@ def _tensor(u: Any, args: tuple, dtype: str | None = None, flags: Any = None) ->
         raise Refused(f"a tensor's storage is a {type(storage).__name__}")
     if dtype is not None:
         storage.unit = UNITS[dtype]
+    u.charge(_LIVE)
     made = window(storage, dtype or storage.dtype, args[1], args[2], args[3], u.where)
     if len(args) > 4:
         made.requires_grad = _truth(args[4])
@@ -151,6 +153,7 @@ def _meta(u: Any, args: tuple) -> Any:
     dtype = dtype_of(args[0])
     if dtype is None:
         return Opaque("torch._utils._rebuild_meta_tensor_no_storage", args, made="call")
+    u.charge(_LIVE)
     made = window(None, dtype, 0, args[1], args[2], u.where)
     made.requires_grad = _truth(args[3])
     return made
@@ -169,6 +172,7 @@ def _blank(dtype: str) -> Meaning:
     """An empty tensor, which a state fills (PyTorch before 0.4)."""
 
     def make(u: Any, args: tuple) -> TensorRecord:
+        u.charge(_LIVE)
         return TensorRecord(Storage("", dtype, 0, bits=np.empty(0, np.uint8)), dtype, 0, (0,), (1,))
 
     return make

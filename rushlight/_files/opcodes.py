@@ -14,13 +14,15 @@ from .records import Opaque
 _UINT32, _UINT64 = struct.Struct("<I").unpack_from, struct.Struct("<Q").unpack_from
 Action = Callable[[Any, int], int | None]
 
-# Bytes that an opcode may make Python allocate (CPython 3.11, 64 bit, rounded up) -> the opcodes.
-# Slow ones cost more: 30 MB of any opcode shall take about 4 s, which is 170 bytes a microsecond.
+# Bytes that an opcode may make Python allocate, until the objects are live (CPython 3.11, 64 bit,
+# rounded up) -> the opcodes. Slow ones cost more: 125 bytes a microsecond, so that 30 MB of any
+# opcode take about 3 s.
 _COSTS = {
-    32: b"GJ\x8a\x8b", 64: b"lt\x85\x86USTBC\x8eb", 72: b"(]", 80: b"}\x87X\x8c\x8d", 104: b"qsIL",
-    136: b"rp\x94\x96FV", 200: b"c\x93", 240: b"d\x8f\x91R\x81\x92oiQP",
+    48: b"GJM(q\x94ar", 64: b"Be\x8eb", 80: b"X\x8c\x8dC", 110: b"lt\x86\x87pgsUT",
+    150: b"]}\x96FVILSu\x8a\x8b", 200: b"c\x93", 240: b"d\x85\x90\x91QP", 460: b"\x8fR\x81\x92oi",
 }  # fmt: skip
-COSTS = [8] * 256  # a place on the stack
+SIMPLE = 28
+COSTS = [SIMPLE] * 256
 for _cost, _codes in _COSTS.items():
     for _code in _codes:
         COSTS[_code] = _cost
@@ -215,43 +217,50 @@ def _set_items(u: Any, at: int) -> None:
     u.set_items(u.stack[-1], items)
 
 
-def _get_short(u: Any, at: int) -> int:
-    u.stack.append(u.memo[u.data[at]])
-    return at + 1
+def _get(u: Any, index: int) -> None:
+    u.stack.append(u.memo[index] if 0 <= index < len(u.memo) else u.far[index])
 
 
-def _get_long(u: Any, at: int) -> int:
-    u.stack.append(u.memo[_UINT32(u.data, at)[0]])
-    return at + 4
-
-
-def _get_line(u: Any, at: int) -> int:
-    line, end = u.line(at)
-    u.stack.append(u.memo[_decimal(line)])
-    return end
-
-
-def _put_short(u: Any, at: int) -> int:
-    u.memo[u.data[at]] = u.stack[-1]
-    return at + 1
-
-
-def _put_long(u: Any, at: int) -> int:
-    u.memo[_UINT32(u.data, at)[0]] = u.stack[-1]
-    return at + 4
-
-
-def _put_line(u: Any, at: int) -> int:
-    line, end = u.line(at)
-    index = _decimal(line)
-    if index < 0:
+def _put(u: Any, index: int) -> None:
+    """Most memos grow by one place each time: those are a list."""
+    memo, value = u.memo, u.stack[-1]
+    if index == len(memo):
+        memo.append(value)
+        u.far.pop(index, None)
+    elif 0 <= index < len(memo):
+        memo[index] = value
+    elif index < 0:
         raise Refused(f"memo number {index} is negative")
-    u.memo[index] = u.stack[-1]
-    return end
+    else:
+        u.charge(104)
+        u.far[index] = value
+
+
+def _by_number(act: Callable[[Any, int], None]) -> tuple[Action, Action, Action]:
+    """What is done at a place of the memo that one byte, four or a decimal line name."""
+
+    def short(u: Any, at: int) -> int:
+        act(u, u.data[at])
+        return at + 1
+
+    def long(u: Any, at: int) -> int:
+        act(u, _UINT32(u.data, at)[0])
+        return at + 4
+
+    def line(u: Any, at: int) -> int:
+        text, end = u.line(at)
+        act(u, _decimal(text))
+        return end
+
+    return short, long, line
+
+
+_get_short, _get_long, _get_line = _by_number(_get)
+_put_short, _put_long, _put_line = _by_number(_put)
 
 
 def _memoize(u: Any, at: int) -> None:
-    u.memo[len(u.memo)] = u.stack[-1]
+    _put(u, len(u.memo) + len(u.far))
 
 
 def _byte(u: Any, at: int) -> int:

@@ -45,8 +45,8 @@ class Limits:
     """How far a file may grow in memory; raise them for a file that you trust.
 
     Args:
-        objects: bytes that the plain Python objects of one pickle may take, beside
-            `growth` times the pickle's own size.
+        objects: bytes that the plain Python objects of a file's pickles may take, beside
+            `growth` times the file's own size.
         growth: see `objects`.
         depth: how deeply containers may be nested.
         ratio: how many times larger than the file its compressed records may become.
@@ -55,7 +55,7 @@ class Limits:
     """
 
     objects: int = 96 << 20
-    growth: int = 20
+    growth: int = 8
     depth: int = 1000
     ratio: int = 100
     inflated: int = 64 << 20
@@ -322,6 +322,7 @@ class Checkpoint:
     called: dict[str, str] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
     source: Any = None
+    left: int = -1  # bytes that its pickles may still take, once one has begun
 
     def join(self, part: Checkpoint, where: str) -> None:
         """Takes note of what was read of another file, whose storages are known by `where` here."""

@@ -12,9 +12,10 @@ from .meanings import dtype_of
 from .pickler import OURS
 from .records import Global, Limits, Opaque, Storage, TensorRecord, fault, shown
 from .standard import INERT, STANDARD, unknown
+from .walk import PLAIN
 
-PLAIN = {str, int, float, bool, type(None), bytes, complex, bytearray}
 DICTS = {dict, OrderedDict, defaultdict, Counter}
+_BOXES = {list, dict, set, tuple}
 # Built-in classes whose instances can be made without running anybody's code.
 BASES = (dict, OrderedDict, defaultdict, list, set, tuple, int, float, str, bytes, object)
 
@@ -45,20 +46,25 @@ class Reviver:
         self.functions = functions
         self.search, self.opaque, self.limits = search, opaque, limits
         self.done: dict[int, Any] = {}
-        self.pending: deque = deque()
+        self.pending: list[Any] = []  # containers, and (how to fill, what)
         self.left: dict[str, str] = {}  # what stayed opaque, and why
 
     def revive(self, root: Any) -> Any:
         """The live object that the records describe."""
         try:
-            made = self.value(root, 0)
+            made, depth = self.value(root, 0), 1
             while self.pending:
-                fill, target, depth = self.pending.popleft()
                 if depth > self.limits.depth:
                     raise fault(
                         self.where, f"containers are nested more than {self.limits.depth} deep"
                     )
-                fill(target, depth)
+                level, self.pending = self.pending, []
+                for item in level:
+                    if fill := _FILLS.get(type(item)):
+                        fill(self, item, depth)
+                    else:
+                        item[0](item[1], depth)
+                depth += 1
         except RecursionError:
             raise fault(self.where, "tuples or calls are nested too deeply") from None
         return made
@@ -66,19 +72,15 @@ class Reviver:
     def value(self, x: Any, depth: int) -> Any:
         """The live value of one record; containers are filled later."""
         kind = type(x)
-        if kind in PLAIN:
+        if kind in PLAIN or (kind in _BOXES and not x):
             return x
         made = self.done.get(id(x), self)
         if made is not self:
             return made
         if kind is TensorRecord:
             made = self._tensor(x, depth)
-        elif kind in DICTS:
-            made = self._later(self._fill_dict, x, x, depth)
-        elif kind in (list, deque):
-            made = self._later(self._fill_list, x, x, depth)
-        elif kind is set:
-            made = self._later(self._fill_set, x, x, depth)
+        elif kind in _FILLS:
+            self.pending.append(made := x)
         elif kind in (tuple, frozenset):
             made = self._tuple(x, kind, depth)
         elif kind is Storage:
@@ -92,23 +94,21 @@ class Reviver:
         self.done[id(x)] = made
         return made
 
-    def _later(self, fill: Callable, target: Any, made: Any, depth: int) -> Any:
-        self.pending.append((fill, target, depth + 1))
-        return made
-
     # -- containers
 
     def _tuple(self, x: Any, kind: type, depth: int) -> Any:
         if depth > 200 and depth > self.limits.depth // 2:
             raise fault(self.where, "tuples are nested too deeply")
+        if PLAIN.issuperset(map(type, x)):
+            return x
         made = [self.value(part, depth + 1) for part in x]
         if all(map(is_, made, x)):
             return x
         return kind(made if kind is tuple else [self._key(new, old) for new, old in zip(made, x)])
 
     def _fill_list(self, target: Any, depth: int) -> None:
-        for i, part in enumerate(target):
-            if type(part) not in PLAIN:
+        if not PLAIN.issuperset(map(type, target)):
+            for i, part in enumerate(target):
                 target[i] = self.value(part, depth)
 
     def _fill_dict(self, target: Any, depth: int) -> None:
@@ -117,8 +117,8 @@ class Reviver:
             target.clear()
             for key, part in items:
                 target[key] = part
-        for key, part in target.items():
-            if type(part) not in PLAIN:
+        if not PLAIN.issuperset(map(type, target.values())):
+            for key, part in target.items():
                 target[key] = self.value(part, depth)
         own = getattr(target, "__dict__", None)
         if own:
@@ -151,7 +151,7 @@ class Reviver:
         if record.subclass:
             self._leave(record.subclass, "loaded as a plain tensor")
         if record.state and made is not record:
-            self.pending.append((self._tensor_state, (made, record.state), depth + 1))
+            self.pending.append((self._tensor_state, (made, record.state)))
         return made
 
     def _tensor_state(self, target: tuple, depth: int) -> None:
@@ -217,7 +217,7 @@ class Reviver:
                 made = unknown
             if made is not unknown:
                 if x.name.endswith("Namespace"):
-                    self._later(self._fill_dict, vars(made), made, depth)
+                    self.pending.append(vars(made))
                 return made
         cls = self._class(x)
         if cls is not None:
@@ -272,12 +272,12 @@ class Reviver:
         made = _allocate(base, cls, args)
         if made is None:
             return self._refused(x, depth, "its class cannot be made without running its code")
-        self.pending.append((self._fill_instance, (made, base, x), depth + 1))
+        self.pending.append((self._fill_instance, (made, base, x)))
         return made
 
     def _refused(self, x: Opaque, depth: int, why: str) -> Opaque:
         self._leave(x.name, why)
-        self.pending.append((self._fill_opaque, x, depth + 1))
+        self.pending.append((self._fill_opaque, x))
         return x
 
     def _fill_instance(self, target: tuple, depth: int) -> None:
@@ -292,9 +292,7 @@ class Reviver:
             elif how == "add" and base is set:
                 set.update(made, [self._key(part, old) for part, old in zip(parts, items)])
         if x.state is not None:
-            self.pending.append(
-                (self._set_state, (made, self.value(x.state, depth), x.name), depth)
-            )
+            self.pending.append((self._set_state, (made, self.value(x.state, depth), x.name)))
 
     def _set_state(self, target: tuple, depth: int) -> Any:
         """Fills `__dict__` and slots; of all __setstate__ methods only our own is used."""
@@ -323,6 +321,12 @@ class Reviver:
 
     def _leave(self, name: str, why: str) -> None:
         self.left.setdefault(name, why)
+
+
+_FILLS: dict[type, Callable[[Reviver, Any, int], None]] = {
+    list: Reviver._fill_list, deque: Reviver._fill_list, set: Reviver._fill_set,
+    **dict.fromkeys(DICTS, Reviver._fill_dict),
+}  # fmt: skip
 
 
 def _member(made: Any, name: str, kind: type, *value: Any) -> Any:

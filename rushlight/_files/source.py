@@ -90,6 +90,11 @@ class Source:
         self.file = file
         self.where = str(getattr(file, "name", "file object"))
 
+    @property
+    def stored(self) -> int:
+        """Bytes of the whole file, as it lies on the disk."""
+        return self.size if self.whole is None else self.whole.stored
+
     def read(self, offset: int, count: int) -> bytes:
         """Exactly `count` bytes at `offset`.
 

@@ -82,6 +82,24 @@ def _frombuffer(args: tuple, state: Any) -> Any:
     return _fresh(*args) if len(args) == 4 and args[3] in ("C", "F") else unknown
 
 
+def array_facts(x: Opaque) -> dict[str, Any] | None:
+    """dtype, shape and bytes of the record of a NumPy array; None for anything else."""
+    make, state = STANDARD.get(x.name), x.state
+    if make is _frombuffer and len(x.args) == 4:
+        data, dtype, shape, _ = x.args
+    elif make is _ndarray and type(state) is tuple and len(state) == 5:
+        _, shape, dtype, _, data = state
+    else:
+        return None
+    try:
+        text = str(as_dtype(dtype))
+    except (TypeError, ValueError, LookupError, AttributeError, RecursionError):
+        text = "object"
+    shape = [*shape] if type(shape) is tuple and {*map(type, shape)} <= {int} else []
+    sized = isinstance(data, (bytes, bytearray, memoryview))
+    return {"dtype": text, "shape": shape, "bytes": len(data) if sized else 8 * math.prod(shape)}
+
+
 def _scalar(args: tuple, state: Any) -> Any:
     if len(args) != 2:
         return unknown

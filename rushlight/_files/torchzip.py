@@ -30,14 +30,10 @@ def read(archive: Archive, encoding: str = "utf-8") -> Checkpoint:
 
     def unpickled(name: str) -> Any:
         return unpickler_of(
-            found,
-            archive.read(f"{prefix}{name}.pkl"),
-            f"{source.where}, record {name}.pkl",
+            found, archive.read(f"{prefix}{name}.pkl"), f"{source.where}, record {name}.pkl",
             persistent=_Storages(archive, prefix + name, order, found.storages).get,
-            encoding=encoding,
-            limits=archive.limits,
-            stored=source.size,
-        ).load()
+            encoding=encoding, limits=archive.limits,
+        ).load()  # fmt: skip
 
     found.root = unpickled("data")
     if kind == "torchscript":  # its code is left alone

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 from .meanings import MEANINGS, Refused
-from .opcodes import COSTS, OPCODES
+from .opcodes import COSTS, OPCODES, SIMPLE
 from .records import Checkpoint, Global, Limits, Opaque, TensorRecord, fault, shown
 
 SIMPLE_KEYS = (str, bytes, bool, float, type(None))
 PYTHON2 = {"__builtin__": "builtins", "copy_reg": "copyreg", "cPickle": "pickle"}
 RENAMED = {"long": "int", "unicode": "str", "xrange": "range"}  # built-ins of Python 2
-_STOP = ord(".")
+_STOP, _PICKLE = ord("."), 600  # what a pickle costs before it holds anything
 _LINE = re.compile(rb"([^\n]*)\n")
 INSTANCES = (OrderedDict, defaultdict, Counter)
 
@@ -27,8 +27,8 @@ class Unpickler:
         persistent: gives the object of a persistent id, from plain data.
         where: the file and record, for messages.
         encoding: of the 8-bit strings that Python 2 wrote ("bytes" keeps them).
-        names, called: where to note names that are mentioned, and asked to be called.
-        stored: bytes that the pickle takes in the file, if it is compressed there.
+        notes: of the file: takes down which names are mentioned, and asked to be called.
+        stored: bytes of the file, if it is not the pickle alone.
         meanings: the calls that mean plain data; any other becomes `Opaque`.
     """
 
@@ -37,23 +37,23 @@ class Unpickler:
     def __init__(
         self, data: bytes | memoryview, persistent: Callable[[Any], Any] | None = None,
         where: str = "pickle", *, encoding: str = "utf-8", limits: Limits | None = None,
-        start: int = 0, names: dict[str, Global] | None = None,
-        called: dict[str, str] | None = None, meanings: dict[str, Any] = MEANINGS,
+        start: int = 0, notes: Checkpoint | None = None, meanings: dict[str, Any] = MEANINGS,
         stored: int | None = None,
     ) -> None:  # fmt: skip
         self.data, self.pos, self.end = data, start, len(data)
         self.persistent = persistent or _no_storage
         self.where, self.encoding = where, encoding
-        self.limits = limits or Limits()
+        self.limits = most = limits or Limits()
         self.stack: list = []
         self.marks: list[int] = []
-        self.memo: dict[int, Any] = {}
+        self.memo: list = []
+        self.far: dict[int, Any] = {}  # of the memo, what leaves places free below
         self.protocol, self.meanings = 0, meanings
-        self.names: dict[str, Global] = {} if names is None else names
-        self.called: dict[str, str] = {} if called is None else called
-        self.budget = self.limits.objects + self.limits.growth * min(
-            self.end - start, stored or self.end
-        )
+        self.notes = notes = notes or Checkpoint(None, "", where)
+        self.names, self.called = notes.names, notes.called
+        if notes.left < 0:
+            notes.left = most.objects + most.growth * (stored or self.end)
+        self.floor = max(notes.left - most.objects - most.growth * (self.end - start), 0)
         self.hashes: Counter = Counter()
 
     def load(self) -> Any:
@@ -63,15 +63,22 @@ class Unpickler:
             UnpicklingError: for whatever is not a whole and harmless pickle.
         """
         data, codes, costs = self.data, self.codes, COSTS
-        at, collects = self.pos, gc.isenabled()
+        notes, floor, at, collects = self.notes, self.floor, self.pos, gc.isenabled()
+        left = notes.left - _PICKLE
         gc.disable()  # nothing here is garbage, and looking for it takes twice the time
         try:
             while (code := data[at]) != _STOP:
                 at += 1
-                self.budget -= costs[code]
-                if self.budget < 0:
+                cost = costs[code]
+                left -= cost
+                if left < floor:
                     self._spent()
-                at = codes[code](self, at) or at
+                if cost == SIMPLE:  # these charge for nothing else, and all the time is here
+                    at = codes[code](self, at) or at
+                else:
+                    notes.left = left
+                    at = codes[code](self, at) or at
+                    left = notes.left
             at += 1
             if len(self.stack) != 1 or self.marks:
                 raise Refused(f"STOP with {len(self.stack)} objects on the stack")
@@ -90,6 +97,7 @@ class Unpickler:
         except (ValueError, TypeError, OverflowError) as error:
             why = f"malformed opcode ({type(error).__name__}: {str(error)[:200]})"
         finally:
+            notes.left = min(notes.left, left)
             if collects:
                 gc.enable()
         raise fault(self.where, why, at - 1)
@@ -105,8 +113,8 @@ class Unpickler:
 
     def charge(self, size: int) -> None:
         """Counts memory that is about to be taken."""
-        self.budget -= size
-        if self.budget < 0:
+        self.notes.left -= size
+        if self.notes.left < self.floor:
             self._spent()
 
     def _spent(self) -> None:
@@ -132,9 +140,7 @@ class Unpickler:
     def key(self, value: Any) -> Any:
         """Proves that hashing a key is quick and that keys do not collide on purpose."""
         kind = type(value)
-        if kind in SIMPLE_KEYS:
-            return value
-        if kind is int and -(1 << 64) < value < 1 << 64:
+        if kind in SIMPLE_KEYS or (kind is int and -(1 << 64) < value < 1 << 64):
             return value
         if isinstance(value, (Global, Opaque, TensorRecord)):
             return value
@@ -151,6 +157,7 @@ class Unpickler:
         if len(items) % 2:
             raise Refused("a key has no value")
         if isinstance(target, Opaque):
+            self.charge(200)
             target.items.append(("set", items))
         elif type(target) is dict or type(target) in INSTANCES:
             key = self.key
@@ -165,6 +172,7 @@ class Unpickler:
         if type(target) in (list, deque):
             target.extend(items)
         elif isinstance(target, Opaque):
+            self.charge(200)
             target.items.append(("append", items))
         else:
             raise Refused(f"cannot append to a {type(target).__name__}")
@@ -178,7 +186,7 @@ class Unpickler:
         path = f"{module}.{name}"
         found = self.names.get(path)
         if found is None:
-            self.charge(4 * len(path))
+            self.charge(300 + 4 * len(path))
             found = self.names[path] = Global(module, name)
         return found
 
@@ -223,7 +231,7 @@ class Unpickler:
 def unpickler_of(found: Checkpoint, data: Any, where: str = "", **options: Any) -> Unpickler:
     """A reader of one of a checkpoint's pickles, which notes there what names it meets."""
     where = where or found.where
-    return Unpickler(data, where=where, names=found.names, called=found.called, **options)
+    return Unpickler(data, where=where, notes=found, stored=found.source.stored, **options)
 
 
 def _no_storage(parts: Any) -> Any:

@@ -1,62 +1,74 @@
 """Names of what a checkpoint holds: every tensor and leaf by its path, each container once."""
 
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from .records import Global, Opaque, Storage, TensorRecord
 
+PLAIN = {str, int, float, bool, type(None), bytes, complex, bytearray}
 _TABLES = (dict, OrderedDict, defaultdict, Counter)
+_NAMES = 64 << 20
 # Inside an nn.Module these tables are not part of a parameter's name.
 _TRANSPARENT = ("_parameters", "_buffers", "_modules")
 
 
-def walk(root: Any) -> Iterator[tuple[tuple, Any]]:
-    """(path, value) of every leaf in order; opaque objects come before what they hold."""
+def walk(root: Any, skip: Any = ()) -> Iterator[tuple[list, Any]]:
+    """(path, value) of every leaf in order; opaque objects come before what they hold.
+
+    Leaves whose type is in `skip` are passed by.
+
+    The path is a list that changes at the next step, and no container is listed twice, or at once:
+    a small file can hold millions of leaves, or lie a thousand names deep.
+    """
     seen: set[int] = set()
-    todo: list[tuple[tuple, Any]] = [((), root)]
+    path: list = []
+    todo: list[tuple[int, Iterator[tuple[tuple, Any]]]] = [(0, iter([((), root)]))]
     while todo:
-        path, value = todo.pop()
-        parts = _parts(value)
-        if parts is None or isinstance(value, (Opaque, TensorRecord)):
-            yield path, value
-        if parts is None or id(value) in seen or len(path) > 1000:
+        depth, parts = todo[-1]
+        found = next(parts, None)
+        if found is None:
+            todo.pop()
             continue
-        seen.add(id(value))
-        if not parts and not isinstance(value, (Opaque, TensorRecord)):
+        path[depth:], value = found
+        inner = _parts(value, skip)
+        if inner is None or type(value) in (Opaque, TensorRecord) or not value:
             yield path, value
-        todo += [((*path, *key), part) for key, part in reversed(parts)]
+        if inner is not None and id(value) not in seen and len(path) <= 1000:
+            seen.add(id(value))
+            todo.append((len(path), inner))
 
 
-def _parts(value: Any) -> list[tuple[tuple, Any]] | None:
+def _parts(value: Any, skip: Any) -> Iterator[tuple[tuple, Any]] | None:
     """What a container holds, each with the piece of path that leads to it; None for a leaf."""
     kind = type(value)
-    if kind in _TABLES:
-        return [((key,), part) for key, part in value.items()]
-    if kind in (list, tuple, set, frozenset, deque):
-        return [((number,), part) for number, part in enumerate(value)]
     if kind is TensorRecord:
-        return _parts(value.state) if value.state else None
+        return _parts(value.state, skip)
     if kind is Opaque:
         return _inside(value)
-    return None
+    if kind in _TABLES:
+        pairs, values = value.items(), value.values()
+    elif kind in (list, tuple, set, frozenset, deque):
+        pairs, values = enumerate(value), value
+    else:
+        return None
+    if skip and skip.issuperset(map(type, values)):
+        return iter(())
+    return (((key,), part) for key, part in pairs if type(part) not in skip and (part or not skip))
 
 
-def _inside(value: Opaque) -> list[tuple[tuple, Any]]:
-    found: list[tuple[tuple, Any]] = []
-    for key, part in (
-        value.state.items() if isinstance(value.state, dict) else [("state", value.state)]
-    ):
+def _inside(value: Opaque) -> Iterator[tuple[tuple, Any]]:
+    state = value.state
+    for key, part in state.items() if isinstance(state, dict) else [("state", state)]:
         if key in _TRANSPARENT and type(part) in _TABLES:
-            found += [((name,), inner) for name, inner in part.items() if inner is not None]
+            yield from (((name,), inner) for name, inner in part.items() if inner is not None)
         elif part is not None and not (str(key).endswith("_hooks") and not part):
-            found.append(((key,), part))
-    found += [(("args", number), part) for number, part in enumerate(value.args)]
-    found += [((how,), items) for how, items in value.items]
-    return found
+            yield (key,), part
+    yield from ((("args", number), part) for number, part in enumerate(value.args))
+    yield from (((how,), items) for how, items in value.items)
 
 
-def dotted(path: tuple) -> str:
+def dotted(path: Iterable) -> str:
     """A path as one name."""
     return ".".join(
         str(part)[:200] if not isinstance(part, (Opaque, Global)) else repr(part) for part in path
@@ -64,11 +76,20 @@ def dotted(path: tuple) -> str:
 
 
 def tensors(root: Any) -> dict[str, TensorRecord]:
-    """All tensors by dotted name."""
+    """All tensors by dotted name; "a.b" and b in a, which have one, both come.
+
+    Raises:
+        ValueError: for names that fill the memory.
+    """
     found: dict[str, TensorRecord] = {}
-    for path, value in walk(root):
+    room = _NAMES
+    for path, value in walk(root, PLAIN):
         if isinstance(value, TensorRecord):
-            found.setdefault(dotted(path) or "tensor", value)
+            name = dotted(path) or "tensor"
+            name += f" ({len(found)})" * (name in found)
+            if (room := room - len(name)) < 0:
+                raise ValueError(f"the names of its tensors take more than {_NAMES} bytes")
+            found[name] = value
     return found
 
 

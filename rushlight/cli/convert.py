@@ -13,7 +13,7 @@ from .._files.pickler import dumps
 from .._files.records import FAULTS, Checkpoint, TensorRecord
 from .._files.values import cast
 from .._files.walk import bounded, tensors
-from .inspect import amount, complain, flags
+from .inspect import amount, complain, flags, others
 
 _UNITS = {
     "": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
@@ -38,7 +38,7 @@ def register(commands: Any) -> None:
     parser.add_argument(
         "--shard", metavar="SIZE", help="several files of at most this size, such as 2GB"
     )
-    flags(parser, weights="only the tensors, by name")
+    flags(parser, weights="only the tensors, by name; leaves out whatever else there is")
 
 
 def main(args: argparse.Namespace) -> int:
@@ -47,6 +47,13 @@ def main(args: argparse.Namespace) -> int:
         found = open_checkpoint(args.source)
         named = renamed(tensors(found.root), args.map)
         plain = not (args.map or args.dtype or args.weights or args.shard)
+        if (lost := others(found.root)[0]) and not (args.weights and named):
+            told = [f"{name} ({x['dtype']} {x['shape']})" for name, x in lost.items()]
+            raise ValueError(
+                f"{args.source}: NumPy arrays that are no tensors would be lost: "
+                f"{', '.join(told[:9])[:900]}{' ...' * (len(told) > 9)}. "
+                + ("--weights leaves them out" if named else "Nothing would be left")
+            )
         if not plain or not args.target.endswith(_TORCH):
             bounded(named)
         if args.dtype:

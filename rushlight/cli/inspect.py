@@ -12,9 +12,9 @@ import numpy as np
 
 from .._files.formats import open_checkpoint
 from .._files.records import FAULTS, Checkpoint, Global, Opaque, Storage, TensorRecord
-from .._files.standard import STANDARD, harmless
+from .._files.standard import STANDARD, array_facts, harmless
 from .._files.values import decode
-from .._files.walk import dotted, tensors, ties, walk
+from .._files.walk import PLAIN, dotted, tensors, ties, walk
 
 _PIECE = 1 << 22  # elements looked at in one go for --stats
 COLOURS = {"name": "36", "type": "33", "quiet": "2", "warn": "35", "bad": "1;31", "good": "32"}
@@ -67,27 +67,36 @@ def describe(found: Checkpoint, stats: bool = False) -> dict[str, Any]:
     """All facts about a checkpoint, as plain data."""
     named = tensors(found.root)
     exact, loose = ties(named)
+    arrays, opaque = others(found.root)
     ways = {path: found.called.get(path, "import") for path in found.names}
     runs = {path: how for path, how in ways.items() if not harmless(found.names[path], how)}
     return {
         "file": found.where, "format": found.kind, "bytes": _size(found.where),
         "tensors": {name: _tensor(record, stats) for name, record in named.items()},
-        "elements": sum(record.count for record in named.values()), "ties": exact,
-        "overlaps": loose, "opaque": _opaque(found.root),
+        "arrays": arrays, "ties": exact,
+        "elements": sum(record.count for record in named.values()),
+        "overlaps": loose, "opaque": opaque,
         "would_run": runs if found.kind not in ("torchscript", "safetensors") else {},
         "metadata": found.metadata,
     }  # fmt: skip
+
+
+def others(root: Any) -> tuple[dict[str, dict[str, Any]], dict[str, int]]:
+    """What is no tensor: NumPy's arrays by name, and how often each class stays opaque."""
+    arrays: dict[str, dict[str, Any]] = {}
+    opaque: Counter[str] = Counter()
+    for path, x in walk(root, PLAIN):
+        if type(x) is Opaque and (facts := array_facts(x)):
+            arrays[dotted(path)] = facts
+        elif type(x) is Opaque and x.name not in STANDARD:
+            opaque[x.name[:200]] += 1
+    return arrays, dict(opaque)
 
 
 def _size(path: str) -> int:
     if not os.path.isdir(path):
         return os.path.getsize(path) if os.path.exists(path) else 0
     return sum(os.path.getsize(os.path.join(path, name)) for name in os.listdir(path))
-
-
-def _opaque(root: Any) -> dict[str, int]:
-    left = (value for _, value in walk(root) if isinstance(value, Opaque))
-    return dict(Counter(value.name[:200] for value in left if value.name not in STANDARD))
 
 
 def _tensor(record: TensorRecord, stats: bool) -> dict[str, Any]:
@@ -162,17 +171,18 @@ def amount(count: float) -> str:
 
 
 def _print(facts: dict[str, Any], found: Checkpoint, everything: bool) -> None:
-    count = len(facts["tensors"])
+    count, arrays = len(facts["tensors"]), facts["arrays"]
     print(
         f"{paint(facts['file'], 'name')}: {facts['format']}, {amount(facts['bytes'])}, "
         f"{count} tensor{'s' * (count != 1)}, {facts['elements']:,} elements"
+        + (f", {len(arrays)} NumPy array{'s' * (len(arrays) != 1)} besides" if arrays else "")
     )
     for key, value in facts["metadata"].items():
         print(paint(f"  {key}: {str(value)[:200]}", "quiet"))
     if everything:
         _print_values(found.root, facts["tensors"])
     else:
-        _print_tensors(facts["tensors"])
+        _print_tensors(facts["tensors"] | arrays)
     for names in facts["ties"]:
         print(paint("tied: ", "good") + plain(" = ".join(names)))
     for names in facts["overlaps"]:
@@ -203,7 +213,7 @@ def _print_tensors(table: dict[str, dict]) -> None:
 def line(facts: dict) -> str:
     """A tensor's facts in one line."""
     shape = "x".join(map(str, facts["shape"])) or "scalar"
-    text = f"{paint(facts['dtype'].ljust(9), 'type')} {shape:<16} {amount(facts['bytes']):>9}"
+    text = f"{paint(facts['dtype'][:80].ljust(9), 'type')} {shape:<16} {amount(facts['bytes']):>9}"
     if "device" in facts:
         text += f"  {facts['device']}"
     if "mean" in facts:
@@ -216,9 +226,14 @@ def line(facts: dict) -> str:
 
 
 def _print_values(root: Any, table: dict[str, dict]) -> None:
+    inside = "\n"
     for path, value in walk(root):
         name = dotted(path) or "(root)"
-        if isinstance(value, TensorRecord):
+        if name.startswith(inside):  # an array's parts
+            continue
+        if isinstance(value, Opaque) and (facts := array_facts(value)):
+            text, inside = line(facts), inside if facts["dtype"] == "object" else f"{name}."
+        elif isinstance(value, TensorRecord):
             text = line(table.get(name, _tensor(value, False)))
         elif isinstance(value, (Opaque, Global, Storage)):
             text = paint(repr(value), "warn")

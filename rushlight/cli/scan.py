@@ -15,7 +15,7 @@ from .._files import arrays, legacy, packed
 from .._files.archive import Archive
 from .._files.formats import open_checkpoint, read, sniff
 from .._files.joblib import WRAPPER, JoblibUnpickler
-from .._files.records import FAULTS, Global, Limits, Opaque, UnpicklingError
+from .._files.records import FAULTS, Checkpoint, Global, Limits, Opaque, UnpicklingError
 from .._files.source import Source
 from .._files.standard import harmless
 from .._files.unpickler import Unpickler
@@ -40,6 +40,7 @@ class Finding:
     verdict: str = PLAIN
     calls: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    left = -1  # as in `Checkpoint`; no field
 
 
 def register(commands: Any) -> None:
@@ -118,17 +119,17 @@ def look(path: str) -> Finding:
     return finding
 
 
-def _pickles(
-    data: Any, where: str, finding: Finding, start: int = 0, stored: int | None = None
-) -> None:
+def _pickles(data: Any, where: str, finding: Finding, stored: int, start: int = 0) -> None:
     """All pickles one behind the other, as far as they can be read."""
-    facts = data, where, start, stored
-    names, called, problems = _read_all(Unpickler, *facts)
+    facts = data, where, start, stored, finding.left
+    notes, problems = _read_all(Unpickler, *facts)
+    names, called, finding.left = notes.names, notes.called, notes.left
     if WRAPPER in names:  # to pickle itself the arrays are opcodes: few of those mean something
         names = {path: name for path, name in names.items() if _is_module(name.module)}
         called = {path: how for path, how in called.items() if path in names}
-        more, ways, problems = _read_all(JoblibUnpickler, *facts)
-        names, called = names | more, called | ways
+        more, problems = _read_all(JoblibUnpickler, *facts)
+        names, called = names | more.names, called | more.called
+        finding.left = min(finding.left, more.left)
     finding.problems += problems
     _note(names, called, finding)
 
@@ -139,22 +140,21 @@ def _is_module(name: str) -> bool:
 
 
 def _read_all(
-    kind: type[Unpickler], data: Any, where: str, at: int, stored: int | None
-) -> tuple[dict[str, Global], dict[str, str], list[str]]:
+    kind: type[Unpickler], data: Any, where: str, at: int, stored: int, left: int
+) -> tuple[Checkpoint, list[str]]:
     """Names, which of them are called, and what stopped the reading."""
-    names: dict[str, Global] = {}
-    called: dict[str, str] = {}
-    options: Any = {"names": names, "called": called, "meanings": {}, "stored": stored}
-    first = at
+    notes, first = Checkpoint(None, "", where, left=left), at
+    options: Any = {"notes": notes, "meanings": {}, "stored": stored}
     while at < len(data):
         reader = kind(data, lambda parts: Opaque("storage"), where, start=at, **options)
         try:
             reader.load()
         except UnpicklingError as error:
-            # What was asked for before the damage would have run.
-            return names, called, [str(error)[:500]] if at == first or called else []
+            # What was asked for before the damage would have run; what is not read, might.
+            told = at == first or notes.called or notes.left < reader.floor
+            return notes, [str(error)[:500]] if told else []
         at = reader.pos
-    return names, called, []
+    return notes, []
 
 
 def _note(names: dict[str, Global], called: dict[str, str], finding: Finding) -> None:
@@ -195,9 +195,9 @@ def _look_archive(source: Source, finding: Finding) -> None:
         raw = "/data/" in name or "/constants/" in name
         data = b"" if raw else _content(archive, name)
         if name.endswith(".npy"):
-            _array(data, where, finding)
+            _array(data, where, finding, source.stored)
         elif data and _is_pickle(archive, name, data):
-            _pickles(data, where, finding, stored=source.size)
+            _pickles(data, where, finding, source.stored)
 
 
 def _content(archive: Archive, name: str) -> Any:
@@ -212,24 +212,24 @@ def _is_pickle(archive: Archive, name: str, data: Any) -> bool:
     return not script and (name.endswith((".pkl", ".pickle")) or bytes(data[:1]) == b"\x80")
 
 
-def _array(data: Any, where: str, finding: Finding) -> None:
+def _array(data: Any, where: str, finding: Finding, stored: int) -> None:
     """An array of objects is a pickle behind a header."""
     head = bytes(data[:4096])
     if head[:6] == arrays.MAGIC and b"O" in head[:200].partition(b"descr")[2].partition(b",")[0]:
         start = (10 if head[6] == 1 else 12) + int.from_bytes(
             head[8:10] if head[6] == 1 else head[8:12], "little"
         )
-        _pickles(data, where, finding, min(start, len(data)))
+        _pickles(data, where, finding, stored, min(start, len(data)))
 
 
 def _look_npy(source: Source, finding: Finding) -> None:
     head = source.read(0, min(source.size, 4096))
-    _array(source.all() if b"O" in head[:200] else head, source.where, finding)
+    _array(source.all() if b"O" in head[:200] else head, source.where, finding, source.stored)
 
 
 def _look_tar(source: Source, finding: Finding) -> None:
     for part in legacy.members(source).values():
-        _pickles(part.all(), part.where, finding)
+        _pickles(part.all(), part.where, finding, source.stored)
 
 
 def _shown(source: Source) -> memoryview:
@@ -241,7 +241,7 @@ def _shown(source: Source) -> memoryview:
 
 
 def _look_pickle(source: Source, finding: Finding) -> None:
-    _pickles(_shown(source), source.where, finding, stored=source.whole and source.whole.size)
+    _pickles(_shown(source), source.where, finding, source.stored)
 
 
 def _look_legacy(source: Source, finding: Finding) -> None:

@@ -19,6 +19,8 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 
+from runs import runs
+
 MARK = "rushlight-was-here"  # what a payload would leave behind
 
 # Names that scanners and PyTorch's guarded mode have met in the wild or in published bypasses.
@@ -853,6 +855,8 @@ def corpus() -> Iterator[tuple[str, bytes]]:
     yield "bomb/nones.gz", gzip.compress(b"\x80\2" + b"N" * (100 << 20))
     yield "bomb/twice.gz", gzip.compress(zeros)
     yield "bomb/dictionary.xz", _announcing()
+    for name, pickled in runs(100_000):
+        yield f"run/{name}.pkl", pickled
     for name, pickled in bombs():
         yield f"bomb/{name}.pt", zipped(pickled)
         if len(pickled) < 1000:

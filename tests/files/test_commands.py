@@ -1,11 +1,13 @@
 """The commands inspect, convert, diff and scan."""
 
 import json
+import pickle
 import subprocess
 import sys
 from pathlib import Path
 
 import hostile
+import numpy as np
 import pytest
 
 import rushlight as torch
@@ -308,3 +310,55 @@ def test_a_pickle_may_begin_with_any_opcode(tmp_path, capsys, first):
 def test_texts_that_begin_like_a_pickle_are_no_alarm(tmp_path, capsys, text):
     (tmp_path / "setup.py").write_text(text)
     assert run(capsys, "scan", tmp_path) == (0, ("", ""))
+
+
+@pytest.fixture
+def mixed(tmp_path):
+    """Arrays that no tensor can hold, in an .npz and in a pickle."""
+    parts = {
+        "w": np.ones((2, 3), np.float32),
+        "names": np.array(["a", "bc"]),
+        "when": np.array(["2020-01-01"], "M8[D]"),
+        "rec": np.zeros(3, [("x", "f4"), ("y", "i8", (2,))]),
+        "obj": np.array([{"deep": 7}, None], object),
+    }
+    np.savez(tmp_path / "a.npz", **parts)
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps({"inner": parts, "n": 3}))
+    return tmp_path
+
+
+@pytest.mark.parametrize(("file", "before"), [("a.npz", ""), ("a.pkl", "inner.")])
+def test_inspect_shows_arrays_that_no_tensor_can_hold(mixed, capsys, file, before):
+    told = run(capsys, "inspect", mixed / file)[1].out
+    lines = {line.split()[0]: line for line in told.splitlines()[1:]}
+    assert "<U2" in lines["names"] and " 2 " in lines["names"] and "16 B" in lines["names"]
+    assert "datetime64[D]" in lines["when"] and "('y', '<i8', (2,))" in lines["rec"]
+    assert "object" in lines["obj"] and "opaque" not in told and "NumPy arrays besides" in told
+    told = run(capsys, "inspect", "--all", mixed / file)[1].out
+    assert f"{before}names = <U2" in told and "names.args" not in told and "deep = 7" in told
+    facts = json.loads(run(capsys, "inspect", "--json", mixed / file)[1].out)
+    assert facts["arrays"][f"{before}rec"]["shape"] == [3]
+    assert facts["arrays"][f"{before}rec"]["bytes"] == 60
+    assert (f"{before}w" in facts["tensors"]) == (file == "a.npz")
+
+
+@pytest.mark.parametrize("target", ["b.safetensors", "b.npz", "b.pt"])
+@pytest.mark.parametrize("file", ["a.npz", "a.pkl"])
+def test_convert_says_which_arrays_would_be_lost(mixed, capsys, file, target):
+    status, told = run(capsys, "convert", mixed / file, mixed / target)
+    assert status == 2 and not (mixed / target).exists()
+    assert "names (<U2 [2])" in told.err and "would be lost" in told.err
+    bare = run(capsys, "convert", "--weights", mixed / file, mixed / target)
+    if file == "a.pkl":  # which has no tensors at all
+        assert bare[0] == 2 and "Nothing would be left" in bare[1].err
+    else:
+        assert "--weights leaves them out" in told.err
+        assert bare[0] == 0 and [*load(mixed / target)] == ["w"]
+
+
+def test_an_array_with_lying_facts_is_shown_as_far_as_it_goes(tmp_path, capsys):
+    head = b"\x80\4cnumpy.core.numeric\n_frombuffer\n("
+    for facts in (b"NNNN", b"C\1aNNN", b"C\1acnumpy\ndtype\n)RNN", b"C\1aX\1\0\0\0f(NtN", b""):
+        (tmp_path / "a.pkl").write_bytes(head + facts + b"tR.")
+        for words in ([], ["--all"], ["--json"]):
+            assert run(capsys, "inspect", *words, tmp_path / "a.pkl")[0] == 0

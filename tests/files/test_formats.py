@@ -81,6 +81,15 @@ def test_a_dtype_that_safetensors_lacks_is_refused():
         written(safetensors_writer.write, {"x": torch.ones(2, dtype=torch.complex128)})
 
 
+def test_an_npz_of_nothing_is_read(tmp_path):
+    (tmp_path / "x.npz").write_bytes(written(arrays.write, {}))
+    np.savez(tmp_path / "y.npz")
+    assert load(tmp_path / "x.npz") == load(tmp_path / "y.npz") == {}
+    (tmp_path / "x.npz").rename(tmp_path / "x.pt")
+    with pytest.raises(pickle.UnpicklingError, match="pkl"):
+        load(tmp_path / "x.pt")
+
+
 def test_npz_both_ways(tmp_path):
     data = written(arrays.write, NAMED)
     with np.load(io.BytesIO(data)) as found:

@@ -6,8 +6,7 @@ import json
 import pytest
 
 import rushlight as torch
-from rushlight import nn
-from rushlight.serialization import load, load_model, save_model
+from rushlight import load, load_model, nn, save_model
 
 
 def net():
