@@ -6,6 +6,7 @@ import numpy as np
 
 from ._core import dtypes, views
 from ._core.devices import CPU, concrete, device
+from ._core.hosted import Number
 from ._core.kinds import known
 from ._core.memory import owner
 from ._core.naming import named
@@ -292,6 +293,8 @@ def zero_(self: Any) -> Any:
 
 def resize_(self: Any, *size: Any, memory_format: Any = None) -> Any:
     """Give the tensor another shape, in place; new elements are zero."""
+    if self.requires_grad:
+        raise RuntimeError("cannot resize variables that require grad")
     size = listed(size)
     old = self.array.reshape(-1)
     new = np.zeros(size, self.array.dtype)
@@ -382,6 +385,8 @@ def as_tensor(value: Any, dtype: Any = None, device: Any = None) -> Any:
         return value if dtype is None or value.dtype is dtype else casts.cast(value, dtype)
     if isinstance(value, (bool, int, float, complex)):
         d = dtype or dtypes.of_number(value)
+        if type(value) is Number:
+            return make(value.trace.literal(value, d), device or CPU)
         if d is dtypes.bfloat16:
             return make(dtypes.to_bfloat16(np.asarray(value, np.float32)), device or CPU)
         return make(_number(value, d), device or CPU)

@@ -179,24 +179,19 @@ def array_text(values: np.ndarray, indent: int) -> str:
     return _nested(values, indent, summarize, column(_edges(values) if summarize else values))
 
 
-def tensor_repr(t: Any, contents: str | None = None) -> str:
-    """`repr` of a tensor: numbers, then whatever of dtype, device and gradient is not usual.
-
-    Args:
-        contents: stands in place of the numbers, where given.
-    """
+def tensor_repr(t: Any) -> str:
+    """`repr` of a tensor: numbers, then whatever of dtype, device and gradient is not usual."""
     plain = type(t) is known.tensor or type(t) is known.parameter
     if plain:
-        return _written(t, "tensor(", contents)
+        return _written(t, "tensor(")
     with modes.subclass_off():
-        made = _written(t, f"{type(t).__name__}(", contents)
+        made = _written(t, f"{type(t).__name__}(")
     known_parameter = known.parameter is not None and isinstance(t, known.parameter)
     return f"Parameter({made})" if known_parameter else made
 
 
-def _written(t: Any, prefix: str, contents: str | None) -> str:
-    text = _contents(t, len(prefix)) if contents is None else contents
-    return _with_suffixes(prefix + text, _suffixes(t), len(prefix))
+def _written(t: Any, prefix: str) -> str:
+    return _with_suffixes(prefix + _contents(t, len(prefix)), _suffixes(t), len(prefix))
 
 
 def _contents(t: Any, indent: int) -> str:

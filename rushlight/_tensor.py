@@ -211,6 +211,8 @@ class Tensor(TensorBase):
 
     @data.setter
     def data(self, new: "Tensor") -> None:
+        if not isinstance(new, TensorBase):
+            raise TypeError(f"Variable data has to be a tensor, but got {type(new).__name__}")
         array = new.array
         if self.needs is True and dtypes.of(array.dtype).category < 2:
             raise RuntimeError(
@@ -356,17 +358,25 @@ class Tensor(TensorBase):
             )
         return bool(self.item())
 
+    def _number(self) -> Any:
+        if self.numel() != 1:
+            raise ValueError(
+                "only one element tensors can be converted to Python scalars; this one has shape "
+                f"{tuple(self.shape)}"
+            )
+        return self.item()
+
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._number())
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._number())
 
     def __complex__(self) -> complex:
-        return complex(self.item())
+        return complex(self._number())
 
     def __index__(self) -> int:
-        value = self.item()
+        value = self.item() if self.numel() == 1 else None
         if not isinstance(value, int):
             raise TypeError("only integer tensors of a single element can be converted to an index")
         return int(value)

@@ -22,7 +22,7 @@ def manual_seed(seed: int) -> Generator:
         >>> manual_seed(0).initial_seed()
         0
     """
-    return rng.seed_all(rng.checked_seed(int(seed), "manual_seed"))
+    return rng.seed_all(rng.checked_seed(int(seed)))
 
 
 def seed() -> int:

@@ -1,4 +1,4 @@
-"""Calls for ops whose records give no samples: mostly parts that public functions are made of."""
+"""Calls for ops whose records name no cases: parts, and ops of tensors that depend on others."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -60,6 +60,44 @@ def linear(batched: bool, bias: bool) -> Calls:
     shape = (2, 3, 4) if batched else (3, 4)
     return lines(lambda d: call(d(*shape), d(5, 4), *([d(5)] if bias else [])))
 
+
+def near(draw: Any) -> Iterator[tuple[tuple, dict[str, Any]]]:
+    """Pairs that are close, or not."""
+    x = draw(3, 4)
+    yield call(x, x + draw(3, 4) * 1e-5)
+    yield call(x, x + 0.01, atol=0.02)
+    yield call(x, x + 0.01, rtol=0.0, atol=0.001)
+    yield call(draw.ints(4, low=1, high=9), draw.ints(4, low=1, high=9), rtol=0.5)
+    broken = draw(3, 4) / draw.ints(3, 4, low=0, high=2)
+    yield call(broken, broken, equal_nan=True)
+
+
+def alike(draw: Any) -> Iterator[tuple[tuple, dict[str, Any]]]:
+    """Pairs that are equal, or not."""
+    x = draw(3, 4)
+    yield call(x, x)
+    yield call(x, x + 1)
+    yield call(x, draw(4))
+
+
+def edges(draw: Any) -> Iterator[tuple[tuple, dict[str, Any]]]:
+    """Sorted numbers, and some to find a place for."""
+    sorted_ones = draw.ints(6, low=0, high=9).sort()[0]
+    yield call(sorted_ones, draw.ints(2, 3, low=-1, high=11))
+    yield call(sorted_ones, draw.ints(4, low=-1, high=11), right=True, out_int32=True)
+    rows = draw.ints(2, 5, low=0, high=9).sort()[0]
+    yield call(rows, draw.ints(2, 3, low=0, high=9), side="right")
+
+
+def spectrum(draw: Any) -> Iterator[tuple[tuple, dict[str, Any]]]:
+    """Frames of 16 points under a window."""
+    window = draw(16, low=1, high=2)
+    yield call(draw(9, 7, dtype="complex"), 16, window=window)
+    yield call(draw(2, 9, 7, dtype="complex"), 16, window=window, length=30, hop_length=4)
+
+
+cholesky = rushlight.linalg.cholesky
+REDRAWN = lines(lambda d: call(d(3, 4), values=d(3, 4).array))
 
 # the name that test ids show -> calls
 CALLS: dict[str, Calls] = {
@@ -127,7 +165,20 @@ CALLS: dict[str, Calls] = {
     **{f"replication_pad{n}d": calls for n, calls in PADS.items()},
     "reflection_pad1d": PADS[1],
     "reflection_pad3d": lines(lambda d: call(d(1, 3, 2, 4), pad=(1, 2, 1, 0, 0, 2))),
+    "movedim": lines(lambda d: call(d(2, 3, 4), 0, -1), lambda d: call(d(2, 3, 4), (0, 1), (2, 0))),
+    # overwritten by draws
+    **dict.fromkeys(
+        "uniform normal exponential cauchy log_normal geometric sampling.bernoulli.0 "
+        "sampling.bernoulli.1 sampling.random.0 sampling.random.1 sampling.random.2 _drawn_about "
+        "_coins".split(),
+        REDRAWN,
+    ),
     # joining, splitting, repeating
+    "tensor_split": lines(lambda d: call(d(7, 2), 3), lambda d: call(d(7, 2), (1, 4))),
+    "roll": lines(lambda d: call(d(3, 4), 1), lambda d: call(d(3, 4), (1, -2), (0, 1))),
+    "rot90": lines(lambda d: call(d(3, 4)), lambda d: call(d(2, 3, 4), 3, (1, 2))),
+    "tile": lines(*(lambda d, n=n: call(d(2, 3), n) for n in ((2, 2), (2, 1, 2), (2,)))),
+    "rearranging.flip.1": lines(lambda d: call(d(2, 3, 4), (0, 2)), lambda d: call(d(3), (0,))),
     "joined": lines(
         lambda d: call([d(2, 3), d(1, 3)], dim=0), lambda d: call([d(2, 1), d(2, 2)], dim=1)
     ),
@@ -198,7 +249,28 @@ CALLS: dict[str, Calls] = {
     "is_conj": WHOLE,
     "is_neg": WHOLE,
     "is_nonzero": lines(lambda d: call(d()), lambda d: call(d(1) * 0)),
+    "isclose": near,
+    "allclose": near,
+    "equal": alike,
     # reductions
+    "searchsorted": edges,
+    "bucketize": lines(
+        lambda d: call(
+            d.ints(2, 3, low=-1, high=11), d.ints(6, low=0, high=9).sort()[0], right=True
+        )
+    ),
+    "gradient": lines(
+        lambda d: call(d(4, 5)),
+        lambda d: call(d(4, 5), spacing=0.5, dim=1, edge_order=2),
+        lambda d: call(d(4), spacing=None, dim=None),
+        lambda d: call(d(5), spacing=[d(5).cumsum(0)]),
+    ),
+    "histogram": lines(
+        lambda d: call(d(5, 6), 4),
+        lambda d: call(d(), 3),
+        lambda d: call(d(5, 6), 5, range=(-1.0, 1.0), density=True),
+        lambda d: call(d(4, 3), d(6).sort()[0]),
+    ),
     "clamp_to_numbers": lines(
         lambda d: call(d(3, 4), min=-1, max=1), lambda d: call(d(3, 4), min=None, max=0.5)
     ),
@@ -256,6 +328,21 @@ CALLS: dict[str, Calls] = {
     ),
     "linalg_lstsq": lines(lambda d: call(d(5, 3), d(5, 2)), lambda d: call(d(5, 3), d(5))),
     "lu": MATRIX,
+    "lu_unpack": lines(lambda d: call(*rushlight.linalg.lu_factor(d(3, 3)))),
+    "linalg_lu_solve": lines(
+        lambda d: call(*rushlight.linalg.lu_factor(d(3, 3)), d(3, 2)),
+        lambda d: call(*rushlight.linalg.lu_factor(d(3, 3)), d(3, 2), adjoint=True),
+        lambda d: call(*rushlight.linalg.lu_factor(d(3, 3)), d(2, 3), left=False),
+    ),
+    "cholesky_solve": lines(
+        lambda d: call(d(3, 2), cholesky(d.definite(3))),
+        lambda d: call(d(3, 2), cholesky(d.definite(3), upper=True), upper=True),
+    ),
+    "cholesky_inverse": lines(
+        lambda d: call(cholesky(d.definite(3), upper=True), upper=True),
+        lambda d: call(cholesky(d.definite(3))),
+    ),
+    "linalg_matrix_rank": lines(lambda d: call(d(3, 4)), lambda d: call(d(3, 1) @ d(1, 4))),
     "lu_solve": lines(lambda d: call(d(3, 2), *factored(d))),
     "order_of": lines(lambda d: call(factored(d)[1].long() - 1, rows=3)),
     # layers
@@ -263,6 +350,7 @@ CALLS: dict[str, Calls] = {
         lambda d: call(d(1, 2, 4), d(1, 3, 1, low=-0.9, high=0.9), axes=(2,))
     ),
     "affine_places1d": lines(lambda d: call(d(2, 1, 2), sizes=(3,))),
+    "istft": spectrum,
     "causal_scores": lines(lambda d: call(d(2, 3, 4)), lambda d: call(d(4, 3))),
     "ctc": lines(
         lambda d: call(

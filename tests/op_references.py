@@ -1,9 +1,10 @@
-"""The mathematics of the ops whose records name none, from the families in `references/`."""
+"""The mathematics of the ops, from the families in `references/`."""
 
 from collections.abc import Callable
 
 from references import (
     images,
+    in_numpy,
     layers,
     matrices,
     movement,
@@ -11,11 +12,13 @@ from references import (
     pointwise,
     reductions,
     signals,
+    special,
     windows,
 )
 
 FAMILIES = (
-    movement, places, pointwise, reductions, matrices, layers, windows, images, signals,
+    in_numpy, movement, places, pointwise, special, reductions, matrices, layers, windows, images,
+    signals,
 )  # fmt: skip
 
 # name of an op -> its value, from NumPy arrays

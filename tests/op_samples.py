@@ -1,7 +1,6 @@
 """What the walk over all ops draws, how the drawn tensors are laid out, and how results compare."""
 
 import importlib
-import inspect
 import math
 import pkgutil
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ from zlib import crc32
 import numpy as np
 from op_calls import CALLS, OF_MEMORY, lines
 from op_references import LAWS, VALUES
+from op_refusals import REFUSED
 
 import rushlight
 from rushlight import _ops
@@ -237,8 +237,7 @@ def _tensors(sample: Sample) -> list:
 
 def _drawn(record: Op) -> Iterator[Sample]:
     draw = Draw(record.name)
-    drawn = [draw.case(case) for case in record.given if case.message is None]
-    drawn += record.samples_fn(draw) if record.samples_fn else []
+    drawn = [draw.case(case) for case in record.given]
     for i, (args, kwargs) in enumerate(drawn or CALLS.get(name_of(record), lines())(draw)):
         yield Sample(f"sample {i}", args, kwargs)
     if record.kind != "pointwise" or any(p not in record.defaults for p in record.params):
@@ -250,9 +249,8 @@ def _drawn(record: Op) -> Iterator[Sample]:
 def refused(record: Op) -> Iterator[tuple[Sample, type[Exception], str]]:
     """All calls that a record refuses: the exception and part of its message."""
     draw = Draw(record.name)
-    for case in record.given:
-        if case.message is not None:
-            yield Sample("error", *draw.case(case)), case.kind, case.message
+    for case in REFUSED.get(name_of(record), ()):
+        yield Sample("error", *draw.case(case)), case.kind, case.message
 
 
 def _pointwise(record: Op, draw: Draw) -> Iterator[Sample]:
@@ -275,28 +273,7 @@ def _pointwise(record: Op, draw: Draw) -> Iterator[Sample]:
 
 def reference(record: Op) -> Callable | None:
     """The mathematics of a record, as a function of NumPy arrays."""
-    written = record.reference
-    if callable(written):
-        return lambda *args, **kwargs: written(np, *args, **kwargs)
-    if written is None:
-        return VALUES.get(name_of(record)) or VALUES.get(record.name)
-    module, *names = written.split(".")
-    found: Any = {"numpy": np, "math": math}[module]
-    for name in names:
-        found = getattr(found, name)
-    if module == "math":
-        found = np.vectorize(found, otypes=[float])
-    return lambda *args, **kwargs: found(*args, **_for_numpy(found, kwargs))
-
-
-def _for_numpy(function: Callable, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Arguments under the names that NumPy gives them."""
-    theirs = inspect.signature(function).parameters if kwargs else ()
-    axis = "axes" if "axes" in theirs else "axis"
-    names = {"dim": axis, "dims": axis, "keepdim": "keepdims", "interpolation": "method"}
-    whole = {k: tuple(v) or None if k == "dim" and isinstance(v, (tuple, list)) else v
-             for k, v in kwargs.items()}  # fmt: skip
-    return {names.get(k, k): v for k, v in whole.items()}
+    return VALUES.get(name_of(record)) or VALUES.get(record.name)
 
 
 def law(record: Op) -> Callable | None:

@@ -1,5 +1,8 @@
 """autocast and GradScaler: which dtype each op runs in, and training with scaled gradients."""
 
+import itertools
+
+import numpy as np
 import pytest
 
 import rushlight as rl
@@ -142,3 +145,109 @@ def test_attention_and_prelu_take_mixed_dtypes():
     assert slope.grad.dtype is rl.float32
     with pytest.raises(RuntimeError, match="to have the same dtype"):
         nn.functional.scaled_dot_product_attention(low, q, q)
+
+
+def _attended(t):
+    """Dtypes of attention with weights and a mask, and of masks that are not in the query's."""
+    found, heads = [], t.nn.MultiheadAttention(8, 2, batch_first=True)
+    x, q = t.ones(2, 5, 8), t.ones(1, 2, 5, 4)
+    for mask in (None, t.zeros(5, 5), t.zeros(5, 5) > 0):
+        with t.autocast("cpu", dtype=t.bfloat16):
+            found += [str(m.dtype) for m in heads(x, x, x, attn_mask=mask)]
+            made = t.nn.functional.scaled_dot_product_attention(q, q, q, attn_mask=mask)
+            found.append(str(made.dtype))
+    for kind, mask in (
+        (t.bfloat16, t.float32), (t.float64, t.float32), (t.float32, t.bfloat16),
+        (t.float32, t.float64), (t.float64, t.bfloat16), (t.float32, t.int64),
+    ):  # fmt: skip
+        given = q.to(kind)
+        try:
+            made = t.nn.functional.scaled_dot_product_attention(
+                given, given, given, attn_mask=t.ones(5, 5).to(mask)
+            )
+            found.append(str(made.dtype))
+        except RuntimeError as error:
+            found.append(str(error).partition(" dtype")[0])
+    return found
+
+
+def test_attention_and_its_masks_are_in_the_dtypes_that_they_ask_for():
+    made, refused = _attended(rl), "Expected attn_mask"
+    assert made[:9] == ["torch.bfloat16"] * 9
+    assert made[9:] == ["torch.bfloat16", "torch.float64", *[refused] * 4]
+
+
+def test_attentions_dtypes_are_pytorchs():
+    assert _attended(rl) == _attended(pytest.importorskip("torch"))
+
+
+@pytest.mark.parametrize("kind", [rl.float16, rl.bfloat16])
+@pytest.mark.parametrize("way", ["added", "expanded", "repeated", "gathered"])
+def test_gradients_of_halves_are_added_up_in_float32(kind, way):
+    """2048 + 1 is 2048 in float16."""
+    b = rl.zeros(1, 3, dtype=kind, requires_grad=True)
+
+    def step(x):
+        made = {
+            "added": lambda: x + b, "expanded": lambda: b.expand(5000, 3),
+            "repeated": lambda: b.repeat(5000, 1),
+            "gathered": lambda: b[rl.zeros(5000, dtype=rl.int64)],
+        }[way]()  # fmt: skip
+        made.float().sum().backward()
+
+    x = rl.ones(5000, 3, dtype=kind)
+    for run in (step, rl.compile(step)):
+        b.grad = None
+        run(x)
+        assert (b.grad == rl.tensor(5000.0).to(kind)).all()
+
+
+_NORMS = {
+    "rms_norm": lambda F, x, w: F.rms_norm(x, (4,), w),
+    "rms_norm, eps": lambda F, x, w: F.rms_norm(x, (4,), w, 0.5),
+    "layer_norm": lambda F, x, w: F.layer_norm(x, (4,), w),
+    "group_norm": lambda F, x, w: F.group_norm(x, 2, w),
+    "batch_norm": lambda F, x, w: F.batch_norm(x, None, None, w, training=True),
+    "instance_norm": lambda F, x, w: F.instance_norm(x, weight=w),
+    "local_response_norm": lambda F, x, w: F.local_response_norm(x, 2),
+}
+
+
+def _normed(t, name, kind, weight):
+    """The result, or the kind of error, and the weight's gradient."""
+    x = t.linspace(-1, 2, 32).reshape(2, 4, 4).to(getattr(t, kind))
+    w = t.linspace(1, 2, 4).to(getattr(t, weight)).requires_grad_()
+    try:
+        made = _NORMS[name](t.nn.functional, x, w)
+    except RuntimeError:
+        return ["RuntimeError"]
+    if made.requires_grad:
+        made.float().square().sum().backward()
+    found = [made.detach()] if w.grad is None else [made.detach(), w.grad]
+    return [(str(f.dtype), f.double().numpy()) for f in found]
+
+
+@pytest.mark.parametrize("kind", ["float16", "bfloat16", "float32", "float64"])
+@pytest.mark.parametrize("name", _NORMS)
+def test_a_norm_of_any_weights_is_in_the_inputs_dtype(name, kind):
+    for weight in ("float32", kind):
+        made = _normed(rl, name, kind, weight)
+        if made != ["RuntimeError"]:
+            assert made[0][0] == f"torch.{kind}"
+            assert [m[0] for m in made[1:]] in ([], [f"torch.{weight}"])
+        else:
+            assert weight != kind == "float64"
+
+
+@pytest.mark.filterwarnings("ignore:Mismatch dtype")
+@pytest.mark.parametrize("name", _NORMS)
+def test_norms_of_halves_are_pytorchs(name):
+    torch = pytest.importorskip("torch")
+    kinds = ("float16", "bfloat16", "float32", "float64")
+    for kind, weight in itertools.product(kinds, kinds):
+        mine, theirs = _normed(rl, name, kind, weight), _normed(torch, name, kind, weight)
+        for a, b in zip(mine, theirs, strict=True):
+            assert a[0] == b[0], (kind, weight)
+            if not isinstance(a, str):
+                atol = 0.04 * abs(b[1]).max()
+                np.testing.assert_allclose(a[1], b[1], rtol=0, atol=atol, err_msg=kind + weight)

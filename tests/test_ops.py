@@ -13,6 +13,7 @@ import pytest
 from op_calls import CALLS, OF_MEMORY, UNCALLED
 from op_exceptions import SYMMETRIC, applies, left_out
 from op_references import LAWS, VALUES
+from op_refusals import REFUSED
 from op_samples import (
     RECORDS,
     Sample,
@@ -57,7 +58,7 @@ def test_value_is_the_mathematics(record: Op) -> None:
     if record.name in UNCALLED:
         pytest.skip(UNCALLED[record.name])
     wanted, held = reference(record), law(record)
-    assert wanted or held, "name a reference: at the record, or in tests/references"
+    assert wanted or held, "name a reference in tests/references"
     calls = samples(record)
     assert calls, "give samples: at the record, or in tests/op_calls.py"
     for sample in calls:
@@ -73,7 +74,7 @@ def test_value_is_the_mathematics(record: Op) -> None:
 
 def test_tables_speak_of_ops_that_exist() -> None:
     known = {r.name for r in RECORDS} | {name_of(r) for r in RECORDS}
-    assert {*CALLS, *UNCALLED, *OF_MEMORY, *VALUES, *LAWS} <= known
+    assert {*CALLS, *UNCALLED, *OF_MEMORY, *VALUES, *LAWS, *REFUSED} <= known
 
 
 # -- gradients
@@ -260,7 +261,7 @@ def test_in_place_form_equals_the_other(record: Op) -> None:
 def test_errors(record: Op) -> None:
     calls = list(refused(record))
     if not calls:
-        pytest.skip("the record names no errors")
+        pytest.skip("no refusals are named")
     for sample, kind, message in calls:
         with each_sample(sample), pytest.raises(kind, match=re.escape(message)):
             record.function(*sample.args, **sample.kwargs)

@@ -145,9 +145,9 @@ def _reduced(x: Any, axis: Any, keepdims: bool) -> tuple:
 
 
 def _sum(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> tuple:
-    if dtype is None:
+    if dtype is None and x.dtype != dtypes.BFLOAT16:
         dtype = np.add.reduce(np.ones(1, x.dtype)).dtype
-    return _reduced(x, axis, keepdims), dtype
+    return _reduced(x, axis, keepdims), dtype or x.dtype
 
 
 def _extreme(x: Any, axis: Any = None, keepdims: bool = False) -> tuple:

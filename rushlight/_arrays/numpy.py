@@ -21,15 +21,17 @@ warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"rushlight\b"
 # NumPy 2.3 understands out=... as "an array, also for 0-dim results"; before, None gives a scalar,
 # and the caller wraps it.
 OUT: Any = ... if np.lib.NumpyVersion(np.__version__) >= "2.3.0" else None
+_HALVES = {dtypes.BFLOAT16, dtypes.float16.numpy}
 _KINDS = {"bool": "b", "integral": "iu", "signed integer": "i", "unsigned integer": "u",
           "real floating": "f", "complex floating": "c", "numeric": "iufc"}  # fmt: skip
 
 
 def _widely(word: Any, x: Any, indices: Any, values: Any, axis: int, mode: str) -> Any:
-    """A word that combines, for bfloat16: in float32, rounded once."""
-    if getattr(values, "dtype", None) == dtypes.BFLOAT16:
-        values = dtypes.from_bfloat16(values)
-    return dtypes.to_bfloat16(word(dtypes.from_bfloat16(x), indices, values, axis, mode))
+    """A word that combines, for halves: in float32, rounded once."""
+    if getattr(values, "dtype", None) == x.dtype:
+        values = NUMPY.astype(values, dtypes.F32)
+    made = word(NUMPY.astype(x, dtypes.F32), indices, values, axis, mode)
+    return NUMPY.astype(made, x.dtype)
 
 
 def _transform(name: str) -> Any:
@@ -245,9 +247,9 @@ class Numpy(Composed):
             made = summed(x, axis, keepdims)
             if made is not None:
                 return made
-            if x.dtype == dtypes.BFLOAT16:  # a gradient of a view or a move, added up
-                wide = np.add.reduce(dtypes.from_bfloat16(x), axis, keepdims=keepdims, out=OUT)
-                return dtypes.to_bfloat16(wide)
+            if x.dtype in _HALVES:  # a gradient of a view or a move, added up
+                wide = np.add.reduce(NUMPY.astype(x, dtypes.F32), axis, keepdims=keepdims, out=OUT)
+                return NUMPY.astype(wide, x.dtype)
             return np.add.reduce(x, axis, keepdims=keepdims, out=OUT)
         return np.add.reduce(x, axis, dtypes.carrier(dtype), keepdims=keepdims, out=OUT)
 
@@ -382,7 +384,7 @@ class Numpy(Composed):
     @staticmethod
     def put(x: Any, indices: Any, values: Any, axis: int = 0, mode: str = "set") -> Any:
         """x with the slices at 1-D `indices` along `axis` set, or combined with `values`."""
-        if mode != "set" and x.dtype == dtypes.BFLOAT16:
+        if mode != "set" and x.dtype in _HALVES:
             return _widely(NUMPY.put, x, indices, values, axis, mode)
         made = np.array(x)
         key = (slice(None),) * (axis % x.ndim) + (indices,)
@@ -397,7 +399,7 @@ class Numpy(Composed):
     @staticmethod
     def scatter(x: Any, indices: Any, values: Any, axis: int, mode: str = "set") -> Any:
         """x with values put at `indices` along `axis`, or combined with what is there."""
-        if mode != "set" and x.dtype == dtypes.BFLOAT16:
+        if mode != "set" and x.dtype in _HALVES:
             return _widely(NUMPY.scatter, x, indices, values, axis, mode)
         made = np.array(x)
         key = along(x.shape, indices, axis)

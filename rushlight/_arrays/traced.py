@@ -53,6 +53,11 @@ class Symbol(Array):
     def __repr__(self) -> str:
         return f"%{self.id}"
 
+    def __bool__(self) -> Any:  # noqa: PLE0304 - it stops the trace
+        self.names.no_value("a Python number of a result")
+
+    __int__ = __float__ = __index__ = __bool__
+
 
 # Words whose result depends on values, or on how temporaries lie in memory.
 _BY_VALUE = frozenset({"nonzero", "unique", "as_strided", "unstrided", "write_strided"})
@@ -175,6 +180,9 @@ class Trace(Namespace):
     def capture(self, t: Any) -> None:
         """Let a tensor from outside take part."""
         raise NotImplementedError
+
+    def literal(self, data: Any, kind: Any) -> Any:
+        """An array of a tensor's data, where another than eager mode's is wanted."""
 
     def draws(self, stream: Any) -> None:
         """A random stream is about to be drawn from."""

@@ -8,7 +8,7 @@ import numpy as np
 from . import modes
 from .dtypes import F32, F64
 from .kinds import DIFFERENTIABLE, known, namespace
-from .tape import Node, Port, TensorBase, Walk, make, ndarray, owned, public_edge
+from .tape import Node, Port, TensorBase, Walk, hooked, make, ndarray, owned, public_edge
 from .views import edge
 
 
@@ -120,6 +120,8 @@ def seeds(tensors: list, gradients: list) -> list:
                 )
             m = namespace(t.array)
             g = make(m.full(t.array.shape, 1, t.array.dtype), t.device)
+        elif not isinstance(g, TensorBase):
+            raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
         elif tuple(g.array.shape) != tuple(t.array.shape):
             raise RuntimeError(
                 f"Mismatch in shape: grad_output[{i}] has a shape of "
@@ -181,7 +183,7 @@ def _walked(
     gradients = seeds(tensors, _listed(gradients, len(tensors)))
     roots = [edge(t) for t in tensors]
     before = modes.local.grad
-    modes._switch_grad(create)
+    modes._switch_grad(bool(create))
     try:
         retain = create if retain is None else retain
         walk = walk_for([t.array for t in tensors], retain, create, tensors[0].device)
@@ -252,8 +254,7 @@ def _hooked(x: TensorBase, g: Any) -> Any:
     """A leaf's gradient after its hooks."""
     if x.node is None:
         for hook in list(x.__dict__.get("_backward_hooks", {}).values()):
-            made = hook(g)
-            g = g if made is None else made
+            g = hooked(hook, g, _same, _same)
     return g
 
 
@@ -286,9 +287,8 @@ def accumulate(leaves: dict, create: bool) -> None:
         d = leaf.__dict__
         if d:
             for hook in list(d.get("_backward_hooks", {}).values()) if leaf.node is None else ():
-                made = hook(g if create else make(g, leaf.device))
-                if made is not None:
-                    g = made if create else made.array
+                ways = (_same, _same) if create else (lambda a, t=leaf: make(a, t.device), _unwrap)
+                g = hooked(hook, g, *ways)
         if leaf.grad is None:
             leaf.grad = g if create else make(owned(g), leaf.device)
             if modes.local.trace is not None and not create:

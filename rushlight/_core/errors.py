@@ -1,5 +1,6 @@
 """Errors in PyTorch's words, and why an op's array code failed."""
 
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,10 @@ def dim_of(dim: int, ndim: int) -> int:
     Raises:
         IndexError: where there is no such dimension.
     """
+    if dim.__class__ is not int:
+        if dim.__class__ is bool:
+            raise TypeError("dim must be int, not bool; perhaps keepdim=True is meant")
+        dim = index(dim)
     n = ndim or 1
     if not -n <= dim < n:
         raise wrong_dim(dim, ndim)

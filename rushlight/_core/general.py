@@ -156,12 +156,15 @@ def prepare(op: Op, flat: list, params: dict) -> list:
 def promoted(op: Op, flat: list, floats: bool) -> list:
     """Operands in one dtype; a cast is an op of its own on the tape, so rules see one dtype."""
     chosen = [op.promotes is None or n in op.promotes for n in op.arrays]
-    numbers = (int, float, complex, np.generic)
+    numbers: tuple = (int, float, complex, np.generic)
     flat = [a.item() if isinstance(a, np.generic) else a for a in flat]
+    if len(flat) == 1:
+        numbers = ()
     for name, a in zip(op.arrays, flat):
-        if a is not None and not isinstance(a, (TensorBase, *numbers)):
+        if (a is not None or not numbers) and not isinstance(a, (TensorBase, *numbers)):
             place = op.arrays.index(name) + 1
-            raise wrong_argument(op.name, name, place, "Tensor or Number", a)
+            wanted = "Tensor or Number" if numbers else "Tensor"
+            raise wrong_argument(op.name, name, place, wanted, a)
     taking = [a for a, yes in zip(flat, chosen) if yes and a is not None]
     dtype = dtypes.result_dtype([getattr(a, "array", a) for a in taking])
     if floats and dtype.category < 2:
@@ -182,9 +185,10 @@ def _as(a: Any, dtype: dtypes.dtype) -> Any:
 
 
 def check_same(op: Op, flat: list) -> None:
-    """Refuse floating operands of different dtypes."""
-    found = [dtypes.of(a.array.dtype) for a in flat if isinstance(a, TensorBase)]
-    found = [d for d in found if d.category > 1] or found
+    """Refuse operands of different dtypes, but for integers that are numbers."""
+    tensors = [a for a in flat if isinstance(a, TensorBase)]
+    found = [dtypes.of(a.array.dtype) for a in tensors]
+    found = [d for d, a in zip(found, tensors) if d.category > 1 or a.array.shape] or found
     if op.wide and found[0] in dtypes.HALVES:
         found = [d for d in found if d is not dtypes.float32]
     for other in found[1:]:

@@ -4,6 +4,7 @@ Eagerly they are the numbers themselves; under a trace they are inputs of the pr
 first run would make for all later ones: under a trace it is made beforehand.
 """
 
+import math
 import operator
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -39,8 +40,8 @@ class Number:
     """A number of this run, and how to find it in the next one.
 
     Arithmetic with Python's numbers stays in Python, in double precision; a comparison steers the
-    program, so the trace notes it and looks again before each run. Whatever else asks, Python's own
-    functions too, gets the number itself, and steers by it.
+    program, so the trace notes it and looks again before each run. Whatever else asks gets the
+    number itself, and steers by it.
     """
 
     __slots__ = ("value", "find", "trace")
@@ -62,44 +63,61 @@ class Number:
     def _made(self, word: Callable, other: Any, swapped: bool = False) -> Any:
         if not isinstance(other, (int, float)):
             return NotImplemented
-        theirs = other.find if type(other) is Number else Fixed(other)
-        value = other.value if type(other) is Number else other
-        if swapped:
-            return Number(word(value, self.value), Combined(word, theirs, self.find), self.trace)
-        return Number(word(self.value, value), Combined(word, self.find, theirs), self.trace)
-
-    def _asked(self, word: Callable, other: Any) -> bool:
-        made = self._made(word, other)
-        return made if made is NotImplemented else made.exact()
-
-    def __neg__(self) -> "Number":
-        return Number(-self.value, Combined(operator.neg, self.find), self.trace)
-
-    def __abs__(self) -> Any:
-        return -self if self._asked(operator.lt, 0) else self
+        return computed(word, *((other, self) if swapped else (self, other)))
 
     def __bool__(self) -> bool:
-        return self._asked(operator.ne, 0)
+        return self != 0
+
+    def __divmod__(self, other: Any) -> tuple:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple:
+        return other // self, other % self
 
     def __getattr__(self, name: str) -> Any:
         getattr(self.value, name)
         return getattr(self.exact(), name)
 
 
-def _arithmetic(word: Callable) -> tuple:
+def computed(word: Callable, *given: Any) -> Any:
+    """`word` of numbers, the user's among them: one of his, or what steers the program."""
+    mine = [x for x in given if type(x) is Number]
+    value = word(*[x.value if type(x) is Number else x for x in given])
+    find = Combined(word, *ways(given))
+    made = Number(value, find, mine[0].trace)
+    if word is operator.pow and all(x.__class__ is int for x in given):  # 2 ** -1 is a float
+        made.trace.verify(Combined(type, find), type(value))
+    return made if value.__class__ in (int, float) else made.exact()
+
+
+def ways(given: Iterable) -> list[Callable[[], Any]]:
+    """How to find these at each run."""
+    return [x.find if type(x) is Number else Fixed(x) for x in given]
+
+
+def among(word: Callable) -> Callable:
+    """A function of numbers that takes the user's too."""
+
+    def call(*given: Any, **named: Any) -> Any:
+        mine = not named and any(type(x) is Number for x in given)
+        return computed(word, *given) if mine else word(*given, **named)
+
+    return call
+
+
+real = among(float)
+
+
+def _two(word: Callable) -> tuple:
     return (lambda a, b: a._made(word, b)), (lambda a, b: a._made(word, b, True))
 
 
-def _comparison(word: Callable) -> Callable:
-    return lambda a, b: a._asked(word, b)
-
-
-for _name in ("add", "sub", "mul", "truediv", "pow", "floordiv", "mod", "rshift"):
-    _forward, _reverse = _arithmetic(getattr(operator, _name))
+for _name in "add sub mul truediv pow floordiv mod rshift eq ne lt le gt ge".split():
+    _forward, _reverse = _two(getattr(operator, _name))
     setattr(Number, f"__{_name}__", _forward)
     setattr(Number, f"__r{_name}__", _reverse)
-for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
-    setattr(Number, f"__{_name}__", _comparison(getattr(operator, _name)))
+for _word in (operator.neg, operator.pos, abs, round, math.floor, math.ceil, math.trunc):
+    setattr(Number, f"__{_word.__name__}__", lambda *a, by=_word: computed(by, *a))
 for _name in {*dir(int), *dir(float)} - {*vars(Number), *vars(object)} | {
     "__hash__", "__str__", "__repr__", "__format__", "__reduce_ex__",
 }:  # fmt: skip
@@ -130,12 +148,15 @@ def beginning(make: Callable[[], dict], owner: dict, key: Any) -> dict:
     return make() if trace is None else trace.beginning(make, owner, key)
 
 
-def acted(act: Callable[[], None], touched: Callable[[], Iterable]) -> bool:
+def acted(act: Callable, touched: Callable[[], Iterable], value: Any = None) -> bool:
     """Whether a trace takes over: it acts now, and at each run in turn with the numbers.
 
     touched: gives the dictionaries and small tensors that it changes.
+    value: a tensor whose value it is given, so after each run.
     """
     trace = modes.local.trace
-    if trace is not None:
+    if trace is not None and value is not None:
+        trace.afterwards(act, value, list(touched()))
+    elif trace is not None:
         trace.hosted(lambda: act() or {}, list(touched()))
     return trace is not None

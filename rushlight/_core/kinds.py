@@ -43,9 +43,9 @@ class Differentiable:
 DIFFERENTIABLE = Differentiable()
 
 
-def speak(**words: Any) -> None:
-    """Bind vocabulary words to functions on tensors."""
-    for word, function in words.items():
+def speak(*named: Any, **words: Any) -> None:
+    """Bind vocabulary words to functions on tensors, those `named` as the word by themselves."""
+    for word, function in [*((f.__name__, f) for f in named), *words.items()]:
         setattr(Differentiable, word, staticmethod(function))
 
 

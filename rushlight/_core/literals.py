@@ -31,8 +31,11 @@ def array_of(data: Any, kind: Any = None) -> np.ndarray:
             ragged, or does not fit.
     """
     cls = data.__class__
-    if modes.special and modes.local.trace is not None and isinstance(data, np.ndarray):
-        without_value(data, "a tensor made of a NumPy array")
+    if modes.special and (trace := modes.local.trace) is not None:
+        if isinstance(data, np.ndarray):
+            without_value(data, "a tensor made of a NumPy array")
+        if (made := trace.literal(data, kind)) is not None:
+            return made
     if cls is list or cls is tuple:
         made = _regular(data)
         if made is None:
@@ -233,6 +236,8 @@ def _inferred(data: Any) -> Any:
         return dtypes.int64
     if hasattr(data, "__float__"):
         return dtypes.get_default_dtype()
+    if isinstance(data, str):
+        raise TypeError("new(): invalid data type 'str'")
     raise RuntimeError(
         f"Could not infer dtype of {type(data).__name__}. A tensor is made of numbers: bools, "
         "ints, floats, complex numbers, NumPy scalars or arrays, or nested lists of them."

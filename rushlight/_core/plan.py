@@ -74,9 +74,10 @@ class Plan:
         op = self.op
         if not self.halves or op.kind in ("view", "move"):
             return False
-        return name in ("g", "out") or (
-            name in op.arrays and self.halves[op.arrays.index(name)] in dtypes.HALVES
-        )
+        if name in ("g", "out"):
+            return True
+        found = self.halves[op.arrays.index(name)] if name in op.arrays else ()
+        return any(d in dtypes.HALVES for d in (found if name in op.lists else (found,)))
 
     def _unpack(self) -> list[str]:
         """Source lines that check and open each saved field."""

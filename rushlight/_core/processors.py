@@ -15,6 +15,8 @@ def _quotas(root: str) -> list[tuple[int, int]]:
     """(microseconds, of so many) of each control group that we are in, outer ones included."""
     found = []
     for line in (_read("/proc/self/cgroup") or "0::/").splitlines():
+        if line.count(":") < 2:
+            continue
         _, controllers, group = line.split(":", 2)
         names = controllers.split(",")
         for folder in _upwards(group):

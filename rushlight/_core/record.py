@@ -46,7 +46,7 @@ class Op:
         self.mixed: str | None = take("mixed", None)
         # whether operands may be float32 where the first is of half that
         self.wide: bool = take("wide", False)
-        self.domain, self.reference = take("domain", None), take("reference", None)
+        self.domain = take("domain", None)  # (low, high) of the numbers that its samples draw
         self.named: str | None = take("returns", None)
         if options:
             raise TypeError(f"op {self.name}: unknown options {sorted(options)}")
@@ -59,7 +59,6 @@ class Op:
         self.stats_names: list[str] = []
         self.source: str | None = None  # of the generated public function, once it was called
         self.given: tuple[Case, ...] = ()
-        self.samples_fn: Callable | None = None
         self.function: Any = None
         self.composite = False
         RECORDS.append(self)
@@ -106,18 +105,8 @@ class Op:
         return rule
 
     def cases(self, *given: Case) -> None:
-        """Add calls that the tests make, and calls that are refused."""
+        """Add calls that the tests make."""
         self.given += given
-
-    def samples(self, rule: Callable) -> Callable:
-        """Decorator: rule(draw) yields (args, kwargs), for tensors that depend on others."""
-        self.samples_fn = rule
-        return rule
-
-    def defined_as(self, rule: Any) -> Any:
-        """Decorator: rule(np, ...) is the definition in plain NumPy, in float64; or its name."""
-        self.reference = rule
-        return rule
 
     def __repr__(self) -> str:
         return f"<op {self.name}({', '.join(self.arrays + self.params)})>"

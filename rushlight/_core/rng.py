@@ -48,7 +48,7 @@ class Generator:
             RuntimeError: unless `seed` is an integer.
             ValueError: outside [-2**63, 2**64).
         """
-        self._restart(checked_seed(seed, "manual_seed"))
+        self._restart(checked_seed(seed))
         return self
 
     def seed(self) -> int:
@@ -183,11 +183,11 @@ def _rebuilt(device: str, state: np.ndarray) -> Generator:
     return made
 
 
-def checked_seed(seed: Any, asked_by: str) -> int:
+def checked_seed(seed: Any) -> int:
     """A seed as PyTorch takes it: an integer, brought into [0, 2**64)."""
     if isinstance(seed, bool) or not hasattr(seed, "__index__"):
         raise RuntimeError(
-            f"{asked_by} expected a long, but got {type(seed).__name__}. "
+            f"manual_seed expected a long, but got {type(seed).__name__}. "
             "A seed is an integer: torch.manual_seed(0)."
         )
     value = seed.__index__()

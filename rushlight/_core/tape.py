@@ -247,8 +247,7 @@ def before(node: Node, g: Any, wrap: Callable, unwrap: Callable) -> Any:
     for index, hooks in extra.tensors.items():
         for hook in list(hooks.values()):
             if gs[index] is not None:
-                made = hook(wrap(gs[index]))
-                gs[index] = gs[index] if made is None else unwrap(made)
+                gs[index] = hooked(hook, gs[index], wrap, unwrap)
     if extra.before:
         for hook in list(extra.before.values()):
             made = hook(_each(wrap, gs))
@@ -260,6 +259,17 @@ def before(node: Node, g: Any, wrap: Callable, unwrap: Callable) -> Any:
             new = wrap(gs[index])
             tensor.grad = new if tensor.grad is None else tensor.grad + new
     return gs if many else gs[0]
+
+
+def hooked(hook: Callable, g: Any, wrap: Callable, unwrap: Callable) -> Any:
+    """A gradient after a hook, which may give another one of its shape."""
+    made = hook(wrap(g))
+    if made is None:
+        return g
+    if tuple(made.shape) != tuple(g.shape):
+        name = getattr(hook, "__name__", hook)
+        raise RuntimeError(f"hook '{name}' has changed the size of value ({list(g.shape)})")
+    return unwrap(made)
 
 
 def _each(change: Callable, given: Any) -> tuple:

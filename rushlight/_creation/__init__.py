@@ -30,7 +30,7 @@ from .filled import (
 )
 from .gammas import binomial
 from .grids import cartesian_prod, combinations, meshgrid, polar, vander
-from .legacy import legacy, new, set_default_tensor_type, typed_classes
+from .legacy import legacy, new, set_default_tensor_type
 from .randoms import (
     bernoulli,
     multinomial,

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from .._core import dtypes
+from .._core.hosted import Number
 from .._core.layouts import laid_out, order_for
 from .._core.literals import check_range
 from .._core.naming import named
@@ -38,6 +39,8 @@ def _ones(shape: tuple, carrier: Any) -> np.ndarray:
 
 def filling(value: Any, kind: Any) -> Callable[[tuple, Any], np.ndarray]:
     """fill(shape, carrier) for a number, converted as PyTorch converts scalars."""
+    if type(value) is Number:
+        return lambda shape, carrier: value.trace.full(shape, value, carrier)
     cell = np.asarray(value)
     if kind.category == 1:
         check_range(cell, kind, str(_C_NAMES.get(kind.name, kind.name)))

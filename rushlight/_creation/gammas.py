@@ -71,12 +71,12 @@ def _(m: Any, g: Any, input: Any, out: Any) -> Any:
     return m.astype(m.astype(g, m.float64) * -slope * m.exp(-log_density), g.dtype)
 
 
-def standard_gamma(input: Any, generator: Any = None) -> Any:
+def standard_gamma(input: Any) -> Any:
     """A gamma number of scale 1 for each shape in `input`, with gradients to the shapes."""
     _floating("gamma", input)
     if input.device is META:
         return place(tuple(input.shape), input.dtype, META, False, np.empty)
-    kind, stream = input.dtype, stream_of("gamma", generator, input.device)
+    kind, stream = input.dtype, stream_of("gamma", None, input.device)
 
     def draw(shapes: np.ndarray) -> np.ndarray:
         made = gamma_draws.gamma(stream, _wide(shapes).reshape(-1))

@@ -66,27 +66,16 @@ def _legacy_sizes(args: tuple) -> tuple:
 
 
 class _TypedClass(type):
-    """A class whose instances are the tensors of one dtype on one kind of device."""
+    """A class whose instances are the tensors of one dtype on the CPU."""
 
     dtype: Any
-    where: str
+    is_cuda = False
 
     def __call__(cls, *args: Any, device: Any = None) -> Any:
-        return _made(args, cls.dtype, device or cls.where, strict=True)
+        return _made(args, cls.dtype, device or "cpu", strict=True)
 
     def __instancecheck__(cls, t: Any) -> bool:
-        return isinstance(t, TensorBase) and t.dtype is cls.dtype and t.device.type == cls.where
-
-    is_cuda = property(lambda cls: cls.where == "cuda")
-
-
-def typed_classes(where: str = "cpu") -> dict[str, type]:
-    """The old typed classes for a kind of device, by name."""
-    home = "torch" if where == "cpu" else f"torch.{where}"
-    return {
-        name: _TypedClass(name, (), {"dtype": kind, "where": where, "__module__": home})
-        for name, kind in _NAMES.items()
-    }
+        return isinstance(t, TensorBase) and t.dtype is cls.dtype and t.device.type == "cpu"
 
 
 def set_default_tensor_type(t: Any, /) -> None:
@@ -106,4 +95,6 @@ def new(self: Any, *args: Any, device: Any = None) -> Any:
 (
     FloatTensor, DoubleTensor, HalfTensor, BFloat16Tensor, LongTensor, IntTensor, ShortTensor,
     CharTensor, ByteTensor, BoolTensor,
-) = typed_classes().values()  # fmt: skip
+) = (
+    _TypedClass(name, (), {"dtype": kind, "__module__": "torch"}) for name, kind in _NAMES.items()
+)  # fmt: skip

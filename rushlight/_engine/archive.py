@@ -23,6 +23,18 @@ import program
 
 print(program.load())
 """
+# Python runs byte code in such a file as it is: here it is looked at before.
+_FIRST = '''"""The loader of this program: checked, then run as compiled or from its text."""
+import importlib.util
+import marshal
+import zlib
+
+_text, _code = (__loader__.get_data(__file__[:-10] + n) for n in ("loader.py", "loader.bin"))
+if (zlib.crc32(_text), zlib.crc32(_code)) != {sums}:
+    raise ValueError(__file__[:-11] + ": the loader in it is damaged: copy the file again")
+_known = _code.startswith(importlib.util.MAGIC_NUMBER)
+exec(marshal.loads(_code[4:]) if _known else compile(_text, "loader.py", "exec"))
+'''
 
 
 class Archive:
@@ -50,19 +62,19 @@ class Archive:
         """All of it, to a file; to a folder where the path has no ending, or a slash at its end."""
         places, data = self._data()
         files = {"words.py": words.encode(), "code.bin": self.images, "arrays.bin": data}
+        target = Path(path)
+        folder = str(path).endswith(("/", os.sep)) or not target.suffix
+        first, more = loader.encode(), {}
+        if not folder:
+            code = importlib.util.MAGIC_NUMBER + marshal.dumps(compile(first, "loader.py", "exec"))
+            more = {"loader.py": first, "loader.bin": code}
+            first = _FIRST.format(sums=tuple(map(zlib.crc32, more.values()))).encode()
+        files |= {"program.py": first, "__main__.py": _MAIN.encode()}
         told["arrays"] = places
         told["files"] = {name: (len(body), zlib.crc32(body)) for name, body in files.items()}
         told["sum"] = zlib.crc32(json.dumps(told).encode())
-        files |= {
-            "manifest.json": json.dumps(told).encode(),
-            "program.py": loader.encode(),
-            "__main__.py": _MAIN.encode(),
-        }
-        target = Path(path)
-        if str(path).endswith(("/", os.sep)) or not target.suffix:
-            _folder(target, files)
-        else:
-            _file(target, files | {"program.pyc": _byte_code(loader)})
+        files |= {"manifest.json": json.dumps(told).encode()} | more
+        (_folder if folder else _file)(target, files)
 
     def _data(self) -> tuple[list, bytes]:
         places, parts, at = [], [], 0
@@ -82,13 +94,6 @@ class Archive:
             parts.append(body)
             at += len(body)
         return places, b"".join(parts)
-
-
-def _byte_code(text: str) -> bytes:
-    """The loader as this Python compiles it, tied to its text: others compile the text itself."""
-    code = compile(text, "program.py", "exec")
-    known = importlib.util.source_hash(text.encode())
-    return importlib.util.MAGIC_NUMBER + b"\3\0\0\0" + known + marshal.dumps(code)
 
 
 def _file(target: Path, files: dict[str, bytes]) -> None:

@@ -2,15 +2,17 @@
 
 import weakref
 from collections.abc import Callable
+from functools import partial
 from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 from .._arrays.numpy import UFUNCS
-from .._arrays.traced import Body, Symbol, Trace, _symbols
+from .._arrays.traced import Body, Symbol, Trace, _symbols, users_line
 from .._core import dtypes, modes
-from .._core.hosted import Combined, Number
+from .._core.hosted import Number
+from .._core.literals import array_of
 from .._core.tape import Port, TensorBase, make, ndarray
 from .._core.views import edge
 from .graph import Graph, Step, Value
@@ -83,6 +85,22 @@ def _nodes(tensors: list) -> list:
     return [*seen.values()]
 
 
+def _mine(x: Any) -> bool:
+    """Whether a number of the user's is, or is in, this."""
+    return type(x) is Number or (x.__class__ in (list, tuple) and any(map(_mine, x)))
+
+
+def _each(x: Any, now: bool = True) -> Any:
+    """A copy of a tensor's data; with the numbers as they are now."""
+    if x.__class__ in (list, tuple):
+        return [_each(e, now) for e in x]
+    return x.find() if now and type(x) is Number else x
+
+
+def _bytes(find: Callable, dtype: Any) -> bytes:
+    return np.asarray(find(), dtype).tobytes()
+
+
 class Part:
     """A way to find a number: a host's, by its name."""
 
@@ -109,6 +127,8 @@ class Capture(Trace):
         self.inputs: list[tuple[str, Any, Symbol]] = []
         self.hosts: list[Host] = []
         self.conditions: list[tuple] = []
+        self.lines: list[str] = []  # of the conditions
+        self.after: list[tuple] = []
         self.streams: dict[int, tuple] = {}
         self.calling = False
         self.undo: list[tuple] = []  # small tensors that `hosted` changed
@@ -183,10 +203,15 @@ class Capture(Trace):
         graph = self.graph([t.array])
         graph.steps = [s for s in graph.steps if not s.effect]
         graph = dead(graph)
-        made = {v.id for s in graph.steps for v in s.results}
-        if not made.issuperset(graph.uses()):
+        free = {*graph.uses()}.difference(v.id for s in graph.steps for v in s.results)
+        inputs = [(v, i) for v, i in zip(graph.inputs, self.inputs) if v.id in free]
+        if len(inputs) < len(free) or any(how != "number" for _, (how, *_) in inputs):
             return None
-        return Straight(Graph([], graph.steps, graph.outputs)).run()[0]
+        for v, (_, find, _) in inputs:
+            ask = partial(_bytes, find, v.dtype)
+            self.verify(ask, ask())
+        run = Straight(Graph([v for v, _ in inputs], graph.steps, graph.outputs)).run
+        return run(*[np.asarray(find(), v.dtype) for v, (_, find, _) in inputs])[0]
 
     def born(self, t: Any) -> None:
         """Note a tensor that the trace made."""
@@ -197,10 +222,26 @@ class Capture(Trace):
     def apply(self, word: str, args: tuple, params: dict) -> Any:
         if word == "bits":
             self._moving(args[2])
+        if word == "full" and _mine(args[1]):
+            made = self.literal(args[1], dtypes.of(args[2]))
+            return self.copy(self.broadcast_to(made, args[0]))
         if self.numbers and (word in UFUNCS or word == "where"):
-            like = next((a.dtype for a in reversed(args) if a.__class__ is Symbol), None)
+            given = args[1:] if word == "where" else args
+            like = next((a.dtype for a in reversed(given) if a.__class__ is Symbol), None)
+            if like is None:
+                like = dtypes.I64 if all(a.__class__ is int for a in given) else dtypes.F64
             args = tuple(self._told(a, like) for a in args)
         return super().apply(word, args, params)
+
+    def literal(self, data: Any, kind: Any) -> Any:
+        """A tensor's data with numbers of the user's, as an input; None where there are none."""
+        if not _mine(data):
+            return None
+        held = _each(data, False)
+        find = lambda: array_of(_each(held), kind)
+        s = self.symbol((made := find()).shape, made.dtype)
+        self.inputs.append(("number", find, s))
+        return s
 
     def record(self, word: str, args: tuple, params: dict, *specs: tuple) -> tuple:
         if self.numbers:
@@ -252,6 +293,8 @@ class Capture(Trace):
 
     def hosted(self, find: Callable[[], dict], touched: list) -> dict:
         """Run `find` outside the trace, and make inputs of the numbers it gives."""
+        if self.after:
+            self.stop("a schedule that a tensor's value steers is stepped before; do that last")
         host = Host(find, touched)
         for note in noted(touched):
             (self.moved if isinstance(note[0], dict) else self.undo).append(note)
@@ -270,6 +313,11 @@ class Capture(Trace):
             else:
                 made[key] = host.fixed[key] = value
         return made
+
+    def afterwards(self, act: Callable, t: TensorBase, touched: list) -> None:
+        """After each run `act` is given the value of a tensor, on which nothing hangs."""
+        self.capture(t)
+        self.after.append((act, t.array, touched))
 
     def beginning(self, make: Callable[[], dict], owner: dict, key: TensorBase) -> dict:
         """Run `make` as if before the trace; where this is kept, the owner has what it gave."""
@@ -303,8 +351,6 @@ class Capture(Trace):
     def _input(self, n: Number, dtype: Any) -> Symbol:
         s = self.symbol((), dtype)
         self.inputs.append(("number", n.find, s))
-        if dtype == dtypes.I64:
-            self.verify(Combined(type, n.find), int)
         return s
 
     def stop(self, reason: str) -> Any:
@@ -318,6 +364,7 @@ class Capture(Trace):
         """A comparison of Python numbers steered the trace."""
         if not self.over:
             self.conditions.append((ask, answer))
+            self.lines.append(users_line())
 
     # -- the end
 

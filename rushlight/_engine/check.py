@@ -48,7 +48,8 @@ class _State:
         self.leaves = [tensors[x] if isinstance(x, int) else x for x, *_ in program.gradients]
         self.held = [x.grad for x in self.leaves]
         self.grads = [None if g is None else g.array.copy() for g in self.held]
-        self.small = noted([x for h in program.hosts for x in h.touched])
+        acts = [h.touched for h in program.hosts] + [touched for *_, touched in program.after]
+        self.small = noted([x for touched in acts for x in touched])
         self.streams = [(s, s.state_bytes(), s.spare) for s in program.generators]
 
     def restore(self) -> None:

@@ -23,6 +23,7 @@ TRIES = 3  # traces of one signature that may be given up before it stays eager
 _SIMPLE = (bool, int, float, complex, str, bytes, type(None), slice, dtypes.dtype)
 
 _all: weakref.WeakSet = weakref.WeakSet()
+_tracing = rlock()
 
 
 class Compiled:
@@ -57,7 +58,7 @@ class Compiled:
         with self.lock:
             given = self.loose.places and self.loose.given(args, kwargs)
             kinds = given and {p: x.__class__ for p, x in given.items()}
-            call = _signature(*placed(args, kwargs, kinds))
+            call = _signature(args, kwargs, kinds)
             if call is None:
                 return self._say(_wrong(args, kwargs), args, kwargs)
             key, tensors, others = call
@@ -116,8 +117,11 @@ class Compiled:
         if sum(map(len, self.programs.values())) >= LIMIT or self.traces >= TRIES * LIMIT:
             if not self.full:
                 self.full = True
-                self._warn(f"there are {LIMIT} programs for other arguments or state; more kinds of"
-                           " calls run eagerly. Make what changes each time a tensor")  # fmt: skip
+                self._warn(f"there are {LIMIT} programs for other arguments or state"
+                           f"{self._steers()}; more kinds of calls run eagerly. Make what changes "
+                           "each time a tensor")  # fmt: skip
+            return None
+        if not _tracing.acquire(blocking=False):  # another thread's trace may hold what we read
             return None
         self.traces += 1
         try:
@@ -131,13 +135,15 @@ class Compiled:
             return self._broken(key, GraphBreak("the trace nests too deeply", users_line()))
         except Exception as error:  # eager mode says what is wrong, if anything is
             if given or closed:
-                self.loose.stick([*given, *closed])
+                self.loose.stick(dict.fromkeys([*given, *closed], ""))
                 raise Again from None
             return self._unkept(key, f"the trace failed with {type(error).__name__}: {error}")
+        finally:
+            _tracing.release()
         if made.stuck:
             self.loose.stick(made.stuck)
             kinds = {p: x.__class__ for p, x in self.loose.given(args, kwargs).items()}
-            key, *_ = _signature(*placed(args, kwargs, kinds)) or (key,)
+            key, *_ = _signature(args, kwargs, kinds) or (key,)
         made.key = key
         self.programs.setdefault(key, []).insert(0, made)
         return made
@@ -155,6 +161,14 @@ class Compiled:
             self._refuse(why)
             self.eager[key] = why
             self._warn(f"{why}; calls like this one run eagerly")
+
+    def _steers(self) -> str:
+        """A number that steers Python, and where."""
+        found = [self.loose.stuck, *(p.steers for made in self.programs.values() for p in made)]
+        for place, line in (item for steers in found for item in steers.items()):
+            told = repr(place[-1]) if len(place) > 1 else f"argument {place[0]!r}"
+            return f" ({told} steers Python" + (f" (at {line}))" if line else ")")
+        return ""
 
     def _say(self, why: str, args: tuple, kwargs: dict) -> Any:
         self._refuse(why)
@@ -215,8 +229,13 @@ def _passes() -> bool:
     )
 
 
-def _signature(args: tuple, kwargs: dict) -> tuple | None:
-    """(key, tensors, other objects) of a call; None where it cannot be captured."""
+def _signature(args: tuple, kwargs: dict, kinds: Any = None) -> tuple | None:
+    """(key, tensors, other objects) of a call; None where it cannot be captured.
+
+    kinds: of arguments of which no more counts.
+    """
+    if kinds:
+        args, kwargs = placed(args, kinds), placed(kwargs, kinds)
     local = modes.local
     key: list = [
         local.grad, local.inference, local.autocast, dtypes.get_default_dtype(), id(rng.default()),

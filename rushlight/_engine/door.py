@@ -23,6 +23,7 @@ from .unit import HEAD, Unit
 
 MISS = object()  # what a door gives where the call must go the long way
 _SOON = 30_000_000  # work of about a millisecond
+_NUMBERS = (int, float, bool)
 _TWICE = 1 << 20  # bytes of an output up to which there are two to take turns
 
 
@@ -68,7 +69,8 @@ def _door(program: Any, args: tuple) -> Callable:
     status = start + 8 * (len(unit.slots) + 1)
     pace = ctypes.addressof(unit.pace) if unit.pace else 0
     row.step("run", row.block(unit.entry, start, unit.threads, status, control, run, pace))
-    plain = program.result.__class__ is partial and not program.gradients
+    later = program.gradients or program.after
+    plain = program.result.__class__ is partial and not later
     if plain and not any(t.origin for _, t, *_ in program.bound):  # a view has others' versions
         _finish(row, program, place)
         return row.function()
@@ -77,11 +79,13 @@ def _door(program: Any, args: tuple) -> Callable:
         row.step("hold", place[v.id] if k in outs else none, k + 2)
     row.step("tuple", len(outputs))
     native = row.function()
-    bind = program.bind if program.bound or program.gradients else program.result
+    bind = program.bind if program.bound or later else program.result
+
+    places = [i for i, x in enumerate(args) if x.__class__ not in _NUMBERS]
 
     def call(*args: Any) -> Any:
         outs = native(*args)
-        return MISS if outs is MISS else bind(outs, args)
+        return MISS if outs is MISS else bind(outs, [args[i] for i in places])
 
     return call
 
@@ -163,25 +167,34 @@ def _arguments(row: Row, program: Any, args: tuple, place: dict) -> None:
     row.step("many", len(args))
     symbols = {what: s for how, what, s in program.inputs if how == "arg"}
     wet, slots = [t.array for _, t, *_ in program.bound], steps.slots()
+    before: list[int] = []  # places of tensors
     for i, x in enumerate(args):
+        if x.__class__ is float or (x.__class__ in _NUMBERS and abs(x) < 2**30):
+            row.step("argument", 8 * i)
+            facts = [(steps.KIND, -1), (16, -1), (24, 0xFFFFFFFF)]  # an int: size, its one digit
+            facts = facts[:2] if x.__class__ is float else facts
+            row.same((at, steps.word(x, at) & bits, bits) for at, bits in facts)
+            continue
         if (
-            not isinstance(x, TensorBase) or x.array.__class__ is not ndarray or i not in symbols
+            not isinstance(x, TensorBase) or x.array.__class__ is not ndarray
+            or len(before) not in symbols
             or x.needs is not False or x.node or x.grad is not None or x.origin
             or not x._plain_subclass
         ):  # fmt: skip
             raise Unknown
         array = x.array
         row.step("argument", 8 * i)
-        for j in range(i):
-            row.step("distinct", 8 * j)
+        for at in before:
+            row.step("distinct", at)
+        before.append(8 * i)
         told = ((slots[n], row.of(getattr(x, n))) for n in slots if n not in ("array", "version"))
         row.same([(steps.KIND, row.of(type(x))), *told])
         row.step("follow", slots["array"])
         row.array((steps.DTYPE, row.of(array.dtype)), (steps.AXES, array.ndim, 0xFFFFFFFF))
-        if slot := place.get(symbols[i].id):
+        if slot := place.get(symbols[len(before) - 1].id):
             row.step("put", slot)
-        before = array.nbytes - 1
-        row.facts("apart", ((x.ctypes.data - before, x.nbytes + before) for x in wet))
+        room = array.nbytes - 1
+        row.facts("apart", ((x.ctypes.data - room, x.nbytes + room) for x in wet))
         if array.ndim:
             row.step("follow", steps.SHAPE)
             row.same((8 * k, n) for k, n in enumerate(array.shape))

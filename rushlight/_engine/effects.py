@@ -23,9 +23,12 @@ _PYTHONS |= dict.fromkeys(("_Environ.__getitem__", "_Environ.__setitem__"), "os.
 @contextmanager
 def watching(trace: Any, names: set[str]) -> Iterator[None]:
     """Inside, such a call ends the trace before it is made."""
-    if names.isdisjoint(_NAMES) or sys.getprofile() is not None:
+    if names.isdisjoint(_NAMES):
         yield
         return
+    other: Any = sys.getprofile()
+    if other and not callable(other) and not hasattr(other, "enable"):
+        trace.stop("a profiler runs, beside which calls cannot be watched")
 
     def seen(frame: Any, event: str, what: Any) -> None:
         called = _called(frame, event, what)
@@ -40,7 +43,7 @@ def watching(trace: Any, names: set[str]) -> Iterator[None]:
     try:
         yield
     finally:
-        sys.setprofile(None)
+        other.enable() if hasattr(other, "enable") else sys.setprofile(other)
         if collects:
             gc.enable()
 

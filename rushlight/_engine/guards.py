@@ -6,7 +6,7 @@ at piece by piece.
 """
 
 from collections.abc import Callable
-from types import CellType
+from types import CellType, FunctionType
 from typing import Any
 
 from .._arrays.traced import Symbol
@@ -65,13 +65,15 @@ class Guards:
                 count = steps.USED if isinstance(owner, set) else steps.COUNT
                 words.append((at + count, len(owner)))
             if isinstance(owner, dict):
-                keys = owner if whole else k.keys or ()
+                keys = owner if whole else k.keys
                 if found := {key: owner[key] for key in keys if key in owner}:
                     row.step("at", at)
                     row.keys(found)
             elif isinstance(owner, list):
                 words.append((at + steps.ITEMS, first := steps.word(owner, steps.ITEMS)))
-                words += ((first + 8 * i, row.of(x)) for i, x in enumerate(owner))
+                words += ((first + 8 * i, row.of(owner[i])) for i in k.keys)
+            elif owner.__class__ is FunctionType:
+                words += ((at + i, steps.word(owner, i)) for i in steps.CODE)
             elif k.keys:
                 words += (
                     (at + steps.member(type(owner), key), row.of(getattr(owner, key, None)))

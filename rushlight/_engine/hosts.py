@@ -18,8 +18,8 @@ from .sources import Sources, Unshippable
 # Functions of the optimizers that the loader has its own of: they touch tensors.
 _LOADERS = ("tick", "store", "number", "zeros_like")
 _SIGNS = {
-    "add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**", "eq": "==", "ne": "!=",
-    "lt": "<", "le": "<=", "gt": ">", "ge": ">=",
+    "neg": "-", "add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**", "eq": "==",
+    "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=",
 }  # fmt: skip
 
 
@@ -28,6 +28,8 @@ def hosts(program: Program, naming: Naming, words: Sources, encoding: Encoding) 
 
     Each optimizer's own `numbers` is taken along, and `found`, which combines what these give.
     """
+    if program.after:
+        raise RuntimeError("export: a schedule steered by a tensor's value; step it outside")
     told: dict[str, Any] = {"hosts": [], "numbers": {}}
     for host in program.hosts:
         told["hosts"].append(_host(host, told["numbers"], naming, words, encoding))
@@ -99,11 +101,9 @@ def _text(find: Any, known: list[Host], words: Sources) -> str:
         return f"h[{next(i for i, h in enumerate(known) if h is find.host)}][{find.key!r}]"
     if isinstance(find, Fixed):
         return words.name(find.value, "value")
-    if not isinstance(find, Combined):
+    if not isinstance(find, Combined) or find.word.__name__ not in _SIGNS:
         raise RuntimeError(
             "export: a number that Python works out in a way that is not written down"
         )
     of = [_text(one, known, words) for one in find.of]
-    if len(of) == 1:
-        return f"(-{of[0]})"
-    return f"({of[0]} {_SIGNS[find.word.__name__]} {of[1]})"
+    return f"({_SIGNS[find.word.__name__].join(['', *of][-2:])})"

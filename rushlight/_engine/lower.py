@@ -3,6 +3,8 @@ outer axes as reductions over inner ones of a view."""
 
 from typing import Any
 
+import numpy as np
+
 from .._arrays.meta import MetaArray, spec
 from .axes import chosen
 from .builder import F32, F64, kind_of
@@ -16,6 +18,7 @@ _WIDE = 1 << 16  # elements of a row: beyond, comparing each with an index costs
 _DEEP = 12  # steps that a reduction takes along into its own order
 _FALLING = 1 << 14  # columns whose sums a thread keeps beside the rows
 _ONE_AXIS = {"argmax", "argmin"}
+_WIDER = np.dtype("float32")
 
 
 def lowered(graph: Graph) -> Graph:
@@ -87,6 +90,12 @@ class _Lower:
         """One run of neighbouring axes after another, the last first, each moved to the end."""
         given = dict(zip(("x", "axis", "keepdims", "dtype"), step.args)) | step.params
         x, axis = given["x"], given.get("axis")
+        if x.__class__ is Value and (kind_of(x.dtype) or F32).storage:  # numbers in float32 alone
+            wide = self.new("astype", (x, _WIDER), x.shape, _WIDER)
+            made = Value(next(self.ids), step.result.shape, _WIDER)
+            self.add(step.by(step.word, wide, axis, given.get("keepdims", False)).giving(made))
+            self.steps.append(step.by("astype", made, step.result.dtype))
+            return True
         if x.__class__ is not Value or axis is None or x.size == 0:
             return False
         axes = sorted(chosen(axis, x.ndim))

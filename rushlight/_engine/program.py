@@ -5,7 +5,7 @@ import types
 from collections.abc import Callable, Iterable, MutableMapping
 from contextlib import nullcontext
 from ctypes import memmove, string_at
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.lib.array_utils import byte_bounds
 
 from .._arrays.traced import GraphBreak, Symbol, users_line
 from .._core import modes
+from .._core.devices import CPU
 from .._core.hosted import Combined, Number
 from .._core.tape import TensorBase, make, ndarray
 from .._core.views import overlapping, written
@@ -24,10 +25,10 @@ from .graph import Graph
 from .guards import Guards
 from .joint import Backward, Joint
 from .log import say, wanted
-from .loose import placed
+from .loose import mathematics, placed, taking
 from .native import runner, state_of
 from .plans import planned
-from .reach import Kept, Numbers, Reach
+from .reach import Kept, Numbers, Reach, alike
 from .results import Results
 from .simplify import simplify
 from .straight import Refused, Straight
@@ -70,8 +71,8 @@ class Program:
         reach = Reach([f, *others, *tensors])
         reach.aside += map(Kept, _containers((args, kwargs)))
         self.given, self.closed = given or {}, closed or {}
-        self.places = {p: Kept(self.given, [p], True) for p in self.given} | self.closed
-        if self.places and "type" in reach.called:
+        self.places: dict = {p: partial(self.given.get, p) for p in self.given} | self.closed
+        if self.places and reach.asks:
             raise TypeError("type() would tell the numbers that are inputs from others")
         gradients = {id(h.grad): h.tensor for h in reach.tensors.values() if h.grad is not None}
         capture = Capture.__new__(Capture)
@@ -119,7 +120,7 @@ class Program:
         try:
             capture.__init__(tensors, gradients)
             modes.local.trace = capture
-            result = self._called(capture, reach.called, f, args, kwargs)
+            result = self._called(capture, reach, f, args, kwargs)
             if capture.broken is not None:
                 raise capture.broken
             if modes.local.grad is not before:
@@ -131,6 +132,7 @@ class Program:
             found.wanting.clear()
             self.changed = self._changed(capture, reach, found)
             self.gradients = self._gradients(capture, reach, found)
+            self.after = [(act, found.output(s), touched) for act, s, touched in capture.after]
             self.count = len(found.outputs)
             self.symbols = found.outputs + (
                 [g for *_, g in self.joint.leaves] if self.joint else []
@@ -142,21 +144,35 @@ class Program:
                 modes._switch_grad(before)
 
     def _called(
-        self, capture: Capture, names: set[str], f: Callable, args: tuple, kwargs: dict
+        self, capture: Capture, reach: Reach, f: Callable, args: tuple, kwargs: dict
     ) -> Any:
         """f's result, where the numbers that are inputs are told as such."""
         made = {p: Number(find(), find, capture) for p, find in self.places.items()}
-        capture.numbers = bool(made)
+        capture.numbers, done = bool(made), []
+
+        def put(owner: Any, key: Any, x: Any) -> None:
+            done.append((kept := Kept(owner, [key], True), kept(), x))
+            kept.put(x)
+
         try:
+            for kept in reach.kept if made else ():
+                if isinstance(kept.owner, types.FunctionType):
+                    if not {"float", "int"} & {*kept.owner.__globals__}:
+                        put(kept.owner, "__code__", taking(kept.owner.__code__))
+                elif isinstance(kept.owner, dict):
+                    for key, x in zip(kept.keys, kept.values):
+                        if id(x) in mathematics():
+                            put(kept.owner, key, mathematics()[id(x)])
             for p, place in self.closed.items():
-                place.put(made[p])
-            args, kwargs = placed(args, kwargs, made)
-            with watching(capture, names):
+                put(place.owner, place.keys[0], made[p])
+            args = placed(args, made, put)
+            kwargs = placed(kwargs, made, put)
+            with watching(capture, reach.called):
                 return f(*args, **kwargs)
         finally:
-            for p, place in self.closed.items():
-                if place() is made[p]:
-                    place.put(made[p].value)
+            for kept, before, x in reversed(done):
+                if kept() is x:
+                    kept.put(before)
 
     def _changed(self, capture: Capture, reach: Reach, found: Results) -> list[tuple]:
         """(how, what, output, input's symbol) of each outside tensor that was written to."""
@@ -222,14 +238,15 @@ class Program:
 
     def _left(self, capture: Capture, reach: Reach) -> str | None:
         """What Python state the call changed."""
-        moved = {id(x) for host in capture.hosts for x in host.touched}
+        acts = [h.touched for h in capture.hosts] + [touched for *_, touched in capture.after]
+        moved = {id(x) for touched in acts for x in touched}
         if any(id(k.owner) in moved and type(k) is not Numbers for k in reach.kept):
             return "it reads what a schedule changes"
         kept = reach.changed()
         if kept is None:
             return None
         if isinstance(kept.owner, dict):
-            now = [k for k, v in zip(kept.keys or (), kept.values) if kept.owner.get(k) is not v]
+            now = [k for k, v in zip(kept.keys, kept.values) if kept.owner.get(k) is not v]
             told = ", ".join(map(str, now[:3])) or "a dictionary"
             return f"it changes Python state at each call: {told}; do that outside"
         return (
@@ -246,7 +263,10 @@ class Program:
     def _guards(self, reach: Reach, capture: Capture, tensors: list) -> None:
         self.inputs = [*capture.inputs]
         asked = [ask for ask, _ in capture.conditions]
-        self.stuck = [p for p, place in self.places.items() if any(a is place for a in asked)]
+        found = [*zip(capture.conditions, capture.lines)][::-1]
+        self.steers = {p: line for p, x in self.places.items() for (ask, answer), line in found
+                       if not isinstance(answer, (bool, type)) and _hangs(ask, x)}  # fmt: skip
+        self.stuck = {p: self.steers[p] for p, x in self.places.items() if x in asked}
         loose = [k for p, k in self.closed.items() if p not in self.stuck]
         for one in loose:
             left = [k.without(one.keys) if k.owner is one.owner else k for k in reach.kept]
@@ -293,7 +313,7 @@ class Program:
             self.runner, self.function, taken = made, made.run, made.taken
         self.bound = [(how, what, k, k in taken) for how, what, k, _ in self.changed]
         self.numbers = [
-            (np.zeros((), s.dtype), what) for how, what, s in self.inputs if how == "number"
+            (np.zeros(s.shape, s.dtype), what) for how, what, s in self.inputs if how == "number"
         ]
         self.quiet = getattr(self.runner, "quiet", False)
         wet = [s for *_, s in self.changed]
@@ -385,7 +405,7 @@ class Program:
             if any(found[k] is not v and found[k] != v for k, v in host.fixed.items()):
                 raise Again
         for ask, answer in self.conditions:
-            if ask() != answer:
+            if not alike(ask(), answer):
                 raise Again
         with np.errstate(all="ignore"):
             for array, find in self.numbers:
@@ -401,7 +421,14 @@ class Program:
         for leaf, k, where in self.gradients:
             t = tensors[leaf] if leaf.__class__ is int else leaf
             t.grad = None if k is None else make(outs[k], where)
+        for act, k, _ in self.after:
+            act(make(outs[k], CPU).item())
         return self.result(outs, tensors)
+
+
+def _hangs(ask: Any, place: Any) -> bool:
+    """Whether an answer follows from what is in a place."""
+    return ask is place or any(_hangs(x, place) for x in getattr(ask, "of", ()))
 
 
 def _containers(x: Any) -> Iterable:

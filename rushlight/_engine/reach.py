@@ -45,8 +45,12 @@ class Kept:
     __slots__ = ("owner", "keys", "values", "loose", "size")
 
     def __init__(self, owner: Any, keys: list | None = None, loose: bool = False) -> None:
-        self.owner, self.keys, self.loose = owner, keys, loose
-        self.size = len(dictionary(owner) or ())
+        self.owner, self.loose = owner, loose
+        self.keys: Any = () if keys is None else keys
+        known = _held(owner)
+        self.size = len(known or ())
+        if keys is None and known is not None:
+            self.keys = [*range(self.size)] if isinstance(known, list) else [*known]
         self.values = self._now()
 
     def _now(self) -> list:
@@ -57,16 +61,16 @@ class Kept:
             except ValueError:
                 return []
         if (known := dictionary(owner)) is not None:
-            if self.keys is None:
-                self.keys = list(known)
             return [*map(known.get, self.keys)]
-        return (
-            [getattr(owner, k, None) for k in self.keys] if self.keys is not None else list(owner)
-        )
+        if isinstance(owner, list):
+            return [owner[i] for i in self.keys if i < len(owner)]
+        if isinstance(owner, (set, deque)):
+            return list(owner)
+        return [getattr(owner, k, None) for k in self.keys]
 
     def same(self) -> bool:
         """Whether the same objects, or equal simple values, are in it still."""
-        if not self.loose and len(dictionary(self.owner) or ()) != self.size:
+        if not self.loose and len(_held(self.owner) or ()) != self.size:
             return False
         now = self._now()
         return len(now) == len(self.values) and all(map(alike, now, self.values))
@@ -82,14 +86,14 @@ class Kept:
 
     def moved(self) -> list[tuple]:
         """(key, what has that alone) of numbers that are others; an optimizer's are seen to."""
-        keys = [None] if self.owner.__class__ is types.CellType else self.keys or ()
-        now = () if "params" in keys else zip(keys, self.values, self._now())
-        return [(k, Kept(self.owner, k and [k], True)) for k, a, b in now if other(a, b)]
+        now = () if "params" in self.keys else zip(self.keys, self.values, self._now())
+        return [(k, Kept(self.owner, [k], True)) for k, a, b in now if other(a, b)]
 
-    def without(self, keys: list | None) -> "Kept | None":
-        """The same but for a key; None where there is no other."""
-        left = [k for k in self.keys or () if k not in (keys or ())]
-        return Kept(self.owner, left, self.loose) if keys else None
+    def without(self, keys: list) -> "Kept | None":
+        """The same but for a key; None for a closure's variable."""
+        left = [k for k in self.keys if k not in keys]
+        cell = self.owner.__class__ is types.CellType
+        return None if cell else Kept(self.owner, left, self.loose)
 
     def restore(self) -> None:
         """Put back what was in it."""
@@ -101,15 +105,22 @@ class Kept:
         elif isinstance(owner, dict):
             if not self.loose:
                 owner.clear()
-            owner.update(zip(self.keys or (), self.values))
+            owner.update(zip(self.keys, self.values))
         elif isinstance(owner, list):
-            owner[:] = self.values
+            if self.loose:
+                owner[self.keys[0]] = self.values[0]
+            else:
+                owner[:] = self.values
         elif isinstance(owner, (set, deque)):
             owner.clear()
             (owner.update if isinstance(owner, set) else owner.extend)(self.values)
         else:
-            for key, value in zip(self.keys or (), self.values):
+            for key, value in zip(self.keys, self.values):
                 setattr(owner, key, value)
+
+
+def _held(x: Any) -> Any:
+    return x if isinstance(x, list) else dictionary(x)
 
 
 def dictionary(x: Any) -> Any:
@@ -203,6 +214,7 @@ class Reach:
         self.seen: dict[int, Any] = {}
         self.names: set[str] = {*_CALLED}  # of attributes that functions read
         self.called: set[str] = set()  # other names too
+        self.asks = False  # for type()
         self.spaces: dict[int, Any] = {}  # of which only what functions name counts
         self.schedules: list[Any] = []  # guarded where more than their `step` is named
         self.aside: list[Any] = [Drawn(random._inst)]  # not guarded, but put back
@@ -294,12 +306,15 @@ class Reach:
         if (f.__module__ or "").partition(".")[0] == _ROOT:
             todo += [c.cell_contents for c in f.__closure__ or () if filled(c)]
             return
-        for cell in f.__closure__ or ():
-            self._keep(cell, None, todo)
+        if _users(f.__module__ or ""):  # redefined, as notebooks do, it is the same function
+            self.kept.append(Kept(f, ["__code__", "__defaults__", "__kwdefaults__"], True))
+        for cell, name in zip(f.__closure__ or (), f.__code__.co_freevars):
+            self._keep(cell, [name], todo)
         todo += [*(f.__defaults__ or ()), *(f.__kwdefaults__ or {}).values()]
         attributes, names = _names(f.__code__)
         self.names |= attributes | names & _BY_NAME
         self.called |= attributes | names
+        self.asks |= "type" in names
         found = [n for n in names if n in f.__globals__]
         if found:
             self._keep(f.__globals__, found, todo, loose=True)

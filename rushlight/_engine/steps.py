@@ -29,6 +29,7 @@ from .threads import MOST, RUNNING, WORKERS
 KIND, DATA, AXES, SHAPE, DTYPE, FLAGS = 8, 16, 24, 32, 56, 64
 MEMBER = 40  # of what a class has for a slot
 ITEMS, CELL, COUNT, USED, VERSION = 24, 16, 16, 24, 24  # USED: of a set; VERSION: of a dictionary
+CODE = 48, 56, 64  # of a function; defaults; those of names
 VERSIONS = sys.version_info < (3, 13)  # each change of a dictionary gives it a number never seen
 TIDY = 0x101  # of an array's flags: C-contiguous, aligned
 FRAME = 64  # words of a call's own: the arguments' place, how many; then outputs
@@ -382,6 +383,7 @@ def known() -> bool:
         return False
     if not getattr(sys, "_is_gil_enabled", lambda: True)() or ctypes.sizeof(ctypes.c_void_p) != 8:
         return False
+    f: Any = lambda a=0, *, b=0: a
     base, x = np.arange(24.0).reshape(4, 6), [object()]
     count = ctypes.c_uint32.from_address(id(x[0])).value
     odd = np.frombuffer(bytes(17), np.uint8)[1:].view(np.float64)
@@ -389,6 +391,7 @@ def known() -> bool:
     return (
         object.__basicsize__ == 16 and count == 1 and all(map(_understood, arrays))
         and word(x, ITEMS, 0) == id(x[0]) and word(CellType(x), CELL) == id(x)
+        and [word(f, i) for i in CODE] == [*map(id, (f.__code__, f.__defaults__, f.__kwdefaults__))]
         and {word(x, COUNT), word(deque(x), COUNT), word({0: 0}, COUNT), word({0}, USED)} == {1}
         and all(map(_kept, TensorBase.__slots__))
     )  # fmt: skip

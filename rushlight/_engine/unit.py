@@ -265,7 +265,7 @@ class Unit:
     def _refuse(self, f: Function, flag: Value, number: int) -> None:
         """Leave where a condition does not hold; all threads read the same flag."""
         buffers = f.args[0]
-        place = f.load(buffers.shifted(self.slots[flag.id], I64), POINTER)
+        place = self._where(f, self.slots[flag.id], None)
         with f.when(f.load(place, F32).equals(0.0)):
             buffers.write(len(self.slots) + 1, f.const(number, I64))
             f.done()

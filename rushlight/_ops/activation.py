@@ -339,16 +339,7 @@ def _(m, g, input, weight_shape):
     return m.sum(each, axis=tuple(i for i in range(len(input.shape)) if i != 1))
 
 
-prelu.cases(
-    case((3, 4), (1,)),
-    case((2, 3, 4), (3,)),
-    case((3, 4), ()),
-    case((3,), (1,)),
-    case((2, 2), (3,)).raises(
-        "Mismatch of parameter numbers and input channel size. Found parameter numbers = 3 and "
-        "channel size = 2."
-    ),
-)
+prelu.cases(case((3, 4), (1,)), case((2, 3, 4), (3,)), case((3, 4), ()), case((3,), (1,)))
 
 
 def _halves(m: Any, x: Any, dim: int) -> tuple:
@@ -386,9 +377,4 @@ def _(m, g, input, dim):
     return m.concat([along, along * first * (1 - s)], axis=axis)
 
 
-glu.cases(
-    case((3, 4)),
-    case((4, 3), dim=0),
-    case((2, 4, 3), dim=1),
-    case((3, 3)).raises("Halving dimension must be even, but dimension 1 is size 3"),
-)
+glu.cases(case((3, 4)), case((4, 3), dim=0), case((2, 4, 3), dim=1))

@@ -8,7 +8,7 @@ from .._core.op import op
 from .refusal import BOOL, refuse
 
 
-@op("pointwise", reference="numpy.add")
+@op("pointwise")
 def add(m, input, other, *, alpha=1):
     """The sum `input + alpha * other`, element by element."""
     return input + other if alpha == 1 else input + other * _factor(m, input, alpha)
@@ -29,7 +29,7 @@ def _factor(m: Any, input: Any, alpha: Any) -> Any:
     return alpha
 
 
-@op("pointwise", reference="numpy.subtract")
+@op("pointwise")
 def sub(m, input, other, *, alpha=1):
     """The difference `input - alpha * other`, element by element."""
     return input - other if alpha == 1 else input - other * _factor(m, input, alpha)
@@ -54,7 +54,7 @@ def _(m, g):
     return g
 
 
-@op("pointwise", reference="numpy.multiply")
+@op("pointwise")
 def mul(m, input, other):
     """The product of `input` and `other`, element by element."""
     return input * other
@@ -124,7 +124,7 @@ def _(m, g, input, other, rounding_mode):
     return -g * conjugate(m, (input / other) / other)
 
 
-@op("pointwise", reference="numpy.negative")
+@op("pointwise")
 def neg(m, input):
     """The negative of each element."""
     return -input
@@ -202,4 +202,4 @@ def _(m, g, input, exponent, out):
 # PyTorch's longer names
 subtract, multiply, divide, true_divide, negative = sub, mul, div, div, neg
 
-speak(add=add, subtract=sub, multiply=mul, divide=div, negative=neg, pow=pow)
+speak(add, pow, subtract=sub, multiply=mul, divide=div, negative=neg)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .._core.cases import bools, case, complexes, floats, infinite, ints
+from .._core.cases import bools, case, floats, infinite, ints
 from .._core.kinds import speak
 from .._core.op import composite, op
 from .refusal import (
@@ -24,14 +24,14 @@ def _ordered(name: str, m: Any, x: Any) -> None:
         )
 
 
-@op("pointwise", reference="numpy.maximum")
+@op("pointwise")
 def maximum(m, input, other):
     """The larger of two elements, NaN if one of them is; equal ones share the gradient."""
     _ordered("maximum", m, input)
     return m.maximum(input, other)
 
 
-@op("pointwise", reference="numpy.minimum")
+@op("pointwise")
 def minimum(m, input, other):
     """The smaller of two elements, NaN if one of them is; equal ones share the gradient."""
     _ordered("minimum", m, input)
@@ -55,14 +55,14 @@ def _(m, g, input, other):
     return _share(m, g, other, input)
 
 
-@op("pointwise", reference="numpy.fmax")
+@op("pointwise")
 def fmax(m, input, other):
     """The larger of two elements, or the one that is not NaN."""
     _ordered("fmax", m, input)
     return m.fmax(input, other)
 
 
-@op("pointwise", reference="numpy.fmin")
+@op("pointwise")
 def fmin(m, input, other):
     """The smaller of two elements, or the one that is not NaN."""
     _ordered("fmin", m, input)
@@ -162,7 +162,6 @@ def _(m, g, input, min, max):
 @op(
     "pointwise",
     node=lambda numbers: f"ClampMinBackward{int(not numbers)}",
-    reference="numpy.maximum",
 )
 def clamp_min(m, input, min):
     """Each element, raised to `min` where it lies below."""
@@ -183,7 +182,6 @@ def _(m, g, input, min):
 @op(
     "pointwise",
     node=lambda numbers: f"ClampMaxBackward{int(not numbers)}",
-    reference="numpy.minimum",
 )
 def clamp_max(m, input, max):
     """Each element, lowered to `max` where it lies above."""
@@ -259,16 +257,12 @@ for each in (maximum, minimum, fmax, fmin):
     each.cases(
         case((3, 4), (4,)), case(ints(3, 4, low=-4, high=4), ints(3, 4, low=-4, high=4)),
         case(ints(3, low=-4, high=4), (3,)), case(bools(3), bools(3)),
-        case(complexes(3), (3,)).raises("not implemented for complex tensors."),
     )  # fmt: skip
 clamp.cases(
     case((3, 4), min=-1, max=1), case((3, 4), -0.5), case((3, 4), max=0.5),
     case((3, 4), floats(4, low=-2, high=0), floats(3, 1, low=0, high=2)),
     case((3, 4), min=floats(4)), case((3, 4), max=floats(4)), case((3, 4), 1, -1),
     case(ints(3, 4, low=-4, high=4), -1, 2), case(ints(3, 4, low=-4, high=4), 0.5),
-    case((3,)).raises("torch.clamp: At least one of 'min' or 'max' must not be None"),
-    case(bools(3), False).lacks("Bool"),
-    case(complexes(3), 0).raises("clamp is not supported for complex types", NotImplementedError),
 )  # fmt: skip
 for each in (clamp_min, clamp_max):
     each.cases(case((3, 4), 0.5), case((3, 4), (4,)), case(ints(3, low=-4, high=4), 1))
@@ -278,13 +272,7 @@ nan_to_num.cases(
     case(infinite(3, 4), nan=1.5, posinf=2.0, neginf=-3),
     case(ints(3, low=-4, high=4), nan=1.5),
 )
-heaviside.cases(
-    case((3, 4), (4,)),
-    case(ints(3, 4, low=-2, high=2), ints(4, low=5, high=9)),
-    case((3,), floats(3, dtype="float64")).raises(
-        "heaviside is not yet implemented for tensors with different dtypes."
-    ),
-)
+heaviside.cases(case((3, 4), (4,)), case(ints(3, 4, low=-2, high=2), ints(4, low=5, high=9)))
 
 
-speak(maximum=maximum, minimum=minimum, fmax=fmax, fmin=fmin)
+speak(maximum, minimum, fmax, fmin)

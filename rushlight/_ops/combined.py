@@ -4,7 +4,7 @@ from math import inf
 from typing import Any
 
 from .._core import dtypes
-from .._core.cases import bools, case, floats, ints
+from .._core.cases import case, floats, ints
 from .._core.errors import dim_of
 from .._core.op import composite, op
 from .arithmetic import conjugate, pow
@@ -12,7 +12,7 @@ from .dims import FLOATS, part
 from .refusal import BOOL, INTEGER, refuse
 
 
-@op("pointwise", node="PowBackward0", reference="numpy.square")
+@op("pointwise", node="PowBackward0")
 def square(m, input):
     """Each element times itself."""
     if m.isdtype(input.dtype, "bool"):
@@ -135,11 +135,6 @@ def _(m, g, input, end):
     return g * m.conj(end - input)
 
 
-lerp.defined_as(lambda np, input, end, weight: (1 - weight) * input + weight * end)
-addcmul.defined_as(lambda np, input, tensor1, tensor2, value=1: input + value * tensor1 * tensor2)
-addcdiv.defined_as(lambda np, input, tensor1, tensor2, value=1: input + value * tensor1 / tensor2)
-
-
 def _cross(m: Any, a: Any, b: Any, axis: int) -> Any:
     def at(x: Any, i: int) -> Any:
         return m.index(x, part(axis, i, i + 1))
@@ -148,7 +143,7 @@ def _cross(m: Any, a: Any, b: Any, axis: int) -> Any:
     return m.concat([at(a, i) * at(b, j) - at(a, j) * at(b, i) for i, j in turns], axis)
 
 
-@op("same", name="linalg_cross", broadcasts=True, reference="numpy.cross")
+@op("same", name="linalg_cross", broadcasts=True)
 def linalg_cross(m, input, other, *, dim: int = -1):
     """The vector product of vectors of length 3 along `dim`."""
     if input.ndim != other.ndim:
@@ -224,7 +219,6 @@ def _(m, g, input, other, out, p):
     return -_dist_slope(m, g, input, other, out, p)
 
 
-dist.defined_as(lambda np, input, other, p=2: np.linalg.norm(np.ravel(input - other), p))
 for each in (addcmul, addcdiv):
     each.cases(
         case((3, 4), (4,), floats(3, 1, low=0.5, high=2)),
@@ -235,26 +229,8 @@ lerp.cases(
     case((3, 4), (4,), 0.3),
     case((3, 4), (3, 4), 0.8),
 )
-linalg_cross.cases(
-    case((4, 3), (4, 3)),
-    case((3, 4), (3, 1), dim=0),
-    case((3, 2), (3, 2)).raises(
-        "linalg.cross: inputs dimension -1 must have length 3. Got 2 and 2"
-    ),
-    case((3,), (2, 3)).raises("linalg.cross: inputs must have the same number of dimensions."),
-)
-cross.cases(
-    case((4, 3), (4, 3), dim=1),
-    case((3, 4), (3, 4), dim=0),
-    case((2,), (2,)).raises("no dimension of size 3 in input"),
-)
+linalg_cross.cases(case((4, 3), (4, 3)), case((3, 4), (3, 1), dim=0))
+cross.cases(case((4, 3), (4, 3), dim=1), case((3, 4), (3, 4), dim=0))
 dist.cases(*(case((3, 4), (4,), p=p) for p in (2, 1, 3, 0.5, inf, -inf, 0)))
 for each in (positive, square):
     each.cases(case((3, 4)), case(ints(3, low=-4, high=4)))
-positive.cases(case(bools(3)).raises("The `+` operator, on a bool tensor is not supported."))
-
-
-_WHOLE = ints(3, low=1, high=4)
-addcdiv.cases(
-    case(_WHOLE, _WHOLE, _WHOLE).raises("Integer division with addcdiv is no longer supported")
-)

@@ -4,7 +4,7 @@ from math import pi
 from typing import Any
 
 from .._core import dtypes
-from .._core.cases import case, complexes, ints
+from .._core.cases import case, complexes
 from .._core.kinds import speak
 from .._core.op import composite, op
 from .refusal import is_complex_array
@@ -166,7 +166,7 @@ def resolve_neg(input: Any) -> Any:
     return input
 
 
-@op("pointwise", floats=True, reference="numpy.angle")
+@op("pointwise", floats=True)
 def angle(m, input):
     """The angle of complex numbers; pi for negative real numbers, 0 for others."""
     if is_complex_array(m, input):
@@ -253,18 +253,8 @@ def is_nonzero(input: Any) -> bool:
 
 for each in (view_as_real, real, imag, real_part, imaginary_part, angle, conj, conj_physical):
     each.cases(case(complexes(3, 4)), case(complexes()))
-view_as_complex.cases(
-    case((3, 2)),
-    case((2,)),
-    case((3, 3)).raises("Tensor must have a last dimension of size 2"),
-    case(()).raises("Input tensor must have one or more dimensions"),
-    case(ints(3, 2, low=0, high=2)).raises("view_as_complex is only supported for"),
-)
+view_as_complex.cases(case((3, 2)), case((2,)))
 complex.cases(case((3, 4), (3, 4)), case((3, 1), (4,)))
-imag.cases(case((3,)).raises("imag is not implemented for tensors with non-complex dtypes."))
-view_as_real.cases(case((3,)).raises("view_as_real is only supported for complex tensors"))
 
 
-speak(
-    real=real, imag=imaginary_part, conj=conj, angle=angle, complex=complex,
-)  # fmt: skip
+speak(real, conj, angle, complex, imag=imaginary_part)

@@ -215,11 +215,9 @@ col2im.cases(
 
 
 speak(
+    windows, unwindows,
     conv=lambda x, w, stride, padding, dilation, groups=1: convolve(
         x, w, None, stride, padding, dilation, groups
     ),
-    conv_input=convolution_for_input,
-    conv_weight=convolution_for_weight,
-    windows=windows,
-    unwindows=unwindows,
-)
+    conv_input=convolution_for_input, conv_weight=convolution_for_weight,
+)  # fmt: skip

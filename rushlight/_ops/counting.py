@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from .._core.cases import beyond, case, ints
+from .._core.cases import case, ints
 from .._core.errors import dim_of
 from .._core.op import composite, op
 from .dims import part
 from .refusal import BOOL, COMPLEX, FLOAT, INTEGER, refuse
 
 
-@op(None, differentiable=False, reference="numpy.bincount")
+@op(None, differentiable=False)
 def bincount(m, input, weights=None, *, minlength: int = 0):
     """How often each of 0, 1, 2 ... occurs in a vector of integers, or the sum of `weights`."""
     refuse("bincount_cpu", input, BOOL, FLOAT, COMPLEX)
@@ -34,13 +34,6 @@ def bincount(m, input, weights=None, *, minlength: int = 0):
 bincount.cases(
     case(ints(20, low=0, high=6)),
     case(ints(20, low=0, high=6), ints(20, low=0, high=9), minlength=9),
-    *(
-        case(refused).raises("bincount only supports 1-d non-negative integral inputs.")
-        for refused in (ints(3, 4, low=0, high=6), ints(4, low=-3, high=-1))
-    ),
-    case(ints(3, low=0, high=6), (4,)).raises(
-        "weights should be 1-d and have the same length as input"
-    ),
 )
 
 
@@ -84,17 +77,7 @@ def histc(m, input, *, bins: int = 100, min: float = 0, max: float = 0):
     return _counts(m, x, _edges(m, low, high, bins, x.dtype), None)
 
 
-@histc.defined_as
-def _(np, input, bins, min=None, max=None):
-    return np.histogram(input, bins, None if min is None else (min, max))[0]
-
-
-histc.cases(
-    case((5, 6), bins=4),
-    case((5, 6), bins=5, min=-1, max=1),
-    case((5,), bins=0).raises("torch.histogram(): bins must be > 0, but got 0 for dimension 0"),
-    case((5,), bins=4, min=5, max=1).raises("torch.histc: max must be larger than min"),
-)
+histc.cases(case((5, 6), bins=4), case((5, 6), bins=5, min=-1, max=1))
 
 
 @op(None, differentiable=False, outputs=("hist", "bin_edges"), returns="histogram")
@@ -112,14 +95,6 @@ def histogram(m, input, bins, weight=None, *, range=None, density: bool = False)
         widths = m.index(edges, slice(1, None)) - m.index(edges, slice(0, -1))
         hist = hist / (m.sum(hist) * widths)
     return hist, edges
-
-
-@histogram.samples
-def _(draw):
-    yield (draw(5, 6), 4), {}
-    yield (draw(), 3), {}
-    yield (draw(5, 6), 5), {"range": (-1.0, 1.0), "density": True}
-    yield (draw(4, 3), draw(6).sort()[0]), {}
 
 
 # -- distinct values
@@ -201,4 +176,3 @@ for each in (unique, unique_consecutive):
         case(ints(2, 5, low=0, high=2), return_counts=True, dim=1),
         case(ints(0)),
     )
-unique.cases(beyond((2, 3), dim=2))

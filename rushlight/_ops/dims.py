@@ -41,7 +41,7 @@ def axes_of(dim: Any, ndim: int) -> Any:
         axis = dim_of(dim, ndim)
         return axis if ndim else None
     if not isinstance(dim, (tuple, list)):
-        return dim_of(dim.__index__(), ndim) if ndim else None
+        return dim_of(dim, ndim) if ndim else None
     axes = tuple([dim_of(d, ndim) for d in dim])
     for axis in axes:
         if axes.count(axis) > 1:
@@ -136,11 +136,6 @@ def arange_along(m: Any, shape: tuple, axis: int) -> Any:
 def laid_along(m: Any, row: Any, axis: int, ndim: int) -> Any:
     """A vector along `axis` of `ndim`, of size 1 along the others."""
     return m.reshape(row, tuple(-1 if i == axis else 1 for i in range(ndim)))
-
-
-def to_axes(dim: Any) -> Any:
-    """`dim` as NumPy's functions take it, for definitions."""
-    return tuple(dim) or None if isinstance(dim, (tuple, list)) else dim
 
 
 def joint_shape(shapes: list) -> tuple:

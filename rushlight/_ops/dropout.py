@@ -4,6 +4,7 @@ import math
 import warnings
 from typing import Any
 
+from .._core.hosted import among
 from .._core.layouts import memory_order
 from .._core.op import op
 from .._core.samplers import stream_of
@@ -44,7 +45,7 @@ def _dropped(
     if not alpha:
         mask = kept(input, on=1.0 / (1.0 - p), off=0.0, **facts)
         return input.mul_(mask) if inplace else mul(input, mask)
-    a = 1.0 / math.sqrt((_SELU * _SELU * p + 1.0) * (1.0 - p))
+    a = 1.0 / among(math.sqrt)((_SELU * _SELU * p + 1.0) * (1.0 - p))
     mask = kept(input, on=1.0, off=0.0, **facts)
     shift = (mask - 1.0).mul_(_SELU * a).add_(_SELU * a * p)
     scaled = input.mul_(mask.mul_(a)) if inplace else mul(input, mask.mul_(a))

@@ -71,12 +71,9 @@ def _returned(m: Any, rows: Any, shape: tuple, indices: Any, by_frequency: bool 
 
 
 embedding.cases(
-    case((5, 3), ints(4, low=0, high=5)),
-    case((5, 3), ints(2, 4, low=0, high=5)),
+    case((5, 3), ints(4, low=0, high=5)), case((5, 3), ints(2, 4, low=0, high=5)),
     case((5, 3), ints(low=0, high=5)),
-    case((5, 3), ints(2, low=5, high=6)).raises("index out of range in self", IndexError),
-    case((5, 3), ints(2, low=-2, high=-1)).raises("index out of range in self", IndexError),
-)
+)  # fmt: skip
 
 
 def _bags(m: Any, indices: Any, offsets: Any) -> Any:

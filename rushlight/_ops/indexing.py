@@ -65,7 +65,7 @@ def _part(k: Any, device: Any) -> Any:
         if t.array.size == 0 and t.array.dtype.kind == "f":
             t = views.helpers["cast"](t, dtypes.int64)
         return _part(t, device)
-    raise TypeError(
+    raise (TypeError if k.__class__ is str else IndexError)(
         "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid "
         f"indices (got {type(k).__name__})"
     )
@@ -515,4 +515,4 @@ def index_dim(index: Any, input: Any, dim: int) -> int:
     return dim_of(dim, len(input.array.shape))
 
 
-speak(where=where)
+speak(where)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .._core.cases import case, complexes, definite, floats, oblong, regular
+from .._core.cases import case, complexes, definite, regular
 from .._core.errors import LinAlgError
 from .._core.kinds import DIFFERENTIABLE, speak
 from .._core.op import composite, op
@@ -63,16 +63,8 @@ def linalg_inv(A: Any) -> Any:
 
 
 inverse = linalg_inv  # torch.inverse
-linalg_inv.defined_as("numpy.linalg.inv")
 for each in (linalg_inv, linalg_inv_ex):
     each.cases(case(regular(3)), case(regular(2, 3)))
-linalg_inv.cases(
-    oblong("linalg.inv"),
-    case(floats(2, 2, low=0, high=0)).raises(
-        "linalg.inv: The diagonal element 1 is zero, the inversion could not be completed "
-        "because the input matrix is singular."
-    ),
-)
 
 
 # -- solving
@@ -148,18 +140,9 @@ def linalg_solve(A: Any, B: Any, *, left: bool = True) -> Any:
 
 
 linalg_solve.cases(
-    case(regular(3), (3,)),
-    case(regular(3), (3, 2)),
-    case(regular(2, 3), (2, 3)),
-    case(regular(2, 3), (3, 4)),
-    case(regular(3), (2, 3), left=False),
-    case(floats(2, 2, low=0, high=0), (2,)).raises(
-        "torch.linalg.solve: The solver failed because the input matrix is singular."
-    ),
-    case((3, 3), (4,)).raises(
-        "linalg.solve: Incompatible shapes of A and B for the equation AX = B (3x3 and 4x1)"
-    ),
-)
+    case(regular(3), (3,)), case(regular(3), (3, 2)), case(regular(2, 3), (2, 3)),
+    case(regular(2, 3), (3, 4)), case(regular(3), (2, 3), left=False),
+)  # fmt: skip
 
 
 @op("same", broadcasts=True)
@@ -195,21 +178,16 @@ def _(m, g, A, out, upper, left, unitriangular):
 
 
 linalg_solve_triangular.cases(
-    case(regular(3), (3, 2), upper=True),
-    case(regular(2, 3), (2, 3, 2), upper=False),
+    case(regular(3), (3, 2), upper=True), case(regular(2, 3), (2, 3, 2), upper=False),
     case(regular(3), (2, 3), upper=True, left=False),
     case((3, 3), (3, 2), upper=False, unitriangular=True),
-    case((3, 3), (4, 5), upper=True).raises(
-        "linalg.solve_triangular: Incompatible shapes of A and B for the equation AX = B (3x3 "
-        "and 4x5)"
-    ),
-)
+)  # fmt: skip
 
 
 # -- determinants
 
 
-@op("reduce", reference="numpy.linalg.det")
+@op("reduce")
 def linalg_det(m, A):
     """Determinants of square matrices."""
     check_matrices(A, "linalg.det")
@@ -236,11 +214,7 @@ def _(m, g, A, out):
     return m.conj(whole * w - m.matmul(m.matmul(w, turned(m, g)), out))
 
 
-linalg_det.cases(
-    case(regular(3)),
-    case((2, 3, 3)),
-    oblong("linalg.det"),
-)
+linalg_det.cases(case(regular(3)), case((2, 3, 3)))
 
 
 @op("reduce", outputs=("sign", "logabsdet"), returns="linalg_slogdet")
@@ -274,7 +248,6 @@ def logdet(input: Any) -> Any:
     return DIFFERENTIABLE.where(sign == -1, float("nan"), size)
 
 
-logdet.defined_as(lambda np, input: np.log(np.linalg.det(input)))
 logdet.cases(case(definite(3)), case(complexes(3, 3)))
 
 
@@ -282,12 +255,10 @@ det, slogdet = linalg_det, linalg_slogdet  # torch.det, torch.slogdet
 
 
 speak(
-    inv=lambda x: tuple(linalg_inv_ex(x)),
+    cofactors, inv=lambda x: tuple(linalg_inv_ex(x)),
     solve=lambda a, b: tuple(linalg_solve_ex(a, b)),
     triangular_solve=lambda a, b, upper=False, unit=False: linalg_solve_triangular(
         a, b, upper, True, unit
     ),
-    det=linalg_det,
-    slogdet=lambda x: tuple(linalg_slogdet(x)),
-    cofactors=cofactors,
-)
+    det=linalg_det, slogdet=lambda x: tuple(linalg_slogdet(x)),
+)  # fmt: skip

@@ -3,7 +3,7 @@
 from math import inf
 from typing import Any
 
-from .._core.cases import beyond, case, ints, regular
+from .._core.cases import case, regular
 from .._core.errors import dim_of
 from .._core.op import composite, op
 from .dims import Dims, axes_of, keep, reduced_count, turned
@@ -76,25 +76,10 @@ def _power_slope(m: Any, g: Any, size: Any, out: Any, ord: float) -> Any:
     return slope * g * m.where(out == 0, 1, out) ** (1 - ord)
 
 
-@linalg_vector_norm.defined_as
-def _(np, x, ord=2, dim=None, keepdim=False):
-    size = np.abs(x)
-    if ord in (0, inf, -inf):
-        word = {0: np.count_nonzero, inf: np.max, -inf: np.min}[ord]
-        return word(size, dim, keepdims=keepdim)
-    return np.sum(size**ord, dim, keepdims=keepdim) ** (1 / ord)
-
-
 linalg_vector_norm.cases(
-    *(case((3, 4), ord=ord, dim=1) for ord in (2, 1, 3, 0.5, inf, -inf, 0)),
-    case((3, 4)),
-    case((3, 4), dim=(0, 1), keepdim=True),
-    case(()),
-    case(ints(3, low=0, high=4)).raises(
-        "linalg.vector_norm: Expected a floating point or complex tensor as input. Got Long"
-    ),
-    case((0,), ord=inf).raises("linalg.vector_norm cannot compute the inf norm on an empty tensor"),
-)
+    *(case((3, 4), ord=ord, dim=1) for ord in (2, 1, 3, 0.5, inf, -inf, 0)), case((3, 4)),
+    case((3, 4), dim=(0, 1), keepdim=True), case(()),
+)  # fmt: skip
 
 
 def _two_axes(A: Any, dim: Any) -> tuple[int, int]:
@@ -131,14 +116,10 @@ def linalg_matrix_norm(
     return made
 
 
-linalg_matrix_norm.defined_as("numpy.linalg.norm")
 linalg_matrix_norm.cases(
     *(case((3, 4), ord) for ord in ("fro", "nuc", 1, -1, 2, -2, inf, -inf)),
-    case((2, 3, 4), 1, dim=(0, 2), keepdim=True),
-    case((2, 3, 4), 2, dim=(0, 2)),
-    case((3,)).raises("linalg.matrix_norm: The input tensor A must have at least 2 dimensions."),
-    case((3, 4), 3).raises("linalg.matrix_norm: Order 3 not supported."),
-)
+    case((2, 3, 4), 1, dim=(0, 2), keepdim=True), case((2, 3, 4), 2, dim=(0, 2)),
+)  # fmt: skip
 
 
 @composite
@@ -160,21 +141,16 @@ def linalg_norm(
 
 
 linalg_norm.cases(
-    case((3, 4)),
-    case((4,), 3),
-    case((3, 4), "nuc"),
-    case((2, 3, 4), ord=1, dim=(1, 2)),
+    case((3, 4)), case((4,), 3), case((3, 4), "nuc"), case((2, 3, 4), ord=1, dim=(1, 2)),
     case((3, 4), ord=inf, dim=1),
-    case((2, 3, 4), 2).raises(
-        "linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got 3D."
-    ),
-)
+)  # fmt: skip
 
 
 @composite
 def norm(
-    input: Any, p: Order = "fro", dim: Dims = None, keepdim: bool = False, dtype: Any = None
-) -> Any:
+    input: Any, p: Order = "fro", dim: Dims = None, keepdim: bool = False, out: Any = None,
+    dtype: Any = None,
+) -> Any:  # fmt: skip
     """Norm of all elements, or along `dim`; "nuc" sums the singular values of matrices."""
     if p == "nuc":
         return linalg_matrix_norm(
@@ -183,7 +159,7 @@ def norm(
     order = 2.0 if p in ("fro", None) else p
     if isinstance(order, str):
         raise RuntimeError(f"only valid strings are 'fro' and 'nuc', found {p}")
-    return linalg_vector_norm(input, order, dim, keepdim, dtype)
+    return linalg_vector_norm(input, order, dim, keepdim, dtype, out=out)
 
 
 norm.cases(
@@ -205,7 +181,6 @@ def linalg_cond(A: Any, p: Order = None) -> Any:
     return product.nan_to_num(inf, inf, -inf)
 
 
-linalg_cond.defined_as("numpy.linalg.cond")
 linalg_cond.cases(case(regular(3)), case(regular(2, 3), 1))
 
 
@@ -288,17 +263,7 @@ def _(m, g, x1, x2, out, p):
     return -m.sum(_pulls(m, g, x1, x2, out, p), axis=-3)
 
 
-@cdist.defined_as
-def _(np, x1, x2, p=2.0):
-    return np.linalg.norm(x1[..., :, None, :] - x2[..., None, :, :], p, -1)
-
-
-cdist.cases(
-    *(case((3, 4), (2, 4), p=p) for p in (2.0, 1.0, 3.0, inf)),
-    case((2, 3, 4), (5, 4)),
-    case((3, 4), (2, 5)).raises("X1 and X2 must have the same number of columns. X1: 4 X2: 5"),
-    case((4,), (2, 4)).raises("cdist only supports at least 2D tensors, X1 got: 1D"),
-)
+cdist.cases(*(case((3, 4), (2, 4), p=p) for p in (2.0, 1.0, 3.0, inf)), case((2, 3, 4), (5, 4)))
 
 
 @composite
@@ -328,8 +293,4 @@ def renorm(m, input, *, p: float, dim: int, maxnorm: float):
     return input * m.where(large, maxnorm / (m.where(large, size, 1) + 1e-7), 1)
 
 
-renorm.cases(
-    case((3, 4), p=2, dim=0, maxnorm=1.0),
-    case((3, 4), p=inf, dim=1, maxnorm=0.5),
-    beyond((3, 4), p=2, dim=5, maxnorm=1.0),
-)
+renorm.cases(case((3, 4), p=2, dim=0, maxnorm=1.0), case((3, 4), p=inf, dim=1, maxnorm=0.5))

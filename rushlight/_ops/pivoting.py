@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .._core.cases import case, floats
+from .._core.cases import case
 from .._core.kinds import speak
 from .._core.op import composite, op
 from .._core.record import named_result
@@ -102,11 +102,7 @@ def linalg_lu_factor(A: Any, *, pivot: bool = True) -> Any:
     return named_result("linalg_lu_factor", ("LU", "pivots"))(packed, pivots)
 
 
-linalg_lu_factor.cases(
-    case((3, 3)),
-    case((2, 4, 3)),
-    case(floats(2, 2, low=0, high=0)).raises("torch.linalg.lu_factor: U[1,1] is zero"),
-)
+linalg_lu_factor.cases(case((3, 3)), case((2, 4, 3)))
 
 
 @composite
@@ -132,7 +128,7 @@ def _lu(x: Any) -> tuple:
     return packed, swaps, order_of(swaps, x.shape[-2])
 
 
-speak(order_of=order_of, lu=_lu)
+speak(order_of, lu=_lu)
 
 
 def _permutation(m: Any, order: Any, dtype: Any) -> Any:
@@ -193,11 +189,6 @@ def lu_unpack(m, LU_data, LU_pivots, *, unpack_data: bool = True, unpack_pivots:
     return (P, *_triangles(m, LU_data)) if unpack_data else (P, none, none)
 
 
-@lu_unpack.samples
-def _(draw):
-    yield tuple(linalg_lu_factor(draw(3, 3))), {}
-
-
 @op(None)
 def linalg_lu_solve(m, LU, pivots, B, *, left: bool = True, adjoint: bool = False):
     """X of A X = B (or X A = B; with `adjoint` of A^H X = B) from the result of `lu_factor`."""
@@ -211,13 +202,6 @@ def linalg_lu_solve(m, LU, pivots, B, *, left: bool = True, adjoint: bool = Fals
         half = m.triangular_solve(LU, m.matmul(adjoint_of(m, P), b), False, True)
         made = m.triangular_solve(LU, half, True)
     return made if left else adjoint_of(m, made)
-
-
-@linalg_lu_solve.samples
-def _(draw):
-    yield (*linalg_lu_factor(draw(3, 3)), draw(3, 2)), {}
-    yield (*linalg_lu_factor(draw(3, 3)), draw(3, 2)), {"adjoint": True}
-    yield (*linalg_lu_factor(draw(3, 3)), draw(2, 3)), {"left": False}
 
 
 @composite

@@ -19,16 +19,16 @@ def _row(m: Any, v: Any) -> Any:
 # -- vectors
 
 
-def _vectors(a: Any, b: Any, name: str) -> None:
+def _check_vdot(a: Any, b: Any) -> None:
     if len(a.shape) != 1 or len(b.shape) != 1:
         raise RuntimeError(
-            f"1D tensors expected, but got {len(a.shape)}D and {len(b.shape)}D tensors; {name}"
-            " takes vectors, use matmul for matrices"
+            f"1D tensors expected, but got {len(a.shape)}D and {len(b.shape)}D tensors; vdot takes "
+            "vectors, use matmul for matrices"
         )
     if a.dtype != b.dtype:
         found, other = (dtypes.of(x.dtype).type_name for x in (a, b))
         raise RuntimeError(
-            f"{name} : expected both vectors to have same dtype, but found {found} and {other}"
+            f"vdot : expected both vectors to have same dtype, but found {found} and {other}"
         )
     if a.shape != b.shape:
         raise RuntimeError(unmet(a.shape, b.shape))
@@ -38,10 +38,10 @@ def _dotted(m: Any, a: Any, b: Any) -> Any:
     return m.reshape(m.matmul(_row(m, a), _column(m, b)), ())
 
 
-@op("reduce", reference="numpy.vdot")
+@op("reduce")
 def vdot(m, input, other):
     """Dot product with the first vector conjugated."""
-    _vectors(input, other, "vdot")
+    _check_vdot(input, other)
     return _dotted(m, m.conj(input), other)
 
 
@@ -56,14 +56,7 @@ def _(m, g, input):
 
 
 vdot.cases(
-    case((4,), (4,)),
-    case((0,), (0,)),
-    case(ints(4, low=-3, high=4), ints(4, low=-3, high=4)),
-    case((3, 4), (4,)).raises("1D tensors expected, but got 2D and 1D tensors"),
-    case((3,), (4,)).raises(
-        "inconsistent tensor size, expected tensor [3] and src [4] to have the same number of "
-        "elements"
-    ),
+    case((4,), (4,)), case((0,), (0,)), case(ints(4, low=-3, high=4), ints(4, low=-3, high=4))
 )
 
 
@@ -77,10 +70,7 @@ def outer(input: Any, vec2: Any) -> Any:
 
 
 ger = outer
-outer.defined_as("numpy.outer")
-outer.cases(
-    case((3,), (4,)), case((3, 4), (4,)).raises("outer: Expected 1-D argument self, but got 2-D")
-)
+outer.cases(case((3,), (4,)))
 
 
 @composite
@@ -98,17 +88,7 @@ def inner(input: Any, other: Any) -> Any:
     return made.reshape(*input.shape[:-1], *other.shape[:-1])
 
 
-inner.defined_as("numpy.inner")
-inner.cases(
-    case((3,), (3,)),
-    case((2, 3), (4, 3)),
-    case((2, 4, 3), (3,)),
-    case((), (2, 3)),
-    case((3, 4), (4, 5)).raises(
-        "inner() the last dimension must match on both input tensors but got shapes [3, 4] and "
-        "[4, 5]"
-    ),
-)
+inner.cases(case((3,), (3,)), case((2, 3), (4, 3)), case((2, 4, 3), (3,)), case((), (2, 3)))
 
 
 # -- matrices
@@ -123,8 +103,8 @@ def _check_mv(a: Any, v: Any) -> None:
         raise RuntimeError(unmet(a.shape, v.shape))
 
 
-def _check_bmm(a: Any, b: Any, first: str = "batch1", second: str = "batch2") -> None:
-    for x, name in ((a, first), (b, second)):
+def _check_bmm(a: Any, b: Any) -> None:
+    for x, name in ((a, "batch1"), (b, "batch2")):
         if len(x.shape) != 3:
             raise RuntimeError(f"{name} must be a 3D tensor, but its shape is {tuple(x.shape)}")
     expected = [a.shape[0], a.shape[2]]
@@ -202,12 +182,9 @@ def _(m, g, mat1, alpha):
 
 
 addmm.cases(
-    case((3, 5), (3, 4), (4, 5)),
-    case((5,), (3, 4), (4, 5), beta=0.5, alpha=-2),
+    case((3, 5), (3, 4), (4, 5)), case((5,), (3, 4), (4, 5), beta=0.5, alpha=-2),
     case(complexes(2, 2), complexes(2, 3), complexes(3, 2), beta=1 + 2j, alpha=2 - 1j),
-    case((5,), (3, 4), (3, 5)).raises("mat1 and mat2 shapes cannot be multiplied (3x4 and 3x5)"),
-    case((5,), (4,), (4, 5)).raises("mat1 must be a matrix, got 1-D tensor"),
-)
+)  # fmt: skip
 
 
 @op("same", broadcasts=True, autocast="lower")
@@ -230,12 +207,7 @@ def _(m, g, mat, alpha):
     return m.reshape(m.matmul(adjoint_of(m, mat), _column(m, _scaled(g, alpha))), (-1,))
 
 
-addmv.defined_as(lambda np, input, mat, vec, beta=1, alpha=1: beta * input + alpha * (mat @ vec))
-addmv.cases(
-    case((3,), (3, 4), (4,)),
-    case((1,), (3, 4), (4,), beta=0.5, alpha=-2),
-    case((3,), (3, 4), (3,)).raises("size mismatch, got input (3), mat (3x4), vec (3)"),
-)
+addmv.cases(case((3,), (3, 4), (4,)), case((1,), (3, 4), (4,), beta=0.5, alpha=-2))
 
 
 @op("same", broadcasts=True)
@@ -257,19 +229,7 @@ def _(m, g, vec1, alpha):
     return m.reshape(m.matmul(_row(m, m.conj(vec1)), _scaled(g, alpha)), (-1,))
 
 
-@addr.defined_as
-def _(np, input, vec1, vec2, beta=1, alpha=1):
-    return beta * input + alpha * np.outer(vec1, vec2)
-
-
-addr.cases(
-    case((3, 4), (3,), (4,)),
-    case((4,), (3,), (4,), beta=2, alpha=0.5),
-    case((3, 4), (4,), (3,)).raises(
-        "The expanded size of the tensor (3) must match the existing size (4) at non-singleton "
-        "dimension 1.  Target sizes: [4, 3].  Tensor sizes: [3, 4]"
-    ),
-)
+addr.cases(case((3, 4), (3,), (4,)), case((4,), (3,), (4,), beta=2, alpha=0.5))
 
 
 @op("same", broadcasts=True, autocast="lower")
@@ -305,23 +265,7 @@ def _(m, g, batch1, alpha):
     return m.matmul(adjoint_of(m, batch1), _scaled(g, alpha))
 
 
-@baddbmm.defined_as
-def _(np, input, batch1, batch2, beta=1, alpha=1):
-    return beta * input + alpha * (batch1 @ batch2)
-
-
-@addbmm.defined_as
-def _(np, input, batch1, batch2, beta=1, alpha=1):
-    return beta * input + alpha * (batch1 @ batch2).sum(0)
-
-
 for each in (baddbmm, addbmm):
     each.cases(
         case((3, 5), (2, 3, 4), (2, 4, 5)), case((5,), (2, 3, 4), (2, 4, 5), beta=0.5, alpha=-2)
     )
-baddbmm.cases(
-    case((3, 4), (2, 3, 4), (2, 4, 5)).raises(
-        "The expanded size of the tensor (5) must match the existing size (4) at non-singleton "
-        "dimension 2.  Target sizes: [2, 3, 5].  Tensor sizes: [3, 4]"
-    )
-)

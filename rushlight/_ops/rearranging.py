@@ -35,12 +35,6 @@ def flip(input, *given, dims=()):
     return flipped(input, dims_of(found, len(input.shape)) if found else ())
 
 
-@flip.samples
-def _(draw):
-    yield (draw(2, 3, 4), (0, 2)), {}
-    yield (draw(3), (0,)), {}
-
-
 @composite
 def fliplr(input):
     """`input` reversed along its second dimension."""
@@ -76,12 +70,6 @@ def roll(input, shifts, dims=None):
     return input.clone() if all(s == 0 for s in shifts) else input
 
 
-@roll.samples
-def _(draw):
-    yield (draw(3, 4), 1), {}
-    yield (draw(3, 4), (1, -2), (0, 1)), {}
-
-
 @composite
 def rot90(input, k=1, dims=(0, 1)):
     """`input` turned by `k` quarter turns in the plane of two dimensions."""
@@ -92,12 +80,6 @@ def rot90(input, k=1, dims=(0, 1)):
     if k == 2:
         return flip(input, (a, b))
     return transpose(flip(input, b), a, b) if k == 1 else flip(transpose(input, a, b), b)
-
-
-@rot90.samples
-def _(draw):
-    yield (draw(3, 4),), {}
-    yield (draw(2, 3, 4), 3, (1, 2)), {}
 
 
 @op("move", node="RepeatBackward0", name="repeat")
@@ -135,13 +117,6 @@ def tile(input, *dims):
     """`input` repeated along its last dimensions; missing numbers are 1."""
     repeats = tuple(int(d) for d in listed(dims))
     return repeated(input, filled_up(repeats, len(input.shape)))
-
-
-@tile.samples
-def _(draw):
-    yield (draw(2, 3), (2, 2)), {}
-    yield (draw(2, 3), (2, 1, 2)), {}
-    yield (draw(2, 3), (2,)), {}
 
 
 @composite

@@ -262,22 +262,24 @@ def rnn_sequence(m, tensors: list, *, relu: bool = False):
     """Hidden states of a plain recurrent network at all steps.
 
     tensors: projected inputs with both biases (time, batch, size), first hidden state (batch,
-    size), recurrent weight (size, size).
+    size), recurrent weight (size, size), and maybe 1 where there is a step (time, batch, 1): beyond
+    the state is 0, lest it overflow.
     """
-    x, hidden, weight = tensors
+    x, hidden, weight, *there = tensors
     across = turned(m, weight)
 
     def step(carry, given):
         bent = given[0] + m.matmul(carry[0], across)
         hidden = m.maximum(bent, 0) if relu else m.tanh(bent)
+        hidden = m.where(given[1] > 0, hidden, 0) if there else hidden
         return (hidden,), (hidden,)
 
-    return m.scan(step, (hidden,), (x,))[1][0]
+    return m.scan(step, (hidden,), (x, *there))[1][0]
 
 
 @rnn_sequence.vjp("tensors")
 def _(m, g, tensors, out, relu):
-    _, first, weight = tensors
+    _, first, weight, *there = tensors
 
     def step(carry, given):
         hidden, state = given[0] + carry[0], given[1]
@@ -285,7 +287,8 @@ def _(m, g, tensors, out, relu):
         return (m.matmul(towards, weight),), (towards,)
 
     (hidden,), (whole,) = m.scan(step, (m.zeros_like(first),), (g, out), reverse=True)
-    return [whole, hidden, _weight_gradient(m, whole, _before(m, first, out))]
+    made = [whole, hidden, _weight_gradient(m, whole, _before(m, first, out))]
+    return made + [None] * len(there)
 
 
 rnn_sequence.cases(case([(3, 2, 2), (2, 2), (2, 2)]), case([(3, 2, 2), (2, 2), (2, 2)], relu=True))

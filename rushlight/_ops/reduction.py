@@ -3,12 +3,13 @@
 from typing import Any
 
 from .._core import dtypes
-from .._core.cases import beyond, bools, case, ints
+from .._core.cases import bools, case, ints
 from .._core.errors import dim_of
 from .._core.kinds import speak
 from .._core.naming import named
 from .._core.op import composite, op
-from .dims import FLOATS, Dims, axes_of, keep, part, reduced_count, spelt, spread, to_axes
+from .arithmetic import div
+from .dims import FLOATS, Dims, axes_of, keep, part, reduced_count, spelt, spread
 
 
 def _summed(m: Any, input: Any, dim: Any, keepdim: bool, dtype: Any) -> Any:
@@ -44,22 +45,27 @@ def _(m, g, input_shape, dim, keepdim):
     return spread(m, g, input_shape, dim, keepdim)
 
 
-def _public(name: str, of_all: Any, along: Any, says: str):
+def _public(name: str, of_all: Any, along: Any, says: str, many: bool = True):
     """The public function of the records for all elements and for some dimensions."""
 
     def reduced(
-        input: Any, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None,
+        input: Any, dim: Any = ..., keepdim: bool = False, *, dtype: Any = None, out: Any = None,
         **names: Any,
     ) -> Any:  # fmt: skip
         if names:
             dim, keepdim = spelt(name, dim, keepdim, names)
-        if dim is None and not keepdim:
+        if dim is None and many:
+            dim = None if keepdim else ...
+        if dim is ... and not keepdim:
             return of_all(input, dtype, out=out)
+        if dim is ... or not (many or hasattr(dim, "__index__")):
+            raise TypeError(
+                f"{name}() received an invalid combination of arguments: keepdim goes with dim"
+                f"{'' if many else ', which is one int'}"
+            )
         return along(input, dim, keepdim, dtype, out=out)
 
-    made = composite(named(reduced, name, says))
-    made.defined_as(f"numpy.{name}")
-    return made
+    return composite(named(reduced, name, says))
 
 
 sum = _public(
@@ -68,8 +74,7 @@ sum = _public(
 sum.cases(
     case((3, 4)), case((3, 4), dim=1, keepdim=True), case((2, 3, 4), dim=(0, -1)),
     case((2, 3), dim=()), case((), dim=0), case((0, 3), dim=0),
-    case(ints(3, 4, low=-5, high=6), dim=0), case(bools(3, 4)), beyond((3, 4), dim=2),
-    case((3, 4), dim=(0, 0)).raises("dim 0 appears multiple times in the list of dims"),
+    case(ints(3, 4, low=-5, high=6), dim=0), case(bools(3, 4)),
 )  # fmt: skip
 
 
@@ -114,20 +119,10 @@ def _(m, g, input_shape, dim, keepdim):
 
 
 mean = _public("mean", mean_of_all, mean_along, "Mean of all elements, or along `dim`.")
-mean.cases(
-    case((3, 4)),
-    case((3, 4), dim=0),
-    case((2, 3, 4), dim=[1, 2], keepdim=True),
-    case(()),
-    case(ints(3, low=0, high=5)).raises(
-        "mean(): could not infer output dtype. Input dtype must be either a floating point or "
-        "complex dtype. Got: Long"
-    ),
-    beyond((3,), dim=-2),
-)
+mean.cases(case((3, 4)), case((3, 4), dim=0), case((2, 3, 4), dim=[1, 2], keepdim=True), case(()))
 
 
-@op("reduce", reference="numpy.nansum")
+@op("reduce")
 def nansum(m, input, *, dim: Dims = None, keepdim: bool = False, dtype=None):
     """Sum that counts NaN as zero."""
     if m.isdtype(input.dtype, "complex floating"):
@@ -146,17 +141,19 @@ nansum.cases(case((3, 4)), case((3, 4), dim=1))
 
 
 @composite
-def nanmean(input: Any, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+def nanmean(
+    input: Any, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None
+) -> Any:  # fmt: skip
     """Mean of the elements that are not NaN."""
     if not (input.is_floating_point() or input.is_complex()):
         raise RuntimeError(
             "nanmean(): expected input to have floating point or complex dtype but got "
             f"{input.dtype.type_name}"
         )
-    return nansum(input, dim, keepdim, dtype=dtype) / sum(input == input, dim, keepdim)
+    count = sum(input == input, dim, keepdim)
+    return div(nansum(input, dim, keepdim, dtype=dtype), count, out=out)
 
 
-nanmean.defined_as("numpy.nanmean")
 nanmean.cases(case((3, 4)), case((3, 4), dim=1, keepdim=True))
 
 
@@ -217,10 +214,10 @@ def _(m, g, input, dim, keepdim):
 
 
 _SAYS = "Product of all elements, or along `dim`; integers multiply in int64."
-prod = _public("prod", prod_of_all, prod_along, _SAYS)
+prod = _public("prod", prod_of_all, prod_along, _SAYS, many=False)
 prod.cases(
     case((3, 4)), case((3, 4), dim=0), case((3, 4), dim=-1, keepdim=True), case(()),
-    case(ints(5, low=-3, high=3)), beyond((3, 4), dim=5),
+    case(ints(5, low=-3, high=3)),
 )  # fmt: skip
 
 
@@ -252,18 +249,13 @@ def _(m, g, input, out, dim, keepdim):
     return keep(m, g, shape, dim, keepdim) * m.conj(share)
 
 
-@logsumexp.defined_as
-def _(np, input, dim, keepdim=False):
-    return np.log(np.sum(np.exp(input), to_axes(dim), keepdims=keepdim))
-
-
 logsumexp.cases(
     case((3, 4), dim=1), case((3, 4), dim=(0, 1)), case((3, 4), dim=0, keepdim=True),
-    case((), dim=0), case((0, 3), dim=0), beyond((3, 4), dim=3),
+    case((), dim=0), case((0, 3), dim=0),
 )  # fmt: skip
 
 
-@op("reduce", differentiable=False, reference="numpy.count_nonzero")
+@op("reduce", differentiable=False)
 def count_nonzero(m, input, *, dim: Dims = None):
     """How many elements are not zero."""
     return m.sum(input != 0, axis=axes_of(dim, len(input.shape)), dtype=m.int64)
@@ -284,13 +276,13 @@ def _truth(m: Any, input: Any, word: Any, dim: Any, keepdim: bool) -> Any:
     return m.astype(x, m.uint8) if input.dtype == m.uint8 else x
 
 
-@op("reduce", differentiable=False, reference="numpy.all")
+@op("reduce", differentiable=False)
 def all(m, input, *, dim: Dims = None, keepdim: bool = False):
     """Whether all elements are true (not zero)."""
     return _truth(m, input, m.all, dim, keepdim)
 
 
-@op("reduce", differentiable=False, reference="numpy.any")
+@op("reduce", differentiable=False)
 def any(m, input, *, dim: Dims = None, keepdim: bool = False):
     """Whether any element is true (not zero)."""
     return _truth(m, input, m.any, dim, keepdim)
@@ -308,7 +300,9 @@ speak(
     sum=lambda x, axis=None, keepdims=False, dtype=None: (
         x if axis == () else sum(x, axis, keepdims, dtype=dtype)
     ),
-    prod=lambda x, axis=None, keepdims=False, dtype=None: prod(x, axis, keepdims, dtype=dtype),
+    prod=lambda x, axis=None, keepdims=False, dtype=None: (
+        prod(x, dtype=dtype) if axis is None else prod(x, axis, keepdims, dtype=dtype)
+    ),
     all=lambda x, axis=None, keepdims=False: all(x, axis, keepdims),
     any=lambda x, axis=None, keepdims=False: any(x, axis, keepdims),
 )

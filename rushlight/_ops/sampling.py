@@ -75,10 +75,6 @@ def redrawn(name: str, node: str) -> Any:
     def _(m, g):
         return m.zeros_like(g)
 
-    @drawn.samples
-    def _(draw):
-        yield (draw(3, 4),), {"values": draw(3, 4).array}
-
     return drawn
 
 

@@ -91,4 +91,4 @@ def _(m, g, value_shape, key):
     return fit(m, m.index(g, key), value_shape)
 
 
-speak(index=sliced, write=write)
+speak(write, index=sliced)

@@ -26,12 +26,9 @@ def reshape(m, input, *, shape):
 
 
 reshape.cases(
-    case((3, 4), shape=(2, 6)),
-    case((3, 4), shape=(-1,)),
-    case((0, 3), shape=(3, 0)),
+    case((3, 4), shape=(2, 6)), case((3, 4), shape=(-1,)), case((0, 3), shape=(3, 0)),
     case((), shape=(1, 1)),
-    case((3, 4), shape=(5, 2)).raises("shape '[5, 2]' is invalid for input of size 12"),
-)
+)  # fmt: skip
 
 
 @op("view")
@@ -83,10 +80,7 @@ def _(m, x, new, dim0, dim1):
     return m.permute_dims(new, _swapped(len(x.shape), dim0, dim1))
 
 
-transpose.cases(
-    case((2, 3, 4), dim0=0, dim1=-1),
-    case((2, 3), dim0=0, dim1=2).raises("Dimension out of range", IndexError),
-)
+transpose.cases(case((2, 3, 4), dim0=0, dim1=-1))
 
 
 @op("view", node="TBackward0")
@@ -162,11 +156,7 @@ def _(m, x, new, size):
     raise overlapping()
 
 
-expand.cases(
-    case((3, 1), size=(2, 3, 4)),
-    case((3, 1), size=(-1, 4)),
-    case((3, 2), size=(3, 4)).raises("The expanded size of the tensor (4) must match"),
-)
+expand.cases(case((3, 1), size=(2, 3, 4)), case((3, 1), size=(-1, 4)))
 
 
 @op("view")
@@ -386,12 +376,6 @@ def movedim(input, source, destination):
     return permute(input, tuple(order))
 
 
-@movedim.samples
-def _(draw):
-    yield (draw(2, 3, 4), 0, -1), {}
-    yield (draw(2, 3, 4), (0, 1), (2, 0)), {}
-
-
 @composite
 def broadcast_to(input, size):
     """`input` stretched to `size`, as a view."""
@@ -500,7 +484,4 @@ def _broadcast(x: Any, shape: Any) -> Any:
     return expand(x, tuple(shape))
 
 
-speak(
-    reshape=reshape, permute_dims=permute, broadcast_to=_broadcast,
-    diagonal=diagonal, set_diagonal=set_diagonal, alias=detach,
-)  # fmt: skip
+speak(reshape, diagonal, set_diagonal, permute_dims=permute, broadcast_to=_broadcast, alias=detach)

@@ -80,9 +80,8 @@ def _unstrided(g: Any, x: Any, size: tuple, stride: tuple, offset: Any) -> Any:
 
 
 speak(
-    full=_full, arange=_arange, zeros_like=_zeros_like, bits=_bits, check=_check, within=_within,
-    scalar=_scalar, bitcast=bitcast,
-    pad=padded, as_strided=strided_view, unstrided=_unstrided, write_strided=write_strided,
-    isdtype=known.numpy.isdtype, finfo=known.numpy.finfo, square=lambda x: x * x,
-    **{name: dtypes.by_name(name) for name in DTYPES},
+    bitcast, write_strided, full=_full, arange=_arange, zeros_like=_zeros_like, bits=_bits,
+    check=_check, within=_within, scalar=_scalar, pad=padded, as_strided=strided_view,
+    unstrided=_unstrided, isdtype=known.numpy.isdtype, finfo=known.numpy.finfo,
+    square=lambda x: x * x, **{name: dtypes.by_name(name) for name in DTYPES},
 )  # fmt: skip

@@ -1,8 +1,9 @@
 """GradScaler: the loss is scaled so that float16 gradients do not vanish."""
 
+import warnings
 from typing import Any
 
-from .._core import modes
+from .._core import devices, modes
 
 _STATE = {
     name: "_" + name.lstrip("_")
@@ -28,6 +29,12 @@ class GradScaler:
             raise ValueError("The growth factor must be > 1.0.")
         if backoff_factor >= 1.0:
             raise ValueError("The backoff factor must be < 1.0.")
+        if enabled and device == "cuda" and not devices.virtual_count():
+            warnings.warn(
+                "torch.cuda.amp.GradScaler is enabled, but CUDA is not available.  Disabling.",
+                stacklevel=2,
+            )
+            enabled = False
         self._device, self._enabled = device, enabled
         self._scale, self._growth_factor = float(init_scale), growth_factor
         self._backoff_factor, self._growth_interval = backoff_factor, growth_interval

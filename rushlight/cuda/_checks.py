@@ -5,7 +5,7 @@ from typing import Any
 from .._core import devices
 
 
-def index_of(device: Any = None, optional: bool = True) -> int:
+def index_of(device: Any = None) -> int:
     """The number of the GPU that an argument (`None`, 1, "cuda:1", a device) means.
 
     Raises:
@@ -16,8 +16,6 @@ def index_of(device: Any = None, optional: bool = True) -> int:
     found = devices.device("cuda" if device is None else device)
     if found.type != "cuda":
         raise ValueError(f"Expected a cuda device, but got: {found}")
-    if found.index is None and not optional:
-        raise ValueError(f"Expected a torch.device with a specified index, but got: {found}")
     made = devices.concrete(found)
     assert made.index is not None
     return made.index

@@ -3,8 +3,6 @@
 import math
 from typing import Any
 
-from .._core import modes
-from .._core.size import Size
 from .._creation import bernoulli
 from . import constraints
 from .chances import Chances
@@ -26,9 +24,8 @@ class Bernoulli(Chances, ExponentialFamily):
         """The likelier value; NaN where both are alike."""
         return (self.probs >= 0.5).to(self.probs.dtype).masked_fill(self.probs == 0.5, math.nan)
 
-    def sample(self, sample_shape: Any = Size()) -> Any:
-        with modes.no_grad():
-            return bernoulli(self.probs.expand(self._extended_shape(sample_shape)))
+    def _sample(self, shape: Any) -> Any:
+        return bernoulli(self.probs.expand(shape))
 
     def _log_prob(self, value: Any) -> Any:
         return -log_odds_loss(self.logits, value)

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from .._core import modes
-from .._core.size import Size
 from .._creation.gammas import binomial
 from . import constraints
 from .chances import Chances
@@ -36,10 +34,8 @@ class Binomial(Chances):
     def mode(self) -> Any:
         return ((self.total_count + 1) * self.probs).floor().clamp(max=self.total_count)
 
-    def sample(self, sample_shape: Any = Size()) -> Any:
-        shape = self._extended_shape(sample_shape)
-        with modes.no_grad():
-            return binomial(self.total_count.expand(shape), self.probs.expand(shape))
+    def _sample(self, shape: Any) -> Any:
+        return binomial(self.total_count.expand(shape), self.probs.expand(shape))
 
     def _log_prob(self, value: Any) -> Any:
         n, logits = self.total_count, self.logits

@@ -3,7 +3,6 @@
 import math
 from typing import Any
 
-from .._core.size import Size
 from .loc_scale import LocScale
 
 
@@ -13,8 +12,8 @@ class Cauchy(LocScale):
     mean = property(lambda self: self.loc * math.nan)
     variance = property(lambda self: self.loc.new_full(self.loc.shape, math.inf))
 
-    def rsample(self, sample_shape: Any = Size()) -> Any:
-        noise = self.loc.new_empty(self._extended_shape(sample_shape)).cauchy_()
+    def _rsample(self, shape: Any) -> Any:
+        noise = self.loc.new_empty(shape).cauchy_()
         return self.loc + noise * self.scale
 
     def _log_prob(self, value: Any) -> Any:

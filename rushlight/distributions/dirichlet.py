@@ -3,7 +3,6 @@
 from typing import Any
 
 from .._core import dtypes
-from .._core.size import Size
 from .._creation.gammas import standard_gamma
 from .._ops.special import digamma
 from . import constraints
@@ -43,10 +42,10 @@ class Dirichlet(ExponentialFamily):
         total = self.concentration.sum(-1, True)
         return self.concentration * (total - self.concentration) / (total.pow(2) * (total + 1))
 
-    def rsample(self, sample_shape: Any = Size()) -> Any:
-        shape, dtype = self._extended_shape(sample_shape), self.concentration.dtype
+    def _rsample(self, shape: Any) -> Any:
         drawn = standard_gamma(self.concentration.expand(shape).double())
-        shares, limits = (drawn / drawn.sum(-1, True)).to(dtype), dtypes.finfo(dtype)
+        shares = (drawn / drawn.sum(-1, True)).to(self.concentration.dtype)
+        limits = dtypes.finfo(shares.dtype)
         shares.detach().clamp_(limits.tiny, 1 - limits.eps / 2)
         return shares
 

@@ -16,7 +16,8 @@ class Distribution:
     """A batch of probability distributions, with parameters as tensors.
 
     A subclass names its parameters in `arg_constraints`, calls this `__init__` with its shapes
-    after setting them, and defines `sample` or `rsample`, and `log_prob`.
+    after setting them, and defines `sample` or `rsample`, and `log_prob`. Those here define
+    `_sample` or `_rsample` of the whole shape, and `_log_prob` and `_cdf` of a checked value.
 
     Args:
         batch_shape: the shape of independent distributions.
@@ -116,11 +117,17 @@ class Distribution:
     def sample(self, sample_shape: Any = Size()) -> Any:
         """Draws of shape sample_shape + batch_shape + event_shape, without gradients."""
         with modes.no_grad():
+            if hasattr(self, "_sample"):
+                return self._sample(self._extended_shape(sample_shape))
             return self.rsample(sample_shape)
 
     def rsample(self, sample_shape: Any = Size()) -> Any:
         """Draws that are differentiable functions of the parameters."""
-        raise NotImplementedError(f"{type(self).__name__} has no rsample: use sample and log_prob")
+        if not hasattr(self, "_rsample"):
+            raise NotImplementedError(
+                f"{type(self).__name__} has no rsample: use sample and log_prob"
+            )
+        return self._rsample(self._extended_shape(sample_shape))
 
     def sample_n(self, n: int) -> Any:
         """`n` draws."""

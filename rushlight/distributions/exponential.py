@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from .._core.size import Size
 from . import constraints
 from .exp_family import ExponentialFamily
 
@@ -21,8 +20,8 @@ class Exponential(ExponentialFamily):
     mode = property(lambda self: self.rate * 0)
     variance = property(lambda self: self.rate.pow(-2))
 
-    def rsample(self, sample_shape: Any = Size()) -> Any:
-        noise = self.rate.new_empty(self._extended_shape(sample_shape)).exponential_()
+    def _rsample(self, shape: Any) -> Any:
+        noise = self.rate.new_empty(shape).exponential_()
         return noise / self.rate
 
     def _log_prob(self, value: Any) -> Any:

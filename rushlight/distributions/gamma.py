@@ -3,7 +3,6 @@
 from typing import Any
 
 from .._core import dtypes
-from .._core.size import Size
 from .._creation.gammas import standard_gamma
 from .._ops.special import digamma, gammainc
 from . import constraints
@@ -29,8 +28,7 @@ class Gamma(ExponentialFamily):
 
     mode = property(lambda self: ((self.concentration - 1) / self.rate).clamp(min=0))
 
-    def rsample(self, sample_shape: Any = Size()) -> Any:
-        shape = self._extended_shape(sample_shape)
+    def _rsample(self, shape: Any) -> Any:
         drawn = standard_gamma(self.concentration.expand(shape)) / self.rate.expand(shape)
         drawn.detach().clamp_(min=dtypes.finfo(drawn.dtype).tiny)
         return drawn

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from .._core import dtypes, modes
+from .._core import dtypes
 from .._core.kinds import holds
-from .._core.size import Size
 from . import constraints
 from .chances import Chances
 from .distribution import unexpected
@@ -28,12 +27,11 @@ class Geometric(Chances):
     mode = property(lambda self: self.probs * 0)
     variance = property(lambda self: (1.0 / self.probs - 1.0) / self.probs)
 
-    def sample(self, sample_shape: Any = Size()) -> Any:
+    def _sample(self, shape: Any) -> Any:
         """Counts, as quantiles of uniform noise."""
         tiny = dtypes.finfo(self.probs.dtype).tiny
-        with modes.no_grad():
-            noise = self.probs.new_empty(self._extended_shape(sample_shape)).uniform_(tiny, 1)
-            return (noise.log() / (-self.probs).log1p()).floor()
+        noise = self.probs.new_empty(shape).uniform_(tiny, 1)
+        return (noise.log() / (-self.probs).log1p()).floor()
 
     def _log_prob(self, value: Any) -> Any:
         value, probs = broadcast_all(value, self.probs)

@@ -3,7 +3,6 @@
 from typing import Any
 
 from .._core import dtypes
-from .._core.size import Size
 from .loc_scale import LocScale
 
 
@@ -13,8 +12,8 @@ class Laplace(LocScale):
     stddev = property(lambda self: 2**0.5 * self.scale)
     variance = property(lambda self: 2 * self.scale.pow(2))
 
-    def rsample(self, sample_shape: Any = Size()) -> Any:
-        shape, eps = self._extended_shape(sample_shape), dtypes.finfo(self.loc.dtype).eps
+    def _rsample(self, shape: Any) -> Any:
+        eps = dtypes.finfo(self.loc.dtype).eps
         noise = self.loc.new_empty(shape).uniform_(eps - 1, 1)
         return self.loc - self.scale * noise.sign() * (-noise.abs()).log1p()
 

@@ -3,7 +3,6 @@
 import math
 from typing import Any
 
-from .._core.size import Size
 from .._creation import eye
 from .._ops.factors import cholesky_inverse, linalg_cholesky
 from .._ops.linalg import linalg_solve_triangular
@@ -102,8 +101,8 @@ class MultivariateNormal(Distribution):
         squares = self._unbroadcasted_scale_tril.pow(2).sum(-1)
         return squares.expand(self._batch_shape + self._event_shape)
 
-    def rsample(self, sample_shape: Any = Size()) -> Any:
-        noise = standard_normal(self._extended_shape(sample_shape), self.loc)
+    def _rsample(self, shape: Any) -> Any:
+        noise = standard_normal(shape, self.loc)
         return self.loc + (self._unbroadcasted_scale_tril @ noise.unsqueeze(-1)).squeeze(-1)
 
     def _log_volume(self) -> Any:

@@ -3,8 +3,6 @@
 import math
 from typing import Any
 
-from .._core import modes
-from .._core.size import Size
 from .._creation import normal, randn
 from .._ops.error_functions import erf, erfinv
 from .exp_family import ExponentialFamily
@@ -22,13 +20,11 @@ class Normal(LocScale, ExponentialFamily):
     stddev = property(lambda self: self.scale)
     variance = property(lambda self: self.scale.pow(2))
 
-    def sample(self, sample_shape: Any = Size()) -> Any:
-        shape = self._extended_shape(sample_shape)
-        with modes.no_grad():
-            return normal(self.loc.expand(shape), self.scale.expand(shape))
+    def _sample(self, shape: Any) -> Any:
+        return normal(self.loc.expand(shape), self.scale.expand(shape))
 
-    def rsample(self, sample_shape: Any = Size()) -> Any:
-        return self.loc + standard_normal(self._extended_shape(sample_shape), self.loc) * self.scale
+    def _rsample(self, shape: Any) -> Any:
+        return self.loc + standard_normal(shape, self.loc) * self.scale
 
     def _log_prob(self, value: Any) -> Any:
         spread = -((value - self.loc) ** 2) / (2 * self.variance)

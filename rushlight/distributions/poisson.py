@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from .._core import modes
-from .._core.size import Size
 from .._creation import poisson
 from . import constraints
 from .exp_family import ExponentialFamily
@@ -22,9 +20,8 @@ class Poisson(ExponentialFamily):
     mean = variance = property(lambda self: self.rate)
     mode = property(lambda self: self.rate.floor())
 
-    def sample(self, sample_shape: Any = Size()) -> Any:
-        with modes.no_grad():
-            return poisson(self.rate.expand(self._extended_shape(sample_shape)))
+    def _sample(self, shape: Any) -> Any:
+        return poisson(self.rate.expand(shape))
 
     def _log_prob(self, value: Any) -> Any:
         rate, value = broadcast_all(self.rate, value)

@@ -5,7 +5,6 @@ Source: Maddison, Mnih and Teh, arXiv:1611.00712.
 
 from typing import Any
 
-from .._core.size import Size
 from .._creation import rand
 from . import constraints
 from .chances import Chances
@@ -33,9 +32,8 @@ class LogitRelaxedBernoulli(Tempered, Chances):
 
     support = constraints.real
 
-    def rsample(self, sample_shape: Any = Size()) -> Any:
+    def _rsample(self, shape: Any) -> Any:
         """Log-odds with logistic noise, over the temperature."""
-        shape = self._extended_shape(sample_shape)
         probs = clamp_probs(self.probs.expand(shape))
         noise = clamp_probs(rand(shape, dtype=probs.dtype, device=probs.device))
         odds = noise.log() - (-noise).log1p() + probs.log() - (-probs).log1p()

@@ -6,7 +6,6 @@ Source: Jang, Gu and Poole, arXiv:1611.01144; Maddison, Mnih and Teh, arXiv:1611
 import math
 from typing import Any
 
-from .._core.size import Size
 from .._creation import rand
 from .._ops.views import broadcast_tensors
 from . import constraints
@@ -21,9 +20,8 @@ class ExpRelaxedCategorical(Tempered, OfCategories):
 
     support = constraints.real_vector  # rather: vectors whose exponentials add up to 1
 
-    def rsample(self, sample_shape: Any = Size()) -> Any:
+    def _rsample(self, shape: Any) -> Any:
         """Logits with Gumbel noise over the temperature, normalised."""
-        shape = self._extended_shape(sample_shape)
         noise = clamp_probs(rand(shape, dtype=self.logits.dtype, device=self.logits.device))
         scores = (self.logits - (-noise.log()).log()) / self.temperature
         return scores - scores.logsumexp(-1, keepdim=True)

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from .._core.size import Size
 from .._creation import rand
 from . import constraints
 from .distribution import Distribution
@@ -30,8 +29,7 @@ class Uniform(Distribution):
     def support(self) -> Any:
         return constraints.interval(self.low, self.high)
 
-    def rsample(self, sample_shape: Any = Size()) -> Any:
-        shape = self._extended_shape(sample_shape)
+    def _rsample(self, shape: Any) -> Any:
         noise = rand(shape, dtype=self.low.dtype, device=self.low.device)
         return self.low + noise * (self.high - self.low)
 

@@ -4,7 +4,15 @@ import math
 import warnings
 from typing import Any, SupportsFloat
 
-from ._schedule import EPOCH_DEPRECATION_WARNING, LRScheduler, check_optimizer, current, set_option
+from .._tensor import Tensor
+from ._schedule import (
+    EPOCH_DEPRECATION_WARNING,
+    LRScheduler,
+    check_optimizer,
+    current,
+    replayed,
+    set_option,
+)
 from .optimizer import Optimizer
 
 
@@ -22,8 +30,6 @@ class ReduceLROnPlateau(LRScheduler):
         min_lr: the lowest rate, for all groups or for each.
         eps: smaller changes of the rate are not made.
     """
-
-    _replays = False  # it asks for a value
 
     def __init__(
         self, optimizer: Optimizer, mode: str = "min", factor: float = 0.1, patience: int = 10,
@@ -66,6 +72,10 @@ class ReduceLROnPlateau(LRScheduler):
 
     def step(self, metrics: SupportsFloat, epoch: int | None = None) -> None:
         """Take in one measurement and reduce the rate if it is time."""
+        value = metrics if isinstance(metrics, Tensor) and metrics.numel() == 1 else None
+        first = (metrics,) if value is None else ()
+        if replayed(ReduceLROnPlateau.step, self, *first, epoch, value=value):
+            return
         measured = float(metrics)
         if epoch is not None:
             warnings.warn(EPOCH_DEPRECATION_WARNING, stacklevel=2)

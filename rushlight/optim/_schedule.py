@@ -4,10 +4,9 @@ import types
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
-from .._core.hosted import acted
+from .._core.hosted import acted, ways
 from .._tensor import Tensor
 from .optimizer import Named, Optimizer
 
@@ -51,9 +50,11 @@ def per_group(name: str, optimizer: Optimizer, value: Any) -> list[Any]:
     return [copied(item) for item in value]
 
 
-def replayed(step: Callable, scheduler: Any, *given: Any) -> bool:
-    """Whether a trace takes `step` over, to run it as Python at each run."""
-    return acted(partial(step, scheduler, *given), lambda: _changed(scheduler))
+def replayed(step: Callable, scheduler: Any, *given: Any, value: Any = None) -> bool:
+    """Whether a trace takes `step` over, to run it as Python at each run (with a value)."""
+    found = ways(given)
+    act = lambda *first: step(scheduler, *first, *[find() for find in found])
+    return acted(act, lambda: _changed(scheduler), value)
 
 
 def _changed(scheduler: Any) -> Iterator[Any]:

@@ -195,14 +195,13 @@ def _cubic_minimum(a: _Point, b: _Point, bounds: tuple[Any, Any] | None = None) 
 
 
 # The usual constants of the Wolfe conditions (Nocedal and Wright, section 3.1): how much the loss
-# must fall, and how much the slope must flatten.
-_FALL, _FLATTEN = 1e-4, 0.9
+# must fall, and how much the slope must flatten. A bracket narrower than the last is left.
+_FALL, _FLATTEN, _NARROW = 1e-4, 0.9, 1e-9
 
 
 def _strong_wolfe(
-    evaluate: Callable[[Any], _Point], start: _Point, step: Any, size: Any, *, limit: int,
-    tolerance: float = 1e-9,
-) -> tuple[_Point, int]:  # fmt: skip
+    evaluate: Callable[[Any], _Point], start: _Point, step: Any, size: Any, *, limit: int
+) -> tuple[_Point, int]:
     """A point on the line that meets the strong Wolfe conditions, and its evaluations.
 
     Source: Nocedal and Wright, algorithms 3.5 and 3.6.
@@ -221,7 +220,7 @@ def _strong_wolfe(
         previous, point = point, evaluate(following)
     else:
         tries, previous = limit, start
-    return _zoom(evaluate, start, [previous, point], size, tries, limit, tolerance)
+    return _zoom(evaluate, start, [previous, point], size, tries, limit)
 
 
 def _too_high(point: _Point, start: _Point) -> bool:
@@ -234,13 +233,13 @@ def _flat(point: _Point, start: _Point) -> bool:
 
 def _zoom(
     evaluate: Callable[[Any], _Point], start: _Point, bracket: list[_Point], size: Any, tries: int,
-    limit: int, tolerance: float,
+    limit: int,
 ) -> tuple[_Point, int]:  # fmt: skip
     """Narrow a bracket until a point in it meets both conditions."""
     low = _lower(bracket)
     stuck = False
     while tries < limit:
-        if abs(bracket[1].step - bracket[0].step) * size < tolerance:
+        if abs(bracket[1].step - bracket[0].step) * size < _NARROW:
             break
         step, stuck = _inside(_cubic_minimum(bracket[0], bracket[1]), bracket, stuck)
         point = evaluate(step)

@@ -157,3 +157,122 @@ def test_a_checked_program_steps_its_schedule_once():
             run()
     assert schedule.last_epoch == 4
     assert opt.param_groups[0]["lr"] == pytest.approx(0.01)
+
+
+def test_a_schedule_that_is_told_the_epoch_is_told_each():
+    found = []
+    for compiled in (False, True):
+        rl.manual_seed(0)
+        net = nn.Linear(2, 1)
+        opt = rl.optim.SGD(net.parameters(), lr=0.1)
+        schedule = S.LambdaLR(opt, lambda epoch: 1 / (1 + epoch))
+
+        def step(n):
+            opt.zero_grad()
+            net(rl.ones(3, 2)).square().mean().backward()
+            opt.step()
+            schedule.step(n)
+
+        run = rl.compile(step) if compiled else step
+        rows = []
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for n in (1, 2, 5, 9, 3, 4, 11):
+                run(n)
+                rows.append((opt.param_groups[0]["lr"], schedule.last_epoch))
+        found.append(rows)
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("measured", ["loss", "other", "number", "bfloat16"])
+def test_a_schedule_that_a_value_steers_is_stepped_after_each_run(measured):
+    found = []
+    for compiled in (False, True):
+        rl.manual_seed(0)
+        net, x, y = nn.Linear(4, 2), rl.randn(8, 4), rl.randn(8, 2)
+        opt = rl.optim.Adam(net.parameters(), lr=0.5)
+        made = S.ReduceLROnPlateau(opt, patience=1, cooldown=1)
+
+        def step(n):
+            opt.zero_grad()
+            loss = (net(x) - y).square().mean()
+            loss.backward()
+            opt.step()
+            told = {"loss": loss, "other": loss.detach().sqrt(), "number": n}
+            made.step(loss.bfloat16() if measured == "bfloat16" else told[measured])
+            return loss
+
+        run = rl.compile(step, fullgraph=True) if compiled else step
+        rows = [
+            (run(1 / (1 + n % 5)).item(), opt.param_groups[0]["lr"], made.num_bad_epochs, made.best)
+            for n in range(20)
+        ]
+        found.append(rows)
+        if compiled:
+            assert run.compiled.traces <= 2 + (measured == "number")
+    np.testing.assert_allclose(found[0], found[1], 1e-5)
+    assert len({lr for _, lr, *_ in found[1]}) > 1
+
+
+@pytest.mark.filterwarnings("ignore:rushlight.compile")
+@pytest.mark.parametrize("order", ["before", "read"])
+def test_a_step_that_goes_on_with_what_a_value_steers_is_eager(order):
+    found = []
+    for compiled in (False, True):
+        rl.manual_seed(0)
+        net, x = nn.Linear(4, 2), rl.randn(8, 4)
+        opt = rl.optim.SGD(net.parameters(), lr=0.5)
+        made = S.ReduceLROnPlateau(opt, patience=0, threshold=10.0)
+
+        def step():
+            opt.zero_grad()
+            loss = net(x).square().mean()
+            loss.backward()
+            if order == "before":
+                made.step(loss)
+            opt.step()
+            if order == "read":
+                made.step(loss)
+                return loss * opt.param_groups[0]["lr"]
+            return loss
+
+        run = rl.compile(step) if compiled else step
+        found.append([run().item() for _ in range(6)])
+    np.testing.assert_allclose(found[0], found[1], 1e-5)
+
+
+def test_a_plateau_under_check_counts_once():
+    net, x = nn.Linear(4, 2), rl.randn(8, 4)
+    opt = rl.optim.SGD(net.parameters(), lr=0.5)
+    made = S.ReduceLROnPlateau(opt)
+
+    def step():
+        opt.zero_grad()
+        loss = net(x).square().mean()
+        loss.backward()
+        opt.step()
+        made.step(loss)
+        return loss
+
+    run = rl.compile(step, check=True)
+    for n in range(4):
+        run()
+        assert made.last_epoch == n + 1
+
+
+def test_an_export_refuses_a_schedule_that_a_value_steers(tmp_path):
+    net, x = nn.Linear(4, 2), rl.randn(8, 4)
+    opt = rl.optim.SGD(net.parameters(), lr=0.5)
+    made = S.ReduceLROnPlateau(opt)
+
+    def step(x):
+        opt.zero_grad()
+        loss = net(x).square().mean()
+        loss.backward()
+        opt.step()
+        made.step(loss)
+        return loss
+
+    step(x)
+    with pytest.raises(RuntimeError, match="export: a schedule steered by a tensor's value"):
+        rl.export(step, (x,), tmp_path / "step")

@@ -203,3 +203,69 @@ def test_the_folder_is_the_platforms(chosen, monkeypatch):
     if chosen is not None:
         monkeypatch.setenv("XDG_CACHE_HOME", chosen)
     assert str(system.cache_folder()) == known.user_cache_dir("rushlight", appauthor=False)
+
+
+def _blocked(path, kind):
+    """What is no file of ours, under an entry's name."""
+    path.unlink(missing_ok=True)
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to({"device": "/dev/tty", "nothing": "/nowhere/at/all"}.get(kind, path))
+
+
+STRANGE = ("fifo", "folder", "device", "nothing", "itself")
+
+
+@posix
+@pytest.mark.parametrize("kind", STRANGE)
+def test_what_is_no_file_is_damage_and_never_opened(folder, kind, monkeypatch):
+    cache.write("key", b"body")
+    _blocked(folder / "key", kind)
+    opened = []
+    monkeypatch.setattr(cache.os, "open", lambda *args: opened.append(args))
+    assert cache.read("key") is None and not opened
+    monkeypatch.undo()
+    monkeypatch.setenv("RUSHLIGHT_CACHE", str(folder.parent))
+    assert cache.write("key", b"new") is (kind != "folder")
+    assert cache.read("key") == (None if kind == "folder" else b"new")
+
+
+@posix
+def test_a_file_that_became_a_pipe_meanwhile_is_not_waited_for(folder, monkeypatch):
+    cache.write("key", b"body")
+    regular = os.lstat(folder / "key")
+    _blocked(folder / "key", "fifo")
+    monkeypatch.setattr(cache.os, "lstat", lambda path: regular)
+    assert cache.read("key") is None
+
+
+@posix
+def test_steps_are_compiled_beside_what_is_no_file(folder):
+    ended(started(STEP, folder.parent))
+    for path, kind in zip(sorted(folder.iterdir()), STRANGE * 20):
+        _blocked(path, kind)
+    assert ended(started(STEP, folder.parent))[0] == "True"
+
+
+@posix
+def test_what_lies_elsewhere_does_not_count_against_the_limit(folder, tmp_path, monkeypatch):
+    cache.write("old", b"body")
+    (tmp_path / "huge").write_bytes(b"x" * 4000)
+    (folder / "link").symlink_to(tmp_path / "huge")
+    monkeypatch.setattr(cache, "LIMIT", 2000)
+    assert cache.write("key", bytes(200)) and cache.read("old") == b"body"
+
+
+def test_the_folder_is_looked_through_now_and_then(folder, monkeypatch):
+    looks, size = [], cache.LIMIT // 160
+    monkeypatch.setattr(cache, "_trim", looks.append)
+    for i in range(200):  # 1.25 times the limit
+        cache.write("key", i.to_bytes(2, "big") + bytes(size))
+    assert 8 <= len(looks) <= 40
+    looks.clear()
+    for i in range(200):
+        cache.write(f"{i}", b"small")
+    assert len(looks) <= 1

@@ -144,6 +144,13 @@ def test_labels_out_of_range_are_refused(size):
     assert close(F.cross_entropy(x, labels), -x.log_softmax(1)[rl.arange(4), labels].mean())
 
 
+def test_probabilities_out_of_range_are_refused(size):
+    p, t = rl.rand(size, 3), rl.rand(size, 3)
+    warm(lambda: F.binary_cross_entropy(p, t))
+    with pytest.raises(RuntimeError, match="between 0 and 1"):
+        F.binary_cross_entropy(p + 1, t)
+
+
 def test_threads_of_python_call_one_line(size, together):
     x = draw(size, 9)
     warm(lambda: x.softmax(-1))

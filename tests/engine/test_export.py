@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -426,3 +428,65 @@ def test_the_loader_brings_no_writer_of_kernels():
     engine = [m for m in done.stdout.split() if m.startswith("rushlight._engine.")]
     assert "rushlight._engine.threads" in engine
     assert not [m for m in engine if m.split(".")[2] in ("native", "fuse", "graph", "kernels")]
+
+
+LOAD = "import sys; sys.path.insert(0, sys.argv[1]); import program; print(program.load()(3 * [1]))"
+
+
+def _loading(place):
+    made = subprocess.run(
+        [sys.executable, "-c", LOAD.replace("3 * [1]", "__import__('numpy').ones(3, 'f4')"), place],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    return made.returncode, made.stderr.strip().splitlines()[-1:]
+
+
+@pytest.mark.parametrize("name", ["program.py", "__main__.py"])
+def test_a_changed_byte_of_what_starts_a_folder_is_damage(tmp_path, name):
+    rl.export(rl.relu, (rl.ones(3),), tmp_path / "relu")
+    place = tmp_path / "relu" / name
+    place.write_bytes(place.read_bytes() + b"#")
+    with pytest.raises(ValueError, match=f"{name} in it is damaged"):
+        rl.load_exported(tmp_path / "relu")
+    code, told = _loading(tmp_path / "relu")
+    assert code and f"{name} in it is damaged" in told[0]
+
+
+def test_a_changed_byte_of_a_files_loader_is_damage(tmp_path):
+    """Also of the byte code, which Python would run as it is."""
+    rl.export(rl.relu, (rl.ones(3),), tmp_path / "relu.zip")
+    assert _loading(tmp_path / "relu.zip") == (0, [])
+    whole = (tmp_path / "relu.zip").read_bytes()
+    with zipfile.ZipFile(tmp_path / "relu.zip") as archive:
+        names = [n for n in archive.namelist() if n.startswith("loader")]
+        spots = [(n, archive.getinfo(n)) for n in names]
+    assert names == ["loader.py", "loader.bin"]
+    for name, info in spots:
+        start = info.header_offset + 30 + len(name)
+        for at in (0, 4, 17, info.file_size // 3, info.file_size // 2, info.file_size - 1):
+            data = bytearray(whole)
+            data[start + at] ^= 4
+            (tmp_path / "bad.zip").write_bytes(data)
+            code, told = _loading(tmp_path / "bad.zip")
+            assert (
+                code == 1 and "bad.zip: the loader in it is damaged: copy the file again" in told[0]
+            )
+
+
+def test_a_file_made_by_another_python_runs_from_its_text(tmp_path):
+    rl.export(rl.relu, (rl.ones(3),), tmp_path / "relu.zip")
+    with zipfile.ZipFile(tmp_path / "relu.zip") as archive:
+        files = {n: archive.read(n) for n in archive.namelist()}
+    other = b"\0\0\r\n" + files["loader.bin"][4:]
+    first = files["program.py"].replace(
+        str(zlib.crc32(files["loader.bin"])).encode(), str(zlib.crc32(other)).encode()
+    )
+    told = json.loads(files["manifest.json"])
+    told["files"]["program.py"] = [len(first), zlib.crc32(first)]
+    del told["sum"]
+    told["sum"] = zlib.crc32(json.dumps(told).encode())
+    files |= {"loader.bin": other, "program.py": first, "manifest.json": json.dumps(told).encode()}
+    with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
+        for name, body in files.items():
+            archive.writestr(name, body)
+    assert _loading(tmp_path / "other.zip") == (0, [])

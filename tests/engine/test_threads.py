@@ -386,3 +386,12 @@ def test_a_number_of_threads_is_a_positive_int(n):
     with pytest.raises(RuntimeError, match="set_num_threads expects"):
         torch.set_num_threads(n)
     assert torch.get_num_threads() == 2
+
+
+@pytest.mark.parametrize("groups", ["nonsense\n0::/\n", "0:/\n", "\n\n", ":::::\n", "0::\n"])
+def test_odd_lines_about_control_groups_are_left_out(monkeypatch, groups):
+    read = processors._read
+    monkeypatch.setattr(
+        processors, "_read", lambda path: groups if path == "/proc/self/cgroup" else read(path)
+    )
+    assert processors.processors() >= 1

@@ -315,6 +315,19 @@ def test_targets_are_checked_before_the_loss_and_its_gradient_which_are_one_kern
         torch.testing.assert_close(mine, eager)
 
 
+@pytest.mark.parametrize("rows", [1, 3000])
+@pytest.mark.parametrize("reduction", ["none", "mean"])
+def test_a_check_in_a_programs_last_kernel_is_heeded(rows, reduction):
+    def loss(p, t):
+        return torch.nn.functional.binary_cross_entropy(p, t, reduction=reduction)
+
+    p, t, made = torch.rand(rows, 2), torch.rand(rows, 2), torch.compile(loss)
+    torch.testing.assert_close(made(p, t), loss(p, t))
+    p[-1, -1] = 2
+    for _ in range(3):
+        assert message(made, p, t) == message(loss, p, t)
+
+
 def test_the_first_of_two_faults_is_the_one_that_is_told():
     table, other = torch.randn(5, 3), torch.arange(6)
 

@@ -178,3 +178,54 @@ def test_second_derivatives(name):
 
     assert rl.autograd.gradcheck(first, given)
     assert rl.autograd.gradgradcheck(first, given)
+
+
+def _grows_in_its_padding(t, bidirectional=False):
+    """A quiet long sequence beside a short one, whose state would overflow were it run on."""
+    layer = t.nn.RNN(1, 2, nonlinearity="relu", bias=False, bidirectional=bidirectional)
+    with t.no_grad():
+        for weight in layer.parameters():
+            weight.fill_(1e3)
+    x = t.zeros(40, 2, 1)
+    x[0, 1] = 1.0
+    packed = t.nn.utils.rnn.pack_padded_sequence(x, t.tensor([40, 2]))
+    output, last = layer(packed)
+    (output.data.sum() + last.sum()).backward()
+    return [output.data.detach().numpy(), *(p.grad.numpy() for p in layer.parameters())]
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_a_state_does_not_overflow_in_the_padding(bidirectional):
+    made = _grows_in_its_padding(rl, bidirectional)
+    assert all(np.isfinite(x).all() for x in made) and made[1].any()
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_a_state_that_grows_in_the_padding_is_pytorchs(bidirectional):
+    torch = pytest.importorskip("torch")
+    pairs = zip(
+        _grows_in_its_padding(rl, bidirectional), _grows_in_its_padding(torch, bidirectional)
+    )
+    for mine, theirs in pairs:
+        np.testing.assert_allclose(mine, theirs, rtol=1e-6)
+
+
+def test_a_compiled_state_does_not_overflow_in_the_padding():
+    layer = rl.nn.RNN(1, 2, nonlinearity="relu", bias=False)
+    with rl.no_grad():
+        for weight in layer.parameters():
+            weight.fill_(1e3)
+
+    @rl.compile
+    def step(x, lengths):
+        packed = rl.nn.utils.rnn.pack_padded_sequence(x, lengths)
+        output, last = layer(packed)
+        padded, _ = rl.nn.utils.rnn.pad_packed_sequence(output)
+        (padded.sum() + last.sum()).backward()
+
+    x = rl.zeros(40, 2, 1)
+    x[0, 1] = 1.0
+    for _ in range(2):
+        layer.zero_grad()
+        step(x, rl.tensor([40, 2]))
+    assert all(p.grad.isfinite().all() for p in layer.parameters())

@@ -262,6 +262,12 @@ def paths(
     return np.array(made)
 
 
+def exponential(A: Array) -> Array:
+    """e to the eigenvalues."""
+    values, vectors = np.linalg.eig(A)
+    return (vectors * np.exp(values)[..., None, :] @ np.linalg.inv(vectors)).real
+
+
 def determinant(A: Array) -> tuple[Array, Array]:
     """(sign, log of the size), from the sum over permutations."""
     n = A.shape[-1]
@@ -289,6 +295,13 @@ VALUES: dict[str, Callable] = {
     },
     "linear": linear,
     "addmm": sum_and_product,
+    "addmv": sum_and_product,
+    "addr": lambda x, v, w, beta=1, alpha=1: beta * x + alpha * np.outer(v, w),
+    "baddbmm": sum_and_product,
+    "addbmm": lambda x, a, b, beta=1, alpha=1: beta * x + alpha * (a @ b).sum(0),
+    "linalg_vecdot": lambda x, y, dim=-1: np.sum(np.conj(x) * y, dim),
+    "linalg_matrix_exp": exponential,
+    "logdet": lambda A: np.log(np.linalg.det(A)),
     "chain_matmul": lambda *matrices: np.linalg.multi_dot(matrices),
     "blocks.block_diag.0": lambda tensors: block_diagonal(*tensors),
     "blocks.block_diag.1": block_diagonal,

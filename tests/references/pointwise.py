@@ -47,6 +47,12 @@ def glu(x: Array, dim: int = -1) -> Array:
     return a * sigmoid(b)
 
 
+def logit(p: Array, eps: Any = None) -> Array:
+    """The inverse of sigmoid."""
+    p = p if eps is None else np.clip(p, eps, 1 - eps)
+    return np.log(p) - np.log1p(-p)
+
+
 def shift(move: Callable[[int, int], int]) -> Callable:
     """A shift of 64-bit integers, computed in Python's."""
 
@@ -115,7 +121,16 @@ VALUES: dict[str, Callable] = {
     "rrelu_mean": lambda x: np.where(x > 0, x, x * (1 / 8 + 1 / 3) / 2),
     "prelu": prelu,
     "glu": glu,
+    "sigmoid": lambda x: 0.5 + 0.5 * np.tanh(0.5 * x),
+    "logit": logit,
     # arithmetic
+    "rsqrt": lambda x: x**-0.5,
+    "logaddexp": lambda x, y: np.log(np.exp(x) + np.exp(y)),
+    "frac": lambda x: np.modf(x)[0],
+    "ldexp": lambda x, y: x * 2.0**y,
+    "lerp": lambda x, end, weight: (1 - weight) * x + weight * end,
+    "addcmul": lambda x, y, z, value=1: x + value * y * z,
+    "addcdiv": lambda x, y, z, value=1: x + value * y / z,
     "rsub": lambda x, y: y - x,
     "div": np.true_divide,
     "pow": np.power,

@@ -1,7 +1,6 @@
 """Ops along axes: extrema, order, quantiles, moments, norms, counting, and losses of classes."""
 
 from collections.abc import Callable
-from math import factorial
 from typing import Any
 
 import numpy as np
@@ -150,13 +149,37 @@ def renorm(input: Array, p: float, dim: int, maxnorm: float) -> Array:
     return made
 
 
-def polygamma(x: Array, n: int) -> Array:
-    """(-1)^(n + 1) n! times the sum of (x + k)^-(n + 1), its tail by Euler and Maclaurin."""
-    count = 1000
-    terms = sum((x + k) ** -(n + 1.0) for k in range(count))
-    end = x + count
-    tail = end**-n / n + end ** -(n + 1) / 2 + (n + 1) * end ** -(n + 2) / 12
-    return (-1) ** (n + 1) * factorial(n) * (terms + tail)
+def vector_norm(x: Array, ord: float = 2, dim: Any = None, keepdim: bool = False) -> Any:
+    """The number of non-zeros, an extremum of the sizes, or the root of their powers' sum."""
+    size = np.abs(x)
+    if ord in (0, np.inf, -np.inf):
+        word = {0: np.count_nonzero, np.inf: np.max, -np.inf: np.min}[ord]
+        return word(size, dim, keepdims=keepdim)
+    return np.sum(size**ord, dim, keepdims=keepdim) ** (1 / ord)
+
+
+def sum_of_powers(x: Array, dim: Any, keepdim: bool = False) -> Array:
+    """The logarithm of the sum of e^x; along no dim, of everything."""
+    dim = tuple(dim) or None if isinstance(dim, (tuple, list)) else dim
+    return np.log(np.sum(np.exp(x), dim, keepdims=keepdim))
+
+
+def spread(name: str) -> Callable:
+    """NumPy's var or std; PyTorch's older form has False, for no correction, in place of a dim."""
+
+    def made(input: Array, dim: Any = None, correction: float = 1, keepdim: bool = False) -> Any:
+        dim, free = (None, 0) if dim is False else (dim, correction)
+        return getattr(np, name)(input, dim, ddof=free, keepdims=keepdim)
+
+    return made
+
+
+def buckets(
+    sequence: Array, input: Array, side: str = "left", right: bool = False, **_: Any
+) -> Any:
+    """NumPy's searchsorted, which knows one sequence."""
+    side = "right" if right else side
+    return np.searchsorted(sequence, input, side) if sequence.ndim == 1 else None
 
 
 def histogram(
@@ -285,16 +308,32 @@ VALUES: dict[str, Callable] = {
     **{f"reduction.prod.{i}": total(np.prod) for i in (0, 1)},
     "quantiles.quantile.0": quantile,
     "quantiles.nanquantile.0": quantile,
-    "special.polygamma.0": polygamma,
     "distinct": lambda x, dim=None: unique(x, True, True, dim),
     "runs": lambda x, dim=None: unique_consecutive(x, True, True, dim),
     "linalg_norm": norm,
+    "linalg_vector_norm": vector_norm,
+    "dist": lambda x, y, p=2: np.linalg.norm(np.ravel(x - y), p),
+    "cdist": lambda x, y, p=2.0: np.linalg.norm(x[..., :, None, :] - y[..., None, :, :], p, -1),
     "norm": lambda x, p="fro", dim=None, keepdim=False: norm(x, p, dim, keepdim),
     "difference_norms": last_axis_norm,
     "pair_norms": last_axis_norm,
     "pdist": pair_distances,
     "renorm": renorm,
     "histogram": histogram,
+    "histc": lambda x, bins, min=None, max=None: np.histogram(
+        x, bins, None if min is None else (min, max)
+    )[0],
+    "argsort": lambda x, dim=-1, descending=False: np.argsort(
+        -x if descending else x, dim, kind="stable"
+    ),
+    "msort": lambda x: np.sort(x, 0),
+    "searchsorted": buckets,
+    "statistics.var.1": spread("var"),
+    "statistics.std.1": spread("std"),
+    "cumsum": lambda x, dim: np.cumsum(x, dim).reshape(x.shape),
+    "cumprod": lambda x, dim: np.cumprod(x, dim).reshape(x.shape),
+    "logcumsumexp": lambda x, dim: np.log(np.cumsum(np.exp(x), dim)).reshape(x.shape),
+    "logsumexp": sum_of_powers,
     "unique": unique,
     "unique_consecutive": unique_consecutive,
     "cumulative_trapezoid": lambda *args, dim=-1, **kwargs: np.cumsum(

@@ -51,6 +51,7 @@ _ASIN = (
 )  # fmt: skip
 _PI, _PI_LOW = 3.141592653589793, 1.2246467991473532e-16
 _TWO_OVER_PI = 0.6366197723675814
+_HALF_TURN = 1.570796325802803, 9.920935796805404e-10  # pi/2: 27 bits, and the rest
 # pi/2 in parts. float32's are whole (their product is exact inside an fma), float64's short.
 _PARTS = {
     F32: (1.5707964, -4.371139e-08, -1.7151245e-15),
@@ -138,16 +139,13 @@ def _reduced_exactly(f: Function, x: Val, table: Val) -> tuple[Val, Val, Val]:
     turn = (high << 64) + middle + f.cast(f.cast(low >> 64, U64), _I128)
     rest = turn << 2  # of a quarter turn, in 2^-128, from minus to plus a half
     n = f.cast((turn - (rest >> 2)) >> 126, I64)
-    top = f.cast(f.cast(rest >> 75, I64), F64) * 2.0**-53
-    middle = f.cast(f.cast(rest >> 22, I64) & ((1 << 53) - 1), F64) * 2.0**-106
-    bottom = f.cast(f.cast(rest, I64) & ((1 << 22) - 1), F64) * 2.0**-128
-    tail = middle + bottom
-    whole = top + tail
-    tail = (top - whole) + tail
-    half, half_low = _PI / 2, _PI_LOW / 2
-    low = f.fma(whole, half_low, tail * half)
-    r = f.fma(whole, half, low)
-    return r, f.fma(whole, half, -r) + low, n
+    top = f.cast(f.cast(rest >> 102, I64), F64) * 2.0**-26
+    middle = f.cast(f.cast(rest >> 49, I64) & ((1 << 53) - 1), F64) * 2.0**-79
+    bottom = f.cast(f.cast(rest, I64) & ((1 << 49) - 1), F64) * 2.0**-128
+    high = top * _HALF_TURN[0]  # exact
+    low = f.fma(middle + bottom, _PI / 2, top * _HALF_TURN[1])
+    r = high + low
+    return r, (high - r) + low, n
 
 
 # -- sine, cosine, tangent
@@ -187,12 +185,14 @@ def cos(f: Function, x: Val) -> Val:
 
 
 def _tan(f: Function, x: Val) -> Val:
-    """The tangent: of the remainder, or minus one over that. 1.7 ulp."""
+    """The tangent: of the remainder, or minus one over that. 1.4 ulp."""
     r, n, rest = _quarters(f, x)
     z = r * r
-    slope = r + f.fma(polynomial(f, z, _TAN) * z, r, f.fma(z, rest, rest))
-    odd = _odd(f, n)
+    more = f.fma(polynomial(f, z, _TAN) * z, r, f.fma(z, rest, rest))
+    slope = r + more
+    odd, lost = _odd(f, n), more - (slope - r)  # by rounding, which a reciprocal may double
     made = f.select(odd, -1.0, slope) / f.select(odd, slope, 1.0)
+    made = f.select(odd, f.fma(made * made, lost, made), made)
     return f.select(magnitude(f, x) < 2.0**-30, x, made)
 
 

@@ -432,12 +432,14 @@ def _apart(module: Module, name: str, x: Val, word: Callable[[Function, Val], Va
 log, log2, log10 = _log("log", _natural), _log("log2", _binary), _log("log10", _decimal)
 
 
-def _log1p(f: Function, x: Val, u: Val) -> Val:
-    """What rounding u = 1 + x has lost is added to the mantissa."""
+def _log1p(f: Function, x: Val, u: Val, rest: Val | None = None) -> Val:
+    """What rounding u = 1 + x has lost, and x before, is added to the mantissa."""
     form = FORMAT[x.kind]
     e, t = _parts(f, u)
     scale = f.bits(form.one - (e & (-1 << form.digits)), x.kind)
-    return _natural(f, _exponent(f, e, x.kind), f.fma(x - (u - 1.0), scale, t))
+    lost = x - (u - 1.0)
+    lost = lost if rest is None else lost + rest
+    return _natural(f, _exponent(f, e, x.kind), f.fma(lost, scale, t))
 
 
 def _log1p_rare(f: Function, x: Val) -> Val:
@@ -467,11 +469,21 @@ def _asinh(f: Function, x: Val) -> Val:
 
 
 def _acosh(f: Function, x: Val) -> Val:
-    """The inverse of cosh, with t = x - 1: log1p(t + sqrt(2 t + t^2)). 1.7 ulp."""
+    """The inverse of cosh, with t = x - 1: log1p(t + sqrt(2 t + t^2)). 1.5 ulp."""
     large = x > 2.0**28
     t = f.select(large, 1.0, x - 1.0)
-    near = log1p(f, t + f.math("sqrt", f.fma(t, t, t + t)))
-    return f.select(x < 1.0, float("nan"), f.select(large, log(f, x) + _LN2, near))
+    twice, square = t + t, t * t
+    inner = twice + square
+    root = f.math("sqrt", inner)
+    high = f.bits(f.bits(root, I64) & (-1 << 27), F64)
+    # what the roundings of the root and of both sums lose, worked out without fma
+    lost = (inner - high * high) - (high + root) * (root - high)
+    lost = lost + f.select(t < 2.0, square - (inner - twice), 0.0)
+    lost = lost / f.select(root.equals(0.0), 1.0, root + root)
+    whole = root + t
+    near = _log1p(f, whole, whole + 1.0, (t - (whole - root)) + lost)
+    near = f.select(x >= 1.0, near, float("nan"))
+    return f.select(large, log(f, x) + _LN2, near)
 
 
 def _atanh(f: Function, x: Val) -> Val:

@@ -27,7 +27,7 @@ from .cpu import lacking
 from .kept import Numbers, Scalar, State, Stream
 
 FORMAT = 2
-FILES = ("manifest.json", "words.py", "code.bin", "arrays.bin")
+FILES = ("manifest.json", "words.py", "code.bin", "arrays.bin", "program.py", "__main__.py")
 
 
 class Refused(IndexError):

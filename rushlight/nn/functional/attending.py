@@ -2,7 +2,7 @@
 
 import math
 
-from ..._core import modes
+from ..._core import dtypes, modes
 from ..._core.dtypes import in_c
 from ..._ops.attention import attention_scores, causal_scores, mixed_values
 from ..._ops.dropout import dropout
@@ -16,14 +16,15 @@ def _check(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> No
             "Expected query, key, and value to all be  at least 2 dimensional, but got query.dim: "
             f"{query.dim()} key.dim: {key.dim()} and value.dim: {value.dim()} instead."
         )
-    free = modes.special and modes.local.autocast is not None  # the products convert them
+    free = modes.local.autocast is not None  # the products convert them
     if not free and not query.dtype is key.dtype is value.dtype:
         raise RuntimeError(
             "Expected query, key, and value to have the same dtype, but got query.dtype: "
             f"{in_c(query.dtype)} key.dtype: {in_c(key.dtype)} and value.dtype: "
             f"{in_c(value.dtype)} instead."
         )
-    if mask is not None and not mask.is_floating_point() and str(mask.dtype) != "torch.bool":
+    fits = (dtypes.bool_, dtypes.float32, query.dtype) + dtypes.HALVES * free
+    if mask is not None and mask.dtype not in fits:
         raise RuntimeError(
             "Expected attn_mask dtype to be bool or float or to match query dtype, but got "
             f"attn_mask.dtype: {in_c(mask.dtype)} and  query.dtype: {in_c(query.dtype)} instead."
@@ -38,9 +39,9 @@ def _check(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> No
 
 
 def _masked(scores: Tensor, mask: Tensor) -> Tensor:
-    if str(mask.dtype) == "torch.bool":
+    if mask.dtype is dtypes.bool_:
         return scores.masked_fill(~mask, -math.inf)
-    return scores + mask
+    return (scores + mask).to(scores.dtype)
 
 
 def scaled_dot_product_attention(

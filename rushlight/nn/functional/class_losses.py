@@ -5,6 +5,7 @@ from typing import Any
 
 from ..._core import modes
 from ..._core.dtypes import int64
+from ..._core.errors import wrong_argument
 from ..._core.kinds import foretold, holds
 from ..._core.tape import ndarray
 from ..._creation import arange, tensor
@@ -113,6 +114,8 @@ def cross_entropy(
     try:
         shape, places = input.array.shape, target.array.shape
     except AttributeError:  # a subclass that wants to see calls hides it
+        if not hasattr(target, "dim"):
+            raise wrong_argument("cross_entropy_loss", "target", 2, "Tensor", target) from None
         shape, places = input.shape, target.shape
     if label_smoothing:
         if not 0.0 <= label_smoothing <= 1.0:

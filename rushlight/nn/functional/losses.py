@@ -121,6 +121,11 @@ def binary_cross_entropy(
             f"Using a target size ({target.shape}) that is different to the input size "
             f"({input.shape}) is deprecated. Please ensure they have the same size."
         )
+    if target.dtype is not input.dtype:
+        raise RuntimeError(
+            f"Found dtype {target.dtype.type_name} but expected {input.dtype.type_name}; convert "
+            f"the target, as in target.to({input.dtype})"
+        )
     if weight is not None:
         weight = weight.expand(input.shape)
     return ops.binary_cross_entropy(input, target, weight, reduction)
@@ -136,6 +141,11 @@ def binary_cross_entropy_with_logits(
         raise ValueError(
             f"Target size ({target.shape}) must be the same as input size ({input.shape}); reshape "
             "one of them, as in input.squeeze(1) or target.unsqueeze(1)"
+        )
+    if target.dtype.category == 1:
+        raise RuntimeError(
+            f"result type {input.dtype.type_name} can't be cast to the desired output type "
+            f"{target.dtype.type_name}; convert the target, as in target.float()"
         )
     return ops.logits_cross_entropy(input, target, weight, pos_weight, reduction)
 

@@ -4,6 +4,7 @@ import math
 import warnings
 from typing import Any
 
+from ..._core import modes
 from ..._core.dtypes import bool_, dtype
 from ..._creation import zeros, zeros_like
 from ..._ops.dropout import dropout
@@ -250,6 +251,8 @@ def _with_weights(
     scaled = q * math.sqrt(1.0 / float(q.shape[-1]))
     scores = scaled @ k.transpose(-2, -1)
     if mask is not None:
+        if modes.local.autocast:
+            mask = mask.to(scores.dtype)
         scores = mask + scores
     weights = softmax(scores, dim=-1)
     if p > 0.0:

@@ -148,12 +148,12 @@ def rms_norm(
     """The input over the root mean square of its last axes (Zhang and Sennrich, 2019)."""
     shape = _as_shape(normalized_shape)
     ops.check_tail(input, shape, weight, None)
-    if eps is None:
-        eps = finfo(input.dtype).eps
     wide = input if input.dtype.itemsize > 2 else input.float()
+    if eps is None:
+        eps = finfo(wide.dtype).eps
     scale = (wide.square().mean(tuple(range(-len(shape), 0)), keepdim=True) + eps).rsqrt()
-    made = (wide * scale).to(input.dtype)
-    return made if weight is None else made * weight
+    made = wide * scale
+    return (made if weight is None else made * weight).to(input.dtype)
 
 
 def local_response_norm(

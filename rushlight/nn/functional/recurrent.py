@@ -8,6 +8,7 @@ from collections.abc import Callable
 from math import prod
 from typing import Any
 
+from ..._core import dtypes, modes
 from ..._core.kinds import without_value
 from ..._core.naming import named
 from ..._creation import arange, tensor
@@ -24,11 +25,22 @@ Cell = Callable[[Tensor, tuple, Tensor, Tensor | None], tuple]
 
 def _lstm(x: Tensor, state: tuple, weight: Tensor, bias: Tensor | None) -> tuple:
     hidden, cell = state
-    return lstm_step(x + linear(hidden, weight, bias), cell)
+    return lstm_step(*_in(cell.dtype, x + linear(hidden, weight, bias), cell))
 
 
 def _gru(x: Tensor, state: tuple, weight: Tensor, bias: Tensor | None) -> tuple:
-    return (gru_step(x, linear(state[0], weight, bias), state[0]),)
+    hidden = state[0]
+    return (gru_step(*_in(hidden.dtype, x, linear(hidden, weight, bias), hidden)),)
+
+
+_CONVERTED = (dtypes.float32, *dtypes.HALVES)
+
+
+def _in(dtype: Any, *given: Any) -> tuple:
+    """Tensors as autocast converts them: products are lower, what a state is added to keeps its."""
+    if modes.local.autocast is None:
+        return given
+    return tuple(t.to(dtype) if t is not None and t.dtype in _CONVERTED else t for t in given)
 
 
 def _tanh(x: Tensor, state: tuple, weight: Tensor, bias: Tensor | None) -> tuple:
@@ -52,7 +64,10 @@ def _run(
     w_ih, w_hh, b_ih, b_hh, w_hr = weights
     x = linear(inputs, w_ih, b_ih)
     if w_hr is None:
-        states = _run_whole(cell, x, state, w_hh, b_hh)
+        kind = (x if cell in (_tanh, _relu) else state[-1]).dtype  # the op takes one
+        state = _in(kind, *state)
+        x, w_hh, b_hh = _in(kind, x, *_in(x.dtype, w_hh), b_hh)
+        states = _run_whole(cell, x, state, w_hh, b_hh, lengths)
         return states[0], tuple(_last(s, lengths) for s in states)
     steps = []
     for step in x.unbind(0):  # (batch, gates)
@@ -79,7 +94,9 @@ def _last(states: Tensor, lengths: Any) -> Tensor:
     return states.gather(0, (lengths - 1).reshape(1, -1, 1).expand(1, *states.shape[1:]))[0]
 
 
-def _run_whole(cell: Cell, x: Tensor, state: tuple, weight: Tensor, bias: Tensor | None) -> tuple:
+def _run_whole(
+    cell: Cell, x: Tensor, state: tuple, weight: Tensor, bias: Tensor | None, lengths: Any
+) -> tuple:
     """The states of all steps, by one op."""
     if cell is _gru:
         more = [] if bias is None else [bias]
@@ -87,7 +104,10 @@ def _run_whole(cell: Cell, x: Tensor, state: tuple, weight: Tensor, bias: Tensor
     x = x if bias is None else x + bias
     if cell is _lstm:
         return lstm_sequence([x, *state, weight])
-    return (rnn_sequence([x, *state, weight], relu=cell is _relu),)
+    there = []
+    if cell is _relu and lengths is not None:  # other states cannot overflow in the padding
+        there = [(arange(len(x)).reshape(-1, 1) < lengths).unsqueeze(-1).to(x.dtype)]
+    return (rnn_sequence([x, *state, weight, *there], relu=cell is _relu),)
 
 
 def _projected(state: tuple, weight: Tensor | None) -> tuple:
@@ -176,7 +196,10 @@ def _call(cell: Cell, input: Tensor, second: Any, third: Any, rest: tuple, kwarg
     options = dict(zip(names, rest, strict=False)) | kwargs
     batch_first = options.pop("batch_first", False)
     p = options.pop("dropout")
-    states = (hx,) if isinstance(hx, Tensor) else tuple(hx)
+    states: tuple = (hx,) if isinstance(hx, Tensor) else tuple(hx)
+    if cell is _lstm and not packed and states[0].shape == states[1].shape:
+        lower = modes.local.autocast  # PyTorch has one op for all of it
+        (input,), states, params = (_in(lower, *each) for each in ((input,), states, params))
     if batch_first:
         input = input.transpose(0, 1)
     output, last = _network(cell, input, sizes, states, params, p=p, **options)

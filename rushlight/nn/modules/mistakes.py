@@ -3,11 +3,19 @@
 import warnings
 import weakref
 from itertools import islice
+from traceback import walk_tb
 from typing import Any
 
+from ..._core.errors import wrong_argument
 from ..._core.names import torch_name
 from ..._tensor import Tensor
 
+_OURS = __name__.partition(".")[0] + "."
+# Functions that are C++ in PyTorch; its others raise Python's AttributeError, as ours do.
+_STRICT = frozenset(
+    "linear conv conv_transpose layer_norm embedding dropout max_pool avg_pool prelu bilinear pad "
+    "rms_norm cross_entropy nll_loss kl_div poisson_nll_loss".split()
+)
 PLAIN = frozenset((list, tuple, dict))
 suspects: Any = weakref.WeakKeyDictionary()  # modules with empty lists that may yet get modules
 _warned: set[tuple[str, str]] = set()
@@ -25,6 +33,19 @@ def typename(value: Any) -> str:
 
 
 # ---- where an error arose
+
+
+def no_tensor(error: Exception, inputs: tuple) -> TypeError | None:
+    """PyTorch's error where a function of ours asked an input for what only tensors have."""
+    x, told, ours = getattr(error, "obj", None), None, False
+    if isinstance(x, Tensor) or not any(x is given for given in inputs):
+        return None
+    for frame, _ in walk_tb(error.__traceback__):
+        code, ours = frame.f_code, frame.f_globals.get("__name__", "").startswith(_OURS)
+        for i, name in enumerate(code.co_varnames[: code.co_argcount], 1):
+            if told is None and code.co_name in _STRICT and frame.f_locals[name] is x:
+                told = wrong_argument(code.co_name, name, i, "Tensor", x)
+    return told.with_traceback(error.__traceback__) if told and ours else None
 
 
 def locate(error: Exception, module: Any, inputs: tuple) -> None:

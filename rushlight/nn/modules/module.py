@@ -82,7 +82,10 @@ class Module:
                 return self.forward(*args, **kwargs)
             return hooks.call(self, args, kwargs)
         except Exception as error:
-            mistakes.locate(error, self, args)
+            other = mistakes.no_tensor(error, args)
+            mistakes.locate(other or error, self, args)
+            if other is not None:
+                raise other from None
             raise
 
     def _call_impl(self, *args: Any, **kwargs: Any) -> Any:

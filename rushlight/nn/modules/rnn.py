@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from ..._core import modes
 from ..._tensor import Tensor
 from .. import init
 from ..functional import recurrent
@@ -102,7 +103,7 @@ class RNNBase(_Recurrent):
     def check_input(self, input: Tensor, batch_sizes: Tensor | None) -> None:
         """Refuse input of another dtype or size."""
         expected = self._flat_weights[0].dtype
-        if input.dtype is not expected:
+        if input.dtype is not expected and modes.local.autocast is None:
             raise ValueError(
                 f"RNN input dtype ({input.dtype}) does not match weight dtype ({expected}). "
                 f"Convert input: input.to({expected}), or convert model: model.to({input.dtype})"

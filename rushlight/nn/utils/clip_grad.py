@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterable
 from typing import Any
 
+from ..._core.hosted import real
 from ..._core.modes import no_grad
 from ..._creation import tensor
 from ..._ops.joining import stack
@@ -64,7 +65,7 @@ def clip_grads_with_norm_(
     grads = _grads(parameters)
     if not grads:
         return
-    factor = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)
+    factor = (real(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)
     for grad in grads:
         grad.mul_(factor.to(grad.device))
 
@@ -109,6 +110,6 @@ def clip_grad_value_(
     parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None
 ) -> None:
     """Hold every element of every gradient within ±clip_value, in place."""
-    clip_value = float(clip_value)
+    clip_value = real(clip_value)
     for grad in _grads(parameters):
         grad.clamp_(min=-clip_value, max=clip_value)
