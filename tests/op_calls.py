@@ -1,4 +1,4 @@
-"""Calls for ops whose records name no cases: parts, and ops of tensors that depend on others."""
+"""Calls for ops that op_cases.py leaves out: parts, and ops of tensors that depend on others."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

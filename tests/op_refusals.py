@@ -3,7 +3,7 @@
 from math import inf
 from typing import Any
 
-from rushlight._core.cases import Case, bools, complexes, floats, ints
+from op_case import Case, bools, complexes, floats, ints
 
 
 class Refused(Case):

@@ -9,13 +9,14 @@ from zlib import crc32
 
 import numpy as np
 from op_calls import CALLS, OF_MEMORY, lines
+from op_case import Case, Drawn
+from op_cases import CASES
 from op_references import LAWS, VALUES
 from op_refusals import REFUSED
 
 import rushlight
 from rushlight import _ops
 from rushlight._core import dtypes
-from rushlight._core.cases import Case, Drawn
 from rushlight._core.op import Op, records
 from rushlight._core.tape import make
 
@@ -237,7 +238,7 @@ def _tensors(sample: Sample) -> list:
 
 def _drawn(record: Op) -> Iterator[Sample]:
     draw = Draw(record.name)
-    drawn = [draw.case(case) for case in record.given]
+    drawn = [draw.case(case) for case in CASES.get(name_of(record), ())]
     for i, (args, kwargs) in enumerate(drawn or CALLS.get(name_of(record), lines())(draw)):
         yield Sample(f"sample {i}", args, kwargs)
     if record.kind != "pointwise" or any(p not in record.defaults for p in record.params):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from op_calls import CALLS, OF_MEMORY, UNCALLED
+from op_cases import CASES
 from op_exceptions import SYMMETRIC, applies, left_out
 from op_references import LAWS, VALUES
 from op_refusals import REFUSED
@@ -60,7 +61,7 @@ def test_value_is_the_mathematics(record: Op) -> None:
     wanted, held = reference(record), law(record)
     assert wanted or held, "name a reference in tests/references"
     calls = samples(record)
-    assert calls, "give samples: at the record, or in tests/op_calls.py"
+    assert calls, "give samples: in tests/op_cases.py or tests/op_calls.py"
     for sample in calls:
         with each_sample(sample):
             found = arrays(record.function(*sample.args, **sample.kwargs))
@@ -74,7 +75,7 @@ def test_value_is_the_mathematics(record: Op) -> None:
 
 def test_tables_speak_of_ops_that_exist() -> None:
     known = {r.name for r in RECORDS} | {name_of(r) for r in RECORDS}
-    assert {*CALLS, *UNCALLED, *OF_MEMORY, *VALUES, *LAWS, *REFUSED} <= known
+    assert {*CALLS, *CASES, *UNCALLED, *OF_MEMORY, *VALUES, *LAWS, *REFUSED} <= known
 
 
 # -- gradients

@@ -16,7 +16,7 @@ def op(kind: str | None = None, **options: Any) -> Callable[[Callable], Any]:
     """Decorator: make a record from array code `body(m, arrays..., *, params...)`.
 
     The result is the public function, with PyTorch's signature; it carries the record as `.op` and
-    the record's decorators `.vjp`, `.residuals`, `.writes`, `.cases`.
+    the record's decorators `.vjp`, `.residuals`, `.writes`.
 
     Args:
         kind: "pointwise" (broadcasts and promotes), "view" (shares memory), "move" (only moves
@@ -50,7 +50,7 @@ def _attach(function: Any, record: Op, body: Callable) -> Any:
     function.__doc__, function.__module__ = body.__doc__, body.__module__
     function.__qualname__ = record.name
     function.op, record.function = record, function
-    for name in ("vjp", "residuals", "writes", "cases"):
+    for name in ("vjp", "residuals", "writes"):
         setattr(function, name, getattr(record, name))
     return function
 
@@ -80,12 +80,10 @@ def composite(function: Any) -> Any:
     record = object.__new__(Op)
     record.name, record.body, record.kind = function.__name__, function, None
     record.rules, record.outputs, record.params, record.arrays = {}, (), [], []
-    record.given = ()
     record.domain = record.put = None
     record.differentiable, record.composite, record.many = True, True, False
     record.floats = record.alias = record.broadcasts = record.straight = False
     record.function = function
     records().append(record)
     function.op = record
-    function.cases = record.cases
     return function

@@ -5,14 +5,12 @@ from collections.abc import Callable
 from functools import cache, cached_property
 from typing import Any
 
-from .cases import Case
-
 Rule = Callable[..., Any]
 RECORDS: list["Op"] = []  # every record and composite, in order of definition: the tests walk it
 
 
 class Op:
-    """An operation: its array code, a gradient rule per argument, its kind, its samples.
+    """An operation: its array code, a gradient rule per argument, its kind.
 
     Attributes:
         name: the public name.
@@ -58,7 +56,6 @@ class Op:
         self.stats: Rule | None = None  # the residuals function
         self.stats_names: list[str] = []
         self.source: str | None = None  # of the generated public function, once it was called
-        self.given: tuple[Case, ...] = ()
         self.function: Any = None
         self.composite = False
         RECORDS.append(self)
@@ -103,10 +100,6 @@ class Op:
         """Decorator, for a view: rule(m, x, new, **params) is x with the viewed part replaced."""
         self.put = rule
         return rule
-
-    def cases(self, *given: Case) -> None:
-        """Add calls that the tests make."""
-        self.given += given
 
     def __repr__(self) -> str:
         return f"<op {self.name}({', '.join(self.arrays + self.params)})>"

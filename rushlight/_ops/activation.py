@@ -4,7 +4,6 @@ from math import pi, prod, sqrt
 from typing import Any
 
 from .._core import dtypes
-from .._core.cases import case
 from .._core.op import op
 from .dims import one_axis, part
 from .refusal import BOOL, COMPLEX, INTEGER, refuse
@@ -272,9 +271,6 @@ def _(m, g, input, threshold):
     return m.where(input <= threshold, 0, g)
 
 
-threshold.cases(case((3, 4), 0.25, -1.0), case((3, 4), threshold=0.0, value=20.0))
-
-
 @op("pointwise", node="RreluWithNoiseBackward0")
 def rrelu_with_noise(m, input, noise):
     """x times its drawn slope: `noise` is 1 where x is positive."""
@@ -339,9 +335,6 @@ def _(m, g, input, weight_shape):
     return m.sum(each, axis=tuple(i for i in range(len(input.shape)) if i != 1))
 
 
-prelu.cases(case((3, 4), (1,)), case((2, 3, 4), (3,)), case((3, 4), ()), case((3,), (1,)))
-
-
 def _halves(m: Any, x: Any, dim: int) -> tuple:
     """The two halves of x along `dim`."""
     half = x.shape[dim] // 2
@@ -375,6 +368,3 @@ def _(m, g, input, dim):
     s = logistic(m, second)
     along = g * s
     return m.concat([along, along * first * (1 - s)], axis=axis)
-
-
-glu.cases(case((3, 4)), case((4, 3), dim=0), case((2, 4, 3), dim=1))

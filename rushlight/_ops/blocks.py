@@ -3,7 +3,6 @@
 from typing import Any
 
 from .._core import dtypes
-from .._core.cases import case, ints
 from .._core.op import composite, op
 from .dims import FLOATS, listed
 from .joining import cat
@@ -22,9 +21,6 @@ def _(m, g, input_shape):
     rows, cols = input_shape
     here = m.reshape(m.arange(0, rows, 1, m.int64), (-1, 1)) == m.arange(0, cols, 1, m.int64)
     return m.where(here, g, 0)
-
-
-trace.cases(case((3, 3)), case((2, 4)), case(ints(3, 3, low=0, high=9)))
 
 
 def _block_keys(shapes: list) -> tuple[list, tuple]:
@@ -72,16 +68,10 @@ def block_diag(*tensors: Any) -> Any:
     return blocks_of(list(listed(tensors)))
 
 
-block_diag.cases(case((2, 3), (3, 1), (2,)), case((), (2, 2)))
-
-
 @composite
 def linalg_vecdot(x: Any, y: Any, *, dim: int = -1) -> Any:
     """Dot products along `dim`, the first argument conjugated."""
     return (x.conj() * y).sum(dim) if x.is_complex() else (x * y).sum(dim)
-
-
-linalg_vecdot.cases(case((3, 4), (3, 4)), case((3, 4), (4,)), case((3, 4), (3, 1), dim=0))
 
 
 @composite
@@ -94,6 +84,3 @@ def linalg_vander(x: Any, *, N: int | None = None) -> Any:
     ones = column * 0 + 1
     powers = column.expand(*x.shape, max(count - 1, 0)).cumprod(-1)
     return cat([ones, powers], -1) if count else ones[..., :0]
-
-
-linalg_vander.cases(case((2, 4)), case((4,), N=2), case((), N=2))

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from .._core.cases import bools, case, floats, infinite, ints
 from .._core.kinds import speak
 from .._core.op import composite, op
 from .refusal import (
@@ -251,28 +250,6 @@ def heaviside(input: Any, values: Any) -> Any:
             f"{input.dtype}, values is {values.dtype}: convert with values.to(input.dtype)"
         )
     return _step(input, values)
-
-
-for each in (maximum, minimum, fmax, fmin):
-    each.cases(
-        case((3, 4), (4,)), case(ints(3, 4, low=-4, high=4), ints(3, 4, low=-4, high=4)),
-        case(ints(3, low=-4, high=4), (3,)), case(bools(3), bools(3)),
-    )  # fmt: skip
-clamp.cases(
-    case((3, 4), min=-1, max=1), case((3, 4), -0.5), case((3, 4), max=0.5),
-    case((3, 4), floats(4, low=-2, high=0), floats(3, 1, low=0, high=2)),
-    case((3, 4), min=floats(4)), case((3, 4), max=floats(4)), case((3, 4), 1, -1),
-    case(ints(3, 4, low=-4, high=4), -1, 2), case(ints(3, 4, low=-4, high=4), 0.5),
-)  # fmt: skip
-for each in (clamp_min, clamp_max):
-    each.cases(case((3, 4), 0.5), case((3, 4), (4,)), case(ints(3, low=-4, high=4), 1))
-nan_to_num.cases(
-    case((3, 4)),
-    case(infinite(3, 4)),
-    case(infinite(3, 4), nan=1.5, posinf=2.0, neginf=-3),
-    case(ints(3, low=-4, high=4), nan=1.5),
-)
-heaviside.cases(case((3, 4), (4,)), case(ints(3, 4, low=-2, high=2), ints(4, low=5, high=9)))
 
 
 speak(maximum, minimum, fmax, fmin)

@@ -3,7 +3,6 @@
 from typing import Any
 
 from .._core import dtypes
-from .._core.cases import bools, case, floats
 from .._core.errors import dim_of
 from .._core.op import composite
 from .dims import all_or
@@ -28,12 +27,6 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
         earlier = input.narrow(axis, 0, size)
         input = later ^ earlier if input.dtype is dtypes.bool_ else later - earlier
     return input
-
-
-diff.cases(
-    case((3, 5)), case((3, 5), n=2, dim=0), case((3, 5), prepend=floats(3, 1), append=floats(3, 2)),
-    case((3, 2), n=4), case(bools(6)),
-)  # fmt: skip
 
 
 def _areas(y: Any, x: Any, dx: Any, dim: int) -> Any:
@@ -69,10 +62,6 @@ trapz = trapezoid
 def cumulative_trapezoid(y: Any, x: Any = None, *, dx: Any = 1, dim: int = -1) -> Any:
     """Running integrals along `dim` by the trapezoidal rule."""
     return cumsum(_areas(y, x, dx, dim), dim)
-
-
-for each in (trapezoid, cumulative_trapezoid):
-    each.cases(case((3, 5)), case((3, 5), dx=0.5, dim=0), case((3, 5), (5,)))
 
 
 def _slope(y: Any, place: Any, axis: int, edge_order: int) -> Any:
@@ -207,7 +196,3 @@ def corrcoef(input: Any) -> Any:
     spread = (c.diagonal().real if c.is_complex() else c.diagonal()).sqrt()
     made = c / spread.reshape(-1, 1) / spread
     return made if c.is_complex() else made.clamp(-1, 1)
-
-
-for each in (cov, corrcoef):
-    each.cases(case((3, 6)), case((6,)))

@@ -4,7 +4,6 @@ from math import prod
 from typing import Any
 
 from .._core import dtypes
-from .._core.cases import case, ints
 from .._core.op import op
 from .activation import floating
 from .loss import reduced
@@ -167,27 +166,10 @@ def _(m, g, out, target, reduction, ignore_index):
     return slope - m.exp(log_p) * m.sum(slope, axis=1, keepdims=True)
 
 
-for each in (undifferentiated_cross_entropy, recorded_cross_entropy):
-    each.cases(
-        case((4, 3), ints(4, low=0, high=3)),
-        case((4, 3), ints(4, low=0, high=3), reduction="none", ignore_index=1),
-    )
-
-
 @nll_loss.vjp("input")
 @nll_loss2d.vjp("input")
 def _(m, g, input_shape, target, weight, reduction, ignore_index):
     return _nll_slope(m, g, input_shape, target, weight, reduction, ignore_index)
-
-
-nll_loss.cases(
-    case((4, 3), ints(4, low=0, high=3)),
-    case((4, 3), ints(4, low=0, high=3), reduction="none", ignore_index=1),
-)
-nll_loss2d.cases(
-    case((2, 3, 4, 2), ints(2, 4, 2, low=0, high=3)),
-    case((2, 3, 4, 2), ints(2, 4, 2, low=0, high=3), ignore_index=0),
-)
 
 
 @op("pointwise", node="DivBackward1")
@@ -247,13 +229,6 @@ def _(m, g, input, target, weight, p, margin, reduction):
     return m.reshape(m.where(right, -m.sum(slope, axis=1, keepdims=True), slope), input.shape)
 
 
-multi_margin_loss.cases(
-    case((4, 3), ints(4, low=0, high=3)),
-    case((4, 3), ints(4, low=0, high=3), p=2),
-    case((4, 3), ints(4, low=0, high=3), reduction="none", margin=0.5),
-)
-
-
 def _label_sets(m: Any, target: Any, classes: int) -> Any:
     """(valid, index, is_label): targets before each row's first -1, and which classes they name."""
     negative = m.astype(target < 0, m.int64)
@@ -296,9 +271,3 @@ def _(m, g, input, target, reduction):
     slope = m.astype(slack > 0, input.dtype) * share
     made = m.scatter(m.sum(slope, axis=1), index, -m.sum(slope, axis=2), 1, "add")
     return m.reshape(made, input.shape)
-
-
-multilabel_margin_loss.cases(
-    case((3, 4), ints(3, 4, low=-1, high=4)),
-    case((3, 4), ints(3, 4, low=-1, high=4), reduction="none"),
-)

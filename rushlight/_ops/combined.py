@@ -4,7 +4,6 @@ from math import inf
 from typing import Any
 
 from .._core import dtypes
-from .._core.cases import case, floats, ints
 from .._core.errors import dim_of
 from .._core.op import composite, op
 from .arithmetic import conjugate, pow
@@ -33,14 +32,6 @@ def float_power(input: Any, exponent: Any) -> Any:
     to = dtypes.complex128 if wide else dtypes.float64
     input, exponent = (x.to(to) if hasattr(x, "dtype") else x for x in (input, exponent))
     return pow(input, exponent)
-
-
-float_power.cases(
-    case(floats(3, 4, low=0.2, high=3), (4,)),
-    case((3, 4), 2),
-    case(2.5, (3, 4)),
-    case(ints(3, low=1, high=4), ints(3, low=-2, high=3)),
-)
 
 
 @composite
@@ -217,20 +208,3 @@ def _(m, g, input, other, out, p):
 @dist.vjp("other")
 def _(m, g, input, other, out, p):
     return -_dist_slope(m, g, input, other, out, p)
-
-
-for each in (addcmul, addcdiv):
-    each.cases(
-        case((3, 4), (4,), floats(3, 1, low=0.5, high=2)),
-        case((3, 4), (4,), floats(3, 1, low=0.5, high=2), value=-0.5),
-    )
-lerp.cases(
-    case((3, 4), (4,), floats(3, 4, low=0, high=1)),
-    case((3, 4), (4,), 0.3),
-    case((3, 4), (3, 4), 0.8),
-)
-linalg_cross.cases(case((4, 3), (4, 3)), case((3, 4), (3, 1), dim=0))
-cross.cases(case((4, 3), (4, 3), dim=1), case((3, 4), (3, 4), dim=0))
-dist.cases(*(case((3, 4), (4,), p=p) for p in (2, 1, 3, 0.5, inf, -inf, 0)))
-for each in (positive, square):
-    each.cases(case((3, 4)), case(ints(3, low=-4, high=4)))

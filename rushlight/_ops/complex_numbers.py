@@ -4,7 +4,6 @@ from math import pi
 from typing import Any
 
 from .._core import dtypes
-from .._core.cases import case, complexes
 from .._core.kinds import speak
 from .._core.op import composite, op
 from .refusal import is_complex_array
@@ -249,12 +248,6 @@ def is_neg(input: Any) -> bool:
 def is_nonzero(input: Any) -> bool:
     """Whether the only element is other than zero."""
     return bool(input)
-
-
-for each in (view_as_real, real, imag, real_part, imaginary_part, angle, conj, conj_physical):
-    each.cases(case(complexes(3, 4)), case(complexes()))
-view_as_complex.cases(case((3, 2)), case((2,)))
-complex.cases(case((3, 4), (3, 4)), case((3, 1), (4,)))
 
 
 speak(real, conj, angle, complex, imag=imaginary_part)

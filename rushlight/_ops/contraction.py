@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from .._core.cases import case
 from .._core.op import composite, op
 from .dims import filled_up, listed
 
@@ -218,15 +217,6 @@ def einsum(equation: Any, *operands: Any) -> Any:
     )
 
 
-einsum.cases(
-    case("ij,jk->ik", (3, 4), (4, 5)), case("ij,jk", (3, 4), (4, 5)),
-    case("bij,bjk->bik", (2, 3, 4), (2, 4, 5)),
-    case("...ij,...jk->...ik", (2, 5, 3, 4), (2, 5, 4, 2)), case("ii->i", (3, 3)),
-    case("ii", (3, 3)), case("ij,kl->ij", (2, 3), (4, 2)),
-    case("bn,anm,bm->ba", (2, 3), (5, 3, 4), (2, 4)),
-)  # fmt: skip
-
-
 def _axes(dims: Any, ndim: int, first: bool) -> list[int]:
     if isinstance(dims, int):
         return list(range(ndim - dims, ndim)) if first else list(range(dims))
@@ -272,12 +262,6 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
     return (x @ y).reshape([a.shape[i] for i in rows] + [b.shape[j] for j in cols])
 
 
-tensordot.cases(
-    case((3, 4), (4, 5), dims=1), case((2, 3, 4), (4, 3, 5), dims=([1, 2], [1, 0])),
-    case((3, 4), (3, 4)), case((2,), (3,), dims=0),
-)  # fmt: skip
-
-
 @op("pointwise", node="UnsafeViewBackward0", broadcasts=False)
 def kron(m, input, other):
     """Kronecker product: each element of `input` times the whole of `other`, laid out in blocks."""
@@ -308,9 +292,6 @@ def _(m, g, input, other):
 @kron.vjp("other")
 def _(m, g, input, other):
     return _blockwise(m, g, other, input, 1) if g.shape else g * m.conj(input)
-
-
-kron.cases(case((2, 3), (3, 2)), case((3,), (2, 2)))
 
 
 def _chain_order(sizes: list[int]) -> list[list[int]]:
@@ -354,9 +335,6 @@ def linalg_multi_dot(tensors: Any) -> Any:
     made = stretch(0, len(given) - 1)
     shape = ([] if first else [made.shape[0]]) + ([] if last else [made.shape[1]])
     return made.reshape(shape)
-
-
-linalg_multi_dot.cases(case([(3, 4), (4, 5)]), case([(4,), (4, 2), (2, 6), (6,)]))
 
 
 @composite

@@ -3,7 +3,6 @@
 from math import prod
 from typing import Any
 
-from .._core.cases import case, complexes
 from .._core.kinds import speak
 from .._core.op import op
 
@@ -28,17 +27,6 @@ def _(m, g, input_shape, weight, stride, padding, dilation, groups):
 @convolve.vjp("weight")
 def _(m, g, input, weight_shape, stride, padding, dilation, groups):
     return m.conv_weight(g, m.conj(input), weight_shape, stride, padding, dilation, groups)
-
-
-_PLAIN = {"stride": (1,), "padding": (0,), "dilation": (1,)}
-_PLAIN_2D = {"dilation": (1, 1), "padding": (0, 0), "stride": (1, 1)}
-convolve.cases(
-    case((2, 3, 5), (2, 3, 2), (2,), **_PLAIN),
-    case(complexes(1, 2, 4), complexes(2, 2, 2), complexes(2), **_PLAIN),
-    case((1, 2, 5, 6), (3, 2, 2, 3), stride=(2, 1), dilation=(1, 2), padding=(1, 2)),
-    case((1, 4, 4, 4), (2, 2, 1, 1), (2,), **_PLAIN_2D, groups=2),
-    case((1, 2, 3, 3, 3), (1, 2, 2, 2, 2), stride=(1, 1, 2), padding=(0, 1, 1), dilation=(1, 1, 1)),
-)
 
 
 @op("same", node="ConvolutionBackward0", autocast="lower", straight=True)
@@ -66,16 +54,6 @@ def _(m, g, input, weight_shape, stride, padding, dilation, groups):
 def _(m, g):
     rows = m.reshape(g, (g.shape[0], g.shape[1], prod(g.shape[2:])))
     return m.sum(m.sum(rows, axis=2), axis=0)
-
-
-convolve_transposed.cases(
-    case((2, 3, 4), (3, 2, 2), (2,), shape=(2, 2, 5), **_PLAIN),
-    case(complexes(1, 2, 3), complexes(2, 1, 2), complexes(1), shape=(1, 1, 4), **_PLAIN),
-    case(
-        (1, 2, 3, 3), (2, 1, 2, 2), shape=(1, 2, 4, 4), stride=(2, 2), padding=(1, 1),
-        dilation=(1, 1), groups=2,
-    ),
-)  # fmt: skip
 
 
 # The three words of convolution are linear in each argument: the gradients of one are the others.
@@ -117,10 +95,6 @@ def _(m, g, slope, x_shape, stride, padding, dilation, groups):
     return m.conv_input(m.conj(slope), g, x_shape, stride, padding, dilation, groups)
 
 
-convolution_for_input.cases(case((2, 2, 4), (2, 3, 2), shape=(2, 3, 5), **_PLAIN))
-convolution_for_weight.cases(case((2, 2, 4), (2, 3, 5), shape=(2, 3, 2), **_PLAIN))
-
-
 @op(None, node="UnfoldBackward0")
 def windows(m, input, *, size: Sizes, stride: Sizes, dilation: Sizes):
     """(..., L) as (..., out, size) over the last len(size) axes: what each window sees."""
@@ -141,13 +115,6 @@ def unwindows(m, input, *, shape: Sizes, stride: Sizes, dilation: Sizes):
 @unwindows.vjp("input")
 def _(m, g, input_shape, stride, dilation):
     return m.windows(g, input_shape[len(input_shape) - len(stride) :], stride, dilation)
-
-
-windows.cases(
-    case((2, 5), size=(2,), stride=(1,), dilation=(2,)),
-    case((2, 5, 4), size=(2, 3), stride=(2, 1), dilation=(1, 1)),
-)
-unwindows.cases(case((2, 3, 2), shape=(2, 5), stride=(1,), dilation=(2,)))
 
 
 def _ends(ndim: int, padding: Sizes) -> list:
@@ -202,16 +169,6 @@ def _(m, g, kernel_size, dilation, padding, stride):
     return im2col.op.body(
         m, g, kernel_size=kernel_size, dilation=dilation, padding=padding, stride=stride
     )
-
-
-im2col.cases(
-    case((2, 2, 4, 3), kernel_size=(2, 2), **_PLAIN_2D),
-    case((1, 2, 4, 5), kernel_size=(2, 3), dilation=(2, 1), padding=(1, 0), stride=(1, 2)),
-)
-col2im.cases(
-    case((2, 8, 6), output_size=(4, 3), kernel_size=(2, 2), **_PLAIN_2D),
-    case((1, 4, 9), output_size=(2, 2), kernel_size=(2, 2), **_PLAIN_2D | {"padding": (1, 1)}),
-)
 
 
 speak(

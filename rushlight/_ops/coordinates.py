@@ -6,7 +6,6 @@ The values lie along the first axis; integer vectors say where in the dense tens
 import math
 from typing import Any
 
-from .._core.cases import case, ints
 from .._core.op import op
 
 
@@ -27,12 +26,6 @@ def _(m, g, values_shape, places):
     return m.take(m.reshape(g, (-1, *values_shape[1:])), places, 0)
 
 
-spread.cases(
-    case((3,), ints(3, low=0, high=6), shape=(2, 3)),
-    case((3, 2), ints(3, low=0, high=4), shape=(2, 2, 2)),
-)
-
-
 @op(None, node="CoalesceBackward0")
 def merged(m, values, places, *, count: int):
     """The sums of the values that share a place, for `count` places."""
@@ -42,9 +35,6 @@ def merged(m, values, places, *, count: int):
 @merged.vjp("values")
 def _(m, g, places):
     return m.take(g, places, 0)
-
-
-merged.cases(case((4,), ints(4, low=0, high=3), count=3))
 
 
 @op(None, node="ToSparseBackward1")
@@ -57,11 +47,6 @@ def picked(m, input, places, *, dense: tuple):
 def _(m, g, input_shape, places):
     count = math.prod(input_shape) // max(1, math.prod(g.shape[1:]))
     return m.reshape(_added(m, g, places, count), tuple(input_shape))
-
-
-picked.cases(
-    case((2, 3), ints(4, low=0, high=6), dense=()), case((4, 3), ints(2, low=0, high=4), dense=(3,))
-)
 
 
 @op(None, node="SparseAddmmBackward0")
@@ -82,9 +67,6 @@ def _(m, g, mat2_shape, values, rows, columns):
     )
 
 
-sparse_mm.cases(case((3,), (4, 2), ints(3, low=0, high=5), ints(3, low=0, high=4), count=5))
-
-
 @op("move", node="SparseCooTensorWithDimsAndTensorsBackward0")
 def entered(m, values):
     """The values, as those of a sparse tensor."""
@@ -94,6 +76,3 @@ def entered(m, values):
 @entered.vjp("values")
 def _(m, g):
     return g
-
-
-entered.cases(case((3,)))

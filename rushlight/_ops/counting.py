@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from .._core.cases import case, ints
 from .._core.errors import dim_of
 from .._core.op import composite, op
 from .dims import part
@@ -29,12 +28,6 @@ def bincount(m, input, weights=None, *, minlength: int = 0):
         return m.put(m.full((size,), 0, m.int64), input, 1, 0, "add")
     kind = m.float32 if weights.dtype == m.float32 else m.float64
     return m.put(m.full((size,), 0, kind), input, m.astype(weights, kind), 0, "add")
-
-
-bincount.cases(
-    case(ints(20, low=0, high=6)),
-    case(ints(20, low=0, high=6), ints(20, low=0, high=9), minlength=9),
-)
 
 
 def _ends(m: Any, x: Any, low: float, high: float, room: float) -> tuple[Any, Any]:
@@ -75,9 +68,6 @@ def histc(m, input, *, bins: int = 100, min: float = 0, max: float = 0):
     x = m.reshape(input, (-1,))
     low, high = _ends(m, x, min, max, 1)
     return _counts(m, x, _edges(m, low, high, bins, x.dtype), None)
-
-
-histc.cases(case((5, 6), bins=4), case((5, 6), bins=5, min=-1, max=1))
 
 
 @op(None, differentiable=False, outputs=("hist", "bin_edges"), returns="histogram")
@@ -166,13 +156,3 @@ def unique_consecutive(
 ) -> Any:
     """The elements without those equal to the one just before; arguments as in `unique`."""
     return _picked(runs(input, dim), return_inverse, return_counts)
-
-
-for each in (unique, unique_consecutive):
-    each.cases(
-        case(ints(4, 5, low=0, high=4)),
-        case(ints(9, low=0, high=4), return_inverse=True, return_counts=True),
-        case(ints(5, 2, low=0, high=2), return_inverse=True, return_counts=True, dim=0),
-        case(ints(2, 5, low=0, high=2), return_counts=True, dim=1),
-        case(ints(0)),
-    )

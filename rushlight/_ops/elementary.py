@@ -8,7 +8,6 @@ from math import log as _log
 from math import pi
 from typing import Any
 
-from .._core.cases import case, floats
 from .._core.kinds import speak
 from .._core.op import op
 from .refusal import BOOL, COMPLEX, INTEGER, is_complex_array, refuse
@@ -415,12 +414,6 @@ def _real(name: str, m: Any, input: Any) -> None:
         raise RuntimeError(
             f"{name} is not supported for complex tensors. Convert the angle: {name}(input.angle())"
         )
-
-
-logit.cases(
-    case(floats(3, 4, low=0.1, high=0.9)), case(floats(3, 4, low=-0.2, high=1.2), eps=0.05),
-    case(floats(3, low=0.1, high=0.9), 0.01),
-)  # fmt: skip
 
 
 speak(

@@ -3,7 +3,6 @@
 from typing import Any
 
 from .._core import dtypes
-from .._core.cases import case, ints
 from .._core.op import op
 
 
@@ -68,12 +67,6 @@ def _returned(m: Any, rows: Any, shape: tuple, indices: Any, by_frequency: bool 
         counts = m.put(m.full(shape[:1], 0, rows.dtype), indices, ones, 0, "add")
         rows = rows / m.reshape(m.take(counts, indices, 0), (-1, 1))
     return m.put(m.full(shape, 0, rows.dtype), indices, rows, 0, "add")
-
-
-embedding.cases(
-    case((5, 3), ints(4, low=0, high=5)), case((5, 3), ints(2, 4, low=0, high=5)),
-    case((5, 3), ints(low=0, high=5)),
-)  # fmt: skip
 
 
 def _bags(m: Any, indices: Any, offsets: Any) -> Any:
@@ -152,10 +145,3 @@ def _(m, g, weight, indices, offsets, out, padding_idx):
     hit = m.take(weight, indices, 0) == m.take(out, where, 0)
     rows = _without(m, m.where(hit, m.take(g, where, 0), 0), indices, padding_idx)
     return _returned(m, rows, weight.shape, indices)
-
-
-_BAGS = (5, 3), ints(4, low=0, high=5), ints(1, low=0, high=1)
-embedding_bag_sum.cases(
-    case(*_BAGS, bags=1), case(*_BAGS, (4,), bags=1), case(*_BAGS, bags=2, mean=True)
-)
-embedding_bag_max.cases(case((5, 3), ints(1, low=0, high=5), ints(1, low=0, high=1), bags=1))

@@ -3,7 +3,6 @@
 from operator import index
 from typing import Any
 
-from .._core.cases import case, ints
 from .._core.errors import dim_of
 from .._core.kinds import speak
 from .._core.naming import named
@@ -73,13 +72,6 @@ def _(m, g, input, out, dim, keepdim):
     return shared_evenly(m, g, input, out, dim, keepdim)
 
 
-for each in (amax, amin):
-    each.cases(
-        case((3, 4)), case((3, 4), dim=1), case((2, 3, 4), dim=(0, 2), keepdim=True),
-        case((0, 3), dim=1), case(ints(3, 4, low=-4, high=4), dim=-1),
-    )  # fmt: skip
-
-
 @op("reduce", outputs=("min", "max"), returns="aminmax")
 def aminmax(m, input, *, dim: int | None = None, keepdim: bool = False):
     """Smallest and largest element together."""
@@ -102,9 +94,6 @@ def _(m, g, input, out, dim, keepdim):
         if gk is not None
     ]
     return parts[0] if len(parts) == 1 else parts[0] + parts[1]
-
-
-aminmax.cases(case((3, 4)), case((3, 4), dim=1, keepdim=True), case((), dim=0))
 
 
 def _index(m: Any, input: Any, dim: Any, keepdim: bool, most: bool) -> Any:
@@ -135,12 +124,6 @@ def argmax(m, input, *, dim: int | None = None, keepdim: bool = False):
 def argmin(m, input, *, dim: int | None = None, keepdim: bool = False):
     """Index of the first smallest element, of the flattened input or along `dim`."""
     return _index(m, input, dim, keepdim, False)
-
-
-for each in (argmax, argmin):
-    each.cases(
-        case((3, 4)), case((3, 4), dim=0), case((3, 4), dim=-1, keepdim=True), case((), dim=0)
-    )
 
 
 def _greatest(m: Any, input: Any, most: bool) -> Any:
@@ -213,10 +196,6 @@ def scattered_along(m, g, out, input_shape, dim):
 
 for each in (max_along, min_along):
     each.vjp("input")(scattered)
-    each.cases(
-        case((3, 4), dim=1), case((3, 4), dim=0, keepdim=True), case((), dim=0),
-        case((3, 0), dim=0), case(ints(3, 4, low=-4, high=4), dim=-1),
-    )  # fmt: skip
 
 
 def whole(name: str, dim: Any) -> int:
@@ -259,10 +238,6 @@ min = _public(
     "min", min_of_all, min_along, minimum,
     "Smallest element; or (values, indices) along `dim`; or the smaller of two tensors.",
 )  # fmt: skip
-
-
-for each in (max, min):
-    each.cases(case((3, 4)), case(()), case((3, 4), dim=1, keepdim=True), case((3, 4), (4,)))
 
 
 speak(

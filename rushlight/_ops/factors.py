@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from .._core.cases import case, definite
 from .._core.kinds import speak
 from .._core.op import composite, op
 from .linalg import refuse_failed
@@ -43,10 +42,6 @@ def linalg_cholesky(A: Any, *, upper: bool = False) -> Any:
         LinAlgError: where a matrix is not positive-definite.
     """
     return linalg_cholesky_ex(A, upper, "linalg.cholesky")[0]
-
-
-for each in (linalg_cholesky, linalg_cholesky_ex):
-    each.cases(case(definite(3)), case(definite(2, 3), upper=True))
 
 
 @composite
@@ -158,9 +153,6 @@ def _qr_gradient(m: Any, gq: Any, gr: Any, Q: Any, R: Any) -> Any:
     inner = strict + adjoint_of(m, strict) + (diagonal + adjoint_of(m, diagonal)) / 2
     made = m.matmul(Q, inner)
     return over_triangle(m, made if gq is None else gq + made, adjoint_of(m, R), False)
-
-
-linalg_qr.cases(case((3, 3)), case((2, 4, 3)), case((2, 4)), case((2, 4), mode="complete"))
 
 
 @composite

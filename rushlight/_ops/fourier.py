@@ -3,7 +3,6 @@
 from math import sqrt
 from typing import Any
 
-from .._core.cases import case, complexes
 from .._core.kinds import speak
 from .._core.op import op
 from .dims import laid_along
@@ -87,21 +86,6 @@ def _(m, g, dim, scale, size):
     last = dim[-1]
     half = _mirrored(m, m.rfft(g, size, last), last, size, 2.0)
     return _scaled(_turned(m, half, dim[:-1], True), scale)
-
-
-fft_c2c.cases(
-    case(complexes(3, 5), dim=(1,), scale=1.0, forward=True),
-    case(complexes(3, 4), dim=(0, 1), scale=0.25, forward=False),
-)
-fft_r2c.cases(
-    case((3, 5), dim=(1,), scale=1.0, onesided=True),
-    case((4, 3), dim=(1, 0), scale=0.5, onesided=True),
-    case((3, 4), dim=(1,), scale=1.0, onesided=False),
-)
-fft_c2r.cases(
-    case(complexes(3, 3), dim=(1,), scale=0.2, size=5),
-    case(complexes(3, 3), dim=(0, 1), scale=0.2, size=4),
-)
 
 
 def _spoken(x: Any, n: int | None, axis: int, forward: bool) -> Any:

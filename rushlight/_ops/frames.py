@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from .._core.cases import case, floats
 from .._core.kinds import DIFFERENTIABLE
 from .._core.op import composite
 from .complex_numbers import view_as_real
@@ -87,14 +86,6 @@ def stft(
     made = (fft_rfft if onesided else fft_fft)(frames, norm=norm).transpose(1, 2)
     made = made if input.ndim == 2 else made.squeeze(0)
     return made if return_complex else view_as_real(made)
-
-
-stft.cases(
-    case((1, 40), 16, window=floats(16), return_complex=True),
-    case((2, 40), 12, 5, 8, window=floats(8), return_complex=True, normalized=True),
-    case((2, 40), 12, window=floats(12), center=False, onesided=False, return_complex=True),
-    case((1, 40), 16, window=floats(16), return_complex=False, pad_mode="constant"),
-)
 
 
 @composite

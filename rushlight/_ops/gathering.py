@@ -3,7 +3,6 @@
 from typing import Any
 
 from .._core import dtypes, views
-from .._core.cases import bools, case, distinct, ints
 from .._core.errors import dim_of
 from .._core.kinds import holds, speak
 from .._core.op import composite, op
@@ -61,9 +60,6 @@ def index_select(input, dim, index, *, out=None):
     return selected(input, index, dim, out=out)
 
 
-index_select.cases(case((3, 4), 1, ints(5, low=0, high=4)), case((3, 4), 0, ints(2, low=0, high=3)))
-
-
 @op("move", node="GatherBackward0", name="gather")
 def gathered(m, input, index, *, dim):
     """`gather` of a checked index."""
@@ -103,12 +99,6 @@ def gather(input, dim, index, *, sparse_grad=False, out=None):
     if index.array.dtype.kind != "i" and index.numel():
         raise RuntimeError("gather(): Expected dtype int32/int64 for index")
     return gathered(input, index, dim, out=out)
-
-
-gather.cases(
-    case((3, 4), 1, ints(3, 2, low=0, high=4)), case((3, 4), 0, ints(2, 3, low=0, high=3)),
-    case((3,), 0, ints(2, 0, low=0, high=3)),
-)  # fmt: skip
 
 
 @op("move", node="ScatterBackward0")
@@ -229,20 +219,10 @@ def _scattered_by(mode: str, input: Any, index: Any, src: Any, dim: int) -> Any:
     return scatter_combined(input, index, src, dim, mode)
 
 
-scatter.cases(
-    case((3, 4), 1, distinct(3, 2, below=4), (3, 2)),
-    case((3, 4), 0, distinct(2, 4, below=3, axis=0), (3, 5)),
-    case((3, 4), 1, distinct(3, 2, below=4), 2.5),
-)
-
-
 @composite
 def scatter_add(input, dim, index, src):
     """`input` with `src` added at `index` along `dim`, repeated places included."""
     return scatter(input, dim, index, src, reduce="add")
-
-
-scatter_add.cases(case((3, 4), 1, ints(3, 6, low=0, high=4), (3, 6)))
 
 
 def _limits(dtype: Any) -> tuple:
@@ -294,12 +274,6 @@ def index_reduce(input, dim, index, source, reduce, *, include_self=True):
     shape[dim_of(dim, len(shape))] = -1
     where = index.reshape(shape).expand(source.shape)
     return scatter_reduce(input, dim, where, source, reduce, include_self=include_self)
-
-
-index_reduce.cases(
-    case((3, 4), 1, ints(5, low=0, high=4), (3, 5), "mean"),
-    case((3, 4), 0, ints(2, low=0, high=3), (2, 4), "amax", include_self=False),
-)
 
 
 @op(None, node="IndexAddBackward0")
@@ -356,12 +330,6 @@ def index_add(input, dim, index, source, *, alpha=1):
     return index_added(input, index, source, dim, alpha)
 
 
-index_add.cases(
-    case((3, 4), 0, ints(5, low=0, high=3), (5, 4)),
-    case((3, 4), 1, ints(2, low=0, high=4), (3, 2), alpha=2),
-)
-
-
 @composite
 def index_copy(input, dim, index, source):
     """`input` with its slices at `index` along `dim` replaced by those of `source`."""
@@ -369,9 +337,6 @@ def index_copy(input, dim, index, source):
     if not input.shape:
         return _on_row(index_copy, input, index, source)
     return index_copied(input, index.reshape((-1,)), source, dim)
-
-
-index_copy.cases(case((3, 4), 0, distinct(2, below=3), (2, 4)))
 
 
 @composite
@@ -389,16 +354,10 @@ def index_fill(input, dim, index, value):
     return index_copied(input, index.reshape((-1,)), value.to(input.dtype).expand(shape), dim)
 
 
-index_fill.cases(case((3, 4), 1, distinct(2, below=4), 1.5))
-
-
 @composite
 def take(input, index):
     """The elements of `input`, read as one row, at `index`; the result has its shape."""
     return getitem(input.reshape((-1,)), index)
-
-
-take.cases(case((3, 4), ints(2, 3, low=-12, high=12)))
 
 
 @composite
@@ -415,11 +374,6 @@ def take_along_dim(input, indices, dim=None):
     indices = indices.expand(tuple(shape))
     shape[at] = input.shape[at]
     return gather(input.expand(tuple(shape)), at, indices)
-
-
-take_along_dim.cases(
-    case((3, 4), ints(3, 1, low=0, high=4), 1), case((3, 4), ints(5, low=0, high=12))
-)
 
 
 @composite
@@ -440,9 +394,6 @@ def masked_scatter(input, mask, source):
             f"{source.numel()} values"
         )
     return index_put(input, places, source.reshape((-1,))[:count])
-
-
-masked_scatter.cases(case((3, 4), bools(3, 4), (12,)))
 
 
 @composite

@@ -4,7 +4,6 @@ from itertools import product
 from math import prod
 from typing import Any
 
-from .._core.cases import case, floats
 from .dims import laid_along
 from .ranks import ranked
 from .resample import cubic_weights
@@ -113,14 +112,6 @@ def grid_sample_of(
     return m.reshape(made, (n, c, *out))
 
 
-_PLACES = floats(1, 2, 3, 2, low=-0.9, high=0.9)
-grid_sample_of.cases(
-    case((1, 2, 3, 4), _PLACES, axes=(2, 3)),
-    case((1, 2, 3, 4), _PLACES, axes=(2, 3), align_corners=True),
-    case((1, 1, 2, 3, 2), floats(1, 2, 2, 1, 3, low=-0.9, high=0.9), axes=(2, 3, 4)),
-)
-
-
 def _base(m: Any, sizes: tuple, align_corners: bool, dtype: Any) -> Any:
     """The places of all output pixels, (count, axes + 1), with a last column of ones."""
     columns = []
@@ -157,8 +148,3 @@ def _(m, g, theta_shape, sizes, align_corners):
     base = _base(m, sizes, align_corners, g.dtype)
     g = m.reshape(g, (theta_shape[0], base.shape[0], len(sizes)))
     return m.matmul(m.permute_dims(g, (0, 2, 1)), base)
-
-
-affine_places.cases(
-    case((2, 2, 3), sizes=(2, 3)), case((1, 3, 4), sizes=(2, 3, 2), align_corners=True)
-)

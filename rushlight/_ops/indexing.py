@@ -4,7 +4,6 @@ import math
 from typing import Any
 
 from .._core import dtypes, modes, views
-from .._core.cases import bools, case, ints
 from .._core.errors import dim_of
 from .._core.general import lower
 from .._core.kinds import known, speak
@@ -398,9 +397,6 @@ def _(m, g, condition):
     return m.where(condition, m.full((), 0, g.dtype), g)
 
 
-choose.cases(case(bools(3, 4), (3, 4), (4,)))
-
-
 @composite
 def where(condition, input=None, other=None, *, out=None):
     """`input` where `condition` holds, else `other`; with the condition alone, where it holds."""
@@ -414,13 +410,6 @@ def where(condition, input=None, other=None, *, out=None):
             )
         condition = views.helpers["cast"](condition, dtypes.bool_)
     return choose(condition, input, other, out=out)
-
-
-where.cases(
-    case(bools(3, 4), (3, 4), (3, 4)),
-    case(bools(3, 4), (4,), (3, 1)),
-    case(bools(3, 4), (3, 4), 1.5),
-)
 
 
 @composite
@@ -469,15 +458,6 @@ def _(m, g, mask):
 @filled_where.vjp("value")
 def _(m, g, mask):
     return m.where(mask, g, m.full((), 0, g.dtype))
-
-
-filled_where.cases(case((3, 4), bools(4), ()))
-masked_fill.cases(
-    case((3, 4), bools(3, 4), 2.0),
-    case((3, 4), bools(4), -1.0),
-    case(ints(3, 4), bools(4), 1.5),
-    case(bools(3, 4), bools(4), 3),
-)
 
 
 @composite

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from .._core.cases import bools, case, ints
 from .._core.kinds import speak
 from .._core.op import op
 from .refusal import BOOL, COMPLEX, FLOAT, refuse
@@ -66,23 +65,6 @@ def lcm(m, input, other):
 
 def _whole(kernel: str, input: Any, other: Any, *categories: int) -> None:
     refuse(kernel, input if hasattr(input, "dtype") else other, FLOAT, COMPLEX, *categories)
-
-
-bitwise_not.cases(case(ints(3, 4, low=-9, high=9)), case(bools(3)))
-for each in (bitwise_and, bitwise_or, bitwise_xor):
-    each.cases(
-        case(ints(3, 4, low=-9, high=9), ints(4, low=-9, high=9)),
-        case(ints(3, 4, low=-9, high=9), 5), case(bools(3), bools(3)),
-        case(bools(3), ints(3, low=0, high=3)),
-    )  # fmt: skip
-for each in (bitwise_left_shift, bitwise_right_shift):
-    each.cases(
-        case(ints(3, 4, low=-9, high=9), ints(4, low=0, high=6)),
-        case(ints(3, 4, low=-9, high=9), 2),
-        case(ints(2, low=-9, high=9), ints(2, low=64, high=70)),
-    )
-for each in (gcd, lcm):
-    each.cases(case(ints(3, 4, low=-30, high=30), ints(4, low=-30, high=30)))
 
 
 speak(bitwise_and, bitwise_or, bitwise_xor, bitwise_invert=bitwise_not)

@@ -3,7 +3,6 @@
 from typing import Any
 
 from .._core import dtypes
-from .._core.cases import case
 from .._core.errors import dim_of, wrong_argument
 from .._core.kinds import known, speak
 from .._core.naming import named
@@ -85,9 +84,6 @@ def _of_one_dtype(tensors: list, kept: list) -> list:
     return [t if t.dtype is wide else helpers["cast"](t, wide) for t in kept]
 
 
-cat.cases(case([(2, 3), (1, 3)]), case([(2, 3), (2, 1), (2, 2)], dim=-1), case([(0,), (2, 3)]))
-
-
 @op("move", node="StackBackward0")
 def stacked(m, tensors: list, *, dim=0):
     """Tensors of one shape and dtype joined along a new dimension."""
@@ -119,9 +115,6 @@ def stack(tensors, dim=0, *, out=None):
                 f"{list(other)} at entry {i}"
             )
     return stacked(_of_one_dtype(tensors, tensors), dim_of(dim, len(shape) + 1), out=out)
-
-
-stack.cases(case([(2, 3), (2, 3)]), case([(2, 3), (2, 3)], dim=-1), case([(), ()]))
 
 
 # ---- taking apart: several views of one memory, one node -----------------------------------------
@@ -188,9 +181,6 @@ def _cuts(dim: int, sizes: list) -> list:
     return keys
 
 
-split.cases(case((5, 3), 2), case((5, 3), [1, 4]), case((3, 4), 2, dim=-1))
-
-
 @composite
 def split_with_sizes(input, split_sizes, dim=0):
     """`input` cut along `dim` into views of the sizes listed."""
@@ -209,9 +199,6 @@ def chunk(input, chunks, dim=0):
     if n == 0:
         return split(input, [0] * chunks, dim)
     return split(input, -(-n // chunks), dim)
-
-
-chunk.cases(case((5, 3), 2), case((5, 3), 3, dim=1))
 
 
 @composite
@@ -241,9 +228,6 @@ def unbind(input, dim=0):
     ahead = (slice(None),) * at
     keys = [(*ahead, i) for i in range(shape[at])]
     return _views(_unbind_parts, picked, input, keys) if keys else ()
-
-
-unbind.cases(case((3, 4)), case((3, 4), dim=1))
 
 
 def _at_least(n: int, name: str) -> Any:
@@ -286,10 +270,6 @@ def dstack(tensors):
 def column_stack(tensors):
     """`tensors` joined in a row, vectors as columns."""
     return cat([t.reshape((-1, 1)) if len(t.shape) <= 1 else t for t in tensors], 1)
-
-
-for each in (hstack, vstack, dstack, column_stack):
-    each.cases(case([(3,), (3,)]), case([(2, 3), (2, 3)]))
 
 
 row_stack, concat, concatenate = vstack, cat, cat

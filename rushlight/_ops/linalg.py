@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from .._core.cases import case, complexes, definite, regular
 from .._core.errors import LinAlgError
 from .._core.kinds import DIFFERENTIABLE, speak
 from .._core.op import composite, op
@@ -63,8 +62,6 @@ def linalg_inv(A: Any) -> Any:
 
 
 inverse = linalg_inv  # torch.inverse
-for each in (linalg_inv, linalg_inv_ex):
-    each.cases(case(regular(3)), case(regular(2, 3)))
 
 
 # -- solving
@@ -139,12 +136,6 @@ def linalg_solve(A: Any, B: Any, *, left: bool = True) -> Any:
     return linalg_solve_ex(A, B, left, "torch.linalg.solve")[0]
 
 
-linalg_solve.cases(
-    case(regular(3), (3,)), case(regular(3), (3, 2)), case(regular(2, 3), (2, 3)),
-    case(regular(2, 3), (3, 4)), case(regular(3), (2, 3), left=False),
-)  # fmt: skip
-
-
 @op("same", broadcasts=True)
 def linalg_solve_triangular(
     m, A, B, *, upper: bool, left: bool = True, unitriangular: bool = False
@@ -177,13 +168,6 @@ def _(m, g, A, out, upper, left, unitriangular):
     return _upper(m, full, skip) if upper else lower(m, full, -skip)
 
 
-linalg_solve_triangular.cases(
-    case(regular(3), (3, 2), upper=True), case(regular(2, 3), (2, 3, 2), upper=False),
-    case(regular(3), (2, 3), upper=True, left=False),
-    case((3, 3), (3, 2), upper=False, unitriangular=True),
-)  # fmt: skip
-
-
 # -- determinants
 
 
@@ -214,9 +198,6 @@ def _(m, g, A, out):
     return m.conj(whole * w - m.matmul(m.matmul(w, turned(m, g)), out))
 
 
-linalg_det.cases(case(regular(3)), case((2, 3, 3)))
-
-
 @op("reduce", outputs=("sign", "logabsdet"), returns="linalg_slogdet")
 def linalg_slogdet(m, A):
     """Sign and logarithm of the absolute value of determinants."""
@@ -236,9 +217,6 @@ def _(m, g, A, out):
     return m.reshape(factor, (*factor.shape, 1, 1)) * adjoint_of(m, m.inv(A)[0])
 
 
-linalg_slogdet.cases(case(regular(3)), case(regular(2, 3)))
-
-
 @composite
 def logdet(input: Any) -> Any:
     """Logarithm of determinants; NaN where they are negative."""
@@ -246,9 +224,6 @@ def logdet(input: Any) -> Any:
     if sign.is_complex():
         return sign.log() + size
     return DIFFERENTIABLE.where(sign == -1, float("nan"), size)
-
-
-logdet.cases(case(definite(3)), case(complexes(3, 3)))
 
 
 det, slogdet = linalg_det, linalg_slogdet  # torch.det, torch.slogdet

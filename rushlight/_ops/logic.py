@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from .._core.cases import bools, case, infinite, ints
 from .._core.errors import wrong_argument
 from .._core.kinds import speak
 from .._core.op import composite, op
@@ -171,18 +170,6 @@ def equal(input: Any, other: Any) -> bool:
     """Whether two tensors have the same shape and the same elements, as a Python bool."""
     _need_tensor("equal", other)
     return input.shape == other.shape and bool(eq(input, other).all())
-
-
-for each in (eq, ne, lt, le, gt, ge):
-    each.cases(
-        case((3, 4), (4,)), case(ints(3, 4, low=0, high=3), ints(4, low=0, high=3)),
-        case(ints(3, 4, low=0, high=3), 1), case(ints(3, 4, low=0, high=3), 1.5),
-        case(bools(3), bools(3)),
-    )  # fmt: skip
-for each in (logical_and, logical_or, logical_xor):
-    each.cases(case((3, 4), ints(4, low=0, high=2)), case(bools(3, 4), bools(4)))
-for each in (logical_not, isnan, isinf, isfinite, isreal, isposinf, isneginf):
-    each.cases(case(infinite(3, 4)), case(ints(3, 4, low=0, high=2)), case(bools(3, 4)))
 
 
 speak(

@@ -3,7 +3,6 @@
 from math import log
 from typing import Any
 
-from .._core.cases import case, ints
 from .._core.kinds import speak
 from .._core.op import op
 from .refusal import BOOL, COMPLEX, INTEGER, is_complex_array, is_plain, refuse
@@ -161,16 +160,6 @@ def frexp(m, input):
 @frexp.vjp("input")
 def _(m, g, out):
     return g[0] / m.exp2(m.astype(out[1], g[0].dtype))
-
-
-for each in (sign, sgn, signbit, abs):
-    each.cases(case((3, 4)), case(ints(3, 4, low=-4, high=4)))
-ldexp.cases(
-    case((3, 4), (4,)),
-    case((3, 4), ints(4, low=-3, high=3)),
-    case(ints(3, low=-4, high=4), ints(3, low=-3, high=3)),
-)
-hypot.cases(case((3, 4), (4,)), case(ints(3, low=1, high=4), (3,)))
 
 
 speak(abs, copysign, hypot, nextafter, signbit, ldexp, frexp, sign=sgn)

@@ -3,7 +3,6 @@
 import math
 from typing import Any
 
-from .._core.cases import case
 from .._core.errors import wrong_argument
 from .._core.kinds import speak
 from .._core.op import composite, op
@@ -73,9 +72,6 @@ def _(m, g, input):
     return m.matmul(adjoint_of(m, input), g)
 
 
-mm.cases(case((3, 4), (4, 2)), case((0, 4), (4, 2)))
-
-
 @op("same", broadcasts=False, autocast="lower")
 def bmm(m, input, mat2):
     """The products of two batches of matrices, (b, n, k) and (b, k, p).
@@ -93,9 +89,6 @@ def bmm(m, input, mat2):
 
 bmm.vjp("input")(mm.op.rules["input"])
 bmm.vjp("mat2")(mm.op.rules["mat2"])
-
-
-bmm.cases(case((2, 3, 4), (2, 4, 2)))
 
 
 def _rows(m: Any, x: Any) -> Any:
@@ -146,9 +139,6 @@ def _(m, g, input):
     return m.matmul(adjoint_of(m, input), g)
 
 
-mv.cases(case((3, 4), (4,)))
-
-
 @op("same", node="DotBackward0", autocast="lower")
 def dot(m, input, tensor):
     """The sum of the products of two vectors."""
@@ -168,9 +158,6 @@ def _(m, g, tensor):
 @dot.vjp("tensor")
 def _(m, g, input):
     return g * m.conj(input)
-
-
-dot.cases(case((4,), (4,)))
 
 
 @composite
@@ -202,13 +189,6 @@ def matmul(input, other, *, out=None):
         made = batched(input, other.reshape((-1, 1)), out=out)
         return made.reshape(made.shape[:-1])
     return batched(input, other, out=out)
-
-
-matmul.cases(
-    case((3, 4), (4, 2)), case((4,), (4,)), case((3, 4), (4,)), case((4,), (4, 2)),
-    case((2, 3, 4), (4, 2)), case((2, 1, 3, 4), (5, 4, 2)), case((2, 3, 4), (4,)),
-    case((3, 0), (0, 2)),
-)  # fmt: skip
 
 
 def _affine(m: Any, input: Any, weight: Any, bias: Any) -> Any:
@@ -300,12 +280,6 @@ def linear(input, weight, bias=None):
         if bias is None
         else _with_bias_batched(input, weight, bias)
     )
-
-
-linear.cases(
-    case((3, 4), (5, 4), (5,)), case((3, 4), (5, 4)), case((2, 3, 4), (5, 4), (5,)),
-    case((2, 3, 4), (5, 4)), case((4,), (5, 4), (5,)),
-)  # fmt: skip
 
 
 speak(matmul, matmul_rows=matmul)

@@ -3,7 +3,6 @@
 from math import prod
 from typing import Any
 
-from .._core.cases import case, floats
 from .._core.op import op
 
 
@@ -79,14 +78,6 @@ def _(m, g, bias_shape, input_dtype):
     return m.full(bias_shape, 0, input_dtype) if g[0] is None else _channel_sum(m, g[0])
 
 
-batch_norm_training.cases(
-    case((4, 3)),
-    case((4, 3), (3,), (3,)),
-    case((2, 3, 4), (3,), (3,), eps=0.1),
-    case((2, 3, 2, 3), (3,)),
-)
-
-
 @op("same", node="NativeBatchNormBackward0", straight=True, wide=True)
 def batch_norm_inference(
     m, input, running_mean, running_var, weight=None, bias=None, *, eps: float = 1e-5
@@ -123,12 +114,6 @@ def _(m, g, input, running_mean, running_var, eps):
 @batch_norm_inference.vjp("bias")
 def _(m, g):
     return _channel_sum(m, g)
-
-
-batch_norm_inference.cases(
-    case((4, 3), (3,), floats(3, low=0.5, high=2)),
-    case((2, 3, 4), (3,), floats(3, low=0.5, high=2), (3,), (3,), eps=0.1),
-)
 
 
 def _tail(input: Any, normalized_shape: tuple) -> tuple:
@@ -210,13 +195,6 @@ def _(m, g, normalized_shape):
     return m.sum(g, axis=_lead(g, normalized_shape))
 
 
-layer_norm_native.cases(
-    case((3, 4), normalized_shape=(4,)), case((3, 4), (4,), (4,), normalized_shape=(4,)),
-    case((2, 3, 4), (3, 4), normalized_shape=(3, 4), eps=0.1),
-    case((4,), (4,), (4,), normalized_shape=(4,)),
-)  # fmt: skip
-
-
 def _grouped(m: Any, x: Any, num_groups: int) -> Any:
     """(n, c, ...) -> (n, groups, the rest)."""
     return m.reshape(x, (x.shape[0], num_groups, -1))
@@ -263,10 +241,3 @@ def _(m, g, input, mean, rstd, num_groups):
 @group_norm_native.vjp("bias")
 def _(m, g):
     return _channel_sum(m, g)
-
-
-group_norm_native.cases(
-    case((2, 4), num_groups=2),
-    case((2, 4, 3), (4,), (4,), num_groups=2),
-    case((2, 4, 2, 2), (4,), num_groups=4, eps=0.1),
-)

@@ -3,7 +3,6 @@
 from math import inf
 from typing import Any
 
-from .._core.cases import case, regular
 from .._core.errors import dim_of
 from .._core.op import composite, op
 from .dims import Dims, axes_of, keep, reduced_count, turned
@@ -76,12 +75,6 @@ def _power_slope(m: Any, g: Any, size: Any, out: Any, ord: float) -> Any:
     return slope * g * m.where(out == 0, 1, out) ** (1 - ord)
 
 
-linalg_vector_norm.cases(
-    *(case((3, 4), ord=ord, dim=1) for ord in (2, 1, 3, 0.5, inf, -inf, 0)), case((3, 4)),
-    case((3, 4), dim=(0, 1), keepdim=True), case(()),
-)  # fmt: skip
-
-
 def _two_axes(A: Any, dim: Any) -> tuple[int, int]:
     if len(dim) != 2:
         raise RuntimeError(f"linalg.matrix_norm: dim must be a 2-tuple. Got {tuple(dim)}")
@@ -116,12 +109,6 @@ def linalg_matrix_norm(
     return made
 
 
-linalg_matrix_norm.cases(
-    *(case((3, 4), ord) for ord in ("fro", "nuc", 1, -1, 2, -2, inf, -inf)),
-    case((2, 3, 4), 1, dim=(0, 2), keepdim=True), case((2, 3, 4), 2, dim=(0, 2)),
-)  # fmt: skip
-
-
 @composite
 def linalg_norm(
     A: Any, ord: Order = None, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None
@@ -140,12 +127,6 @@ def linalg_norm(
     return linalg_vector_norm(A, ord, dim, keepdim, dtype)
 
 
-linalg_norm.cases(
-    case((3, 4)), case((4,), 3), case((3, 4), "nuc"), case((2, 3, 4), ord=1, dim=(1, 2)),
-    case((3, 4), ord=inf, dim=1),
-)  # fmt: skip
-
-
 @composite
 def norm(
     input: Any, p: Order = "fro", dim: Dims = None, keepdim: bool = False, out: Any = None,
@@ -162,11 +143,6 @@ def norm(
     return linalg_vector_norm(input, order, dim, keepdim, dtype, out=out)
 
 
-norm.cases(
-    case((3, 4)), case((3, 4), p=1, dim=0), case((3, 4), p="nuc"), case((3, 4), 2, 1, keepdim=True)
-)
-
-
 @composite
 def linalg_cond(A: Any, p: Order = None) -> Any:
     """Condition numbers: largest over smallest singular value, or norm(A, p) norm(A^-1, p)."""
@@ -179,9 +155,6 @@ def linalg_cond(A: Any, p: Order = None) -> Any:
     inverse = linalg_inv_ex(A)[0]  # NaN where A is singular
     product = linalg_matrix_norm(A, p) * linalg_matrix_norm(inverse, p)
     return product.nan_to_num(inf, inf, -inf)
-
-
-linalg_cond.cases(case(regular(3)), case(regular(2, 3), 1))
 
 
 # -- distances between rows
@@ -263,9 +236,6 @@ def _(m, g, x1, x2, out, p):
     return -m.sum(_pulls(m, g, x1, x2, out, p), axis=-3)
 
 
-cdist.cases(*(case((3, 4), (2, 4), p=p) for p in (2.0, 1.0, 3.0, inf)), case((2, 3, 4), (5, 4)))
-
-
 @composite
 def pdist(input: Any, p: float = 2.0) -> Any:
     """The p-norm distance between every two rows of a matrix: 0 and 1, 0 and 2, ... 1 and 2, ..."""
@@ -291,6 +261,3 @@ def renorm(m, input, *, p: float, dim: int, maxnorm: float):
     size = _together(m, m.abs(input), p, axes, True)
     large = size > maxnorm
     return input * m.where(large, maxnorm / (m.where(large, size, 1) + 1e-7), 1)
-
-
-renorm.cases(case((3, 4), p=2, dim=0, maxnorm=1.0), case((3, 4), p=inf, dim=1, maxnorm=0.5))

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from .._core.cases import case
 from .._core.kinds import speak
 from .._core.op import composite, op
 from .._core.record import named_result
@@ -92,17 +91,11 @@ def _(m, g, out, order):
     return _gradient(m, g[0], out[0], order)
 
 
-linalg_lu_factor_ex.cases(case((3, 3)), case((2, 4, 3)), case((3, 5)))
-
-
 @composite
 def linalg_lu_factor(A: Any, *, pivot: bool = True) -> Any:
     """L and U packed in one matrix, and the row swapped with each row (counted from 1)."""
     packed, pivots, _ = linalg_lu_factor_ex(A, pivot, "torch.linalg.lu_factor")
     return named_result("linalg_lu_factor", ("LU", "pivots"))(packed, pivots)
-
-
-linalg_lu_factor.cases(case((3, 3)), case((2, 4, 3)))
 
 
 @composite
@@ -173,9 +166,6 @@ def _(m, g, out, order):
     packed = _padded(m, lower(m, L, -1), rows, cols) + _padded(m, U, rows, cols)
     whole = _padded(m, lower(m, gl, -1), rows, cols) + _padded(m, upper(m, gu), rows, cols)
     return _gradient(m, whole, packed, order)
-
-
-linalg_lu.cases(case((3, 3)), case((2, 3, 4)), case((4, 3)))
 
 
 @op("reduce", outputs=("P", "L", "U"), returns="lu_unpack", differentiable=("L", "U"))

@@ -3,7 +3,6 @@
 from typing import Any
 
 from .._core import dtypes
-from .._core.cases import case, ints
 from .._core.op import composite
 from .indexing import nonzero
 from .joining import cat
@@ -19,9 +18,6 @@ def nonzero_static(input: Any, *, size: int, fill_value: int = -1) -> Any:
     found = nonzero(input)[:size]
     missing = size - found.shape[0]
     return cat([found, found.new_full((missing, input.dim()), fill_value)]) if missing else found
-
-
-nonzero_static.cases(case(ints(3, 4, low=0, high=2), size=5))
 
 
 @composite

@@ -9,7 +9,6 @@ from typing import Any
 
 from .._arrays import pooling
 from .._arrays.pooling import WORDS, Windows, lowest
-from .._core.cases import case, ints
 from .._core.kinds import DIFFERENTIABLE, speak
 from .dims import laid_along
 from .ranks import ranked
@@ -120,21 +119,6 @@ def _(m, g, input_shape, out, window):
     return unpooled(m, g[0], out[1], input_shape, len(window), "add")
 
 
-_ONE = {"window": (2,), "stride": (2,), "padding": (0,), "dilation": (1,)}
-_TWO = {"window": (2, 3), "stride": (1, 2), "padding": (1, 1), "dilation": (1, 2)}
-
-
-for each in (pool_max, pool_max_places):
-    each.cases(
-        case((2, 5), **_ONE),
-        case((2, 5), **_ONE, ceil_mode=True),
-        case((1, 2, 4, 6), **_TWO),
-        case(
-            (1, 3, 3, 4), window=(2, 2, 2), stride=(1, 1, 2), padding=(0, 0, 1), dilation=(1, 1, 1)
-        ),
-    )
-
-
 def _divisor(m: Any, plan: Windows, count_include_pad: bool, dtype: Any) -> Any:
     """How many elements each window averages over: a number where all are alike."""
     if not any(a or b for a, b in plan.widths) or (
@@ -174,16 +158,6 @@ def _(m, g, input_shape, window, stride, padding, ceil_mode, count_include_pad, 
     return m.unpool_sum(g, shape=tuple(input_shape), **plan.how)
 
 
-_TWO_PADDED = {"window": (2, 3), "stride": (1, 2), "padding": (1, 1)}
-pool_avg.cases(
-    case((2, 5), window=(2,), stride=(2,), padding=(0,)),
-    case((2, 5), window=(2,), stride=(2,), padding=(1,), ceil_mode=True),
-    case((1, 2, 4, 6), **_TWO_PADDED, count_include_pad=False),
-    case((1, 2, 4, 6), **_TWO_PADDED, divisor_override=5),
-    case((1, 3, 3, 4), window=(2, 2, 2), stride=(1, 1, 2), padding=(0, 0, 1)),
-)
-
-
 @ranked(None, "SqueezeBackward1", "MaxUnpool2DBackward0", "MaxUnpool3DBackward0")
 def unpool_max(m, input, indices, *, shape: Sizes):
     """Zeros of `shape` (the pooled axes) with each element back at the place it came from."""
@@ -203,12 +177,6 @@ def _(m, g, input_shape, indices, shape):
     axes = len(shape)
     picked = m.take_along_axis(_flat(m, g, axes), _flat(m, indices, axes), len(input_shape) - axes)
     return m.reshape(picked, input_shape)
-
-
-unpool_max.cases(
-    case((2, 1), ints(2, 1, low=0, high=4), shape=(4,)),
-    case((2, 1, 1), ints(2, 1, 1, low=0, high=6), shape=(2, 3)),
-)
 
 
 # on tensors, too, they are made of other words

@@ -4,7 +4,6 @@ from itertools import product
 from math import prod
 from typing import Any
 
-from .._core.cases import case
 from .dims import laid_along
 from .pool import unpooled
 from .ranks import ranked
@@ -79,10 +78,3 @@ def pool_adaptive_max(m, input, *, output_size: Sizes):
 @pool_adaptive_max.vjp("input")
 def _(m, g, input_shape, out, output_size):
     return unpooled(m, g[0], out[1], input_shape, len(output_size), "add")
-
-
-for each in (pool_adaptive_avg, pool_adaptive_max):
-    each.cases(
-        case((2, 5), output_size=(2,)), case((2, 4, 6), output_size=(2, 3)),
-        case((1, 5, 7), output_size=(3, 2)), case((1, 3, 4, 5), output_size=(2, 2, 2)),
-    )  # fmt: skip

@@ -3,7 +3,6 @@
 from typing import Any
 
 from .._core import dtypes
-from .._core.cases import case, complexes, ints
 from .._core.op import composite, op
 from .matmul import adjoint_of, unmet
 
@@ -55,11 +54,6 @@ def _(m, g, input):
     return g * input
 
 
-vdot.cases(
-    case((4,), (4,)), case((0,), (0,)), case(ints(4, low=-3, high=4), ints(4, low=-3, high=4))
-)
-
-
 @composite
 def outer(input: Any, vec2: Any) -> Any:
     """All products of an element of one vector with an element of another: (n,), (k,) -> (n, k)."""
@@ -70,7 +64,6 @@ def outer(input: Any, vec2: Any) -> Any:
 
 
 ger = outer
-outer.cases(case((3,), (4,)))
 
 
 @composite
@@ -86,9 +79,6 @@ def inner(input: Any, other: Any) -> Any:
     n = input.shape[-1]
     made = input.reshape(-1, n) @ other.reshape(-1, n).t()
     return made.reshape(*input.shape[:-1], *other.shape[:-1])
-
-
-inner.cases(case((3,), (3,)), case((2, 3), (4, 3)), case((2, 4, 3), (3,)), case((), (2, 3)))
 
 
 # -- matrices
@@ -181,12 +171,6 @@ def _(m, g, mat1, alpha):
     return m.matmul(adjoint_of(m, mat1), _scaled(g, alpha))
 
 
-addmm.cases(
-    case((3, 5), (3, 4), (4, 5)), case((5,), (3, 4), (4, 5), beta=0.5, alpha=-2),
-    case(complexes(2, 2), complexes(2, 3), complexes(3, 2), beta=1 + 2j, alpha=2 - 1j),
-)  # fmt: skip
-
-
 @op("same", broadcasts=True, autocast="lower")
 def addmv(m, input, mat, vec, *, beta=1, alpha=1):
     """beta * input + alpha * (mat @ vec)."""
@@ -207,9 +191,6 @@ def _(m, g, mat, alpha):
     return m.reshape(m.matmul(adjoint_of(m, mat), _column(m, _scaled(g, alpha))), (-1,))
 
 
-addmv.cases(case((3,), (3, 4), (4,)), case((1,), (3, 4), (4,), beta=0.5, alpha=-2))
-
-
 @op("same", broadcasts=True)
 def addr(m, input, vec1, vec2, *, beta=1, alpha=1):
     """beta * input + alpha * outer(vec1, vec2)."""
@@ -227,9 +208,6 @@ def _(m, g, vec2, alpha):
 @addr.vjp("vec2")
 def _(m, g, vec1, alpha):
     return m.reshape(m.matmul(_row(m, m.conj(vec1)), _scaled(g, alpha)), (-1,))
-
-
-addr.cases(case((3, 4), (3,), (4,)), case((4,), (3,), (4,), beta=2, alpha=0.5))
 
 
 @op("same", broadcasts=True, autocast="lower")
@@ -263,9 +241,3 @@ def _(m, g, batch2, alpha):
 @addbmm.vjp("batch2")
 def _(m, g, batch1, alpha):
     return m.matmul(adjoint_of(m, batch1), _scaled(g, alpha))
-
-
-for each in (baddbmm, addbmm):
-    each.cases(
-        case((3, 5), (2, 3, 4), (2, 4, 5)), case((5,), (2, 3, 4), (2, 4, 5), beta=0.5, alpha=-2)
-    )

@@ -4,7 +4,6 @@ from math import nan
 from typing import Any
 
 from .._core import dtypes
-from .._core.cases import case, ints
 from .._core.errors import dim_of
 from .._core.kinds import DIFFERENTIABLE
 from .._core.naming import named
@@ -104,10 +103,6 @@ nanmedian = _median(
 )  # fmt: skip
 
 
-for each in (median, nanmedian):
-    each.cases(case((3, 4)), case((3, 5), 1), case((3, 4), dim=0, keepdim=True), case((), 0))
-
-
 @picking("mode")
 def mode(m, input, *, dim: int = -1, keepdim: bool = False):
     """Most frequent element along `dim` (the smallest of equals) and its last index."""
@@ -128,13 +123,6 @@ def mode(m, input, *, dim: int = -1, keepdim: bool = False):
 
 
 mode.vjp("input")(scattered)
-
-
-mode.cases(
-    case(ints(3, 9, low=0, high=4)),
-    case(ints(7, 3, low=0, high=4), dim=0, keepdim=True),
-    case((3, 4)),
-)
 
 
 # -- quantiles
@@ -240,11 +228,3 @@ quantile = _quantile(
     "Values below which fractions `q` of the elements lie; a 1-D `q` adds a first dimension.",
 )  # fmt: skip
 nanquantile = _quantile("nanquantile", True, "Like `quantile`, without the elements that are NaN.")
-
-
-for each in (quantile, nanquantile):
-    each.cases(
-        case((3, 5), 0.3),
-        case((3, 5), 0.5, dim=0, keepdim=True),
-        *(case((3, 5), 0.4, dim=1, interpolation=interpolation) for interpolation in _BETWEEN),
-    )

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from .._core.cases import Case
 from .._core.op import op
 
 
@@ -21,14 +20,6 @@ class Ranks:
     def vjp(self, *names: str) -> Callable:
         return self._all("vjp", *names)
 
-    def cases(self, *given: Case) -> None:
-        """As for one record; each case goes to the record of its rank.
-
-        The rank is the length of the case's first tuple parameter.
-        """
-        for axes, record in enumerate(self.records, 1):
-            record.cases(*(case for case in given if _rank(case) == axes))
-
     def _all(self, what: str, *names: str) -> Callable:
         def take(rule: Callable) -> Callable:
             for record in self.records:
@@ -36,10 +27,6 @@ class Ranks:
             return rule
 
         return take
-
-
-def _rank(case: Case) -> int:
-    return next(len(value) for value in case.kwargs.values() if isinstance(value, tuple))
 
 
 def ranked(kind: str | None, *nodes: str, **options: Any) -> Callable[[Callable], Ranks]:

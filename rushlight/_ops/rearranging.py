@@ -3,7 +3,6 @@
 from typing import Any
 
 from .._core import dtypes
-from .._core.cases import case
 from .._core.errors import dim_of, dims_of
 from .._core.kinds import known, speak
 from .._core.op import composite, op
@@ -146,9 +145,6 @@ def _counted(repeats: list[int], where: Any) -> Any:
     return known.as_tensor(flat, dtype=dtypes.int64, device=where)
 
 
-repeat_interleave.cases(case((2, 3), 2), case((2, 3), 3, dim=1))
-
-
 def _triangle(m: Any, shape: tuple, k: int, lower: bool) -> Any:
     rows = m.reshape(m.arange(0, shape[-2]), (shape[-2], 1))
     cols = m.reshape(m.arange(0, shape[-1]), (1, shape[-1]))
@@ -183,10 +179,6 @@ def _(m, g, diagonal):
     return _kept(m, g, diagonal, False, "triu")
 
 
-for each in (tril, triu):
-    each.cases(case((3, 4)), case((2, 3, 3), diagonal=-1))
-
-
 _diagonal = diagonal  # `diagonal` is also the name of a parameter of `diag`
 
 
@@ -198,9 +190,6 @@ def diag(input, diagonal=0):
     if len(input.shape) != 2:
         raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {len(input.shape)}D")
     return _diagonal(input, diagonal).clone()
-
-
-diag.cases(case((3,)), case((3,), -1), case((3, 4), 1))
 
 
 @composite
@@ -215,9 +204,6 @@ def diag_embed(input, offset=0, dim1=-2, dim2=-1):
     order = [i for i in range(n) if i not in (a, b)]
     place = {a: n - 2, b: n - 1, **{d: i for i, d in enumerate(order)}}
     return permute(made, tuple(place[i] for i in range(n)))
-
-
-diag_embed.cases(case((2, 3)), case((2, 3), 1, 0, 2))
 
 
 @composite
@@ -258,9 +244,6 @@ def fill_diagonal(input, fill_value, wrap=False):
     last = n * p if wrap else p * p
     where = (m.remainder(flat, p + 1) == 0) & (flat < last)
     return masked_fill(input, make(where, input.device), fill_value)
-
-
-fill_diagonal.cases(case((4, 3), 1.0), case((7, 3), 1.0, wrap=True))
 
 
 def _flip(x: Any, axis: Any) -> Any:

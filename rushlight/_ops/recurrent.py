@@ -4,7 +4,6 @@ from functools import partial
 from typing import Any
 
 from .._arrays import loop
-from .._core.cases import case
 from .._core.kinds import DIFFERENTIABLE, speak
 from .._core.modes import records
 from .._core.op import op
@@ -65,9 +64,6 @@ def _towards_cell(m: Any, g: Any, leave: Any, bent: Any) -> Any:
     return through if cell is None else through + cell
 
 
-lstm_step.cases(case((2, 12), (2, 3)), case((4,), (1,)))
-
-
 @op("same", node="GruCellBackward0")
 def gru_step(m, inputs, recurrent, hidden):
     """The next hidden state of a GRU (Cho and others, 2014).
@@ -112,9 +108,6 @@ def _(m, g, inputs, recurrent, hidden):
 @gru_step.vjp("hidden")
 def _(m, g, inputs, recurrent):
     return g * logistic(m, _part(m, inputs, 1, 3) + _part(m, recurrent, 1, 3))
-
-
-gru_step.cases(case((2, 9), (2, 9), (2, 3)), case((3,), (3,), (1,)))
 
 
 # ---- whole sequences: one op for a layer and direction
@@ -197,9 +190,6 @@ def _(m, g, tensors, gates, candidates, out):
     return [whole, hidden, cell, _weight_gradient(m, whole, before)]
 
 
-lstm_sequence.cases(case([(3, 2, 8), (2, 2), (2, 2), (8, 2)]))
-
-
 @op("same", keeps=("products",), node="GruBackward0")
 def gru_sequence(m, tensors: list):
     """Hidden states of a GRU at all steps.
@@ -254,9 +244,6 @@ def _(m, g, tensors, products, out):
     return [*made, m.sum(whole, axis=(0, 1))] if bias else made
 
 
-gru_sequence.cases(case([(3, 2, 6), (2, 2), (6, 2), (6,)]), case([(2, 1, 6), (1, 2), (6, 2)]))
-
-
 @op("same", node="RnnBackward0")
 def rnn_sequence(m, tensors: list, *, relu: bool = False):
     """Hidden states of a plain recurrent network at all steps.
@@ -289,9 +276,6 @@ def _(m, g, tensors, out, relu):
     (hidden,), (whole,) = m.scan(step, (m.zeros_like(first),), (g, out), reverse=True)
     made = [whole, hidden, _weight_gradient(m, whole, _before(m, first, out))]
     return made + [None] * len(there)
-
-
-rnn_sequence.cases(case([(3, 2, 2), (2, 2), (2, 2)]), case([(3, 2, 2), (2, 2), (2, 2)], relu=True))
 
 
 speak(scan=partial(loop.scan, DIFFERENTIABLE))

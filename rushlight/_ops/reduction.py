@@ -3,7 +3,6 @@
 from typing import Any
 
 from .._core import dtypes
-from .._core.cases import bools, case, ints
 from .._core.errors import dim_of
 from .._core.kinds import speak
 from .._core.naming import named
@@ -71,11 +70,6 @@ def _public(name: str, of_all: Any, along: Any, says: str, many: bool = True):
 sum = _public(
     "sum", sum_of_all, sum_along, "Sum over all elements, or along `dim`; integers add up in int64."
 )
-sum.cases(
-    case((3, 4)), case((3, 4), dim=1, keepdim=True), case((2, 3, 4), dim=(0, -1)),
-    case((2, 3), dim=()), case((), dim=0), case((0, 3), dim=0),
-    case(ints(3, 4, low=-5, high=6), dim=0), case(bools(3, 4)),
-)  # fmt: skip
 
 
 def needs_floats(input: Any, name: str) -> None:
@@ -119,7 +113,6 @@ def _(m, g, input_shape, dim, keepdim):
 
 
 mean = _public("mean", mean_of_all, mean_along, "Mean of all elements, or along `dim`.")
-mean.cases(case((3, 4)), case((3, 4), dim=0), case((2, 3, 4), dim=[1, 2], keepdim=True), case(()))
 
 
 @op("reduce")
@@ -137,9 +130,6 @@ def _(m, g, input, dim, keepdim):
     return m.where(m.isnan(input), 0, spread(m, g, input.shape, dim, keepdim))
 
 
-nansum.cases(case((3, 4)), case((3, 4), dim=1))
-
-
 @composite
 def nanmean(
     input: Any, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None
@@ -152,9 +142,6 @@ def nanmean(
         )
     count = sum(input == input, dim, keepdim)
     return div(nansum(input, dim, keepdim, dtype=dtype), count, out=out)
-
-
-nanmean.cases(case((3, 4)), case((3, 4), dim=1, keepdim=True))
 
 
 def products_before(m: Any, x: Any, axis: int) -> Any:
@@ -215,10 +202,6 @@ def _(m, g, input, dim, keepdim):
 
 _SAYS = "Product of all elements, or along `dim`; integers multiply in int64."
 prod = _public("prod", prod_of_all, prod_along, _SAYS, many=False)
-prod.cases(
-    case((3, 4)), case((3, 4), dim=0), case((3, 4), dim=-1, keepdim=True), case(()),
-    case(ints(5, low=-3, high=3)),
-)  # fmt: skip
 
 
 def finite_peak(m: Any, x: Any, axes: Any) -> Any:
@@ -249,23 +232,10 @@ def _(m, g, input, out, dim, keepdim):
     return keep(m, g, shape, dim, keepdim) * m.conj(share)
 
 
-logsumexp.cases(
-    case((3, 4), dim=1), case((3, 4), dim=(0, 1)), case((3, 4), dim=0, keepdim=True),
-    case((), dim=0), case((0, 3), dim=0),
-)  # fmt: skip
-
-
 @op("reduce", differentiable=False)
 def count_nonzero(m, input, *, dim: Dims = None):
     """How many elements are not zero."""
     return m.sum(input != 0, axis=axes_of(dim, len(input.shape)), dtype=m.int64)
-
-
-count_nonzero.cases(
-    case(ints(3, 4, low=-1, high=2)),
-    case(ints(3, 4, low=-1, high=2), dim=0),
-    case(bools(3, 4), dim=(0, 1)),
-)
 
 
 def _truth(m: Any, input: Any, word: Any, dim: Any, keepdim: bool) -> Any:
@@ -286,13 +256,6 @@ def all(m, input, *, dim: Dims = None, keepdim: bool = False):
 def any(m, input, *, dim: Dims = None, keepdim: bool = False):
     """Whether any element is true (not zero)."""
     return _truth(m, input, m.any, dim, keepdim)
-
-
-for each in (all, any):
-    each.cases(
-        case(bools(3, 4)), case(bools(3, 4), dim=1, keepdim=True), case(bools(3, 4), dim=(0, 1)),
-        case(ints(3, 4, low=0, high=2), dim=0), case((0, 3)),
-    )  # fmt: skip
 
 
 speak(

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from .._core.cases import case
 from .ranks import ranked
 from .separable import apply, choosing, transposed
 
@@ -78,15 +77,6 @@ def resample_nearest_exact(m, input, *, size: Sizes, scales: Scales):
 @resample_nearest_exact.vjp("input")
 def _(m, g, input_shape, size, scales):
     return _nearest_slope(m, g, input_shape, size, scales, 0.5)
-
-
-_CASES = (
-    case((1, 2, 5), size=(3,), scales=(None,)),
-    case((1, 2, 3, 4), size=(6, 5), scales=(2.0, None)),
-    case((1, 1, 2, 3, 2), size=(3, 2, 4), scales=(None, None, None)),
-)
-for each in (resample_nearest, resample_nearest_exact):
-    each.cases(*_CASES)
 
 
 def _linear_matrix(
@@ -199,7 +189,6 @@ def _separable(kind: str, *nodes: str) -> Any:
     body.__name__ = "resample_" + kind.replace(" ", "_")
     made = ranked(None, *nodes)(body)
     made.vjp("input")(slope)
-    made.cases(*_CASES, case((1, 2, 3, 4), size=(6, 3), scales=(None, None), align_corners=True))
     return made
 
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from .._core.cases import case, floats, ints
 from .._core.kinds import speak
 from .._core.op import op
 from .refusal import BOOL, COMPLEX, INTEGER, is_integral_array, is_plain, not_implemented, refuse
@@ -125,23 +124,6 @@ def _(m, g):
 @fmod.vjp("other")
 def _(m, g, input, other):
     return -g * m.trunc(input / other)
-
-
-for each in (floor, ceil, trunc):
-    each.cases(case(floats(3, 4, low=-5, high=5)), case(ints(3, 4, low=-5, high=5)))
-round.cases(
-    case(floats(3, 4, low=-50, high=50)),
-    case((3, 4), decimals=1),
-    case(floats(3, 4, low=-500, high=500), decimals=-2),
-    case(ints(3, low=-5, high=5)),
-)
-for each in (floor_divide, remainder, fmod):
-    each.cases(
-        case(floats(3, 4, low=-9, high=9), floats(4, low=1, high=3)),
-        case(floats(3, 4, low=-9, high=9), 2.5), case(floats(3, 4, low=-9, high=9), -2),
-        case(ints(3, 4, low=-9, high=9), ints(4, low=1, high=4)),
-        case(ints(3, 4, low=-9, high=9), -3), case(ints(3, 4, low=-9, high=9), 1.5),
-    )  # fmt: skip
 
 
 speak(floor, ceil, trunc, round, floor_divide, remainder, fmod)

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from .._core.cases import bools, case, complexes, ints
 from .._core.errors import dim_of
 from .._core.kinds import speak
 from .._core.op import op
@@ -78,13 +77,6 @@ def _(m, g, input, dim):
     return before * recurrence_from_end(m, _shifted(m, x, axis, 1), g, axis)
 
 
-for each in (cumsum, cumprod):
-    each.cases(
-        case((3, 4), dim=1), case((3, 4), dim=0), case((2, 3, 2), dim=-2), case((), dim=0),
-        case((0, 3), dim=0), case(ints(3, 4, low=-3, high=4), dim=1), case(bools(5), dim=0),
-    )  # fmt: skip
-
-
 @picking("cummax")
 def cummax(m, input, *, dim: int):
     """Running maximum along `dim`, and the latest index that reached it."""
@@ -103,10 +95,6 @@ def cummin(m, input, *, dim: int):
 
 for each in (cummax, cummin):
     each.vjp("input")(scattered_along)
-    each.cases(
-        case((3, 4), dim=1), case((3, 4), dim=0), case((), dim=0), case((0, 3), dim=0),
-        case(ints(3, 4, low=-3, high=4), dim=-1),
-    )  # fmt: skip
 
 
 def _log_add(m: Any, a: Any, b: Any) -> Any:
@@ -152,11 +140,6 @@ def _(m, g, input, out, dim):
     later = _shifted(m, out, axis, 1, float("inf"))
     ratio, own = m.conj(m.exp(out - later)), m.conj(m.exp(input - out))
     return recurrence_from_end(m, ratio, g, axis) * own
-
-
-logcumsumexp.cases(
-    case((3, 4), dim=1), case((5, 2), dim=0), case((), dim=0), case(complexes(3, 2), dim=0)
-)
 
 
 speak(

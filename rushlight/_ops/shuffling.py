@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from .._core.cases import case
 from .._core.op import op
 
 
@@ -109,8 +108,3 @@ def channel_shuffle(m, input, *, groups: int):
 @channel_shuffle.vjp("input")
 def _(m, g, groups):
     return _dealt(m, g, g.shape[1] // groups)
-
-
-pixel_shuffle.cases(case((1, 8, 2, 3), upscale_factor=2), case((9, 2, 2), upscale_factor=3))
-pixel_unshuffle.cases(case((1, 2, 4, 6), downscale_factor=2), case((2, 3, 3), downscale_factor=3))
-channel_shuffle.cases(case((1, 6, 2, 2), groups=2), case((2, 6, 3), groups=3))

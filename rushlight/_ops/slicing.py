@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from .._core.cases import case
 from .._core.errors import dim_of
 from .._core.kinds import speak
 from .._core.op import composite, op
@@ -52,9 +51,6 @@ def select(input, dim, index):
     return picked(input, (*(slice(None),) * at, int(index)))
 
 
-select.cases(case((3, 4), 1, 2), case((3, 4), -2, -1))
-
-
 @composite
 def narrow(input, dim, start, length):
     """`length` slices of `input` from `start` along `dim`."""
@@ -70,9 +66,6 @@ def narrow(input, dim, start, length):
     if start + length > n:
         raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
     return sliced(input, (*(slice(None),) * at, slice(start, start + length)))
-
-
-narrow.cases(case((3, 4), 1, 1, 2))
 
 
 @op("move", node="SliceScatterBackward0")

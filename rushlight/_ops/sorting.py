@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from .._core.cases import case, ints
 from .._core.errors import dim_of
 from .._core.kinds import DIFFERENTIABLE, speak
 from .._core.op import composite, op
@@ -35,12 +34,6 @@ def sort(m, input, *, dim: int = -1, descending: bool = False, stable: bool = Tr
 sort.vjp("input")(scattered_along)
 
 
-sort.cases(
-    case((3, 4)), case((3, 4), dim=0, descending=True), case(()), case((0, 3), dim=0),
-    case(ints(3, 6, low=-9, high=9), stable=True),
-)  # fmt: skip
-
-
 @op("reduce", differentiable=False)
 def argsort(m, input, *, dim: int = -1, descending: bool = False, stable: bool = True):
     """Indices that sort the input along `dim`."""
@@ -49,16 +42,10 @@ def argsort(m, input, *, dim: int = -1, descending: bool = False, stable: bool =
     return m.argsort(input, axis, descending=descending)
 
 
-argsort.cases(case((3, 4)), case((3, 4), dim=0, descending=True))
-
-
 @composite
 def msort(input: Any) -> Any:
     """The input sorted along its first dimension."""
     return sort(input, 0)[0]
-
-
-msort.cases(case((3, 4)))
 
 
 @picking("topk", straight=True)
@@ -82,11 +69,6 @@ def topk(m, input, *, k: int, dim: int = -1, largest: bool = True, sorted: bool 
 topk.vjp("input")(scattered_along)
 
 
-topk.cases(
-    case((3, 4), k=2), case((3, 4), k=2, dim=0, largest=False), case((3, 4), k=0), case((), k=1)
-)
-
-
 @picking("kthvalue")
 def kthvalue(m, input, *, k: int, dim: int = -1, keepdim: bool = False):
     """The `k`-th smallest element along `dim` (counted from 1) and where it stood."""
@@ -106,9 +88,6 @@ def kthvalue(m, input, *, k: int, dim: int = -1, keepdim: bool = False):
 
 
 kthvalue.vjp("input")(scattered)
-
-
-kthvalue.cases(case((3, 4), k=2), case((3, 4), k=1, dim=0, keepdim=True))
 
 
 def _right_of(right: bool, side: str | None) -> bool:
@@ -175,12 +154,6 @@ def isin(
     else:
         found = (elements == elements) & (elements != elements)
     return ~found if invert else found
-
-
-isin.cases(
-    case(ints(3, 4, low=0, high=6), ints(3, low=0, high=6)),
-    case(ints(3, 4, low=0, high=6), ints(3, low=0, high=6), invert=True),
-)
 
 
 speak(

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from math import inf, log, pi
 from typing import Any
 
-from .._core.cases import case, floats
 from .._core.kinds import speak
 from .._core.op import composite, op
 from .refusal import BOOL, COMPLEX, INTEGER, refuse
@@ -267,10 +266,6 @@ def _(m, g, input, other):
 
 # PyTorch's other names: torch.special's for what torch has too, and torch's for torch.special's
 psi, gammaln, multigammaln, igamma, igammac = digamma, lgamma, mvlgamma, gammainc, gammaincc
-
-
-polygamma.cases(*(case(n, floats(3, 4, low=0.3, high=4)) for n in (0, 1, 2, 3)))
-mvlgamma.cases(case(floats(3, 4, low=2.2, high=5), p=1), case(floats(3, 4, low=2.2, high=5), p=4))
 
 
 speak(lgamma, digamma, polygamma, i0, i0e, i1, i1e, zeta, gammainc, gammaincc)

@@ -3,7 +3,6 @@
 from math import inf, nan
 from typing import Any
 
-from .._core.cases import case
 from .._core.naming import named
 from .._core.op import composite, op
 from .dims import COMPLEX, FLOATS, Dims, axes_of, keep, reduced_count, spelt
@@ -163,10 +162,3 @@ def _public(name: str, record: Any):
 var, std = _public("var", variance), _public("std", deviation)
 var_mean = _public("var_mean", variance_and_mean)
 std_mean = _public("std_mean", deviation_and_mean)
-
-
-for each in (var, std, var_mean, std_mean):
-    each.cases(
-        case((3, 4)), case((3, 4), 1, keepdim=True), case((3, 4), False),
-        case((2, 3, 4), dim=(0, 2), correction=2),
-    )  # fmt: skip

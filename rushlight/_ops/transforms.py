@@ -5,7 +5,6 @@ from math import prod
 from typing import Any
 
 from .._core import dtypes
-from .._core.cases import case, complexes
 from .._core.errors import dim_of
 from .._core.naming import named
 from .._core.op import composite
@@ -224,23 +223,6 @@ fft_ihfftn, fft_ihfft2 = _several(
 )  # fmt: skip
 
 
-for each in (fft_fft, fft_ifft, fft_hfft, fft_irfft):
-    each.cases(
-        case(complexes(3, 5)), case(complexes(3, 5), n=4, dim=0, norm="ortho"),
-        case(complexes(3, 5), 8, norm="forward"), case((4,)),
-    )  # fmt: skip
-for each in (fft_rfft, fft_ihfft):
-    each.cases(
-        case((3, 5)), case((3, 5), n=4, dim=0, norm="ortho"), case((3, 5), 8, norm="forward")
-    )
-for each in (
-    fft_fftn, fft_ifftn, fft_irfftn, fft_hfftn, fft_fft2, fft_ifft2, fft_irfft2, fft_hfft2,
-):  # fmt: skip
-    each.cases(case(complexes(3, 4)), case(complexes(2, 3, 4), s=(4, 3), dim=(0, 2), norm="ortho"))
-for each in (fft_rfftn, fft_ihfftn, fft_rfft2, fft_ihfft2):
-    each.cases(case((3, 4)), case((2, 3, 4), s=(4, 3), dim=(0, 2), norm="ortho"))
-
-
 @composite
 def fft_fftshift(input: Any, dim: Any = None) -> Any:
     """The zero frequency moved to the middle."""
@@ -257,7 +239,3 @@ def _shifted(input: Any, dim: Any, more: int) -> Any:
     """`input` rolled by half of its sizes, odd ones rounded up where `more` is 1."""
     axes = all_or(dim, input.ndim)
     return input.roll([(input.shape[a] + more) // 2 for a in axes], axes)
-
-
-for each in (fft_fftshift, fft_ifftshift):
-    each.cases(case((3, 4)), case((3, 5), dim=1))

@@ -3,7 +3,6 @@
 import math
 from typing import Any
 
-from .._core.cases import case
 from .._core.errors import dim_of, dims_of
 from .._core.kinds import speak
 from .._core.layouts import memory_order
@@ -23,12 +22,6 @@ def reshape(m, input, *, shape):
         RuntimeError: where the number of elements differs.
     """
     return m.reshape(input, shape)
-
-
-reshape.cases(
-    case((3, 4), shape=(2, 6)), case((3, 4), shape=(-1,)), case((0, 3), shape=(3, 0)),
-    case((), shape=(1, 1)),
-)  # fmt: skip
 
 
 @op("view")
@@ -51,9 +44,6 @@ def _(m, g, dims):
 @permute.writes
 def _(m, x, new, dims):
     return m.permute_dims(new, inverse(dims))
-
-
-permute.cases(case((2, 3, 4), dims=(2, 0, 1)), case((2, 3, 4), dims=(-1, 0, -2)))
 
 
 @op("view")
@@ -80,9 +70,6 @@ def _(m, x, new, dim0, dim1):
     return m.permute_dims(new, _swapped(len(x.shape), dim0, dim1))
 
 
-transpose.cases(case((2, 3, 4), dim0=0, dim1=-1))
-
-
 @op("view", node="TBackward0")
 def t(m, input):
     """The transpose of a matrix; a vector or scalar as it is.
@@ -104,9 +91,6 @@ def _(m, g):
 @t.writes
 def _(m, x, new):
     return m.permute_dims(new, tuple(range(len(x.shape)))[::-1])
-
-
-t.cases(case((2, 3)), case((3,)))
 
 
 @op("view", node="ExpandBackward0")
@@ -156,9 +140,6 @@ def _(m, x, new, size):
     raise overlapping()
 
 
-expand.cases(case((3, 1), size=(2, 3, 4)), case((3, 1), size=(-1, 4)))
-
-
 @op("view")
 def unsqueeze(m, input, *, dim):
     """`input` with a new dimension of size 1 at `dim`."""
@@ -168,9 +149,6 @@ def unsqueeze(m, input, *, dim):
 def _unsqueezed(shape: tuple, dim: int) -> tuple:
     at = dim_of(dim, len(shape) + 1)
     return (*shape[:at], 1, *shape[at:])
-
-
-unsqueeze.cases(case((2, 3), dim=1), case((2, 3), dim=-1), case((), dim=0))
 
 
 @op("view", node="SqueezeBackward1")
@@ -217,14 +195,6 @@ def squeeze(input, dim=None):
     return squeeze_all(input) if dim is None else squeeze_dims(input, dim)
 
 
-squeeze.cases(
-    case((2, 1, 3, 1)),
-    case((2, 1, 3, 1), dim=1),
-    case((2, 1, 3, 1), dim=0),
-    case((2, 1, 3, 1), dim=(1, -1)),
-)
-
-
 @op("view", alias=True, differentiable=False)
 def detach(m, input):
     """The same memory outside the graph."""
@@ -258,9 +228,6 @@ def _(m, g, input_shape, offset, dim1, dim2):
 @diagonal.writes
 def _(m, x, new, offset=0, dim1=0, dim2=1):
     return m.set_diagonal(x, new, offset, dim1, dim2)
-
-
-diagonal.cases(case((3, 4)), case((3, 4), offset=-1), case((2, 3, 4), offset=1, dim1=0, dim2=2))
 
 
 @op("move")
@@ -322,11 +289,6 @@ def _(m, x, new, dimension, size, step):
     return m.put(x, places, flat, at, "set")
 
 
-unfold_view.cases(
-    case((2, 7), dimension=1, size=3, step=2), case((6, 2), dimension=0, size=2, step=3)
-)
-
-
 @composite
 def flatten(input, start_dim=0, end_dim=-1):
     """`input` with the dimensions `start_dim` to `end_dim` made one."""
@@ -340,9 +302,6 @@ def flatten(input, start_dim=0, end_dim=-1):
         return input
     shape = tuple(input.shape)
     return reshape(input, (*shape[:a], math.prod(shape[a : b + 1]), *shape[b + 1 :]))
-
-
-flatten.cases(case((2, 3, 4)), case((2, 3, 4), start_dim=1), case(()))
 
 
 @composite
