@@ -10,6 +10,7 @@ from . import (
     convolution_forward,
     convolution_packed,
     convolution_weight,
+    convolution_winograd,
     rows,
 )
 from .convolution_shape import Convolution
@@ -88,6 +89,8 @@ def _family(target: Any, c: Convolution) -> Any:
         return convolution_depthwise
     if c.word == "conv_weight":
         return convolution_weight
+    if convolution_winograd.suits(target, c):
+        return convolution_winograd
     made = convolution_forward.Pass(target, c)
     small = made.down.count * made.right.count <= _SMALL
     if c.groups == 1 and small and convolution_packed.cost(target, made) < made.cost * 0.98:

@@ -47,7 +47,7 @@ def _across(f: Function, kind: Kind) -> None:
     usual = live.equals(2 * lanes)
     with f.when(usual):
         copy(0, 2, None)
-    with f.when(usual ^ 1), _backwards(f, live, lanes) as first:
+    with f.when(usual ^ 1), backwards(f, live, lanes) as first:
         copy(first, 1, f.first_lanes(live - first, lanes))
 
 
@@ -73,7 +73,7 @@ def strips_packer(f: Function, kind: Kind) -> None:
 
 
 @contextmanager
-def _backwards(f: Function, live: Val, lanes: int) -> Iterator[Val]:
+def backwards(f: Function, live: Val, lanes: int) -> Iterator[Val]:
     """Where each vector of the width begins, the last one first: what it writes beyond the width
     is the next place's beginning, which is still to be written."""
     vectors = live.parts(lanes)
@@ -92,7 +92,7 @@ def _turned(f: Function, kind: Kind) -> None:
     source, apart, _, made, down, n, live = f.args
     lanes, side = f.target.lanes(kind.size), 16 // kind.size
     whole = n // side * side
-    with _backwards(f, live, lanes) as first:
+    with backwards(f, live, lanes) as first:
         rows = [source.shifted(f.least(live - 1, first + i) * apart, kind) for i in range(lanes)]
         to = f.var(POINTER, 1, made.shifted(first, kind))
         with f.loop(0, whole, side) as k:
