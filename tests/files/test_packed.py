@@ -249,10 +249,13 @@ def test_values_whose_arguments_mean_nothing_stay_opaque(call):
 )
 def test_time_follows_the_size_for_every_opcode(unit):
     data = b"]" + unit * ((1 << 20) // len(unit))
-    began = time.process_time()
-    with pytest.raises(UnpicklingError):
-        Unpickler(data, lambda parts: Opaque("storage"), meanings={}).load()
-    assert time.process_time() - began < 1.5  # .07 to .5 on the machine where it was written
+    spent = []
+    for _ in range(3):  # a collection of all that the tests hold may fall into one
+        began = time.process_time()
+        with pytest.raises(UnpicklingError):
+            Unpickler(data, lambda parts: Opaque("storage"), meanings={}).load()
+        spent.append(time.process_time() - began)
+    assert min(spent) < 1.5  # .07 to .5 on the machine where it was written
 
 
 def test_marks_hide_what_lies_below():
