@@ -4,6 +4,8 @@ Options: `--megabytes N` for another size, `--rounds N`. Rounds alternate, so th
 equally unkind to all; the page cache is warm. Flushing to the disk is excluded (and its own line).
 Before each timed write as many bytes are written and removed, so that every way finds memory that
 the kernel has just given back; "first" is the first call in a fresh process, imports left out.
+Opening is timed in a process for each library (`opening.py`): threads of a neighbour in the same
+process, which wait busily after their work, make a sum that two threads share twice as slow.
 """
 
 import argparse
@@ -14,9 +16,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
+import _harness
 import safetensors.torch
 import torch
 
@@ -67,11 +70,6 @@ def table(
     }
 
 
-def total(values: dict) -> float:
-    """The sum of everything, as a user would write it."""
-    return sum(float(value.sum()) for value in values.values())
-
-
 def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -89,15 +87,17 @@ def main() -> None:
         safetensors.torch.save_file(theirs, st)
         ours = load(pt)
         atomic.flush = lambda fd: None  # the others do not flush
-        rows = _rows(theirs, ours, pt, st, raw, folder)
+        rows = _rows(theirs, ours, raw, folder)
         found = table(rows, args.rounds, folder, rows["raw"]["write"])
         clear(folder)
+        opened = _opened(folder, args.rounds)
         atomic.flush = atomic_fsync
         found["save .pt, flushed"] = {
             "rushlight": timed(lambda: save(ours, os.path.join(folder, "f.pt")))
         }
         found["load .pt, first"] = _first(pt, min(args.rounds, 3))
         _print(found)
+        print("", _harness.HEAD, *opened, sep="\n")
         raw_write = found["raw"]["write"]
         for row in ("save .pt", "save .safetensors"):
             print(
@@ -107,16 +107,24 @@ def main() -> None:
         _inspect(pt)
 
 
-def pages(path: str, each: int) -> float:
-    """What a mapping costs anybody: its pages are touched and summed by BLAS, without a reader."""
-    mapped = np.memmap(path, mode="c")
-    values = mapped[len(mapped) - 200 * each * 4 :].view(np.float32)
-    ones = np.ones(each, np.float32)
-    return sum(float(values[i * each :][:each] @ ones) for i in range(200))
+def _opened(folder: str, rounds: int) -> list[str]:
+    """Lines of a table: the rows of `opening.py`, and what a mapping costs without a reader."""
+    os.environ["RUSHLIGHT_CHECKPOINTS"] = folder
+    from opening import ROWS
+
+    ours, theirs, bare = (
+        _harness.Peer(name, "opening") for name in ("rushlight", "torch", "numpy")
+    )
+    lines = [_harness.compare(replace(row, rounds=rounds), ours, theirs).line() for row in ROWS]
+    bare.ask(row=ROWS[-1].name)
+    times = [bare.ask(number=1)["seconds"] for _ in range(rounds)]
+    for peer in (ours, theirs, bare):
+        peer.close()
+    return [*lines, f"pages alone: {_harness.told(statistics.median(times))}"]
 
 
-def _rows(theirs: dict, ours: dict, pt: str, st: str, raw: str, folder: str) -> dict:
-    out, each = os.path.join(folder, "out"), theirs["layer0.weight"].numel()
+def _rows(theirs: dict, ours: dict, raw: str, folder: str) -> dict:
+    out = os.path.join(folder, "out")
 
     def raw_write() -> None:
         with open(raw, "wb", buffering=0) as file:
@@ -155,24 +163,6 @@ def _rows(theirs: dict, ours: dict, pt: str, st: str, raw: str, folder: str) -> 
         "save .safetensors": {
             "safetensors": lambda: safetensors.torch.save_file(theirs, out + "s.safetensors"),
             "rushlight": save_safetensors,
-        },
-        "load .pt": {"torch": lambda: torch.load(pt), "rushlight": lambda: load(pt)},
-        "mmap .pt": {
-            "torch": lambda: torch.load(pt, mmap=True),
-            "rushlight": lambda: load(pt, mmap=True),
-        },
-        "mmap .pt and sum": {
-            "torch": lambda: total(torch.load(pt, mmap=True)),
-            "rushlight": lambda: total(load(pt, mmap=True)),
-        },
-        "mmap .safetensors": {
-            "safetensors": lambda: safetensors.torch.load_file(st),
-            "rushlight": lambda: load(st, mmap=True),
-        },
-        "mmap .safetensors and sum": {
-            "safetensors": lambda: total(safetensors.torch.load_file(st)),
-            "rushlight": lambda: total(load(st, mmap=True)),
-            "pages alone": lambda: pages(st, each),
         },
     }
 
