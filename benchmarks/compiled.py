@@ -15,6 +15,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from _harness import REST, Peer, Row, told
@@ -221,44 +222,63 @@ def limit(name: str) -> float:
     return max(operations / GFLOPS / 1e9, traffic / GBYTES / 1e9)
 
 
-def measured(row: Row, peers: dict[str, Peer], rounds: int) -> dict[str, tuple[float, float]]:
-    """For each peer that can: the median time, and the first call's."""
-    ready: dict[str, tuple[int, float]] = {}
+@dataclass(frozen=True)
+class Found:
+    """What a peer gave: seconds of its turns, and of the first call."""
+
+    turns: list[float]
+    first: float
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.turns)
+
+    def over(self, ours: "Found") -> float:
+        """Its time over ours: the median of those of neighbouring turns."""
+        return statistics.median(b / a for a, b in zip(ours.turns, self.turns, strict=True))
+
+
+def measured(row: Row, peers: dict[str, Peer], rounds: int) -> dict[str, Found]:
+    """What each peer that can do it gave; each second round goes backwards."""
+    ready: dict[str, int] = {}
+    found: dict[str, Found] = {}
     for name, peer in peers.items():
         answer = peer.ask(row=row.name)
         if "missing" in answer:
             print(f"  {name}: {answer['missing']}", flush=True)
         else:
-            ready[name] = answer["number"], answer["first"]
-    times: dict[str, list[float]] = {name: [] for name in ready}
+            ready[name], found[name] = answer["number"], Found([], answer["first"])
     for _ in range(rounds):
-        for name, (number, _) in ready.items():
+        for name, number in ready.items():
             time.sleep(REST)
             answer = peers[name].ask(number=number)
-            times[name].append(answer.get("seconds", float("inf")))
-    return {name: (statistics.median(times[name]), ready[name][1]) for name in ready}
+            found[name].turns.append(answer.get("seconds", float("inf")))
+        ready = dict(reversed(ready.items()))
+    return found
 
 
-def line(row: Row, found: dict[str, tuple[float, float]]) -> str:
+def line(row: Row, found: dict[str, Found]) -> str:
     """The row of the table."""
-    ours, first = found.get("ours", (float("nan"), float("nan")))
+    ours = found.get("ours")
+    if ours is None:
+        return f"| {row.name} | - |" + " - |" * 5
 
     def beside(name: str, target: float | None = None) -> str:
         if name not in found:
             return "-"
-        ratio = found[name][0] / ours
+        ratio = found[name].over(ours)
         if target is None:
-            return f"{told(found[name][0])}, {ratio:.2f}"
+            return f"{told(found[name].median)}, {ratio:.2f}"
         below = " (below)" if ratio < target else ""
-        return f"{told(found[name][0])}, {ratio:.2f} of {target}{below}"
+        return f"{told(found[name].median)}, {ratio:.2f} of {target}{below}"
 
     compilers = [name for name in ("compiled", "jax") if name in found]
-    best = min(compilers, key=lambda name: found[name][0], default=None)
+    best = min(compilers, key=lambda name: found[name].over(ours), default=None)
     targets: dict[str | None, float] = {best: FACTS[row.name][0]}  # the better one counts
     return (
-        f"| {row.name} | {told(ours)} | {100 * limit(row.name) / ours:.0f} % | "
+        f"| {row.name} | {told(ours.median)} | {100 * limit(row.name) / ours.median:.0f} % | "
         f"{beside('torch', row.target)} | {beside('compiled', targets.get('compiled'))} | "
-        f"{beside('jax', targets.get('jax'))} | {told(first)} |"
+        f"{beside('jax', targets.get('jax'))} | {told(ours.first)} |"
     )
 
 
