@@ -8,6 +8,7 @@ from ._core import dtypes, views
 from ._core.devices import CPU, concrete, device
 from ._core.hosted import Number
 from ._core.kinds import known
+from ._core.literals import array_of
 from ._core.memory import owner
 from ._core.naming import named
 from ._core.size import (
@@ -183,7 +184,7 @@ def view(self: Any, *shape: Any, dtype: Any = None) -> Any:
             return _as_dtype(self, dtype or shape[0])
         shape = listed(shape)
     made = view_ops.reshape(self, shape)
-    if made.origin is None and self.array.__class__ is ndarray and self.array.size:
+    if made.origin is None and self.array.size:
         raise RuntimeError(
             "view size is not compatible with input tensor's size and stride (at least one "
             "dimension spans across two contiguous subspaces). Use .reshape(...) instead."
@@ -326,7 +327,7 @@ def data_ptr(self: Any) -> int:
 def storage_offset(self: Any) -> int:
     """How many elements into its storage the tensor begins."""
     if self.array.__class__ is not ndarray:
-        return self.array.offset
+        return self.array.offset % (1 << 48)  # an argument of a trace lies anywhere
     if self.array.size == 0:
         return 0
     return (data_ptr(self) - untyped_storage(self).data_ptr()) // self.array.itemsize
@@ -386,7 +387,7 @@ def as_tensor(value: Any, dtype: Any = None, device: Any = None) -> Any:
     if isinstance(value, (bool, int, float, complex)):
         d = dtype or dtypes.of_number(value)
         if type(value) is Number:
-            return make(value.trace.literal(value, d), device or CPU)
+            return make(value.trace.literal(array_of, value, d), device or CPU)
         if d is dtypes.bfloat16:
             return make(dtypes.to_bfloat16(np.asarray(value, np.float32)), device or CPU)
         return make(_number(value, d), device or CPU)

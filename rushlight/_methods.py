@@ -153,7 +153,6 @@ OTHERS: dict[str, Any] = {
 
 
 def _reversed(function: Any) -> Any:
-    """The operator with the tensor on the right."""
 
     def call(self: Any, other: Any) -> Any:
         return function(other, self)
@@ -198,13 +197,13 @@ def _announce() -> None:
         setattr(Tensor, f"__i{name}__", in_place(function))
     for name in ("add", "mul"):
         setattr(Tensor, f"__r{name}__", _BINARY[name])
-    Tensor.__rsub__ = arithmetic.rsub  # type: ignore[attr-defined]
+    Tensor.__rsub__ = arithmetic.rsub
     for name in ("eq", "ne", "lt", "le", "gt", "ge"):
         setattr(Tensor, f"__{name}__", _comparison(getattr(logic, name)))
-    Tensor.__neg__, Tensor.__abs__ = arithmetic.neg, magnitude.abs  # type: ignore[attr-defined]
-    Tensor.__pos__ = combined.positive  # type: ignore[attr-defined]
-    Tensor.__invert__ = integers.bitwise_not  # type: ignore[attr-defined]
-    Tensor.__hash__ = object.__hash__  # type: ignore[assignment]
+    Tensor.__neg__, Tensor.__abs__ = arithmetic.neg, magnitude.abs
+    Tensor.__pos__ = combined.positive
+    Tensor.__invert__ = integers.bitwise_not
+    Tensor.__hash__ = object.__hash__
 
 
 _announce()

@@ -11,8 +11,11 @@ from ._core.processors import processors
 from ._core.tape import TensorBase
 
 _settings: dict[str, Any] = {
-    "threads": None, "deterministic": False, "matmul": "highest", "warn_always": False,
-}  # fmt: skip
+    "threads": None,
+    "deterministic": False,
+    "matmul": "highest",
+    "warn_always": False,
+}
 threads_told: list[Callable[[int], None]] = []  # who wants to know of a new number of threads
 
 
@@ -29,7 +32,7 @@ def numel(input: Any) -> int:
 def typename(obj: Any) -> str:
     """The name of an object's type: a tensor's legacy name, else module and class."""
     if isinstance(obj, TensorBase):
-        return obj.type()  # type: ignore[attr-defined]
+        return obj.type()
     cls = obj if isinstance(obj, type) else type(obj)
     return (
         cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"

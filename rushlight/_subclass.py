@@ -16,13 +16,13 @@ from ._core.tape import TensorBase
 _array_of = TensorBase.__dict__["array"]
 # Answered without the subclass: what makes, copies and keeps a tensor of its class.
 _ALWAYS = frozenset({"__copy__", "__deepcopy__", "__reduce_ex__", "as_subclass", "__repr__"})
-_NEVER = frozenset({"__init__", "__iter__", "__reversed__", "_values"})
+_NEVER = frozenset({"__init__", "__iter__", "__reversed__", "_values", "grad"})
 _HOMES = ("_tensor", "_conversion", "_keeping", "_methods")
 
 
 def hide(cls: type, tensor: type) -> None:
     """Make a class one whose calls are seen."""
-    cls.array = property(_array_seen, _array_of.__set__)  # type: ignore[attr-defined]
+    cls.array = property(_array_seen, _array_of.__set__)
     taken = {name for c in cls.__mro__[: cls.__mro__.index(tensor)] for name in vars(c)}
     for name, value in vars(tensor).items():
         if name in taken or name in _NEVER:

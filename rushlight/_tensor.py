@@ -3,6 +3,7 @@
 import copy
 import weakref
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from ._core.devices import META, device
 from ._core.errors import dim_of
 from ._core.kinds import known, value_of, without_value
 from ._core.size import Size, layout, strided
+from ._core.spec import strides_of
 from ._core.tape import ASK, Handle, Node, Port, TensorBase, extra_of, make, ndarray
 from ._ops import casts, indexing
 from ._ops import views as view_ops
@@ -25,6 +27,8 @@ from ._printing import tensor_repr
 from ._subclass import hide
 
 _array_of = TensorBase.__dict__["array"]
+# what a gradient has in common with its tensor
+_SHARED = {"dtype": "with dtype", "device": "with device type", "shape": "of size"}
 
 
 class Tensor(TensorBase):
@@ -150,7 +154,7 @@ class Tensor(TensorBase):
         """The steps between neighbours along each dimension, in elements."""
         array = self.array
         if array.__class__ is ndarray:
-            made = tuple(s // array.itemsize for s in array.strides)
+            made = strides_of(array)
         else:
             made = array.strides
         return made if dim is None else made[dim_of(dim, len(made))]
@@ -200,6 +204,28 @@ class Tensor(TensorBase):
         self.requires_grad = requires_grad
         return self
 
+    def _set_grad(self, new: Any) -> None:
+        if not isinstance(new, (TensorBase, type(None))):
+            kind = type(new).__name__
+            raise TypeError(
+                f"assigned grad expected to be a Tensor or None but got grad of type {kind}"
+            )
+        if new is self:
+            raise RuntimeError("can't assign Variable as its own grad")
+        for name, what in _SHARED.items() if new is not None else ():
+            own, given = getattr(self, name), getattr(new, name)
+            if own != given:
+                raise RuntimeError(
+                    f"attempting to assign a gradient {what} '{given}' to a tensor {what} '{own}'"
+                )
+        self._grad = new
+
+    def _drop_grad(self) -> None:
+        self._grad = None
+
+    # read in C: optimizers ask each parameter at each step
+    grad = property(attrgetter("_grad"), _set_grad, _drop_grad, "The gradient, once there is one.")
+
     @property
     def data(self) -> "Tensor":
         """The same memory as a tensor outside the graph, with versions of its own."""
@@ -227,9 +253,6 @@ class Tensor(TensorBase):
         while t.origin is not None:
             t = t.origin[0]
         return None if t is self else t
-
-    def _is_view(self) -> bool:
-        return self.origin is not None and not self.origin[1].alias
 
     def backward(
         self, gradient: "Tensor | None" = None, retain_graph: bool | None = None,
@@ -279,7 +302,7 @@ class Tensor(TensorBase):
 
     def detach_(self) -> "Tensor":
         """Take this tensor out of the graph, in place."""
-        if self._is_view():
+        if self.origin is not None and not self.origin[1].alias:
             raise RuntimeError(
                 "Can't detach views in-place. Use detach() instead. If you are using "
                 "DistributedDataParallel (DDP) for training, and gradient_as_bucket_view is set as "
@@ -459,7 +482,7 @@ class Tensor(TensorBase):
     def __copy__(self) -> Any:
         made = object.__new__(type(self))
         _copy_slots(made, self)
-        made.grad = self.grad
+        made._grad = self._grad
         made.__dict__.update(self.__dict__)
         return made
 
@@ -493,7 +516,7 @@ def _output(where: Any) -> tuple[Any, int]:
 def _copy_slots(made: Any, t: Any) -> None:
     _array_of.__set__(made, _array_of.__get__(t))
     made.needs, made.node, made.version = t.needs, t.node, t.version
-    made.origin, made.device, made.grad = t.origin, t.device, None
+    made.origin, made.device, made._grad = t.origin, t.device, None
 
 
 def _rebuild(

@@ -48,7 +48,7 @@ def spawn(
     context = _python.get_context(start_method)
     processes = []
     for index in range(nprocs):
-        process = context.Process(target=fn, args=(index, *args), daemon=daemon)  # type: ignore[attr-defined]
+        process = context.Process(target=fn, args=(index, *args), daemon=daemon)
         process.start()
         processes.append(process)
     if not join:

@@ -69,7 +69,7 @@ def fork_rng(
     try:
         yield
     finally:
-        for stream, state in zip(streams, before, strict=True):
+        for stream, state in zip(streams, before):
             stream.set_state_bytes(state)
 
 

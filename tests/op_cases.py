@@ -469,3 +469,16 @@ _CASES: dict[str, tuple[Case, ...]] = {
 }
 # fmt: on
 CASES = {n: told for names, told in {**_CASES, **LAYERS}.items() for n in names.split()}
+
+# name of a pointwise op -> (low, high): where its samples and the dtypes' numbers are drawn
+# fmt: off
+DOMAINS: dict[str, tuple[float, float]] = {
+    "pow": (0.2, 2.5), "log": (0.1, 4), "log2": (0.1, 4), "log10": (0.1, 4), "log1p": (-0.8, 4),
+    "sqrt": (0.1, 4), "rsqrt": (0.2, 4), "reciprocal": (0.2, 4), "tan": (-1.2, 1.2),
+    "asin": (-0.9, 0.9), "acos": (-0.9, 0.9), "acosh": (1.2, 4), "atanh": (-0.9, 0.9),
+    "logit": (0.1, 0.9), "addcdiv": (0.3, 2), "lerp": (-0.5, 1.5), "erfinv": (-0.9, 0.9),
+    "ndtri": (0.05, 0.95), "lgamma": (0.1, 4), "digamma": (0.2, 4), "special.polygamma.0": (0.2, 4),
+    "mvlgamma": (2.2, 5), "entr": (0.1, 3), "xlogy": (0.2, 4), "xlog1py": (0.2, 4),
+    "zeta": (1.5, 4), "gammainc": (0.3, 4), "gammaincc": (0.3, 4),
+}
+# fmt: on

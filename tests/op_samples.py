@@ -10,7 +10,7 @@ from zlib import crc32
 import numpy as np
 from op_calls import CALLS, OF_MEMORY, lines
 from op_case import Case, Drawn
-from op_cases import CASES
+from op_cases import CASES, DOMAINS
 from op_references import LAWS, VALUES
 from op_refusals import REFUSED
 
@@ -243,7 +243,7 @@ def _drawn(record: Op) -> Iterator[Sample]:
         yield Sample(f"sample {i}", args, kwargs)
     if record.kind != "pointwise" or any(p not in record.defaults for p in record.params):
         return
-    if not drawn or record.domain is not None:
+    if not drawn or name_of(record) in DOMAINS:
         yield from _pointwise(record, draw)
 
 
@@ -255,7 +255,7 @@ def refused(record: Op) -> Iterator[tuple[Sample, type[Exception], str]]:
 
 
 def _pointwise(record: Op, draw: Draw) -> Iterator[Sample]:
-    low, high = record.domain or (-2, 2)
+    low, high = DOMAINS.get(name_of(record), (-2, 2))
     masks = [record.promotes is not None and n not in record.promotes for n in record.arrays]
 
     def drawn(*shapes: tuple) -> tuple:

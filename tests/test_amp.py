@@ -80,7 +80,7 @@ def test_norms_of_float32_weights_take_halves(norm):
         made = net(rl.arange(12.0).reshape(3, 4))
     made.float().square().sum().backward()
     assert made.dtype is rl.bfloat16 and norm.weight.grad.dtype is rl.float32
-    with pytest.raises(RuntimeError, match="expected m1 and m2 to have the same dtype"):
+    with pytest.raises(RuntimeError, match=r"same dtype|scalar type Double but found Float"):
         norm(rl.ones(3, 8, dtype=rl.float64))
 
 
@@ -251,3 +251,46 @@ def test_norms_of_halves_are_pytorchs(name):
             if not isinstance(a, str):
                 atol = 0.04 * abs(b[1]).max()
                 np.testing.assert_allclose(a[1], b[1], rtol=0, atol=atol, err_msg=kind + weight)
+
+
+# Of an encoder layer: options, whether it trains, whether gradients are wanted, a hook.
+ENCODERS = [
+    ({"batch_first": batch, "norm_first": norm, **more}, trains, wanted, hooked)
+    for batch in (True, False)
+    for norm in (True, False)
+    for more in ({}, {"bias": False}, {"activation": "gelu"}, {"nhead": 1})
+    for trains, wanted, hooked in (
+        (False, False, False), (False, True, False), (True, False, False), (False, False, True),
+    )
+]  # fmt: skip
+
+
+def encoded(lib, options, trains, wanted, hooked):
+    lib.manual_seed(0)
+    layer = lib.nn.TransformerEncoderLayer(
+        **{"d_model": 8, "nhead": 2, "dim_feedforward": 16} | options
+    )
+    layer.train(trains)
+    if hooked:
+        layer.linear1.register_forward_hook(lambda *_: None)
+    stack = lib.nn.TransformerEncoder(layer, 2, enable_nested_tensor=False).train(trains)
+    x = lib.ones(2, 3, 8)
+    with lib.set_grad_enabled(wanted), lib.autocast("cpu", dtype=lib.bfloat16):
+        made = layer(x), layer(x.to(lib.bfloat16)), stack(x), layer(x[0])
+    return [str(y.dtype) for y in made]
+
+
+def test_an_encoder_layers_inference_gives_the_lower_dtype_where_pytorch_makes_one_call():
+    for options, *how in ENCODERS:
+        one_call = options["batch_first"] and how == [False, False, False]
+        one_call = one_call and not {"bias", "nhead"} & set(options)
+        dtypes = encoded(rl, options, *how)
+        lower = "torch.bfloat16" if one_call else "torch.float32"
+        assert [dtypes[0], dtypes[2], dtypes[3]] == [lower, lower, "torch.float32"], (options, how)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_encoder_layers_dtypes_are_pytorchs():
+    torch = pytest.importorskip("torch")
+    for case in ENCODERS:
+        assert encoded(rl, *case) == encoded(torch, *case), case

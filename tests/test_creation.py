@@ -268,3 +268,11 @@ def test_refusals_are_pytorchs(call, kind, sentence):
 def test_read_only_memory_is_announced():
     with pytest.warns(UserWarning, match="The given NumPy array is not writable"):
         rl.from_numpy(np.broadcast_to(np.float32(1), (3,)))
+
+
+def test_strides_of_sizes_0_and_1_are_pytorchs():
+    x = rl.zeros(3, 4)
+    assert x[None].stride() == (12, 4, 1) and x[:, None].stride() == (4, 4, 1)
+    assert x[..., None].stride() == (4, 1, 1) and x.t()[None].stride() == (4, 1, 4)
+    assert x[None].expand(5, 3, 4).stride() == (0, 4, 1)
+    assert rl.zeros(3, 0).stride() == (1, 1) and rl.empty(2, 0, 3).stride() == (3, 3, 1)

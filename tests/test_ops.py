@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from op_calls import CALLS, OF_MEMORY, UNCALLED
-from op_cases import CASES
+from op_cases import CASES, DOMAINS
 from op_exceptions import SYMMETRIC, applies, left_out
 from op_references import LAWS, VALUES
 from op_refusals import REFUSED
@@ -75,7 +75,7 @@ def test_value_is_the_mathematics(record: Op) -> None:
 
 def test_tables_speak_of_ops_that_exist() -> None:
     known = {r.name for r in RECORDS} | {name_of(r) for r in RECORDS}
-    assert {*CALLS, *CASES, *UNCALLED, *OF_MEMORY, *VALUES, *LAWS, *REFUSED} <= known
+    assert {*CALLS, *CASES, *DOMAINS, *UNCALLED, *OF_MEMORY, *VALUES, *LAWS, *REFUSED} <= known
 
 
 # -- gradients

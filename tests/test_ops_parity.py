@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from op_cases import DOMAINS
 from op_exceptions import applies, left_out
 from op_samples import (
     RECORDS,
@@ -149,7 +150,7 @@ def test_dtypes_are_pytorchs(record: Op) -> None:
     if record.kind != "pointwise" or any(p not in record.defaults for p in record.params):
         pytest.skip("for pointwise ops")
     theirs = next(iter(names_of(record).values()))
-    low, high = record.domain or (0, 3)
+    low, high = DOMAINS.get(name_of(record), (0, 3))
     for dtype in DTYPES:
         draw = Draw(record.name)
         values = [np.ceil(np.abs(draw(4, low=low, high=high).numpy())) for _ in record.arrays]

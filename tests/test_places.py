@@ -154,3 +154,30 @@ def test_axes_are_added_up_to_a_number() -> None:
     ]
     torch = pytest.importorskip("torch")
     assert lifted(rl) == lifted(torch)
+
+
+@pytest.mark.parametrize(
+    "numbers, kind",
+    [((0.0, -2.5), "float32"), ((0, 1.5), "float32"), ((0, 1), "int64"), ((True, False), "bool"),
+     ((1j, 0), "complex64"), ((1.0, True), "float32")],
+)  # fmt: skip
+def test_where_of_two_numbers_has_the_default_dtype(numbers, kind):
+    mask = rl.tensor([True, False])
+    for f in (rl.where, rl.compile(lambda *given: rl.where(*given))):
+        made = f(mask, *numbers)
+        assert made.tolist() == list(numbers) and made.dtype is getattr(rl, kind)
+    assert rl.where(mask.to("meta"), *numbers).dtype is getattr(rl, kind)
+    out = rl.empty(2, dtype=rl.float64)
+    if kind == "float32":
+        assert rl.where(mask, *numbers, out=out).tolist() == list(numbers)
+    torch = pytest.importorskip("torch")
+    assert torch.where(torch.tensor([True, False]), *numbers).dtype is getattr(torch, kind)
+
+
+def test_where_of_two_numbers_follows_another_default():
+    mask = rl.tensor([True, False])
+    rl.set_default_dtype(rl.float64)
+    try:
+        assert rl.where(mask, 1.0, 2).dtype is rl.float64
+    finally:
+        rl.set_default_dtype(rl.float32)

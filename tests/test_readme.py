@@ -47,6 +47,16 @@ def test_program_of_the_readme_runs(code):
     assert done.stdout == "tensor(True)\n"
 
 
+def test_program_of_the_page_on_compiling_runs():
+    (code,) = blocks((ROOT / "docs/compile.md").read_text("utf-8"), "python")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    told, *_ = done.stdout.splitlines()
+    assert told == "step: 3 traces" and "buffers: " in done.stdout and not done.stderr
+
+
 def test_contributing_is_short_and_shows_a_real_operation():
     text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
     assert text.count("\n") < 40

@@ -84,3 +84,19 @@ def test_a_class_of_its_own_answers_goes_first():
 
     x = rl.ones(2).as_subclass(Named)
     assert x.shape == "mine" and x.tolist() == "mine too" and x.ndim == 1
+
+
+@pytest.mark.parametrize("library", ["rushlight", "torch"])
+def test_a_subclass_keeps_a_plain_gradient(library):
+    t = pytest.importorskip(library)
+
+    class Own(t.Tensor):
+        pass
+
+    x = t.ones(2).as_subclass(Own).requires_grad_()
+    (x * 2).sum().backward()
+    assert type(x.grad) is t.Tensor
+    x.grad = None
+    assert x.grad is None
+    with pytest.raises(TypeError, match="assigned grad expected to be a Tensor or None"):
+        x.grad = 3

@@ -92,9 +92,7 @@ class Namespace(Composed):
     name = "abstract"
 
     def __init__(self) -> None:
-        for d in DTYPES:
-            setattr(self, d, getattr(NUMPY, d))
-        for word in ABOUT_DTYPES:
+        for word in (*DTYPES, *ABOUT_DTYPES):
             setattr(self, word, getattr(NUMPY, word))
 
     def __getattr__(self, word: str) -> Any:

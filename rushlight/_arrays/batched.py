@@ -6,7 +6,7 @@ without one is run example by example.
 
 from typing import Any
 
-from .._core.kinds import DIFFERENTIABLE
+from .._core.kinds import DIFFERENTIABLE as m  # the level beneath
 from .._core.tape import TensorBase
 from .abstract import Above, Namespace
 from .numpy import UFUNCS
@@ -48,9 +48,8 @@ class Batched(Namespace):
     def enter(self, t: TensorBase) -> BatchedArray:
         """A tensor's array at this level; one from beneath is the same for all examples."""
         a = t.array
-        return (
-            a if a.__class__ is BatchedArray and a.names is self else BatchedArray(self, t, False)
-        )
+        mine = a.__class__ is BatchedArray and a.names is self
+        return a if mine else BatchedArray(self, t, False)
 
     def allow_random(self) -> None:
         """Refuse random numbers unless vmap was told what they mean."""
@@ -77,7 +76,7 @@ class Batched(Namespace):
             return self._bits(args)
         if not any(map(_mapped, _flat(args))):
             bare = [_bare(a) for a in args]
-            return self._wrapped(getattr(DIFFERENTIABLE, word)(*bare, **params), False)
+            return self._wrapped(getattr(m, word)(*bare, **params), False)
         rule = getattr(self, "_" + word, None)
         if word in POINTWISE:
             made = self._pointwise(word, args, params)
@@ -102,13 +101,13 @@ class Batched(Namespace):
         shape, width, stream = args
         self.allow_random()
         if self.randomness == "same":
-            return BatchedArray(self, DIFFERENTIABLE.bits(shape, width, stream), False)
-        return BatchedArray(self, DIFFERENTIABLE.bits((self.batch, *shape), width, stream))
+            return BatchedArray(self, m.bits(shape, width, stream), False)
+        return BatchedArray(self, m.bits((self.batch, *shape), width, stream))
 
     def _pointwise(self, word: str, args: tuple, params: dict) -> Any:
         ndim = max((len(a.shape) for a in args if hasattr(a, "shape")), default=0)
         lined = [self._lined_up(a, ndim) for a in args]
-        return getattr(DIFFERENTIABLE, word)(*lined, **params)
+        return getattr(m, word)(*lined, **params)
 
     def _lined_up(self, a: Any, ndim: int) -> Any:
         """A batched operand with axes inserted after the mapped one; anything else as it is."""
@@ -120,110 +119,107 @@ class Batched(Namespace):
         missing = ndim - (len(shape) - 1)
         if missing <= 0:
             return a.value
-        return DIFFERENTIABLE.reshape(a.value, (shape[0], *(1,) * missing, *shape[1:]))
+        return m.reshape(a.value, (shape[0], *(1,) * missing, *shape[1:]))
 
     def _full(self, a: Any) -> Any:
         """An operand with the mapped axis written out."""
         if not isinstance(a, BatchedArray):
             return a
-        return a.value if a.mapped else DIFFERENTIABLE.broadcast_to(a.value, (self.batch, *a.shape))
+        return a.value if a.mapped else m.broadcast_to(a.value, (self.batch, *a.shape))
 
     def _reduce(
         self, word: str, x: Any, axis: Any = None, keepdims: bool = False, **params: Any
     ) -> Any:
-        rank = len(x.shape)
-        fn = getattr(DIFFERENTIABLE, word)
+        rank = x.ndim
+        fn = getattr(m, word)
         if word.startswith("arg") and axis is None:
-            return fn(DIFFERENTIABLE.reshape(x.value, (self.batch, -1)), axis=1, keepdims=False)
+            return fn(m.reshape(x.value, (self.batch, -1)), axis=1, keepdims=False)
         if rank == 0:
             if word.startswith("arg"):
-                return DIFFERENTIABLE.astype(DIFFERENTIABLE.zeros_like(x.value), self.int64)
-            wide = DIFFERENTIABLE.reshape(x.value, (self.batch, 1))
+                return m.astype(m.zeros_like(x.value), self.int64)
+            wide = m.reshape(x.value, (self.batch, 1))
             return fn(wide, axis=1, keepdims=False, **params)
         return fn(x.value, axis=_shift(axis, rank), keepdims=keepdims, **params)
 
     def _along(self, word: str, x: Any, axis: int = -1, **params: Any) -> Any:
-        return getattr(DIFFERENTIABLE, word)(x.value, _shift(axis, len(x.shape)), **params)
+        return getattr(m, word)(x.value, _shift(axis, x.ndim), **params)
 
     def _flip(self, x: Any, axis: Any) -> Any:
-        return DIFFERENTIABLE.flip(x.value, _shift(axis, len(x.shape)))
+        return m.flip(x.value, _shift(axis, x.ndim))
 
     def _permute_dims(self, x: Any, axes: Any) -> Any:
-        return DIFFERENTIABLE.permute_dims(x.value, (0, *_shift(tuple(axes), len(x.shape))))
+        return m.permute_dims(x.value, (0, *_shift(tuple(axes), x.ndim)))
 
     def _reshape(self, x: Any, shape: Any) -> Any:
-        return DIFFERENTIABLE.reshape(x.value, (self.batch, *shape))
+        return m.reshape(x.value, (self.batch, *shape))
 
     def _broadcast_to(self, x: Any, shape: Any) -> Any:
-        return DIFFERENTIABLE.broadcast_to(self._lined_up(x, len(shape)), (self.batch, *shape))
+        return m.broadcast_to(self._lined_up(x, len(shape)), (self.batch, *shape))
 
     def _index(self, x: Any, key: Any) -> Any:
-        return DIFFERENTIABLE.index(x.value, _inner(key))
+        return m.index(x.value, _inner(key))
 
     def _write(self, x: Any, value: Any, key: Any) -> Any:
         target = self._full(x)
         if _mapped(value):
-            seen = DIFFERENTIABLE.index(target, _inner(key))
+            seen = m.index(target, _inner(key))
             value = self._lined_up(value, seen.array.ndim - 1)
-        return DIFFERENTIABLE.write(target, _bare(value), _inner(key))
+        return m.write(target, _bare(value), _inner(key))
 
     def _diagonal(self, x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-        return DIFFERENTIABLE.diagonal(x.value, offset, *_shift((axis1, axis2), len(x.shape)))
+        return m.diagonal(x.value, offset, *_shift((axis1, axis2), x.ndim))
 
     def _set_diagonal(
         self, x: Any, value: Any, offset: int = 0, axis1: int = 0, axis2: int = 1
     ) -> Any:
-        axes = _shift((axis1, axis2), len(x.shape))
-        return DIFFERENTIABLE.set_diagonal(self._full(x), self._full(value), offset, *axes)
+        axes = _shift((axis1, axis2), x.ndim)
+        return m.set_diagonal(self._full(x), self._full(value), offset, *axes)
 
     def _concat(self, xs: Any, axis: int = 0) -> Any:
-        return DIFFERENTIABLE.concat([self._full(x) for x in xs], _shift(axis, len(xs[0].shape)))
+        return m.concat([self._full(x) for x in xs], _shift(axis, len(xs[0].shape)))
 
     def _pad(self, x: Any, widths: Any, value: Any = 0) -> Any:
-        return DIFFERENTIABLE.pad(x.value, ((0, 0), *widths), value)
+        return m.pad(x.value, ((0, 0), *widths), value)
 
     def _take(self, x: Any, indices: Any, axis: int = 0) -> Any:
-        at = axis % len(x.shape)
+        at = axis % x.ndim
         if not _mapped(indices):
-            return DIFFERENTIABLE.take(x.value, _bare(indices), at + 1)
+            return m.take(x.value, _bare(indices), at + 1)
         if x.mapped:
             return self._each("take", (x, indices, axis), {})
-        made = DIFFERENTIABLE.take(x.value, indices.value, at)  # (..., batch, indices, ...)
+        made = m.take(x.value, indices.value, at)  # (..., batch, indices, ...)
         n = made.array.ndim
-        return DIFFERENTIABLE.permute_dims(made, (at, *(i for i in range(n) if i != at)))
+        return m.permute_dims(made, (at, *(i for i in range(n) if i != at)))
 
     def _take_along_axis(self, x: Any, indices: Any, axis: int) -> Any:
-        return DIFFERENTIABLE.take_along_axis(
-            self._full(x), self._full(indices), _shift(axis, len(x.shape))
-        )
+        return m.take_along_axis(self._full(x), self._full(indices), _shift(axis, x.ndim))
 
     def _scatter(self, x: Any, indices: Any, values: Any, axis: int, mode: str = "set") -> Any:
-        return DIFFERENTIABLE.scatter(
-            self._full(x), self._full(indices), self._full(values), _shift(axis, len(x.shape)), mode
+        return m.scatter(
+            self._full(x), self._full(indices), self._full(values), _shift(axis, x.ndim), mode
         )
 
     def _put(self, x: Any, indices: Any, values: Any, axis: int = 0, mode: str = "set") -> Any:
         if _mapped(indices):
             return self._each("put", (x, indices, values, axis, mode), {})
-        at = axis % len(x.shape)
+        at = axis % x.ndim
         if _mapped(values):
-            values = BatchedArray(self, self._lined_up(values, len(x.shape)))
-        return DIFFERENTIABLE.put(self._full(x), _bare(indices), self._full(values), at + 1, mode)
+            values = BatchedArray(self, self._lined_up(values, x.ndim))
+        return m.put(self._full(x), _bare(indices), self._full(values), at + 1, mode)
 
     def _windows(self, x: Any, size: Any, stride: Any, dilation: Any) -> Any:
-        return DIFFERENTIABLE.windows(x.value, size, stride, dilation)
+        return m.windows(x.value, size, stride, dilation)
 
     def _unwindows(self, g: Any, shape: Any, stride: Any, dilation: Any) -> Any:
-        return DIFFERENTIABLE.unwindows(g.value, (self.batch, *shape), stride, dilation)
+        return m.unwindows(g.value, (self.batch, *shape), stride, dilation)
 
     def _matmul(self, a: Any, b: Any) -> Any:
-        m, ra, rb = DIFFERENTIABLE, len(a.shape), len(b.shape)
+        ra, rb = a.ndim, b.ndim
         x, y = self._full(a) if ra == 1 else None, self._full(b) if rb == 1 else None
         n = max(ra, rb, 2)
         left = m.reshape(x, (self.batch, *(1,) * (n - 1), -1)) if ra == 1 else self._lined_up(a, n)
-        right = (
-            m.reshape(y, (self.batch, *(1,) * (n - 2), -1, 1)) if rb == 1 else self._lined_up(b, n)
-        )
+        column = (self.batch, *(1,) * (n - 2), -1, 1)
+        right = m.reshape(y, column) if rb == 1 else self._lined_up(b, n)
         made = m.matmul(left, right)
         if ra > 1 and rb > 1:
             return made
@@ -235,17 +231,17 @@ class Batched(Namespace):
         if _mapped(w):
             return self._each("conv", (x, w, *rest), params)
         shape = x.shape
-        flat = DIFFERENTIABLE.reshape(x.value, (self.batch * shape[0], *shape[1:]))
-        made = DIFFERENTIABLE.conv(flat, _bare(w), *rest, **params)
-        return DIFFERENTIABLE.reshape(made, (self.batch, shape[0], *made.array.shape[1:]))
+        flat = m.reshape(x.value, (self.batch * shape[0], *shape[1:]))
+        made = m.conv(flat, _bare(w), *rest, **params)
+        return m.reshape(made, (self.batch, shape[0], *made.array.shape[1:]))
 
     def _each(self, word: str, args: tuple, params: dict) -> Any:
         """A word without a rule of its own: example by example."""
-        fn = getattr(DIFFERENTIABLE, word)
+        fn = getattr(m, word)
         rows = [fn(*[_example(a, i) for a in args], **params) for i in range(self.batch)]
         if isinstance(rows[0], (tuple, list)):
-            return tuple(DIFFERENTIABLE.stack(list(xs)) for xs in zip(*rows))
-        return DIFFERENTIABLE.stack(rows)
+            return tuple(m.stack(list(xs)) for xs in zip(*rows))
+        return m.stack(rows)
 
 
 def _mapped(a: Any) -> bool:
@@ -273,4 +269,4 @@ def _example(a: Any, i: int) -> Any:
         return [_example(x, i) for x in a]
     if not isinstance(a, BatchedArray):
         return a
-    return DIFFERENTIABLE.index(a.value, (i,)) if a.mapped else a.value
+    return m.index(a.value, (i,)) if a.mapped else a.value

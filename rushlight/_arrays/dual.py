@@ -8,7 +8,7 @@ diagonal. Any other word is pushed forward by differentiating its backward pass.
 from typing import Any
 
 from .._core.backward import grad
-from .._core.kinds import DIFFERENTIABLE
+from .._core.kinds import DIFFERENTIABLE as m  # the level beneath
 from .._core.modes import enable_grad
 from .._core.tape import TensorBase, make
 from .abstract import Above, Namespace
@@ -16,8 +16,7 @@ from .batched import POINTWISE
 
 LINEAR = set(
     "sum permute_dims reshape broadcast_to index astype take take_along_axis unwindows windows "
-    "flip "
-    "diagonal pad cumulative_sum real imag conj copy contiguous alias negative as_strided "
+    "flip diagonal pad cumulative_sum real imag conj copy contiguous alias negative as_strided "
     "fft ifft rfft irfft".split()
 )
 JOINT = set(
@@ -25,11 +24,9 @@ JOINT = set(
 )
 CONSTANT = set(
     "equal not_equal less less_equal greater greater_equal argmax argmin sign floor ceil trunc "
-    "round "
-    "zeros_like isnan isinf isfinite signbit any all argsort leading logical_and logical_or "
+    "round zeros_like isnan isinf isfinite signbit any all argsort leading logical_and logical_or "
     "logical_xor logical_not searchsorted floor_divide nextafter bitwise_and bitwise_or "
-    "bitwise_xor bitwise_invert "
-    "bits full arange".split()
+    "bitwise_xor bitwise_invert bits full arange".split()
 )
 
 
@@ -60,7 +57,7 @@ class Dual(Namespace):
         return f"jvp: {asked} would leave the tangent behind; the value is not given out inside jvp"
 
     def apply(self, word: str, args: tuple, params: dict) -> Any:
-        fn = getattr(DIFFERENTIABLE, word)
+        fn = getattr(m, word)
         values = [_value(a) for a in args]
         out = fn(*values, **params)
         moving = [i for i, a in enumerate(args) if _moves(a)]
@@ -97,10 +94,13 @@ class Dual(Namespace):
                 args[i].tangent if i == 0 or word == "add" else -args[i].tangent for i in moving
             ]
             return _sum(signed, out)
-        keep = {"put": (1,), "scatter": (1,), "where": (0,)}.get(word, ())
+        keep = {"put": (1,), "scatter": (1,), "where": (0,), "write": (2,)}.get(word, ())
         made = [values[i] if i in keep else _tangent(a, values[i]) for i, a in enumerate(args)]
         if word in ("write", "where"):  # a number that is written does not move
-            made = [0 if isinstance(v, (int, float)) else v for v in made]
+            made = [
+                0 if isinstance(v, (int, float)) and i not in keep else v
+                for i, v in enumerate(made)
+            ]
         if word in ("scatter", "put"):
             mode = args[4] if len(args) > 4 else params.get("mode", "set")
             if mode not in ("set", "add"):
@@ -120,10 +120,9 @@ class Dual(Namespace):
             many = isinstance(made, (tuple, list))
             outs = list(made) if many else [made]
             live = [k for k, o in enumerate(outs) if o.requires_grad]
-            seeds = [fresh(DIFFERENTIABLE.zeros_like(outs[k])) for k in live]
-            flat = [
-                (x, a.tangent) for i in moving for x, a in _pairs(inputs[i], args[i]) if _moves(a)
-            ]
+            seeds = [fresh(m.zeros_like(outs[k])) for k in live]
+            pairs = (pair for i in moving for pair in _pairs(inputs[i], args[i]))
+            flat = [(x, a.tangent) for x, a in pairs if _moves(a)]
             back = grad(
                 [outs[k] for k in live], [x for x, _ in flat], seeds, create_graph=True,
                 allow_unused=True,
@@ -133,7 +132,7 @@ class Dual(Namespace):
         beneath = any(x.requires_grad for x in [*_tensors(values), *[t for _, t in flat]])
         tangents: list = [None] * len(outs)
         for k, t in zip(live, found):
-            t = t if t is not None else DIFFERENTIABLE.zeros_like(outs[k])
+            t = t if t is not None else m.zeros_like(outs[k])
             tangents[k] = t if beneath else t.detach()
         return tangents if many else tangents[0]
 
@@ -141,7 +140,7 @@ class Dual(Namespace):
 def fresh(t: Any) -> Any:
     """The same value as a leaf that wants gradients (recorded beneath if it already does)."""
     if t.requires_grad:
-        return DIFFERENTIABLE.copy(t)
+        return m.copy(t)
     made = make(t.array, t.device)
     made.needs = True
     return made
@@ -172,9 +171,9 @@ def _tangent(a: Any, value: Any) -> Any:
     if isinstance(a, list):
         return [_tangent(x, v) for x, v in zip(a, value)]
     if isinstance(a, DualArray):
-        return a.tangent if a.tangent is not None else DIFFERENTIABLE.zeros_like(a.value)
+        return a.tangent if a.tangent is not None else m.zeros_like(a.value)
     if isinstance(value, TensorBase):
-        return DIFFERENTIABLE.zeros_like(value)
+        return m.zeros_like(value)
     return value
 
 
@@ -183,7 +182,7 @@ def _sum(parts: list, out: Any = None) -> Any:
     for t in parts[1:]:
         total = total + t
     if out is not None and tuple(total.shape) != tuple(out.shape):
-        total = DIFFERENTIABLE.broadcast_to(total, tuple(out.shape))
+        total = m.broadcast_to(total, tuple(out.shape))
     return total
 
 
@@ -204,5 +203,5 @@ def _part(record: Any, i: int, tangent: Any, values: list, out: Any) -> Any:
     for name, v in zip(record.arrays, values):
         if hasattr(v, "shape"):
             known[f"{name}_shape"], known[f"{name}_dtype"] = tuple(v.shape), v.dtype
-    tangent = DIFFERENTIABLE.broadcast_to(tangent, tuple(out.shape))
-    return rule(DIFFERENTIABLE, tangent, *[known[n] for n in names])
+    tangent = m.broadcast_to(tangent, tuple(out.shape))
+    return rule(m, tangent, *[known[n] for n in names])

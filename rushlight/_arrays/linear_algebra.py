@@ -107,20 +107,19 @@ def lu(x: Array) -> tuple[Array, Array, Array]:
     made = np.array(x)
     rows, cols = made.shape[-2:]
     flat = _stack(made)
-    order = np.tile(np.arange(rows, dtype=I64), (len(flat), 1))
     pivots = np.zeros((len(flat), min(rows, cols)), I64)
-    for matrix, line, swaps in zip(flat, order, pivots):
+    for matrix, swaps in zip(flat, pivots):
         for k in range(min(rows, cols)):
             column = matrix[k:, k]  # LAPACK's measure of a complex pivot: |re| + |im|
             pivot = k + int(np.argmax(np.abs(column.real) + np.abs(column.imag)))
             swaps[k] = pivot
             if pivot != k:
-                matrix[[k, pivot]], line[[k, pivot]] = matrix[[pivot, k]], line[[pivot, k]]
+                matrix[[k, pivot]] = matrix[[pivot, k]]
             if matrix[k, k] != 0:
                 matrix[k + 1 :, k] /= matrix[k, k]
                 matrix[k + 1 :, k + 1 :] -= np.outer(matrix[k + 1 :, k], matrix[k, k + 1 :])
-    batch = made.shape[:-2]
-    return flat.reshape(made.shape), pivots.reshape(*batch, -1), order.reshape(*batch, rows)
+    pivots = pivots.reshape(*made.shape[:-2], -1)
+    return flat.reshape(made.shape), pivots, order_of(pivots, rows)
 
 
 def order_of(pivots: Array, rows: int) -> Array:
@@ -145,9 +144,8 @@ def cofactors(x: Array) -> Array:
     n = s.shape[-1]
     others = np.where(np.eye(n, dtype=bool), 1, s[..., None, :]).prod(-1)
     sign = np.linalg.det(u) * np.linalg.det(vh)
-    return np.matmul(np.conj(u) * (sign[..., None] * others)[..., None, :], np.conj(vh)).astype(
-        x.dtype
-    )
+    scaled = np.conj(u) * (sign[..., None] * others)[..., None, :]
+    return np.matmul(scaled, np.conj(vh)).astype(x.dtype)
 
 
 def matrix_exp(x: Array) -> Array:

@@ -54,7 +54,7 @@ def _bitcast(x: Any, dtype: Any) -> tuple:
 
 
 def _permute(x: Any, axes: Any) -> tuple:
-    axes = [a % len(x.shape) for a in axes]
+    axes = [a % x.ndim for a in axes]
     return tuple(x.shape[a] for a in axes), x.dtype, tuple(x.strides[a] for a in axes), x.offset
 
 
@@ -71,7 +71,7 @@ def _index(x: Any, key: Any) -> tuple:
 def _diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> tuple:
     rows, cols = x.shape[axis1], x.shape[axis2]
     n = max(0, min(rows, cols - offset) if offset >= 0 else min(rows + offset, cols))
-    rest = [i for i in range(len(x.shape)) if i not in (axis1, axis2)]
+    rest = [i for i in range(x.ndim) if i not in (axis1, axis2)]
     start = (offset * x.strides[axis2] if offset >= 0 else -offset * x.strides[axis1]) if n else 0
     return (
         (*(x.shape[i] for i in rest), n), x.dtype,
@@ -81,7 +81,7 @@ def _diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> tuple:
 
 def _windows(x: Any, size: tuple, stride: tuple, dilation: tuple) -> tuple:
     k = len(size)
-    lead = len(x.shape) - k
+    lead = x.ndim - k
     out = tuple(
         (n - d * (w - 1) - 1) // s + 1 for n, w, s, d in zip(x.shape[lead:], size, stride, dilation)
     )
@@ -138,7 +138,7 @@ def _matmul(a: Any, b: Any) -> tuple:
 
 
 def _reduced(x: Any, axis: Any, keepdims: bool) -> tuple:
-    n = len(x.shape)
+    n = x.ndim
     axis = range(n) if axis is None else axis
     axes = [dim_of(a, n) for a in ((axis,) if isinstance(axis, int) else axis)]
     return tuple(1 if i in axes else k for i, k in enumerate(x.shape) if keepdims or i not in axes)
@@ -188,7 +188,7 @@ def _pad(x: Any, widths: Any, value: Any = 0) -> tuple:
 
 
 def _take(x: Any, indices: Any, axis: int = 0) -> tuple:
-    at = axis % len(x.shape)
+    at = axis % x.ndim
     return (*x.shape[:at], *indices.shape, *x.shape[at + 1 :]), x.dtype
 
 

@@ -34,6 +34,11 @@ def _widely(word: Any, x: Any, indices: Any, values: Any, axis: int, mode: str) 
     return NUMPY.astype(made, x.dtype)
 
 
+def _of(module: Any, names: str) -> Any:
+    """Functions of a module as words: in a class they would be bound."""
+    return (staticmethod(getattr(module, n)) for n in names.split())
+
+
 def _transform(name: str) -> Any:
     """A word of `np.fft`, a room that NumPy loads (4 ms) when somebody looks into it."""
     return staticmethod(lambda *args, **named: getattr(np.fft, name)(*args, **named))
@@ -161,14 +166,10 @@ class Numpy(Composed):
     isnan, isinf, isfinite, signbit = np.isnan, np.isinf, np.isfinite, np.signbit
     where = staticmethod(_where)  # a Python function in a class would be bound: ufuncs are not
     angle = staticmethod(np.angle)
-    erf, erfinv = staticmethod(special.erf), staticmethod(special.erfinv)
-    erfc, erfcx = staticmethod(special.erfc), staticmethod(special.erfcx)
-    ndtri, log_ndtr = staticmethod(special.ndtri), staticmethod(special.log_ndtr)
-    lgamma, digamma = staticmethod(gamma.lgamma), staticmethod(gamma.digamma)
-    polygamma, zeta = staticmethod(gamma.polygamma), staticmethod(gamma.zeta)
-    gammainc, gammaincc = staticmethod(gamma.gammainc), staticmethod(gamma.gammaincc)
-    i0, i0e = staticmethod(special.i0), staticmethod(special.i0e)
-    i1, i1e = staticmethod(special.i1), staticmethod(special.i1e)
+    erf, erfinv, erfc, erfcx, ndtri = _of(special, "erf erfinv erfc erfcx ndtri")
+    log_ndtr, i0, i0e, i1, i1e = _of(special, "log_ndtr i0 i0e i1 i1e")
+    lgamma, digamma, polygamma, zeta = _of(gamma, "lgamma digamma polygamma zeta")
+    gammainc, gammaincc = _of(gamma, "gammainc gammaincc")
 
     @staticmethod
     def real(x: Any) -> Any:
@@ -185,9 +186,8 @@ class Numpy(Composed):
 
     @staticmethod
     def complex(re: Any, im: Any) -> Any:
-        made = np.empty(
-            np.broadcast_shapes(re.shape, im.shape), np.result_type(re.dtype, np.complex64)
-        )
+        kind = np.result_type(re.dtype, np.complex64)
+        made = np.empty(np.broadcast_shapes(re.shape, im.shape), kind)
         made.real, made.imag = re, im
         return made
 
@@ -269,8 +269,7 @@ class Numpy(Composed):
         return np.asarray(x.argmin(axis, keepdims=keepdims), dtypes.I64)
 
     cumulative_sum, cumulative_prod = map(_running, (np.add, np.multiply))
-    cumulative_max = staticmethod(ordering.cumulative_max)
-    cumulative_min = staticmethod(ordering.cumulative_min)
+    cumulative_max, cumulative_min = _of(ordering, "cumulative_max cumulative_min")
 
     # -- shape
     @staticmethod
@@ -306,9 +305,8 @@ class Numpy(Composed):
     @staticmethod
     def flip(x: Any, axis: Any) -> Any:
         axes = [axis % x.ndim] if axis.__class__ is int else [a % x.ndim for a in axis]
-        return x[
-            tuple(slice(None, None, -1) if i in axes else slice(None) for i in range(x.ndim))
-        ].copy()
+        key = [slice(None, None, -1 if i in axes else 1) for i in range(x.ndim)]
+        return x[tuple(key)].copy()
 
     @staticmethod
     def index(x: Any, key: Any) -> Any:
@@ -355,9 +353,7 @@ class Numpy(Composed):
         """The same values in memory of their own, in the same order of axes."""
         return x.copy("K")
 
-    as_strided = staticmethod(strides.as_strided)
-    unstrided = staticmethod(strides.unstrided)
-    write_strided = staticmethod(strides.write_strided)
+    as_strided, unstrided, write_strided = _of(strides, "as_strided unstrided write_strided")
 
     @staticmethod
     def contiguous(x: Any) -> Any:
@@ -369,8 +365,7 @@ class Numpy(Composed):
         """The same memory."""
         return x
 
-    windows = staticmethod(convolution.windows)
-    unwindows = staticmethod(convolution.unwindows)
+    windows, unwindows = _of(convolution, "windows unwindows")
 
     # -- gather and scatter
     @staticmethod
@@ -411,9 +406,8 @@ class Numpy(Composed):
             _MODES[mode].at(made, key, values)
         return made
 
+    sort, argsort, leading, unique = _of(ordering, "sort argsort leading unique")
     searchsorted = staticmethod(ordering.searchsorted)
-    sort, argsort = staticmethod(ordering.sort), staticmethod(ordering.argsort)
-    leading = staticmethod(ordering.leading)
 
     # -- contraction
     matmul = np.matmul
@@ -431,9 +425,7 @@ class Numpy(Composed):
             columns.dot(row, out)
         return made
 
-    conv = staticmethod(convolution.conv)
-    conv_input = staticmethod(convolution.conv_input)
-    conv_weight = staticmethod(convolution.conv_weight)
+    conv, conv_input, conv_weight = _of(convolution, "conv conv_input conv_weight")
 
     # -- creation
     @staticmethod
@@ -467,24 +459,14 @@ class Numpy(Composed):
     @staticmethod
     def nonzero(x: Any) -> Any:
         """(count, ndim) int64: the places of the elements that are not zero."""
-        return (
-            np.stack([np.asarray(a, dtypes.I64) for a in np.nonzero(x)], -1)
-            if x.ndim
-            else (np.zeros((int(x != 0), 0), dtypes.I64))
-        )
+        if not x.ndim:
+            return np.zeros((int(x != 0), 0), dtypes.I64)
+        return np.stack([np.asarray(a, dtypes.I64) for a in np.nonzero(x)], -1)
 
-    unique = staticmethod(ordering.unique)
-    cholesky, qr, svd = (
-        staticmethod(getattr(linear_algebra, n)) for n in ("cholesky", "qr", "svd")
-    )
-    eig, eigh, solve = (staticmethod(getattr(linear_algebra, n)) for n in ("eig", "eigh", "solve"))
-    inv, det, slogdet = (
-        staticmethod(getattr(linear_algebra, n)) for n in ("inv", "det", "slogdet")
-    )
+    cholesky, qr, svd, eig, eigh, solve = _of(linear_algebra, "cholesky qr svd eig eigh solve")
+    inv, det, slogdet, lu = _of(linear_algebra, "inv det slogdet lu")
+    order_of, cofactors, matrix_exp = _of(linear_algebra, "order_of cofactors matrix_exp")
     triangular_solve = staticmethod(linear_algebra.triangular_solve)
-    lu, order_of = staticmethod(linear_algebra.lu), staticmethod(linear_algebra.order_of)
-    cofactors = staticmethod(linear_algebra.cofactors)
-    matrix_exp = staticmethod(linear_algebra.matrix_exp)
     fft, ifft, rfft, irfft = map(_transform, ("fft", "ifft", "rfft", "irfft"))
 
 

@@ -38,11 +38,9 @@ def sort(
 def leading(x: np.ndarray, k: int, axis: int, largest: bool) -> np.ndarray:
     """Indices of the k largest (or smallest) along `axis`, in order; NaN counts as the greatest."""
     n = x.shape[axis]
-    if (
-        k >= n // 8 or n < 64 or not k
-    ):  # a full sort is as quick, and equal elements keep their order
+    if k >= n // 8 or n < 64 or not k:  # a sort is as quick, and keeps the order of equal elements
         order = argsort(x, axis, largest)
-        return order[(slice(None),) * (axis % x.ndim) + (slice(k),)]
+        return np.ascontiguousarray(order[(slice(None),) * (axis % x.ndim) + (slice(k),)])
     found = np.argpartition(x, n - k if largest else k, axis)
     found = np.take(found, range(n - k, n) if largest else range(k), axis)
     found = np.sort(found, axis)

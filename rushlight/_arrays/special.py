@@ -227,8 +227,8 @@ def _halley(x: Array, rest: Callable) -> Array:
 def _inverse_near(y: Array) -> Array:
     """erf(x) = y for |y| <= 1/2, from the first terms of the inverse series."""
     z = 0.25 * math.pi * y * y
-    start = 0.5 * math.sqrt(math.pi) * y * (1.0 + z * (1 / 3 + z * (7 / 30 + z * (127 / 630))))
     half = 0.5 * math.sqrt(math.pi)
+    start = half * y * (1.0 + z * (1 / 3 + z * (7 / 30 + z * (127 / 630))))
     return _halley(start, lambda x: half * (_erf_near(x) - y) * gauss(x, 1.0))
 
 

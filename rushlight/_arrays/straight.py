@@ -335,7 +335,7 @@ def _number(value: Any, kind: np.dtype) -> Any:
 def _open(x: Any) -> Any:
     if x.__class__ is Line:
         return x.array
-    if x.__class__ is list or x.__class__ is tuple:
+    if x.__class__ in (list, tuple):
         return x.__class__(map(_open, x))
     return x
 
@@ -344,7 +344,7 @@ def _key(x: Any) -> Any:
     """What tells arguments apart: 1 and 1.0 and True are not the same."""
     if x.__class__ is Line:
         return x
-    if x.__class__ is list or x.__class__ is tuple:
+    if x.__class__ in (list, tuple):
         return tuple(map(_key, x))
     return x.__class__, x if x.__class__.__hash__ is not None else id(x), str(x)
 

@@ -33,11 +33,8 @@ def as_strided(x: np.ndarray, size: tuple, stride: tuple, offset: Any = None) ->
             f"itemsize {k} requiring a storage size of {(last + 1) * k} are out of bounds for "
             f"storage of size {base.nbytes}"
         )
-    flat = (
-        np.ndarray((base.nbytes // k,), x.dtype, base, 0)
-        if base.flags.c_contiguous
-        else base.ravel("K")
-    )
+    whole = base.flags.c_contiguous
+    flat = np.ndarray((base.nbytes // k,), x.dtype, base, 0) if whole else base.ravel("K")
     return np.ndarray(size, x.dtype, flat, offset * k, tuple(s * k for s in stride))
 
 

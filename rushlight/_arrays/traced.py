@@ -1,7 +1,7 @@
 """Traced arrays: symbols of a program that is being written down (`rushlight.compile`)."""
 
+import os
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,8 @@ from .abstract import Array, Namespace
 from .meta import VIEWS, several, spec
 from .numpy import NUMPY, UFUNCS
 
-HERE = str(Path(__file__).resolve().parent.parent)
-_LIBRARY = str(Path(str(sys.modules["os"].__file__)).parent)  # Python's own
+HERE = __file__.removesuffix(f"_arrays{os.sep}traced.py")  # as code objects spell it, links and all
+_LIBRARY = os.path.dirname(os.__file__)  # Python's own
 
 
 class GraphBreak(BaseException):
@@ -59,8 +59,9 @@ class Symbol(Array):
     __int__ = __float__ = __index__ = __bool__
 
 
-# Words whose result depends on values, or on how temporaries lie in memory.
-_BY_VALUE = frozenset({"nonzero", "unique", "as_strided", "unstrided", "write_strided"})
+ANYWHERE = 1 << 48  # where an argument lies in its memory is less by this
+# Words whose result's shape depends on values.
+_BY_VALUE = frozenset({"nonzero", "unique"})
 _ONCE = frozenset({"bits", "call", "check"})  # words that a loop's body must not say
 _ROLLED = 3  # steps from which a loop is one
 
@@ -88,7 +89,6 @@ class Trace(Namespace):
         self.inside = False  # a loop's body
 
     def symbol(self, shape: Any, dtype: Any, strides: Any = None, offset: int = 0) -> Symbol:
-        """A new value."""
         self.count += 1
         return Symbol(self, self.count - 1, shape, dtype, strides, offset)
 
@@ -100,7 +100,7 @@ class Trace(Namespace):
 
     def apply(self, word: str, args: tuple, params: dict) -> Any:
         if word in _BY_VALUE:
-            self.stop(f"{word}: its result depends on values or on memory")
+            self.no_value(f"{word}()")
         for a in _symbols([args, tuple(params.values())]):
             if a.names is not self:
                 raise RuntimeError(
@@ -125,8 +125,7 @@ class Trace(Namespace):
             return loop.scan(self, f, init, xs, reverse)
         body, others, ys = traced
         carried = [(s.shape, s.dtype) for s in init]
-        made = [(count, *s.shape) for s in ys if s is not None]
-        specs = carried + list(zip(made, [s.dtype for s in ys if s is not None]))
+        specs = carried + [((count, *s.shape), s.dtype) for s in ys if s is not None]
         given = (list(init), list(xs), others)
         results = self.record(
             "scan", given, {"body": body, "count": count, "reverse": reverse}, *specs
@@ -173,7 +172,8 @@ class Trace(Namespace):
         raise self.broken
 
     def no_value(self, asked: str) -> str:
-        return self.stop(f"{asked} needs the values of a tensor")
+        mend = "keep them in tensors (torch.where, x * mask), or do this outside"
+        return self.stop(f"{asked} needs the values of a tensor; {mend}")
 
     # -- what a capture gives
 
@@ -181,8 +181,8 @@ class Trace(Namespace):
         """Let a tensor from outside take part."""
         raise NotImplementedError
 
-    def literal(self, data: Any, kind: Any) -> Any:
-        """An array of a tensor's data, where another than eager mode's is wanted."""
+    def literal(self, make: Any, *given: Any) -> Any:
+        """`make(*given)`, a new array, where another than eager mode's is wanted."""
 
     def draws(self, stream: Any) -> None:
         """A random stream is about to be drawn from."""
@@ -209,16 +209,14 @@ def _symbols(args: Any) -> Any:
     for a in args:
         if a.__class__ is Symbol:
             yield a
-        elif a.__class__ is list or a.__class__ is tuple:
+        elif a.__class__ in (list, tuple):
             yield from _symbols(a)
 
 
 def _kept_order(shape: tuple, args: tuple) -> tuple | None:
     """The strides of a pointwise result: NumPy keeps the order in which its operands lie."""
     given = [a for a in args if a.__class__ is Symbol]
-    if all(a.contiguous for a in given) or 0 in shape:
-        return None
-    if len(shape) < 2:
+    if len(shape) < 2 or 0 in shape or all(a.contiguous for a in given):
         return None
     like = [
         np.lib.stride_tricks.as_strided(

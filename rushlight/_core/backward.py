@@ -209,7 +209,6 @@ def _listed(given: Any, n: int) -> list:
 
 
 def _found(walk: Walk, inputs: list, leaves: dict) -> dict:
-    """What arrived at each input, by input."""
     return {x: arrived(walk, leaves, edge(x)) for x in inputs}
 
 
@@ -251,7 +250,6 @@ def grad(
 
 
 def _hooked(x: TensorBase, g: Any) -> Any:
-    """A leaf's gradient after its hooks."""
     if x.node is None:
         for hook in list(x.__dict__.get("_backward_hooks", {}).values()):
             g = hooked(hook, g, _same, _same)
@@ -289,16 +287,16 @@ def accumulate(leaves: dict, create: bool) -> None:
             for hook in list(d.get("_backward_hooks", {}).values()) if leaf.node is None else ():
                 ways = (_same, _same) if create else (lambda a, t=leaf: make(a, t.device), _unwrap)
                 g = hooked(hook, g, *ways)
-        if leaf.grad is None:
-            leaf.grad = g if create else make(owned(g), leaf.device)
+        if leaf._grad is None:
+            leaf._grad = g if create else make(owned(g), leaf.device)
             if modes.local.trace is not None and not create:
-                modes.local.trace.born(leaf.grad)
-        elif create or leaf.grad.needs:
+                modes.local.trace.born(leaf._grad)
+        elif create or leaf._grad.needs:
             with modes.enable_grad() if create else modes.no_grad():
-                leaf.grad = leaf.grad + (g if create else make(g, leaf.device))
-        elif not _added_in_place(leaf.grad, g):
+                leaf._grad = leaf._grad + (g if create else make(g, leaf.device))
+        elif not _added_in_place(leaf._grad, g):
             with modes.no_grad():
-                leaf.grad.add_(make(g, leaf.device))
+                leaf._grad.add_(make(g, leaf.device))
         if d:
             for hook in list(d.get("_post_accumulate_grad_hooks", {}).values()):
                 hook(leaf)

@@ -11,7 +11,6 @@ _CHUNK = 16384  # pairs at a time, so that the intermediate arrays stay in the c
 
 
 def _singles(*values: float) -> tuple[float, ...]:
-    """The values as float32 has them."""
     return tuple(float(np.float32(v)) for v in values)
 
 

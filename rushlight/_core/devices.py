@@ -4,6 +4,8 @@ import os
 import threading
 from typing import Any
 
+from .errors import wrong_argument
+
 _TYPES = ("cpu", "cuda", "meta", "mps", "xpu", "xla", "hip", "vulkan", "mkldnn", "mtia", "hpu")
 _known: dict[tuple[str, int | None], "device"] = {}
 
@@ -68,9 +70,7 @@ def _parse(given: Any, index: int | None) -> tuple[str, int | None]:
     if given.__class__ is int:
         return "cuda", given
     if not isinstance(given, str):
-        raise TypeError(
-            f"device(): argument 'type' must be str, int or device, not {type(given).__name__}"
-        )
+        raise wrong_argument("device", "type", 0, "str, int or device", given)
     name, colon, number = given.partition(":")
     if name not in _TYPES:
         raise RuntimeError(

@@ -141,7 +141,6 @@ def _next_normal(stream: Generator) -> float:
 
 
 def _twins(u: float, v: float) -> tuple[float, float]:
-    """Two normal numbers of two uniform ones."""
     angle, radius = 2.0 * math.pi * u, math.sqrt(-2.0 * math.log1p(-v))
     return radius * math.cos(angle), radius * math.sin(angle)
 
@@ -266,9 +265,7 @@ def categories(stream: Generator, weights: np.ndarray, count: int, replacement: 
     total /= total[:, -1:]
     total[:, -1] = 1.0
     u = uniform64(stream, rows * count).reshape(rows, count)
-    found = [
-        np.searchsorted(row.astype(np.float64), each) for row, each in zip(total, u, strict=True)
-    ]
+    found = [np.searchsorted(row.astype(np.float64), each) for row, each in zip(total, u)]
     return np.array(found, dtype=np.int64).reshape(rows, count)
 
 

@@ -15,7 +15,7 @@ from . import dtypes, modes
 from .general import general, plain_list, results
 from .kinds import known
 from .plan import build, lines_of, plan_of, signature
-from .probing import single_word
+from .probing import Whole, single_word
 from .record import Op
 from .tape import ASK, ndarray, ticks
 from .views import edge, shares
@@ -65,9 +65,14 @@ class Writer:
         arrays = "".join(f"{n}, " for n in op.arrays)
         # PyTorch's functions that give views have no `out`; a call without names is quicker, too
         out = self.out = "" if op.kind == "view" else ", out"
+        self.rare = " or out is not None" if out else ""
+        if op.kind == "reduce" and "dtype" in op.params:
+            self.rare += " or dtype is not None"
         self.slow = f"return general(({arrays}), {self.params}{out})"
         if op.kind == "pointwise" and self.ufunc is None:
-            op.straight = True  # several words
+            op.straight = True  # several words, if not on integers
+        alone = op.straight and op.kind == "pointwise" and not (op.params or op.floats)
+        self.scope["whole"] = self.whole = alone and single_word(op, Whole)
         # A word of NumPy's own is called without parameters: with others the body is more than it.
         given = [p for p in op.params if p in op.defaults] if self.ufunc is not None else []
         self.fixed = [f"({p} is not D{p} and {p} != D{p})" for p in given]
@@ -80,7 +85,7 @@ class Writer:
         self.scope.update({f"D{n}": v for n, v in op.defaults.items()})
         lines = [
             f"def call({fields}):",
-            f"    if modes.special{' or out is not None' if self.out else ''}:",
+            f"    if modes.special{self.rare}:",
             f"        {self.slow}",
         ]
         lines[1:1] = self._renaming(spelt)
@@ -125,7 +130,7 @@ class Writer:
         return [
             f"{pad}if z.__class__ is not ndarray: z = asarray(z)",
             f"{pad}t = new_(Tensor); t.array = z; t.version = [0]; t.device = {first}.device; "
-            "t.grad = None; t.origin = None",
+            "t._grad = None; t.origin = None",
         ]
 
     def _create_view(self) -> list[str]:
@@ -137,7 +142,7 @@ class Writer:
             ]
         return [
             *copied,
-            f"    t = new_(Tensor); t.array = z; t.device = {first}.device; t.grad = None; d = "
+            f"    t = new_(Tensor); t.array = z; t.device = {first}.device; t._grad = None; d = "
             "z.base",
             f"    if d is {first}_a or (d is not None and d is {first}_a.base) or shares(z, "
             f"{first}_a):",
@@ -213,11 +218,21 @@ class Writer:
                 test += f" or {n}_a.dtype is not {chief}.dtype"
             tests.append(f"({n} is not None and ({test}))" if n in op.optional else test)
         any_dtype = pointwise and self.ufunc is not None and not op.floats
-        other = f"({chief}.dtype is not F32 and {chief}.dtype is not F64)"
+        ints = f" and {chief}.dtype is not I64" if self.whole else ""
+        other = f"({chief}.dtype is not F32 and {chief}.dtype is not F64{ints})"
         if op.kind not in ("view", "move") and not any_dtype:
             tests.append(other)
         lines += self._unless(tests) + self._unruled()
-        made = self._lined() if op.straight else self._try(self._call([f"{n}_a" for n in arrays]))
+        given = [f"{n}_a" for n in arrays]
+        made = self._lined() if op.straight else self._try(self._call(given))
+        if self.whole:
+            each = self._try(f"z = whole({', '.join(given)})", 8)
+            made = [
+                f"    if {chief}.dtype is I64:",
+                *each,
+                "    else:",
+                *("    " + x for x in made),
+            ]
         if self.fixed:
             lines.append(f"    if {' or '.join(self.fixed)}:")
             lines += ["    " + line for line in self._unless([other]) + self._lined()]

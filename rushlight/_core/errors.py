@@ -23,10 +23,10 @@ def wrong_dim(dim: int, ndim: int) -> IndexError:
 
 
 def wrong_argument(name: str, argument: str, position: int, wanted: str, given: Any) -> TypeError:
-    """The error for an argument of another type than the one `wanted`."""
+    """The error for an argument of another type than the one `wanted`; position 0: by name."""
+    place = f" (position {position})" if position else ""
     return TypeError(
-        f"{name}(): argument '{argument}' (position {position}) must be {wanted}, not "
-        f"{type(given).__name__}"
+        f"{name}(): argument '{argument}'{place} must be {wanted}, not {type(given).__name__}"
     )
 
 

@@ -37,7 +37,7 @@ def _gamma(stream: Generator, shape: float) -> float:
 
 def binomial(stream: Generator, counts: np.ndarray, chances: np.ndarray) -> np.ndarray:
     """One number of successes for each number of trials and probability (flat), in float64."""
-    pairs = zip(counts.tolist(), chances.tolist(), strict=True)
+    pairs = zip(counts.tolist(), chances.tolist())
     return np.array([_binomial(stream, n, p) for n, p in pairs], dtype=np.float64)
 
 

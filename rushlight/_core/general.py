@@ -10,6 +10,7 @@ import numpy as np
 from . import dtypes, modes
 from .devices import CPU
 from .errors import explained, wrong_argument
+from .filling import into
 from .kinds import known
 from .packing import note
 from .plan import plan_of
@@ -32,6 +33,8 @@ def general(op: Op, args: tuple, params: dict, out: Any = None) -> Any:
         for a in flat:
             if isinstance(a, TensorBase):
                 modes.local.trace.capture(a)
+    if op.kind == "reduce" and params.get("dtype") is not None:
+        flat, params = converted(op, flat, params)
     flat = prepare(op, flat, params)
     for t in flat:
         if isinstance(t, TensorBase) and t.origin is not None:
@@ -126,6 +129,19 @@ def autocast(op: Op, flat: list) -> list:
 _FLOATS = {dtypes.F32, dtypes.float16.numpy, dtypes.BFLOAT16}
 
 
+def converted(op: Op, flat: list, params: dict) -> tuple[list, dict]:
+    """The input in the dtype asked for: a cast of its own, so that its gradient is cast back."""
+    asked, x = dtypes.of(params["dtype"]), flat[0]
+    if not isinstance(x, TensorBase):
+        return flat, params
+    if x.array.dtype != asked.numpy:
+        if asked in dtypes.HALVES and op.name == "linalg_vector_norm":
+            return flat, params  # which refuses that
+        x = helpers["cast"](x, asked)
+    left = None if asked.category > 1 else asked  # integers would be added up in int64
+    return [x, *flat[1:]], {**params, "dtype": left}
+
+
 def prepare(op: Op, flat: list, params: dict) -> list:
     """Operands with the dtypes the op's kind asks for, on one device."""
     if op.kind == "pointwise":
@@ -147,9 +163,7 @@ def prepare(op: Op, flat: list, params: dict) -> list:
     check_devices(op, tensors)
     for name, a in zip(op.arrays, nested(op, flat)):
         if not isinstance(a, (TensorBase, list, *dtypes.NUMBERS)) and a is not None:
-            raise TypeError(
-                f"{op.name}(): argument '{name}' must be Tensor, not {type(a).__name__}"
-            )
+            raise wrong_argument(op.name, name, 0, "Tensor", a)
     return flat
 
 
@@ -189,8 +203,8 @@ def check_same(op: Op, flat: list) -> None:
     tensors = [a for a in flat if isinstance(a, TensorBase)]
     found = [dtypes.of(a.array.dtype) for a in tensors]
     found = [d for d, a in zip(found, tensors) if d.category > 1 or a.array.shape] or found
-    if op.wide and found[0] in dtypes.HALVES:
-        found = [d for d in found if d is not dtypes.float32]
+    if op.wide and found[0] in dtypes.HALVES and {*found[1:]} == {dtypes.float32}:
+        return
     for other in found[1:]:
         if other is not found[0]:
             if op.mixed is not None:
@@ -241,7 +255,7 @@ def lower(flat: list) -> tuple[list, Any]:
 def run(op: Op, flat: list, params: dict) -> Any:
     """Run the body and wrap and record what it gives."""
     values, m = lower(flat)
-    lifted = half_of(op, flat, params)
+    lifted = half_of(op, flat)
     if lifted is not None:
         values = [_lift(m, v) for v in values]
     try:
@@ -260,18 +274,13 @@ def run(op: Op, flat: list, params: dict) -> Any:
     return results(op, flat, params, outs, kept)
 
 
-def half_of(op: Op, flat: list, params: dict) -> dtypes.dtype | None:
+def half_of(op: Op, flat: list) -> dtypes.dtype | None:
     """The half dtype in which a body that computes in float32 answers, None where none is given."""
     if op.kind in ("view", "move"):
         return None
     floats = [dtypes.of(a.array.dtype) for a in flat if isinstance(a, TensorBase)]
     floats = [d for d in floats if d.category == 2]
-    if not any(d in dtypes.HALVES for d in floats):
-        return None
-    if op.kind == "pointwise":
-        return floats[0]
-    asked = params.get("dtype")
-    return asked if asked is not None else floats[0]
+    return floats[0] if any(d in dtypes.HALVES for d in floats) else None
 
 
 def _lift(m: Any, v: Any) -> Any:
@@ -286,7 +295,9 @@ def _round(m: Any, z: Any, half: dtypes.dtype) -> Any:
 
 def results(op: Op, flat: list, params: dict, outs: list, kept: tuple) -> Any:
     """Tensors around the arrays that a body gave, recorded where gradients are wanted."""
-    base = flat[0] if isinstance(flat[0], TensorBase) else _first_tensor(flat)
+    base = flat[0]
+    if not isinstance(base, TensorBase):
+        base = next(a for a in flat if isinstance(a, TensorBase))
     where = base.device
     if where is CPU and len(base.array.shape) == 0:
         where = next(
@@ -305,10 +316,6 @@ def results(op: Op, flat: list, params: dict, outs: list, kept: tuple) -> Any:
     if not op.many:
         return tensors[0]
     return op.returns(*tensors) if op.returns is not None else tuple(tensors)
-
-
-def _first_tensor(flat: list) -> Any:
-    return next(a for a in flat if isinstance(a, TensorBase))
 
 
 def record_call(op: Op, flat: list, params: dict, tensors: list, kept: tuple) -> None:
@@ -360,7 +367,7 @@ def _planned(op: Op, flat: list, edges: list, params: dict, tensors: list, kept:
     halves: tuple = ()
     found = [_dtypes(a) for a in given]
     if op.kind not in ("view", "move") and any(_is_half(d) for d in found):
-        halves = tuple(tuple(d) if d.__class__ is list else d for d in found)
+        halves = tuple(found)
     plan = plan_of(op, bits, numbers, halves)
     node = new_node(plan.node_class, edges)
     if op.broadcasts:
@@ -374,39 +381,15 @@ def _planned(op: Op, flat: list, edges: list, params: dict, tensors: list, kept:
 
 def _dtypes(a: Any) -> Any:
     if a.__class__ is list:
-        return [dtypes.of(x.array.dtype) for x in a]
+        return tuple(dtypes.of(x.array.dtype) for x in a)
     return dtypes.of(a.array.dtype) if isinstance(a, TensorBase) else None
 
 
 def _is_half(d: Any) -> bool:
-    return any(x in dtypes.HALVES for x in d) if d.__class__ is list else d in dtypes.HALVES
+    return any(x in dtypes.HALVES for x in d) if d.__class__ is tuple else d in dtypes.HALVES
 
 
 def _differentiable(op: Op, index: int, t: TensorBase) -> bool:
     if dtypes.of(t.array.dtype).category < 2:
         return False
     return op.differentiable is True or op.outputs[index] in op.differentiable
-
-
-def into(op: Op, out: Any, made: Any, flat: list) -> Any:
-    """Write results into the tensors given as `out=`, as PyTorch does."""
-    if isinstance(made, tuple):
-        for target, value in zip(out, made):
-            into(op, target, value, flat)
-        return op.returns(*out) if op.returns is not None else tuple(out)
-    if modes.records() and any(isinstance(a, TensorBase) and a.needs is True for a in [*flat, out]):
-        raise RuntimeError(
-            f"{op.name}(): functions with out=... arguments don't support automatic "
-            "differentiation, but one of the arguments requires grad."
-        )
-    have, want = dtypes.of(made.array.dtype), dtypes.of(out.array.dtype)
-    if not dtypes.can_cast(have, want):
-        raise RuntimeError(
-            f"result type {have.type_name} can't be cast to the desired output type "
-            f"{want.type_name}"
-        )
-    if out.array.shape != made.array.shape:
-        out.array = np.empty(made.array.shape, out.array.dtype)
-    out.array[...] = dtypes.cast(made.array, want)
-    out.version[0] += 1
-    return out

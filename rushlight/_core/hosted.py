@@ -32,8 +32,8 @@ class Combined:
     def __init__(self, word: Callable, *of: Callable[[], Any]) -> None:
         self.word, self.of = word, of
 
-    def __call__(self) -> Any:
-        return self.word(*[find() for find in self.of])
+    def __call__(self, *first: Any) -> Any:
+        return self.word(*first, *[find() for find in self.of])
 
 
 class Number:
@@ -46,7 +46,7 @@ class Number:
 
     __slots__ = ("value", "find", "trace")
     __array_ufunc__ = None
-    __class__ = property(lambda self: self.value.__class__)  # type: ignore[assignment]
+    __class__ = property(lambda self: self.value.__class__)
 
     def __init__(self, value: Any, find: Callable[[], Any], trace: Any) -> None:
         self.value, self.find, self.trace = value, find, trace
@@ -158,5 +158,5 @@ def acted(act: Callable, touched: Callable[[], Iterable], value: Any = None) -> 
     if trace is not None and value is not None:
         trace.afterwards(act, value, list(touched()))
     elif trace is not None:
-        trace.hosted(lambda: act() or {}, list(touched()))
+        trace.hosted(act, list(touched()))
     return trace is not None

@@ -34,7 +34,7 @@ def array_of(data: Any, kind: Any = None) -> np.ndarray:
     if modes.special and (trace := modes.local.trace) is not None:
         if isinstance(data, np.ndarray):
             without_value(data, "a tensor made of a NumPy array")
-        if (made := trace.literal(data, kind)) is not None:
+        if (made := trace.literal(array_of, data, kind)) is not None:
             return made
     if cls is list or cls is tuple:
         made = _regular(data)

@@ -7,9 +7,10 @@ from typing import Any
 
 from . import modes
 from .emit import Writer
+from .filling import into
 from .record import Op, records
 
-__all__ = ["Op", "composite", "op", "records"]
+__all__ = ["Op", "composite", "filling", "op", "records"]
 
 
 def op(kind: str | None = None, **options: Any) -> Callable[[Callable], Any]:
@@ -25,7 +26,7 @@ def op(kind: str | None = None, **options: Any) -> Callable[[Callable], Any]:
     """
 
     def take(body: Callable) -> Any:
-        record = Op(body, kind, options)
+        record = Op(body, kind, {**options})
 
         def first(*args: Any, **kwargs: Any) -> Any:
             """At the first call the function writes itself."""
@@ -80,10 +81,25 @@ def composite(function: Any) -> Any:
     record = object.__new__(Op)
     record.name, record.body, record.kind = function.__name__, function, None
     record.rules, record.outputs, record.params, record.arrays = {}, (), [], []
-    record.domain = record.put = None
+    record.put = None
     record.differentiable, record.composite, record.many = True, True, False
     record.floats = record.alias = record.broadcasts = record.straight = False
     record.function = function
     records().append(record)
     function.op = record
     return function
+
+
+def filling(function: Any) -> Any:
+    """Decorator: a composite that takes `out=` too."""
+    function = composite(function)
+
+    @functools.wraps(function)
+    def inside(*args: Any, out: Any = None, **kwargs: Any) -> Any:
+        made = function(*args, **kwargs)
+        if out is None:
+            return made
+        given = [x for a in args for x in (a if isinstance(a, (list, tuple)) else (a,))]
+        return into(function.op, out, made, given)
+
+    return inside

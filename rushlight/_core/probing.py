@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .dtypes import F32
+from .dtypes import F32, I64
 from .kinds import known
 from .record import Op
 
@@ -24,6 +24,10 @@ class _Probe:
 
 class _Real(_Probe):
     dtype = F32
+
+
+class Whole(_Probe):
+    dtype = I64
 
 
 _OPERATORS = dict(
@@ -56,13 +60,13 @@ def _said(body: Callable, m: Any, given: list, params: dict | None = None) -> An
         return [], None
 
 
-def single_word(op: Op) -> Any:
+def single_word(op: Op, kind: type = _Probe) -> Any:
     """The ufunc that a body is on the op's own arguments in order; for a view, whatever word."""
     view = op.kind == "view"
     if op.keeps or op.lists or op.outputs or (op.params and not view and op.kind != "pointwise"):
         return None
     params = {p: _Probe() if view else op.defaults.get(p, _Probe()) for p in op.params}
-    at, word = _said(op.body, _Prober(), [_Probe() for _ in op.arrays], params)
+    at, word = _said(op.body, _Prober(), [kind() for _ in op.arrays], params)
     if at != list(range(len(op.arrays) + view * len(params))):
         return None
     return word if view or isinstance(word, np.ufunc) else None

@@ -44,7 +44,6 @@ class Op:
         self.mixed: str | None = take("mixed", None)
         # whether operands may be float32 where the first is of half that
         self.wide: bool = take("wide", False)
-        self.domain = take("domain", None)  # (low, high) of the numbers that its samples draw
         self.named: str | None = take("returns", None)
         if options:
             raise TypeError(f"op {self.name}: unknown options {sorted(options)}")

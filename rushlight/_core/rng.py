@@ -74,7 +74,6 @@ class Generator:
         return self._bits
 
     def _drawn_from(self) -> Any:
-        """The bit generator, for a draw."""
         self.moves()
         return self._bits or self._open()
 

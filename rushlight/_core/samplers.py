@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import draws, dtypes, modes, rng, traced_draws
+from .errors import wrong_argument
 from .fused import rounded
 from .layouts import laid_out
 from .literals import values_of
@@ -40,10 +41,7 @@ def stream_of(name: str, generator: Any, device: Any) -> rng.Generator:
     if generator is None:
         return rng.default(device)
     if not isinstance(generator, rng.Generator):
-        raise TypeError(
-            f"{name}(): argument 'generator' must be torch.Generator, not "
-            f"{type(generator).__name__}"
-        )
+        raise wrong_argument(name, "generator", 0, "torch.Generator", generator)
     if generator.device.type != device.type and device.type != "meta":
         raise RuntimeError(
             f"Expected a '{device.type}' device type for generator but found "

@@ -13,6 +13,17 @@ def contiguous_strides(shape: tuple) -> tuple:
     return tuple(reversed(made))
 
 
+def strides_of(array: Any) -> tuple:
+    """An array's strides in elements, PyTorch's where NumPy has 0 because the size is 0 or 1."""
+    made = [s // array.itemsize for s in array.strides]
+    if 0 in array.shape:
+        return contiguous_strides(array.shape)
+    for i, n in reversed([*enumerate(array.shape)] if 0 in made else []):
+        if n == 1 and not made[i]:
+            made[i] = 1 if i == array.ndim - 1 else array.shape[i + 1] * made[i + 1]
+    return tuple(made)
+
+
 def is_contiguous(shape: tuple, strides: tuple) -> bool:
     """Whether elements lie in order (the strides of sizes 0 and 1 do not count)."""
     if 0 in shape:

@@ -30,7 +30,7 @@ class TensorBase:
     """
 
     __slots__ = (
-        "array", "needs", "node", "version", "origin", "device", "grad", "__dict__", "__weakref__",
+        "array", "needs", "node", "version", "origin", "device", "_grad", "__dict__", "__weakref__",
     )  # fmt: skip
     array: Any
     needs: Any
@@ -38,7 +38,8 @@ class TensorBase:
     version: list
     origin: Any
     device: device
-    grad: Any
+    grad: Any  # as the user sees `_grad`
+    _grad: Any
     is_node = False
     _plain_subclass = True  # False where a subclass wants to see calls (`__torch_function__`)
 
@@ -183,7 +184,7 @@ def make(array: Any, where: device = CPU, needs: bool = False) -> Any:
         array = np.asarray(array)
     t.array, t.version, t.device = array, [0], where
     t.needs, t.node, t.origin = needs, None, None
-    t.grad = None
+    t._grad = None
     if modes.special and modes.local.trace is not None:
         modes.local.trace.born(t)
     return t
@@ -257,7 +258,7 @@ def before(node: Node, g: Any, wrap: Callable, unwrap: Callable) -> Any:
         tensor = ref()
         if tensor is not None and gs[index] is not None:
             new = wrap(gs[index])
-            tensor.grad = new if tensor.grad is None else tensor.grad + new
+            tensor._grad = new if tensor._grad is None else tensor._grad + new
     return gs if many else gs[0]
 
 

@@ -1,17 +1,18 @@
 """Views and writing in place: how a name follows its base, and how a write reaches the owner."""
 
+from copy import copy
 from typing import Any
 
 import numpy as np
 
 from . import dtypes, modes
 from .kinds import known
-from .spec import contiguous_strides, reshaped_strides
+from .spec import reshaped_strides
 from .tape import ASK, Node, Port, TensorBase, make, ndarray
 
 # Ops that a family announces, for they need records, which lie above this file: "put" is base with
 # a view's part replaced, "copy" a source broadcast into x's shape, "cast" x in another dtype,
-# "identity" x under a node of its own.
+# "identity" x under a node of its own, "laid" an array in memory as another one.
 helpers: dict[str, Any] = {}
 
 
@@ -44,8 +45,14 @@ def refresh(t: TensorBase) -> None:
 
 def refuse_write(x: TensorBase) -> None:
     """PyTorch's refusals of an in-place change, while recording."""
-    if x.array.__class__ is ndarray and x.array.size > 1 and 0 in x.array.strides:
-        _refuse_overlap(x.array)
+    a = x.array
+    if (
+        a.__class__ is ndarray
+        and a.size > 1
+        and 0 in a.strides
+        and any(s == 0 and n > 1 for s, n in zip(a.strides, a.shape))
+    ):
+        raise overlapping()
     if not x.needs or not modes.records():
         return
     owner, name = x, "a leaf Variable"
@@ -64,11 +71,6 @@ def refuse_write(x: TensorBase) -> None:
             "functions do not allow the output views to be modified inplace. You should replace "
             "the inplace operation by an out-of-place one."
         )
-
-
-def _refuse_overlap(array: ndarray) -> None:
-    if any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape)):
-        raise overlapping()
 
 
 def overlapping() -> RuntimeError:
@@ -154,11 +156,22 @@ def install(x: TensorBase, new: TensorBase, memory: bool) -> None:
             refresh(x)
             return
     if not memory:
-        x.array = new.array
+        x.array = _laid(new.array, x.array)
     if modes.records():  # also when `new` wants no gradient: the old value's tape must go
         wants = edge(new) is not None
         x.needs = wants or (ASK if x.origin is not None else False)
         x.node = new.node if wants else None
+
+
+def _laid(a: Any, b: Any) -> Any:
+    """`a`, a value that is written over `b`, with b's strides: memory stays where it is."""
+    if ndarray in (a.__class__, b.__class__) or (a.strides, a.offset) == (b.strides, b.offset):
+        return a
+    if hasattr(a, "value"):  # over a tensor, whose memory may be real
+        return helpers["laid"](a.names, a, b)
+    a = copy(a)
+    a.strides, a.offset = b.strides, b.offset
+    return a
 
 
 def _wants_none(base: TensorBase) -> bool:
@@ -205,17 +218,15 @@ def raise_unmet(a: Any, b: Any, error: Exception) -> None:
     raise error
 
 
-def shares(a: Any, b: Any) -> bool:
+def shares(a: Any, b: Any, reshaped: bool = True) -> bool:
     """Whether `a`, made from `b` by a view op, shows the same memory.
 
     Arrays that are values carry the strides that memory would have: a reshape is a view of them
     where PyTorch's rule says so, and their other views always are.
     """
     if a.__class__ is not ndarray or b.__class__ is not ndarray:
-        if a.size != b.size or not hasattr(b, "strides"):
-            return True
         return (
-            a.strides != contiguous_strides(a.shape)
+            not (reshaped and hasattr(b, "strides"))
             or reshaped_strides(b.shape, b.strides, a.shape) is not None
         )
     return (
@@ -228,7 +239,7 @@ def shares(a: Any, b: Any) -> bool:
 
 def note_view(t: TensorBase, base: TensorBase, record: Any, params: dict) -> None:
     """Make `t` a view of `base` where they share memory."""
-    if shares(t.array, base.array):
+    if shares(t.array, base.array, record.name == "reshape"):
         attach(t, base, record, params)
 
 

@@ -70,14 +70,14 @@ def _sized(
 
 
 def _sized_form(name: str, fill: Callable, says: str):
-    """A public function of sizes."""
 
     def made(
         *size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
         pin_memory: bool = False, requires_grad: bool = False, **named: Any,
     ) -> Any:  # fmt: skip
-        return _sized(name, size, named, out, dtype, layout, device, pin_memory, requires_grad,
-                      fill)  # fmt: skip
+        return _sized(
+            name, size, named, out, dtype, layout, device, pin_memory, requires_grad, fill
+        )
 
     return named(made, name, says)
 
@@ -115,12 +115,11 @@ def full(
     """A tensor filled with one number, of the number's dtype unless `dtype` says otherwise."""
     shape = size_tuple("full", size)
     check_options(layout, pin_memory)
+    value = number("full", "fill_value", 2, fill_value)
     if out is not None:
-        value = number("full", "fill_value", 2, fill_value)
         asked = None if dtype is None else dtype_of("full", dtype)
         return into(out, filling(value, out.dtype)(shape, out.dtype.numpy), asked)
     own = fill_value.dtype if isinstance(fill_value, TensorBase) else None
-    value = number("full", "fill_value", 2, fill_value)
     kind = dtype_of("full", dtype, own or dtypes.of_number(value))
     return place(shape, kind, device, requires_grad, filling(value, kind))
 
@@ -170,7 +169,7 @@ def eye(
         return dtypes.cast(np.eye(*shape, dtype=np.uint8), carrier)
 
     if out is not None:
-        return into(out, fill((rows, columns), kind.numpy), None if dtype is None else dtype)
+        return into(out, fill((rows, columns), kind.numpy), dtype)
     return place((rows, columns), kind, device, requires_grad, fill)
 
 

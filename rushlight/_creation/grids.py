@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._core import dtypes
+from .._core.errors import wrong_argument
 from .._core.tape import TensorBase, make
 from .._ops.complex_numbers import check_parts
 from .._ops.complex_numbers import complex as complex_of
@@ -109,7 +110,6 @@ def polar(abs: Any, angle: Any, *, out: Any = None) -> Any:
     """Complex numbers of the given absolute values and angles."""
     for t in (abs, angle):
         if not isinstance(t, TensorBase):
-            raise TypeError(f"polar(): argument must be Tensor, not {type(t).__name__}")
+            raise wrong_argument("polar", "angle" if t is angle else "abs", 0, "Tensor", t)
     check_parts(abs.dtype, angle.dtype)
-    made = complex_of(abs * angle.cos(), abs * angle.sin())
-    return made if out is None else out.copy_(made)
+    return complex_of(abs * angle.cos(), abs * angle.sin(), out=out)

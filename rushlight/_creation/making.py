@@ -8,6 +8,7 @@ import numpy as np
 from .._core import dtypes
 from .._core.devices import META, concrete, virtual_count
 from .._core.errors import wrong_argument
+from .._core.filling import fit
 from .._core.kinds import known
 from .._core.layouts import check_layout
 from .._core.memory import LARGE, keep_large_blocks
@@ -46,18 +47,16 @@ def _checked_sizes(name: str, given: tuple) -> tuple[int, ...]:
     sizes = tuple(_whole(name, i, n, len(given)) for i, n in enumerate(given))
     for n in sizes:
         if n < 0:
-            raise RuntimeError(_negative(name, n, sizes))
+            raise RuntimeError(
+                f"zeros: Dimension size must be non-negative. Given {list(sizes)}."
+                if name == "zeros"
+                else f"Trying to create tensor with negative dimension {n}: {list(sizes)}"
+            )
     return sizes
 
 
 def _is_row(value: Any) -> bool:
     return isinstance(value, (TensorBase, np.ndarray)) and len(value.shape) == 1
-
-
-def _negative(name: str, n: int, sizes: tuple) -> str:
-    if name == "zeros":
-        return f"zeros: Dimension size must be non-negative. Given {list(sizes)}."
-    return f"Trying to create tensor with negative dimension {n}: {list(sizes)}"
 
 
 def _whole(name: str, at: int, value: Any, count: int) -> int:
@@ -150,15 +149,17 @@ def into(out: Any, array: np.ndarray, asked: Any = None) -> Any:
     Raises:
         RuntimeError: where `dtype=` was given too and is not out's.
     """
+    if not isinstance(out, TensorBase):
+        raise wrong_argument("torch", "out", 0, "Tensor", out)
+    if out.device is META:
+        raise RuntimeError("device type cpu does not match device type of out parameter (meta)")
     if asked is not None and asked is not out.dtype:
         raise RuntimeError(
             f"dtype {asked.type_name} does not match dtype of out parameter ({out.dtype.type_name})"
         )
     refuse_write(out)
-    kind = out.dtype
-    if tuple(out.array.shape) != array.shape:
-        out.array = np.empty(array.shape, kind.numpy)
-    out.array[...] = dtypes.cast(array, kind)
+    fit(out, array, False)
+    out.array[...] = dtypes.cast(array, out.dtype)
     written(out)
     return out
 
@@ -169,8 +170,6 @@ def number(name: str, argument: str, position: int, value: Any) -> Any:
     Raises:
         TypeError: for anything else.
     """
-    if value.__class__ in dtypes.NUMBERS:
-        return value
     if isinstance(value, dtypes.NUMBERS):
         return value
     if isinstance(value, (TensorBase, np.generic)) and hasattr(value, "item"):

@@ -36,7 +36,7 @@ def _sampled(
     """A tensor of draws, or `out` filled with them; on the device `meta` nothing is drawn."""
     if out is not None:
         sample = sampler(stream_of(name, generator, out.device))
-        return into(out, arranged(sample, shape, None))
+        return into(out, arranged(sample, shape, None), kind)
     where = concrete(device)
     sample = sampler(stream_of(name, generator, where))
     if modes.local.mapped:
@@ -67,7 +67,7 @@ def _sized_form(name: str, draw: Callable, says: str):
     ) -> Any:  # fmt: skip
         shape = sizes_of(name, size, named.get("size"))
         check_options(layout, pin_memory)
-        kind = dtype_of(name, dtype, out.dtype if out is not None else None)
+        kind = dtype_of(name, dtype, getattr(out, "dtype", None))
         sampler = lambda stream: draw(kind, 0.0, 1.0, stream)
         return _sampled(name, shape, kind, sampler, generator, device, requires_grad, out=out)
 
@@ -88,7 +88,7 @@ def randint(
     low, high, size = _integer_bounds("randint", bounds, named, "size")
     shape = size_tuple("randint", size, len(bounds) or 1)
     check_options(layout, pin_memory)
-    kind = dtype_of("randint", dtype, out.dtype if out is not None else dtypes.int64)
+    kind = dtype_of("randint", dtype, getattr(out, "dtype", dtypes.int64))
     sampler = lambda stream: integer_sampler(kind, low, high, stream)
     return _sampled("randint", shape, kind, sampler, generator, device, requires_grad, out=out)
 
@@ -120,14 +120,12 @@ def randperm(
     device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
 ) -> Any:  # fmt: skip
     """The numbers 0 to n - 1 in random order."""
-    count = whole("randperm", "n", 1, n)
-    if count < 0:
-        raise RuntimeError(f"Trying to create tensor with negative dimension {count}: [{count}]")
+    (count,) = shape = sizes_of("randperm", (whole("randperm", "n", 1, n),))
     check_options(layout, pin_memory)
-    kind = dtype_of("randperm", dtype, out.dtype if out is not None else dtypes.int64)
+    kind = dtype_of("randperm", dtype, getattr(out, "dtype", dtypes.int64))
     _check_permutation(count, kind)
     sampler = lambda stream: lambda m, _: rounded(draws.permutation(stream, m), kind)
-    return _sampled("randperm", (count,), kind, sampler, generator, device, requires_grad, out=out)
+    return _sampled("randperm", shape, kind, sampler, generator, device, requires_grad, out=out)
 
 
 def _check_permutation(n: int, kind: Any) -> None:
@@ -202,7 +200,7 @@ def normal(
         )
     shape = size_tuple("normal", size, 3)
     check_options(layout, pin_memory)
-    kind = dtype_of("normal", dtype, out.dtype if out is not None else None)
+    kind = dtype_of("normal", dtype, getattr(out, "dtype", None))
     sampler = lambda stream: normal_sampler(kind, float(mean), float(std), stream)
     return _sampled("normal", shape, kind, sampler, generator, device, requires_grad, out=out)
 
@@ -230,9 +228,7 @@ def _normal_about(mean: Any, std: Any, tensors: list, generator: Any, out: Any) 
         return into(out, values)
     made = make(values, first.device)
     wanting = next((t for t in tensors if t.requires_grad), None)
-    if wanting is not None and tuple(wanting.shape) == shape:
-        return _drawn_about(wanting, values=values)
-    return made
+    return made if wanting is None else _drawn_about(wanting.expand(shape), values=values)
 
 
 def _arithmetic(ufunc: Any, values: np.ndarray, other: np.ndarray, kind: Any) -> np.ndarray:
@@ -245,7 +241,7 @@ def _arithmetic(ufunc: Any, values: np.ndarray, other: np.ndarray, kind: Any) ->
 
 def _common_shape(tensors: list) -> tuple:
     try:
-        return np.broadcast_shapes(*(tuple(t.shape) for t in tensors))
+        return np.broadcast_shapes(*(t.shape for t in tensors))
     except ValueError:
         _ = tensors[0] + tensors[1]  # says which sizes do not meet
         raise
@@ -297,7 +293,7 @@ def multinomial(
         return found.reshape(*shape[:-1], num_samples)
 
     found = drawn_by(draw, (*shape[:-1], num_samples), dtypes.int64, stream, input)
-    return into(out, found) if out is not None else make(found, input.device)
+    return into(out, found, dtypes.int64) if out is not None else make(found, input.device)
 
 
 def _check_weights(weights: np.ndarray) -> None:

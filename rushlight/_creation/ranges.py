@@ -3,11 +3,12 @@
 import math
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from .._core import dtypes
+from .._core import dtypes, modes
 from .._core.fused import rounded
 from .._core.naming import named
 from .._core.stepping import spaced, steps
@@ -34,14 +35,14 @@ def arange(
     if layout is not None or pin_memory:
         check_options(layout, pin_memory)
     if dtype is not None or out is not None:
-        kind = dtype_of("arange", dtype, out.dtype if out is not None else None)
+        kind = dtype_of("arange", dtype, getattr(out, "dtype", None))
     else:
         plain = isinstance(start, int) and isinstance(end, int) and isinstance(step, int)
         kind = dtypes.int64 if plain else dtypes.get_default_dtype()
     if kind is dtypes.bool_ or kind.category == 3:
         raise NotImplementedError(f"\"arange_cpu\" not implemented for '{kind.type_name}'")
     count = _count(start, end, step, kind)
-    fill = lambda *_: _sequence(start, step, count, kind)
+    fill = partial(_sequence, start, step, count, kind)
     return _row(fill, count, kind, device, requires_grad, out, None if dtype is None else kind)
 
 
@@ -78,7 +79,7 @@ def _count(start: Any, end: Any, step: Any, kind: Any, closed: bool = False) -> 
         raise RuntimeError("value cannot be converted to type double without overflow")
     if step == 0:
         raise RuntimeError("step must be nonzero. Give a step above or below 0.")
-    if not (math.isfinite(start) and math.isfinite(end)):
+    if not (start - start == 0 == end - end):  # infinite, or not a number
         raise RuntimeError(f"unsupported range: {_short(start)} -> {_short(end)}")
     if (end - start) * (1 if step > 0 else -1) < 0:
         raise RuntimeError(
@@ -88,9 +89,9 @@ def _count(start: Any, end: Any, step: Any, kind: Any, closed: bool = False) -> 
     if closed:
         return int((end - start) / step + 1)
     if kind is dtypes.int64:
-        start, end, step = int(start), int(end), int(step)
-        return -((start - end) // step)
-    return math.ceil((end - start) / step)
+        start, end, step = (v if isinstance(v, int) else int(v) for v in (start, end, step))
+        return int(-((start - end) // step))
+    return int(math.ceil((end - start) / step))  # noqa: RUF046 - a trace's number stays one
 
 
 def _short(value: Any) -> str:
@@ -118,20 +119,22 @@ def range(
         stacklevel=2,
     )
     first, last, gap = _bounds("range", (start, end, step) if end is not None else (start,), {})
-    kind = dtype_of("range", dtype, out.dtype if out is not None else None)
+    kind = dtype_of("range", dtype, getattr(out, "dtype", None))
     count = _count(first, last, gap, kind, closed=True)
-    fill = lambda *_: _sequence(first, gap, count, kind)
+    fill = partial(_sequence, first, gap, count, kind)
     return _row(fill, count, kind, device, requires_grad, out)
 
 
 def _row(
-    fill: Any, count: int, kind: Any, device: Any, requires_grad: bool, out: Any,
+    fill: partial, count: int, kind: Any, device: Any, requires_grad: bool, out: Any,
     dtype: Any = None,
 ) -> Any:  # fmt: skip
-    """What `fill` makes, as a new tensor or in `out`."""
+    """What `fill` makes, as a new tensor or in `out`; its numbers may be a trace's."""
     if out is not None:
         return into(out, fill(), dtype)
-    return place((count,), kind, device, requires_grad, fill)
+    trace = modes.local.trace if modes.special else None
+    made = None if trace is None else trace.literal(fill.func, *fill.args)
+    return place((count,), kind, device, requires_grad, lambda *_: fill() if made is None else made)
 
 
 def linspace(
@@ -142,7 +145,7 @@ def linspace(
     check_options(layout, pin_memory)
     first, last, count = _ends("linspace", start, end, steps)
     kind = _spaced_kind("linspace", dtype, out, first, last)
-    fill = lambda *_: spaced(first, last, count, kind)
+    fill = partial(spaced, first, last, count, kind)
     return _row(fill, count, kind, device, requires_grad, out, dtype)
 
 
@@ -155,7 +158,7 @@ def logspace(
     first, last, count = _ends("logspace", start, end, steps)
     root = number("logspace", "base", 4, base)
     kind = _spaced_kind("logspace", dtype, out, first, last)
-    fill = lambda *_: _powers(root, first, last, count, kind)
+    fill = partial(_powers, root, first, last, count, kind)
     return _row(fill, count, kind, device, requires_grad, out, dtype)
 
 
@@ -187,7 +190,7 @@ def _spaced_kind(name: str, dtype: Any, out: Any, first: Any, last: Any) -> Any:
     usual = dtypes.get_default_dtype()
     if isinstance(first, complex) or isinstance(last, complex):
         usual = usual.to_complex()
-    return dtype_of(name, dtype, out.dtype if out is not None else usual)
+    return dtype_of(name, dtype, getattr(out, "dtype", usual))
 
 
 def _triangle_form(name: str, which: str, inside: Callable):

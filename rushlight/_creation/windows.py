@@ -73,8 +73,9 @@ def _plain_form(name: str, shape: Callable, says: str):
         window_length: int, periodic: bool = True, *, dtype: Any = None, layout: Any = None,
         device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
     ) -> Any:  # fmt: skip
-        return _window(name, window_length, periodic, shape, dtype, layout, device, pin_memory,
-                       requires_grad)  # fmt: skip
+        return _window(
+            name, window_length, periodic, shape, dtype, layout, device, pin_memory, requires_grad
+        )
 
     return named(made, name, says)
 

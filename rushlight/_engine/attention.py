@@ -297,9 +297,10 @@ class _Back:
         if of.nowhere is not None:
             named["nowhere"] = of.nowhere
         ends = (
-            r.result for s in facts.read(of.weights, "multiply")
+            r.result
+            for s in facts.read(of.weights, "multiply")
             for r in facts.read(s.result, "subtract")
-        )  # fmt: skip
+        )
         self.slope = next((v for v in ends if facts.fits(v, _BACK, named, of.gone)), of.weights)
         _need("slopes" in named and facts.fits(named["slopes"], slopes, named, of.gone))
         self.g = named["g"]

@@ -38,7 +38,7 @@ def falling(step: Step) -> int:
 def along(x: MetaArray, k: int) -> int | None:
     """The stride along the last k axes taken as one; None where there is no one stride."""
     stride, size = None, 1
-    for n, s in zip(reversed(x.shape[len(x.shape) - k :]), reversed(x.strides[len(x.shape) - k :])):
+    for n, s in reversed([*zip(x.shape, x.strides)][x.ndim - k :]):
         if n == 1:
             continue
         if stride is None:
@@ -47,6 +47,12 @@ def along(x: MetaArray, k: int) -> int | None:
             return None
         size *= n
     return 0 if stride is None else stride
+
+
+def walkable(x: MetaArray, way: int) -> bool:
+    """Whether no axis but this one has nearer neighbours, or an array has one element along it."""
+    at = abs(x.strides[way])
+    return not at or all(n == 1 or not s or abs(s) >= at for n, s in zip(x.shape, x.strides))
 
 
 def same(a: tuple, b: tuple, shape: tuple) -> bool:

@@ -59,7 +59,6 @@ class _Named:
 
     @property
     def type(self) -> str:
-        """The type as it is written."""
         return typed(self.kind, self.lanes)
 
     def __str__(self) -> str:
@@ -102,11 +101,9 @@ class Val(_Named):
     __lt__, __le__, __gt__, __ge__ = map(_compared, ("lt", "le", "gt", "ge"))
 
     def equals(self, other: Any) -> "Val":
-        """A mask of the lanes that are equal."""
         return self.compared("eq", other)
 
     def isnan(self) -> "Val":
-        """A mask of the lanes that are not a number."""
         return self.f.op(BOOL, self.lanes, f"fcmp uno {self}, {self.name}")
 
     def parts(self, size: Any) -> "Val":
@@ -134,7 +131,6 @@ class Var(_Named):
     __slots__ = ()
 
     def get(self) -> Val:
-        """The value now."""
         return self.f.op(self.kind, self.lanes, f"load {self.type}, ptr {self.name}")
 
     def set(self, value: Any) -> None:
@@ -260,7 +256,6 @@ class Function:
         return self.op(x.kind, lanes, f"shufflevector {one}, {t} poison, {order}")
 
     def lane(self, x: Val, i: int) -> Val:
-        """One lane of a vector."""
         if x.lanes == 1:
             return x
         return self.op(x.kind, 1, f"extractelement {x}, i64 {i}")
@@ -480,7 +475,6 @@ class Function:
         return x
 
     def done(self, value: Val | None = None) -> None:
-        """The end of the function."""
         self.line("ret void" if value is None else f"ret {value}")
 
     def __str__(self) -> str:

@@ -4,6 +4,7 @@ import hashlib
 import os
 import stat
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -56,6 +57,14 @@ def read(key: str) -> bytes | None:
     return body if data.startswith(_MAGIC) and whole else None
 
 
+def kept(key: str, make: Callable[[], bytes]) -> bytes:
+    """What is under a key; made where it is not there."""
+    found = read(key)
+    if found is None:
+        write(key, found := make())
+    return found
+
+
 def write(key: str, body: bytes) -> bool:
     """Keep a body under a key, at once or not at all; whether it was kept (a disk may be full)."""
     folder = _folder()
@@ -99,7 +108,6 @@ def _ours(found: os.stat_result) -> bool:
 
 
 def _touched(handle: int, path: Path) -> None:
-    """Note that a file was used now."""
     try:
         os.utime(handle if os.utime in os.supports_fd else path)
     except OSError:  # a file system for reading alone

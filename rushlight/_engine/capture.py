@@ -2,6 +2,7 @@
 
 import weakref
 from collections.abc import Callable
+from copy import copy
 from functools import partial
 from types import FunctionType
 from typing import Any
@@ -9,15 +10,18 @@ from typing import Any
 import numpy as np
 
 from .._arrays.numpy import UFUNCS
-from .._arrays.traced import Body, Symbol, Trace, _symbols, users_line
+from .._arrays.traced import ANYWHERE, Body, Symbol, Trace, _symbols, users_line
 from .._core import dtypes, modes
 from .._core.hosted import Number
 from .._core.literals import array_of
+from .._core.spec import is_contiguous
 from .._core.tape import Port, TensorBase, make, ndarray
 from .._core.views import edge
 from .graph import Graph, Step, Value
 from .simplify import dead, even
 from .straight import Straight
+
+_STRIDED = frozenset({"as_strided", "unstrided", "write_strided"})
 
 
 class Met:
@@ -38,7 +42,7 @@ class Met:
         """Give the tensor its memory and its place on the tape back."""
         t = self.tensor
         t.array, t.needs, t.node, t.origin = self.memory, self.needs, self.node, self.origin
-        t.grad = self.grad
+        t._grad = self.grad
         t.version[0] = self.version
 
 
@@ -74,7 +78,6 @@ def undone(notes: list[tuple]) -> None:
 
 
 def _nodes(tensors: list) -> list:
-    """The nodes behind tensors."""
     todo, seen = [t.node for t in tensors], {}
     while todo:
         node: Any = todo.pop()
@@ -166,7 +169,8 @@ class Capture(Trace):
             t.origin, t.needs, t.node = None, wants, None
         array = t.array
         strides = tuple(s // max(array.itemsize, 1) for s in array.strides)
-        met.symbol = self.symbol(array.shape, array.dtype, strides)
+        at = -ANYWHERE if how == "arg" else t.storage_offset()
+        met.symbol = self.symbol(array.shape, array.dtype, strides, at)
         self.inputs.append((how, what, met.symbol))
         t.array = met.symbol
 
@@ -222,8 +226,10 @@ class Capture(Trace):
     def apply(self, word: str, args: tuple, params: dict) -> Any:
         if word == "bits":
             self._moving(args[2])
+        if word in _STRIDED:
+            return self._strided(word, *args)
         if word == "full" and _mine(args[1]):
-            made = self.literal(args[1], dtypes.of(args[2]))
+            made = self.literal(array_of, args[1], dtypes.of(args[2]))
             return self.copy(self.broadcast_to(made, args[0]))
         if self.numbers and (word in UFUNCS or word == "where"):
             given = args[1:] if word == "where" else args
@@ -233,15 +239,45 @@ class Capture(Trace):
             args = tuple(self._told(a, like) for a in args)
         return super().apply(word, args, params)
 
-    def literal(self, data: Any, kind: Any) -> Any:
-        """A tensor's data with numbers of the user's, as an input; None where there are none."""
-        if not _mine(data):
+    def _strided(self, word: str, x: Any, y: Any, *where: Any) -> Any:
+        """`as_strided` and its kin: by the numbers of elements in the memory that x shows."""
+        x, y = (y, x) if word == "unstrided" else (x, y)
+        size, stride, offset = (y, *where) if word == "as_strided" else where
+        order = sorted(range(x.ndim), key=lambda i: -x.strides[i])
+        shape, lie = (tuple(of[i] for i in order) for of in (x.shape, x.strides))
+        first = 0 if offset is None else offset - x.offset
+        last = first + sum((n - 1) * s for n, s in zip(size, stride))
+        whole = is_contiguous(shape, lie) and (0 in size or 0 <= first <= last < x.size)
+        if not whole:
+            self.stop("as_strided shows more than its tensor, or is given the storage_offset of an "
+                      "argument; view the whole tensor, and leave storage_offset out")  # fmt: skip
+        reach = 1
+        for s, n in sorted(zip(stride, size)) if word == "write_strided" else ():
+            if n > 1 and s < reach:
+                self.stop("as_strided is written to where its elements overlap; clone it")
+            reach += (n - 1) * s
+        at = self.full(size, first, self.int64)
+        for i, (n, s) in enumerate(zip(size, stride)):
+            own = [-1 if i == j else 1 for j in range(len(size))]
+            at = at + self.reshape(self.arange(0, n, 1, self.int64) * s, own)
+        at, adds = self.reshape(at, (-1,)), word == "unstrided"
+        flat = self.full((x.size,), 0, y.dtype) if adds else self.permute_dims(x, order)
+        flat = self.reshape(flat, (-1,))
+        if word == "as_strided":
+            made = copy(self.reshape(self.take(flat, at, 0), size))
+            made.strides, made.offset = stride, x.offset + first
+            return made
+        y = self.reshape(self.broadcast_to(y, size), (-1,))
+        made = self.put(flat, at, y, 0, "add" if adds else "set")
+        return self.permute_dims(self.reshape(made, shape), [*map(order.index, range(x.ndim))])
+
+    def literal(self, make: Callable, *given: Any) -> Any:
+        """An array made of numbers of the user's, as an input; None where there are none."""
+        if not _mine(given):
             return None
-        held = _each(data, False)
-        find = lambda: array_of(_each(held), kind)
-        s = self.symbol((made := find()).shape, made.dtype)
-        self.inputs.append(("number", find, s))
-        return s
+        held = _each(given, False)
+        find = np.errstate(all="ignore")(lambda: make(*_each(held)))
+        return self._input(find, (made := find()).shape, made.dtype)
 
     def record(self, word: str, args: tuple, params: dict, *specs: tuple) -> tuple:
         if self.numbers:
@@ -254,7 +290,7 @@ class Capture(Trace):
         if type(a) is Number:
             whole = a.__class__ is int and like is dtypes.I64
             fits = like is dtypes.F32 or like is dtypes.F64 or whole
-            return self._input(a, like) if fits else a.exact()
+            return self._input(a.find, (), like) if fits else a.exact()
         kind: Any = a.__class__
         if kind is FunctionType:
             self._told([c.cell_contents for c in a.__closure__ or ()])
@@ -300,7 +336,7 @@ class Capture(Trace):
             (self.moved if isinstance(note[0], dict) else self.undo).append(note)
         trace, modes.local.trace = modes.local.trace, None
         try:
-            found = host.box[0] = find()
+            found = host.box[0] = find() or {}
         finally:
             modes.local.trace = trace
         self.hosts.append(host)
@@ -346,11 +382,12 @@ class Capture(Trace):
         dtype = dtypes.F32 if kind in dtypes.HALVES else kind.numpy
         if dtype not in (dtypes.F32, dtypes.F64):
             self.stop(f"an optimizer of {dtype} parameters")
-        return make(self._input(n, dtype), like.device)
+        return make(self._input(n.find, (), dtype), like.device)
 
-    def _input(self, n: Number, dtype: Any) -> Symbol:
-        s = self.symbol((), dtype)
-        self.inputs.append(("number", n.find, s))
+    def _input(self, find: Callable, shape: tuple, dtype: Any) -> Symbol:
+        """What Python finds before each run, as an input."""
+        s = self.symbol(shape, dtype)
+        self.inputs.append(("number", find, s))
         return s
 
     def stop(self, reason: str) -> Any:

@@ -103,7 +103,7 @@ class Compiled:
         if self.checker is not None:
             return self.checker(self, program, tensors, args, kwargs)
         result = program.run(tensors)
-        self.door = None if kwargs else program.way.now(args)
+        self.door = None if kwargs else program.way.now(args, self.lock)
         return result
 
     def _program(
@@ -163,12 +163,13 @@ class Compiled:
             self._warn(f"{why}; calls like this one run eagerly")
 
     def _steers(self) -> str:
-        """A number that steers Python, and where."""
+        """A number that steers Python, and where; or something else that changed."""
         found = [self.loose.stuck, *(p.steers for made in self.programs.values() for p in made)]
         for place, line in (item for steers in found for item in steers.items()):
             told = repr(place[-1]) if len(place) > 1 else f"argument {place[0]!r}"
             return f" ({told} steers Python" + (f" (at {line}))" if line else ")")
-        return ""
+        kept = (k for made in self.programs.values() for p in made for k in p.guards.kept)
+        return next((f" ({key!r} is another one)" for k in kept for key in k.others()), "")
 
     def _say(self, why: str, args: tuple, kwargs: dict) -> Any:
         self._refuse(why)
@@ -220,13 +221,8 @@ def _wrong(args: tuple, kwargs: dict) -> str:
 def _passes() -> bool:
     """Whether f is simply called: inside a trace, a transform, a mode that watches calls."""
     local = modes.local
-    return bool(
-        local.trace is not None
-        or local.mapped
-        or local.anomaly
-        or local.saved_hooks
-        or local.subclass_off
-    )
+    told = local.mapped, local.anomaly, local.saved_hooks, local.subclass_off
+    return local.trace is not None or any(told)
 
 
 def _signature(args: tuple, kwargs: dict, kinds: Any = None) -> tuple | None:
@@ -257,22 +253,12 @@ def _read(items: Any, key: list, tensors: list, others: list) -> bool:
             array = x.array
             if array.__class__ is not ndarray or not x._plain_subclass:
                 return False
-            needs = x.needs is True or (x.needs is ASK and x.origin is not None and _wants(x))
+            origin: Any = x.origin if x.needs is ASK else None
+            needs = x.needs is True or (origin is not None and origin[0].needs is True)
             place = next((i for i, t in enumerate(tensors) if t is x), -1)
             strides = None if array.flags.c_contiguous else array.strides
-            key.append(
-                (
-                    x.__class__,
-                    array.shape,
-                    array.dtype,
-                    x.device,
-                    needs,
-                    strides,
-                    place,
-                    x.grad is None,
-                    x.node is None,
-                )
-            )
+            told = needs, strides, place, x.grad is None, x.node is None
+            key.append((x.__class__, array.shape, array.dtype, x.device, *told))
             tensors.append(x)
         elif isinstance(x, _SIMPLE):
             key.append((x.__class__, repr(x) if isinstance(x, (float, complex, slice)) else x))
@@ -290,11 +276,6 @@ def _read(items: Any, key: list, tensors: list, others: list) -> bool:
             key.append(id(x))
             others.append(x)
     return True
-
-
-def _wants(x: Any) -> bool:
-    base = x.origin[0]
-    return base.needs is True
 
 
 class Forward:

@@ -17,6 +17,7 @@ from .._core import dtypes, modes
 from .._core.memory import empty
 from .._core.tape import Node, TensorBase, ndarray
 from . import steps
+from .capture import undone
 from .steps import Row, Unknown
 from .threads import code, pool
 from .unit import HEAD, Unit
@@ -24,6 +25,7 @@ from .unit import HEAD, Unit
 MISS = object()  # what a door gives where the call must go the long way
 _SOON = 30_000_000  # work of about a millisecond
 _NUMBERS = (int, float, bool)
+_STILL = 16  # calls whose numbers stay, from which on they are compared and not asked for
 _TWICE = 1 << 20  # bytes of an output up to which there are two to take turns
 
 
@@ -33,21 +35,55 @@ class Way:
     def __init__(self, program: Any) -> None:
         self.program, self.door = program, None
         self.calls, self.patience, self.made = 0, 2, 0.0
+        self.turn, self.seen = (ctypes.c_int64 * 1)(), 1  # how often numbers were worked out
+        self.still = 0  # calls
 
-    def now(self, args: tuple) -> Callable | None:
+    def now(self, args: tuple, lock: Any) -> Callable | None:
         """The door after a call went the long way; where many do, it is seldom made anew."""
         self.calls += 1
         if self.calls >= self.patience:
             self.patience = 2 * self.patience if monotonic() < self.made + 1 else 2
             self.calls, self.made = 0, monotonic()
             try:
-                self.door = _door(self.program, args)
+                self.door = self._made(args, lock)
             except Unknown:
                 self.door, self.patience = None, float("inf")
         return self.door
 
+    def _made(self, args: tuple, lock: Any) -> Callable:
+        program, before, self.seen = self.program, self.seen, self.turn[0]
+        if before >= self.seen and program.steady:
+            return _door(program, args)
+        given = [(p, p[0]) for p in program.given]
+        native = _door(program, args, numbers=False)
 
-def _door(program: Any, args: tuple) -> Callable:
+        def call(*now: Any) -> Any:
+            if modes.special or len(now) != len(args):
+                return MISS
+            with lock:  # nobody else's numbers come between
+                undo: list = []
+                for place, i in given:
+                    program.given[place] = now[i]
+                if not self._found(undo) or (made := native(*now)) is MISS:
+                    undone(undo)
+                    return MISS
+            return made
+
+        return call
+
+    def _found(self, undo: list) -> bool:
+        """Whether this run's numbers are there, and change now and then."""
+        before = self.turn[0]
+        try:
+            self.program._numbers(undo)
+        except Exception:
+            return False
+        self.still = self.still + 1 if self.turn[0] == before else 0
+        return self.still < _STILL
+
+
+def _door(program: Any, args: tuple, numbers: bool = True) -> Callable:
+    """The program's door, where numbers are as they are now, or else are seen to."""
     unit, row = _unit(program), Row(MISS)
     taken = {k for _, _, k, _ in program.bound}
     outputs = program.runner.graph.outputs
@@ -62,7 +98,10 @@ def _door(program: Any, args: tuple) -> Callable:
     pairs = {k: _pair(row, v.shape, v.dtype) for k, v in outs.items()}
     _modes(row)
     _arguments(row, program, args, place)
-    program.guards.compared(row, numbers=True)  # other ones go the long way
+    program.guards.compared(row, numbers)  # other ones go the long way
+    if numbers and program.numbers:
+        row.step("at", ctypes.addressof(turn := program.way.turn))
+        row.same([(0, turn[0])])
     for k, v in outs.items():
         row.step("take", pairs[k], place[v.id])
     control, run = pool().control, code().addresses["run"]
@@ -81,7 +120,7 @@ def _door(program: Any, args: tuple) -> Callable:
     native = row.function()
     bind = program.bind if program.bound or later else program.result
 
-    places = [i for i, x in enumerate(args) if x.__class__ not in _NUMBERS]
+    places = [i for i, x in enumerate(args) if isinstance(x, TensorBase)]
 
     def call(*args: Any) -> Any:
         outs = native(*args)
@@ -120,12 +159,10 @@ def _unit(program: Any) -> Unit:
     if len(parts) != 1 or not isinstance(parts[0], Unit) or not HEAD or not steps.slots():
         raise Unknown
     (unit,) = parts
-    numbers = program.hosts or program.conditions or program.numbers
     if (
         unit.work > _SOON or unit.streams or unit.clock is not None
         or any(how not in ("arg", "closed", "number") for how, *_ in program.inputs)
         or any(how != "closed" or not there for how, _, _, there in program.bound)
-        or (numbers and not program.steady)
         or (program.apart is not None and program.apart.clash)
         or len(program.runner.graph.outputs) > steps.FRAME - 2
     ):  # fmt: skip
@@ -169,8 +206,11 @@ def _arguments(row: Row, program: Any, args: tuple, place: dict) -> None:
     wet, slots = [t.array for _, t, *_ in program.bound], steps.slots()
     before: list[int] = []  # places of tensors
     for i, x in enumerate(args):
+        row.step("argument", 8 * i)
+        if (i,) in program.given or x is None:
+            row.same([(steps.KIND, row.of(x.__class__))])
+            continue
         if x.__class__ is float or (x.__class__ in _NUMBERS and abs(x) < 2**30):
-            row.step("argument", 8 * i)
             facts = [(steps.KIND, -1), (16, -1), (24, 0xFFFFFFFF)]  # an int: size, its one digit
             facts = facts[:2] if x.__class__ is float else facts
             row.same((at, steps.word(x, at) & bits, bits) for at, bits in facts)
@@ -183,7 +223,6 @@ def _arguments(row: Row, program: Any, args: tuple, place: dict) -> None:
         ):  # fmt: skip
             raise Unknown
         array = x.array
-        row.step("argument", 8 * i)
         for at in before:
             row.step("distinct", at)
         before.append(8 * i)

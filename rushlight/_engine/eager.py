@@ -213,9 +213,7 @@ def _homes(native: Native, unit: Unit) -> list[int] | None:
 
 def _wide(native: Native, body: _Body, line: Callable) -> Callable:
     """The call of a program with several parts, or threads."""
-    scope: dict[str, Any] = {
-        "run": native.run, "Refused": Refused, "other": line, "native": native
-    }  # fmt: skip
+    scope: dict[str, Any] = {"run": native.run, "Refused": Refused, "other": line, "native": native}
     given = ", ".join(f"a{i}" for i in body.given)
     made = ", ".join(f"o{k}" for k in range(len(body.outputs)))
     rows = [f"try: {made}, = run({given})", f"except Refused: return other({body.every})"]

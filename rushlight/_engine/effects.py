@@ -49,10 +49,8 @@ def watching(trace: Any, names: set[str]) -> Iterator[None]:
 
 
 def _called(frame: Any, event: str, what: Any) -> str | None:
-    """The name of such a call."""
     if event == "call":
-        name = frame.f_code.co_qualname
-        return _PYTHONS.get(name)
+        return _PYTHONS.get(frame.f_code.co_qualname)
     if event != "c_call":
         return None
     owner = getattr(what, "__self__", None)

@@ -20,7 +20,6 @@ class Kind:
 
     @property
     def floating(self) -> bool:
-        """Whether it is a floating one."""
         return self.family == "float"
 
     @property

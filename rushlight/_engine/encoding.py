@@ -81,11 +81,8 @@ class Encoding:
         Raises:
             RuntimeError: naming all words that need this package.
         """
-        told = (
-            self._native(made)
-            if isinstance(made, Native)
-            else self._straight(made.run, made.source)
-        )
+        native = isinstance(made, Native)
+        told = self._native(made) if native else self._straight(made.run, made.source)
         if self.left:
             raise RuntimeError(
                 "export: words that have no kernel yet, and no NumPy code of their own that could "
@@ -155,13 +152,9 @@ class Encoding:
             )
         base = -(-unit.arena.ctypes.data // 64) * 64
         self.images.append(self.archive.code(unit.image))
-        self.units.append(
-            {
-                "arena": unit.arena.size,
-                "table": len(unit.table),
-                "places": [(i, a - base) for i, a in enumerate(unit.table) if a],
-                "status": len(unit.slots) + 1,
-                "refusals": [where for *_, where in unit.refusals],
-                "paced": unit.pace is not None,
-            }
-        )
+        self.units.append({
+            "arena": unit.arena.size, "table": len(unit.table),
+            "places": [(i, a - base) for i, a in enumerate(unit.table) if a],
+            "status": len(unit.slots) + 1, "paced": unit.pace is not None,
+            "refusals": [where for *_, where in unit.refusals],
+        })  # fmt: skip

@@ -15,7 +15,7 @@ from .archive import Archive
 from .compiled import Compiled, Forward, _signature
 from .encoding import Encoding
 from .graph import Graph
-from .hosts import hosts
+from .hosts import Hosts
 from .naming import Naming
 from .native import build, installed
 from .program import Program, Unkept
@@ -152,7 +152,7 @@ class _Export:
                         for how, what, k, _ in program.changed],
             "left": [(self.naming.name(t), k) for t, k, _ in program.gradients],
             "result": self._result(),
-            **hosts(program, self.naming, self.words, self.encoding),
+            **Hosts(program, self.naming, self.words, self.encoding).told,
         }  # fmt: skip
         told |= self.encoding.told()
         told["gradients"] = self._gradients()
@@ -187,7 +187,8 @@ class _Export:
     def _state(self) -> dict[str, Any]:
         """Every name of an array that the program holds, or of a view of one."""
         held = [what for how, what, _ in self.program.inputs if how == "closed"]
-        held += [t for host in self.program.hosts for t in host.touched]
+        touched = (t for host in self.program.hosts for t in host.touched)
+        held += [t for t in touched if isinstance(t, TensorBase)]
         bases = {id(t): self.archive.array(t.array) for t in held}
         made: dict[str, Any] = {}
         shown = set()

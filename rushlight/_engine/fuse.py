@@ -5,7 +5,7 @@ made no later. Views are no work: they only say where a kernel finds its element
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from copy import copy
 from math import prod
 from typing import Any
 
@@ -15,54 +15,20 @@ from .._arrays.meta import MetaArray, spec
 from .._arrays.numpy import NUMPY
 from .._core.spec import contiguous_strides
 from .attention import WORDS as ATTENTION
-from .axes import along, falling, reshaped, same, trailing
+from .axes import along, falling, reshaped, same, trailing, walkable
 from .builder import kind_of
 from .graph import VIEWS, Graph, Step, Value
+from .group import Group
 from .kernels import convolution, gather, pooling, scan
-from .kernels.totals import REDUCTIONS, reducible
+from .kernels.totals import PLACES, REDUCTIONS, reducible
 from .kernels.words import native
 from .loops import Loop, Moving, placed
 
 # What the kernels of these make is stored as it is.
 _ALONE = gather.WORDS | ATTENTION | {"bits", "order"}
 _NEAR = 24  # groups that are looked at for one to join
+_GROWN = ("steps", "made", "full", "reduced", "way", "down")  # of a group, by steps that join it
 _SEEN = VIEWS - {"real", "imag", "windows"}
-
-
-@dataclass(slots=True, eq=False)
-class Group:
-    """Steps that run together: NumPy, or a nest over `shape`, its last `reduced` axes summed."""
-
-    at: int
-    native: bool
-    shape: tuple = ()
-    loop: Loop | None = None
-    reduced: int = 0
-    steps: list[Step] = field(default_factory=list)
-    made: dict[int, Value] = field(default_factory=dict)
-    product: Step | None = None  # the matrix product that it begins with
-    full: set[int] = field(default_factory=set)  # made, an element for each place of the shape
-    down: set[int] = field(default_factory=set)  # made, an element for each place of a row
-    refusal: Value | None = None  # the program ends after this group where it is 0
-    where: str = ""  # the user's line of that check
-
-    @property
-    def span(self) -> tuple[int, int]:
-        """The first and last group of what is done over and over with it."""
-        return (self.at, self.at) if self.loop is None else (self.loop.first, self.loop.last)
-
-    @property
-    def lead(self) -> tuple:
-        """The axes that are kept."""
-        return self.shape[: len(self.shape) - self.reduced]
-
-    def add(self, step: Step, full: bool) -> None:
-        """A step more; whether its result has the whole shape."""
-        self.steps.append(step)
-        made = {v.id: v for v in step.results}
-        self.made |= made
-        if full:
-            self.full.update(made)
 
 
 class Fused:
@@ -87,6 +53,7 @@ class Fused:
         self.born: dict[int, list[int]] = {}  # that other one -> the groups that make its pieces
         self.moving: dict[int, Moving] = {}  # values in loops that lie elsewhere in each turn
         self.loop: Loop | None = None  # what the next groups belong to
+        self.shared = {v for v, readers in graph.uses().items() if len(readers) > 1}
         self.ids = graph.fresh()
         for v in graph.inputs:
             self._own(v, v.strides if exact else None)
@@ -205,12 +172,13 @@ class Fused:
         """Each part of an assembled value is stored in its box by whatever makes it."""
         whole = step.result
         self._own(whole)
+        lie = self.seen[whole.id].strides
         for part, box in zip(step.args[0], step.params["boxes"]):
             shape = tuple(b - a for a, b in box)
             piece = self.new(shape, whole.dtype)
             self.pieces[piece.id] = self.base[piece.id] = whole
-            offset = sum(a * s for (a, _), s in zip(box, whole.strides))
-            self.seen[piece.id] = MetaArray(shape, whole.dtype, whole.strides, offset)
+            offset = sum(a * s for (a, _), s in zip(box, lie))
+            self.seen[piece.id] = MetaArray(shape, whole.dtype, lie, offset)
             made = ("astype", (part,)) if part.__class__ is Value else ("full", (shape, part))
             self._place(Step((piece,), made[0], (*made[1], whole.dtype), {}, step.where))
             self.born.setdefault(whole.id, []).append(self.makers[piece.id].at)
@@ -298,7 +266,6 @@ class Fused:
             group.down.add(step.result.id)
 
     def _begun(self, shape: tuple, native: bool = True) -> Group:
-        """A new group at the end."""
         self.groups.append(group := Group(len(self.groups), native, shape, self.loop))
         return group
 
@@ -385,12 +352,11 @@ class Fused:
             self._settle(v)
 
     def _all_join(self, group: Group, steps: list[Step]) -> bool:
-        """Add steps to a group, all or none."""
-        before = len(group.steps), dict(group.made), set(group.full), group.reduced, set(group.down)
+        before = {name: copy(getattr(group, name)) for name in _GROWN}
         for step in steps:
             if not self._joins(group, step):
-                del group.steps[before[0] :]
-                _, group.made, group.full, group.reduced, group.down = before
+                for name, was in before.items():
+                    setattr(group, name, was)
                 return False
         for step in steps:
             v = step.result.id
@@ -413,7 +379,7 @@ class Fused:
         return last
 
     def _emitted(self, step: Step) -> bool:
-        if step.effect or len(step.results) != 1 or step.word == "check" or step.result.size == 0:
+        if step.effect or len(step.results) != 1 or step.result.size == 0:
             return False
         if step.word in REDUCTIONS:
             if not reducible(step):
@@ -437,7 +403,7 @@ class Fused:
                 or not (self._is_full(group, x) or self.base[x.id].id not in group.made)
                 or x.shape != group.shape
                 or group.reduced not in (0, k)
-                or not (group.reduced or self._reducible(group, k))
+                or not (group.reduced or self._reducible(group, k) or self._walks(group, step, k))
                 or not self._same_way(group, x, k)
             ):
                 return False
@@ -464,7 +430,9 @@ class Fused:
                 return False
         elif x.shape != group.shape or not self._reads(group, x):
             return False
-        if group.reduced != axes and (group.reduced or not self._reducible(group, axes)):
+        if group.way is not None or (
+            group.reduced != axes and (group.reduced or not self._reducible(group, axes))
+        ):
             return False
         group.reduced = axes
         self._added(group, step, False)
@@ -474,6 +442,8 @@ class Fused:
         """Whether a reduction's argument lies along the rows where what the group reads does."""
         if self.base[x.id].id in group.made:
             return True
+        if group.way is not None:
+            return self._rowed(group, self.seen[x.id])
         ways = {
             along(self.seen[v.id], k) == 1
             for s in group.steps for v in s.values()
@@ -501,7 +471,7 @@ class Fused:
             if shape[-1] != own[-1] and not (product and shape == product.result.shape):
                 return False
         place = self.stored(step.result, group)
-        if place is None or (group.reduced and along(place, group.reduced) is None):
+        if not self._rowed(group, place):
             return False
         return all(self._at_hand(group, v, shape) for v in step.values())
 
@@ -511,14 +481,40 @@ class Fused:
             return False
         return all(self._is_thin(group, v) for v in step.values())
 
-    def _reducible(self, group: Group, k: int) -> bool:
-        """Whether all that a group reads has rows of evenly spaced elements."""
+    def _touched(self, group: Group) -> list[Any]:
+        """Where what a group reads lies, and what it makes inside of others."""
         given = [
             self.met(v, s.result.shape, group.shape)
             for s in group.steps for v in s.values() if self.base[v.id].id not in group.made
         ]  # fmt: skip
-        given += [self.stored(v, group) for i, v in group.made.items() if i in self.pieces]
-        return all(x is not None and along(x, k) is not None for x in given)
+        return given + [self.stored(v, group) for i, v in group.made.items() if i in self.pieces]
+
+    def _reducible(self, group: Group, k: int) -> bool:
+        """Whether all that a group reads has rows of evenly spaced elements."""
+        return all(x is not None and along(x, k) is not None for x in self._touched(group))
+
+    def _walks(self, group: Group, step: Step, k: int) -> bool:
+        """Let a group walk along one of the axes that a reduction goes over."""
+        made, words = self.base[step.args[0].id].id in group.made, {s.word for s in group.steps}
+        if not made or step.word in PLACES or "position" in words:
+            return False
+        last, given = len(group.shape) - 1, self._touched(group)
+        ways = [
+            i for i in range(last, last - k, -1)
+            if group.shape[i] > 1 and all(walkable(x, i) for x in given)
+        ]  # fmt: skip
+        # What is made lies in order along the last axis, should others read it.
+        if ways and (ways[0] == last or self.shared.isdisjoint(group.made)):
+            group.way = ways[0]
+        return group.way is not None
+
+    def _rowed(self, group: Group, x: MetaArray | None) -> bool:
+        """Whether an array's elements can be met row by row where a group has rows."""
+        if x is None or not group.reduced:
+            return x is not None
+        if group.way is not None:
+            return walkable(x, group.way)
+        return along(x, group.reduced) is not None
 
     def _at_hand(self, group: Group, v: Value, shape: tuple) -> bool:
         if self.base[v.id].id in group.down:
@@ -526,9 +522,9 @@ class Fused:
         if self.base[v.id].id in group.made:
             if self._is_full(group, v) and (v.shape == shape or v.shape == group.shape):
                 return True
-            return group.reduced > 0 and shape == group.shape and self._is_spread(group, v)
-        met = self.met(v, shape, group.shape)
-        return met is not None and (not group.reduced or along(met, group.reduced) is not None)
+            rows = group.reduced > 0 and group.way is None
+            return rows and shape == group.shape and self._is_spread(group, v)
+        return self._rowed(group, self.met(v, shape, group.shape))
 
     def _is_full(self, group: Group, v: Value) -> bool:
         """The value itself over the whole shape, or a view that shows the same in order."""

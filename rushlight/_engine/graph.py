@@ -41,12 +41,10 @@ class Value:
 
     @property
     def size(self) -> int:
-        """The number of elements."""
         return prod(self.shape)
 
     @property
     def ndim(self) -> int:
-        """The number of axes."""
         return len(self.shape)
 
     @property
@@ -205,7 +203,7 @@ def _values(args: Iterable[Any]) -> Iterator[Value]:
 def _swapped(a: Any, swap: Callable[[Value], Any]) -> Any:
     if a.__class__ is Value:
         return swap(a)
-    if a.__class__ is list or a.__class__ is tuple:
+    if a.__class__ in (list, tuple):
         return a.__class__(_swapped(x, swap) for x in a)
     return a
 

@@ -30,17 +30,14 @@ class Guards:
     def __init__(
         self, reach: Reach, inputs: list[tuple], mine: set[int], loose: list[Kept]
     ) -> None:
-        self.loose = loose
+        self.loose, self.found = loose, [k() for k in loose]
         self.groups = [k for k in reach.kept if type(k) is Numbers]
         self.kept = [k for k in reach.kept if type(k) is not Numbers]
-        self.leaves = [
-            (h.tensor, h.grad is None)
-            for i, h in reach.tensors.items()
-            if h.needs is True and i not in mine
-        ]
+        held = (h for i, h in reach.tensors.items() if i not in mine)
+        self.leaves = [(h.tensor, h.grad is None) for h in held if h.needs is True]
         self.closed = [(what, what.needs, s) for how, what, s in inputs if how == "closed"]
         self.grads = [(what, s) for how, what, s in inputs if how == "grad"]
-        self.numbers = [list(g.owner.values()) for g in self.groups]
+        self.numbers = [dict(g.owner) for g in self.groups]
         self._same = self._written()
         self.turn = 0  # how often something was another object
 
@@ -84,9 +81,9 @@ class Guards:
         for t, none in self.leaves:
             row.step("at", row.of(t))
             if none:
-                words.append((row.of(t) + slots["grad"], start))
+                words.append((row.of(t) + slots["_grad"], start))
             else:
-                row.step("other", slots["grad"], start)
+                row.step("other", slots["_grad"], start)
         for t, needs, _ in self.closed:
             told = {"array": t.array, "needs": needs, "node": None}
             words += ((row.of(t) + slots[name], row.of(x)) for name, x in told.items())
@@ -133,13 +130,13 @@ class Guards:
         None: an optimizer's became zero, or was: what it does may be something else.
         """
         changed = False
-        for kept in self.loose:
-            if not kept.same():
-                kept.values, changed = kept._now(), True
+        for i, kept in enumerate(self.loose):
+            if (x := kept()) is not self.found[i]:
+                self.found[i], changed = x, True
         for i, group in enumerate(self.groups):
-            found = list(group.owner.values())
+            found = dict(group.owner)
             if found != self.numbers[i]:
-                if not group.same():
+                if not group.like(self.numbers[i], found):
                     return None
                 self.numbers[i], changed = found, True
         return changed
@@ -149,8 +146,6 @@ def fits(array: Any, symbol: Symbol) -> bool:
     """Whether an array has the shape, dtype and order that a trace saw."""
     if array.__class__ is not ndarray or array.shape != symbol.shape or array.dtype != symbol.dtype:
         return False
-    return (
-        bool(array.flags.c_contiguous)
-        if symbol.contiguous
-        else (tuple(s // max(array.itemsize, 1) for s in array.strides) == symbol.strides)
-    )
+    if symbol.contiguous:
+        return bool(array.flags.c_contiguous)
+    return tuple(s // max(array.itemsize, 1) for s in array.strides) == symbol.strides

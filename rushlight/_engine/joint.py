@@ -21,11 +21,8 @@ class Joint:
     """
 
     def __init__(self, capture: Capture, outputs: list[TensorBase]) -> None:
-        self.seeds = []
-        for t in outputs:
-            seed = capture.symbol(t.array.shape, t.array.dtype)
-            capture.inputs.append(("seed", None, seed))
-            self.seeds.append(seed)
+        self.seeds = [capture.symbol(t.array.shape, t.array.dtype) for t in outputs]
+        capture.inputs += (("seed", None, seed) for seed in self.seeds)
         roots = [edge(t) for t in outputs]
         with modes.no_grad():
             walk = walk_for([t.array for t in outputs], True, False, outputs[0].device)
@@ -72,8 +69,9 @@ class Backward:
         self.forward_graph = Graph(self.inputs, self.forward_steps, outs).check()
         heads = self.kept + self.from_inputs + [v for v in graph.inputs if v.id in seeds]
         self.graph = Graph(heads, steps, graph.outputs[count:]).check()
-        self.forward = runner(self.forward_graph, exact=True).run
-        self.backward = runner(self.graph).run
+        ours, theirs = runner(self.forward_graph, exact=True), runner(self.graph)
+        self.forward, self.backward = ours.run, theirs.run
+        self.runs = (self.forward_graph, ours), (self.graph, theirs)
         self.fields = ()
 
     def _back(self, graph: Graph, known: set, makers: dict) -> tuple[list[Step], list[Value]]:
@@ -98,9 +96,8 @@ class Backward:
         """The node of a call; `owners` are the tensors that the arrays belong to (or None)."""
         node = object.__new__(CompiledFunction)
         node.tick, node.extra, node.shapes = next(ticks), None, None
-        node.edges = tuple(
-            edge(tensors[what] if how == "arg" else what) for how, what, _ in self.joint.leaves
-        )
+        leaves = (tensors[what] if how == "arg" else what for how, what, _ in self.joint.leaves)
+        node.edges = tuple(map(edge, leaves))
         place = {v.id: i for i, v in enumerate(self.inputs)}
         at = [place[v.id] for v in self.from_inputs]
         held, inputs = [], []

@@ -54,10 +54,8 @@ class _Elf:
             raise ValueError("engine: not a 64-bit object file")
         self.image = image
         self.machine = struct.unpack_from("<H", image, 18)[0]
-        start, number = (
-            struct.unpack_from("<Q", image, 40)[0],
-            struct.unpack_from("<H", image, 60)[0],
-        )
+        start = struct.unpack_from("<Q", image, 40)[0]
+        number = struct.unpack_from("<H", image, 60)[0]
         # name type flags address offset size link info align entry
         self.sections = [
             struct.unpack_from("<IIQQQQIIQQ", image, start + 64 * i) for i in range(number)

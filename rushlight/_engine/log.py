@@ -20,7 +20,6 @@ def wanted(what: str) -> bool:
 
 
 def say(text: str) -> None:
-    """A piece of the log."""
     print(text, file=sys.stderr, flush=True)
 
 
@@ -49,7 +48,6 @@ class Clock:
         atexit.register(self.report)
 
     def start(self) -> None:
-        """Before a run."""
         self.began = time.perf_counter()
 
     def note(self, ticks: list[int]) -> None:

@@ -194,7 +194,6 @@ class _Lower:
     # -- order
 
     def _flip(self, step: Step) -> bool:
-        """A view read backwards."""
         x, axis = (*step.args, *step.params.values())
         if x.__class__ is not Value or not x.size or not x.ndim:
             return False
@@ -254,7 +253,7 @@ class _Lower:
         """Where the place along the last axis is the row's index (negative ones from the end)."""
         if index.__class__ is not Value or index.dtype.name != "int64" or len(shape) < 1:
             return None
-        if index.shape != (*shape[:-1], 1) or shape[-1] > _WIDE:
+        if index.shape != (*shape[:-1], 1) or shape[-1] > _WIDE or 0 in shape:
             return None
         below = self.new("less", (index, 0), index.shape, "bool")
         wrapped = self.new("add", (index, shape[-1]), index.shape, "int64")

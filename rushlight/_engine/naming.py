@@ -2,6 +2,7 @@
 
 import types
 from collections import deque
+from functools import partial
 from typing import Any
 
 from .._core.tape import TensorBase
@@ -66,7 +67,7 @@ class Naming:
             self._items(prefix, x.items())
         elif isinstance(x, (list, tuple)):
             self._items(prefix, enumerate(x))
-        elif hasattr(x, "func") and hasattr(x, "keywords"):  # functools.partial
+        elif isinstance(x, partial):
             self.todo += [(prefix, x.func), (prefix, x.args), (prefix, x.keywords)]
         elif isinstance(getattr(x, "__dict__", None), dict):
             self._object(prefix, x.__dict__, x)

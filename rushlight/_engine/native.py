@@ -14,8 +14,9 @@ from .._core.memory import empty
 from .assemble import assembled
 from .attention import attended
 from .forked import lock
-from .fuse import Fused, Group
+from .fuse import Fused
 from .graph import Graph, Step, Value
+from .group import Group
 from .kernels.totals import REDUCTIONS
 from .log import outlined, outside, say, wanted
 from .loops import hoisted, unrolled
@@ -29,9 +30,11 @@ _BRIEF = 300_000  # work of an eager line that may run on one thread though it h
 
 
 def runner(
-    graph: Graph, over: dict[int, Value] | None = None, fixed: Iterable[int] = (),
+    graph: Graph,
+    over: dict[int, Value] | None = None,
+    fixed: Iterable[int] = (),
     exact: bool = False,
-) -> "Native | Straight":  # fmt: skip
+) -> "Native | Straight":
     """The fastest way there is to run a graph: kernels where they can be had, NumPy's words else.
 
     Environment:
@@ -47,9 +50,12 @@ def enabled() -> bool:
 
 
 def build(
-    graph: Graph, over: dict[int, Value] | None = None, fixed: Iterable[int] = (),
-    exact: bool = False, keeps: bool = True,
-) -> "Native | None":  # fmt: skip
+    graph: Graph,
+    over: dict[int, Value] | None = None,
+    fixed: Iterable[int] = (),
+    exact: bool = False,
+    keeps: bool = True,
+) -> "Native | None":
     """The graph as a function of arrays; None where nothing in it would be native.
 
     Args:
@@ -62,15 +68,30 @@ def build(
     if not installed():
         return None
     try:
-        fused = Fused(_prepared(graph), exact)
-        if any(g.loop is not None and not g.native for g in fused.groups):
-            fused = Fused(_prepared(unrolled(graph)), exact)
+        fused = _fused(graph, exact)
         if not any(g.native for g in fused.groups):
             return None
         return Native(fused, over or {}, set(fixed), keeps)
     except Exception as error:
         _say_once(f"{type(error).__name__}: {error}")
         return None
+
+
+def _fused(graph: Graph, exact: bool) -> Fused:
+    fused = Fused(_prepared(graph), exact)
+    if any(g.loop is not None and not g.native for g in fused.groups):
+        fused = Fused(_prepared(unrolled(graph)), exact)
+    return fused
+
+
+def outline(graph: Graph, made: "Native | Straight") -> str:
+    """What runs a graph, as text: its kernels and buffers."""
+    if isinstance(made, Straight):
+        return f"NumPy, step by step; buffers: {len(made.owner)} used again"
+    units = [p for p in made.parts if isinstance(p, Unit)]
+    values, size = sum(len(u.offsets) for u in units), sum(u.size for u in units)
+    kernels = outlined(_fused(graph, made.exact).groups)
+    return f"kernels\n{kernels}\nbuffers: {values} values share {size:,} bytes"
 
 
 def _prepared(graph: Graph) -> Graph:
@@ -123,7 +144,6 @@ class Native:
         return made
 
     def _bind(self) -> None:
-        """Write the run down, and take it."""
         self.source, scope = self._source()
         exec(compile(self.source, "<native>", "exec"), scope)
         self.run: Callable[..., tuple] = scope["run"]
@@ -154,9 +174,8 @@ class Native:
     def _take(self, over: dict[int, Value]) -> None:
         """Outputs written over their inputs: where nobody reads the input later, or elsewhere."""
         groups = self.fused.groups
-        safe = max(
-            (g.at for g in groups if g.refusal or any(s.effect for s in g.steps)), default=-1
-        )
+        bound = (g.at for g in groups if g.refusal or any(s.effect for s in g.steps))
+        safe = max(bound, default=-1)
         outs = [v.id for v in self.graph.outputs]
         for k, given in over.items():
             v = self.graph.outputs[k]
@@ -227,9 +246,8 @@ class Native:
         known = made | set(chain)
         given = {v.id: v for s in ordered for v in s.values() if v.id not in known}
         outs = [
-            v for s in steps for v in s.results
-            if any(r > at for r in self.readers.get(v.id, ()))
-        ]  # fmt: skip
+            v for s in steps for v in s.results if any(r > at for r in self.readers.get(v.id, ()))
+        ]
         return Call(list(given.values()), ordered, outs)
 
     def _views(self, views: list[Value]) -> "Call":
@@ -257,11 +275,8 @@ class Native:
             rows.append(f"    v{v} = K{v}")
         last = self._last_parts()
         for at, part in enumerate(self.parts):
-            lines = (
-                part.lines(f"{at}", scope)
-                if isinstance(part, Call)
-                else self._unit(part, at, scope)
-            )
+            call = isinstance(part, Call)
+            lines = part.lines(f"{at}", scope) if call else self._unit(part, at, scope)
             dead = [f"v{v}" for v, k in last.items() if k == at]
             rows += [f"    {line}" for line in lines] + [f"    del {', '.join(dead)}"] * bool(dead)
         made = ", ".join(self._returned(k, v) for k, v in enumerate(self.graph.outputs))

@@ -2,21 +2,21 @@
 
 from dataclasses import fields, replace
 from functools import partial
+from math import prod
 from typing import Any
-
-import numpy as np
 
 from .._core.spec import contiguous_strides
 from .attention import WORDS as ATTENTION
 from .axes import along
 from .builder import U64
-from .fuse import Fused, Group
+from .fuse import Fused
 from .graph import Step, Value
+from .group import Group
 from .kernels import convolution, gather, pooling, scan
 from .kernels.attention import Attention
 from .kernels.columns import merged
 from .kernels.matmul import Product
-from .kernels.nest import Nest, Operand, kind
+from .kernels.nest import Nest, Operand, kind, placed
 from .kernels.order import Order
 from .kernels.random import Draw
 from .kernels.totals import REDUCTIONS
@@ -53,7 +53,9 @@ class Nests:
     def of(self, group: Group) -> Any:
         """The group's steps over rows: views become strides, values get one number for each use."""
         fused = self.fused
-        nest = Nest(group.lead, int(np.prod(group.shape[len(group.lead) :], dtype=np.int64)))
+        row, lead = group.row, group.shape[: len(group.shape) - group.row]
+        less = (0,) * (len(lead) - len(group.lead))  # strides of what is thin, where rows share it
+        nest = Nest(lead, prod(group.shape[len(lead) :]))
         if group.reduced:
             nest.thin = set(group.made) - group.full - group.down
         uses: dict[tuple, Value] = {}
@@ -64,13 +66,15 @@ class Nests:
                 return base
             over = fused.over(v, shape) if thin else fused.met(v, shape, group.shape)
             assert over is not None
-            lead = over.strides[: len(group.lead)]
-            stride = 0 if thin or not group.reduced else along(over, group.reduced)
-            key = (v.id, lead, stride, thin)
+            at = over.strides[: len(lead)]
+            if thin:
+                at = over.strides[: len(group.lead)] + less
+            stride = 0 if thin or not row else along(over, row)
+            key = (v.id, at, stride, thin)
             if key not in uses:
                 uses[key] = mine = Value(-1 - len(uses), v.shape, v.dtype)
                 assert stride is not None
-                nest.loads[mine.id] = Operand(self.slot(base), over.offset, lead, stride, kind(v))
+                nest.loads[mine.id] = Operand(self.slot(base), over.offset, at, stride, kind(v))
                 if thin:
                     nest.thin.add(mine.id)
             return uses[key]
@@ -82,11 +86,11 @@ class Nests:
                     scanned = used(step.args[0], group.shape, False).id
                 continue
             if step.word in REDUCTIONS:
-                given = (used(step.args[0], group.shape, False),)
-                if step.result.id in group.down:
-                    self._falling(step.result, given[0], nest)
-                    continue
-                nest.steps.append(Step(step.results, step.word, given))
+                v, given = step.result, used(step.args[0], group.shape, False)
+                if v.id not in group.down:
+                    nest.steps.append(Step(step.results, step.word, (given,)))
+                elif v.id in self.kept:  # summed down the columns
+                    nest.sums.append((given.id, Operand(self.slot(v), 0, (), 1, kind(v))))
                 continue
             thin, shape = step.result.id in nest.thin, step.result.shape
             nest.steps.append(step.replaced(partial(used, shape=shape, thin=thin)))
@@ -101,28 +105,30 @@ class Nests:
             if word == "bits":
                 return self._draw(group.product)
             return self._product(group, nest, scanned)
-        return nest if group.reduced else _collapse(nest)
-
-    def _falling(self, v: Value, given: Value, nest: Nest) -> None:
-        """What is summed down the columns, and where to."""
-        if v.id in self.kept:
-            nest.sums.append((given.id, Operand(self.slot(v), 0, (), 1, kind(v))))
+        if group.way is not None:
+            nest.totals = prod(group.lead)
+            order = [i for i in range(len(lead)) if i != group.way]
+            nest = placed(nest, [*order, group.way, len(lead)])
+        return nest if row else _collapse(nest)
 
     def _stores(self, group: Group, nest: Nest) -> None:
         for v in group.made.values():
             whole = self.fused.pieces.get(v.id)
             if (v.id not in self.kept and whole is None) or v.id in group.down:
                 continue
-            full, lead = v.id in group.full, len(group.lead)
+            full, row = v.id in group.full, group.row
             if whole is None:
                 offset, strides = 0, contiguous_strides(group.shape if full else group.lead)
-                step = int(full and group.reduced > 0)
+                step = int(full and row > 0)
             else:
                 place = self.fused.stored(v, group) if full else self.fused.seen[v.id]
                 assert place is not None
                 offset, strides = place.offset, place.strides
-                step = (along(place, group.reduced) or 0) if full and group.reduced else 0
-            stored = Operand(self.slot(whole or v), offset, strides[:lead], step, kind(v))
+                step = (along(place, row) or 0) if full and row else 0
+            lead = len(nest.lead)
+            strides = strides[:lead] if full else strides[: len(group.lead)]
+            strides += (0,) * (lead - len(strides))
+            stored = Operand(self.slot(whole or v), offset, strides, step, kind(v))
             nest.stores.append((v.id, stored))
 
     def _product(self, group: Group, nest: Nest, scanned: int | None) -> Any:
@@ -261,10 +267,7 @@ def canonical(kernel: Any) -> tuple[Any, list[tuple[int, int]]]:
         if not isinstance(x, Nest):
             return x
         loads = {value(i): operand(o) for i, o in x.loads.items()}
-        steps = []
-        for step in x.steps:
-            read = step.replaced(renamed)
-            steps.append(Step(tuple(map(renamed, step.results)), step.word, read.args, read.params))
+        steps = [s.replaced(renamed).giving(*map(renamed, s.results)) for s in x.steps]
         stores = [(value(i), operand(o)) for i, o in x.stores]
         sums = [(value(i), operand(o)) for i, o in x.sums]
         thin = {value(i) for i in sorted(x.thin)}

@@ -24,9 +24,12 @@ from .unit import HEAD, Unit
 
 
 def planned(
-    graph: Graph, over: dict[int, Value], fixed: list[int], known: MutableMapping,
+    graph: Graph,
+    over: dict[int, Value],
+    fixed: list[int],
+    known: MutableMapping,
     make: Callable[[], Any],
-) -> Any:  # fmt: skip
+) -> Any:
     """What runs a graph as it was traced: from `known`, or from the disk, or what `make()` builds.
 
     `over` and `fixed` are those of `native.build`.

@@ -26,12 +26,12 @@ from .guards import Guards
 from .joint import Backward, Joint
 from .log import say, wanted
 from .loose import mathematics, placed, taking
-from .native import runner, state_of
+from .native import outline, runner, state_of
 from .plans import planned
 from .reach import Kept, Numbers, Reach, alike
 from .results import Results
 from .simplify import simplify
-from .straight import Refused, Straight
+from .straight import Refused
 
 _TWISTER = 4 * 624 + 4  # bytes of a random stream's state: its words and a position
 _REPLACED = "a tensor from outside gets other memory (.data, set_); write into it with copy_"
@@ -134,9 +134,8 @@ class Program:
             self.gradients = self._gradients(capture, reach, found)
             self.after = [(act, found.output(s), touched) for act, s, touched in capture.after]
             self.count = len(found.outputs)
-            self.symbols = found.outputs + (
-                [g for *_, g in self.joint.leaves] if self.joint else []
-            )
+            leaves = self.joint.leaves if self.joint else []
+            self.symbols = found.outputs + [g for *_, g in leaves]
         finally:
             modes.local.trace = None
             modes.count("special", -1)
@@ -195,10 +194,8 @@ class Program:
                 )
             if t.array is symbol:
                 continue
-            if t.array.__class__ is not Symbol or (t.array.shape, t.array.dtype) != (
-                symbol.shape,
-                symbol.dtype,
-            ):
+            like = symbol.shape, symbol.dtype
+            if t.array.__class__ is not Symbol or (t.array.shape, t.array.dtype) != like:
                 capture.stop(_REPLACED)
             wide = (s == 0 and n > 1 for s, n in zip(symbol.strides, symbol.shape))
             if symbol.size > 1 and any(wide):
@@ -213,10 +210,8 @@ class Program:
     def _gradients(self, capture: Capture, reach: Reach, found: Results) -> list[tuple]:
         """(leaf, output) of each gradient that is another tensor now; output None: it is gone."""
         made, done = [], set()
-        held = [(h.tensor, h.grad) for h in reach.tensors.values()]
-        held += [
-            (m.tensor, m.grad) for m in capture.met.values() if id(m.tensor) not in capture.new
-        ]
+        met = (m for m in capture.met.values() if id(m.tensor) not in capture.new)
+        held = [(h.tensor, h.grad) for h in (*reach.tensors.values(), *met)]
         place = {id(m.tensor): w for h, w, s in capture.inputs if h == "arg"
                  for m in capture.met.values() if m.symbol is s}  # fmt: skip
         for t, before in held:
@@ -277,11 +272,8 @@ class Program:
         self.holds = self.guards.holds
         self.hosts, self.conditions = capture.hosts, capture.conditions
         self.generators = [stream for stream, *_ in capture.streams.values()]
-        self.keep = [
-            x
-            for x in reach.seen.values()
-            if not isinstance(x, (TensorBase, ndarray, types.FrameType))
-        ]
+        left = TensorBase, ndarray, types.FrameType
+        self.keep = [x for x in reach.seen.values() if not isinstance(x, left)]
 
     # -- the run
 
@@ -295,7 +287,6 @@ class Program:
         return simplify(self.traced)
 
     def _built(self) -> None:
-        """Take the graph as the program."""
         if wanted("graph"):
             say(f"rushlight: {self.where}\n{self.graph}")
         values = {v.id: v for v in self.traced.inputs}
@@ -313,22 +304,18 @@ class Program:
             self.runner, self.function, taken = made, made.run, made.taken
         self.bound = [(how, what, k, k in taken) for how, what, k, _ in self.changed]
         self.numbers = [
-            (np.zeros(s.shape, s.dtype), what) for how, what, s in self.inputs if how == "number"
+            (array := np.zeros(s.shape, s.dtype), _first(array), what)
+            for how, what, s in self.inputs
+            if how == "number"
         ]
         self.quiet = getattr(self.runner, "quiet", False)
         wet = [s for *_, s in self.changed]
         self.apart = Apart(self.inputs, wet) if wet else None
         # An optimizer's numbers follow from its groups alone, unless it counts steps in tensors.
-        self.steady = (
-            not self.given
-            and all(not h.touched for h in self.hosts)
-            and not any(
-                isinstance(v, TensorBase) for g in self.guards.groups for v in g.owner.values()
-            )
-        )
-        if self.steady:
-            for array, find in self.numbers:
-                array[...] = find()
+        options = (v for g in self.guards.groups for v in g.owner.values())
+        counted = any(h.touched for h in self.hosts)
+        self.steady = not (self.given or counted or any(isinstance(v, TensorBase) for v in options))
+        self.stale = True  # whether numbers may be others than those that are there
 
     def run(self, tensors: list) -> Any:
         """Run it on these arguments, bind back what it changed, and give its result.
@@ -344,8 +331,8 @@ class Program:
         except Exception:  # a number that cannot be found, too, takes another way through Python
             undone(undo)
             raise Again from None
-        owners, numbers = self._owners(tensors), iter(self.numbers)
-        arrays = [next(numbers)[0] if x is None else x.array for x in owners]
+        owners = self.owners(tensors)
+        arrays = self._arrays(owners)
         if self.apart is not None and not self.apart.holds(arrays, self.guards.turn):
             undone(undo)
             raise Eagerly
@@ -364,7 +351,11 @@ class Program:
             outs = (*outs, self.back.node(outs, arrays, owners, tensors))
         return self.bind(outs, tensors)
 
-    def _owners(self, tensors: list) -> list:
+    def _arrays(self, owners: list) -> list:
+        numbers = iter(self.numbers)
+        return [next(numbers)[0] if x is None else x.array for x in owners]
+
+    def owners(self, tensors: list) -> list:
         """The tensors whose memory the program reads (None for a number)."""
         return [
             what if how == "closed" else tensors[what] if how == "arg"
@@ -374,19 +365,29 @@ class Program:
 
     def values(self, arrays: list) -> dict[int, Any]:
         """Every value of a run on copies of these arrays, by its number."""
-        every = [v for step in self.graph.steps for v in step.results]
-        run = Straight(Graph(self.graph.inputs, self.graph.steps, every)).run
+        graph = self.graph
+        every = [v for step in graph.steps for v in step.results]
+        run = runner(Graph(graph.inputs, graph.steps, every)).run
         with np.errstate(all="ignore"):
             return {v.id: o for v, o in zip(every, run(*[a.copy() for a in arrays]))}
 
+    def outcome(self, tensors: list) -> dict[int, Any]:
+        """The outputs of the program itself, in the same way; what it writes over is changed."""
+        made = self.graph if self.back is None else self.back.runs[0][0]
+        with np.errstate(all="ignore"):
+            outs = self.function(*self._arrays(self.owners(tensors)))
+            return {v.id: np.array(o) for v, o in zip(made.outputs, outs)}
+
     def described(self) -> str:
-        """The graph, what its inputs and outputs are, as text."""
+        """The graph, what its inputs and outputs are, its kernels and buffers, as text."""
         rows = [f"{len(self.traced)} steps traced, {len(self.graph)} after simplifying"]
         for (how, what, _), v in zip(self.inputs, self.graph.inputs):
             told = f"{how} {what}" if how == "arg" else how
             rows.append(f"  {v.described()} is {told}")
         rows.append(str(self.graph))
-        taken = sum(t for *_, t in self.bound)
+        taken, back = sum(t for *_, t in self.bound), self.back
+        runs: Any = [(self.graph, self.runner)] if back is None else back.runs
+        rows += [outline(*run) for run in runs]
         rows.append(
             f"writes {len(self.bound)} tensors ({taken} in place), {len(self.gradients)} gradients"
         )
@@ -394,22 +395,27 @@ class Program:
 
     def _numbers(self, undo: list) -> None:
         """Let Python work out this run's numbers, where they may be others than the last one's."""
+        stale, self.stale = self.stale, True  # also where this is given up
         changed = self.guards.renumbered()
         if changed is None:
             raise Again
-        if self.steady and not changed:
+        if self.steady and not (changed or stale):
+            self.stale = False
             return
         for host in self.hosts:
-            undo += noted(host.touched)
+            if host.touched:
+                undo += noted(host.touched)
             found = host.box[0] = host.find()
-            if any(found[k] is not v and found[k] != v for k, v in host.fixed.items()):
-                raise Again
+            for key, value in host.fixed.items():
+                if found[key] is not value and found[key] != value:
+                    raise Again
         for ask, answer in self.conditions:
-            if not alike(ask(), answer):
+            if (now := ask()) is not answer and not alike(now, answer):
                 raise Again
-        with np.errstate(all="ignore"):
-            for array, find in self.numbers:
-                array[...] = find()
+        self.way.turn[0] += 1
+        for _, place, find in self.numbers:
+            place[0] = find()
+        self.stale = False
 
     def bind(self, outs: tuple, tensors: Any) -> Any:
         """The result; what the program changed is bound back."""
@@ -420,10 +426,16 @@ class Program:
             written(t)
         for leaf, k, where in self.gradients:
             t = tensors[leaf] if leaf.__class__ is int else leaf
-            t.grad = None if k is None else make(outs[k], where)
+            t._grad = None if k is None else make(outs[k], where)
         for act, k, _ in self.after:
             act(make(outs[k], CPU).item())
         return self.result(outs, tensors)
+
+
+def _first(array: ndarray) -> Any:
+    """What a number is written to as its first item, without a warning where it can be."""
+    row = array[None]
+    return row.data if not array.ndim and array.dtype.char in "fdl" else row
 
 
 def _hangs(ask: Any, place: Any) -> bool:

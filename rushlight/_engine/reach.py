@@ -13,7 +13,7 @@ import types
 from collections import deque
 from collections.abc import Iterable
 from dis import get_instructions, hasname
-from functools import cache
+from functools import cache, partial, partialmethod
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,11 @@ _BASES = {"builtins", "abc", "typing", f"{_ROOT}.nn.modules.module"}  # a user's
 _CALLED = "forward backward setup_context jvp vmap training".split()  # named by us
 _GLOBALS = {"LOAD_GLOBAL", "STORE_GLOBAL", "DELETE_GLOBAL", "LOAD_NAME", "STORE_NAME"}
 _MAKING = {"__init__", "__new__", "__repr__"}  # methods that steps do not call by themselves
-_BY_NAME = {"getattr", "hasattr", "setattr", "vars", "__dict__", "asdict", "deepcopy"}
+_BY_NAME = set(
+    "getattr hasattr setattr vars __dict__ __getattribute__ asdict deepcopy attrgetter "
+    "methodcaller getmembers".split()
+)
+_PARTIAL = (partial, partialmethod)
 _AROUND = (types.MethodType, types.BuiltinMethodType, staticmethod, classmethod, property)
 
 
@@ -75,9 +79,17 @@ class Kept:
         now = self._now()
         return len(now) == len(self.values) and all(map(alike, now, self.values))
 
+    def others(self) -> list:
+        """Under which keys something else is."""
+        return [k for k, a, b in zip(self.keys, self.values, self._now()) if not alike(a, b)]
+
     def __call__(self) -> Any:
         """The one thing in it."""
-        return next(iter(self._now()), None)
+        owner = self.owner
+        if owner.__class__ is dict:
+            return owner.get(self.keys[0])
+        cell = owner.__class__ is types.CellType
+        return owner.cell_contents if cell else next(iter(self._now()), None)
 
     def put(self, x: Any) -> None:
         """Let it have one thing."""
@@ -144,24 +156,23 @@ def alike(a: Any, b: Any) -> bool:
 class Numbers(Kept):
     """The options of an optimizer's group: numbers may change, but not from or to 0."""
 
-    __slots__ = ("zeros",)
+    __slots__ = ()
 
     def __init__(self, owner: dict) -> None:
-        fixed = [k for k, v in owner.items() if not _numeric(v)]
-        super().__init__(owner, fixed, loose=True)
-        self.zeros = [
-            (k, not owner[k]) for k in owner if k not in fixed and owner[k].__class__ is not tuple
-        ]
+        super().__init__(owner, [k for k, v in owner.items() if not numeric(v)], loose=True)
 
-    def same(self) -> bool:
-        owner = self.owner
-        return super().same() and all((not owner.get(k)) is zero for k, zero in self.zeros)
+    def like(self, before: dict, now: dict) -> bool:
+        """Whether what was there differs in nothing but numbers."""
+        pairs = [(a, now.get(k)) for k, a in before.items() if now.get(k) is not a]
+        return all(
+            bool(a) is bool(b) if numeric(a) and numeric(b) else alike(a, b) for a, b in pairs
+        )
 
 
-def _numeric(v: Any) -> bool:
-    if v.__class__ is tuple:
-        return bool(v) and all(x.__class__ in (int, float) for x in v)
-    return v.__class__ in (int, float)
+def numeric(value: Any) -> bool:
+    """Whether an option is a number, or a tuple of some."""
+    parts = value if value.__class__ is tuple else (value,)
+    return bool(parts) and all(v.__class__ in (int, float) for v in parts)
 
 
 class Drawn:
@@ -175,11 +186,9 @@ class Drawn:
         return pickle.dumps(self.owner.__getstate__())
 
     def same(self) -> bool:
-        """Whether nothing was drawn."""
         return self._now() == self.state
 
     def restore(self) -> None:
-        """Put the stream back."""
         self.owner.__setstate__(pickle.loads(self.state))
 
 
@@ -197,7 +206,7 @@ class Held:
     def restore(self) -> None:
         """Put back its slots, and the values of a small one."""
         t = self.tensor
-        t.array, t.grad, t.needs, t.node = self.array, self.grad, self.needs, self.node
+        t.array, t._grad, t.needs, t.node = self.array, self.grad, self.needs, self.node
         t.version[0] = self.version
         if self.copy is not None and not np.array_equal(
             t.array, self.copy, equal_nan=t.array.dtype.kind in "fc"
@@ -264,12 +273,13 @@ class Reach:
                 self.spaces[id(x)] = x
         elif isinstance(x, type):
             todo += [vars(c).get("__init__") for c in self._classes(x)]
-        elif hasattr(x, "func") and hasattr(x, "keywords"):  # functools.partial
+        elif isinstance(x, _PARTIAL):
             todo += [x.func, x.args, x.keywords]
         elif isinstance(x, np.ndarray) or (hasattr(x, "__next__") and not hasattr(x, "__dict__")):
             raise GraphBreak(f"it reads a {type(x).__name__} from outside", users_line())
         else:
-            if isinstance(x, random.Random) or hasattr(x, "standard_normal"):
+            self.names |= _BY_NAME if type(x).__module__ == "operator" else set()  # attrgetter
+            if isinstance(x, random.Random) or hasattr(type(x), "standard_normal"):
                 self.aside.append(Drawn(x))
             self._object(x, todo, groups)
 
@@ -284,12 +294,8 @@ class Reach:
         if isinstance(space, dict):
             every = not self.names.isdisjoint(_BY_NAME)
             return [k for k in space if every or k in self.names or k[:1] == "_"]
-        return [
-            k
-            for k, v in dictionary(space).items()
-            if k in self.names
-            or (k[:2] == "__" and k not in _MAKING and type(v) is types.FunctionType)
-        ]
+        own = {k for k, v in dictionary(space).items() if type(v) is types.FunctionType} - _MAKING
+        return [k for k in dictionary(space) if k in self.names or (k[:2] == "__" and k in own)]
 
     def _keep(self, x: Any, keys: list | None, todo: list, loose: bool = False) -> None:
         self.kept.append(kept := Kept(x, keys, loose))
@@ -322,7 +328,7 @@ class Reach:
             todo.append(f.__wrapped__)
 
     def _object(self, x: Any, todo: list, groups: list) -> None:
-        if getattr(x, "_replays", False) and not _users(type(x).step.__module__):
+        if getattr(type(x), "_replays", False) and not _users(type(x).step.__module__):
             self.schedules.append(x)
             todo += [x.optimizer, getattr(x, "_schedulers", None)]
             return
@@ -348,7 +354,6 @@ class Reach:
         self._keep(own, keys, todo, loose=bool(skipped))
 
     def restore(self) -> None:
-        """Put everything back."""
         for held in self.tensors.values():
             held.restore()
         for kept in [*self.kept, *self.aside]:
@@ -375,8 +380,7 @@ def filled(cell: Any) -> bool:
 def _names(code: Any) -> tuple[set[str], set[str]]:
     """What a function and those written inside it read: names of attributes, other names."""
     inner = [_names(c) for c in code.co_consts if isinstance(c, types.CodeType)]
-    named = [
-        (i.opname in _GLOBALS, i.argval) for i in get_instructions(code) if i.opcode in hasname
-    ]
-    attributes, names = ({n for is_other, n in named if is_other is want} for want in (False, True))
+    named = [i for i in get_instructions(code) if i.opcode in hasname]
+    names = {i.argval for i in named if i.opname in _GLOBALS}
+    attributes = {i.argval for i in named if i.opname not in _GLOBALS}
     return attributes.union(*(a for a, _ in inner)), names.union(*(n for _, n in inner))

@@ -13,6 +13,7 @@ from .._core.kinds import known
 from .._core.tape import Node, Port, TensorBase, make, ndarray
 from .._core.views import edge
 from .capture import Capture
+from .graph import VIEWS
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), dtypes.dtype, device)
 
@@ -92,7 +93,7 @@ class Results:
         if (
             t.origin is not None
             and (wanted is None or id(t.origin[0]) in self.given)
-            and (base := self._outside(t.origin[0])) is not None
+            and (base := self._outside(t)) is not None
         ):
             record, params = t.origin[1], t.origin[2]
             return lambda outs, args: record.function(base(outs, args), **params)
@@ -109,14 +110,20 @@ class Results:
             return lambda outs, args: args[what]
         return (lambda outs, args: what.grad) if how == "grad" else lambda outs, args: what
 
-    def _outside(self, base: TensorBase) -> Any:
-        """How to find the tensor that a view shows; None for one that is not seen outside."""
-        if id(base) in self.given:
+    def _outside(self, t: TensorBase) -> Any:
+        """How to find what a view shows; None where it is not seen outside."""
+        base: Any = t.origin and t.origin[0]
+        met, new = self.capture.met.get(id(base)), id(base) in self.capture.new
+        if id(base) in self.given or (new and self._lies(t.array, base)):
             return self._tensor(base)
-        met = self.capture.met.get(id(base))
-        if met is None or id(base) in self.capture.new or base.needs is True:
-            return None
-        return self._tensor(base)
+        return None if met is None or new or base.needs is True else self._tensor(base)
+
+    def _lies(self, a: Any, base: TensorBase) -> bool:
+        """Whether a new base, as it is made, tells a view's strides: then nothing is moved."""
+        if getattr(a, "contiguous", True) or base.array.size > a.size or edge(base) is not None:
+            return False
+        views = [made[0].id for made, word, *_ in self.capture.steps if word in VIEWS]
+        return getattr(base.array, "id", -1) not in views
 
     def _value(self, t: TensorBase, wanted: Any) -> Callable[[tuple, list], Any]:
         capture, where, kind = self.capture, t.device, type(t)

@@ -49,11 +49,9 @@ class Rewrite:
         self.makers: dict[int, Step] = {}
 
     def now(self, v: Value) -> Any:
-        """What stands for a value."""
         return self.stands.get(v.id, v)
 
     def add(self, step: Step) -> None:
-        """Append a step."""
         self.steps.append(step)
         for v in step.results:
             self.makers[v.id] = step
@@ -254,7 +252,6 @@ def _copied(step: Step, rewrite: Rewrite) -> Any:
 
 
 def _whole(step: Step, rewrite: Rewrite) -> Any:
-    """An index that takes everything."""
     x = step.args[0]
     key: Any = step.args[1] if len(step.args) > 1 else step.params.get("key")
     parts = key if isinstance(key, tuple) else (key,)

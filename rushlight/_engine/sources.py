@@ -10,12 +10,15 @@ import inspect
 import sys
 import textwrap
 import types
+from collections import Counter
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 _ROOT = __name__.partition(".")[0]
 _NAMED = (ast.ExceptHandler, ast.FunctionDef, ast.ClassDef)
+_KNOWN = {"numpy", *sys.stdlib_module_names} - {"__main__"}
 _PLAIN = (bool, int, float, str, bytes, type(None), type(Ellipsis))
 
 
@@ -51,20 +54,25 @@ class Sources:
         if isinstance(x, types.ModuleType):
             return self._module(x, hint)
         if isinstance(x, (dict, list, set, tuple)):
-            return self._constant(x, hint, self._container(x))
+            return self.constant(x, hint, self._container(x))
+        if isinstance(x, partial):
+            given = [self.name(v, "given") for v in (partial, x.func, x.args, x.keywords)]
+            return self.constant(x, hint, "{}({}, *{}, **{})".format(*given))
         if isinstance(x, np.dtype):
             descr = x.descr if x.names else x.str
-            return self._constant(x, hint, f"{self.name(np, 'np')}.dtype({descr!r})")
+            return self.constant(x, hint, f"{self.name(np, 'np')}.dtype({descr!r})")
         if isinstance(x, np.ndarray):
-            return self._constant(x, hint, self._array(x))
+            return self.constant(x, hint, self._array(x))
         home = getattr(x, "__module__", None) or ("numpy" if isinstance(x, np.ufunc) else "")
-        if home.partition(".")[0] == _ROOT:
+        users = type(x) is types.FunctionType and home.partition(".")[0] not in _KNOWN
+        if users or home.partition(".")[0] == _ROOT:
             return self._define(x)
         return self._imported(x, home, hint)
 
     # -- kinds of things
 
-    def _fresh(self, x: Any, hint: str) -> str:
+    def fresh(self, x: Any, hint: str) -> str:
+        """A name for `x` that nothing else has."""
         name, n = hint, 1
         while name in self.taken:
             n += 1
@@ -74,15 +82,17 @@ class Sources:
         self.kept.append(x)
         return name
 
-    def _constant(self, x: Any, hint: str, text: str) -> str:
-        name = self._fresh(x, hint)
+    def constant(self, x: Any, hint: str, text: str) -> str:
+        """The name of what this text makes."""
+        name = self.fresh(x, hint)
         self.parts.append(f"{name} = {text}")
         return name
 
     def _container(self, x: Any) -> str:
         if isinstance(x, dict):
             pairs = (f"{self.name(k, 'key')}: {self.name(v, 'value')}" for k, v in x.items())
-            return f"{{{', '.join(pairs)}}}"
+            text = f"{{{', '.join(pairs)}}}"
+            return f"{self.name(Counter, 'Counter')}({text})" if type(x) is Counter else text
         if isinstance(x, list) and any(isinstance(v, np.ndarray) for v in x):
             x = []  # memory put aside for the next call
         inner = ", ".join(self.name(v, "value") for v in x)
@@ -97,7 +107,7 @@ class Sources:
     def _module(self, x: types.ModuleType, hint: str) -> str:
         if x.__name__.partition(".")[0] == _ROOT:
             raise Unshippable(f"the module {x.__name__}")
-        name = self._fresh(x, hint)
+        name = self.fresh(x, hint)
         self.heads.append(f"import {x.__name__}" + ("" if x.__name__ == name else f" as {name}"))
         return name
 
@@ -106,28 +116,66 @@ class Sources:
         module = sys.modules.get(home)
         if home == "builtins" and getattr(builtins, given, None) is x:
             return given
-        known = home.partition(".")[0] in ("numpy", *sys.stdlib_module_names)
-        if not known or module is None or getattr(module, given, None) is not x:
+        if home.partition(".")[0] not in _KNOWN or getattr(module, given, None) is not x:
             raise Unshippable(f"{hint}, a {type(x).__name__}")
-        name = self._fresh(x, hint)
+        name = self.fresh(x, hint)
         self.heads.append(f"from {home} import {given}" + ("" if given == name else f" as {name}"))
         return name
 
     def _define(self, x: Any) -> str:
         """A function or class of this package; what it needs comes before it."""
         bare: Any = inspect.unwrap(x) if callable(x) else x
-        if not isinstance(bare, (types.FunctionType, type)) or bare.__name__ == "<lambda>":
+        if not isinstance(bare, (types.FunctionType, type)):
             raise Unshippable(f"a {type(x).__name__} of {type(x).__module__}")
-        if getattr(bare, "__closure__", None):
+        ours = bare.__module__.partition(".")[0] == _ROOT
+        if ours and (getattr(bare, "__closure__", None) or bare.__name__ == "<lambda>"):
             raise Unshippable(f"{bare.__qualname__}, which was made inside another function")
-        name = self._fresh(x, bare.__name__)
+        name = self.fresh(x, bare.__name__ if bare.__name__.isidentifier() else "rate")
         self.names[id(bare)] = name
-        tree: Any = ast.parse(textwrap.dedent(inspect.getsource(bare))).body[0]
-        flat = _Flat(self, sys.modules[bare.__module__].__dict__, tree)
+        scope = sys.modules[bare.__module__].__dict__ if ours else bare.__globals__
+        tree = _tree(bare)
+        if not ours:  # what the user's function was made with is what it has now
+            if "__class__" in bare.__code__.co_freevars:
+                raise Unshippable(f"{bare.__qualname__}, which calls super()")
+            every = compile(ast.fix_missing_locations(ast.Module([tree], [])), "", "exec").co_consts
+            if not any(_said(c) == _said(bare.__code__) for c in every):
+                raise Unshippable(f"{bare.__qualname__}, whose file is another one now")
+            cells = zip(bare.__code__.co_freevars, bare.__closure__ or ())
+            scope = scope | {k: c.cell_contents for k, c in cells}
+            told = [self.name(x, "given") for x in (bare.__defaults__, bare.__kwdefaults__)]
+            given = tree.args
+            given.defaults = [ast.Constant(0) for _ in given.defaults]
+            given.kw_defaults = [d and ast.Constant(0) for d in given.kw_defaults]
+        flat = _Flat(self, scope, tree)
         made = flat.visit(tree)
         made.name = name
         self.parts.append(ast.unparse(ast.fix_missing_locations(made)))
+        if not ours:
+            self.parts.append(f"{name}.__defaults__, {name}.__kwdefaults__ = {', '.join(told)}")
         return name
+
+
+def _said(code: Any) -> tuple | None:
+    """What compiled code must have in common with its source."""
+    if isinstance(code, types.CodeType):
+        plain = {repr(c) for c in code.co_consts if c is not None and type(c) is not type(code)}
+        return {*code.co_names, *code.co_freevars}, code.co_varnames, plain
+    return None
+
+
+def _tree(f: Any) -> Any:
+    """A definition as it is written; a lambda as one that returns what it is."""
+    if f.__name__ != "<lambda>":
+        return ast.parse(textwrap.dedent(inspect.getsource(f))).body[0]
+    code, whole = f.__code__, ast.parse("".join(inspect.findsource(f)[0]))
+    spots = [(line, column) for line, _, column, _ in code.co_positions() if column]
+    for n in reversed([*ast.walk(whole)]):  # inner ones first
+        if isinstance(n, ast.Lambda) and n.lineno == code.co_firstlineno:
+            x: Any = n.body
+            begin, end = (x.lineno, x.col_offset), (x.end_lineno, x.end_col_offset)
+            if begin <= min(spots) and max(spots) < end:
+                return ast.FunctionDef("rate", n.args, [ast.Return(x)], [], lineno=1)
+    raise Unshippable("a lambda that is not in its file")
 
 
 class _Flat(ast.NodeTransformer):
@@ -145,9 +193,10 @@ class _Flat(ast.NodeTransformer):
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
         node.decorator_list = [
-            d for d in node.decorator_list
+            d
+            for d in node.decorator_list
             if self.depth or not isinstance(d, ast.Name) or d.id != "staticmethod"
-        ]  # fmt: skip
+        ]
         node.returns = None
         self.depth += 1
         self.generic_visit(node)
@@ -171,8 +220,10 @@ class _Flat(ast.NodeTransformer):
             return None
         return self.generic_visit(ast.Assign(targets=[node.target], value=node.value))
 
-    def visit_Global(self, node: ast.Global) -> Any:
-        raise Unshippable(f"a function that writes the global {node.names[0]}")
+    def visit_Global(self, node: Any) -> Any:
+        raise Unshippable(f"a function that writes {node.names[0]}, which is not its own")
+
+    visit_Nonlocal = visit_Global
 
     def visit_Attribute(self, node: ast.Attribute) -> Any:
         if self._outer(node.value) and isinstance(node.value, ast.Name):

@@ -323,10 +323,7 @@ def _text() -> str:
 def _code() -> Code:
     target = host()
     key = disk.key_of("steps", target.key)
-    image = disk.read(key)
-    if image is None:
-        image = compiled(_text(), target)
-        disk.write(key, image)
+    image = disk.kept(key, lambda: compiled(_text(), target))
     return loaded(image, [*_STEPS, "row"])
 
 
@@ -352,7 +349,7 @@ def _definition() -> _Definition:
 @cache
 def slots(kind: type = TensorBase) -> dict[str, int]:
     """Where tensors keep what; nothing where Python or NumPy is not what this file takes it for."""
-    names = (n for n in kind.__slots__ if not n.startswith("_"))
+    names = (n for n in kind.__slots__ if not n.startswith("__"))
     return {n: member(kind, n) for n in names} if known() else {}
 
 

@@ -158,11 +158,10 @@ class Straight:
     def _line(self, at: int, step: Step) -> list[str]:
         if step.word == "check":
             return [f"if not {self._name(step.args[0])}.all(): raise Refused({step.where!r})"]
-        fn = step.args[0] if step.word == "call" else getattr(NUMPY, step.word)
-        self.scope[
-            word := f"{step.word}_{len(self.scope)}" if step.word == "call" else step.word
-        ] = fn
-        args = step.args[1:] if step.word == "call" else step.args
+        word, args = step.word, step.args
+        if word == "call":
+            word, args = f"call_{len(self.scope)}", args[1:]
+        self.scope[word] = step.args[0] if step.word == "call" else getattr(NUMPY, word)
         if step.word in _UFUNCS and not step.params and step.word not in _NO_OUT:
             return [self._ufunc(at, step, word)]
         given = [self._name(a) for a in args]
@@ -178,11 +177,8 @@ class Straight:
         target = self._target(at, step)
         if target is None:
             if out.shape == ():  # NumPy would give a scalar
-                return (
-                    f"v{out.id} = {word}({given}, out=...)"
-                    if _ELLIPSIS
-                    else f"v{out.id} = asarray({word}({given}))"
-                )
+                made = f"{word}({given}, out=...)" if _ELLIPSIS else f"asarray({word}({given}))"
+                return f"v{out.id} = {made}"
             return f"v{out.id} = {word}({given})"
         self.place[out.id] = target
         # NumPy wants maximum(a, b, c) to mean three operands one day
@@ -211,11 +207,9 @@ class Straight:
         name, root = self._name(v), self.roots[v.id]
         if k in self.taken:
             return name
-        owners = [self.roots[x.id] for x in self.graph.outputs]
-        shared = (
-            owners.count(root) > 1 or root in self.inputs or root in self.constants or root != v.id
-        )
-        return f"{name}.copy()" if shared else name
+        shared = [self.roots[x.id] for x in self.graph.outputs].count(root) > 1
+        outside = root in self.inputs or root in self.constants
+        return f"{name}.copy()" if shared or outside or root != v.id else name
 
 
 _ELLIPSIS = np.lib.NumpyVersion(np.__version__) >= "2.3.0"

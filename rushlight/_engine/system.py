@@ -121,9 +121,8 @@ _PYTHON = (
 @cache
 def symbols() -> dict[str, int]:
     """Addresses of the functions of the system that compiled code may call."""
-    libraries = [ctypes.CDLL(None)] if not WINDOWS else []
-    if WINDOWS:
-        libraries = [ctypes.CDLL(n) for n in ("msvcrt", "kernel32", "api-ms-win-core-synch-l1-2-0")]
+    names = ("msvcrt", "kernel32", "api-ms-win-core-synch-l1-2-0") if WINDOWS else (None,)
+    libraries = [ctypes.CDLL(n) for n in names]
     found = {}
     for name in (*_C, YIELD, *SLEEP_CALL.symbols, *PLACES.symbols):
         for library in libraries:

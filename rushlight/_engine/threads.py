@@ -102,10 +102,12 @@ def heed(f: Function, flag: Val, me: Val, threads: Val, control: Val) -> None:
 
 # Python's stable interface: the lock that a thread holds to run Python, and its signals.
 _PYTHON = (
-    ("PyGILState_Ensure", "i32", []), ("PyErr_CheckSignals", "i32", []),
+    ("PyGILState_Ensure", "i32", []),
+    ("PyErr_CheckSignals", "i32", []),
     ("PyGILState_Release", "void", ["i32"]),
-    ("PyEval_SaveThread", "ptr", []), ("PyEval_RestoreThread", "void", ["ptr"]),
-)  # fmt: skip
+    ("PyEval_SaveThread", "ptr", []),
+    ("PyEval_RestoreThread", "void", ["ptr"]),
+)
 
 
 def _worker(module: Module) -> None:
@@ -247,12 +249,7 @@ def image(target: Host) -> bytes:
     _runner(module)
     _caller(module)
     text = str(module)
-    key = disk.key_of("threads", target.key, text)
-    found = disk.read(key)
-    if found is None:
-        found = compiled(text, target)
-        disk.write(key, found)
-    return found
+    return disk.kept(disk.key_of("threads", target.key, text), lambda: compiled(text, target))
 
 
 class Pool:
@@ -348,7 +345,6 @@ _pools: list[Pool] = []
 
 
 def pool() -> Pool:
-    """The pool of this process."""
     if not _pools:
         with _one:
             if not _pools:

@@ -14,8 +14,9 @@ from . import cache as disk
 from . import families
 from .builder import F32, I64, POINTER, Function, Module, Val
 from .forked import mended
-from .fuse import Fused, Group
+from .fuse import Fused
 from .graph import Value
+from .group import Group
 from .kernels.share import PARTIALS
 from .load import loaded
 from .log import Clock, wanted
@@ -84,8 +85,9 @@ class Unit:
         used = {v: (*spans[v], *born.get(v, ()), *readers.get(v, ())) for v in made}
         lives = [
             (v.id, v.size * v.dtype.itemsize, min(used[v.id]), max(used[v.id]))
-            for v in made.values() if v.id not in leaves
-        ]  # fmt: skip
+            for v in made.values()
+            if v.id not in leaves
+        ]
         offsets, size = arranged(lives)
         inner = set(offsets) | leaves
         self.given = [v for v in self.slots if v not in inner and v >= 0]
@@ -110,7 +112,7 @@ class Unit:
         self._place(offsets, size, PARTIALS + scratch + 128, len(self.kernels))
 
     def _place(self, offsets: dict[int, int], size: int, scratch: int, kernels: int) -> None:
-        self.offsets, self.inner, self.scratch, self.count = offsets, size, scratch, kernels
+        self.offsets, self.size, self.scratch, self.count = offsets, size, scratch, kernels
         if size > _MUCH:
             give_back()
         self.arena = np.zeros(size + self.scratch, np.uint8)
@@ -126,15 +128,12 @@ class Unit:
         target = host()
         told = [*zip(self.kernels, self.places)]
         refused = [(at - self.groups[0].at, self.slots[v.id]) for at, v, _ in self.refusals]
-        loops = [g.loop and (g.at - g.loop.first, g.loop.last - g.at, g.loop.count)
-                 for g in self.groups]  # fmt: skip
+        loops = [
+            g.loop and (g.at - g.loop.first, g.loop.last - g.at, g.loop.count) for g in self.groups
+        ]
         given = told, refused, self.clock is not None, sorted(self.objects), HEAD, loops, self.moves
         self.key = disk.key_of("program", target.key, repr(given))
-        image = disk.read(self.key)
-        if image is None:
-            image = compiled(self.text(), target)
-            disk.write(self.key, image)
-        self._bind(image)
+        self._bind(disk.kept(self.key, lambda: compiled(self.text(), target)))
 
     def _bind(self, image: bytes) -> None:
         self.image = image  # what an export takes along
@@ -154,7 +153,7 @@ class Unit:
             "over": [(v, home.id) for v, home in self.over], "objects": sorted(self.objects),
             "refusals": [where for *_, where in self.refusals], "work": self.work,
             "threads": self.threads,
-            "memory": ([*self.offsets.items()], self.inner, self.scratch, self.count),
+            "memory": ([*self.offsets.items()], self.size, self.scratch, self.count),
         }  # fmt: skip
 
     @classmethod

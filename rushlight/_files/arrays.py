@@ -6,7 +6,6 @@ import io
 import json
 import math
 import re
-import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -89,10 +88,9 @@ def _header(source: Source, where: str) -> tuple[np.dtype, bool, tuple[int, ...]
     major = data[6] if len(data) > 11 else 0
     if data[:6] != MAGIC or major not in (1, 2, 3):
         raise fault(where, "not a NumPy array of a known version")
-    layout, begin = ("<H", 10) if major == 1 else ("<I", 12)
-    (length,) = struct.unpack_from(layout, data, 8)
+    begin, end = header_span(data)
     try:
-        text = data[begin : begin + min(length, _HEADER + 1)].decode(
+        text = data[begin : min(end, begin + _HEADER + 1)].decode(
             "utf-8" if major == 3 else "latin1"
         )
         said = json.loads(_PYTHON.sub(lambda match: _WORDS.get(match[0], ""), text))
@@ -100,7 +98,13 @@ def _header(source: Source, where: str) -> tuple[np.dtype, bool, tuple[int, ...]
     except (TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
         why = f"its header does not describe an array ({str(error)[:100]})"
         raise fault(where, why, begin) from None
-    return dtype, order is True, sizes(shape, "shape", where), begin + length
+    return dtype, order is True, sizes(shape, "shape", where), end
+
+
+def header_span(data: bytes) -> tuple[int, int]:
+    """Where the text of a header begins, and where the elements do."""
+    begin = 10 if data[6] == 1 else 12
+    return begin, begin + int.from_bytes(data[8:begin], "little")
 
 
 def _dtype(given: Any) -> np.dtype:

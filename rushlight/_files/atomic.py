@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+Put = Callable[[Any], Any]
 _SMALL = 1 << 16
 _WORTH = 1 << 20  # bytes of a file from which on its place is asked for
 _KEEP_SIZE = 1  # FALLOC_FL_KEEP_SIZE: the file's length stays what was written
@@ -16,10 +17,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def save_to(
-    target: Any,
-    fill: Callable[[Callable[[Any], Any]], None],
-    room: int = 0,
-    ready: Callable[[], None] | None = None,
+    target: Any, fill: Callable[[Put], Any], room: int = 0, ready: Callable[[], None] | None = None
 ) -> None:
     """Calls `fill` with a function that takes bytes, and puts them into a path or file object.
 
@@ -36,9 +34,7 @@ def save_to(
 
 
 @contextlib.contextmanager
-def replacing(
-    path: Any, room: int = 0, ready: Callable[[], None] | None = None
-) -> Iterator[Callable[[Any], Any]]:
+def replacing(path: Any, room: int = 0, ready: Callable[[], None] | None = None) -> Iterator[Put]:
     """A function that writes bytes beside `path`; at a good end they take its place.
 
     Permissions of an old file stay; a symbolic link goes on pointing to the same place. If anything
@@ -67,7 +63,8 @@ def replacing(
             put = _Writer(fd)
             yield put
             put.flush()
-            _keep_mode(fd, old)
+            if old and hasattr(os, "fchmod"):
+                os.fchmod(fd, stat.S_IMODE(old.st_mode))
             flush(fd)
         finally:
             os.close(fd)
@@ -111,11 +108,6 @@ def _status(place: str) -> os.stat_result | None:
         return os.stat(place)
     except FileNotFoundError:
         return None
-
-
-def _keep_mode(fd: int, old: os.stat_result | None) -> None:
-    if old is not None and hasattr(os, "fchmod"):
-        os.fchmod(fd, stat.S_IMODE(old.st_mode))
 
 
 class _Writer:

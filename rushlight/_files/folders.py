@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from operator import le
 from typing import Any
 
@@ -26,7 +27,8 @@ from .source import Source
 from .standard import harmless
 from .unpickler import unpickler_of
 
-Opener = Callable[[str], Checkpoint]
+Opener = Callable[[Any, Limits], Checkpoint]
+Sharing = Callable[[Any, int], Checkpoint]
 _INDEX = 64 << 20
 
 
@@ -42,7 +44,21 @@ def _lies_beside(file: Any) -> bool:
     return plain and "\\" not in file and "\0" not in file
 
 
-def read_shards(index: str, open_file: Opener) -> Checkpoint:
+def _sharing(found: Checkpoint, open_part: Opener, limits: Limits | None) -> Sharing:
+    """Opens parts of a folder, told how many bytes each brings: their pickles share one bound."""
+    most = limits or Limits()
+    found.left = most.objects if found.left < 0 else found.left
+
+    def opened(given: Any, brings: int) -> Checkpoint:
+        left = found.left + most.growth * brings
+        part = open_part(given, replace(most, objects=left, growth=0))
+        found.left = left if part.left < 0 else part.left
+        return part
+
+    return opened
+
+
+def read_shards(index: str, open_file: Opener, limits: Limits | None = None) -> Checkpoint:
     """All tensors of the shards that an index lists.
 
     Raises:
@@ -61,9 +77,10 @@ def read_shards(index: str, open_file: Opener) -> Checkpoint:
     metadata = table.get("metadata") if isinstance(table.get("metadata"), dict) else {}
     found = Checkpoint({}, "shards", index, metadata=metadata)
     shards: dict[str, Checkpoint] = {}
+    opened = _sharing(found, open_file, limits)
     for name, file in names.items():
         if file not in shards:
-            shards[file] = _shard(index, file, open_file)
+            shards[file] = _shard(index, file, opened)
         root = shards[file].root
         if not isinstance(root, dict) or name not in root:
             raise fault(index, f"{file} does not hold {shown(name, 200)}")
@@ -74,18 +91,17 @@ def read_shards(index: str, open_file: Opener) -> Checkpoint:
     return found
 
 
-def _shard(index: str, file: str, open_file: Opener) -> Checkpoint:
+def _shard(index: str, file: str, opened: Sharing) -> Checkpoint:
     if not _lies_beside(file):
         raise fault(index, f"the shard {file[:100]!r} does not lie beside its index")
-    return open_file(os.path.join(os.path.dirname(index), file))
+    path = os.path.join(os.path.dirname(index), file)
+    return opened(path, os.path.getsize(path))
 
 
 # -- distributed checkpoints
 
 
-def read_distributed(
-    folder: str, open_source: Callable[[Source], Checkpoint], limits: Limits | None = None
-) -> Checkpoint:
+def read_distributed(folder: str, open_source: Opener, limits: Limits | None = None) -> Checkpoint:
     """The state dictionary of a folder that `torch.distributed.checkpoint.save` wrote."""
     where = os.path.join(folder, ".metadata")
     source = Source(where)
@@ -94,7 +110,8 @@ def read_distributed(
     for path, name in list(found.names.items()):  # these records were read, and are left behind
         if harmless(name, found.called.get(path, "import")):
             del found.names[path]
-    parts = _Parts(folder, where, state.get("storage_data"), open_source, found)
+    opened = _sharing(found, open_source, limits)
+    parts = _Parts(folder, where, state.get("storage_data"), opened, found)
     for name, entry in _table(state.get("state_dict_metadata"), where).items():
         value = parts.whole(name, entry)
         path = _table(state.get("planner_data") or {}, where).get(name, (name,))
@@ -120,9 +137,9 @@ class _Parts:
     """The pieces of tensors in a folder's data files."""
 
     def __init__(
-        self, folder: str, where: str, data: Any, open_source: Any, found: Checkpoint
+        self, folder: str, where: str, data: Any, opened: Sharing, found: Checkpoint
     ) -> None:
-        self.folder, self.where, self.open_source, self.found = folder, where, open_source, found
+        self.folder, self.where, self.opened, self.found = folder, where, opened, found
         self.files: dict[str, Source] = {}
         self.places: dict[tuple, dict] = {}
         for index, place in _table(data, where).items():
@@ -173,9 +190,10 @@ class _Parts:
             raise self._fault(f"the data file {shown(file, 100)} does not lie in the folder")
         if type(offset) is not int or type(length) is not int:
             raise self._fault(f"the place of {shown(name, 200)} is not given in numbers")
-        if file not in self.files:
+        if new := file not in self.files:
             self.files[file] = Source(os.path.join(self.folder, file))
-        part = self.open_source(self.files[file].part(offset, length, shown(name, 200)))
+        source = self.files[file]
+        part = self.opened(source.part(offset, length, shown(name, 200)), new * source.size)
         self.found.join(part, f"{name}@{offset}")
         return part.root
 

@@ -9,6 +9,8 @@ from .joblib import JoblibUnpickler
 from .records import Checkpoint, Limits, fault
 from .source import Source
 
+TWO_FORMATS = "a pickle begins the file and a zip archive ends it: two formats in one file"
+
 
 def open_checkpoint(
     given: Any, *, mapped: bool = False, limits: Limits | None = None, encoding: str = "utf-8"
@@ -20,7 +22,7 @@ def open_checkpoint(
         ValueError: for something that is not a regular file.
     """
 
-    def open_file(file: str) -> Checkpoint:
+    def open_file(file: str, limits: Limits) -> Checkpoint:
         return open_checkpoint(file, mapped=mapped, limits=limits)
 
     if isinstance(given, (str, os.PathLike)):
@@ -55,7 +57,7 @@ def read(
     if kind == "legacy":
         return legacy.read(source, limits, encoding)
     if kind == "index" and open_file is not None and source.fd >= 0:
-        return folders.read_shards(source.where, open_file)
+        return folders.read_shards(source.where, open_file, limits)
     if kind == "pickle":
         return _plain_pickle(source, limits, encoding)
     if kind in packed.KINDS and source.whole is None:
@@ -114,16 +116,25 @@ def _plain_pickle(source: Source, limits: Limits | None, encoding: str) -> Check
         stored=source.stored,
     )  # fmt: skip
     found.root = unpickler.load()
+    if rest := source.size - unpickler.pos:
+        if ends_as_zip(source):
+            raise fault(found.where, TWO_FORMATS, unpickler.pos)
+        found.metadata["bytes behind the pickle"] = rest
     source.finish(unpickler.pos)
     return found
 
 
+def ends_as_zip(source: Source) -> bool:
+    """Whether a file ends with a zip directory, which is where other programs look."""
+    return source.size > 22 and source.read(source.size - 22, 4) == b"PK\5\6"
+
+
 def _open_folder(path: str, open_file: folders.Opener, limits: Limits | None) -> Checkpoint:
     if os.path.isfile(os.path.join(path, ".metadata")):
-        return folders.read_distributed(path, lambda source: read(source, limits), limits)
+        return folders.read_distributed(path, read, limits)
     index = folders.index_in(path)
     if index is None:
         raise fault(
             path, "a folder without an index of shards (*.index.json) or a distributed checkpoint"
         )
-    return folders.read_shards(index, open_file)
+    return folders.read_shards(index, open_file, limits)

@@ -21,8 +21,9 @@ def _build(u: Any, at: int) -> int | None:
     facts = made.state if type(made.state) is dict else {}
     given = facts.get("dtype")
     if type(given) is Opaque and given.args[:1] in (("O8",), ("O4",), ("O",)):  # pickled alone
-        inner = type(u)(u.data, where=u.where, start=at, limits=u.limits, meanings=u.meanings,
-                        notes=u.notes)  # fmt: skip
+        inner = type(u)(
+            u.data, where=u.where, start=at, limits=u.limits, meanings=u.meanings, notes=u.notes
+        )
         u.stack[-1] = inner.load()
         return inner.pos
     dtype, shape = as_dtype(given), sizes(facts.get("shape"), "shape", u.where)

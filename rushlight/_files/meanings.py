@@ -36,7 +36,7 @@ _WORDS = """
 STORAGES = {f"{kind}Storage": name for kind, name in paired(_WORDS).items()}
 STORAGE_OF = {name: kind for kind, name in STORAGES.items() if kind != "UntypedStorage"}
 
-_LIVE = 1000  # bytes that a tensor takes beside its elements
+_LIVE = 800  # bytes that a tensor takes beside its elements
 TENSORS = tuple("Double Float Half BFloat16 Long Int Short Char Byte Bool".split())
 MODULES = ("torch", "torch.storage", "torch.cuda", "torch.sparse", "torch.cuda.sparse")
 
@@ -180,7 +180,7 @@ def _blank(dtype: str) -> Meaning:
 
 def _pairs(u: Any, args: tuple, made: Any) -> Any:
     """A dict from nothing, from a dict, or from a list of pairs (Python 2)."""
-    u.charge(200)
+    u.charge(100 if type(made) is OrderedDict else 400)  # those are made slowly
     if not args:
         return made
     items: list = []

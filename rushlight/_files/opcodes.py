@@ -15,11 +15,12 @@ _UINT32, _UINT64 = struct.Struct("<I").unpack_from, struct.Struct("<Q").unpack_f
 Action = Callable[[Any, int], int | None]
 
 # Bytes that an opcode may make Python allocate, until the objects are live (CPython 3.11, 64 bit,
-# rounded up) -> the opcodes. Slow ones cost more: 125 bytes a microsecond, so that 30 MB of any
-# opcode take about 3 s.
+# rounded up) -> the opcodes. Slow ones cost more: 150 bytes a microsecond, so that 30 MB of any
+# opcode take about 2.5 s; most of all those that no writer needs by the million.
 _COSTS = {
-    48: b"GJM(q\x94ar", 64: b"Be\x8eb", 80: b"X\x8c\x8dC", 110: b"lt\x86\x87pgsUT",
-    150: b"]}\x96FVILSu\x8a\x8b", 200: b"c\x93", 240: b"d\x85\x90\x91QP", 460: b"\x8fR\x81\x92oi",
+    34: b"hj", 42: b"GJM(q\x94r", 48: b"a", 84: b"X\x8c\x8dC", 100: b"Bet\x8eb",
+    120: b"01l\x85\x86\x87pgsUT", 150: b"]}\x96u\x8a\x8b", 200: b"FILRS\x81\x92oi",
+    240: b"cdV\x90\x91\x93QP", 460: b"\x8f",
 }  # fmt: skip
 SIMPLE = 28
 COSTS = [SIMPLE] * 256
@@ -59,10 +60,12 @@ def _sized(layout: str, decode: Callable[[Any], Any]) -> Action:
 
     def read(u: Any, at: int) -> int:
         begin = at + width
-        end = begin + unpack(u.data, at)[0]
+        size = u.data[at] if width == 1 else unpack(u.data, at)[0]
+        end = begin + size
         if not begin <= end <= u.end:
-            raise Refused(f"{end - begin} bytes are announced but {u.end - begin} are left")
-        u.charge(end - begin)
+            raise Refused(f"{size} bytes are announced but {u.end - begin} are left")
+        if size > 12:  # the opcode has paid for fewer
+            u.charge(size)
         u.stack.append(decode(u.data[begin:end]))
         return end
 
@@ -134,15 +137,8 @@ def _string_line(u: Any, at: int) -> int:
     return end
 
 
-def _mark(u: Any, at: int) -> None:
-    u.marks.append(len(u.stack))
-
-
 def _pop(u: Any, at: int) -> None:
-    if u.marks and u.marks[-1] == len(u.stack):
-        u.marks.pop()
-    else:
-        u.stack.pop()
+    (u.marks if u.marks and u.marks[-1] == len(u.stack) else u.stack).pop()
 
 
 def _pop_mark(u: Any, at: int) -> None:
@@ -260,7 +256,10 @@ _put_short, _put_long, _put_line = _by_number(_put)
 
 
 def _memoize(u: Any, at: int) -> None:
-    _put(u, len(u.memo) + len(u.far))
+    if u.far:
+        _put(u, len(u.memo) + len(u.far))
+    else:
+        u.memo.append(u.stack[-1])
 
 
 def _byte(u: Any, at: int) -> int:
@@ -330,7 +329,7 @@ _BUFFER = _refuse("an out-of-band buffer (protocol 5) is not part of a file")
 
 OPCODES: list[Action] = [_unknown] * 256
 for _opcode, _action in {
-    b"(": _mark,
+    b"(": lambda u, at: u.marks.append(len(u.stack)),
     b"0": _pop,
     b"1": _pop_mark,
     b"2": lambda u, at: u.stack.append(u.stack[-1]),

@@ -73,7 +73,8 @@ class TorchPickler(pickle._Pickler):
         made = change(obj)
         self.save(made)
         if id(obj) not in self.memo and id(made) in self.memo:
-            self.memo[id(obj)] = self.memo[id(made)][0], (obj, made)
+            take = self.memo.pop if type(made) is TensorRecord else self.memo.get
+            self.memo[id(obj)] = take(id(made))[0], (obj, made)  # numbers follow its length
 
     def save_global(self, obj: Any, name: str | None = None) -> None:
         """A class or function by name; ours under torch's."""

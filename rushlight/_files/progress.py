@@ -5,12 +5,7 @@ from typing import Any
 
 
 class Progress:
-    """Counts bytes; call it with how many more are done.
-
-    Args:
-        what: the word before the bar.
-        total: bytes in all.
-    """
+    """Counts bytes, `total` in all; call it with how many more are done."""
 
     PATIENCE = 2.0
 

@@ -24,13 +24,11 @@ class Reviver:
     """Walks the records of one checkpoint, without recursion into containers, and makes them live.
 
     Args:
-        where: the file, for messages.
-        tensor: makes a tensor of a record.
-        storage: makes what a bare storage becomes.
+        tensor, storage: make what such a record becomes.
         dtype: gives the dtype of a name, None where there is none here.
         special: name -> function of (arguments), for our own classes that torch's names mean.
         functions: makes name -> function, those of ours that a model may hold as attributes.
-        classes: name -> class, what the user has allowed by `add_safe_globals`.
+        classes: name -> class that the user has allowed.
         search: also look among the classes that the program has imported.
         opaque: keep what cannot be rebuilt as `Opaque` instead of refusing.
     """
@@ -56,7 +54,9 @@ class Reviver:
             while self.pending:
                 if depth > self.limits.depth:
                     raise fault(
-                        self.where, f"containers are nested more than {self.limits.depth} deep"
+                        self.where,
+                        f"containers are nested more than {self.limits.depth} deep; "
+                        "limits=Limits(depth=...) allows more",
                     )
                 level, self.pending = self.pending, []
                 for item in level:
@@ -145,9 +145,8 @@ class Reviver:
     def _tensor(self, record: TensorRecord, depth: int) -> Any:
         made = self.make_tensor(record)
         if made is record:
-            self._leave(
-                f"torch.{record.dtype}", "no tensor has this dtype here: the raw bits are kept"
-            )
+            why = "no tensor has this dtype here: the raw bits are kept"
+            self._leave(f"torch.{record.dtype}", why)
         if record.subclass:
             self._leave(record.subclass, "loaded as a plain tensor")
         if record.state and made is not record:
@@ -222,16 +221,11 @@ class Reviver:
         cls = self._class(x)
         if cls is not None:
             return self._instance(x, cls, depth)
-        if (
-            x.made == "new"
-            and self.search
-            and not self.opaque
-            and x.name.partition(".")[0] not in _STANDARD_MODULES
-        ):
+        refuses = x.made == "new" and self.search and not self.opaque
+        if refuses and x.name.partition(".")[0] not in _STANDARD_MODULES:
             raise _missing(self.where, *x.name.rpartition(".")[::2])
-        return self._refused(
-            x, depth, "a call that is not made" if x.made == "call" else "its class is not here"
-        )
+        why = "a call that is not made" if x.made == "call" else "its class is not here"
+        return self._refused(x, depth, why)
 
     def _method(self, args: tuple) -> Any:
         """PyTorch's way to name torch.tanh: getattr(_VariableFunctionsClass, "tanh")."""
@@ -260,9 +254,8 @@ class Reviver:
         base = next(kind for kind in mro if kind in BASES)
         foreign = [kind for kind in mro if not kind.__flags__ & (1 << 9) and kind not in BASES]
         if any("__del__" in type.__getattribute__(kind, "__dict__") for kind in mro):
-            return self._refused(
-                x, depth, "its class has a __del__, which would run code on what the file says"
-            )
+            why = "its class has a __del__, which would run code on what the file says"
+            return self._refused(x, depth, why)
         if issubclass(cls, Enum) and len(x.args) == 1:
             member = cls._value2member_map_.get(x.args[0]) if type(x.args[0]) in PLAIN else None
             return member if member is not None else self._refused(x, depth, "no such member")
@@ -324,9 +317,11 @@ class Reviver:
 
 
 _FILLS: dict[type, Callable[[Reviver, Any, int], None]] = {
-    list: Reviver._fill_list, deque: Reviver._fill_list, set: Reviver._fill_set,
+    list: Reviver._fill_list,
+    deque: Reviver._fill_list,
+    set: Reviver._fill_set,
     **dict.fromkeys(DICTS, Reviver._fill_dict),
-}  # fmt: skip
+}
 
 
 def _member(made: Any, name: str, kind: type, *value: Any) -> Any:
@@ -357,12 +352,9 @@ def _allocate(base: Any, cls: type, args: tuple) -> Any:
 
 def _missing(where: str, module: str, name: str) -> Exception:
     """PyTorch's error for a class that is not there, and what to do."""
-    known = module in sys.modules
-    first = (
-        f"Can't get attribute {name!r} on module {module!r}"
-        if known
-        else f"No module named {module!r}"
-    )
+    known, first = module in sys.modules, f"No module named {module!r}"
+    if known:
+        first = f"Can't get attribute {name!r} on module {module!r}"
     text = (
         f"{first}. {where} holds an instance of {module}.{name}. Instances are rebuilt only of "
         "classes that the running program has already imported: define it, or write `from "

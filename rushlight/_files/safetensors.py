@@ -54,10 +54,9 @@ def read(source: Source, limits: Limits | None = None) -> Checkpoint:
 def read_header(source: Source, limits: Limits) -> tuple[dict[str, Any], int]:
     """The JSON header and where the tensors' bytes begin."""
     (length,) = struct.unpack("<Q", source.read(0, 8))
-    if length > min(limits.directory, _MOST) or 8 + length > source.size:
-        raise fault(
-            source.where, f"the header announces {length} bytes; the file has {source.size}", 0
-        )
+    if length > (most := min(limits.directory, _MOST)) or 8 + length > source.size:
+        room = f"the file has {source.size}, and Limits(directory=...) allows {most}"
+        raise fault(source.where, f"the header announces {length} bytes; {room}", 0)
     try:
         header = json.loads(source.read(8, length), object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:

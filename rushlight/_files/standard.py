@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .allowed import allowed
-from .meanings import MEANINGS
+from .meanings import FACTORIES, MEANINGS
 from .records import Global, Opaque
 
 unknown = object()  # what a function here returns when the arguments are not what it expects
@@ -188,9 +188,8 @@ def harmless(name: Global, how: str = "import") -> bool:
     path = name.path
     if allowed(name) or path in MEANINGS or path in STANDARD or path in INERT:
         return True
+    if how == "import" and path in FACTORIES:  # a defaultdict's, say
+        return True
     plain = path.replace("_", "").replace(".", "").isalnum()
-    return (
-        path.startswith(_RECORDS)
-        and plain
-        and (how != "call" or path.endswith("._MEM_FORMAT_ENCODING"))
-    )
+    known = plain and path.startswith(_RECORDS)
+    return known and (how != "call" or path.endswith("._MEM_FORMAT_ENCODING"))

@@ -21,10 +21,7 @@ _AHEAD = 4  # storages: more of them would have to lie in memory when they come 
 class ZipWriter:
     """Writes stored records one behind the other, as PyTorch lays them out; never seeks.
 
-    Args:
-        write: takes bytes-like objects.
-        prefix: the folder of all records; none unless given.
-        checksums: compute each record's CRC-32 (otherwise 0 is written, which unzip notices).
+    Without `checksums` 0 is written for each record's CRC-32, which unzip notices.
     """
 
     def __init__(

@@ -53,7 +53,8 @@ class Unpickler:
         self.names, self.called = notes.names, notes.called
         if notes.left < 0:
             notes.left = most.objects + most.growth * (stored or self.end)
-        self.floor = max(notes.left - most.objects - most.growth * (self.end - start), 0)
+        own = min(stored or self.end, 5 * (self.end - start))  # tensors lie elsewhere in the file
+        self.floor = max(notes.left - most.objects - most.growth * own, 0)
         self.hashes: Counter = Counter()
 
     def load(self) -> Any:
@@ -147,7 +148,7 @@ class Unpickler:
         _small(value, [64])
         mark = hash(value)
         self.hashes[mark] += 1
-        self.charge(120)
+        self.charge(200)
         if self.hashes[mark] > 1000:
             raise Refused("more than 1000 keys have one hash: the file was made to be slow")
         return value
@@ -206,6 +207,7 @@ class Unpickler:
             made = Opaque(f"{function.name[:200]}(...)", args, function=function, made=how)
         else:
             raise Refused(f"cannot call a {type(function).__name__}")
+        self.charge(260)
         made.kwargs = kwargs or {}
         return made
 

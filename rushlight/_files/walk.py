@@ -34,13 +34,16 @@ def walk(root: Any, skip: Any = ()) -> Iterator[tuple[list, Any]]:
         inner = _parts(value, skip)
         if inner is None or type(value) in (Opaque, TensorRecord) or not value:
             yield path, value
-        if inner is not None and id(value) not in seen and len(path) <= 1000:
+        if inner and id(value) not in seen and len(path) <= 1000:
             seen.add(id(value))
             todo.append((len(path), inner))
 
 
-def _parts(value: Any, skip: Any) -> Iterator[tuple[tuple, Any]] | None:
-    """What a container holds, each with the piece of path that leads to it; None for a leaf."""
+def _parts(value: Any, skip: Any) -> Iterator[tuple[tuple, Any]] | tuple[()] | None:
+    """What a container holds, each with the piece of path that leads to it; None for a leaf.
+
+    A container of nothing but what is passed by gives (), quickly.
+    """
     kind = type(value)
     if kind is TensorRecord:
         return _parts(value.state, skip)
@@ -53,7 +56,7 @@ def _parts(value: Any, skip: Any) -> Iterator[tuple[tuple, Any]] | None:
     else:
         return None
     if skip and skip.issuperset(map(type, values)):
-        return iter(())
+        return ()
     return (((key,), part) for key, part in pairs if type(part) not in skip and (part or not skip))
 
 

@@ -336,7 +336,6 @@ def _(m, g, input, weight_shape):
 
 
 def _halves(m: Any, x: Any, dim: int) -> tuple:
-    """The two halves of x along `dim`."""
     half = x.shape[dim] // 2
     return m.index(x, part(dim, 0, half)), m.index(x, part(dim, half, None))
 

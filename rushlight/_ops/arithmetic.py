@@ -75,11 +75,7 @@ def conjugate(m: Any, x: Any) -> Any:
     return x.conjugate() if isinstance(x, (int, float, complex)) else m.conj(x)
 
 
-def _integers_stay(params: dict) -> bool:
-    return params["rounding_mode"] is None
-
-
-@op("pointwise", floats=_integers_stay)
+@op("pointwise", floats=lambda params: params["rounding_mode"] is None)
 def div(m, input, other, *, rounding_mode=None):
     """The quotient `input / other`; rounded to whole numbers by `rounding_mode` "floor" or "trunc".
 
@@ -141,7 +137,7 @@ def _pow_node(numbers: tuple) -> str:
     return "PowBackward2" if "input" in numbers else "PowBackward1"
 
 
-@op("pointwise", node=_pow_node, domain=(0.2, 2.5))
+@op("pointwise", node=_pow_node)
 def pow(m, input, exponent):
     """`input` to the power `exponent`, element by element.
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from .._core import dtypes
-from .._core.op import composite, op
+from .._core.op import composite, filling, op
 from .dims import FLOATS, listed
 from .joining import cat
 
@@ -48,7 +48,7 @@ def blocks_of(m, tensors: list):
     kind = dtypes.result_dtype(tensors)
     keys, shape = _block_keys([_as_matrix(x.shape) for x in tensors])
     made = m.full(shape, 0, kind)
-    for x, key in zip(tensors, keys, strict=True):
+    for x, key in zip(tensors, keys):
         made = m.write(made, m.reshape(m.astype(x, kind), _as_matrix(x.shape)), key)
     return made
 
@@ -58,7 +58,7 @@ def _(m, g, tensors_shape, tensors_dtype):
     keys, _ = _block_keys([_as_matrix(s) for s in tensors_shape])
     return [
         m.astype(m.reshape(m.index(g, key), tuple(shape)), kind)
-        for key, shape, kind in zip(keys, tensors_shape, tensors_dtype, strict=True)
+        for key, shape, kind in zip(keys, tensors_shape, tensors_dtype)
     ]
 
 
@@ -68,7 +68,7 @@ def block_diag(*tensors: Any) -> Any:
     return blocks_of(list(listed(tensors)))
 
 
-@composite
+@filling
 def linalg_vecdot(x: Any, y: Any, *, dim: int = -1) -> Any:
     """Dot products along `dim`, the first argument conjugated."""
     return (x.conj() * y).sum(dim) if x.is_complex() else (x * y).sum(dim)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from .._core.kinds import speak
-from .._core.op import composite, op
+from .._core.op import composite, filling, op
 from .refusal import (
     BOOL,
     COMPLEX,
@@ -88,10 +88,6 @@ def _(m, g, input, other):
     return m.where((input <= other) | m.isnan(other), 0, g)
 
 
-def _clamp_node(numbers: tuple) -> str:
-    return "ClampBackward1" if numbers else "ClampBackward0"
-
-
 def _bounded(m: Any, input: Any, min: Any, max: Any) -> Any:
     made = input if min is None else m.maximum(input, min)
     return made if max is None else m.minimum(made, max)
@@ -103,7 +99,7 @@ def clamp_to_numbers(m, input, *, min: float | None, max: float | None):
     return _bounded(m, input, min, max)
 
 
-@op("pointwise", node=_clamp_node)
+@op("pointwise", node=lambda numbers: f"ClampBackward{1 if numbers else 0}")
 def clamp_to_tensors(m, input, min=None, max=None):
     """clamp in general: bounds that take part in promotion and have gradients."""
     if is_complex_array(m, input):
@@ -158,10 +154,7 @@ def _(m, g, input, min, max):
     return m.where(lowered if min is None else lowered | (max < min), g, 0)
 
 
-@op(
-    "pointwise",
-    node=lambda numbers: f"ClampMinBackward{int(not numbers)}",
-)
+@op("pointwise", node=lambda numbers: f"ClampMinBackward{int(not numbers)}")
 def clamp_min(m, input, min):
     """Each element, raised to `min` where it lies below."""
     refuse("maximum_cpu", input, COMPLEX)
@@ -178,10 +171,7 @@ def _(m, g, input, min):
     return m.where(input < min, g, 0)
 
 
-@op(
-    "pointwise",
-    node=lambda numbers: f"ClampMaxBackward{int(not numbers)}",
-)
+@op("pointwise", node=lambda numbers: f"ClampMaxBackward{int(not numbers)}")
 def clamp_max(m, input, max):
     """Each element, lowered to `max` where it lies above."""
     refuse("minimum_cpu", input, COMPLEX)
@@ -237,7 +227,7 @@ def _(m, g):
     raise not_implemented("heaviside")
 
 
-@composite
+@filling
 def heaviside(input: Any, values: Any) -> Any:
     """0 for negative elements, 1 for positive ones, `values` for zeros."""
     if input.is_complex() or values.is_complex():

@@ -4,13 +4,13 @@ from typing import Any
 
 from .._core import dtypes
 from .._core.errors import dim_of
-from .._core.op import composite
+from .._core.op import composite, filling
 from .dims import all_or
 from .joining import cat
 from .scan import cumsum
 
 
-@composite
+@filling
 def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
     """The n-th differences of neighbours along `dim`."""
     if input.ndim < 1:

@@ -112,5 +112,5 @@ def _put(base: Any, value: Any, through: Any, params: dict) -> Any:
     return made(base, value, through=through, params=params)
 
 
-views.helpers.update(cast=cast, copy=copied, put=_put, identity=identity)
+views.helpers.update(cast=cast, copy=copied, put=_put, identity=identity, laid=laid_like)
 speak(astype=cast, copy=clone, contiguous=clone_in_order)

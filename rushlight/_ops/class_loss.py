@@ -205,7 +205,6 @@ def _distances(m: Any, input: Any, target: Any, margin: float) -> tuple:
 def multi_margin_loss(
     m, input, target, weight=None, *, p: int = 1, margin: float = 1.0, reduction: str = "mean"
 ):
-    """Sum over wrong classes of max(0, margin - x[right] + x[wrong]) ** p, over the class count."""
     if p not in (1, 2):
         raise RuntimeError("only p == 1 and p == 2 supported")
     slack, index = _distances(m, input, target, margin)

@@ -5,7 +5,7 @@ from typing import Any
 
 from .._core import dtypes
 from .._core.errors import dim_of
-from .._core.op import composite, op
+from .._core.op import composite, filling, op
 from .arithmetic import conjugate, pow
 from .dims import FLOATS, part
 from .refusal import BOOL, INTEGER, refuse
@@ -24,7 +24,7 @@ def _(m, g, input):
     return g * (m.conj(input) * 2)
 
 
-@composite
+@filling
 def float_power(input: Any, exponent: Any) -> Any:
     """`input` to the power `exponent`, computed in float64 (complex128 for complex numbers)."""
     given = [x for x in (input, exponent) if hasattr(x, "dtype")]
@@ -67,7 +67,7 @@ def _(m, g, tensor1, value):
     return g * (m.conj(tensor1) * conjugate(m, value))
 
 
-@op("pointwise", domain=(0.3, 2))
+@op("pointwise")
 def addcdiv(m, input, tensor1, tensor2, *, value: float = 1):
     """input + value * tensor1 / tensor2."""
     if input.dtype not in FLOATS:
@@ -96,11 +96,7 @@ def _(m, g, tensor1, tensor2, value):
     return -g * (m.conj(tensor1) * conjugate(m, value)) / (below * below)
 
 
-def _lerp_node(numbers: tuple) -> str:
-    return "LerpBackward0" if "weight" in numbers else "LerpBackward1"
-
-
-@op("pointwise", node=_lerp_node, domain=(-0.5, 1.5))
+@op("pointwise", node=lambda numbers: f"LerpBackward{0 if 'weight' in numbers else 1}")
 def lerp(m, input, end, weight):
     """The point at `weight` between `input` (0) and `end` (1)."""
     tensors = hasattr(weight, "dtype")
@@ -162,7 +158,7 @@ def _(m, g, input, dim):
     return _cross(m, g, m.conj(input), dim_of(dim, g.ndim))
 
 
-@composite
+@filling
 def cross(input: Any, other: Any, dim: int | None = None) -> Any:
     """The vector product along `dim`: without it, along the first dimension of size 3."""
     if dim is None:

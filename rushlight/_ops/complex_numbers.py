@@ -5,7 +5,7 @@ from typing import Any
 
 from .._core import dtypes
 from .._core.kinds import speak
-from .._core.op import composite, op
+from .._core.op import composite, filling, op
 from .refusal import is_complex_array
 
 
@@ -147,7 +147,7 @@ def conj(input: Any) -> Any:
     return conjugate(input) if input.is_complex() else input
 
 
-@composite
+@filling
 def conj_physical(input: Any) -> Any:
     """The complex conjugate; a real tensor itself."""
     return conjugate_in_memory(input) if input.is_complex() else input

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from .._core.op import composite, op
+from .._core.op import composite, filling, op
 from .dims import filled_up, listed
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -225,7 +225,7 @@ def _axes(dims: Any, ndim: int, first: bool) -> list[int]:
     return [d % ndim for d in chosen]
 
 
-@composite
+@filling
 def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
     """Products summed over pairs of dimensions.
 
@@ -241,8 +241,9 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
         )
     left, right = _axes(dims, a.ndim, True), _axes(dims, b.ndim, False)
     if len(left) != len(right):
-        raise RuntimeError("both dimension lists should have same length; they are "
-                           f"{left} and {right}")  # fmt: skip
+        raise RuntimeError(
+            f"both dimension lists should have same length; they are {left} and {right}"
+        )
     for i, j in zip(left, right, strict=True):
         if a.shape[i] == 1:  # of two sizes that meet, 1 stands for any: the other is summed
             b = b.sum(j, keepdim=True, dtype=b.dtype)
@@ -310,7 +311,7 @@ def _chain_order(sizes: list[int]) -> list[list[int]]:
     return split
 
 
-@composite
+@filling
 def linalg_multi_dot(tensors: Any) -> Any:
     """Product of a chain of matrices, in the order that multiplies least; vectors may end it."""
     given = list(tensors)

@@ -172,9 +172,11 @@ def _(m, g, kernel_size, dilation, padding, stride):
 
 
 speak(
-    windows, unwindows,
+    windows,
+    unwindows,
     conv=lambda x, w, stride, padding, dilation, groups=1: convolve(
         x, w, None, stride, padding, dilation, groups
     ),
-    conv_input=convolution_for_input, conv_weight=convolution_for_weight,
-)  # fmt: skip
+    conv_input=convolution_for_input,
+    conv_weight=convolution_for_weight,
+)

@@ -18,7 +18,7 @@ def bincount(m, input, weights=None, *, minlength: int = 0):
     if minlength < 0:
         raise RuntimeError(f"minlength should be >= 0, not {minlength}")
     m.check(input >= 0, f"{refused} The input has a negative element")
-    if weights is not None and tuple(weights.shape) != tuple(input.shape):
+    if weights is not None and weights.shape != input.shape:
         raise RuntimeError(
             "weights should be 1-d and have the same length as input; their shapes are "
             f"{tuple(weights.shape)} and {tuple(input.shape)}"
@@ -138,9 +138,12 @@ def _picked(made: tuple, return_inverse: bool, return_counts: bool) -> Any:
 
 @composite
 def unique(
-    input: Any, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False,
+    input: Any,
+    sorted: bool = True,
+    return_inverse: bool = False,
+    return_counts: bool = False,
     dim: int | None = None,
-) -> Any:  # fmt: skip
+) -> Any:
     """Distinct elements in order, or distinct slices along `dim`.
 
     Returns:

@@ -12,8 +12,10 @@ from .._core.kinds import speak
 from .._core.op import op
 from .refusal import BOOL, COMPLEX, INTEGER, is_complex_array, refuse
 
+_elementary = op("pointwise", floats=True)
 
-@op("pointwise", floats=True)
+
+@_elementary
 def exp(m, input):
     """e raised to each element."""
     return m.exp(input)
@@ -24,7 +26,7 @@ def _(m, g, out):
     return g * m.conj(out)
 
 
-@op("pointwise", floats=True)
+@_elementary
 def exp2(m, input):
     """2 raised to each element."""
     return m.exp2(input)
@@ -35,7 +37,7 @@ def _(m, g, out):
     return g * m.conj(out) * _log(2)
 
 
-@op("pointwise", floats=True)
+@_elementary
 def expm1(m, input):
     """exp(x) - 1, exact for small x."""
     return m.expm1(input)
@@ -46,7 +48,7 @@ def _(m, g, out):
     return g * (m.conj(out) + 1)
 
 
-@op("pointwise", floats=True, domain=(0.1, 4))
+@_elementary
 def log(m, input):
     """Natural logarithm of each element."""
     return m.log(input)
@@ -57,7 +59,7 @@ def _(m, g, input):
     return g / m.conj(input)
 
 
-@op("pointwise", floats=True, domain=(0.1, 4))
+@_elementary
 def log2(m, input):
     """Logarithm to base 2 of each element."""
     return m.log2(input)
@@ -68,7 +70,7 @@ def _(m, g, input):
     return g / (m.conj(input) * _log(2))
 
 
-@op("pointwise", floats=True, domain=(0.1, 4))
+@_elementary
 def log10(m, input):
     """Logarithm to base 10 of each element."""
     return m.log10(input)
@@ -79,7 +81,7 @@ def _(m, g, input):
     return g / (m.conj(input) * _log(10))
 
 
-@op("pointwise", floats=True, node="Log1PBackward0", domain=(-0.8, 4))
+@op("pointwise", floats=True, node="Log1PBackward0")
 def log1p(m, input):
     """log(1 + x), exact for small x."""
     return m.log1p(input)
@@ -140,7 +142,7 @@ def _(m, g, input, other):
     return g / (m.exp2(input - other) + 1)
 
 
-@op("pointwise", floats=True, domain=(0.1, 4))
+@_elementary
 def sqrt(m, input):
     """Square root of each element."""
     return m.sqrt(input)
@@ -151,7 +153,7 @@ def _(m, g, out):
     return g / (m.conj(out) * 2)
 
 
-@op("pointwise", floats=True, domain=(0.2, 4))
+@_elementary
 def rsqrt(m, input):
     """1 / sqrt(x)."""
     return 1 / m.sqrt(input)
@@ -163,7 +165,7 @@ def _(m, g, out):
     return g * (root * root * root) * -0.5
 
 
-@op("pointwise", floats=True, domain=(0.2, 4))
+@_elementary
 def reciprocal(m, input):
     """1 / x."""
     return 1 / input
@@ -175,7 +177,7 @@ def _(m, g, out):
     return -g * (inverse * inverse)
 
 
-@op("pointwise", floats=True)
+@_elementary
 def sin(m, input):
     """Sine of each element, in radians."""
     return m.sin(input)
@@ -186,7 +188,7 @@ def _(m, g, input):
     return g * m.cos(m.conj(input))
 
 
-@op("pointwise", floats=True)
+@_elementary
 def cos(m, input):
     """Cosine of each element, in radians."""
     return m.cos(input)
@@ -197,7 +199,7 @@ def _(m, g, input):
     return -g * m.sin(m.conj(input))
 
 
-@op("pointwise", floats=True, domain=(-1.2, 1.2))
+@_elementary
 def tan(m, input):
     """Tangent of each element, in radians."""
     return m.tan(input)
@@ -209,7 +211,7 @@ def _(m, g, out):
     return g * (slope * slope + 1)
 
 
-@op("pointwise", floats=True, domain=(-0.9, 0.9))
+@_elementary
 def asin(m, input):
     """The angle between -pi/2 and pi/2 with this sine."""
     return m.asin(input)
@@ -220,7 +222,7 @@ def _(m, g, input):
     return g / m.conj(m.sqrt(1 - input * input))
 
 
-@op("pointwise", floats=True, domain=(-0.9, 0.9))
+@_elementary
 def acos(m, input):
     """The angle between 0 and pi with this cosine."""
     return m.acos(input)
@@ -231,7 +233,7 @@ def _(m, g, input):
     return -g / m.conj(m.sqrt(1 - input * input))
 
 
-@op("pointwise", floats=True)
+@_elementary
 def atan(m, input):
     """The angle between -pi/2 and pi/2 with this tangent."""
     return m.atan(input)
@@ -243,7 +245,7 @@ def _(m, g, input):
     return g / (x * x + 1)
 
 
-@op("pointwise", floats=True)
+@_elementary
 def atan2(m, input, other):
     """The angle of the point with height `input` and width `other`, between -pi and pi."""
     refuse("atan2_cpu", input, COMPLEX)
@@ -266,7 +268,7 @@ def _(m, g, input, other):
     return -g * input * _inverse_square(m, input, other)
 
 
-@op("pointwise", floats=True)
+@_elementary
 def sinh(m, input):
     """Hyperbolic sine of each element."""
     return m.sinh(input)
@@ -277,7 +279,7 @@ def _(m, g, input):
     return g * m.cosh(m.conj(input))
 
 
-@op("pointwise", floats=True)
+@_elementary
 def cosh(m, input):
     """Hyperbolic cosine of each element."""
     return m.cosh(input)
@@ -288,7 +290,7 @@ def _(m, g, input):
     return g * m.sinh(m.conj(input))
 
 
-@op("pointwise", floats=True)
+@_elementary
 def tanh(m, input):
     """Hyperbolic tangent of each element."""
     return m.tanh(input)
@@ -300,7 +302,7 @@ def _(m, g, out):
     return g * (1 - slope * slope)
 
 
-@op("pointwise", floats=True)
+@_elementary
 def asinh(m, input):
     """The number with this hyperbolic sine."""
     return m.asinh(input)
@@ -311,7 +313,7 @@ def _(m, g, input):
     return g / m.conj(m.sqrt(input * input + 1))
 
 
-@op("pointwise", floats=True, domain=(1.2, 4))
+@_elementary
 def acosh(m, input):
     """The positive number with this hyperbolic cosine."""
     return m.acosh(input)
@@ -323,7 +325,7 @@ def _(m, g, input):
     return g / m.conj(m.sqrt(input - 1) * m.sqrt(input + 1))
 
 
-@op("pointwise", floats=True, domain=(-0.9, 0.9))
+@_elementary
 def atanh(m, input):
     """The number with this hyperbolic tangent."""
     return m.atanh(input)
@@ -339,7 +341,7 @@ arcsin, arccos, arctan, arctan2 = asin, acos, atan, atan2
 arcsinh, arccosh, arctanh = asinh, acosh, atanh
 
 
-@op("pointwise", floats=True)
+@_elementary
 def sigmoid(m, input):
     """The logistic function: 1 / (1 + exp(-x))."""
     return 1 / (m.exp(-input) + 1)
@@ -351,7 +353,7 @@ def _(m, g, out):
     return g * (slope * (1 - slope))
 
 
-@op("pointwise", floats=True, domain=(0.1, 0.9))
+@_elementary
 def logit(m, input, *, eps: float | None = None):
     """The inverse of sigmoid, log(x / (1 - x)); x is first clamped to eps .. 1 - eps, if given."""
     refuse("logit_cpu", input, COMPLEX)

@@ -43,7 +43,7 @@ def _(m, g, input, out):
     return g * (input * out * 2 - 2 / sqrt(pi))
 
 
-@op("pointwise", floats=True, domain=(-0.9, 0.9))
+@op("pointwise", floats=True)
 def erfinv(m, input):
     """The x with erf(x) = input."""
     refuse("erfinv_vml_cpu", input, COMPLEX)
@@ -67,7 +67,7 @@ def _(m, g, input):
     return g * m.exp(input * input * -0.5) * (1 / sqrt(2 * pi))
 
 
-@op("pointwise", floats=True, domain=(0.05, 0.95), node="SpecialNdtriBackward0")
+@op("pointwise", floats=True, node="SpecialNdtriBackward0")
 def ndtri(m, input):
     """The x below which a normal variable falls with the given probability."""
     refuse("ndtri_cpu", input, COMPLEX)

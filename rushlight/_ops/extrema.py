@@ -89,9 +89,7 @@ def aminmax(m, input, *, dim: int | None = None, keepdim: bool = False):
 @aminmax.vjp("input")
 def _(m, g, input, out, dim, keepdim):
     parts = [
-        shared_evenly(m, gk, input, ok, dim, keepdim)
-        for gk, ok in zip(g, out, strict=True)
-        if gk is not None
+        shared_evenly(m, gk, input, ok, dim, keepdim) for gk, ok in zip(g, out) if gk is not None
     ]
     return parts[0] if len(parts) == 1 else parts[0] + parts[1]
 
@@ -231,18 +229,24 @@ def _public(name: str, of_all: Any, along: Any, of_two: Any, says: str):
 
 
 max = _public(
-    "max", max_of_all, max_along, maximum,
+    "max",
+    max_of_all,
+    max_along,
+    maximum,
     "Largest element; or (values, indices) along `dim`; or the larger of two tensors.",
-)  # fmt: skip
+)
 min = _public(
-    "min", min_of_all, min_along, minimum,
+    "min",
+    min_of_all,
+    min_along,
+    minimum,
     "Smallest element; or (values, indices) along `dim`; or the smaller of two tensors.",
-)  # fmt: skip
+)
 
 
 speak(
+    argmax,
+    argmin,
     max=lambda x, axis=None, keepdims=False: amax(x, () if axis is None else axis, keepdims),
     min=lambda x, axis=None, keepdims=False: amin(x, () if axis is None else axis, keepdims),
-    argmax=lambda x, axis=None, keepdims=False: argmax(x, axis, keepdims),
-    argmin=lambda x, axis=None, keepdims=False: argmin(x, axis, keepdims),
 )

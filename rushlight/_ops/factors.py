@@ -3,7 +3,7 @@
 from typing import Any
 
 from .._core.kinds import speak
-from .._core.op import composite, op
+from .._core.op import filling, op
 from .linalg import refuse_failed
 from .matmul import adjoint_of
 from .triangles import check_matrices, eye_like, lower, over_triangle, upper
@@ -34,7 +34,7 @@ def _(m, g, out, upper):
     return over_triangle(m, m.triangular_solve(adjoint_of(m, factor), inner, True), factor, False)
 
 
-@composite
+@filling
 def linalg_cholesky(A: Any, *, upper: bool = False) -> Any:
     """Lower triangular L with A = L L^H, for positive-definite A; with upper=True its adjoint.
 
@@ -44,7 +44,7 @@ def linalg_cholesky(A: Any, *, upper: bool = False) -> Any:
     return linalg_cholesky_ex(A, upper, "linalg.cholesky")[0]
 
 
-@composite
+@filling
 def cholesky(input: Any, upper: bool = False) -> Any:
     """The older name of `torch.linalg.cholesky`."""
     return linalg_cholesky(input, upper=upper)
@@ -133,8 +133,10 @@ def _(m, g, out, mode):
     first, second = (..., slice(None), slice(0, n)), (..., slice(None), slice(n, None))
     gq = m.zeros_like(Q) if gq is None else gq
     if gr is None:
-        return m.concat([_qr_gradient(m, gq, None, Q, m.index(R, first)),
-                         m.zeros_like(m.index(R, second))], axis=-1)  # fmt: skip
+        return m.concat(
+            [_qr_gradient(m, gq, None, Q, m.index(R, first)), m.zeros_like(m.index(R, second))],
+            axis=-1,
+        )
     rest = m.matmul(Q, m.index(gr, second))
     gq = gq + m.matmul(m.matmul(Q, m.index(R, second)), adjoint_of(m, m.index(gr, second)))
     made = _qr_gradient(m, gq, m.index(gr, first), Q, m.index(R, first))
@@ -155,13 +157,10 @@ def _qr_gradient(m: Any, gq: Any, gr: Any, Q: Any, R: Any) -> Any:
     return over_triangle(m, made if gq is None else gq + made, adjoint_of(m, R), False)
 
 
-@composite
+@filling
 def qr(input: Any, some: bool = True) -> Any:
     """Q and R; `some=False` gives a square Q."""
     return linalg_qr(input, "reduced" if some else "complete")
 
 
-speak(
-    cholesky=lambda x: tuple(linalg_cholesky_ex(x)),
-    qr=lambda x, mode="reduced": tuple(linalg_qr(x, mode)),
-)
+speak(cholesky=linalg_cholesky_ex, qr=linalg_qr)

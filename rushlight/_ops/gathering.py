@@ -5,7 +5,7 @@ from typing import Any
 from .._core import dtypes, views
 from .._core.errors import dim_of
 from .._core.kinds import holds, speak
-from .._core.op import composite, op
+from .._core.op import composite, filling, op
 from .._core.tape import TensorBase, ndarray
 from .dims import joint_shape
 from .indexing import getitem, index_dim, index_put, spread
@@ -23,7 +23,7 @@ def _along(m: Any, input: Any, index: Any, dim: int, name: str) -> int:
         (index >= 0) & (index < n) if n else m.full(tuple(index.shape), False, m.bool),
         f"index out of range: {name} has an index outside 0 to {n - 1} for dimension {at} with "
         f"size {n}",
-        IndexError if name != "gather" else RuntimeError,
+        IndexError if name in ("index_select", "index_copy") else RuntimeError,
     )
     return at
 
@@ -110,7 +110,7 @@ def scattered(m, input, index, src, *, dim):
 
 def _corner(m: Any, src: Any, index: Any) -> Any:
     """The part of `src` that `index` covers."""
-    if not src.shape or tuple(src.shape) == tuple(index.shape):
+    if not src.shape or src.shape == index.shape:
         return src
     return m.index(src, tuple(slice(0, n) for n in index.shape))
 
@@ -148,7 +148,7 @@ def _(m, g, index, src_shape, dim):
     return _uncorner(m, m.take_along_axis(g, index, dim_of(dim, len(g.shape))), src_shape)
 
 
-@op("move", node="ScatterReduceBackward0")
+@op(None, node="ScatterReduceBackward0")
 def scatter_combined(m, input, index, src, *, dim, mode):
     """`input` combined with elements of `src` at `index` along `dim`: mode mul, max or min."""
     at = _along(m, input, index, dim, "scatter_reduce")
@@ -189,7 +189,7 @@ def _share(m: Any, input: Any, index: Any, src: Any, out: Any, dim: int) -> Any:
 def _source(input: Any, index: Any, src: Any) -> Any:
     """A number as a source; a tensor checked for its dtype."""
     if not isinstance(src, TensorBase):
-        return _full_like(input, index, src)
+        return input.new_full(index.shape, src)
     if src.dtype is not input.dtype:
         raise RuntimeError(
             f"scatter(): Expected self.dtype to be equal to src.dtype; got {input.dtype} and "
@@ -198,11 +198,7 @@ def _source(input: Any, index: Any, src: Any) -> Any:
     return src
 
 
-def _full_like(input: Any, index: Any, value: Any) -> Any:
-    return input.new_full(tuple(index.shape), value)
-
-
-@composite
+@filling
 def scatter(input, dim, index, src=None, *, value=None, reduce=None):
     """`input` with `src` (a tensor or a number) put at `index` along `dim`."""
     src = _source(input, index, value if src is None else src)
@@ -219,14 +215,13 @@ def _scattered_by(mode: str, input: Any, index: Any, src: Any, dim: int) -> Any:
     return scatter_combined(input, index, src, dim, mode)
 
 
-@composite
+@filling
 def scatter_add(input, dim, index, src):
     """`input` with `src` added at `index` along `dim`, repeated places included."""
     return scatter(input, dim, index, src, reduce="add")
 
 
 def _limits(dtype: Any) -> tuple:
-    """The smallest and the largest value of a dtype."""
     if dtype.is_floating_point:
         return -float("inf"), float("inf")
     if dtype is dtypes.bool_:
@@ -235,14 +230,13 @@ def _limits(dtype: Any) -> tuple:
     return limit.min, limit.max
 
 
-@composite
+@filling
 def scatter_reduce(input, dim, index, src, reduce, *, include_self=True):
     """`input` combined with `src` at `index` along `dim`: sum, prod, mean, amax or amin."""
     if reduce not in ("sum", "prod", "mean", "amax", "amin"):
         raise RuntimeError(
             f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}."
         )
-    ones = _full_like(input, index, 1)
     if not include_self:
         neutral = {"sum": 0, "mean": 0, "prod": 1}.get(reduce)
         if neutral is None:
@@ -251,16 +245,15 @@ def scatter_reduce(input, dim, index, src, reduce, *, include_self=True):
     if reduce != "mean":
         return scatter(input, dim, index, src, reduce=reduce)
     total = scatter(input, dim, index, src, reduce="add")
-    start = _full_like(input, input, 1)
+    start = input.new_full(input.shape, 1)
     start = start if include_self else scatter(start, dim, index, 0)
-    count = scatter(start, dim, index, ones, reduce="add")
-    count = count.clamp(min=1)
+    count = scatter(start, dim, index, 1, reduce="add").clamp(min=1)
     return (
         total / count if input.dtype.is_floating_point else total.div(count, rounding_mode="floor")
     )
 
 
-@composite
+@filling
 def index_reduce(input, dim, index, source, reduce, *, include_self=True):
     """`input` combined with slices of `source` at `index`: by "prod", "mean", "amax" or "amin"."""
     if reduce not in ("prod", "mean", "amax", "amin"):
@@ -271,9 +264,20 @@ def index_reduce(input, dim, index, source, reduce, *, include_self=True):
     if not input.shape:
         return _on_row(index_reduce, input, index, source, reduce, include_self=include_self)
     shape = [1] * len(input.shape)
-    shape[dim_of(dim, len(shape))] = -1
+    shape[at := dim_of(dim, len(shape))] = -1
+    _check_slices(input, at, index, source)
     where = index.reshape(shape).expand(source.shape)
     return scatter_reduce(input, dim, where, source, reduce, include_self=include_self)
+
+
+def _check_slices(input: Any, at: int, index: Any, source: Any, kind: type = RuntimeError) -> None:
+    """Refuse a source that is not a slice for each index: NumPy would repeat it."""
+    wanted = (*input.shape[:at], index.numel(), *input.shape[at + 1 :])
+    if source.shape != wanted:
+        raise kind(
+            "source tensor shape must match self tensor shape, excluding the specified dimension. "
+            f"Got source.shape = {list(source.shape)}, expected {list(wanted)}"
+        )
 
 
 @op(None, node="IndexAddBackward0")
@@ -316,10 +320,10 @@ def _(m, g, index, dim):
     return m.take(g, index, dim_of(dim, len(g.shape)))
 
 
-@composite
+@filling
 def index_add(input, dim, index, source, *, alpha=1):
     """`input` with `alpha * source` added to its slices at `index` along `dim`."""
-    index_dim(index, input, dim)
+    at = index_dim(index, input, dim)
     if not input.shape:
         return _on_row(index_add, input, index, source, alpha=alpha)
     if source.dtype is not input.dtype:
@@ -327,15 +331,18 @@ def index_add(input, dim, index, source, *, alpha=1):
             f"index_add_(): self ({input.dtype.type_name}) and source ({source.dtype.type_name}) "
             "must have the same scalar type"
         )
+    _check_slices(input, at, index, source)
     return index_added(input, index, source, dim, alpha)
 
 
-@composite
+@filling
 def index_copy(input, dim, index, source):
     """`input` with its slices at `index` along `dim` replaced by those of `source`."""
-    index_dim(index, input, dim)
+    at = index_dim(index, input, dim)
     if not input.shape:
         return _on_row(index_copy, input, index, source)
+    same = len(source.shape) == len(input.shape) and source.shape[at] == index.numel()
+    _check_slices(input, at, index, source, RuntimeError if same else IndexError)
     return index_copied(input, index.reshape((-1,)), source, dim)
 
 
@@ -354,13 +361,13 @@ def index_fill(input, dim, index, value):
     return index_copied(input, index.reshape((-1,)), value.to(input.dtype).expand(shape), dim)
 
 
-@composite
+@filling
 def take(input, index):
     """The elements of `input`, read as one row, at `index`; the result has its shape."""
     return getitem(input.reshape((-1,)), index)
 
 
-@composite
+@filling
 def take_along_dim(input, indices, dim=None):
     """The elements of `input` at `indices` along `dim`, both broadcast elsewhere."""
     if dim is None:
@@ -426,9 +433,9 @@ def _put(x: Any, indices: Any, values: Any, axis: int = 0, mode: str = "set") ->
 
 def _scatter(x: Any, indices: Any, values: Any, axis: int, mode: str = "set") -> Any:
     if not isinstance(values, TensorBase):
-        values = _full_like(x, indices, values)
+        values = x.new_full(indices.shape, values)
     elif not values.shape:
-        values = views.helpers["copy"](_full_like(x, indices, 0), values)
+        values = views.helpers["copy"](x.new_full(indices.shape, 0), values)
     return _scattered_by(mode, x, indices, values, axis)
 
 

@@ -7,12 +7,12 @@ from .._core import dtypes, modes, views
 from .._core.errors import dim_of
 from .._core.general import lower
 from .._core.kinds import known, speak
-from .._core.op import composite, op
+from .._core.op import composite, filling, op
 from .._core.tape import TensorBase, fit, make, ndarray
 from .dims import inverse, joint_shape
 from .slicing import aliased, picked, sliced, widened
 
-# ---- keys ---------------------------------------------------------------------------------------
+# -- keys
 
 
 def _is_mask(k: Any) -> bool:
@@ -236,7 +236,7 @@ def _without_leading(value: Any, ndim: int) -> Any:
     return value.reshape(shape[extra:])
 
 
-# ---- integer arrays as keys ---------------------------------------------------------------------
+# -- integer arrays as keys
 
 
 class Plan:
@@ -378,7 +378,7 @@ def index_put(input, indices, values, accumulate=False):
     return put_places(input, flat, values, plan, accumulate)
 
 
-# ---- choosing and filling by masks ---------------------------------------------------------------
+# -- choosing and filling by masks
 
 
 @op("pointwise", promotes=("input", "other"), node="WhereBackward0", name="where_choice")
@@ -409,6 +409,8 @@ def where(condition, input=None, other=None, *, out=None):
                 f"{condition.dtype.type_name}"
             )
         condition = views.helpers["cast"](condition, dtypes.bool_)
+    if not (isinstance(input, TensorBase) or isinstance(other, TensorBase)):
+        input = known.as_tensor(input, device=condition.device)  # two numbers: the default dtype
     return choose(condition, input, other, out=out)
 
 
@@ -460,7 +462,7 @@ def _(m, g, mask):
     return m.where(mask, g, m.full((), 0, g.dtype))
 
 
-@composite
+@filling
 def masked_select(input, mask):
     """The elements of `input` where `mask` holds, as one row."""
     shape = joint_shape([tuple(input.shape), tuple(mask.shape)])
@@ -468,7 +470,7 @@ def masked_select(input, mask):
     return made if shape else made.reshape((-1,))
 
 
-@composite
+@filling
 def nonzero(input, *, as_tuple=False):
     """The places of the elements that are not zero: (count, ndim) int64, or one row a dimension."""
     if input.array.__class__ is not ndarray:

@@ -6,7 +6,7 @@ from .._core import dtypes
 from .._core.errors import dim_of, wrong_argument
 from .._core.kinds import known, speak
 from .._core.naming import named
-from .._core.op import composite, op
+from .._core.op import composite, filling, op
 from .._core.views import attach, helpers
 from .dims import filled_up, listed, part
 from .slicing import picked, sliced
@@ -117,7 +117,7 @@ def stack(tensors, dim=0, *, out=None):
     return stacked(_of_one_dtype(tensors, tensors), dim_of(dim, len(shape) + 1), out=out)
 
 
-# ---- taking apart: several views of one memory, one node -----------------------------------------
+# -- taking apart: several views of one memory, one node
 
 
 def _parts(name: str, node: str) -> Any:
@@ -223,7 +223,7 @@ def unbind(input, dim=0):
     """The slices of `input` along `dim`, without that dimension."""
     shape = tuple(input.shape)
     if not shape:
-        raise RuntimeError("Dimension specified as 0 but tensor has no dimensions")
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     at = dim_of(dim, len(shape))
     ahead = (slice(None),) * at
     keys = [(*ahead, i) for i in range(shape[at])]
@@ -247,26 +247,26 @@ def _at_least(n: int, name: str) -> Any:
 atleast_1d, atleast_2d, atleast_3d = (_at_least(n, f"atleast_{n}d") for n in (1, 2, 3))
 
 
-@composite
+@filling
 def hstack(tensors):
     """`tensors` joined in a row: along dimension 0 for vectors, else along dimension 1."""
     tensors = atleast_1d(list(tensors))
     return cat(list(tensors), 0 if len(tensors[0].shape) == 1 else 1)
 
 
-@composite
+@filling
 def vstack(tensors):
     """`tensors` joined one under the other, vectors as rows."""
     return cat(list(atleast_2d(list(tensors))), 0)
 
 
-@composite
+@filling
 def dstack(tensors):
     """`tensors` joined along the third dimension."""
     return cat(list(atleast_3d(list(tensors))), 2)
 
 
-@composite
+@filling
 def column_stack(tensors):
     """`tensors` joined in a row, vectors as columns."""
     return cat([t.reshape((-1, 1)) if len(t.shape) <= 1 else t for t in tensors], 1)
@@ -287,8 +287,7 @@ vsplit = _split_by("vsplit", lambda n: 0)
 dsplit = _split_by("dsplit", lambda n: 2)
 
 
-def _concat(xs: Any, axis: int = 0) -> Any:
-    return joined([known.as_tensor(x) for x in xs], axis % len(xs[0].shape))
-
-
-speak(stack, concat=_concat)
+speak(
+    stack,
+    concat=lambda xs, axis=0: joined([known.as_tensor(x) for x in xs], axis % len(xs[0].shape)),
+)

@@ -4,7 +4,7 @@ from typing import Any
 
 from .._core.errors import LinAlgError
 from .._core.kinds import DIFFERENTIABLE, speak
-from .._core.op import composite, op
+from .._core.op import composite, filling, op
 from .dims import turned
 from .matmul import adjoint_of
 from .triangles import check_matrices, columns, holds_complex, lower, over_triangle, upper
@@ -51,7 +51,7 @@ def _(m, g, out):
     return -m.matmul(m.matmul(inverse, g[0]), inverse)
 
 
-@composite
+@filling
 def linalg_inv(A: Any) -> Any:
     """Inverses of square matrices.
 
@@ -126,7 +126,7 @@ def _(m, g, A, B_shape, out, left):
     return -(m.matmul(made, adjoint_of(m, x)) if left else m.matmul(adjoint_of(m, x), made))
 
 
-@composite
+@filling
 def linalg_solve(A: Any, B: Any, *, left: bool = True) -> Any:
     """X of A X = B for square A, or of X A = B with left=False.
 
@@ -230,10 +230,12 @@ det, slogdet = linalg_det, linalg_slogdet  # torch.det, torch.slogdet
 
 
 speak(
-    cofactors, inv=lambda x: tuple(linalg_inv_ex(x)),
-    solve=lambda a, b: tuple(linalg_solve_ex(a, b)),
+    cofactors,
+    inv=linalg_inv_ex,
+    solve=linalg_solve_ex,
     triangular_solve=lambda a, b, upper=False, unit=False: linalg_solve_triangular(
         a, b, upper, True, unit
     ),
-    det=linalg_det, slogdet=lambda x: tuple(linalg_slogdet(x)),
-)  # fmt: skip
+    det=linalg_det,
+    slogdet=linalg_slogdet,
+)

@@ -7,41 +7,43 @@ from .._core.kinds import speak
 from .._core.op import composite, op
 from .refusal import COMPLEX, is_complex_array, is_integral_array, refuse
 
+_question = op("pointwise", differentiable=False)
 
-@op("pointwise", differentiable=False)
+
+@_question
 def eq(m, input, other):
     """Whether two elements are equal."""
     return m.equal(input, other)
 
 
-@op("pointwise", differentiable=False)
+@_question
 def ne(m, input, other):
     """Whether two elements differ."""
     return m.not_equal(input, other)
 
 
-@op("pointwise", differentiable=False)
+@_question
 def lt(m, input, other):
     """Whether `input` is less than `other`."""
     refuse("lt_cpu", input, COMPLEX)
     return m.less(input, other)
 
 
-@op("pointwise", differentiable=False)
+@_question
 def le(m, input, other):
     """Whether `input` is less than `other` or equal."""
     refuse("le_cpu", input, COMPLEX)
     return m.less_equal(input, other)
 
 
-@op("pointwise", differentiable=False)
+@_question
 def gt(m, input, other):
     """Whether `input` is greater than `other`."""
     refuse("gt_cpu", input, COMPLEX)
     return m.greater(input, other)
 
 
-@op("pointwise", differentiable=False)
+@_question
 def ge(m, input, other):
     """Whether `input` is greater than `other` or equal."""
     refuse("ge_cpu", input, COMPLEX)
@@ -51,55 +53,55 @@ def ge(m, input, other):
 not_equal, less, less_equal, greater, greater_equal = ne, lt, le, gt, ge
 
 
-@op("pointwise", differentiable=False)
+@_question
 def logical_and(m, input, other):
     """Whether both elements are other than zero."""
     return m.logical_and(input, other)
 
 
-@op("pointwise", differentiable=False)
+@_question
 def logical_or(m, input, other):
     """Whether one of the elements or both are other than zero."""
     return m.logical_or(input, other)
 
 
-@op("pointwise", differentiable=False)
+@_question
 def logical_xor(m, input, other):
     """Whether exactly one of the elements is other than zero."""
     return m.logical_xor(input, other)
 
 
-@op("pointwise", differentiable=False)
+@_question
 def logical_not(m, input):
     """Whether an element is zero."""
     return m.logical_not(input)
 
 
-@op("pointwise", differentiable=False)
+@_question
 def isnan(m, input):
     """Whether an element is NaN."""
     return input != input
 
 
-@op("pointwise", differentiable=False)
+@_question
 def isinf(m, input):
     """Whether an element is infinite."""
     return m.isinf(input)
 
 
-@op("pointwise", differentiable=False)
+@_question
 def isfinite(m, input):
     """Whether an element is neither infinite nor NaN."""
     return m.isfinite(input)
 
 
-@op("pointwise", differentiable=False)
+@_question
 def isposinf(m, input):
     """Whether an element is plus infinity."""
     return _infinite("isposinf", m, input) & (input > 0)
 
 
-@op("pointwise", differentiable=False)
+@_question
 def isneginf(m, input):
     """Whether an element is minus infinity."""
     return _infinite("isneginf", m, input) & (input < 0)
@@ -113,7 +115,7 @@ def _infinite(name: str, m: Any, input: Any) -> Any:
     return m.isinf(input)
 
 
-@op("pointwise", differentiable=False)
+@_question
 def isreal(m, input):
     """Whether an element has no imaginary part."""
     if is_complex_array(m, input):
@@ -121,7 +123,7 @@ def isreal(m, input):
     return m.full(input.shape, True, m.bool)
 
 
-@op("pointwise", differentiable=False)
+@_question
 def _close(m, input, other, *, rtol: float, atol: float, equal_nan: bool):
     """isclose for operands of one dtype."""
     same = input == other

@@ -83,7 +83,6 @@ def _(m, g, input, target, reduction, beta):
 
 @op("pointwise", autocast="float32")
 def huber_loss(m, input, target, *, reduction: str = "mean", delta: float = 1.0):
-    """Half squares where the difference is below `delta`, linear beyond."""
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     return reduced(m, _smooth(m, input - target, delta), reduction)
@@ -133,7 +132,6 @@ def _(m, g, input, target_shape, weight, reduction):
 def logits_cross_entropy(
     m, input, target, weight=None, pos_weight=None, *, reduction: str = "mean"
 ):
-    """Binary cross entropy of sigmoid(input), computed without overflow."""
     tail = m.log1p(m.exp(-m.abs(input))) + m.maximum(-input, 0)
     if pos_weight is not None:
         tail = tail * ((pos_weight - 1) * target + 1)
@@ -163,7 +161,6 @@ def _(m, g, input, target_shape, weight, pos_weight, reduction):
 
 @op("pointwise", autocast="float32")
 def soft_margin_loss(m, input, target, *, reduction: str = "mean"):
-    """log(1 + exp(-target * input)), for targets of -1 and 1."""
     return reduced(m, softplus_of(m, -(target * input)), reduction)
 
 

@@ -14,7 +14,7 @@ def _along(m: Any, v: Any, ndim: int) -> Any:
 def _channel_sum(m: Any, x: Any) -> Any:
     """Sums over everything but axis 1, the inner axes first: NumPy adds those pairwise."""
     if len(x.shape) > 2:
-        x = m.sum(m.reshape(x, (x.shape[0], x.shape[1], -1)), axis=2)
+        x = m.sum(m.reshape(x, (*x.shape[:2], prod(x.shape[2:]))), axis=2)
     return m.sum(x, axis=0)
 
 
@@ -197,7 +197,7 @@ def _(m, g, normalized_shape):
 
 def _grouped(m: Any, x: Any, num_groups: int) -> Any:
     """(n, c, ...) -> (n, groups, the rest)."""
-    return m.reshape(x, (x.shape[0], num_groups, -1))
+    return m.reshape(x, (x.shape[0], num_groups, prod(x.shape[1:]) // num_groups))
 
 
 def _group_moments(m: Any, x: Any, eps: float) -> tuple:

@@ -4,7 +4,7 @@ from math import inf
 from typing import Any
 
 from .._core.errors import dim_of
-from .._core.op import composite, op
+from .._core.op import composite, filling, op
 from .dims import Dims, axes_of, keep, reduced_count, turned
 from .joining import cat
 from .linalg import linalg_inv_ex
@@ -84,7 +84,7 @@ def _two_axes(A: Any, dim: Any) -> tuple[int, int]:
     return row, col
 
 
-@composite
+@filling
 def linalg_matrix_norm(
     A: Any, ord: Order = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None
 ) -> Any:
@@ -109,7 +109,7 @@ def linalg_matrix_norm(
     return made
 
 
-@composite
+@filling
 def linalg_norm(
     A: Any, ord: Order = None, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None
 ) -> Any:
@@ -135,7 +135,7 @@ def norm(
     """Norm of all elements, or along `dim`; "nuc" sums the singular values of matrices."""
     if p == "nuc":
         return linalg_matrix_norm(
-            input, "nuc", (-2, -1) if dim is None else dim, keepdim, dtype=dtype
+            input, "nuc", (-2, -1) if dim is None else dim, keepdim, dtype=dtype, out=out
         )
     order = 2.0 if p in ("fro", None) else p
     if isinstance(order, str):
@@ -143,7 +143,7 @@ def norm(
     return linalg_vector_norm(input, order, dim, keepdim, dtype, out=out)
 
 
-@composite
+@filling
 def linalg_cond(A: Any, p: Order = None) -> Any:
     """Condition numbers: largest over smallest singular value, or norm(A, p) norm(A^-1, p)."""
     if p is None or p in (2, -2):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from .._core.kinds import speak
-from .._core.op import composite, op
+from .._core.op import composite, filling, op
 from .._core.record import named_result
 from .matmul import adjoint_of
 from .triangles import check_matrices, columns, diagonal_of, eye_like, lower, over_triangle, upper
@@ -91,7 +91,7 @@ def _(m, g, out, order):
     return _gradient(m, g[0], out[0], order)
 
 
-@composite
+@filling
 def linalg_lu_factor(A: Any, *, pivot: bool = True) -> Any:
     """L and U packed in one matrix, and the row swapped with each row (counted from 1)."""
     packed, pivots, _ = linalg_lu_factor_ex(A, pivot, "torch.linalg.lu_factor")
@@ -194,7 +194,7 @@ def linalg_lu_solve(m, LU, pivots, B, *, left: bool = True, adjoint: bool = Fals
     return made if left else adjoint_of(m, made)
 
 
-@composite
+@filling
 def lu_solve(input: Any, LU_data: Any, LU_pivots: Any) -> Any:
     """X of A X = input from the result of `lu_factor`."""
     return linalg_lu_solve(LU_data, LU_pivots, input)

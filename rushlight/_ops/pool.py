@@ -26,7 +26,6 @@ def pooled_size(n: int, k: int, s: int, p: int, d: int, ceil_mode: bool) -> int:
 def _plan(
     shape: tuple, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, ceil_mode: bool
 ) -> Windows:
-    """How the windows of one pooling lie."""
     rows = zip(shape[len(shape) - len(kernel) :], kernel, stride, padding, dilation)
     out = tuple(pooled_size(*row, ceil_mode) for row in rows)
     return Windows(shape, out, kernel, stride, padding, dilation)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from .._core import dtypes
-from .._core.op import composite, op
+from .._core.op import filling, op
 from .matmul import adjoint_of, unmet
 
 
@@ -33,15 +33,11 @@ def _check_vdot(a: Any, b: Any) -> None:
         raise RuntimeError(unmet(a.shape, b.shape))
 
 
-def _dotted(m: Any, a: Any, b: Any) -> Any:
-    return m.reshape(m.matmul(_row(m, a), _column(m, b)), ())
-
-
 @op("reduce")
 def vdot(m, input, other):
     """Dot product with the first vector conjugated."""
     _check_vdot(input, other)
-    return _dotted(m, m.conj(input), other)
+    return m.reshape(m.matmul(_row(m, m.conj(input)), _column(m, other)), ())
 
 
 @vdot.vjp("input")
@@ -54,7 +50,7 @@ def _(m, g, input):
     return g * input
 
 
-@composite
+@filling
 def outer(input: Any, vec2: Any) -> Any:
     """All products of an element of one vector with an element of another: (n,), (k,) -> (n, k)."""
     for x, name in ((input, "self"), (vec2, "vec2")):
@@ -66,7 +62,7 @@ def outer(input: Any, vec2: Any) -> Any:
 ger = outer
 
 
-@composite
+@filling
 def inner(input: Any, other: Any) -> Any:
     """Sum of products over the last dimension of both."""
     if input.ndim == 0 or other.ndim == 0:

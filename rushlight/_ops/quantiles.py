@@ -94,13 +94,17 @@ def _median(name: str, of_all: Any, along: Any, says: str):
 
 
 median = _median(
-    "median", median_of_all, median_along,
+    "median",
+    median_of_all,
+    median_along,
     "Lower median of all elements; or (values, indices) along `dim`.",
-)  # fmt: skip
+)
 nanmedian = _median(
-    "nanmedian", nanmedian_of_all, nanmedian_along,
+    "nanmedian",
+    nanmedian_of_all,
+    nanmedian_along,
     "Lower median of what is not NaN; or (values, indices) along `dim`.",
-)  # fmt: skip
+)
 
 
 @picking("mode")
@@ -164,7 +168,7 @@ def _between(m: Any, rank: Any, interpolation: str) -> tuple[Any, Any]:
     below = m.floor(rank)
     weight = rank - below
     return m.astype(below, m.int64), (
-        m.where(weight > 0, 0.5, 0.0) if interpolation == "midpoint" else weight
+        m.astype(weight > 0, weight.dtype) / 2 if interpolation == "midpoint" else weight
     )
 
 
@@ -224,7 +228,8 @@ def _quantile(name: str, skip_nan: bool, says: str):
 
 
 quantile = _quantile(
-    "quantile", False,
+    "quantile",
+    False,
     "Values below which fractions `q` of the elements lie; a 1-D `q` adds a first dimension.",
-)  # fmt: skip
+)
 nanquantile = _quantile("nanquantile", True, "Like `quantile`, without the elements that are NaN.")

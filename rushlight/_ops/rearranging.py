@@ -5,7 +5,7 @@ from typing import Any
 from .._core import dtypes
 from .._core.errors import dim_of, dims_of
 from .._core.kinds import known, speak
-from .._core.op import composite, op
+from .._core.op import composite, filling, op
 from .._core.tape import TensorBase, make
 from .dims import filled_up, listed, part
 from .indexing import masked_fill
@@ -182,7 +182,7 @@ def _(m, g, diagonal):
 _diagonal = diagonal  # `diagonal` is also the name of a parameter of `diag`
 
 
-@composite
+@filling
 def diag(input, diagonal=0):
     """A matrix with a vector on its diagonal, or the diagonal of a matrix."""
     if len(input.shape) == 1:
@@ -246,8 +246,4 @@ def fill_diagonal(input, fill_value, wrap=False):
     return masked_fill(input, make(where, input.device), fill_value)
 
 
-def _flip(x: Any, axis: Any) -> Any:
-    return flipped(x, (axis,) if isinstance(axis, int) else tuple(axis))
-
-
-speak(flip=_flip)
+speak(flip=lambda x, axis: flipped(x, (axis,) if isinstance(axis, int) else tuple(axis)))

@@ -12,7 +12,6 @@ from .dims import turned
 
 
 def _part(m: Any, x: Any, number: int, count: int) -> Any:
-    """One of `count` equal parts of the last axis."""
     size = x.shape[-1] // count
     return m.index(x, (..., slice(number * size, (number + 1) * size)))
 
@@ -39,7 +38,7 @@ def _lstm_gates(m: Any, gates: Any) -> tuple[Any, Any, Any]:
 def _(m, g, gates, cell, out):
     enter, forget, leave = _lstm_gates(m, gates)
     candidate, bent = m.tanh(_part(m, gates, 2, 4)), m.tanh(out[1])
-    towards = _towards_cell(m, g, leave, bent)
+    towards = _towards_cell(g, leave, bent)
     parts = [
         towards * candidate * enter * (1 - enter),
         towards * cell * forget * (1 - forget),
@@ -52,10 +51,10 @@ def _(m, g, gates, cell, out):
 @lstm_step.vjp("cell")
 def _(m, g, gates, out):
     _, forget, leave = _lstm_gates(m, gates)
-    return _towards_cell(m, g, leave, m.tanh(out[1])) * forget
+    return _towards_cell(g, leave, m.tanh(out[1])) * forget
 
 
-def _towards_cell(m: Any, g: Any, leave: Any, bent: Any) -> Any:
+def _towards_cell(g: Any, leave: Any, bent: Any) -> Any:
     """The gradient that reaches the new cell, by itself and through the hidden state."""
     hidden, cell = g
     if hidden is None:

@@ -13,12 +13,9 @@ from .dims import FLOATS, Dims, axes_of, keep, part, reduced_count, spelt, sprea
 
 def _summed(m: Any, input: Any, dim: Any, keepdim: bool, dtype: Any) -> Any:
     axes = None if dim is None else axes_of(dim, len(input.shape))
-    if dtype is not None:
-        input = m.astype(input, dtype)
-        if input.dtype not in FLOATS:  # NumPy would count small integers in int64
-            return m.sum(input, axis=axes, keepdims=keepdim, dtype=input.dtype)
-    elif input.dtype not in FLOATS:
-        return m.sum(input, axis=axes, keepdims=keepdim, dtype=m.int64)
+    if input.dtype not in FLOATS:  # NumPy would count small integers in int64
+        kind = m.int64 if dtype is None else input.dtype
+        return m.sum(input, axis=axes, keepdims=keepdim, dtype=kind)
     return m.sum(input, axis=axes, keepdims=keepdim)
 
 
@@ -82,9 +79,7 @@ def needs_floats(input: Any, name: str) -> None:
         )
 
 
-def _averaged(m: Any, input: Any, dim: Any, keepdim: bool, dtype: Any) -> Any:
-    if dtype is not None:
-        input = m.astype(input, dtype)
+def _averaged(m: Any, input: Any, dim: Any, keepdim: bool) -> Any:
     needs_floats(input, "mean")
     total = m.sum(input, axis=axes_of(dim, len(input.shape)), keepdims=keepdim)
     return m.divide(total, reduced_count(input.shape, dim))
@@ -93,7 +88,7 @@ def _averaged(m: Any, input: Any, dim: Any, keepdim: bool, dtype: Any) -> Any:
 @op("reduce", name="mean", node="MeanBackward0")
 def mean_of_all(m, input, *, dtype=None):
     """Mean of all elements."""
-    return _averaged(m, input, None, False, dtype)
+    return _averaged(m, input, None, False)
 
 
 @mean_of_all.vjp("input")
@@ -104,7 +99,7 @@ def _(m, g, input_shape):
 @op("reduce", name="mean", node="MeanBackward1")
 def mean_along(m, input, *, dim: Dims = None, keepdim: bool = False, dtype=None):
     """Means along `dim`."""
-    return _averaged(m, input, dim, keepdim, dtype)
+    return _averaged(m, input, dim, keepdim)
 
 
 @mean_along.vjp("input")
@@ -133,7 +128,7 @@ def _(m, g, input, dim, keepdim):
 @composite
 def nanmean(
     input: Any, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None, out: Any = None
-) -> Any:  # fmt: skip
+) -> Any:
     """Mean of the elements that are not NaN."""
     if not (input.is_floating_point() or input.is_complex()):
         raise RuntimeError(
@@ -161,9 +156,7 @@ def products_of_others(m: Any, x: Any, axis: int) -> Any:
 
 
 def _multiplied(m: Any, input: Any, dim: int | None, keepdim: bool, dtype: Any) -> Any:
-    if dtype is not None:
-        input = m.astype(input, dtype)
-    elif input.dtype not in FLOATS:
+    if dtype is None and input.dtype not in FLOATS:
         input = m.astype(input, m.int64)
     return m.prod(input, axis=axes_of(dim, len(input.shape)), keepdims=keepdim)
 
@@ -259,6 +252,8 @@ def any(m, input, *, dim: Dims = None, keepdim: bool = False):
 
 
 speak(
+    all,
+    any,
     # an empty axis means no axis to the array API, and all axes to PyTorch
     sum=lambda x, axis=None, keepdims=False, dtype=None: (
         x if axis == () else sum(x, axis, keepdims, dtype=dtype)
@@ -266,6 +261,4 @@ speak(
     prod=lambda x, axis=None, keepdims=False, dtype=None: (
         prod(x, dtype=dtype) if axis is None else prod(x, axis, keepdims, dtype=dtype)
     ),
-    all=lambda x, axis=None, keepdims=False: all(x, axis, keepdims),
-    any=lambda x, axis=None, keepdims=False: any(x, axis, keepdims),
 )

@@ -92,10 +92,7 @@ def _(m, g):
     raise not_implemented("floor_divide")
 
 
-@op(
-    "pointwise",
-    node=lambda n: f"RemainderBackward{int('other' not in n)}",
-)
+@op("pointwise", node=lambda n: f"RemainderBackward{int('other' not in n)}")
 def remainder(m, input, other):
     """What division with the quotient rounded down leaves: it has the sign of `other`."""
     _whole_quotient(m, "remainder_cpu", input, other)

@@ -18,10 +18,9 @@ def _reversed(m: Any, word: Any, x: Any, axis: int) -> Any:
 
 
 def _wide(m: Any, input: Any, dtype: Any) -> Any:
-    """The input in `dtype`; integers in int64 where none is given."""
-    if dtype is not None:
-        return m.astype(input, dtype)
-    return input if input.dtype in FLOATS else m.astype(input, m.int64)
+    """Integers in int64, where no `dtype` is given (else they have come in it)."""
+    keeps = dtype is not None or input.dtype in FLOATS
+    return input if keeps else m.astype(input, m.int64)
 
 
 @op("reduce")
@@ -142,9 +141,4 @@ def _(m, g, input, out, dim):
     return recurrence_from_end(m, ratio, g, axis) * own
 
 
-speak(
-    cumulative_sum=cumsum,
-    cumulative_prod=cumprod,
-    cumulative_max=lambda x, axis: tuple(cummax(x, axis)),
-    cumulative_min=lambda x, axis: tuple(cummin(x, axis)),
-)
+speak(cumulative_sum=cumsum, cumulative_prod=cumprod, cumulative_max=cummax, cumulative_min=cummin)

@@ -13,18 +13,11 @@ def _axis(input: Any, dim: int) -> int | None:
     return one_axis(dim, ndim) if ndim else one_axis(dim, 0) or None
 
 
-def _prepared(m: Any, input: Any, dtype: Any, kernel: str) -> Any:
-    if dtype is not None:
-        input = m.astype(input, dtype)
-    floating(m, input, kernel)
-    return input
-
-
 @op("reduce", straight=True)
 def softmax(m, input, *, dim: int, dtype=None):
     """exp(x) divided by its sum along `dim`."""
     axis = _axis(input, dim)
-    input = _prepared(m, input, dtype, "softmax_lastdim_kernel_impl")
+    floating(m, input, "softmax_lastdim_kernel_impl")
     if 0 in input.shape:
         return input * 1
     e = m.exp(input - m.max(input, axis=axis, keepdims=True))
@@ -32,10 +25,9 @@ def softmax(m, input, *, dim: int, dtype=None):
 
 
 @softmax.vjp("input")
-def _(m, g, out, dim, dtype, input_dtype):
+def _(m, g, out, dim):
     weighted = g * out
-    made = weighted - out * m.sum(weighted, axis=dim if out.shape else None, keepdims=True)
-    return made if dtype is None else m.astype(made, input_dtype)
+    return weighted - out * m.sum(weighted, axis=dim if out.shape else None, keepdims=True)
 
 
 def shifted(m: Any, input: Any, axis: int | None) -> tuple:
@@ -48,7 +40,7 @@ def shifted(m: Any, input: Any, axis: int | None) -> tuple:
 def log_softmax(m, input, *, dim: int, dtype=None):
     """The logarithm of softmax, computed without taking one of a tiny number."""
     axis = _axis(input, dim)
-    input = _prepared(m, input, dtype, "log_softmax_lastdim_kernel_impl")
+    floating(m, input, "log_softmax_lastdim_kernel_impl")
     if 0 in input.shape:
         return input * 1
     z, logarithm = shifted(m, input, axis)
@@ -56,6 +48,5 @@ def log_softmax(m, input, *, dim: int, dtype=None):
 
 
 @log_softmax.vjp("input")
-def _(m, g, out, dim, dtype, input_dtype):
-    made = g - m.exp(out) * m.sum(g, axis=dim if out.shape else None, keepdims=True)
-    return made if dtype is None else m.astype(made, input_dtype)
+def _(m, g, out, dim):
+    return g - m.exp(out) * m.sum(g, axis=dim if out.shape else None, keepdims=True)

@@ -4,8 +4,8 @@ from typing import Any
 
 from .._core.errors import dim_of
 from .._core.kinds import DIFFERENTIABLE, speak
-from .._core.op import composite, op
-from .dims import at_indices, part
+from .._core.op import filling, op
+from .dims import at_indices
 from .extrema import needs_elements, picking, scattered, scattered_along
 from .refusal import BOOL, COMPLEX, refuse
 
@@ -42,7 +42,7 @@ def argsort(m, input, *, dim: int = -1, descending: bool = False, stable: bool =
     return m.argsort(input, axis, descending=descending)
 
 
-@composite
+@filling
 def msort(input: Any) -> Any:
     """The input sorted along its first dimension."""
     return sort(input, 0)[0]
@@ -83,7 +83,7 @@ def kthvalue(m, input, *, k: int, dim: int = -1, keepdim: bool = False):
         )
     if not input.shape:
         return input + 0, m.full((), 0, m.int64)
-    indices = m.index(m.argsort(input, axis), part(axis, k - 1, k))
+    indices = m.take(m.argsort(input, axis), m.full((1,), k - 1, m.int64), axis)
     return at_indices(m, input, indices, axis, keepdim)
 
 
@@ -125,7 +125,7 @@ def searchsorted(
     return m.astype(found, m.int32) if out_int32 else found
 
 
-@composite
+@filling
 def bucketize(input: Any, boundaries: Any, *, out_int32: bool = False, right: bool = False) -> Any:
     """The number of the bucket between sorted `boundaries` that each value falls into."""
     if boundaries.ndim != 1:
@@ -133,7 +133,7 @@ def bucketize(input: Any, boundaries: Any, *, out_int32: bool = False, right: bo
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)
 
 
-@composite
+@filling
 def isin(
     elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False
 ) -> Any:

@@ -5,11 +5,11 @@ from math import inf, log, pi
 from typing import Any
 
 from .._core.kinds import speak
-from .._core.op import composite, op
+from .._core.op import filling, op
 from .refusal import BOOL, COMPLEX, INTEGER, refuse
 
 
-@op("pointwise", floats=True, domain=(0.1, 4))
+@op("pointwise", floats=True)
 def lgamma(m, input):
     """log |gamma(x)|."""
     refuse("lgamma_vml_cpu", input, COMPLEX)
@@ -21,7 +21,7 @@ def _(m, g, input):
     return g * m.digamma(input)
 
 
-@op("pointwise", floats=True, domain=(0.2, 4))
+@op("pointwise", floats=True)
 def digamma(m, input):
     """The derivative of lgamma."""
     refuse("digamma", input, COMPLEX)
@@ -33,7 +33,7 @@ def _(m, g, input):
     return g * m.polygamma(1, input)
 
 
-@op("pointwise", floats=True, name="polygamma", domain=(0.2, 4))
+@op("pointwise", floats=True, name="polygamma")
 def _polygamma(m, input, *, n: int):
     """The derivative of order n of digamma."""
     refuse("polygamma", input, COMPLEX)
@@ -45,7 +45,7 @@ def _(m, g, input, n):
     return g * m.polygamma(n + 1, input)
 
 
-@composite
+@filling
 def polygamma(n: int, input: Any) -> Any:
     """The derivative of order n of digamma."""
     if hasattr(n, "dtype"):  # as a method the tensor comes first
@@ -55,7 +55,7 @@ def polygamma(n: int, input: Any) -> Any:
     return _polygamma(input, n)
 
 
-@op("pointwise", floats=True, domain=(2.2, 5))
+@op("pointwise", floats=True)
 def mvlgamma(m, input, *, p: int):
     """Logarithm of the multivariate gamma function of dimension p."""
     refuse("mvlgamma", input, COMPLEX)
@@ -129,7 +129,7 @@ def _(m, g, input, out):
     return g * (m.i0e(input) - m.sign(input) * out - _over(m, out, input))
 
 
-@op("pointwise", floats=True, domain=(0.1, 3), node="SpecialEntrBackward0")
+@op("pointwise", floats=True, node="SpecialEntrBackward0")
 def entr(m, input):
     """-x log(x): 0 at 0, -inf below."""
     refuse("entr_cpu", input, COMPLEX)
@@ -148,7 +148,7 @@ def _by_number(name: str) -> Callable[[tuple], str]:
     return lambda numbers: f"{name}Backward{1 if 'input' in numbers else 2 * ('other' in numbers)}"
 
 
-@op("pointwise", floats=True, domain=(0.2, 4), node=_by_number("Xlogy"))
+@op("pointwise", floats=True, node=_by_number("Xlogy"))
 def xlogy(m, input, other):
     """input * log(other), and 0 where input is 0."""
     _real_pair("xlogy_cpu", input, other)
@@ -166,7 +166,7 @@ def _(m, g, input, other):
     return g * input / other
 
 
-@op("pointwise", floats=True, domain=(0.2, 4), node=_by_number("SpecialXlog1Py"))
+@op("pointwise", floats=True, node=_by_number("SpecialXlog1Py"))
 def xlog1py(m, input, other):
     """input * log(1 + other), and 0 where input is 0."""
     _real_pair("xlog1py_cpu", input, other)
@@ -199,7 +199,7 @@ def _times(m: Any, x: Any, y: Any, other: Any) -> Any:
     return m.where((x == 0) & (other == other), 0, x * y)
 
 
-@op("pointwise", floats=True, name="zeta", domain=(1.5, 4), node=_by_number("SpecialZeta"))
+@op("pointwise", floats=True, name="zeta", node=_by_number("SpecialZeta"))
 def zeta(m, input, other):
     """Hurwitz's zeta function: the sum over k >= 0 of (k + other)**-input."""
     _real_pair("zeta_cpu", input, other)
@@ -218,14 +218,14 @@ def _(m, g, input, other):
     return g * -input * m.zeta(input + 1, _array(m, other, g))
 
 
-@op("pointwise", node="IgammaBackward0", domain=(0.3, 4))
+@op("pointwise", node="IgammaBackward0")
 def gammainc(m, input, other):
     """The regularised lower incomplete gamma function P(input, other)."""
     refuse("igamma_cpu", input, BOOL, INTEGER, COMPLEX)
     return m.gammainc(input, other)
 
 
-@op("pointwise", node="IgammacBackward0", domain=(0.3, 4))
+@op("pointwise", node="IgammacBackward0")
 def gammaincc(m, input, other):
     """The regularised upper incomplete gamma function Q(input, other)."""
     refuse("igammac_cpu", input, BOOL, INTEGER, COMPLEX)

@@ -4,7 +4,7 @@ from math import prod
 from typing import Any
 
 from .._core.kinds import DIFFERENTIABLE, speak
-from .._core.op import composite, op
+from .._core.op import composite, filling, op
 from .._core.record import named_result
 from .linalg import linalg_inv, linalg_solve_ex
 from .matmul import adjoint_of
@@ -87,13 +87,13 @@ def _(m, g, out):
     return made
 
 
-@composite
+@filling
 def linalg_svdvals(A: Any, *, driver: str | None = None) -> Any:
     """Singular values of matrices, descending."""
     return linalg_svd(A, False)[1]
 
 
-@composite
+@filling
 def svd(input: Any, some: bool = True, compute_uv: bool = True) -> tuple:
     """U, S and V with input = U diag(S) V^H; `some=False` gives square U and V."""
     U, S, Vh = linalg_svd(input, not some)
@@ -131,7 +131,7 @@ def _(m, g, out):
     return m.matmul(m.matmul(V, inner), adjoint_of(m, V))
 
 
-@composite
+@filling
 def linalg_eigvalsh(A: Any, UPLO: str = "L") -> Any:
     """Eigenvalues of Hermitian matrices, ascending."""
     return linalg_eigh(A, UPLO)[0]
@@ -164,7 +164,7 @@ def _(m, g, out, A_dtype):
     return made if m.isdtype(A_dtype, "complex floating") else m.real(made)
 
 
-@composite
+@filling
 def linalg_eigvals(A: Any) -> Any:
     """Complex eigenvalues of square matrices."""
     return linalg_eig(A)[0]
@@ -204,7 +204,7 @@ def pseudoinverse(m, A, atol=None, rtol=None, *, hermitian: bool = False):
     return m.matmul(adjoint_of(m, Vh) * rows(m, m.astype(inverse, A.dtype)), adjoint_of(m, U))
 
 
-@composite
+@filling
 def linalg_pinv(A: Any, *, atol: Any = None, rtol: Any = None, hermitian: bool = False) -> Any:
     """Pseudoinverses: the least squares solution of A X = 1, least in norm.
 
@@ -214,8 +214,10 @@ def linalg_pinv(A: Any, *, atol: Any = None, rtol: Any = None, hermitian: bool =
         hermitian: whether A is Hermitian: only its lower triangles are read.
     """
     check_matrices(A, "linalg.pinv", square=hermitian)
-    bounds = [b if b is None or hasattr(b, "shape") else A.new_full((), b, dtype=A.abs().dtype)
-              for b in (atol, rtol)]  # fmt: skip
+    bounds = [
+        b if b is None or hasattr(b, "shape") else A.new_full((), b, dtype=A.abs().dtype)
+        for b in (atol, rtol)
+    ]
     return pseudoinverse(A, *bounds, hermitian)
 
 
@@ -235,7 +237,7 @@ def pinverse(input: Any, rcond: float = 1e-15) -> Any:
     return linalg_pinv(input, rtol=rcond)
 
 
-@composite
+@filling
 def linalg_matrix_rank(
     A: Any, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
 ) -> Any:
@@ -250,7 +252,7 @@ def linalg_matrix_rank(
     return (cut < S).sum(-1)
 
 
-@composite
+@filling
 def linalg_lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = None) -> tuple:
     """Least squares solutions X of A X = B, with residuals, rank and singular values.
 
@@ -295,7 +297,7 @@ def _(m, g, A):
     return m.index(whole, (..., slice(0, n), slice(n, None)))
 
 
-@composite
+@filling
 def matrix_power(A: Any, n: int) -> Any:
     """The n-th power of square matrices; negative n takes the inverse."""
     check_matrices(A, "linalg.matrix_power")
@@ -329,7 +331,7 @@ def linalg_householder_product(m, A, tau):
     return m.index(made, (..., slice(0, cols)))
 
 
-@composite
+@filling
 def linalg_tensorinv(A: Any, ind: int = 2) -> Any:
     """The inverse of A as a map between its first `ind` dimensions and the others."""
     if ind <= 0:
@@ -344,7 +346,7 @@ def linalg_tensorinv(A: Any, ind: int = 2) -> Any:
     return linalg_inv(A.reshape(p, q)).reshape(right + left)
 
 
-@composite
+@filling
 def linalg_tensorsolve(A: Any, B: Any, dims: Any = None) -> Any:
     """X with tensordot(A, X, X.ndim) = B."""
     if dims is not None:
@@ -361,8 +363,8 @@ orgqr = linalg_householder_product  # torch.orgqr
 
 
 speak(
-    svd=lambda x, full_matrices=False: tuple(linalg_svd(x, full_matrices)),
-    eigh=lambda x: tuple(linalg_eigh(x)),
-    eig=lambda x: tuple(linalg_eig(x)),
+    svd=lambda x, full_matrices=False: linalg_svd(x, full_matrices),
+    eigh=linalg_eigh,
+    eig=linalg_eig,
     matrix_exp=linalg_matrix_exp,
 )

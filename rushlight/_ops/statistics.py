@@ -36,7 +36,6 @@ def _ratio(number: float, shape: tuple, dim: Any, correction: Correction) -> flo
 def _variance(
     m: Any, input: Any, dim: Any, correction: Correction, keepdim: bool
 ) -> tuple[Any, Any]:
-    """Variance and mean along `dim`."""
     mean, away = _deviations(m, input, dim)
     if input.dtype in COMPLEX:
         square = m.real(away) * m.real(away) + m.imag(away) * m.imag(away)

@@ -7,7 +7,7 @@ from typing import Any
 from .._core import dtypes
 from .._core.errors import dim_of
 from .._core.naming import named
-from .._core.op import composite
+from .._core.op import composite, filling
 from .dims import all_or
 from .fourier import fft_c2c, fft_c2r, fft_r2c, scale_of
 from .padding import constant_pad_nd
@@ -111,7 +111,7 @@ def _one(n: int | None, dim: int, input: Any) -> tuple[list, list]:
     return [-1 if n is None else n], [dim_of(dim, input.ndim)]
 
 
-@composite
+@filling
 def fft_fft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
     """Discrete Fourier transform along `dim`.
 
@@ -124,7 +124,7 @@ def fft_fft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = 
     return _complex(input, *_one(n, dim, input), norm, True)
 
 
-@composite
+@filling
 def fft_ifft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
     """Inverse of `fft`."""
     sizes, axes = _one(n, dim, input)
@@ -135,13 +135,13 @@ def fft_ifft(input: Any, n: int | None = None, dim: int = -1, norm: str | None =
     return fft_r2c(x, tuple(axes), scale_of(_points(x, axes), norm, False), False).conj()
 
 
-@composite
+@filling
 def fft_rfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
     """The half of `fft` that says all about real numbers: n // 2 + 1 frequencies."""
     return _half(input, *_one(n, dim, input), norm, "rfft")
 
 
-@composite
+@filling
 def fft_irfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
     """Inverse of `rfft`; `n` real numbers, by default an even count."""
     return _whole(input, *_one(n, dim, input), norm, "irfft")
@@ -158,24 +158,29 @@ def _several(name: str, says: str, of_two: str, transform: Any):
         return transform(input, *_axes(input, s, dim), norm, f"{name}2")
 
     return (
-        composite(named(over_some, f"fft_{name}n", says)),
-        composite(named(over_two, f"fft_{name}2", of_two)),
+        filling(named(over_some, f"fft_{name}n", says)),
+        filling(named(over_two, f"fft_{name}2", of_two)),
     )
 
 
 fft_fftn, fft_fft2 = _several(
-    "fft", "Discrete Fourier transform over several dimensions, all by default.",
+    "fft",
+    "Discrete Fourier transform over several dimensions, all by default.",
     "Discrete Fourier transform over two dimensions.",
     lambda input, sizes, axes, norm, _: _complex(input, sizes, axes, norm, True),
-)  # fmt: skip
+)
 fft_ifftn, fft_ifft2 = _several(
-    "ifft", "Inverse of `fftn`.", "Inverse of `fft2`.",
+    "ifft",
+    "Inverse of `fftn`.",
+    "Inverse of `fft2`.",
     lambda input, sizes, axes, norm, _: _complex(input, sizes, axes, norm, False),
-)  # fmt: skip
+)
 fft_rfftn, fft_rfft2 = _several(
-    "rfft", "`fftn` of real numbers, half of it along the last dimension.",
-    "`fft2` of real numbers, half of it along the last dimension.", _half,
-)  # fmt: skip
+    "rfft",
+    "`fftn` of real numbers, half of it along the last dimension.",
+    "`fft2` of real numbers, half of it along the last dimension.",
+    _half,
+)
 fft_irfftn, fft_irfft2 = _several("irfft", "Inverse of `rfftn`.", "Inverse of `rfft2`.", _whole)
 
 
@@ -189,14 +194,14 @@ def _opposite(norm: str | None) -> str:
     return _OTHER[norm]
 
 
-@composite
+@filling
 def fft_hfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
     """Forward transform, real, of a signal given by its half (the other half is its conjugate)."""
     x = _floats(input, True).conj()
     return _whole(x, *_one(n, dim, input), _opposite(norm), "hfft")
 
 
-@composite
+@filling
 def fft_ihfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
     """Inverse of `hfft`."""
     return _half(input, *_one(n, dim, input), _opposite(norm), "ihfft").conj()
@@ -211,16 +216,19 @@ def _conjugate_half(input: Any, sizes: list, axes: list, norm: str) -> Any:
 
 
 fft_hfftn, fft_hfft2 = _several(
-    "hfft", "`hfft` over the last of several dimensions, after `fftn` over the others.",
+    "hfft",
+    "`hfft` over the last of several dimensions, after `fftn` over the others.",
     "`hfftn` over two dimensions.",
     lambda input, sizes, axes, norm, _: _whole(
         _floats(input, True).conj(), sizes, axes, _opposite(norm), "hfftn"
     ),
-)  # fmt: skip
+)
 fft_ihfftn, fft_ihfft2 = _several(
-    "ihfft", "Inverse of `hfftn`.", "Inverse of `hfft2`.",
+    "ihfft",
+    "Inverse of `hfftn`.",
+    "Inverse of `hfft2`.",
     lambda input, sizes, axes, norm, _: _conjugate_half(input, sizes, axes, _opposite(norm)),
-)  # fmt: skip
+)
 
 
 @composite

@@ -143,12 +143,8 @@ def _(m, x, new, size):
 @op("view")
 def unsqueeze(m, input, *, dim):
     """`input` with a new dimension of size 1 at `dim`."""
-    return m.reshape(input, _unsqueezed(tuple(input.shape), dim))
-
-
-def _unsqueezed(shape: tuple, dim: int) -> tuple:
-    at = dim_of(dim, len(shape) + 1)
-    return (*shape[:at], 1, *shape[at:])
+    at = dim_of(dim, len(input.shape) + 1)
+    return m.reshape(input, (*input.shape[:at], 1, *input.shape[at:]))
 
 
 @op("view", node="SqueezeBackward1")
@@ -439,8 +435,7 @@ def _(m, g, input_layout, size, stride, offset):
     return m.as_strided(laid_like(m, g, input_layout), size, stride, offset)
 
 
-def _broadcast(x: Any, shape: Any) -> Any:
-    return expand(x, tuple(shape))
-
-
-speak(reshape, diagonal, set_diagonal, permute_dims=permute, broadcast_to=_broadcast, alias=detach)
+speak(
+    reshape, diagonal, set_diagonal, permute_dims=permute,
+    broadcast_to=lambda x, shape: expand(x, tuple(shape)), alias=detach,
+)  # fmt: skip

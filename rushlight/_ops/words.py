@@ -21,7 +21,6 @@ def _arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = dtypes.I64
 
 
 def _zeros_like(x: Any) -> Any:
-    """Zeros of x's kind, shape and dtype."""
     array = x.array
     names = getattr(array, "names", None) or known.numpy
     return make(names.zeros_like(array), x.device)

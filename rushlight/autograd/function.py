@@ -89,7 +89,7 @@ class _FunctionPlan:
         grads = [None if x is None else x if recorded else make(x, where) for x in g]
         if ctx._materialize:
             grads = [_zeros(f) if x is None else x for x, f in zip(grads, facts)]
-        made = self.cls.backward(ctx, *grads)  # type: ignore[attr-defined]
+        made = self.cls.backward(ctx, *grads)
         made = list(made) if isinstance(made, tuple) else [made]
         wanted = len(node.edges)
         if len(made) > wanted and all(x is None for x in made[wanted:]):
@@ -99,8 +99,8 @@ class _FunctionPlan:
                 f"function {type(node).__name__} returned an incorrect number of gradients "
                 f"(expected {wanted}, got {len(made)})"
             )
-        for i, (x, to) in enumerate(zip(made, node.edges)):
-            _check_gradient(type(node).__name__, i, x, to)
+        for i, x in enumerate(made):
+            _check_gradient(type(node).__name__, i, x)
         if not recorded:
             enter = _array if lift is None else lift.tensor
             made = [None if x is None else enter(x) for x in made]
@@ -121,7 +121,7 @@ def _zeros(fact: tuple) -> Any:
     return make(namespace(array).zeros_like(array), where)
 
 
-def _check_gradient(name: str, i: int, x: Any, to: Any) -> None:
+def _check_gradient(name: str, i: int, x: Any) -> None:
     if x is not None and not isinstance(x, TensorBase):
         raise TypeError(
             f"function {name} returned a gradient of type {type(x).__name__} at position {i}; "

@@ -120,7 +120,7 @@ def _seeds(values: Any, v: Any, of: str) -> tuple:
         return (values[0].new_ones(tuple(values[0].shape)),)
     _, vs = _tuple(v)
     for x, y in zip(values, vs):
-        if tuple(x.shape) != tuple(y.shape):
+        if x.shape != y.shape:
             raise RuntimeError(f"v has invalid size: should be {x.shape} but got {y.shape}.")
     return vs
 

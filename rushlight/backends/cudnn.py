@@ -32,7 +32,7 @@ def flags(
     names = ("enabled", "benchmark", "benchmark_limit", "deterministic", "allow_tf32")
     before = {name: globals()[name] for name in names}
     given = (enabled, benchmark, benchmark_limit, deterministic, allow_tf32)
-    globals().update(zip(names, given, strict=True))
+    globals().update(zip(names, given))
     try:
         yield
     finally:

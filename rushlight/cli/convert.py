@@ -4,21 +4,20 @@ import argparse
 import json
 import os
 import re
+import sys
+from collections import Counter
+from itertools import takewhile
 from typing import Any
 
 from .._files import arrays, safetensors_writer, torchzip_writer
 from .._files.atomic import save_to
 from .._files.formats import open_checkpoint
 from .._files.pickler import dumps
-from .._files.records import FAULTS, Checkpoint, TensorRecord
+from .._files.records import FAULTS, Checkpoint, Limits, Opaque, TensorRecord
 from .._files.values import cast
-from .._files.walk import bounded, tensors
-from .inspect import amount, complain, flags, others
+from .._files.walk import PLAIN, bounded, dotted, tensors, walk
+from .inspect import amount, complain, flags, others, plain, size_of
 
-_UNITS = {
-    "": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
-    "kib": 2**10, "mib": 2**20, "gib": 2**30,
-}  # fmt: skip
 _TORCH = (".pt", ".pth", ".bin", ".ckpt")
 
 
@@ -36,7 +35,10 @@ def register(commands: Any) -> None:
         "--map", action="append", default=[], metavar="OLD=NEW", help="rename parts of names"
     )
     parser.add_argument(
-        "--shard", metavar="SIZE", help="several files of at most this size, such as 2GB"
+        "--shard",
+        metavar="SIZE",
+        type=size_of,
+        help="several files of at most this size, such as 2GB",
     )
     flags(parser, weights="only the tensors, by name; leaves out whatever else there is")
 
@@ -44,9 +46,10 @@ def register(commands: Any) -> None:
 def main(args: argparse.Namespace) -> int:
     """Status 0 when the file is written, 2 when something stands in the way."""
     try:
-        found = open_checkpoint(args.source)
+        found = open_checkpoint(args.source, limits=Limits(**dict(args.limit)))
         named = renamed(tensors(found.root), args.map)
-        plain = not (args.map or args.dtype or args.weights or args.shard)
+        whole = not (args.map or args.dtype or args.weights or args.shard)
+        whole = whole and args.target.lower().endswith(_TORCH)
         if (lost := others(found.root)[0]) and not (args.weights and named):
             told = [f"{name} ({x['dtype']} {x['shape']})" for name, x in lost.items()]
             raise ValueError(
@@ -54,31 +57,41 @@ def main(args: argparse.Namespace) -> int:
                 f"{', '.join(told[:9])[:900]}{' ...' * (len(told) > 9)}. "
                 + ("--weights leaves them out" if named else "Nothing would be left")
             )
-        if not plain or not args.target.endswith(_TORCH):
+        if not whole:
             bounded(named)
         if args.dtype:
             named = {name: cast(record, args.dtype) for name, record in named.items()}
         if args.shard:
-            written = _write_shards(args.target, named, parse_size(args.shard))
+            written = _write_shards(args.target, named, args.shard)
         else:
-            written = [_write(args.target, found, named, plain)]
+            written = [_write(args.target, found, named, whole)]
     except (*FAULTS, TypeError) as error:
         return complain("convert", error)
     total = sum(os.path.getsize(path) for path in written)
     print(f"{len(named)} tensors, {amount(total)}: {', '.join(written)}")
+    if count := sum((lost := {} if whole else left_out(found, args)).values()):
+        told = [name + f" ({n})" * (n > 1) for name, n in lost.items()]
+        told[9:] = [f"and {len(told) - 9} more names"] * (len(told) > 9)
+        text = f"left out {count} value{'s' * (count > 1)} that no tensor holds: {', '.join(told)}"
+        print(f"rushlight convert: {plain(text)}", file=sys.stderr)
     return 0
 
 
-def parse_size(text: str) -> int:
-    """Bytes from a text such as 2GB or 500 MiB.
-
-    Raises:
-        ValueError: for anything else.
-    """
-    match = re.fullmatch(r"\s*([\d.]+)\s*([a-zA-Z]*)\s*", text)
-    if not match or match[2].lower() not in _UNITS:
-        raise ValueError(f"--shard {text!r}: expected a size such as 500MB or 2GB")
-    return max(int(float(match[1]) * _UNITS[match[2].lower()]), 1)
+def left_out(found: Checkpoint, args: argparse.Namespace) -> Counter[str]:
+    """What the tensors alone do not say: names, and how many values each had in its lists."""
+    lost: Counter[str] = Counter()
+    inside: tuple = ()
+    for path, x in walk(found.root):
+        if type(x) is TensorRecord or (inside and tuple(path[: len(inside)]) == inside):
+            continue
+        if type(x) is Opaque:
+            inside = tuple(path)  # tensors apart, it counts as one
+        if type(x) is Opaque or type(x) in PLAIN:
+            lost[dotted(takewhile(lambda part: type(part) is not int, path)) or "(root)"] += 1
+    kept = args.target.lower().endswith(".safetensors") and not args.shard
+    if found.kind == "safetensors" and not kept:
+        lost.update(f"metadata {key}" for key in found.metadata if key != "format")
+    return lost
 
 
 def renamed(named: dict[str, TensorRecord], rules: list[str]) -> dict[str, TensorRecord]:
@@ -106,24 +119,23 @@ def _write(target: str, found: Checkpoint, named: dict[str, TensorRecord], plain
     """One file; a PyTorch file keeps the whole structure unless something in it was changed."""
     ending = os.path.splitext(target)[1].lower()
     room = sum(record.nbytes for record in named.values())
+    given: tuple = (named,)
     if ending == ".safetensors":
-        metadata = found.metadata if found.kind == "safetensors" else {"format": "pt"}
-        save_to(
-            target, lambda put: safetensors_writer.write(put, named, metadata, forget=True), room
-        )
+        write: Any = safetensors_writer.write
+        given = named, found.metadata if found.kind == "safetensors" else {"format": "pt"}
     elif ending == ".npz":
-        save_to(target, lambda put: arrays.write(put, named, forget=True), room)
+        write = arrays.write
     elif ending in _TORCH:
-        pickled, storages = dumps(found.root if plain else dict(named))
-        prefix = os.path.splitext(os.path.basename(target))[0]
-        save_to(
-            target,
-            lambda put: torchzip_writer.write(put, pickled, storages, prefix, forget=True),
-            sum(storage.nbytes for storage in storages),
+        write, (pickled, storages) = (
+            torchzip_writer.write,
+            dumps(found.root if plain else {**named}),
         )
+        room = sum(storage.nbytes for storage in storages)
+        given = pickled, storages, os.path.splitext(os.path.basename(target))[0]
     else:
         known = ", ".join(_TORCH)
         raise ValueError(f"{target}: its ending tells no format; use {known}, .safetensors or .npz")
+    save_to(target, lambda put: write(put, *given, forget=True), room)
     return target
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .._files.formats import open_checkpoint
-from .._files.records import FAULTS, TensorRecord
+from .._files.records import FAULTS, Limits, TensorRecord
 from .._files.values import decode
 from .._files.walk import bounded, tensors
 from .inspect import as_json, complain, flags, paint
@@ -29,7 +29,9 @@ def register(commands: Any) -> None:
 def main(args: argparse.Namespace) -> int:
     """Status 0 if they are equal, 1 if they differ, 2 if one cannot be read."""
     try:
-        first, second = (tensors(open_checkpoint(path).root) for path in (args.first, args.second))
+        limits = Limits(**dict(args.limit))
+        opened = (open_checkpoint(path, limits=limits) for path in (args.first, args.second))
+        first, second = (tensors(found.root) for found in opened)
         if not args.names:
             bounded(first)
             bounded(second)

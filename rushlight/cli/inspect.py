@@ -4,19 +4,23 @@ import argparse
 import json
 import math
 import os
+import re
 import sys
 from collections import Counter
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
 from .._files.formats import open_checkpoint
-from .._files.records import FAULTS, Checkpoint, Global, Opaque, Storage, TensorRecord
+from .._files.records import FAULTS, Checkpoint, Global, Limits, Opaque, Storage, TensorRecord
 from .._files.standard import STANDARD, array_facts, harmless
 from .._files.values import decode
 from .._files.walk import PLAIN, dotted, tensors, ties, walk
 
 _PIECE = 1 << 22  # elements looked at in one go for --stats
+_LIMITS = re.compile(r"(?:limits=)?(?:rushlight\.serialization\.)?Limits\(([a-z=., ]+)\)")
+BOUNDS = [part.name for part in fields(Limits)]
 COLOURS = {"name": "36", "type": "33", "quiet": "2", "warn": "35", "bad": "1;31", "good": "32"}
 
 
@@ -30,16 +34,37 @@ def register(commands: Any) -> None:
     )  # fmt: skip
 
 
+def _bound(text: str) -> tuple[str, int]:
+    name, _, size = text.partition("=")
+    if name not in BOUNDS:
+        raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(BOUNDS)}")
+    return name, size_of(size)
+
+
+def size_of(text: str) -> int:
+    """Bytes from an option's text such as 2GB or 500 MiB."""
+    match = re.fullmatch(r"\s*(\d+\.?\d*)\s*(?:([KMGT])(I?))?B?\s*", text.upper())
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a size such as 500MB or 2GB")
+    times = (1024 if match[3] else 1000) ** " KMGT".index(match[2] or " ")
+    return max(int(float(match[1]) * times), 1)
+
+
 def flags(parser: argparse.ArgumentParser, **meanings: str) -> None:
-    """Adds options that are there or not, and what each means."""
+    """Adds options that are there or not, what each means, and the one that raises `Limits`."""
     for name, meaning in meanings.items():
         parser.add_argument(f"--{name}", action="store_true", help=meaning)
+    parser.add_argument(
+        "--limit", action="append", default=[], metavar="NAME=SIZE", type=_bound,
+        help="raise a bound for a file that you trust, such as growth=20 or objects=2GB (may be "
+        f"repeated); NAME: {', '.join(BOUNDS)}",
+    )  # fmt: skip
 
 
 def main(args: argparse.Namespace) -> int:
     """Prints the file; status 2 if it cannot be read."""
     try:
-        found = open_checkpoint(args.file)
+        found = open_checkpoint(args.file, limits=Limits(**dict(args.limit)))
         facts = describe(found, args.stats)
     except FAULTS as error:
         return complain("inspect", error)
@@ -58,9 +83,14 @@ def as_json(facts: Any) -> str:
 
 def complain(command: str, error: Exception) -> int:
     """Says what is wrong with a file; the exit status."""
-    text = error if str(error) else type(error).__name__
-    print(f"rushlight {command}: {plain(str(text))}", file=sys.stderr)
+    text = optioned(str(error)) or type(error).__name__
+    print(f"rushlight {command}: {plain(text)}", file=sys.stderr)
     return 2
+
+
+def optioned(text: str) -> str:
+    """An error's text with the option in place of the argument that raises a bound."""
+    return _LIMITS.sub(lambda found: f"--limit {found[1].replace(', ', ' --limit ')}", text)
 
 
 def describe(found: Checkpoint, stats: bool = False) -> dict[str, Any]:
@@ -140,7 +170,7 @@ def statistics(record: TensorRecord) -> dict[str, Any]:
     mean = total / seen
     deviation = math.sqrt(max(square / seen - mean * mean, 0.0))
     facts = mean, deviation, low, high, math.sqrt(square), nans, infinite
-    return dict(zip(("mean", "std", "min", "max", "norm", "nan", "inf"), facts, strict=True))
+    return dict(zip(("mean", "std", "min", "max", "norm", "nan", "inf"), facts))
 
 
 # -- printing

@@ -7,19 +7,19 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
 from .._files import arrays, legacy, packed
 from .._files.archive import Archive
-from .._files.formats import open_checkpoint, read, sniff
+from .._files.formats import TWO_FORMATS, ends_as_zip, open_checkpoint, read, sniff
 from .._files.joblib import WRAPPER, JoblibUnpickler
 from .._files.records import FAULTS, Checkpoint, Global, Limits, Opaque, UnpicklingError
 from .._files.source import Source
 from .._files.standard import harmless
 from .._files.unpickler import Unpickler
-from .inspect import flags, paint, plain
+from .inspect import flags, optioned, paint, plain
 
 _LARGE = 1 << 22  # bytes of a record that is not read whole
 _UNPACKED = Limits(inflated=96 << 20, ratio=1)
@@ -41,6 +41,7 @@ class Finding:
     calls: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     left = -1  # as in `Checkpoint`; no field
+    limits = Limits()
 
 
 def register(commands: Any) -> None:
@@ -54,7 +55,7 @@ def register(commands: Any) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Status 1 if a file would run code, 2 if one is damaged or unreadable, else 0."""
-    found = [finding for path in args.paths for finding in look_through(path)]
+    found = [finding for path in args.paths for finding in look_through(path, dict(args.limit))]
     if args.json:
         print(json.dumps([asdict(finding) for finding in found], indent=1))
     else:
@@ -69,29 +70,30 @@ def can_map() -> bool:
     return importlib.util.find_spec("mmap") is not None
 
 
-def look_through(path: str) -> Iterator[Finding]:
+def look_through(path: str, bounds: Any = ()) -> Iterator[Finding]:
     """A finding for a file, or for each file of a folder that could be a checkpoint."""
     if not os.path.isdir(path):
-        yield look(path)
+        yield look(path, bounds)
         return
     for folder, folders, files in os.walk(path):
         folders.sort()
         for name in sorted(files):
             full = os.path.join(folder, name)
             if os.path.isfile(full):
-                finding = look(full)
+                finding = look(full, bounds)
                 if finding.verdict != OTHER or name.lower().endswith(ENDINGS):
                     yield finding
 
 
-def look(path: str) -> Finding:
-    """What one file would do if it were unpickled."""
+def look(path: str, bounds: Any = ()) -> Finding:
+    """What one file would do if it were unpickled, within the `bounds` of `Limits` given."""
     finding, kind, sure = Finding(path), "", _PACKED.sub("", path).endswith(ENDINGS)
+    finding.limits = limits = Limits(**dict(bounds))
     try:
         source = Source(path)
         kind = sniff(source)
         if whole := kind in packed.KINDS:
-            source, why = packed.unpack(source, kind, _UNPACKED)
+            source, why = packed.unpack(source, kind, replace(_UNPACKED, **dict(bounds)))
             kind = sniff(source)
             if why:
                 finding.problems.append(why)
@@ -99,7 +101,7 @@ def look(path: str) -> Finding:
             if kind in packed.KINDS:
                 raise UnpicklingError(f"{path}: a compressed file within a compressed file")
         if kind == "safetensors" or (kind == "index" and path.endswith(".index.json")):
-            found = read(source, None) if whole else open_checkpoint(path)
+            found = read(source, limits) if whole else open_checkpoint(path, limits=limits)
             _note(found.names, found.called, finding)
         elif kind in ("zip", "npy"):
             _LOOKS[kind](source, finding)
@@ -114,6 +116,7 @@ def look(path: str) -> Finding:
         if kind in packed.KINDS and not sure:
             return Finding(path, OTHER)
         finding.problems.append(str(error)[:500] or type(error).__name__)
+    finding.problems = [*map(optioned, finding.problems)]
     if finding.calls or finding.problems:
         finding.verdict = RUNS if finding.calls else DAMAGED
     return finding
@@ -121,7 +124,7 @@ def look(path: str) -> Finding:
 
 def _pickles(data: Any, where: str, finding: Finding, stored: int, start: int = 0) -> None:
     """All pickles one behind the other, as far as they can be read."""
-    facts = data, where, start, stored, finding.left
+    facts = data, where, start, stored, finding.left, finding.limits
     notes, problems = _read_all(Unpickler, *facts)
     names, called, finding.left = notes.names, notes.called, notes.left
     if WRAPPER in names:  # to pickle itself the arrays are opcodes: few of those mean something
@@ -140,11 +143,11 @@ def _is_module(name: str) -> bool:
 
 
 def _read_all(
-    kind: type[Unpickler], data: Any, where: str, at: int, stored: int, left: int
+    kind: type[Unpickler], data: Any, where: str, at: int, stored: int, left: int, limits: Limits
 ) -> tuple[Checkpoint, list[str]]:
     """Names, which of them are called, and what stopped the reading."""
     notes, first = Checkpoint(None, "", where, left=left), at
-    options: Any = {"notes": notes, "meanings": {}, "stored": stored}
+    options: Any = {"notes": notes, "meanings": {}, "stored": stored, "limits": limits}
     while at < len(data):
         reader = kind(data, lambda parts: Opaque("storage"), where, start=at, **options)
         try:
@@ -189,7 +192,7 @@ def _archives(source: Source) -> list[Source]:
 
 
 def _look_archive(source: Source, finding: Finding) -> None:
-    archive = Archive(source)
+    archive = Archive(source, finding.limits)
     for name in archive.entries:
         where = f"{source.where}, record {name!r:.200}"
         raw = "/data/" in name or "/constants/" in name
@@ -216,10 +219,7 @@ def _array(data: Any, where: str, finding: Finding, stored: int) -> None:
     """An array of objects is a pickle behind a header."""
     head = bytes(data[:4096])
     if head[:6] == arrays.MAGIC and b"O" in head[:200].partition(b"descr")[2].partition(b",")[0]:
-        start = (10 if head[6] == 1 else 12) + int.from_bytes(
-            head[8:10] if head[6] == 1 else head[8:12], "little"
-        )
-        _pickles(data, where, finding, stored, min(start, len(data)))
+        _pickles(data, where, finding, stored, min(arrays.header_span(head)[1], len(data)))
 
 
 def _look_npy(source: Source, finding: Finding) -> None:
@@ -232,24 +232,27 @@ def _look_tar(source: Source, finding: Finding) -> None:
         _pickles(part.all(), part.where, finding, source.stored)
 
 
-def _shown(source: Source) -> memoryview:
-    """The whole file without reading it, where it is mapped."""
-    if source.view is None:
+def _shown(source: Source) -> bytes | memoryview:
+    """The whole file; a large one without reading it, where it is mapped."""
+    if source.view is None or source.size < 16 * _LARGE:
         return source.all()
     source.still(source.size)
     return source.view
 
 
 def _look_pickle(source: Source, finding: Finding) -> None:
+    if ends_as_zip(source):
+        finding.problems.append(TWO_FORMATS)
     _pickles(_shown(source), source.where, finding, source.stored)
 
 
 def _look_legacy(source: Source, finding: Finding) -> None:
     """Five pickles; raw numbers follow, which are no pickles."""
-    _look_pickle(source, inner := Finding(source.where))
-    finding.calls = inner.calls
-    if not inner.calls:
-        legacy.read(source)
+    before = [*finding.problems]
+    _look_pickle(source, finding)
+    finding.problems = before
+    if not finding.calls:
+        legacy.read(source, finding.limits)
 
 
 _LOOKS = {"zip": _look_zip, "npy": _look_npy, "tar": _look_tar, "legacy": _look_legacy}

@@ -107,7 +107,7 @@ class Distribution:
 
     def _get_checked_instance(self, cls: type, _instance: Any = None) -> Any:
         """An empty instance for an `expand` of one's own."""
-        if _instance is None and type(self).__init__ is not cls.__init__:  # type: ignore[misc]
+        if _instance is None and type(self).__init__ is not cls.__init__:
             raise NotImplementedError(
                 f"Subclass {type(self).__name__} of {cls.__name__} that defines a custom __init__ "
                 "method must also define a custom .expand() method."
@@ -192,14 +192,11 @@ class Distribution:
                 f"The right-most size of value must match event_shape: {shape} vs {event}."
             )
         whole = self._batch_shape + event
-        for i, j in zip(reversed(shape), reversed(whole), strict=False):
+        for i, j in zip(reversed(shape), reversed(whole)):
             if i != 1 and j not in (1, i):
                 raise ValueError(
                     f"Value is not broadcastable with batch_shape+event_shape: {shape} vs {whole}."
                 )
-        self._check_support(value)
-
-    def _check_support(self, value: Any) -> None:
         support: Constraint = self.support
         if not holds(support.check(value)):
             wanted = f"to be within the support ({support!r}) of the distribution {self!r},"

@@ -35,7 +35,7 @@ class MixtureSameFamily(Distribution):
                 "torch.distributions.Distribution"
             )
         sizes, batch = component_distribution.batch_shape, mixture_distribution.batch_shape
-        for a, b in zip(reversed(batch), reversed(sizes[:-1]), strict=False):
+        for a, b in zip(reversed(batch), reversed(sizes[:-1])):
             if a != 1 and b not in (1, a):
                 raise ValueError(
                     f"`mixture_distribution.batch_shape` ({batch}) is not compatible with "

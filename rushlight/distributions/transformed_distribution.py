@@ -66,7 +66,6 @@ class TransformedDistribution(Distribution):
     has_rsample = property(lambda self: self.base_dist.has_rsample)
 
     def _image(self) -> Any:
-        """Where the last transform goes to."""
         if not self.transforms:
             return self.base_dist.support
         last = self.transforms[-1].codomain

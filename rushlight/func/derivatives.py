@@ -8,6 +8,7 @@ from .._arrays.dual import Dual, DualArray, fresh
 from .._core import modes
 from .._core.kinds import DIFFERENTIABLE
 from .._core.tape import make
+from .._core.views import edge
 from ..autograd.functional import gradients
 from .levels import level
 from .mapping import vmap
@@ -107,12 +108,9 @@ def vjp(func: Callable, *primals: Any, has_aux: bool = False) -> tuple:
         with modes.enable_grad():
             return unflatten(_gradients(outs, own, seeds), spec)
 
-    shown = unflatten([_shown(o) for o in outs], out_spec)
+    constant = [o.detach() if is_tensor(o) and not _inside(o) else o for o in outs]
+    shown = unflatten(constant, out_spec)
     return (shown, pull, aux) if has_aux else (shown, pull)
-
-
-def _shown(o: Any) -> Any:
-    return o if not is_tensor(o) or _inside(o) else o.detach()
 
 
 def jvp(
@@ -134,6 +132,8 @@ def jvp(
         out = func(*unflatten(duals, spec))
         out, aux = out if has_aux else (out, None)
         outs, out_spec = flatten(out)
+        for o in outs:
+            edge(o)
         opened = [names.enter(o) for o in outs]
     primal = unflatten([d.value for d in opened], out_spec)
     tangent = unflatten(

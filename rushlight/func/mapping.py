@@ -7,6 +7,7 @@ from typing import Any
 from .._arrays.batched import Batched, BatchedArray
 from .._core import modes
 from .._core.tape import make
+from .._core.views import edge
 from .._ops.joining import cat
 from .._ops.views import movedim
 from .levels import level
@@ -104,6 +105,7 @@ def _run(func: Callable, rows: list, axes: list, spec: Any, size: int, randomnes
                 "vmap: the mapped function must only return Tensors, got type "
                 f"{type(x).__name__}. Did you mean to return a Tensor?"
             )
+        edge(x)  # a view sees what was written to its base
         outs.append(names._full(names.enter(x)))
     return outs, shape
 

@@ -18,7 +18,7 @@ def _adopt(kind: type, data: Tensor, requires_grad: bool) -> Any:
         raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
     made = object.__new__(kind)
     made.array, made.device = data.array, data.device
-    made.needs, made.node, made.origin, made.grad = requires_grad, None, None, None
+    made.needs, made.node, made.origin, made._grad = requires_grad, None, None, None
     made.version = [0]
     return made
 
@@ -83,7 +83,6 @@ class Parameter(Tensor, metaclass=_Marked):
 def _rebuild_parameter(
     data: Tensor, requires_grad: bool, backward_hooks: Any = None, state: dict | None = None
 ) -> Parameter:
-    """What a pickled parameter is made of."""
     made = Parameter(data, requires_grad)
     made.__dict__.update(state or {})
     return made

@@ -38,7 +38,7 @@ class _WithMomentum(LRScheduler):
         least = per_group("base_momentum", optimizer, base)
         most = per_group("max_momentum", optimizer, top)
         if last_epoch == -1:
-            for group, low, high in zip(optimizer.param_groups, least, most, strict=True):
+            for group, low, high in zip(optimizer.param_groups, least, most):
                 self._set_momentum(group, high)
                 group["max_momentum"] = high
                 group["base_momentum"] = low
@@ -79,7 +79,7 @@ class CyclicLR(_WithMomentum):
         self.optimizer = optimizer
         base_lrs = per_group("base_lr", optimizer, base_lr)
         if last_epoch == -1:
-            for lr, group in zip(base_lrs, optimizer.param_groups, strict=True):
+            for lr, group in zip(base_lrs, optimizer.param_groups):
                 set_option(group, "lr", lr)
         self.max_lrs = per_group("max_lr", optimizer, max_lr)
         up = float(step_size_up)
@@ -121,12 +121,11 @@ class CyclicLR(_WithMomentum):
         height = x / self.step_ratio if rising else (x - 1) / (self.step_ratio - 1)
         factor = self.scale_fn(cycle if self.scale_mode == "cycle" else self.last_epoch)
         if self.cycle_momentum:
-            bounds = zip(self.base_momentums, self.max_momentums, strict=True)
-            for group, (low, high) in zip(self.optimizer.param_groups, bounds, strict=True):
+            bounds = zip(self.base_momentums, self.max_momentums)
+            for group, (low, high) in zip(self.optimizer.param_groups, bounds):
                 self._set_momentum(group, high - (high - low) * height * factor)
         return [
-            low + (high - low) * height * factor
-            for low, high in zip(self.base_lrs, self.max_lrs, strict=True)
+            low + (high - low) * height * factor for low, high in zip(self.base_lrs, self.max_lrs)
         ]
 
     def state_dict(self) -> Named:
@@ -259,7 +258,7 @@ class OneCycleLR(_WithMomentum):
         self._anneal_func_type = anneal_strategy
         tops = per_group("max_lr", optimizer, max_lr)
         if last_epoch == -1:
-            for top, group in zip(tops, optimizer.param_groups, strict=True):
+            for top, group in zip(tops, optimizer.param_groups):
                 group["initial_lr"] = top / div_factor
                 group["max_lr"] = top
                 group["min_lr"] = group["initial_lr"] / final_div_factor
@@ -322,4 +321,4 @@ def _phases(climb: float, total: int, three: bool) -> list[Named]:
     else:
         ways.append(("max_lr", "min_lr", "base_momentum", "max_momentum", total - 1))
     names = "start_lr", "end_lr", "start_momentum", "end_momentum", "end_step"
-    return [dict(zip(names, way, strict=True)) for way in ways]
+    return [dict(zip(names, way)) for way in ways]

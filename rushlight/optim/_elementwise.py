@@ -158,11 +158,6 @@ class Elementwise(Optimizer):
         self._plans: dict[int, Plan] = {}  # by the parameter's id
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Change every parameter that has a gradient.
-
-        Args:
-            closure: evaluates the model again and returns the loss, which `step` returns.
-        """
         loss = self._evaluate(closure)
         with np.errstate(all="ignore"):
             for group in self.param_groups:

@@ -4,9 +4,10 @@ import types
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
-from .._core.hosted import acted, ways
+from .._core.hosted import Combined, acted, ways
 from .._tensor import Tensor
 from .optimizer import Named, Optimizer
 
@@ -52,8 +53,7 @@ def per_group(name: str, optimizer: Optimizer, value: Any) -> list[Any]:
 
 def replayed(step: Callable, scheduler: Any, *given: Any, value: Any = None) -> bool:
     """Whether a trace takes `step` over, to run it as Python at each run (with a value)."""
-    found = ways(given)
-    act = lambda *first: step(scheduler, *first, *[find() for find in found])
+    act = Combined(partial(step, scheduler), *ways(given))
     return acted(act, lambda: _changed(scheduler), value)
 
 
@@ -194,7 +194,7 @@ class LRScheduler:
         self._set_lr(values)
 
     def _set_lr(self, values: list[Any]) -> None:
-        for group, value in zip(self.optimizer.param_groups, values, strict=True):
+        for group, value in zip(self.optimizer.param_groups, values):
             set_option(group, "lr", value)
         self._last_lr: list[Any] = current(self.optimizer, "lr")
 

@@ -207,7 +207,7 @@ class Plan:
         for start in starts:
             parts = arrays if self.size == size else [a[start : start + self.size] for a in arrays]
             first, *rest = map(Flat, parts)
-            self.blocks.append((start, first, dict(zip(names, rest, strict=True))))
+            self.blocks.append((start, first, dict(zip(names, rest))))
 
     def fits(self, param: Tensor, state: dict[str, Any]) -> bool:
         """Whether the tensors are where they were."""

@@ -60,7 +60,8 @@ class Value:
 
     def add(self, other: Any, alpha: Any = 1) -> "Value":
         other = self._raw(other)
-        return Value(self.tensor + (other if _is_one(alpha) else other * self._raw(alpha)))
+        one = alpha.__class__ is int and alpha == 1
+        return Value(self.tensor + (other if one else other * self._raw(alpha)))
 
     def mul(self, other: Any) -> "Value":
         return Value(self.tensor * self._raw(other))
@@ -90,10 +91,6 @@ class Value:
                 value = x.new_full((), value)
             chosen = where(holds, value, chosen)
         return Value(chosen)
-
-
-def _is_one(x: Any) -> bool:
-    return x.__class__ is int and x == 1
 
 
 def run_on_values(

@@ -12,11 +12,6 @@ class Whole(Optimizer):
 
     @no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Change every parameter that has a gradient.
-
-        Args:
-            closure: evaluates the model again and returns the loss, which `step` returns.
-        """
         loss = self._evaluate(closure)
         for group in self.param_groups:
             for param in group["params"]:

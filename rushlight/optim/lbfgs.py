@@ -110,7 +110,7 @@ class LBFGS(Optimizer):
         def evaluate(step: Any) -> _Point:
             self._add_grad(step, direction)
             loss, grad = float(closure()), self._gather_flat_grad()
-            for param, saved in zip(self._params, origin, strict=True):
+            for param, saved in zip(self._params, origin):
                 param.copy_(saved)
             return _Point(step, loss, grad, grad.dot(direction))
 
@@ -150,7 +150,6 @@ class LBFGS(Optimizer):
         state["d"] = direction
 
     def _gather_flat_grad(self) -> Tensor:
-        """All gradients in one row."""
         parts = []
         for param in self._params:
             grad = param.new_zeros(param.shape) if param.grad is None else param.grad

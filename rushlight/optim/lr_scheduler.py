@@ -49,7 +49,7 @@ class _FromFunctions(LRScheduler):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over what `state_dict` gave; the functions stay, callable objects are filled."""
         super().load_state_dict(without(state_dict, "lr_lambdas"))
-        for function, state in zip(self.lr_lambdas, state_dict["lr_lambdas"], strict=False):
+        for function, state in zip(self.lr_lambdas, state_dict["lr_lambdas"]):
             if state is not None:
                 function.__dict__.update(state)
 
@@ -63,8 +63,7 @@ class LambdaLR(_FromFunctions):
 
     def _rates(self) -> list[Any]:
         return [
-            base * factor(self.last_epoch)
-            for factor, base in zip(self.lr_lambdas, self.base_lrs, strict=True)
+            base * factor(self.last_epoch) for factor, base in zip(self.lr_lambdas, self.base_lrs)
         ]
 
 
@@ -79,7 +78,7 @@ class MultiplicativeLR(_FromFunctions):
             return current(self.optimizer, "lr")
         return [
             group["lr"] * factor(self.last_epoch)
-            for factor, group in zip(self.lr_lambdas, self.optimizer.param_groups, strict=True)
+            for factor, group in zip(self.lr_lambdas, self.optimizer.param_groups)
         ]
 
 
@@ -259,7 +258,7 @@ class CosineAnnealingLR(LRScheduler):
             up = 1 - math.cos(math.pi / self.T_max)
             return [
                 group["lr"] + (base - self.eta_min) * up / 2
-                for base, group in zip(self.base_lrs, groups, strict=True)
+                for base, group in zip(self.base_lrs, groups)
             ]
         now = 1 + math.cos(math.pi * self.last_epoch / self.T_max)
         before = 1 + math.cos(math.pi * (self.last_epoch - 1) / self.T_max)

@@ -135,12 +135,9 @@ class Optimizer:
             self.add_param_group(group)
 
     def _make_hooks(self) -> None:
-        self._optimizer_step_pre_hooks = OrderedDict()
-        self._optimizer_step_post_hooks = OrderedDict()
-        self._optimizer_state_dict_pre_hooks = OrderedDict()
-        self._optimizer_state_dict_post_hooks = OrderedDict()
-        self._optimizer_load_state_dict_pre_hooks = OrderedDict()
-        self._optimizer_load_state_dict_post_hooks = OrderedDict()
+        for what in ("step", "state_dict", "load_state_dict"):
+            for when in ("pre", "post"):
+                setattr(self, f"_optimizer_{what}_{when}_hooks", OrderedDict())
 
     def __getstate__(self) -> Named:
         return {name: getattr(self, name) for name in ("defaults", "state", "param_groups")}
@@ -265,7 +262,11 @@ class Optimizer:
                 param.grad.zero_()
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Change the parameters once. To be given by each optimizer."""
+        """Change every parameter that has a gradient.
+
+        Args:
+            closure: evaluates the model again and returns the loss, which `step` returns.
+        """
         raise NotImplementedError
 
     def _evaluate(self, closure: Callable[[], Any] | None) -> Any:

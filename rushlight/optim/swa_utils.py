@@ -21,16 +21,12 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _check_decay(decay: float) -> None:
+def get_ema_avg_fn(decay: float = 0.999) -> Callable[[Tensor, Tensor, Any], Tensor]:
+    """A function of (average, current, count): the exponential moving average."""
     if decay < 0.0 or decay > 1.0:
         raise ValueError(
             f"Invalid decay value {decay} provided. Please provide a value in [0,1] range."
         )
-
-
-def get_ema_avg_fn(decay: float = 0.999) -> Callable[[Tensor, Tensor, Any], Tensor]:
-    """A function of (average, current, count): the exponential moving average."""
-    _check_decay(decay)
 
     @no_grad()
     def ema_update(ema_param: Any, current_param: Any, num_averaged: Any) -> Tensor:
@@ -107,7 +103,7 @@ class AveragedModel(Module):
     def update_parameters(self, model: Module) -> None:
         """Take in the parameters that `model` has now."""
         mine, theirs = self._averaged(self.module), self._averaged(model)
-        pairs = [(a.detach(), b.detach().to(a.device)) for a, b in zip(mine, theirs, strict=False)]
+        pairs = [(a.detach(), b.detach().to(a.device)) for a, b in zip(mine, theirs)]
         if not holds(self.n_averaged > 0):
             for averaged, now in pairs:
                 averaged.copy_(now)

@@ -1,5 +1,7 @@
 """The guarded mode (weights_only=True): which names a file may mention, and the refusal."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pickle import UnpicklingError
 from typing import Any
 
@@ -28,20 +30,16 @@ def clear_safe_globals() -> None:
     _allowed.clear()
 
 
-class safe_globals:
+@contextmanager
+def safe_globals(safe_globals: list[Any]) -> Iterator[None]:
     """A context in which guarded loading may rebuild instances of these classes."""
-
-    def __init__(self, safe_globals: list[Any]) -> None:
-        self.given = safe_globals
-        self.before: dict[str, Any] = {}
-
-    def __enter__(self) -> None:
-        self.before = dict(_allowed)
-        add_safe_globals(self.given)
-
-    def __exit__(self, *_: Any) -> None:
+    before = dict(_allowed)
+    add_safe_globals(safe_globals)
+    try:
+        yield
+    finally:
         _allowed.clear()
-        _allowed.update(self.before)
+        _allowed.update(before)
 
 
 def _named(given: Any) -> tuple[str, Any]:
@@ -95,7 +93,5 @@ def _refusal(path: str, where: str) -> str:
 
 def get_unsafe_globals_in_checkpoint(f: Any) -> list[str]:
     """The names in a file that guarded loading would refuse."""
-    found = open_checkpoint(f)
-    return [
-        path for path, name in found.names.items() if not allowed(name) and path not in _allowed
-    ]
+    names = open_checkpoint(f).names
+    return [path for path, name in names.items() if not allowed(name) and path not in _allowed]

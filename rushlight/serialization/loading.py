@@ -264,11 +264,16 @@ class Placer:
         return made
 
     def _shown(self, record: TensorRecord, kind: dtypes.dtype) -> np.ndarray:
-        """The elements over the storage's memory, which is copied where it cannot be written."""
+        """The elements over the storage's memory, which is copied where it cannot be written.
+
+        So is one at odd bytes, unless the file is mapped: all of it would be read at once.
+        """
         storage: Any = record.storage
         array = record.array(kind.numpy)
         flags = array.flags
-        if not flags.aligned or not flags.writeable:
+        if not flags.writeable or not (
+            flags.aligned or (storage.place and storage.place()[0].mapped)
+        ):
             storage.bits = storage.bits.copy()
             array = record.array(kind.numpy)
         return record.resolved(array) if record.flags else array

@@ -91,10 +91,9 @@ class CheckpointManager:
                 storage.bits = storage.bits.copy()
 
         def write() -> None:
-            save_to(
-                path, lambda put: torchzip_writer.write(put, pickled, storages, "checkpoint"),
-                sum(storage.nbytes for storage in storages),
-            )  # fmt: skip
+            room = sum(storage.nbytes for storage in storages)
+            given = pickled, storages, "checkpoint"
+            save_to(path, lambda put: torchzip_writer.write(put, *given), room)
             self._done(int(step), metric)
 
         if self.asynchronous:
@@ -161,12 +160,8 @@ class CheckpointManager:
     def _ranked(self) -> list[int]:
         """Steps with a metric, the best first; of equal ones the newest."""
         sign = 1 if self.mode == "min" else -1
-        known = [
-            (sign * value, -step)
-            for step in self.steps()
-            if (value := self._metric(step)) is not None
-        ]
-        return [-step for _, step in sorted(known)]
+        known = ((self._metric(step), -step) for step in self.steps())
+        return [-step for _, step in sorted((sign * x, step) for x, step in known if x is not None)]
 
     def _metric(self, step: int) -> float | None:
         if step not in self.metrics:

@@ -27,6 +27,7 @@ from .saving import Describer
 
 KEY = "rushlight.model"
 FORMAT = "rushlight-model/1"
+_MAKERS = {"tuple": tuple, "set": set, "size": Size, "dict": dict, "odict": OrderedDict}
 _OPTIMIZER, _RNG = "__optimizer__.", "__rng__"
 _TABLES = "_parameters _buffers _modules _non_persistent_buffers_set training _hooks".split()
 
@@ -103,9 +104,7 @@ class _Plan:
         node: dict[str, Any] = {"class": path_of(type(module))}
         for key, table in (("args", args), ("attributes", attributes)):
             if table:
-                node[key] = {
-                    name: self.value(part, f"{path}.{name}") for name, part in table.items()
-                }
+                node[key] = {k: self.value(x, f"{path}.{k}") for k, x in table.items()}
         node["parameters"] = {
             name: None if p is None else {"requires_grad": p.requires_grad}
             for name, p in module._parameters.items()
@@ -187,11 +186,9 @@ def load_model(
         LookupError: naming a class that must be given in `classes`, and where it stands.
     """
     found = open_checkpoint(path, mapped=mmap)
-    plan = _plan(found)
-    placer = Placer(map_location)
-    builder = _Builder(
-        found, plan.get("ties") or {}, {path_of(cls): cls for cls in classes}, placer
-    )
+    plan, placer = _plan(found), Placer(map_location)
+    known = {path_of(cls): cls for cls in classes}
+    builder = _Builder(found, plan.get("ties") or {}, known, placer)
     model = builder.module(plan.get("tree"), "", 0)
     if optimizer is not None:
         if "optimizer" not in plan:
@@ -317,9 +314,7 @@ class _Builder:
         if kind == "function":
             return self._function(str(inner))
         parts = self.value(inner, depth + 1)
-        make = {"tuple": tuple, "set": set, "size": Size, "dict": dict, "odict": OrderedDict}.get(
-            str(kind)
-        )
+        make = _MAKERS.get(str(kind))
         if make is None or not isinstance(parts, list):
             raise self._broken(f"holds a value of unknown kind {kind!r}")
         return make(parts)

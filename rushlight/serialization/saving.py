@@ -65,23 +65,16 @@ def save(
     pickled, storages = pickle_of(obj, pickle_protocol)
     total = sum(storage.nbytes for storage in storages)
     with Progress("saving", total) as progress:
-        save_to(
-            f,
-            lambda put: torchzip_writer.write(
-                put, pickled, storages, _prefix(f), _checksums, progress
-            ),
-            total,
-            (lambda: rotate(os.fsdecode(os.fspath(f)), keep)) if keep else None,
-        )
+        given = pickled, storages, _prefix(f), _checksums, progress
+        turn = (lambda: rotate(os.fsdecode(os.fspath(f)), keep)) if keep else None
+        save_to(f, lambda put: torchzip_writer.write(put, *given), total, turn)
 
 
 def pickle_of(obj: Any, protocol: int = 2) -> tuple[bytes, list[Storage]]:
     """The pickle of an object in PyTorch's words, and the storages it names."""
     describer = Describer()
     translate = {
-        device: lambda d: Call(
-            "torch", "device", (d.type,) if d.index is None else (d.type, d.index)
-        ),
+        device: lambda d: Call("torch", "device", (d.type, d.index)[: 1 + (d.index is not None)]),
         dtypes.dtype: lambda d: torch_name("torch", d.name),
         Size: lambda size: Call("torch", "Size", (tuple(size),)),
         layout: _layout,
@@ -132,12 +125,7 @@ def rotate(path: str, keep: int) -> None:
         os.link(os.path.realpath(path), youngest)  # the same bytes: nothing is copied
     except OSError:
         with open(path, "rb") as old:
-            save_to(youngest, lambda put: _copy(old, put))
-
-
-def _copy(old: Any, put: Any) -> None:
-    while piece := old.read(1 << 22):
-        put(piece)
+            save_to(youngest, lambda put: [*map(put, iter(lambda: old.read(1 << 22), b""))])
 
 
 class Describer:
@@ -180,14 +168,9 @@ class Describer:
         offset = 0 if owner is array else _address(array) - _address(owner)
         unit = array.itemsize
         whole = owner.flags.c_contiguous or owner.flags.f_contiguous
-        plain = all(step >= 0 and step % unit == 0 for step in array.strides)
-        if (
-            not whole
-            or not plain
-            or offset % unit
-            or owner.nbytes % unit
-            or array.dtype.byteorder == ">"
-        ):
+        steps = (*array.strides, offset, owner.nbytes)
+        plain = all(step >= 0 and step % unit == 0 for step in steps)
+        if not whole or not plain or array.dtype.byteorder == ">":
             array = owner = np.array(array, dtype=kind.numpy, order="C")
             offset = 0
         if not array.size:
@@ -217,6 +200,6 @@ def _address(array: np.ndarray) -> int:
 
 def _steps(array: np.ndarray) -> tuple[int, ...]:
     """Strides in elements; PyTorch's where sizes of 0 or 1 leave them open."""
-    if array.size and array.flags.c_contiguous:
+    if array.flags.c_contiguous and (array.size or not any(array.strides)):
         return contiguous(array.shape)
     return tuple(step // array.itemsize for step in array.strides)

@@ -31,7 +31,7 @@ def add(input: Any, other: Any, *, alpha: Any = 1) -> Any:
             "add(sparse, dense) is not supported. Use add(dense, sparse) instead, or "
             "x.to_dense() + y."
         )
-    if tuple(input.shape) != tuple(other.shape):
+    if input.shape != other.shape:
         raise RuntimeError(
             "add: expected sizes of 'self' and 'other' to match, but "
             f"{list(input.shape)} != {list(other.shape)}"
@@ -63,7 +63,7 @@ def mul(input: Any, other: Any) -> Any:
         input, other = other, input
     if _is_number(other):
         return like(input, input._values() * other)
-    if tuple(input.shape) != tuple(other.shape):
+    if input.shape != other.shape:
         raise RuntimeError(
             f"mul: expected 'self' and 'other' to have the same sizes, but {list(input.shape)} != "
             f"{list(other.shape)}"

@@ -80,7 +80,7 @@ def sparse_mask(self: Any, mask: Any) -> Any:
     """The elements of a dense tensor at the coordinates of a sparse one."""
     if not isinstance(mask, SparseTensor):
         raise RuntimeError("sparse_mask only supports sparse masks: use mask.to_sparse()")
-    if tuple(self.shape) != tuple(mask.shape):
+    if self.shape != mask.shape:
         raise RuntimeError(
             f"sparse_mask(): operands have incompatible sizes; self has size {list(self.shape)} "
             f"but mask has size {list(mask.shape)}"
@@ -90,5 +90,7 @@ def sparse_mask(self: Any, mask: Any) -> Any:
 
 
 METHODS: dict[str, Any] = {
-    "to_sparse": to_sparse, "to_sparse_coo": to_sparse, "sparse_mask": sparse_mask,
-}  # fmt: skip
+    "to_sparse": to_sparse,
+    "to_sparse_coo": to_sparse,
+    "sparse_mask": sparse_mask,
+}

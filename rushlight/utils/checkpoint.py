@@ -173,7 +173,7 @@ class CheckpointFunction(Function):
     def backward(ctx: Any, *grads: Any) -> tuple:
         """The arguments' gradients; those of other tensors go to their `.grad` directly."""
         inputs = list(ctx.inputs)
-        for place, tensor in zip(ctx.places, ctx.saved_tensors, strict=True):
+        for place, tensor in zip(ctx.places, ctx.saved_tensors):
             inputs[place] = tensor
         inputs = detach_variable(tuple(inputs))
         with ctx.surroundings.back(), modes.enable_grad():
@@ -181,7 +181,7 @@ class CheckpointFunction(Function):
         outputs = (outputs,) if isinstance(outputs, Tensor) else outputs
         pairs = [
             (out, grad)
-            for out, grad in zip(outputs, grads, strict=True)
+            for out, grad in zip(outputs, grads)
             if isinstance(out, Tensor) and out.requires_grad
         ]
         if not pairs:
@@ -276,7 +276,7 @@ class _Again:
         if self.checked:
             self._check(outs)
         ways = [edge(places[way]) if isinstance(way, int) else way for way in self.outside]
-        roots = [(edge(outs[i]), g) for i, g in zip(self.places, grads, strict=True)]
+        roots = [(edge(outs[i]), g) for i, g in zip(self.places, grads)]
         roots = [(root, g) for root, g in roots if root is not None and g is not None]
         kinds = [outs[i].array for i in self.places]
         kinds += [g for _, g in roots if not create and hasattr(g, "names")]

@@ -2,9 +2,11 @@
 
 import collections
 import dataclasses
+import importlib
 import random
 
 import numpy as np
+import pytest
 
 import rushlight as rl
 from rushlight import nn
@@ -99,12 +101,20 @@ def mlp():
     return nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 2))
 
 
-def collection():
-    """A list, and a decorator that puts a program into it."""
-    programs = []
+PROGRAMS = []
+FILES = ("numbers", "training", "state", "results")
 
-    def prog(f):
-        programs.append(f)
-        return f
 
-    return programs, prog
+def prog(f):
+    """Puts a program into the list of all."""
+    PROGRAMS.append(f)
+    return f
+
+
+def programs():
+    """All of them, as pytest's parameters."""
+    for name in FILES:
+        importlib.import_module(f"strangers_{name}")
+    kinds = [f.__module__.removeprefix("strangers_") for f in PROGRAMS]
+    assert {*kinds} == {*FILES}
+    return [pytest.param(f, id=f"{k}-{f.__name__}") for k, f in zip(kinds, PROGRAMS)]

@@ -361,7 +361,73 @@ def test_a_call_with_an_effect_is_seen_beside_a_profiler(capsys):
 def test_a_shape_by_values_is_refused_by_line(f):
     run, x = rl.compile(f), rl.tensor([1.0, 2.0, 2.0])
     line = f.__code__.co_firstlineno
-    with pytest.warns(UserWarning, match=rf"test_numbers.py:{line}\)") as said:
+    with pytest.warns(UserWarning, match=rf"torch.where.*test_numbers.py:{line}\)") as said:
         for _ in range(4):
             assert run(x).tolist() == f(x).tolist()
     assert len(said) == 1 and run.compiled.traces == 1
+    assert f"test_numbers.py:{line}" in run.explain()
+
+
+def test_a_step_around_a_shape_by_values_is_right():
+    losses = []
+    for compiled in (False, True):
+        rl.manual_seed(0)
+        w = rl.randn(6, requires_grad=True)
+        opt = rl.optim.Adam([w], lr=0.1)
+
+        def step(x, w=w, opt=opt):
+            opt.zero_grad()
+            y = (w * x).tanh()
+            loss = y[y > 0].sum() + y.repeat_interleave((y > 0).long() + 1).square().mean()
+            loss.backward()
+            opt.step()
+            return loss
+
+        run, x = rl.compile(step) if compiled else step, rl.randn(6)
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            losses.append([run(x * i).item() for i in range(6)])
+        assert len(said) == compiled
+    assert losses[0] == losses[1]
+
+
+# -- sequences
+
+
+SEQUENCES = [
+    lambda x, n: x * rl.linspace(0, n, 5),
+    lambda x, n: x * rl.linspace(-n, 2 * n, 5, dtype=rl.float64) + rl.linspace(n, n, 1),
+    lambda x, n: x * rl.logspace(0, n / 4, 5) + rl.logspace(n, 1, 5, base=2),
+    lambda x, n: x * rl.arange(n, n + 5),
+    lambda x, n: x * rl.arange(n, n + 5.0, 1.0),
+    lambda x, n: x * rl.arange(0, 5 * n, n).square(),
+    lambda x, n: x * rl.arange(n, n + 9, 2, dtype=rl.int32).clamp(max=9),
+    lambda x, n: (x.half() * rl.linspace(n, 1, 5, dtype=rl.float16)).sin(),
+    lambda x, n: x * rl.linspace(0, math.sqrt(n), 5).flip(0),
+]
+
+
+@pytest.mark.parametrize("kind", [int, float])
+@pytest.mark.parametrize("f", SEQUENCES)
+def test_bounds_of_a_sequence_are_inputs(f, kind):
+    run = rl.compile(f, fullgraph=True)
+    for n in map(kind, (1, 2, 3, 5, 7, 11, 13)):
+        x, y = (rl.arange(1.0, 6.0, requires_grad=True) for _ in range(2))
+        found, wanted = run(x, n), f(y, n)
+        assert found.dtype is wanted.dtype
+        np.testing.assert_allclose(found.tolist(), wanted.tolist(), 1e-5)
+        found.sum().backward()
+        wanted.sum().backward()
+        np.testing.assert_allclose(x.grad.tolist(), y.grad.tolist(), 1e-5)
+    assert run.compiled.traces <= 2
+
+
+def test_a_sequence_of_another_length_is_another_program():
+    f = lambda x, n: x[:3].sum() * rl.arange(0, n, 0.5)
+    run = rl.compile(f)
+    for n in (1.0, 1.25, 1.5, 1.3, 1.5, 2.0, 1.9, 1.0, 1.1):
+        assert run(rl.ones(3), n).tolist() == f(rl.ones(3), n).tolist()
+    assert run.compiled.traces <= 5
+    for bad in (-1.0, float("inf"), float("nan")):
+        with pytest.raises(RuntimeError, match=r"bound|range"):
+            run(rl.ones(3), bad)

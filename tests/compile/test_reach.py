@@ -1,7 +1,9 @@
 """Python's state that a compiled function depends on: it is seen, or the function runs eagerly."""
 
 import functools
+import inspect
 import itertools
+import operator
 import random
 
 import numpy as np
@@ -167,3 +169,66 @@ def test_a_function_of_ours_in_an_attribute_is_one_of_the_house(name):
     made, x = rl.compile(step), rl.randn(2, 5)
     rl.testing.assert_close(made(x), step(x))
     assert made.compiled.programs and not made.compiled.reasons
+
+
+class Settings:
+    __match_args__ = ("scale",)
+
+    def __init__(self):
+        self.scale = "2"
+
+    def value(self):
+        return float(self.scale)
+
+
+class Lenient:
+    """Answers to every name, as configurations of some libraries do."""
+
+    def __init__(self):
+        self.scale = "2"
+
+    def __getattr__(self, name):
+        return float(self.__dict__["scale"])
+
+
+HELD, LENIENT = Settings(), Lenient()
+GET, CALL = operator.attrgetter("scale"), operator.methodcaller("value")
+
+
+def matched(x):
+    match HELD:
+        case Settings(scale):
+            return x * float(scale)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: x * float(GET(HELD)),
+        lambda x: x * float(operator.attrgetter("scale")(HELD)),
+        lambda x: x * next(map(float, map(GET, [HELD]))),
+        lambda x: x * CALL(HELD),
+        lambda x: x * float(HELD.__getattribute__("scale")),
+        lambda x: x * float(object.__getattribute__(HELD, "scale")),
+        lambda x: x * float(dict(inspect.getmembers(HELD))["scale"]),
+        lambda x: x * LENIENT.anything,
+        matched,
+    ],
+)
+def test_an_attribute_that_is_read_by_its_name_is_seen(f):
+    run = rl.compile(f)
+    for scale in ("2", "2", "3", "4", "3"):
+        HELD.scale = LENIENT.scale = scale
+        assert run(rl.ones(2)).tolist() == [float(scale)] * 2
+    assert run.compiled.traces == 3
+
+
+def test_what_changes_is_named_where_programs_are_too_many():
+    """An attribute that no function reads, but one of this name of another object."""
+    a, b = Settings(), Settings()
+    run = rl.compile(lambda x: x * float(a.scale) + len(str(b)[:0]))
+    with pytest.warns(UserWarning, match="'scale' is another one") as said:
+        for i in range(12):
+            b.scale = str(i)
+            assert run(rl.ones(1)).item() == 2
+    assert len(said) == 1

@@ -258,21 +258,3 @@ def test_a_plateau_under_check_counts_once():
     for n in range(4):
         run()
         assert made.last_epoch == n + 1
-
-
-def test_an_export_refuses_a_schedule_that_a_value_steers(tmp_path):
-    net, x = nn.Linear(4, 2), rl.randn(8, 4)
-    opt = rl.optim.SGD(net.parameters(), lr=0.5)
-    made = S.ReduceLROnPlateau(opt)
-
-    def step(x):
-        opt.zero_grad()
-        loss = net(x).square().mean()
-        loss.backward()
-        opt.step()
-        made.step(loss)
-        return loss
-
-    step(x)
-    with pytest.raises(RuntimeError, match="export: a schedule steered by a tensor's value"):
-        rl.export(step, (x,), tmp_path / "step")

@@ -6,6 +6,7 @@ import numpy as np
 
 from rushlight._engine.builder import I64, POINTER, Module, kind_of
 from rushlight._engine.load import loaded
+from rushlight._engine.targets import host as hosts
 from rushlight._engine.targets.host import compiled, described, host
 
 _TRIPLES = {"aarch64": "aarch64-unknown-linux-gnu"}
@@ -22,6 +23,13 @@ def target(name):
         features = "+avx,+avx2,+fma,+f16c,+sse4.1,+avx512f,+avx512vl,+avx512bw,+avx512dq"
         return described("skylake-avx512", features, "x86_64-unknown-linux-gnu", here.version)
     return described("cortex-a72", "+neon", _TRIPLES[name], here.version)
+
+
+def assembly(text, where):
+    """What `compiled` gives, as a person reads it."""
+    with hosts.awaited(), hosts._as_written(hosts.llvm(), where):
+        machine = hosts._machine(where)
+        return machine.emit_assembly(hosts.improved(text, machine, where.triple))
 
 
 def text(write, arrays, dtype, lanes, where):

@@ -67,6 +67,20 @@ def _fits(a, b):
     return all(m == n or 1 in (m, n) for m, n in zip(a[::-1], b[::-1])) and max(len(a), len(b)) < 5
 
 
+def _written(r, y):
+    """What is left of y, or a view of it, after a write through a chain of views of it."""
+    v = y
+    for _ in range(r.randrange(4)):
+        new = _view(r, tuple(v.shape))(v)
+        if new.numel() and new.dim() < 4 and not any(s == 0 for s in new.stride()):
+            v = new
+    if r.random() < 0.5:
+        v.mul_(-0.5)
+    else:
+        v[..., :1].add_(0.25) if v.dim() else v.add_(0.25)
+    return y if r.random() < 0.7 else v
+
+
 def _step(r, values):
     """One more value from those there are."""
     x = r.choice(values)
@@ -88,7 +102,7 @@ def _step(r, values):
         y = x * 1
         y[r.randrange(x.shape[0])] = 0.5
         y[-1:].mul_(2)
-        return y
+        return _written(r, y)
     return rl.cat([x.tanh(), x * 0.5]) if x.dim() else x * 3
 
 

@@ -12,13 +12,14 @@ import pytest
 pytest.importorskip("llvmlite")
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
+from kernels import assembly
 from products import VALUE, Program, operand, product_of, text_of
 
 from rushlight._engine.graph import Step, Value
 from rushlight._engine.kernels import matmul
 from rushlight._engine.kernels.matmul import Product
 from rushlight._engine.kernels.rows import Nest
-from rushlight._engine.targets.host import assembly, compiled, described, host
+from rushlight._engine.targets.host import compiled, described, host
 
 AVX512 = "+avx512f,+avx512vl,+avx512dq,+avx512bw,+avx2,+fma,+avx"
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -73,6 +74,13 @@ def test_reductions_of_any_kind(dtype, shape, axis, on_threads):
     outputs = _totals(b, x, axis)
     outputs += [b.sum(x, axis=axis), b.prod(b.where(b.greater(x, 0), 1, 1), axis=axis)]
     same(b, outputs, arrays, tol=2e-5)
+
+
+def test_a_large_row_swept_twice():
+    b = Builder()
+    x = b.input((1_100_000,))
+    centred = b.subtract(x, b.divide(b.sum(x), 1.1e6))
+    same(b, [b.sum(b.multiply(centred, centred))], tol=1e-5)
 
 
 def test_argmax_takes_the_first_and_nan_wins():
@@ -215,6 +223,8 @@ def _nests():
     yield nest((300,), 20, (1, 300))
     yield nest((300,), 5001, (1, 300))
     yield nest((1000,), 999, (1, 1000), reduced=False)
+    yield replace(nest((1000,), 999, (999, 1)), totals=1)
+    yield replace(nest((2,), 99_900, (99_900, 1)), totals=1)
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -249,11 +259,12 @@ def test_narrower_targets_give_the_same(name, monkeypatch):
     test_sums_over_any_axes((300, 257), 0, False, 1)
     test_sums_over_any_axes((300, 257), 1, False, 1)
     test_transposed_copies_and_sums((37, 53), "float32", 1)
+    test_a_full_reduction_of_what_is_broadcast_is_one_kernel((300, 257), "both", "float32", 1)
 
 
 def test_columns_are_chosen_where_rows_lie_across():
     walks = [columns.suits(columns.turned(n), host.host()) for n in _nests()]
-    assert walks == [False, False, False, True, True, False]
+    assert walks == [False, False, False, True, True, False, False, False]
 
 
 # -- sums down the columns beside work on the rows
@@ -336,3 +347,99 @@ def test_streamed_rows_with_sums():
     x, g = b.input((5000, 1003)), b.input((5000, 1003))
     top = b.max(x, axis=1, keepdims=True)
     same(b, [b.multiply(b.subtract(x, top), g), b.sum(b.multiply(x, g), axis=0)], tol=1e-3)
+
+
+# -- reductions over several axes, of what is broadcast: no row of evenly spaced elements
+
+WALKED = [(2, 3), (64, 10), (300, 257), (5, 4, 6), (1000, 16), (3, 9000), (700, 1), (1, 40),
+          (2, 200_000), (20_000, 7), (70, 2, 300), (1, 3, 1, 5000), (900, 80)]  # fmt: skip
+
+
+def _between(program):
+    """Bytes of what is stored by one kernel for another."""
+    return sum(part.size for part in program.parts)
+
+
+@pytest.mark.parametrize("shape", WALKED)
+@pytest.mark.parametrize("along", ["row", "column", "both"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_full_reduction_of_what_is_broadcast_is_one_kernel(shape, along, dtype, on_threads):
+    given = {"row": [shape[-1:]], "column": [(*shape[:-1], 1)]}
+    given["both"] = given["row"] + given["column"]
+    b = Builder()
+    part = b.input(shape, dtype)
+    for small in given[along]:
+        part = b.multiply(part, b.input(small, dtype))
+    part = b.maximum(part, 0.0)
+    near = b.exp(b.multiply(part, 1e-9))
+    total = b.sum(part)
+    outputs = [total, b.divide(total, float(part.size)), b.max(part), b.min(part), b.prod(near)]
+    outputs += [b.any(b.greater(part, 50.0)), b.all(b.less(part, 50.0))]
+    program = same(b, outputs, tol=5e-4 if dtype == "float32" else 1e-10)
+    assert len(program.fused.groups) == 1
+    assert _between(program) == 0
+
+
+@pytest.mark.parametrize("shape", [(300, 257), (40, 3, 50), (90, 300, 5), (7, 3, 9000)])
+@pytest.mark.parametrize("order", [(1, 0), (1, 0, 2), (2, 1, 0), (0, 2, 1)])
+def test_broadcasts_with_what_lies_otherwise_are_reduced_at_once(shape, order, on_threads):
+    if len(order) != len(shape):
+        pytest.skip("another number of axes")
+    for step in (1, 2, -1):
+        b = Builder()
+        x = b.index(b.permute_dims(b.input(shape), order), (slice(None, None, step),))
+        w, c = b.input(x.shape[-1:]), b.input((x.shape[0], *(1 for _ in shape[1:])))
+        outputs = [b.sum(b.multiply(x, w)), b.max(b.multiply(x, w)), b.min(b.subtract(x, c))]
+        program = same(b, outputs, tol=2e-5)
+        assert _between(program) == 0
+
+
+@pytest.mark.parametrize("shape", [(6, 30, 40), (2, 3, 7000), (500, 3, 5), (4, 2, 100, 60)])
+def test_a_reduction_over_the_last_axes_of_what_is_broadcast(shape, on_threads):
+    b = Builder()
+    x, row, thin = b.input(shape), b.input(shape[-1:]), b.input(shape[:1])
+    part = b.multiply(x, row)
+    axes = tuple(range(1, len(shape)))
+    total = b.sum(part, axis=axes)
+    outputs = [b.add(b.multiply(total, thin), 1.0), b.max(part, axis=axes, keepdims=True)]
+    program = same(b, outputs, tol=2e-5)
+    assert len(program.fused.groups) == 1
+
+
+@pytest.mark.parametrize("shape", [(300, 257), (5000, 1003), (2, 3_000_000)])
+def test_what_is_reduced_is_stored_beside_where_it_is_asked_for(shape, on_threads):
+    b = Builder()
+    x, row, y = b.input(shape), b.input(shape[-1:]), b.input(shape)
+    part = b.multiply(x, row)
+    program = same(b, [part, b.sum(part), b.add(part, y)], tol=1e-3)
+    assert len(program.fused.groups) == 1
+    b = Builder()
+    part = b.multiply(b.permute_dims(b.input(shape), (1, 0)), b.input(shape[:1]))
+    centred = b.subtract(part, b.divide(b.sum(part), float(part.size)))
+    same(b, [part, b.sum(b.multiply(centred, centred)), b.argmax(b.multiply(part, 2.0))], tol=1e-3)
+
+
+def test_walked_sums_are_as_exact_as_float64_rounded(on_threads):
+    for shape in ((1000, 1003), (3, 400_000), (100_000, 11)):
+        b = Builder()
+        total = b.sum(b.multiply(b.input(shape), b.input(shape[-1:])))
+        x, row = (np.random.default_rng(1).random(v.shape, np.float32) for v in b.inputs)
+        program = same(b, [total], [x, row], tol=1e-6)
+        np.testing.assert_allclose(program.run(x, row)[0], (x * row).sum(dtype="d"), rtol=1.2e-7)
+
+
+def test_gradients_of_a_full_sum_of_what_is_broadcast(on_threads):
+    import rushlight
+
+    x, row, col = rushlight.randn(60, 70), rushlight.randn(70), rushlight.randn(60, 1)
+    for word in ("sum", "mean", "max", "prod"):
+        for v in (x, x.T.contiguous().T):
+            given = [a.clone().requires_grad_() for a in (v, row, col)]
+
+            def step(x, row, col, word=word):
+                loss = getattr((x * row).relu() * 0.01 + col.square() + 0.9, word)()
+                return loss, *rushlight.autograd.grad(loss, [x, row, col])
+
+            for want, got in zip(step(*given), rushlight.compile(step)(*given)):
+                tol = 1e-3 if word == "prod" else 1e-5
+                np.testing.assert_allclose(got.detach(), want.detach(), tol, 1e-6)

@@ -15,13 +15,13 @@ sys.path.insert(0, os.path.dirname(__file__))
 import emulated
 import every_kernel
 from graphs import same
-from kernels import target
+from kernels import assembly, target
 
 from rushlight._engine import families, load, native, system, unit
 from rushlight._engine.builder import I32, Module
 from rushlight._engine.graph import Graph
 from rushlight._engine.straight import Straight
-from rushlight._engine.targets.host import assembly, compiled, described, host, llvm
+from rushlight._engine.targets.host import compiled, described, host, llvm
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))

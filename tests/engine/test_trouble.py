@@ -107,6 +107,20 @@ def test_a_batch_of_no_rows():
         torch.testing.assert_close(made(x, y), step(x, y))
 
 
+@pytest.mark.filterwarnings("always")
+def test_targets_of_no_rows(recwarn):
+    native._say_once.cache_clear()
+
+    def loss(x):
+        return torch.nn.functional.cross_entropy(x, torch.zeros(0, dtype=torch.int64))
+
+    x = torch.zeros(0, 3, requires_grad=True)
+    made = torch.compile(loss)(x)
+    made.backward()
+    assert made.isnan().item() and loss(x).isnan().item() and x.grad.shape == x.shape
+    assert not [w for w in recwarn if "rushlight.compile" in str(w.message)]
+
+
 def test_huge_strides_and_expanded_views():
     base = torch.arange(4_000_000).float() / 1e6
     wide = torch.as_strided(base, (2, 3), (1_999_999, 777_777))

@@ -20,7 +20,7 @@ from rushlight._engine.builder import F32, F64, I64, POINTER, Module
 from rushlight._engine.kernels import random as bits
 from rushlight._engine.kernels.nest import Operand
 from rushlight._engine.kernels.trig import TABLE
-from rushlight._engine.kernels.vmath import gelu
+from rushlight._engine.kernels.vmath import damped, gelu, logistic
 from rushlight._engine.load import loaded
 from rushlight._engine.targets.host import compiled, host, llvm
 from rushlight._engine.threads import barrier, pool
@@ -129,6 +129,67 @@ def test_gelu_in_one_word(where):
     ends = np.float32([np.inf, np.nan, -np.inf])
     made = ran(gelu, [ends], "f4", where=target(where))
     np.testing.assert_array_equal(made, np.float32([np.inf, np.nan, np.nan]))
+
+
+def _logistic_sweep(kind):
+    """Numbers of [-104, 20] (float64: [-745, 40]): every so many of all there are, and random."""
+    random = np.random.default_rng(3)
+    if kind is F64:
+        far = np.exp(random.uniform(-30, np.log(745), 60_000))
+        return np.concatenate([random.uniform(-745, 40, 200_000), random.normal(size=60_000), -far])
+    ends = [(-1, 104), (1, 20)]
+    every = [np.arange(0, np.float32(top).view("i4"), 9973, "i4").view("f4") * sign
+             for sign, top in ends]  # fmt: skip
+    return np.float32([*np.concatenate(every), *random.uniform(-104, 20, 200_000), -104, 20])
+
+
+def _logistic_error(kind, given, silu, made):
+    """In units of the last place of what a wider format gives."""
+    wide = given.astype("f8" if kind is F32 else "g")
+    e = np.exp(-np.abs(wide))
+    wanted = np.where(wide < 0, e, 1) / (1 + e) * (wide if silu else 1)
+    rounded = np.abs(wanted.astype(given.dtype))
+    return np.max(np.abs(made.astype("g") - wanted) / np.spacing(rounded))
+
+
+@pytest.mark.parametrize("kind", [F32, F64])
+@pytest.mark.parametrize("silu", [False, True])
+def test_error_of_sigmoid_and_silu_as_steps(kind, silu):
+    """Far below zero too, where e^-x is no number and the result is denormal."""
+    if kind is F64 and np.finfo(np.longdouble).eps > 1e-18:
+        pytest.skip("no wider format here")
+    given = _logistic_sweep(kind)
+    x = rushlight.from_numpy(given)
+    word = rushlight.nn.functional.silu if silu else rushlight.sigmoid
+    made = rushlight.compile(word)(x).numpy()
+    assert _logistic_error(kind, given, silu, made) <= BOUND
+    for where in ("host", "plain"):
+        made = ran(damped if silu else logistic, [-given], given.dtype, where=target(where))
+        assert _logistic_error(kind, given, silu, made) <= BOUND
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_sigmoid_and_silu_at_the_ends(dtype):
+    ends = [np.inf, -np.inf, np.nan, 3e38, -3e38, 0.0, -0.0, 1e-42, 200, -800]
+    x = rushlight.tensor(ends, dtype=getattr(rushlight, dtype), requires_grad=True)
+    same = np.testing.assert_array_equal
+    sigmoid = rushlight.compile(rushlight.sigmoid)(x)
+    same(sigmoid.detach().numpy(), [1, 0, np.nan, 1, 0, 0.5, 0.5, 0.5, 1, 0])
+    silu = rushlight.compile(rushlight.nn.functional.silu)(x).detach().numpy()
+    tiny = np.dtype(dtype).type(1e-42) / 2
+    same(silu, np.array([np.inf, np.nan, np.nan, 3e38, -0.0, 0, -0.0, tiny, 200, -0.0], dtype))
+    same(np.signbit(silu[4:7]), [True, False, True])
+    sigmoid.sum().backward()
+    same(x.grad[[0, 1, 3, 4, 5]].numpy(), [0, 0, 0, 0, 0.25])
+
+
+def test_steps_like_those_of_sigmoid_are_not_taken_for_them():
+    x, a = rushlight.randn(50), rushlight.randn(50)
+    for f in (
+        lambda x, a: a / ((-x).exp() + 1), lambda x, a: 2 / ((-x).exp() + 1),
+        lambda x, a: 1 / ((-x).exp() + 2), lambda x, a: 1 / (x.exp() + 1) + x / (x.exp() + 1),
+    ):  # fmt: skip
+        np.testing.assert_allclose(rushlight.compile(f)(x, a).numpy(), f(x, a).numpy(), 3e-6, 1e-6)
 
 
 def test_steps_of_gelu_are_joined():

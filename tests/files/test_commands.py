@@ -1,9 +1,12 @@
 """The commands inspect, convert, diff and scan."""
 
+import argparse
+import gzip
 import json
 import pickle
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 import hostile
@@ -11,8 +14,9 @@ import numpy as np
 import pytest
 
 import rushlight as torch
+from rushlight._files import safetensors_writer
 from rushlight.cli import main
-from rushlight.serialization import load, save
+from rushlight.serialization import Describer, load, save
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -105,7 +109,6 @@ def test_convert_keeps_the_structure_of_a_pytorch_file(folder, capsys):
         (["x.doc"], "its ending tells no format"),
         (["x.pt", "--map", "nothing"], "expected OLD=NEW"),
         (["x.pt", "--map", "layer=head", "--map", "bias=weight"], "two tensors would be called"),
-        (["x.pt", "--shard", "many"], "expected a size"),
         (["x.pt", "--dtype", "int3"], "expected one of"),
     ],
 )
@@ -163,6 +166,16 @@ def test_scan_finds_what_would_run(tmp_path, capsys):
         }, name
     status, out = run(capsys, "scan", "--quiet", tmp_path)
     assert "good.pt" not in out.out and "calls os.system" in out.out
+
+
+def test_a_defaultdict_is_no_alarm_but_a_call_of_its_factory_is(tmp_path, capsys):
+    path = tmp_path / "a.pkl"
+    for kind in (list, dict, int, set):
+        path.write_bytes(pickle.dumps(defaultdict(kind, {"a": kind()})))
+        assert run(capsys, "scan", path)[0] == 0
+        assert "unpickling" not in run(capsys, "inspect", path)[1].out
+    path.write_bytes(b"\x80\2cbuiltins\nlist\n)R.")
+    assert run(capsys, "scan", path)[0] == 1
 
 
 def test_scan_finds_every_payload_of_the_corpus(tmp_path):
@@ -362,3 +375,94 @@ def test_an_array_with_lying_facts_is_shown_as_far_as_it_goes(tmp_path, capsys):
         (tmp_path / "a.pkl").write_bytes(head + facts + b"tR.")
         for words in ([], ["--all"], ["--json"]):
             assert run(capsys, "inspect", *words, tmp_path / "a.pkl")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("data", "bound", "raised"),
+    [
+        (b"\x80\x04(" + b"]" * 3_000_000 + b"t.", "objects", ["objects=1GB"]),
+        (b"\x80\x04(" + b"]" * 3_000_000 + b"t.", "objects", ["growth=400"]),
+        (gzip.compress(b"\x80\x04B" + (110 << 20).to_bytes(4, "little") + bytes(110 << 20) + b"."),
+         "inflated", ["inflated=300MiB", "objects=1GB"]),
+    ],
+)  # fmt: skip
+def test_the_error_of_a_bound_names_the_option_that_raises_it(
+    tmp_path, capsys, data, bound, raised
+):
+    path = tmp_path / "a.pkl"
+    path.write_bytes(data)
+    more = [word for one in raised for word in ("--limit", one)]
+    same = ["diff", "--names", path, path]
+    for words in (["inspect", path], same, ["convert", path, tmp_path / "b.safetensors"]):
+        status, told = run(capsys, *words)
+        assert status == 2 and f"--limit {bound}=..." in told.err and "Limits" not in told.err
+        assert run(capsys, *words, *more)[0] == 0
+    status, told = run(capsys, "scan", path)
+    assert status == 2 and f"--limit {bound}=..." in told.out
+    status, told = run(capsys, "scan", path, *more)
+    assert status == 0 and told.out.startswith("plain data")
+
+
+def test_a_shard_that_is_no_size_is_refused(folder, capsys):
+    with pytest.raises(SystemExit) as error:
+        run(capsys, "convert", folder / "flat.pt", folder / "x.pt", "--shard", "many")
+    assert error.value.code == 2 and "'many': expected a size" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [("grow=2", "'grow' is none of objects, growth"), ("growth", "expected a size"),
+     ("growth=-1", "expected a size"), ("objects=1..2", "expected a size")],
+)  # fmt: skip
+def test_a_bound_that_is_no_bound_is_refused(folder, capsys, given, message):
+    for words in (["inspect"], ["scan"], ["diff", folder / "a.pt"]):
+        with pytest.raises(SystemExit) as error:
+            main([*map(str, words), str(folder / "a.pt"), "--limit", given])
+        assert error.value.code == 2 and message in capsys.readouterr().err
+
+
+def test_a_header_beyond_its_bound_names_the_option(folder, capsys):
+    assert run(capsys, "convert", folder / "flat.pt", folder / "a.safetensors")[0] == 0
+    status, told = run(capsys, "inspect", folder / "a.safetensors", "--limit", "directory=10")
+    assert status == 2 and "--limit directory=..." in told.err
+    status, told = run(capsys, "inspect", folder / "flat.pt", "--limit", "directory=10")
+    assert status == 2 and "--limit directory=..." in told.err
+
+
+@pytest.mark.parametrize(
+    "words", [["b.safetensors"], ["b.npz"], ["b.pt", "--dtype", "float16"],
+              ["b.pt", "--map", "state.=w."], ["b.pt", "--shard", "1MB"], ["b.pt", "--weights"]],
+)  # fmt: skip
+def test_convert_says_which_plain_values_it_left_out(tmp_path, capsys, words):
+    rates = [{"lr": 0.1, "betas": (0.9, 0.99)}, {"lr": 0.2}]
+    state = {"w": torch.ones(2), "step": 7}
+    hyper = argparse.Namespace(depth=3, name="x", best=torch.zeros(1))
+    save(
+        {"state": state, "epoch": 3, "rates": rates, "none": {}, "hyper": hyper}, tmp_path / "a.pt"
+    )
+    status, told = run(capsys, "convert", tmp_path / "a.pt", tmp_path / words[0], *words[1:])
+    assert status == 0 and told.out.startswith("2 tensors, ")
+    assert told.err == (
+        "rushlight convert: left out 7 values that no tensor holds: "
+        "state.step, epoch, rates (4), hyper\n"
+    )
+
+
+def test_convert_says_nothing_where_nothing_is_left_out(folder, capsys):
+    for words in (["flat.pt", "b.safetensors"], ["a.pt", "b.pt"], ["flat.pt", "c.npz"]):
+        status, told = run(capsys, "convert", folder / words[0], folder / words[1])
+        assert status == 0 and told.err == ""
+
+
+def test_convert_names_few_of_many_and_what_a_header_says(tmp_path, capsys):
+    save({"w": torch.ones(1), **{f"n{i}": i for i in range(20)}}, tmp_path / "a.pt")
+    told = run(capsys, "convert", tmp_path / "a.pt", tmp_path / "b.npz")[1].err
+    assert "20 values" in told and "n8, and 11 more names" in told and "n9" not in told
+    with (tmp_path / "a.safetensors").open("wb") as file:
+        x = torch.ones(1)
+        safetensors_writer.write(file.write, {"x": Describer().record(x)}, {"note": "hi"})
+    told = run(capsys, "convert", tmp_path / "a.safetensors", tmp_path / "c.pt", "--weights")[1]
+    assert "left out 1 value that no tensor holds: metadata note" in told.err
+    assert (
+        run(capsys, "convert", tmp_path / "a.safetensors", tmp_path / "c.safetensors")[1].err == ""
+    )

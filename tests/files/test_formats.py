@@ -1,5 +1,6 @@
 """safetensors, shards, distributed folders and NumPy's files: read and written, told by content."""
 
+import contextlib
 import io
 import json
 import pickle
@@ -14,8 +15,8 @@ from rushlight._files import arrays, safetensors_writer
 from rushlight._files.formats import open_checkpoint
 from rushlight._files.values import cast, decode
 from rushlight._files.walk import tensors, ties
-from rushlight.cli import convert
-from rushlight.serialization import Describer, load, save
+from rushlight.cli import convert, main
+from rushlight.serialization import Describer, Limits, load, save
 
 
 def records(named):
@@ -230,6 +231,52 @@ def test_chunks_that_do_not_fit_are_refused(tmp_path, offsets):
     chunked_folder(tmp_path, [((0, 0), whole[:2].clone()), ((3, 0), whole[2:].clone())])
     with pytest.raises(pickle.UnpicklingError, match="reaches outside"):
         load(tmp_path, opaque=True)
+
+
+def test_parts_of_a_folder_share_one_bound(tmp_path):
+    """Each of many small files had the whole bound for itself."""
+    few = Limits(objects=700_000, growth=0)  # the .metadata of 60 parts takes 580,000
+    row = torch.arange(2.0).reshape(1, 2)
+    for count, fits in ((5, True), (60, False)):
+        folder = tmp_path / f"dcp{count}"
+        folder.mkdir()
+        parts = [((i, 0), row) for i in range(count)]
+        chunked_folder(folder, parts, (count, 2))
+        within(fits, lambda folder=folder: load(folder, opaque=True, limits=few))
+    assert load(folder, opaque=True)["w"].shape == (60, 2)
+    assert load(folder, opaque=True, limits=Limits(objects=0, growth=100))["w"].shape == (60, 2)
+    names = {f"w{i}": f"{i}.pt" for i in range(60)}
+    for name, file in names.items():
+        save({name: row, "junk": [[] for _ in range(100)]}, tmp_path / file)
+    index = tmp_path / "m.index.json"
+    for count, fits in ((5, True), (60, False)):
+        index.write_text(json.dumps({"weight_map": dict(list(names.items())[:count])}))
+        within(fits, lambda: load(index, limits=few))
+    assert len(load(index)) == 60 and len(load(index, limits=Limits(objects=0, growth=100))) == 60
+
+
+def test_a_pickle_with_a_zip_behind_it_is_neither(tmp_path, capsys):
+    """One program would read the first, another the second."""
+    path, first = tmp_path / "a.pt", b"\x80\2N."
+    inner = hostile.zipped(b"\x80\2cos\nsystem\n)R.")
+    for between in (b"", b"some bytes"):
+        path.write_bytes(first + between + inner)
+        with pytest.raises(pickle.UnpicklingError, match=r"at byte 4: .* two formats in one file"):
+            load(path)
+        assert main(["scan", str(path)]) == 2 and "two formats" in capsys.readouterr().out
+    path.write_bytes(pickle.dumps(inner) + b"behind")  # data, as good as any
+    made, report = load(path, report=True)
+    assert made == inner and report.metadata == {"bytes behind the pickle": 6}
+    assert main(["scan", str(path)]) == 0 and main(["inspect", str(path)]) == 0
+    assert "bytes behind the pickle: 6" in capsys.readouterr().out
+
+
+def within(fits, action):
+    """Whether an action stays within the bound of memory."""
+    with (
+        contextlib.nullcontext() if fits else pytest.raises(pickle.UnpicklingError, match="more m")
+    ):
+        action()
 
 
 def test_lightning_and_omegaconf_parts_stay_records():

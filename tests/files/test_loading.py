@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import json
 import pickle
 import struct
 import sys
@@ -457,3 +458,17 @@ def test_compressed_sparse_tensors_stay_records_around_their_parts(layout):
         made = from_bytes(hostile.zipped(b"\x80\2" + call + b"R(" + parts + b"t\x86R.", data))
     assert "_get_layout" not in str(told[0].message)
     assert str(made.args[0]) == f"torch.sparse_{layout}" and made.args[1][2].shape == (2, 2)
+
+
+def test_a_mapped_file_at_odd_bytes_is_not_copied(tmp_path):
+    """Headers that are not filled up leave the numbers at odd places; loading copied them all."""
+    path, x = tmp_path / "odd.safetensors", np.arange(6, dtype="f4")
+    entry = {"x": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}}
+    text = json.dumps(entry).encode().ljust(73)
+    path.write_bytes(hostile.headers(text, x.tobytes()))
+    made = load(path, mmap=True)["x"]
+    assert made.numpy().ctypes.data % 4 == 1
+    assert made.tolist() == [[0, 1, 2], [3, 4, 5]] and float((made @ made.T).sum()) == 83
+    made.add_(1)
+    assert float(made.sum()) == 21 and path.read_bytes()[-24:] == x.tobytes()
+    assert load(path)["x"].numpy().ctypes.data % 4 == 0

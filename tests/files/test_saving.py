@@ -12,6 +12,7 @@ import pytest
 
 import rushlight as torch
 from rushlight._files import atomic
+from rushlight._files.formats import open_checkpoint
 from rushlight.serialization import load, save, set_crc32_options
 
 
@@ -209,3 +210,11 @@ def test_a_save_that_fails_rotates_nothing(path, monkeypatch):
     with pytest.raises(OSError, match="old file is unchanged"):
         save(3, path, keep=2)
     assert [load(f"{path}{end}") for end in ("", ".1", ".2")] == [2, 1, 0]
+
+
+def test_strides_of_empty_tensors_are_those_of_pytorch(tmp_path):
+    """NumPy gives them none, and PyTorch read the file's zeros as they stood."""
+    base = torch.zeros(4, 3)
+    save([torch.zeros(0, 3), torch.zeros(2, 0, 3), base[:0], base[:0].T], tmp_path / "a.pt")
+    found = open_checkpoint(tmp_path / "a.pt").root
+    assert [record.stride for record in found] == [(3, 1), (3, 3, 1), (3, 1), (1, 3)]

@@ -44,22 +44,18 @@ class Attention:
 
     @property
     def kind(self) -> Kind:
-        """The kind of all operands."""
         return self.operands[0].kind
 
 
 def write(f: Function, told: Attention) -> None:
-    """The kernel's body."""
     (_Forward if len(told.operands) == 3 else _Backward)(f, told).write()
 
 
 def workspace(told: Attention, target: Any, threads: int) -> int:
-    """Bytes of scratch memory."""
     return _Plan(told, target).bytes * threads
 
 
 def work(told: Attention) -> int:
-    """How much it does."""
     each = (told.width + told.mixed) // (8 if len(told.operands) == 3 else 3) + 20
     return told.nest.rows * told.nest.length * each // (1 + told.causal)
 
@@ -135,8 +131,7 @@ class _Writer:
         step = along if name in ("kt", "vt") else row  # what `first` counts
         source = self.given[which].shifted(first * step, self.kind)
         pack = packer(f.module, self.kind, along, row)
-        f.call(pack, source, along, row, self.room[name],
-               self.apart[name], n, live)  # fmt: skip
+        f.call(pack, source, along, row, self.room[name], self.apart[name], n, live)
 
     def product(
         self, a: str, turned: bool, b: str, made: str, rows: Any, columns: Any, n: Any, more: Any,
@@ -163,7 +158,6 @@ class _Writer:
         return self.f.select(n > 0, n, 0)
 
     def cleared(self, at: Val, first: Any, last: Any) -> None:
-        """Zeros."""
         fill(self.f, at, first, last, self.f.const(0, self.kind, self.lanes))
 
     def copied(self, made: int, row: Val, source: Val, n: int, scale: Val | None = None) -> None:

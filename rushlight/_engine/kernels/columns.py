@@ -34,7 +34,7 @@ def turned(nest: Nest) -> Nest:
     """The same nest, the axis that most operands are in order along put last: of the rows where
     there are reductions, of all where there are none."""
     n = len(nest.lead)
-    if not n:
+    if not n or nest.totals:
         return nest
     reduces = nest.has(*REDUCTIONS)
     strides = [(*o.lead, o.along) for o in _full(nest) + [o for _, o in nest.stores]]
@@ -71,7 +71,7 @@ def merged(nest: Nest) -> Nest:
 
 def suits(nest: Nest, target: Any) -> bool:
     """Whether vectors are better laid across the rows."""
-    if not nest.lead or nest.lead[-1] == 1 or not nest.has(*REDUCTIONS):
+    if not nest.lead or nest.lead[-1] == 1 or nest.totals or not nest.has(*REDUCTIONS):
         return False
     if nest.length == 1:
         return True
@@ -92,7 +92,6 @@ def _kept(nest: Nest, plan: Plan, lanes: int) -> int:
 
 
 def workspace(nest: Nest, target: Any, threads: int) -> int:
-    """Bytes of scratch memory."""
     plan, lanes = Plan(nest, across=True), nest.lanes(target)
     if (tall := _Shape.of(nest, plan, lanes)) is not None:
         return tall.bytes * (threads if tall.parts == 1 else 1)
@@ -173,7 +172,6 @@ class Columns:
     # -- a block of columns
 
     def _block(self, column: Val, units: list) -> None:
-        """All sweeps over some columns."""
         f, plan = self.f, self.plan
         self.units, self.thin = units, [{} for _ in units]
         for level in range(plan.sweeps):
@@ -222,12 +220,12 @@ class Columns:
                 total.close()
 
     def _step(self, level: int, totals: list["Column"], column: Val, k: Val) -> None:
-        """One row of the columns."""
         f, rows, plan, lanes = self.f, self.rows, self.plan, self.lanes
         stores = [
-            (v, o) for v, o in rows.nest.stores
+            (v, o)
+            for v, o in rows.nest.stores
             if v not in self.nest.thin and plan.levels[v] == level
-        ]  # fmt: skip
+        ]
         rows.stand([*self.outer, k])
         for unit, (at, mask) in enumerate(self.units):
             values, cell = self.values(unit, k), (k * len(self.units) + unit) * lanes
@@ -256,7 +254,6 @@ class Column(Total):
         self.wholes = [self.vars(lanes, wide=True) for _ in range(units)]
 
     def close(self) -> None:
-        """The end of a block."""
         for state, whole in zip(self.units, self.wholes):
             self.add(whole, self.widened(now(state)))
             self.begin(state)
@@ -275,8 +272,9 @@ class _Tall:
         steps = owner.plan.reductions(0)
         self.width = _width(owner.nest, owner.plan, owner.lanes)
         self.reps = 4 // (self.width // owner.lanes)
-        self.totals = [Column(self.f, s, owner.lanes, self.width // owner.lanes * self.reps)
-                       for s in steps]  # fmt: skip
+        self.totals = [
+            Column(self.f, s, owner.lanes, self.width // owner.lanes * self.reps) for s in steps
+        ]
 
     def write(self) -> None:
         """Tasks, and the joining of their parts."""
@@ -320,7 +318,6 @@ class _Tall:
                 total.put(self._place(r, at), state, self.shape.apart)
 
     def _block(self, top: Val, end: Val, first: Val, last: Val) -> None:
-        """A few rows, all columns."""
         f, c, s = self.f, self.c, self.shape
         whole = s.columns // self.width * self.width
         if whole:

@@ -93,21 +93,18 @@ def _family(target: Any, c: Convolution) -> Any:
         return convolution_winograd
     made = convolution_forward.Pass(target, c)
     small = made.down.count * made.right.count <= _SMALL
-    if c.groups == 1 and small and convolution_packed.cost(target, made) < made.cost * 0.98:
+    if c.groups == 1 and small and convolution_packed.cost(target, made) < made.cost:
         return convolution_packed
     return convolution_forward
 
 
 def write(f: Function, c: Convolution) -> None:
-    """The kernel's body."""
     _family(f.target, c).write(f, c)
 
 
 def workspace(c: Convolution, target: Any, threads: int) -> int:
-    """Bytes of scratch memory."""
     return _family(target, c).workspace(target, c, threads)
 
 
 def work(c: Convolution) -> int:
-    """How much it does."""
     return rows.work(c.nest) + c.macs // 8

@@ -45,12 +45,10 @@ def _layout(target: Any, c: Convolution) -> dict[str, int]:
 
 
 def workspace(target: Any, c: Convolution, threads: int) -> int:
-    """Bytes of scratch memory."""
     return _layout(target, c)["end"] * threads
 
 
 def write(f: Function, c: Convolution) -> None:
-    """The kernel's body."""
     (down, right), z = axes(c), _layout(f.target, c)
     each = seen(down.parts[0], right.parts[0], len(right.starts), z["phase"], z["pitch"])
     taps = [(k * z["channel"] + at) * c.kind.size for k in range(c.filters[1]) for at in each]

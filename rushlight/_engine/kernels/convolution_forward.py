@@ -83,9 +83,9 @@ class Pass:
         if self.c.groups > 1:
             whole = self.inner * self._channel(self.down.count, pitch) * self.size
             groups = max(1, min(self.c.groups, NEAR // 2 // whole))
-        rows = self._height(vectors, columns, pitch, self.inner * groups)
-        blocks = self.images * -(-self.down.count // rows) * -(-self.right.count // columns)
         many = self.c.groups * panels
+        rows = self._height(vectors, columns, pitch, self.inner * groups, self.images * many)
+        blocks = self.images * -(-self.down.count // rows) * -(-self.right.count // columns)
         chunk = -(-many // max(1, min(many, -(-_ITEMS // blocks))))
         if self.c.groups > 1:
             chunk = min(groups, max(1, chunk // panels)) * panels
@@ -105,22 +105,28 @@ class Pass:
     def _channel(self, rows: int, pitch: int) -> int:
         return self.phases * (rows + self.down.reach) * pitch
 
-    def _height(self, vectors: int, columns: int, pitch: int, channels: int) -> int:
-        """Rows of a block: few columns are lost behind its last, and its frame stays near."""
-        best, chosen, useful = float("inf"), 1, self.down.count * self.right.count
-        useful *= self.rows * self.taps / len(self.parts)
+    def _height(self, vectors: int, columns: int, pitch: int, channels: int, tasks: int) -> int:
+        """Rows of a block: few columns are lost behind its last, its frame stays near, and there
+        are enough tasks (that many for a block), of which threads lose half of one each."""
+        best, chosen = float("inf"), 1
+        useful = self.down.count * self.right.count * self.rows * self.taps * self.inner
         for rows in range(1, self.down.count + 1):
-            channel = self._channel(rows, pitch)
-            if rows > 1 and channels * channel * self.size > NEAR:
+            if rows > 1 and channels * self._channel(rows, pitch) * self.size > NEAR:
                 break
-            across = -(-((rows - 1) * pitch + columns) // self.lanes)
-            tiles = across // vectors + across % vectors * (2 / 3)
-            work = tiles * vectors * self.lanes * self.rows * self.taps / len(self.parts)
-            blocks = -(-self.down.count // rows)
-            cost = blocks * (work + channel * 8) / useful
-            if cost < best * 0.995:
-                best, chosen, self.cost = cost, rows, cost
+            blocks, spread = -(-self.down.count // rows), (rows - 1) * pitch + columns
+            cycles = blocks * self.cycles(vectors, spread, 1, rows, columns)
+            if (late := cycles * (1 + 1 / (tasks * blocks))) < best:
+                best, chosen, self.cost = late, rows, cycles * self.lanes / useful
         return chosen
+
+    def cycles(self, vectors: int, columns: int, frames: int, rows: int, wide: int) -> float:
+        """Of sums over some columns, for which so many frames of rows are copied (on Zen 4)."""
+        n, deep = -(-columns // self.lanes), -(-self.inner // self._deep())
+        tiles = (n // vectors + n % vectors * (2 / 3)) * vectors
+        sums = tiles * self.inner * self.taps + n * len(self.parts) * deep * 23
+        lines = (rows + self.down.reach) * -(-(wide + self.right.reach) // self.lanes)
+        framed = self.inner * self.phases * (lines * 14 + 27)
+        return sums * self.rows + frames * (framed + self.rows * 27)
 
     # -- memory of a thread, in bytes
 
@@ -188,12 +194,10 @@ class Pass:
 
 
 def workspace(target: Any, c: Convolution, threads: int) -> int:
-    """Bytes of scratch memory."""
     return Pass(target, c).layout()[1] * threads
 
 
 def write(f: Function, c: Convolution) -> None:
-    """The kernel's body."""
     s = Pass(f.target, c)
     p = s.plan
     tapped = s.tapped(p.pitch, p.plane)
@@ -259,15 +263,20 @@ class Tiled(Driver):
             start: where the first part's row of sums begins; lines lie `pitch` from each other.
             block: first line and column of a part, and how many.
         """
-        f, z, kind = self.f, self.z, self.kind
+        f, z, kind, lanes = self.f, self.z, self.kind, self.lanes
         u, v, rows, columns = block
-        wide, dense = columns * z.parts_right, self._region("dense")
-        with f.loop(0, z.parts_down) as y, f.loop(0, z.parts_right) as x:
-            part = (y * z.parts_right + x) * z.held
-            sums = self._region("sums").shifted(part + start, kind)
-            with f.loop(0, rows) as r, f.loop(0, columns) as j:
-                to = dense.shifted((r * z.parts_down + y) * wide + j * z.parts_right + x, kind)
-                f.store(to, sums.read(r * pitch + j, kind))
+        wide, dense, pair = columns * z.parts_right, self._region("dense"), z.parts_right.equals(2)
+        with f.loop(0, rows) as r, f.loop(0, z.parts_down) as y:
+            line = dense.shifted((r * z.parts_down + y) * wide, kind)
+            at = y * z.parts_right * z.held + start + r * pitch
+            sums = self._region("sums").shifted(at, kind)
+            with f.when(pair), f.loop(0, columns, lanes) as j:  # the next line covers what is over
+                two = [sums.read(j + i, kind, lanes) for i in (0, z.held)]
+                for i in (0, lanes):
+                    order = [(i + k) // 2 + k % 2 * lanes for k in range(lanes)]
+                    line.write(j * 2 + i, f.shuffle(two[0], two[1], order))
+            with f.when(pair ^ 1), f.loop(0, z.parts_right) as x, f.loop(0, columns) as j:
+                line.write(j * z.parts_right + x, sums.read(x * z.held + j, kind))
         y, x = u * z.parts_down, v * z.parts_right
         f.call(
             z.follow_at, self.buffers, dense, image, row, 1, 0,
@@ -280,7 +289,6 @@ class _Forward(Tiled):
     """The writing of that function."""
 
     def write(self) -> None:
-        """All that this thread takes."""
         f, z = self.f, self.z
         self._tables()
         downs = z.count_down.parts(z.rows)

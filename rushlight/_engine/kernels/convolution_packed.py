@@ -11,16 +11,8 @@ from typing import Any
 from ..builder import I64, Function, Val
 from .convolution_forward import Pass, Tiled
 from .convolution_shape import Convolution
-from .convolution_tiles import (
-    ENTRY,
-    driven,
-    entries,
-    pack,
-    pair,
-    placed,
-    stepped,
-    stored,
-)
+from .convolution_tiles import ENTRY, driven, entries, pack, pair, placed, stepped, stored
+from .nest import part
 from .share import meet
 
 _ROOM = 8 << 20  # bytes of columns that are laid out at once
@@ -45,14 +37,13 @@ class Layout:
 
 
 def cost(target: Any, s: Pass) -> float:
-    """Of laying out and multiplying, for each useful multiplication."""
-    lanes, plane = s.lanes, s.down.count * s.right.count
-    made = layout(target, s)
-    vectors = -(-made.images * plane // lanes)
-    tiles = vectors // s.plan.vectors + vectors % s.plan.vectors * (2 / 3)
-    lost = tiles * s.plan.vectors * lanes / (made.images * plane)
-    pieces = made.width / min(lanes, s.right.count)
-    return lost * (1 + (2 + 2.5 * pieces) / s.rows / (s.plan.vectors / 2))
+    """Of laying out and multiplying, for each useful multiplication, as `Pass.cost`."""
+    made, high, wide = layout(target, s), s.down.count, s.right.count
+    n, places = made.images, s.taps * s.inner
+    pieces = n * high * -(-wide // s.lanes) + made.tiles
+    columns = n * made.plane
+    cycles = s.cycles(s.plan.vectors, columns, n, high, wide) + pieces * places * 7
+    return cycles * s.lanes / (columns * s.rows * places) + 0.1  # read from further away
 
 
 def layout(target: Any, s: Pass) -> Layout:
@@ -64,9 +55,8 @@ def layout(target: Any, s: Pass) -> Layout:
     pitch = s.right.pitch()
     channel = s.phases * (s.down.count + s.down.reach) * pitch
     channels = max(1, min(-(-s.inner // 8), _FRAMED // (images * channel * s.size)))
-    span = min(tiles, 8)
-    if len(s.parts) > 1 and span * width % plane:
-        span = tiles
+    spans = range(min(-(-tiles // 2), 8), 0, -1)  # two at least: threads have their own columns
+    span = next((n for n in spans if len(s.parts) == 1 or n * width % plane == 0), tiles)
     wanted = -(-_ITEMS // -(-tiles // span))
     held = len(s.parts) * p.height * span * width * s.size
     most = max(1, min(_NEAR // held, _NEAR // (p.height * p.deep * s.taps * s.size)))
@@ -85,13 +75,12 @@ def _placed(s: Pass, cut: Layout) -> tuple[dict[str, int], int]:
         "pieces": (pieces + 8) * 8,
         "begins": (cut.tiles + 1) * 8,
         "sums": wide * cut.chunk * p.height * cut.span * cut.width * s.size,
-        "dense": wide * cut.plane * s.size + vector if wide > 1 else 0,
+        "dense": wide * cut.plane * s.size + 2 * vector if wide > 1 else 0,
         "frame": cut.images * cut.channels * cut.channel * s.size + 4 * vector + cut.pitch * 8,
     })  # fmt: skip
 
 
 def workspace(target: Any, c: Convolution, threads: int) -> int:
-    """Bytes of scratch memory."""
     s = Pass(target, c)
     cut = layout(target, s)
     shared = s.inner * s.taps * cut.tiles * cut.width * s.size + 2 * s.lanes * s.size
@@ -99,7 +88,6 @@ def workspace(target: Any, c: Convolution, threads: int) -> int:
 
 
 def write(f: Function, c: Convolution) -> None:
-    """The kernel's body."""
     s = Pass(f.target, c)
     cut, size = layout(f.target, s), s.size
     tapped = s.tapped(cut.pitch, cut.channel // s.phases)
@@ -128,8 +116,10 @@ class _Packed(Tiled):
         chunks = z.panels.parts(z.chunk)
         with stepped(f, 0, z.images, z.together) as first:
             live = f.least(z.images - first, z.together)
-            with self.drawn(z.inner.parts(z.framed)) as item:
-                self._lay_out(first, live, item * z.framed)
+            pieces, sides = z.inner.parts(z.framed), f.least(spans, self.threads)
+            with self.drawn(sides * pieces) as item:  # a thread's spans lie in its own cache
+                begin, end = part(f, spans, item // pieces, sides)
+                self._lay_out(first, live, (begin * z.span, end * z.span), item % pieces * z.framed)
             meet(f)
             with self.drawn(spans * chunks) as item:
                 self._multiply(first, live, item // chunks * z.span, item % chunks * z.chunk)
@@ -145,8 +135,9 @@ class _Packed(Tiled):
                 for name, count in (("framed", z.framed), ("columns", z.inner))
             )
             above = f.const(1 << 32, I64)
-            entries(f, near, z.framed, z.near_at.shifted(before, I64), taps,
-                    above * z.channel * size)  # fmt: skip
+            entries(
+                f, near, z.framed, z.near_at.shifted(before, I64), taps, above * z.channel * size
+            )
             entries(f, far, z.inner, z.far_at.shifted(before, I64), taps,
                     z.lead + above * (taps * (self.width * size)))  # fmt: skip
         self.begins()
@@ -175,17 +166,18 @@ class _Packed(Tiled):
 
     # -- columns
 
-    def _lay_out(self, first: Val, live: Val, channel: Val) -> None:
-        """Some channels of all images: framed, then laid out tile by tile."""
+    def _lay_out(self, first: Val, live: Val, tiles: tuple[Val, Val], channel: Val) -> None:
+        """Some channels of some tiles: their images framed, then laid out tile by tile."""
         f, z, kind = self.f, self.z, self.kind
-        channels = f.least(z.inner - channel, z.framed)
-        with f.loop(0, live) as image:
+        channels, start, columns = f.least(z.inner - channel, z.framed), tiles[0], live * z.plane
+        stop = f.least(tiles[1], columns.parts(self.width))
+        end = f.least(stop * self.width, columns)
+        with f.loop(start * self.width // z.plane, end.parts(z.plane)) as image:
             source = (first + image) * z.s_image + channel * z.s_channel
             target = self._region("frame").shifted(image * z.framed * z.channel, kind)
             self.framed(z.image_at.shifted(source, kind), target, (0, channels))
         name = pack(f.module, kind, self.width)
-        tiles = (live * z.plane).parts(self.width)
-        with self.parts() as (_, taps, before), f.when(taps > 0), f.loop(0, tiles) as tile:
+        with self.parts() as (_, taps, before), f.when(taps > 0), f.loop(start, stop) as tile:
             begin, end = (self._region("begins").read(tile + i, I64) for i in range(2))
             row = before * z.inner * z.tiles + tile * taps * z.inner + channel * taps
             f.call(

@@ -32,7 +32,6 @@ class Convolution:
 
     @property
     def kind(self) -> Kind:
-        """The kind of both operands."""
         return self.first.kind
 
     @property

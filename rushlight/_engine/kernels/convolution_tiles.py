@@ -23,8 +23,8 @@ ENTRY = 8  # bytes of a table's entry: the offset of a row's element, that of th
 
 def shape(target: Any, rows: int) -> tuple[int, int]:
     """(height, vectors) of a tile for so many rows: accumulators fill the registers."""
-    if rows >= target.rows:
-        return target.rows, target.columns
+    if rows >= target.rows:  # about as many in each, so that threads have as much to do
+        return -(-rows // -(-rows // target.rows)), target.columns
     registers = (target.rows + 1) * target.columns
     return rows, max(target.columns, registers // (rows + 1))
 
@@ -130,9 +130,13 @@ def frame(f: Function, kind: Kind, infinite: bool) -> None:
             copy = lambda c, mask: to.write(c, row.read(c, kind, lanes, mask))
             vectors(f, begin, end, lanes, copy)
         with f.when(step.compared("ne", 1)):
-            pairs = f.select(step.equals(2), (end - begin - 1) // lanes * lanes, 0)
+            pairs = f.select(step.equals(2), (end - begin).parts(lanes) * lanes, 0)
             with f.loop(begin, begin + pairs, lanes) as c:
-                two = [row.read(c * 2 + i * lanes, kind, lanes) for i in range(2)]
+                left = (end - c) * 2 - 1
+                two = [
+                    row.read(c * 2 + i, kind, lanes, f.first_lanes(left - i, lanes))
+                    for i in (0, lanes)
+                ]
                 to.write(c, f.shuffle(two[0], two[1], range(0, 2 * lanes, 2)))
             with f.loop(begin + pairs, end) as c:
                 to.write(c, row.read(c * step, kind))
@@ -279,11 +283,7 @@ class Driver:
         if at is not None:
             top, left = at[0] * z.step_down + top, at[1] * z.step_right + left
         rows, columns = extent or (z.count_down, z.count_right)
-        with (
-            f.loop(*channels) as c,
-            f.loop(0, z.phases_down) as y,
-            f.loop(0, z.phases_right) as x,
-        ):
+        with f.loop(*channels) as c, f.loop(0, z.phases_down) as y, f.loop(0, z.phases_right) as x:
             place = c * z.channel + (y * z.phases_right + x) * z.phase
             f.call(
                 frame(f.module, kind, False), source.shifted(c * z.s_channel, kind),

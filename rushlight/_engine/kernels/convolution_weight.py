@@ -12,16 +12,7 @@ from typing import Any
 from ..builder import I64, Function, Val
 from .convolution_follow import follower
 from .convolution_shape import Convolution, axes, framing, seen, strides
-from .convolution_tiles import (
-    Driver,
-    address,
-    driven,
-    placed,
-    stepped,
-    stored,
-    sweep,
-    turned,
-)
+from .convolution_tiles import Driver, address, driven, placed, stepped, stored, sweep, turned
 from .nest import opened
 from .share import meet
 
@@ -74,7 +65,10 @@ def cut(target: Any, c: Convolution) -> Cut:
     images = max(1, min(c.image[0], _ROOM // each, _PLACES // plane))
     chunk = max(1, min(32, panels * tiles * c.groups // _ITEMS))
     made = -(-panels // chunk) * tiles * c.groups
-    slices = max(1, min(-(-_ITEMS // made), images * plane // (2 * _DEEP)))
+    slices = -(-_ITEMS // made)
+    if images > 1 and each * images > 2 * c.groups * rows * columns * size:
+        slices = max(slices, 2)  # threads multiply what they copied: it lies in their caches
+    slices = max(1, min(slices, images * plane // (2 * _DEEP)))
     return Cut(
         height, vectors, width, rows, panels, columns, tiles, chunk, slices, images, plane, pitch,
         phase, channel,
@@ -105,13 +99,11 @@ def _direct(c: Convolution, k: Cut) -> bool:
 
 
 def workspace(target: Any, c: Convolution, threads: int) -> int:
-    """Bytes of scratch memory."""
     _, end, _, last = _regions(c, cut(target, c))
     return end * threads + last
 
 
 def write(f: Function, c: Convolution) -> None:
-    """The kernel's body."""
     down, right = axes(c)
     k, size = cut(f.target, c), c.kind.size
     own, end, shared, _ = _regions(c, k)
@@ -143,6 +135,7 @@ class _Weight(Driver):
         """A group of images after another: copy, meet, multiply, meet; then add the parts up."""
         f, z = self.f, self.z
         self.many = z.groups * z.tiles  # tiles of columns
+        self.slices = f.select(self.threads > 1, z.slices, 1)
         chunks = z.panels.parts(z.chunk)
         with f.when(self.me.equals(0)):
             self._rows()
@@ -151,7 +144,7 @@ class _Weight(Driver):
             with self.drawn(live * z.cuts) as item:
                 self._copy(first, item // z.cuts, item % z.cuts)
             meet(f)
-            with self.drawn(z.slices * self.many * chunks) as item:
+            with self.drawn(self.slices * self.many * chunks) as item:
                 tile, panel = item // chunks % self.many, item % chunks * z.chunk
                 self._multiply(first, live, item // (chunks * self.many), tile, panel)
             meet(f)
@@ -212,7 +205,7 @@ class _Weight(Driver):
         """Some panels of one tile of columns, over a slice of the sum."""
         f, z, kind, size = self.f, self.z, self.kind, self.size
         places = live * z.plane
-        begin, end = piece * places // z.slices, (piece + 1) * places // z.slices
+        begin, end = piece * places // self.slices, (piece + 1) * places // self.slices
         last = f.least(panel + z.chunk, z.panels)
         a = self._shared("frame").shifted(tile // z.tiles * z.inner * z.channel, kind)
         b = self._shared("columns").shifted(tile * z.together * z.plane * self.width, kind)
@@ -239,7 +232,7 @@ class _Weight(Driver):
         f, z, kind = self.f, self.z, self.kind
         out = self._part(0, tile, panel)
         count = (f.least(panel + z.chunk, z.panels) - panel) * z.height * self.width
-        with f.loop(1, z.slices) as piece:
+        with f.loop(1, self.slices) as piece:
             other = self._part(piece, tile, panel)
             with f.loop(0, count, self.lanes) as j:
                 place = out.shifted(j, kind)
@@ -255,9 +248,7 @@ class _Weight(Driver):
         channel = tile % z.tiles * width
         live = f.least(z.columns - channel, width)
         dense, pitch = self._region("dense"), z.chunk * z.height + width
-        f.call(
-            turned(f.module, self.kind), sums, dense, count, live, width, 1, pitch
-        )  # fmt: skip
+        f.call(turned(f.module, self.kind), sums, dense, count, live, width, 1, pitch)
         f.call(
             z.follow_at, self.buffers, dense, 0, tile // z.tiles * z.columns + channel, live,
             pitch * self.size, 1, 0, at, 0, count,

@@ -75,12 +75,10 @@ def _layout(target: Any, c: Convolution) -> dict[str, int]:
 
 
 def workspace(target: Any, c: Convolution, threads: int) -> int:
-    """Bytes of scratch memory."""
     return _layout(target, c)["end"] * threads
 
 
 def write(f: Function, c: Convolution) -> None:
-    """The kernel's body."""
     z, lead = _layout(f.target, c), c.second.lead[0]
     lie = (9, lead, 1, 8, -1) if c.word == "conv_input" else (lead, 9, _PIECE, 0, 1)
     wide, narrow = (tile(f.module, c.kind, z["high"], n, 1, z["side"], 0) for n in (2, 1))

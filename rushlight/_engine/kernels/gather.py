@@ -24,8 +24,11 @@ _READ, _WRITTEN = ("x", "indices", "axis"), ("x", "indices", "values", "axis", "
 _NAMES = {"take": _READ, "take_along_axis": _READ, "put": _WRITTEN, "scatter": _WRITTEN}
 WORDS = set(_NAMES)
 _JOINS: dict[str, Callable[[Function, Val, Val], Val]] = {
-    "add": lambda f, a, b: a + b, "mul": lambda f, a, b: a * b, "max": larger, "min": smaller,
-}  # fmt: skip
+    "add": lambda f, a, b: a + b,
+    "mul": lambda f, a, b: a * b,
+    "max": larger,
+    "min": smaller,
+}
 _TASK = 1 << 14  # elements that a thread moves at once
 _LINES = 256  # elements: threads that share the last axis take so many of it
 
@@ -154,7 +157,6 @@ class _Moves:
                 move(row, start, f.least(start + chunk, length))
 
     def _rows(self, row: Val) -> list[Val]:
-        """Where a row of each operand begins."""
         places = along_axes(row, self.told.shape[:-1])
         pairs = zip(self.bases, self.operands)
         return [base.shifted(offset(o, places), o.kind) for base, o in pairs]

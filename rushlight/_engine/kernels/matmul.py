@@ -55,7 +55,6 @@ class Product:
 
     @property
     def kind(self) -> Kind:
-        """The kind of both operands."""
         return self.a.kind
 
 
@@ -179,7 +178,6 @@ def _plan(product: Product, target: Any) -> _Plan:
 
 
 def _tile(plan: _Plan, size: int) -> int:
-    """Bytes of a tile's sums."""
     return plan.high * plan.width * size
 
 
@@ -192,10 +190,11 @@ def _flat(product: Product) -> Product:
         if b.lead[-2] or any(o.lead[-2] != n * o.lead[-1] for o in walks):
             break
         nest = replace(
-            nest, lead=(*nest.lead[:-2], nest.lead[-2] * n),
+            nest,
+            lead=(*nest.lead[:-2], nest.lead[-2] * n),
             loads={v: _merged(o) for v, o in nest.loads.items()},
             stores=[(v, _merged(o)) for v, o in nest.stores],
-        )  # fmt: skip
+        )
         a, b = _merged(a), _merged(b)
     return replace(product, a=a, b=b, nest=nest)
 
@@ -503,8 +502,9 @@ class _Tiles(_Writer):
         f.call(self.tile, *a, *b, made, down, n, k)
         with f.when(done):
             sums = sums.shifted((p.high - rows) * p.width, kind)
-            f.call(self.follow, *f.args, item, t * p.high, rows, column, live, sums,
-                   f.index(p.width))  # fmt: skip
+            f.call(
+                self.follow, *f.args, item, t * p.high, rows, column, live, sums, f.index(p.width)
+            )
 
 
 class _Dots(_Writer):

@@ -55,8 +55,9 @@ def tile(f: Function, kind: Kind, height: int, vectors: int, *known: int) -> Non
         multiply()
     places = [
         (made.shifted(down * i + v * lanes, kind), total)
-        for i, row in enumerate(sums) for v, total in enumerate(row)
-    ]  # fmt: skip
+        for i, row in enumerate(sums)
+        for v, total in enumerate(row)
+    ]
     with f.when(more > 0):
         for at, total in places:
             total.set(total.get() + f.load(at, kind, lanes))

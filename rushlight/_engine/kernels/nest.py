@@ -39,10 +39,10 @@ class Nest:
     stores: list[tuple[int, Operand]] = field(default_factory=list)
     thin: set[int] = field(default_factory=set)  # values with one element for each row
     sums: list[tuple[int, Operand]] = field(default_factory=list)  # of all rows, at each place
+    totals: int = 0  # that a reduction has, if it goes on from row to row: of neighbouring rows
 
     @property
     def rows(self) -> int:
-        """How many rows there are."""
         return prod(self.lead)
 
     @property
@@ -295,7 +295,6 @@ class Rows:
             store_first(f, place, x, live)
 
     def _scatter(self, place: Val, o: Operand, x: Val, mask: Val | None) -> None:
-        """Store lanes apart from each other."""
         f, live = self.f, self.lanes if mask is None else counted(mask)
         for i in range(self.lanes if live is None else live):
             spot = place.shifted(i * o.along, o.kind)

@@ -69,7 +69,6 @@ class Order:
 
 
 def workspace(told: Order, _target: Any, threads: int) -> int:
-    """Bytes of scratch memory."""
     return threads * _TABLE + told.bytes * (1 if told.shared else threads)
 
 
@@ -79,7 +78,6 @@ def work(told: Order) -> int:
 
 
 def write(f: Function, told: Order) -> None:
-    """The kernel's body."""
     _Order(f, told).write()
 
 

@@ -106,7 +106,6 @@ def _turned(f: Function, kind: Kind) -> None:
 
 @once(PARAMS)
 def _any(f: Function, kind: Kind) -> None:
-    """Neither lies in order."""
     _one_by_one(f, kind, *f.args)
 
 

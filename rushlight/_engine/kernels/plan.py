@@ -70,9 +70,10 @@ class Plan:
     def reductions(self, level: int) -> list[Step]:
         """Those that are made in a sweep."""
         return [
-            s for s in self.nest.steps
+            s
+            for s in self.nest.steps
             if s.word in REDUCTIONS and self.levels[s.result.id] == level + 1
-        ]  # fmt: skip
+        ]
 
     def thin(self, level: int) -> list[Step]:
         """What has one element for each row and is at hand before a sweep."""
@@ -84,7 +85,6 @@ class Plan:
         ]  # fmt: skip
 
     def kind(self, v: int) -> Kind:
-        """The kind of a value."""
         step = self.steps.get(v)
         return self.nest.loads[v].kind if step is None else kind(step.result)
 

@@ -43,7 +43,6 @@ class Pooling:
 
     @property
     def kind(self) -> Kind:
-        """The kind of the elements."""
         return self.operands[0].kind
 
     @property
@@ -70,9 +69,10 @@ class Pooling:
     def parted(self, axis: int) -> bool:
         """Whether each place along an axis is of one window at most, and none lies outside."""
         return (
-            not self.padding[axis] and not self.reach[axis]
+            not self.padding[axis]
+            and not self.reach[axis]
             and self.size[axis] == self.out[axis] * self.stride[axis]
-        )  # fmt: skip
+        )
 
 
 def described(step: Step, operands: list[Operand], nest: Nest) -> Pooling:
@@ -102,10 +102,11 @@ def _stacked(p: Pooling) -> Pooling:
     nest, large = p.nest, int(p.word.startswith("un"))
     high = [(p.size if i == large else p.out)[0] for i in range(len(p.operands))]
     if (
-        not nest.lead or not p.parted(0)
+        not nest.lead
+        or not p.parted(0)
         or any(o.lead[-2] != n * o.lead[-1] for o, n in zip(p.operands, high))
         or any(o.lead[-1] != nest.length * o.along for o in nest.operands)
-    ):  # fmt: skip
+    ):
         return p
     times = max(n for n in range(1, 2 + _TALL // prod(p.size)) if nest.lead[-1] % n == 0)
 
@@ -177,17 +178,14 @@ def _layout(p: Pooling, lanes: int) -> dict[str, int]:
 
 
 def workspace(p: Pooling, target: Any, threads: int) -> int:
-    """Bytes of scratch memory."""
     return _layout(p, target.lanes(p.kind.size))["end"] * threads
 
 
 def work(p: Pooling) -> int:
-    """How much it does."""
     return rows.work(p.nest) + p.macs // 8
 
 
 def write(f: Function, p: Pooling) -> None:
-    """The kernel's body."""
     _Pool(f, p).write()
 
 
@@ -265,8 +263,9 @@ class _Pool:
         for at, (a, b) in enumerate(product(*map(range, p.stride))):
             to = self._region("frame").shifted(at * made.phase, self.kind)
             top, left = a - p.padding[0], b - p.padding[1]
-            self._frame(source, to, *p.size, top, left, *p.stride, made.rows, made.columns,
-                        made.pitch)  # fmt: skip
+            self._frame(
+                source, to, *p.size, top, left, *p.stride, made.rows, made.columns, made.pitch
+            )
 
     def _backward(self, places: list[Val]) -> None:
         """The slopes of a plane: added up phase by phase, then put in order."""

@@ -26,7 +26,6 @@ class Draw:
 
 
 def work(told: Draw) -> int:
-    """How much it does."""
     return 4 * told.count
 
 

@@ -39,7 +39,6 @@ def write(f: Function, nest: Nest) -> None:
 
 
 def workspace(nest: Nest, target: Any, threads: int) -> int:
-    """Bytes of scratch memory."""
     nest = _laid(nest)
     if not nest.sums and columns.suits(nest, target):
         return columns.workspace(nest, target, threads)
@@ -66,11 +65,24 @@ def _grain(nest: Nest, plan: Plan) -> int:
     return -(-fair // 1024) * 1024
 
 
+def _cut(nest: Nest, plan: Plan) -> tuple[int, int, int]:
+    """Of rows that share a total, how many a task takes, and how much of each; tasks of a total."""
+    rows, n, grain = nest.rows // nest.totals, nest.length, _grain(nest, plan)
+    if nest.totals >= _TASKS:
+        return rows, n, 1
+    across = max(min(-(-n // grain), _MOST // rows), 1)  # of few and long rows, a part of one
+    height = max(grain // n, -(-rows // _MOST), 1)
+    wide = n if across == 1 else -(-n // (across * 1024)) * 1024
+    return height, wide, -(-rows // height) * -(-n // wide)
+
+
 def _partials(nest: Nest, plan: Plan) -> int:
-    """Bytes for the totals of a shared row's parts."""
+    """Bytes for the totals of a shared row's parts, or of rows that share one."""
     parts = -(-nest.length // _grain(nest, plan))
+    if shared := 0 < nest.totals < nest.rows:
+        parts = _cut(nest, plan)[2] * nest.totals
     made = sum(len(plan.reductions(level)) for level in range(plan.sweeps))
-    alone = nest.rows == 1 and not nest.sums
+    alone = (nest.rows == 1 and not nest.sums) or shared
     return (parts * made * 16 + COUNTER + 63) // 64 * 64 if alone else 0
 
 
@@ -120,6 +132,8 @@ class _Along:
         alone = not any(plan.reductions(level) for level in range(plan.sweeps))
         if nest.sums:
             self.down.write(self._row)
+        elif 0 < nest.totals < nest.rows:
+            self._walk()
         elif nest.length > grain and nest.rows == 1 and not alone:
             self._shared(grain)
         elif nest.length > grain and alone:
@@ -144,6 +158,8 @@ class _Along:
             if self.short is not None:
                 self._written_out(body)
             elif self._streams(level):
+                for total in totals:
+                    total.open(True)
                 self._ragged(level, totals, body, self.f.index(0), self.f.index(nest.length))
             else:
                 self._whole(level, totals, body)
@@ -222,7 +238,7 @@ class _Along:
         passes by the caches, a page on."""
         nest, far = self.nest, self.plan.costs[level] >= 10 and self._streams(level)
         found = [(v, o) for v, o in nest.loads.items() if v not in nest.thin and o.along == 1]
-        if level == 1 and nest.rows * nest.length >= _FAR and nest.length >= 256:
+        if level == 1 and nest.lead and nest.rows * nest.length >= _FAR and nest.length >= 256:
             ahead = [(v, o, o.lead[-1]) for v, o in found if o.lead[-1] >= nest.length]
         else:
             ahead = [(v, o, _PAGE // o.kind.size) for v, o in found if far]
@@ -244,12 +260,15 @@ class _Along:
 
     def _whole(self, level: int, totals: list, body: Callable) -> None:
         """A row of known length: what is left of it first, then several vectors at once."""
+        blocks = self.nest.length > BLOCK and any(t.wide is not t.kind for t in totals)
+        for total in totals:
+            total.open(blocks)
+        self._swept(totals, body, blocks)
+
+    def _swept(self, totals: list, body: Callable, blocks: bool) -> None:
         f, n, lanes = self.f, self.nest.length, self.lanes
         step = self._unroll() * lanes
         main, vectors = n // step * step, n // lanes * lanes
-        blocks = n > BLOCK and any(t.wide is not t.kind for t in totals)
-        for total in totals:
-            total.open(blocks)
         if main < vectors:
             with f.loop(main, vectors, lanes) as i:
                 body(i, 0, None)
@@ -283,8 +302,6 @@ class _Along:
         streams = self._streams(level)
         first = f.least(start + self._unaligned(level, start), stop) if streams else start
         main = first + (stop - first) // step * step
-        for total in totals:
-            total.open(True)
         if streams or n % step:
             heads = LINE // f.target.vector if streams else 0
             left = (stop - main).parts(lanes)
@@ -325,6 +342,8 @@ class _Along:
             body = self._body(level, totals)
             with tasks(f, parts) as task:
                 start = task * grain
+                for total in totals:
+                    total.open(True)
                 self._ragged(level, totals, body, start, f.least(start + grain, n))
                 for k, total in enumerate(totals):
                     place = self.work.shifted(task * 8 + (area + k * parts * 16))
@@ -337,6 +356,45 @@ class _Along:
             area += len(totals) * parts * 16
         with f.when(self.me.equals(0)):
             self._end()
+
+    def _walk(self) -> None:
+        """Rows that share a total: parts of them for all threads, as a shared row's."""
+        f, nest, n = self.f, self.nest, self.nest.length
+        rows, (height, wide, parts) = nest.rows // nest.totals, _cut(nest, self.plan)
+        totals, across, step = self._totals(0), -(-n // wide), self._unroll() * self.lanes
+        most = n // step + -(-(n % step) // self.lanes)  # what one lane adds up in a row
+        tall = max(BLOCK // (step * most), 1)
+        size = max(GRAIN // (rows * n * self.plan.cost), 1) if parts == 1 else 1
+        with grouped(f, nest.totals * parts, size) as item:
+            part, first = item // parts * rows, item % parts // across * height
+            start, last = item % across * wide, f.least(first + height, rows)
+            for total in totals:
+                total.open(True)
+            with f.loop(first, last, tall) as at:
+                with f.loop(at, f.least(at + tall, last)) as r:
+                    self._stand(part + r)
+                    self._find_thin(0)
+                    body = self._body(0, totals)
+                    if across > 1 or self._streams(0):
+                        self._ragged(0, totals, body, start, f.least(start + wide, n))
+                    else:
+                        self._swept(totals, body, n > BLOCK)
+                for total in totals:
+                    total.close()
+            for k, total in enumerate(totals):
+                total.put(self._place(k, item, parts), now(total.whole), 0)
+        meet(f)
+        with grouped(f, nest.totals, _MOST) as item:
+            self._stand(item * rows)
+            self._find_thin(0)
+            for k, total in enumerate(totals):
+                place = self._place(k, item * parts, parts)
+                self.thin[total.made] = self._joined(total, place, parts)
+            self._end()
+
+    def _place(self, k: int, item: Val, parts: int) -> Val:
+        """Where the k-th total of a part is."""
+        return self.work.shifted(item * 8 + (COUNTER + k * self.nest.totals * parts * 8))
 
     def _joined(self, total: "_Sum", place: Val, parts: int) -> Val:
         """The total of all parts, in their order: it does not depend on who made which."""
@@ -364,11 +422,9 @@ class _Sum(Total):
         self.open(False)
 
     def close(self) -> None:
-        """The end of a block."""
         self.add(self.whole, self.widened(self.folded(self.units)))
         for state in self.units:
             self.begin(state)
 
     def result(self) -> Val:
-        """What it comes to."""
         return self.result_of(now(self.whole) if self.blocks else self.folded(self.units))

@@ -65,12 +65,10 @@ def workspace(told: Scan, _target: Any, _threads: int) -> int:
 
 
 def work(told: Scan) -> int:
-    """How much it does."""
     return rows.work(told.nest) + 4 * told.nest.rows * told.nest.length
 
 
 def write(f: Function, told: Scan) -> None:
-    """The kernel's body."""
     writing = _Scan(f, told)
     if told.axis < len(told.nest.lead):
         writing.across()

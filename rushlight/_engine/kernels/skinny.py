@@ -49,7 +49,6 @@ def workspace(product: Product, _target: Any, _threads: int) -> int:
 
 
 def write(f: Function, product: Product) -> None:
-    """The kernel's body."""
     _Skinny(f, product).write()
 
 
@@ -149,7 +148,7 @@ class _Skinny:
 
     def _in_registers(
         self, first: Val, width: int, start: Val, n: Val, wide: int, done: Val
-    ) -> None:  # fmt: skip
+    ) -> None:
         """The sums of a strip's first columns."""
         f, kind, a, b = self.f, self.kind, self.p.a, self.p.b
         lies = int(a.lead[-1] == 1), int(a.along == 1), 0

@@ -16,7 +16,7 @@ from .nest import kind
 
 REDUCTIONS = {"sum", "max", "min", "prod", "any", "all", "argmax", "argmin"}
 BLOCK = 4096  # elements of a row that are added up in their own precision (numpy's error and less)
-_PLACES = {"argmax", "argmin"}
+PLACES = {"argmax", "argmin"}
 
 
 def reducible(step: Step) -> bool:
@@ -30,7 +30,7 @@ def reducible(step: Step) -> bool:
     if word in ("sum", "prod"):
         # As NumPy: in the result's own kind; from floating numbers to integers nobody asks for.
         return made is not BOOL and (made.floating or not given.floating)
-    if word in _PLACES:
+    if word in PLACES:
         return made is I64 and x.size < 1 << 31
     return word in ("any", "all") or given == made
 
@@ -89,7 +89,7 @@ class Total:
     @property
     def placed(self) -> bool:
         """Whether a state tells a place."""
-        return self.word in _PLACES
+        return self.word in PLACES
 
     # -- states
 

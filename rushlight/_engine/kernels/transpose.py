@@ -24,9 +24,10 @@ _SMALL = 256  # elements: below, the code of tiles costs more than it saves
 def _across(nest: Nest, axis: int) -> list[int]:
     """The values that lie in order along a leading axis and not along the rows."""
     return [
-        v for v, o in nest.loads.items()
+        v
+        for v, o in nest.loads.items()
         if o.lead[axis] == 1 and o.along not in (0, 1) and nest.lead[axis] > 1
-    ]  # fmt: skip
+    ]
 
 
 def suits(nest: Nest) -> bool:

@@ -231,8 +231,11 @@ def _angle(f: Function, y: Val, x: Val) -> Val:
     bottom = f.select(middle, low + high, high)
     u = top / f.select(bottom.equals(0.0), 1.0, bottom)
     part = f.fma(polynomial(f, u * u, _ATAN) * (u * u), u, u)
-    base = f.select(steep, f.select(middle, f.like(_PI / 4, x), _PI / 2),
-                    f.select(middle, f.like(_PI / 4, x), 0.0))  # fmt: skip
+    base = f.select(
+        steep,
+        f.select(middle, f.like(_PI / 4, x), _PI / 2),
+        f.select(middle, f.like(_PI / 4, x), 0.0),
+    )
     return base + f.fma(base, _PI_LOW / _PI, f.select(steep, -part, part))
 
 

@@ -11,7 +11,7 @@ from ..graph import Step, Value
 from .casts import cast
 from .division import INTEGER_DIVISIONS, REAL_DIVISIONS
 from .trig import TABLE
-from .vmath import FORMAT, gelu, magnitude, to_whole
+from .vmath import FORMAT, damped, gelu, logistic, magnitude, to_whole
 
 _COMPARED = dict(
     equal="eq", not_equal="ne", less="lt", less_equal="le", greater="gt", greater_equal="ge"
@@ -36,6 +36,8 @@ _FLOATING: dict[str, Callable] = dict(
     copysign=lambda f, a, b: f.math("copysign", a, b),
     nextafter=lambda f, a, b: _neighbour(f, a, b),
     gelu=gelu,
+    logistic=logistic,
+    damped=damped,
 )
 _ROUNDINGS = dict(floor="floor", ceil="ceil", trunc="trunc", round="rint")
 _LOGIC: dict[str, Callable] = dict(
@@ -45,12 +47,13 @@ _LOGIC: dict[str, Callable] = dict(
     logical_not=lambda f, a: a ^ 1,
 )
 _BITS: dict[str, Callable] = dict(
-    bitwise_and=lambda f, a, b: a & b, bitwise_or=lambda f, a, b: a | b,
+    bitwise_and=lambda f, a, b: a & b,
+    bitwise_or=lambda f, a, b: a | b,
     bitwise_xor=lambda f, a, b: a ^ b,
     bitwise_invert=lambda f, a: a ^ (1 if a.kind is BOOL else -1),
     bitwise_left_shift=lambda f, a, b: f.select(_fits(f, b), a << b, 0),
     bitwise_right_shift=lambda f, a, b: _right_shift(f, a, b),
-)  # fmt: skip
+)
 _TESTS: dict[str, Callable] = dict(
     isnan=lambda f, a: a.isnan(),
     isfinite=lambda f, a: magnitude(f, a) < float("inf"),
@@ -111,7 +114,6 @@ def _right_shift(f: Function, a: Val, b: Val) -> Val:
 
 
 def _neighbour(f: Function, a: Val, b: Val) -> Val:
-    """The next number from a towards b."""
     whole = FORMAT[a.kind].whole
     bits = f.bits(a, whole)
     outwards = (a < b) ^ (bits < 0)
@@ -206,8 +208,11 @@ def _power_is_known(step: Step, made: Kind, kinds: list) -> bool:
 
 
 def joined(steps: list[Step]) -> list[Step]:
-    """The steps; the last one of GELU, x / 2 (erf(x sqrt(1/2)) + 1), as a word of its own."""
-    makers = {s.result.id: (s.word, *s.args) for s in steps if kind_of(s.result.dtype) is F32}
+    """The steps; the last one of GELU, x / 2 (erf(x sqrt(1/2)) + 1), as a word of its own; so those
+    of sigmoid and SiLU."""
+    makers = {
+        s.result.id: (s.word, *s.args) for s in steps if kind_of(s.result.dtype) in (F32, F64)
+    }
 
     def made(a: Any) -> tuple:
         return makers.get(a.id, ()) if a.__class__ is Value else ()
@@ -217,7 +222,13 @@ def joined(steps: list[Step]) -> list[Step]:
             case "multiply", ("multiply", x, 0.5), ("add", e, 1):
                 match made(e):
                     case "erf", b if made(b) == ("multiply", x, sqrt(0.5)):
-                        return step.by("gelu", x)
+                        return step.by("gelu", x) if x.dtype.itemsize == 4 else step
+            case "divide", _, ("add", e, 1):
+                match step.args[0], made(e):
+                    case 1, ("exp", y):
+                        return step.by("logistic", y)
+                    case x, ("exp", y) if made(y) == ("negative", x):
+                        return step.by("damped", y)
         return step
 
     return list(map(one, steps))
@@ -274,4 +285,4 @@ def _tested(f: Function, word: str, x: Val) -> Val:
 
 
 # Words that cost more than loading their result again.
-DEAR = frozenset({*TABLE[F32], *TABLE[F64], "pow", "gelu", *REAL_DIVISIONS})
+DEAR = frozenset({*TABLE[F32], *TABLE[F64], "pow", "gelu", "logistic", "damped", *REAL_DIVISIONS})

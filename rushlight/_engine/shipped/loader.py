@@ -12,7 +12,8 @@ import os
 import sys
 import zipimport
 import zlib
-from functools import cache
+from functools import cache, partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -26,12 +27,19 @@ from ..threads import Pool, pace
 from .cpu import lacking
 from .kept import Numbers, Scalar, State, Stream
 
-FORMAT = 2
+FORMAT = 3
+_ASTRAY = "the optimizer goes another way now than when it was exported"
 FILES = ("manifest.json", "words.py", "code.bin", "arrays.bin", "program.py", "__main__.py")
 
 
 class Refused(IndexError):
     """A check inside the program failed: nothing was written."""
+
+    def __str__(self) -> str:
+        return (
+            "a value is out of range, an index or a target perhaps (exported from "
+            f"{self.args[0]}); nothing was written"
+        )
 
 
 def load(path: Any = None) -> "Program":
@@ -121,15 +129,22 @@ class Program:
         data = files["arrays.bin"]
         self.arrays = [_array(data, *place) for place in told["arrays"]]
         self.state = State({k: self._named(at) for k, at in told["state"].items()})
-        self.gradients = {k: None if i is None else self.arrays[i]
-                          for k, i in told["gradients"].items()}  # fmt: skip
+        self.gradients = {
+            k: None if i is None else self.arrays[i] for k, i in told["gradients"].items()
+        }
         self.numbers = Numbers(
             (k, tuple(v) if isinstance(v, list) else v) for k, v in told["numbers"].items()
         )
         self.streams = [Stream(self.arrays[key], at) for key, at in told["streams"]]
+        self.groups = [
+            (prefix, {k: self._meant(v) for k, v in options.items()})
+            for prefix, options in told["groups"]
+        ]
         self.words: dict[str, Any] = {
             "tick": Scalar.tick, "store": Scalar.store, "number": lambda value: value,
-            "zeros_like": np.zeros_like, "__name__": "words",
+            "zeros_like": np.zeros_like, "replayed": lambda *_, **more: False, "Tensor": Scalar,
+            "__name__": "words", "SimpleNamespace": SimpleNamespace,
+            "groups": [group for _, group in self.groups],
         }  # fmt: skip
         exec(compile(files["words.py"], "words.py", "exec"), self.words)
         self._units(files["code.bin"])
@@ -224,34 +239,49 @@ class Program:
     # -- numbers
 
     def _hosts(self) -> None:
-        """What works out an optimizer's numbers: a function, its counts, the group's options."""
-        self.hosts = []
-        for host in self.told["hosts"]:
-            counts = {k: Scalar(self.arrays[i]) for k, i in host["counts"].items()}
-            kept = counts | dict.fromkeys(host["arrays"], True)
-            fixed = {k: self._meant(v) for k, v in host["fixed"].items()}
-            find = self.words[host["function"]]
-            options = {k: self._meant(v) for k, v in host["options"].items()}
-            self.hosts.append((find, kept, counts, host["named"], options, fixed))
-        self.counting = any(counts for _, _, counts, *_ in self.hosts)
+        """What works out an optimizer's numbers, and the schedules that are stepped."""
+        told, self.counts = self.told, []
+        self.schedules = [self.words[name] for name in told["schedules"]]
+        self.hosts = [self._host(host) for host in told["hosts"]]
+        self.after = [(self.words[act], k) for act, k in told["after"]]
+        self.counting = bool(self.counts or self.schedules)
         self.found = self.words["found"]
+
+    def _host(self, told: Any) -> tuple[Any, dict]:
+        """What gives a host's numbers (a schedule has none), and what must stay as it is."""
+        if told.__class__ is str:
+            return self.words[told], {}
+        counts = {k: Scalar(self.arrays[i]) for k, i in told["counts"].items()}
+        self.counts += counts.values()
+        kept = counts | dict.fromkeys(told["arrays"], True)
+        group = self.groups[told["group"]][1]
+        find = partial(self.words[told["function"]], None, None, kept, group)
+        return find, {k: self._meant(v) for k, v in told["fixed"].items()}
 
     def _number(self) -> None:
         """The numbers of this run, counted up and worked out."""
         made = []
-        for find, kept, _, named, options, fixed in self.hosts:
-            for key, name in named.items():
-                options[key] = self.numbers[name]
-            one = find(None, None, kept, options)
-            made.append(one)
+        self._settle()
+        for find, fixed in self.hosts:
+            made.append(one := find())
             if any(one[k] is not v and one[k] != v for k, v in fixed.items()):
-                raise RuntimeError("the optimizer goes another way now than when it was exported")
+                raise RuntimeError(_ASTRAY)
+        self._settle(back=True)
         values, conditions = self.found(made)
-        if list(map(bool, conditions)) != self.told["conditions"]:
-            raise RuntimeError("the optimizer goes another way now than when it was exported")
+        if not all(conditions):
+            raise RuntimeError(_ASTRAY)
         for array, value in zip(self.values, values):
             array[...] = value
         self.numbers.changed = False
+
+    def _settle(self, back: bool = False) -> None:
+        """Let groups of options have the numbers; or the numbers be what schedules made of them."""
+        for prefix, group in self.groups:
+            for name, key in ((f"{prefix}.{key}", key) for key in group):
+                if name in self.numbers and back:
+                    dict.__setitem__(self.numbers, name, group[key])
+                elif name in self.numbers:
+                    group[key] = self.numbers[name]
 
     # -- the call
 
@@ -259,7 +289,8 @@ class Program:
         given: list[np.ndarray] = []
         self._read(self.told["arguments"], [list(args), kwargs], given, "arguments")
         self._apart(given)
-        before = [(s.array, s.array.copy()) for h in self.hosts for s in h[2].values()]
+        before = [(s.array, s.array.copy()) for s in self.counts]
+        moved = [(x, dict(x)) for x in (self.numbers, *map(vars, self.schedules))]
         try:
             if self.hosts and (self.counting or self.numbers.changed):
                 self._number()
@@ -269,10 +300,17 @@ class Program:
         except Exception:
             for array, value in before:
                 array[...] = value
+            for own, were in moved:
+                dict.update(own, were)
+            self.numbers.changed = True
             raise
         for how, what, k, taken in self.told["changed"]:
             if not taken:
                 self._input(how, what, given)[...] = outs[k]
+        for act, k in self.after:
+            act(outs[k].item())
+            self._settle(back=True)
+            self.numbers.changed = True
         for name, k in self.told["left"]:
             self.gradients[name] = None if k is None else outs[k]
         return self._result(self.told["result"], outs, given)

@@ -170,10 +170,7 @@ def described(cpu: str, features: str, triple: str, version: int) -> Host:
 def host() -> Host:
     """This machine, as LLVM reported it once: the report is kept, LLVM need not be loaded."""
     key = disk.key_of("host", *_fingerprint())
-    kept = disk.read(key)
-    if kept is None:
-        kept = "\n".join(_reported()).encode()
-        disk.write(key, kept)
+    kept = disk.kept(key, lambda: "\n".join(_reported()).encode())
     cpu, features, triple, version = kept.decode().split("\n")
     return described(cpu, features, triple, int(version))
 
@@ -216,13 +213,6 @@ def compiled(text: str, target: Host) -> bytes:
     with awaited(), _as_written(llvm(), target):
         machine = _machine(target)
         return machine.emit_object(improved(text, machine, target.triple))
-
-
-def assembly(text: str, target: Host) -> str:
-    """The same, as a person reads it."""
-    with awaited(), _as_written(llvm(), target):
-        machine = _machine(target)
-        return machine.emit_assembly(improved(text, machine, target.triple))
 
 
 def improved(text: str, machine: Any, triple: str, jumps: bool = True) -> Any:

@@ -49,20 +49,19 @@ def entry(text: str, name: str = "program") -> str:
     """A module's text with an entry for the driver, `launch(buffers, control)`: each thread of a
     block runs the program."""
     reads = [f"llvm.nvvm.read.ptx.sreg.{x}" for x in ("tid.x", "ntid.x")]
-    return "\n".join(
-        [
-            text,
-            *(f"declare i32 @{x}()" for x in reads),
-            "define ptx_kernel void @launch(ptr %buffers, ptr %control) #0 {",
-            f"  %i = call i32 @{reads[0]}()",
-            f"  %n = call i32 @{reads[1]}()",
-            "  %me = zext i32 %i to i64",
-            "  %threads = zext i32 %n to i64",
-            f"  call void @{name}(ptr %buffers, i64 %me, i64 %threads, ptr %control)",
-            "  ret void",
-            "}",
-        ]
-    )
+    rows = [
+        text,
+        *(f"declare i32 @{x}()" for x in reads),
+        "define ptx_kernel void @launch(ptr %buffers, ptr %control) #0 {",
+        f"  %i = call i32 @{reads[0]}()",
+        f"  %n = call i32 @{reads[1]}()",
+        "  %me = zext i32 %i to i64",
+        "  %threads = zext i32 %n to i64",
+        f"  call void @{name}(ptr %buffers, i64 %me, i64 %threads, ptr %control)",
+        "  ret void",
+        "}",
+    ]
+    return "\n".join(rows)
 
 
 def compiled(text: str, device: Device) -> str:

@@ -38,12 +38,6 @@ def _check(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> No
         )
 
 
-def _masked(scores: Tensor, mask: Tensor) -> Tensor:
-    if mask.dtype is dtypes.bool_:
-        return scores.masked_fill(~mask, -math.inf)
-    return (scores + mask).to(scores.dtype)
-
-
 def scaled_dot_product_attention(
     query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None,
     dropout_p: float = 0.0, is_causal: bool = False, scale: float | None = None,
@@ -68,8 +62,10 @@ def scaled_dot_product_attention(
     scores = attention_scores(query, key, scale)
     if is_causal:
         scores = causal_scores(scores)
-    if attn_mask is not None:
-        scores = _masked(scores, attn_mask)
+    if attn_mask is not None and attn_mask.dtype is dtypes.bool_:
+        scores = scores.masked_fill(~attn_mask, -math.inf)
+    elif attn_mask is not None:
+        scores = (scores + attn_mask).to(scores.dtype)
     weights = softmax(scores, -1)
     if attn_mask is not None:
         # A query that may look nowhere mixes nothing, where softmax gives NaN.

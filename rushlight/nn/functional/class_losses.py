@@ -45,7 +45,7 @@ def _class_error(input: Tensor, target: Tensor) -> Exception | None:
             "0D or 1D target tensor expected, multi-target not supported; targets are class "
             f"indices, one for each row, but the target has shape {list(target.shape)}"
         )
-    if n > 2 and tuple(target.shape[1:]) != tuple(input.shape[2:]):
+    if n > 2 and target.shape[1:] != input.shape[2:]:
         return RuntimeError(
             f"size mismatch (got input: {list(input.shape)} , target: {list(target.shape)}; "
             f"expected target {[input.shape[0], *input.shape[2:]]})"
@@ -68,16 +68,24 @@ def nll_loss(
     return _nll(input, target, weight, reduction, ignore_index)
 
 
+def _check_weight(input: Tensor, weight: Tensor | None) -> None:
+    if weight is None or weight.dtype is input.dtype or modes.local.autocast is not None:
+        return
+    raise RuntimeError(
+        f"expected scalar type {input.dtype.type_name} but found {weight.dtype.type_name}; convert "
+        f"the weight, as in weight.to({input.dtype})"
+    )
+
+
 def _nll(
     input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, ignore_index: int
 ) -> Tensor:
+    _check_weight(input, weight)
     shape, places = input.shape, target.shape
-    if len(shape) == 2 and len(places) == 1 and shape[0] == places[0]:
-        return ops.nll_loss(input, target, weight, reduction, ignore_index)
-    error = _class_error(input, target)
-    if error is not None:
+    fits = len(shape) == 2 and len(places) == 1 and shape[0] == places[0]
+    if not fits and (error := _class_error(input, target)):
         raise error
-    if len(shape) == 1:
+    if fits or len(shape) == 1:
         return ops.nll_loss(input, target, weight, reduction, ignore_index)
     if len(shape) == 4:
         return ops.nll_loss2d(input, target, weight, reduction, ignore_index)
@@ -199,6 +207,7 @@ def multi_margin_loss(
         raise ValueError("only p == 1 and p == 2 supported")
     if weight is not None and weight.dim() != 1:
         raise ValueError("weight must be one-dimensional")
+    _check_weight(input, weight)
     rows = input.shape[0] if input.dim() == 2 else 1
     if target.dim() > 1 or target.numel() != rows:
         raise RuntimeError(

@@ -60,7 +60,7 @@ def _check(
             f"but got weight of size [{list(weight.shape)}] instead"
         )
     out = weight.shape[1] * groups if transposed else weight.shape[0]
-    if bias is not None and tuple(bias.shape) != (out,):
+    if bias is not None and bias.shape != (out,):
         raise RuntimeError(
             f"Given {'transposed=1, ' if transposed else ''}weight of size {list(weight.shape)}, "
             f"expected bias to be 1-dimensional with {out} elements, but got bias of size "
@@ -242,7 +242,6 @@ def fold(
 
 
 def _patches(**given: Any) -> list[tuple]:
-    """Each of the sizes by name, as two numbers."""
     return [_each(value, 2, name) for name, value in given.items()]
 
 

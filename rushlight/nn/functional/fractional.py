@@ -39,8 +39,10 @@ def _pooled(
             raise RuntimeError(f"{name}: {o} windows of {k} do not fit into {n} places of {sizes}")
     if samples is None:
         samples = rand(*x.shape[:2], axes, dtype=x.dtype, device=x.device)
-    values, where = _windows(x, kernel, outputs, samples).max(-1)
-    indices = _places(x, kernel, outputs, samples).gather(-1, where.unsqueeze(-1)).squeeze(-1)
+    places = _places(x, kernel, outputs, samples)
+    windows = x.flatten(2).gather(2, places.flatten(2)).reshape(places.shape)
+    values, where = windows.max(-1)
+    indices = places.gather(-1, where.unsqueeze(-1)).squeeze(-1)
     if input.dim() == axes + 2:
         return values, indices
     return values.squeeze(0), indices.squeeze(0)
@@ -64,11 +66,6 @@ def _places(x: Tensor, kernel: Sequence[int], outputs: Sequence[int], samples: T
         total = covered if total is None else total * size + covered
     assert total is not None
     return total.reshape(*x.shape[:2], *outputs, -1)
-
-
-def _windows(x: Tensor, kernel: Sequence[int], outputs: Sequence[int], samples: Tensor) -> Tensor:
-    places = _places(x, kernel, outputs, samples)
-    return x.flatten(2).gather(2, places.flatten(2)).reshape(places.shape)
 
 
 def _pool(axes: int, places: bool):

@@ -203,7 +203,7 @@ def affine_grid(theta: Tensor, size: Any, align_corners: bool | None = None) -> 
             "affine_grid only supports 4D and 5D sizes, for 2D and 3D affine transforms, "
             f"respectively. Got size {tuple(size)}."
         )
-    if tuple(theta.shape) != (size[0], axes, axes + 1):
+    if theta.shape != (size[0], axes, axes + 1):
         raise ValueError(
             f"Expected a batch of {axes}D affine matrices of shape Nx{axes}x{axes + 1} for size "
             f"{tuple(size)}. Got {theta.shape}."

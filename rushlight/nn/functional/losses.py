@@ -127,7 +127,7 @@ def binary_cross_entropy(
             f"the target, as in target.to({input.dtype})"
         )
     if weight is not None:
-        weight = weight.expand(input.shape)
+        weight = weight.expand(input.shape).to(input.dtype)
     return ops.binary_cross_entropy(input, target, weight, reduction)
 
 
@@ -147,6 +147,7 @@ def binary_cross_entropy_with_logits(
             f"result type {input.dtype.type_name} can't be cast to the desired output type "
             f"{target.dtype.type_name}; convert the target, as in target.float()"
         )
+    weight = None if weight is None else weight.to(input.dtype)
     return ops.logits_cross_entropy(input, target, weight, pos_weight, reduction)
 
 

@@ -4,9 +4,10 @@ Their arguments stand in another order, and losses take their reduction as a num
 they are not reduced, which is PyTorch's way too.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
+from ..._core.naming import named
 from ..._ops import dropout as dropouts
 from ..._tensor import Tensor
 from . import class_losses, losses, normalization, tables
@@ -23,54 +24,48 @@ def reduction_of(number: int | str) -> str:
     return REDUCTIONS[number]
 
 
-def _as(function: Callable[..., Tensor], given: dict[str, Any]) -> Tensor:
-    """A call by the names of the arguments, as `locals()` tells them."""
-    given = {name: value for name, value in given.items() if "cudnn" not in name}
-    if "reduction" in given:
-        given["reduction"] = reduction_of(given["reduction"])
-    return function(**given)
+def _form(function: Callable[..., Tensor], order: str):
+    """torch's form: the arguments in their order, those after the stroke not needed."""
+    name, (needed, _, _) = function.__name__, order.partition("|")
+    names = order.replace("|", " ").split()
+
+    def form(*args: Any, **kwargs: Any) -> Any:
+        given = dict(zip(names, args)) | kwargs
+        if len(args) + len(kwargs) > len(given) or not {*needed.split()} <= {*given} <= {*names}:
+            raise TypeError(
+                f"{name}() received an invalid combination of arguments; it takes "
+                f"({', '.join(names)}), of which ({', '.join(needed.split())}) are needed"
+            )
+        if "reduction" in names:
+            given["reduction"] = reduction_of(given.get("reduction", 0))
+        return function(**{k: v for k, v in given.items() if "cudnn" not in k})
+
+    return named(form, name, f"`nn.functional.{name}`, called as ({', '.join(names)}).")
 
 
-def batch_norm(
-    input: Tensor, weight: Tensor | None, bias: Tensor | None, running_mean: Tensor | None,
-    running_var: Tensor | None, training: bool, momentum: float, eps: float,
-    cudnn_enabled: bool,
-) -> Tensor:  # fmt: skip
-    """The input normalised per channel."""
-    return _as(normalization.batch_norm, locals())
-
-
-def instance_norm(
-    input: Tensor, weight: Tensor | None, bias: Tensor | None, running_mean: Tensor | None,
-    running_var: Tensor | None, use_input_stats: bool, momentum: float, eps: float,
-    cudnn_enabled: bool,
-) -> Tensor:  # fmt: skip
-    """Each channel of each element of the batch normalised by itself."""
-    return _as(normalization.instance_norm, locals())
-
-
-def layer_norm(
-    input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None,
-    bias: Tensor | None = None, eps: float = 1e-5, cudnn_enable: bool = True,
-) -> Tensor:  # fmt: skip
-    """The input normalised over its last axes."""
-    return _as(normalization.layer_norm, locals())
-
-
-def group_norm(
-    input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None,
-    eps: float = 1e-5, cudnn_enabled: bool = True,
-) -> Tensor:  # fmt: skip
-    """The input normalised over groups of channels."""
-    return _as(normalization.group_norm, locals())
-
-
-def binary_cross_entropy_with_logits(
-    input: Tensor, target: Tensor, weight: Tensor | None = None, pos_weight: Tensor | None = None,
-    reduction: int = 0,
-) -> Tensor:  # fmt: skip
-    """The cross entropy of probabilities given by their log-odds."""
-    return _as(losses.binary_cross_entropy_with_logits, locals())
+_STATISTICS = "input weight bias running_mean running_var {} momentum eps cudnn_enabled"
+batch_norm = _form(normalization.batch_norm, _STATISTICS.format("training"))
+instance_norm = _form(normalization.instance_norm, _STATISTICS.format("use_input_stats"))
+layer_norm = _form(
+    normalization.layer_norm, "input normalized_shape | weight bias eps cudnn_enable"
+)
+group_norm = _form(normalization.group_norm, "input num_groups | weight bias eps cudnn_enabled")
+binary_cross_entropy_with_logits = _form(
+    losses.binary_cross_entropy_with_logits, "input target | weight pos_weight reduction"
+)
+cosine_embedding_loss = _form(
+    class_losses.cosine_embedding_loss, "input1 input2 target | margin reduction"
+)
+hinge_embedding_loss = _form(losses.hinge_embedding_loss, "input target | margin reduction")
+margin_ranking_loss = _form(losses.margin_ranking_loss, "input1 input2 target | margin reduction")
+poisson_nll_loss = _form(losses.poisson_nll_loss, "input target log_input full eps reduction")
+triplet_margin_loss = _form(
+    class_losses.triplet_margin_loss, "anchor positive negative | margin p eps swap reduction"
+)
+ctc_loss = _form(
+    class_losses.ctc_loss,
+    "log_probs targets input_lengths target_lengths | blank reduction zero_infinity",
+)
 
 
 def kl_div(
@@ -80,50 +75,6 @@ def kl_div(
     if reduction == 1:  # here the mean over elements is meant, which the other form warns about
         return losses.kl_div(input, target, reduction="none", log_target=log_target).mean()
     return losses.kl_div(input, target, reduction=reduction_of(reduction), log_target=log_target)
-
-
-def cosine_embedding_loss(
-    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: int = 0
-) -> Tensor:
-    """A loss of two inputs that should point the same way (1) or not (-1)."""
-    return _as(class_losses.cosine_embedding_loss, locals())
-
-
-def hinge_embedding_loss(
-    input: Tensor, target: Tensor, margin: float = 1.0, reduction: int = 0
-) -> Tensor:
-    """A loss of distances that should be small (1) or large (-1)."""
-    return _as(losses.hinge_embedding_loss, locals())
-
-
-def margin_ranking_loss(
-    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: int = 0
-) -> Tensor:
-    """A loss of two scores of which the first should be larger (1) or smaller (-1)."""
-    return _as(losses.margin_ranking_loss, locals())
-
-
-def poisson_nll_loss(
-    input: Tensor, target: Tensor, log_input: bool, full: bool, eps: float, reduction: int
-) -> Tensor:
-    """The negative log-likelihood of counts."""
-    return _as(losses.poisson_nll_loss, locals())
-
-
-def triplet_margin_loss(
-    anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0, p: float = 2.0,
-    eps: float = 1e-6, swap: bool = False, reduction: int = 0,
-) -> Tensor:  # fmt: skip
-    """A loss of an anchor that should lie nearer to one input than to another."""
-    return _as(class_losses.triplet_margin_loss, locals())
-
-
-def ctc_loss(
-    log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any, blank: int = 0,
-    reduction: int = 0, zero_infinity: bool = False,
-) -> Tensor:  # fmt: skip
-    """The connectionist temporal classification loss."""
-    return _as(class_losses.ctc_loss, locals())
 
 
 def embedding_bag(
@@ -146,8 +97,8 @@ def _dropped(function: Callable) -> Callable:
     def drop(input: Tensor, p: float, train: bool) -> Tensor:
         return function(input, p, train, inplace=True)
 
-    drop.__name__, drop.__doc__ = f"{function.__name__}_", f"`{function.__name__}`, in place."
-    return drop
+    name = function.__name__
+    return named(drop, f"{name}_", f"`{name}`, in place.")
 
 
 dropout_ = _dropped(dropouts.dropout)

@@ -90,7 +90,7 @@ def _mha_shape_check(
 
 def _check_weights(streams: tuple, weights: tuple) -> None:
     size = streams[0].shape[-1]
-    for name, x, w in zip(("query", "key", "value"), streams, weights, strict=True):
+    for name, x, w in zip(("query", "key", "value"), streams, weights):
         if w is None:
             raise AssertionError(
                 f"use_separate_proj_weight is True but {name[0]}_proj_weight is None"
@@ -114,7 +114,7 @@ def _projected(
     else:
         own = weight.chunk(3)
     biases = (None,) * 3 if bias is None else bias.chunk(3)
-    return [linear(x, w, b) for x, w, b in zip(streams, own, biases, strict=True)]
+    return [linear(x, w, b) for x, w, b in zip(streams, own, biases)]
 
 
 def _checked_mask(mask: Tensor | None, heads: int, target: int, source: int) -> Tensor | None:

@@ -1,10 +1,9 @@
 """Normalisations with PyTorch's arguments."""
 
-from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from ..._core.dtypes import finfo
+from ..._core.dtypes import finfo, float32
 from ..._core.modes import no_grad
 from ..._ops import norm as ops
 from ..._tensor import Tensor
@@ -20,10 +19,14 @@ def _check_batch(count: int, size: str) -> None:
         )
 
 
-def _check_channels(channels: int, **given: Tensor | None) -> None:
-    for name, value in given.items():
-        if value is not None and value.numel() != channels:
-            raise RuntimeError(f"{name} should contain {channels} elements not {value.numel()}")
+def _check_kinds(input: Tensor, *given: Tensor | None) -> None:
+    own, kinds = input.dtype, {t.dtype for t in given if t is not None}
+    if not (kinds <= {own} or (own.itemsize == 2 and kinds == {float32})):
+        other = next(kind for kind in kinds if kind is not own)
+        raise RuntimeError(
+            f"expected scalar type {own.type_name} but found {other.type_name}: statistics, weight "
+            "and bias are of the input's dtype, or all float32 beside a half"
+        )
 
 
 def _follow(running: Tensor | None, new: Tensor, momentum: Any) -> None:
@@ -41,14 +44,16 @@ def batch_norm(
     momentum: float = 0.1, eps: float = 1e-5,
 ) -> Tensor:  # fmt: skip
     """The input normalised per channel: by the batch's moments (training) or the running ones."""
-    if tuple(input.shape) == (0,):
+    if input.shape == (0,):
         return input * 1
     if training:
         _check_batch(input.shape[0] * prod(input.shape[2:]), str(input.shape))
     channels = input.shape[1]
-    _check_channels(
-        channels, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias
-    )
+    given = running_mean, running_var, weight, bias
+    for name, value in zip(("running_mean", "running_var", "weight", "bias"), given):
+        if value is not None and value.numel() != channels:
+            raise RuntimeError(f"{name} should contain {channels} elements not {value.numel()}")
+    _check_kinds(input, *given)
     if not training:
         if running_mean is None or running_var is None:
             missing = "running_mean" if running_mean is None else "running_var"
@@ -56,6 +61,12 @@ def batch_norm(
                 f"{missing} must be defined in evaluation mode; pass it, or training=True"
             )
         return ops.batch_norm_inference(input, running_mean, running_var, weight, bias, eps)
+    if eps.__class__ is float and eps <= 0:
+        raise ValueError(f"batch_norm eps must be positive during training, but got {eps}")
+    if not input.numel():
+        like = input if weight is None else weight
+        none = like.new_zeros(channels), like.new_ones(channels)
+        return ops.batch_norm_inference(input, *none, weight, bias, eps)
     made, mean, var = ops.batch_norm_training(input, weight, bias, eps)
     if running_mean is not None or running_var is not None:
         n = input.numel() // channels
@@ -102,7 +113,7 @@ def group_norm(
             f"shape {list(input.shape)} and num_groups={num_groups}"
         )
     for name, given in (("weight", weight), ("bias", bias)):
-        if given is not None and tuple(given.shape) != (channels,):
+        if given is not None and given.shape != (channels,):
             raise RuntimeError(
                 f"Expected {name} to be a vector of size equal to the number of channels in input, "
                 f"but got {name} of shape {list(given.shape)} and input of shape "
@@ -111,22 +122,17 @@ def group_norm(
     return ops.group_norm_native(input, weight, bias, num_groups, eps)
 
 
-def _check_spatial(size: Sequence) -> None:
-    if prod(size[2:]) == 1:
-        raise ValueError(
-            "Expected more than 1 spatial element when training, got input size "
-            f"torch.Size({list(size)})"
-        )
-
-
 def instance_norm(
     input: Tensor, running_mean: Tensor | None = None, running_var: Tensor | None = None,
     weight: Tensor | None = None, bias: Tensor | None = None, use_input_stats: bool = True,
     momentum: float = 0.1, eps: float = 1e-5,
 ) -> Tensor:  # fmt: skip
     """Each channel of each element of the batch normalised by itself."""
-    if use_input_stats:
-        _check_spatial(input.shape)
+    if use_input_stats and prod(input.shape[2:]) == 1:
+        raise ValueError(
+            "Expected more than 1 spatial element when training, got input size "
+            f"torch.Size({list(input.shape)})"
+        )
     n, c = input.shape[:2]
 
     def each(v: Tensor | None) -> Tensor | None:
@@ -185,5 +191,4 @@ def normalize(
 ) -> Tensor:
     """The input over its p-norm along `dim`, which counts as `eps` at least."""
     norm = input.norm(p, dim, keepdim=True).clamp_min(eps).expand_as(input)
-    made = input / norm
-    return made if out is None else out.copy_(made)
+    return input.div(norm, out=out)

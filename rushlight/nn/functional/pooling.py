@@ -145,7 +145,10 @@ def _adaptive_sizes(axes: int, input: Tensor, output_size: Any) -> tuple:
         raise RuntimeError(
             f"adaptive_avg_pool{axes}d: output_size must be {axes}; it has {len(output_size)} sizes"
         )
-    return tuple(n if o is None else int(o) for o, n in zip(output_size, sizes))
+    made = tuple(n if o is None else int(o) for o, n in zip(output_size, sizes))
+    if made and min(made) < 0:
+        raise RuntimeError(f"elements of output_size must be 0 or more but received {made}")
+    return made
 
 
 def _check_adaptive(name: str, axes: int, input: Tensor) -> None:

@@ -71,7 +71,8 @@ def _run(
         return states[0], tuple(_last(s, lengths) for s in states)
     steps = []
     for step in x.unbind(0):  # (batch, gates)
-        state = _projected(cell(step, state, w_hh, b_hh), w_hr)
+        hidden, *others = cell(step, state, w_hh, b_hh)
+        state = (linear(hidden, w_hr), *others)
         steps.append(state)
     outputs = stack([s[0] for s in steps])
     if lengths is not None:
@@ -97,7 +98,6 @@ def _last(states: Tensor, lengths: Any) -> Tensor:
 def _run_whole(
     cell: Cell, x: Tensor, state: tuple, weight: Tensor, bias: Tensor | None, lengths: Any
 ) -> tuple:
-    """The states of all steps, by one op."""
     if cell is _gru:
         more = [] if bias is None else [bias]
         return (gru_sequence([x, *state, weight, *more]),)
@@ -108,10 +108,6 @@ def _run_whole(
     if cell is _relu and lengths is not None:  # other states cannot overflow in the padding
         there = [(arange(len(x)).reshape(-1, 1) < lengths).unsqueeze(-1).to(x.dtype)]
     return (rnn_sequence([x, *state, weight, *there], relu=cell is _relu),)
-
-
-def _projected(state: tuple, weight: Tensor | None) -> tuple:
-    return state if weight is None else (linear(state[0], weight), *state[1:])
 
 
 class _Packing:
@@ -193,7 +189,7 @@ def _call(cell: Cell, input: Tensor, second: Any, third: Any, rest: tuple, kwarg
         sizes, hx, params, rest = second, third, rest[0], rest[1:]
     else:
         sizes, hx, params = None, second, third
-    options = dict(zip(names, rest, strict=False)) | kwargs
+    options = dict(zip(names, rest)) | kwargs
     batch_first = options.pop("batch_first", False)
     p = options.pop("dropout")
     states: tuple = (hx,) if isinstance(hx, Tensor) else tuple(hx)

@@ -90,12 +90,10 @@ class Sequential(_Numbered):
 
     def __init__(self, *args: Any) -> None:
         super().__init__()
-        if len(args) == 1 and isinstance(args[0], OrderedDict):
-            for name, module in args[0].items():
-                self.add_module(name, module)
-        else:
-            for i, module in enumerate(args):
-                self.add_module(str(i), module)
+        alone = len(args) == 1 and isinstance(args[0], OrderedDict)
+        named = args[0] if alone else {str(i): module for i, module in enumerate(args)}
+        for name, module in named.items():
+            self.add_module(name, module)
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):

@@ -185,13 +185,13 @@ class _ConvTransposeNd(_ConvNd):
             + 1
             for i in range(axes)
         ]
-        most = [size + step - 1 for size, step in zip(least, self.stride, strict=True)]
-        if any(not a <= s <= b for a, s, b in zip(least, output_size, most, strict=True)):
+        most = [size + step - 1 for size, step in zip(least, self.stride)]
+        if any(not a <= s <= b for a, s, b in zip(least, output_size, most)):
             raise ValueError(
                 f"requested an output size of {output_size}, but valid sizes range from {least} to "
                 f"{most} (for an input of {input.size()[2:]})"
             )
-        return [size - a for size, a in zip(output_size, least, strict=True)]
+        return [size - a for size, a in zip(output_size, least)]
 
     def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
         more = self._output_padding(input, output_size)

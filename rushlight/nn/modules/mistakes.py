@@ -57,7 +57,7 @@ def locate(error: Exception, module: Any, inputs: tuple) -> None:
     notes = getattr(error, "__notes__", [])
     if innermost is None:
         try:
-            error._module = module  # type: ignore[attr-defined]
+            error._module = module
         except AttributeError:  # an exception with slots
             return
         error.add_note(f"in {_outer_name(error, module)}: {_summary(module)}")

@@ -178,7 +178,9 @@ class Module:
         elif name in mine.get("_modules", ()):
             self._clear("child module", "torch.nn.Module", name, value)
             self._modules[name] = hooks.announced(hooks.on_module, self, name, value)
-        elif name in mine.get("_buffers", ()) or _is_buffer(value):
+        elif name in mine.get("_buffers", ()) or (
+            isinstance(value, Tensor) and isinstance(value, Buffer)
+        ):
             self._set_buffer(name, value)
         else:
             _set(self, name, value)
@@ -465,10 +467,6 @@ def indented(text: str) -> str:
     """All lines but the first moved two columns to the right."""
     first, *rest = text.split("\n")
     return "\n".join([first, *("  " + line if line.strip() else "" for line in rest)])
-
-
-def _is_buffer(value: Any) -> bool:
-    return isinstance(value, Tensor) and isinstance(value, Buffer)
 
 
 def _refuse_arguments(name: str, args: tuple, kwargs: dict) -> None:

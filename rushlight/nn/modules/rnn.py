@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..._core import modes
+from ..._core.errors import wrong_argument
 from ..._tensor import Tensor
 from .. import init
 from ..functional import recurrent
@@ -132,7 +133,7 @@ class RNNBase(_Recurrent):
         self, hx: Tensor, expected_hidden_size: tuple, msg: str = "Expected hidden size {}, got {}"
     ) -> None:
         """Refuse a state of another shape."""
-        if tuple(hx.shape) != tuple(expected_hidden_size):
+        if hx.shape != tuple(expected_hidden_size):
             raise RuntimeError(msg.format(tuple(expected_hidden_size), list(hx.shape)))
 
     def check_forward_args(self, input: Tensor, hidden: Any, batch_sizes: Tensor | None) -> None:
@@ -162,8 +163,10 @@ class RNNBase(_Recurrent):
         axis = 0 if self.batch_first else 1
         if not batched:
             input = input.unsqueeze(axis)
-        hx = self._fresh_state(input, None) if hx is None else _batched(hx, batched)
+        hx = self._fresh_state(input, None) if hx is None else _batched(hx, batched, self._name())
         self.check_forward_args(input, hx, None)
+        if self.mode != "LSTM" and not input.shape[1 - axis]:
+            raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
         output, state = self._run(input, None, hx)
         if batched:
             return output, state
@@ -216,10 +219,17 @@ def _each(hx: Any, change: Callable[[Tensor], Tensor]) -> Any:
     return change(hx) if isinstance(hx, Tensor) else tuple(map(change, hx))
 
 
-def _batched(hx: Any, batched: bool) -> Any:
+def _batched(hx: Any, batched: bool, name: str) -> Any:
     """The state with its batch axis, which unbatched input lacks."""
     kind, dims = ("batched", 3) if batched else ("unbatched", 2)
-    found = [hx.dim()] if isinstance(hx, Tensor) else [state.dim() for state in hx]
+    pair = name == "LSTM"
+    try:
+        found = [hx[0].dim(), hx[1].dim()] if pair else [hx.dim()]
+    except (AttributeError, IndexError) as error:
+        wanted = "a pair of tensors, (h_0, c_0)" if pair else "one tensor"
+        raise type(error)(f"{error}; the state of {name} is {wanted}") from None
+    if pair and not isinstance(hx, Tensor) and len(hx) > 2:
+        raise RuntimeError(f"lstm expects two hidden states, not {len(hx)}")
     if any(n != dims for n in found):
         each = ", ".join(f"{n}-D" for n in found)
         names, got = "hx", f"{each} tensor"
@@ -364,10 +374,10 @@ class RNNCellBase(_Recurrent):
         name = type(self).__name__
         _check_vector(name, "input", input)
         if pair and isinstance(hx, Tensor):
-            raise TypeError(
-                "lstm_cell(): argument 'hx' (position 2) must be tuple of Tensors, not Tensor"
-            )
+            raise wrong_argument("lstm_cell", "hx", 2, "tuple of Tensors", hx)
         states = hx if pair else (hx,)
+        if hx is not None and pair and len(hx) != 2:
+            raise RuntimeError(f"lstm_cell expects two hidden states, not {len(hx)}")
         for i, state in enumerate(() if hx is None else states):
             _check_vector(name, f"hx[{i}]" if pair else "hidden", state)
         batched = input.dim() == 2
@@ -377,6 +387,17 @@ class RNNCellBase(_Recurrent):
             hx = (blank, blank) if pair else blank
         elif not batched:
             hx = _each(hx, lambda s: s.unsqueeze(0))
+        for i, state in enumerate(hx if pair else (hx,)):
+            n, *features = state.shape
+            if n != input.shape[0]:
+                raise RuntimeError(
+                    f"Input batch size {input.shape[0]} doesn't match hidden{i} batch size {n}"
+                )
+            if features != [self.hidden_size]:
+                raise RuntimeError(
+                    f"hidden{i} has inconsistent hidden_size: got {features and features[0]}, "
+                    f"expected {self.hidden_size}"
+                )
         made = step(input, hx, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
         return made if batched else _each(made, lambda s: s.squeeze(0))
 

@@ -33,7 +33,7 @@ class _Table(Functional):
             self.weight = Parameter(empty(shape, **place), requires_grad=requires_grad)
             self.reset_parameters()
             return
-        if tuple(given.shape) != shape:
+        if given.shape != shape:
             raise AssertionError("Shape of weight does not match num_embeddings and embedding_dim")
         self.weight = Parameter(given, requires_grad=requires_grad)
 

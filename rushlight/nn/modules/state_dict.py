@@ -57,13 +57,13 @@ def state_dict(
             FutureWarning,
             stacklevel=2,
         )
-        given = dict(zip(("destination", "prefix", "keep_vars"), args, strict=False))
+        given = dict(zip(("destination", "prefix", "keep_vars"), args))
         destination = given.get("destination") if destination is None else destination
         prefix = prefix or given.get("prefix", "")
         keep_vars = keep_vars or bool(given.get("keep_vars"))
     if destination is None:
         destination = OrderedDict()
-        destination._metadata = OrderedDict()  # type: ignore[attr-defined]
+        destination._metadata = OrderedDict()
     local_metadata = {"version": self._version}
     if hasattr(destination, "_metadata"):
         destination._metadata[prefix[:-1]] = local_metadata
@@ -116,7 +116,7 @@ def _undefined(name: str, module: Any) -> RuntimeError:
     )
 
 
-get_extra_state._unused = set_extra_state._unused = True  # type: ignore[attr-defined]
+get_extra_state._unused = set_extra_state._unused = True
 
 
 # ---- reading
@@ -140,7 +140,7 @@ def load_state_dict(
     metadata = getattr(state_dict, "_metadata", None)
     values = OrderedDict(state_dict)
     if metadata is not None:
-        values._metadata = metadata  # type: ignore[attr-defined]
+        values._metadata = metadata
     modules = _check(self, values, "", metadata, assign, missing, unexpected, faults)
     keys = _IncompatibleKeys(missing, unexpected)
     hooked = [m for m in modules if tuple(table(m, "_load_state_dict_post_hooks"))]
@@ -153,10 +153,10 @@ def load_state_dict(
     _after_load(hooked, keys)
     problems = list(faults)
     if strict:
-        problems = _key_problems(self, state_dict, missing, unexpected) + problems
+        problems = _key_problems(state_dict, missing, unexpected) + problems
     if problems:
         with no_grad():
-            for tensor, old in zip(faults.targets, before, strict=False):
+            for tensor, old in zip(faults.targets, before):
                 tensor.copy_(old)
         raise RuntimeError(
             f"Error(s) in loading state_dict for {type(self).__name__}:\n\t" + "\n\t".join(problems)
@@ -246,7 +246,7 @@ def _offer(
         )
         return
     if not is_lazy(parameter):
-        if len(parameter.shape) == 0 and tuple(value.shape) == (1,):
+        if not parameter.shape and value.shape == (1,):
             value = value[0]  # files of PyTorch 0.3 hold scalars so
         if value.shape != parameter.shape:
             error_msgs.append(
@@ -300,18 +300,18 @@ def _write(
 # ---- explaining
 
 
-def _key_problems(module: Any, given: Mapping, missing: list, unexpected: list) -> list[str]:
+def _key_problems(given: Mapping, missing: list, unexpected: list) -> list[str]:
     problems = []
     for what, keys in (("Missing", missing), ("Unexpected", unexpected)):
         if keys:
             quoted = ", ".join(f'"{key}"' for key in keys)
             problems.append(f"{what} key(s) in state_dict: {quoted}. ")
     if missing and unexpected:
-        problems += _mend(module, given, missing, unexpected)
+        problems += _mend(given, missing, unexpected)
     return problems
 
 
-def _mend(module: Any, given: Mapping, missing: list[str], unexpected: list[str]) -> list[str]:
+def _mend(given: Mapping, missing: list[str], unexpected: list[str]) -> list[str]:
     """The line that mends a state dictionary whose keys all have one prefix more or less."""
     wanted = set(missing)
     extra = _common_prefix(unexpected, wanted)

@@ -14,6 +14,7 @@ from .activation import GELU, ReLU
 from .attention import MultiheadAttention
 from .container import ModuleList
 from .dropout import Dropout
+from .hooks import table
 from .linear import Linear
 from .module import Module
 from .normalization import LayerNorm
@@ -125,12 +126,21 @@ class TransformerEncoderLayer(_Layer):
         mask, padding = _canonical_masks(
             src_mask, "src_mask", src_key_padding_mask, "src_key_padding_mask", src.dtype
         )
-        x = src
+        x, lower = src, modes.local.autocast
         if self.norm_first:
             x = x + self._sa_block(self.norm1(x), mask, padding, is_causal)
-            return x + self._ff_block(self.norm2(x))
-        x = self.norm1(x + self._sa_block(x, mask, padding, is_causal))
-        return self.norm2(x + self._ff_block(x))
+            x = x + self._ff_block(self.norm2(x))
+        else:
+            x = self.norm1(x + self._sa_block(x, mask, padding, is_causal))
+            x = self.norm2(x + self._ff_block(x))
+        return x.to(lower) if lower is not None and self._in_one_call(src) else x
+
+    def _in_one_call(self, src: Tensor) -> bool:
+        """Whether PyTorch runs it in one call, whose result autocast leaves in its lower dtype."""
+        hooks = "_forward_hooks", "_forward_pre_hooks"
+        hooked = any(table(m, name) for m in self.modules() for name in hooks)
+        wants = modes.records() and any(t.requires_grad for t in (src, *self.parameters()))
+        return src.dim() == 3 and not (self.training or hooked or wants) and _fuses(self)
 
 
 class TransformerDecoderLayer(_Layer):
@@ -167,12 +177,15 @@ class TransformerDecoderLayer(_Layer):
 
 def _can_nest(layer: Any) -> bool:
     """Whether PyTorch would leave out padding altogether in this layer's inference."""
-    if not isinstance(layer, TransformerEncoderLayer):
-        return False
+    whole = isinstance(layer, TransformerEncoderLayer)
+    return whole and not layer.norm_first and _fuses(layer)
+
+
+def _fuses(layer: Any) -> bool:
+    """Whether PyTorch has one function for this encoder layer's inference."""
     attention = layer.self_attn
     return bool(
-        not layer.norm_first
-        and attention.batch_first
+        attention.batch_first
         and attention._qkv_same_embed_dim
         and attention.in_proj_bias is not None
         and layer.activation_relu_or_gelu

@@ -22,18 +22,16 @@ def scatter(inputs: Any, target_gpus: Sequence[Any], dim: int = 0) -> list[Any]:
 def _scattered(value: Any, places: list[device], dim: int) -> list[Any]:
     if isinstance(value, Tensor):
         parts = value.chunk(len(places), dim)
-        return [part.to(place) for part, place in zip(parts, places, strict=False)]
+        return [part.to(place) for part, place in zip(parts, places)]
     if isinstance(value, tuple) and value:
-        rows = zip(*(_scattered(v, places, dim) for v in value), strict=False)
-        make = type(value)._make if hasattr(value, "_make") else tuple  # type: ignore[attr-defined]
+        rows = zip(*(_scattered(v, places, dim) for v in value))
+        make = type(value)._make if hasattr(value, "_make") else tuple
         return [make(row) for row in rows]
     if isinstance(value, list) and value:
-        return [
-            list(row) for row in zip(*(_scattered(v, places, dim) for v in value), strict=False)
-        ]
+        return [list(row) for row in zip(*(_scattered(v, places, dim) for v in value))]
     if isinstance(value, dict) and value:
-        rows = zip(*(_scattered(v, places, dim) for v in value.values()), strict=False)
-        return [type(value)(zip(value, row, strict=True)) for row in rows]
+        rows = zip(*(_scattered(v, places, dim) for v in value.values()))
+        return [type(value)(zip(value, row)) for row in rows]
     return [value for _ in places]
 
 
@@ -47,5 +45,5 @@ def gather(outputs: Sequence[Any], target_device: Any, dim: int = 0) -> Any:
         return None
     if isinstance(first, dict):
         return type(first)((k, gather([out[k] for out in outputs], place, dim)) for k in first)
-    rows = [gather(list(row), place, dim) for row in zip(*outputs, strict=True)]
+    rows = [gather(list(row), place, dim) for row in zip(*outputs)]
     return type(first)._make(rows) if hasattr(first, "_make") else type(first)(rows)

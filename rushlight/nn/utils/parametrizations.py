@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..._core.dtypes import finfo
+from ..._core.errors import dim_of
 from ..._core.modes import no_grad
 from ..._creation import eye, randn, zeros_like
 from ..._ops.joining import cat
@@ -175,19 +176,13 @@ class _SpectralNorm(Module):
         self, weight: Tensor, n_power_iterations: int = 1, dim: int = 0, eps: float = 1e-12
     ) -> None:
         super().__init__()
-        dims = weight.ndim
-        if not -dims <= dim < dims:
-            raise IndexError(
-                f"Dimension out of range (expected to be in range of [-{dims}, {dims - 1}] "
-                f"but got {dim})"
-            )
+        self.dim = dim_of(dim, weight.ndim)
         check_iterations(n_power_iterations)
-        self.dim = dim % dims
         self.eps = eps
-        if dims > 1:
+        if weight.ndim > 1:
             self.n_power_iterations = n_power_iterations
             matrix = as_matrix(weight, self.dim)
-            for name, vector in zip(("_u", "_v"), drawn_units(matrix, eps), strict=True):
+            for name, vector in zip(("_u", "_v"), drawn_units(matrix, eps)):
                 self.register_buffer(name, vector)
             self._power_method(matrix, 15)
 

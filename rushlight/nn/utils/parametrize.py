@@ -150,7 +150,6 @@ class ParametrizationList(ModuleList):
         return made
 
     def _names(self) -> list[str]:
-        """What the originals are called."""
         return ["original"] if self.is_tensor else [f"original{i}" for i in range(self.ntensors)]
 
 

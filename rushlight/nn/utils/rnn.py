@@ -18,7 +18,6 @@ _Fields = namedtuple(
 
 
 def _converted(name: str, dtype: str):
-    """A method that converts the data."""
 
     def convert(self) -> "PackedSequence":
         return self._replace(data=getattr(self.data, name)())
@@ -206,7 +205,7 @@ def pad_packed_sequence(
         steps = total_length
     data, batch = sequence.data, sizes[0]
     rows = []
-    for row, size in zip(data.split(sizes), sizes, strict=True):
+    for row, size in zip(data.split(sizes), sizes):
         missing = (batch - size, *data.shape[1:])
         rows += [row, data.new_full(missing, padding_value)] if size < batch else [row]
     after = ((steps - len(sizes)) * batch, *data.shape[1:])
@@ -261,10 +260,7 @@ def unpad_sequence(
     """The sequences of a padded tensor, each in its own length."""
     if not batch_first:
         padded_sequences = padded_sequences.transpose(0, 1)
-    return [
-        sequence[:length]
-        for sequence, length in zip(padded_sequences, lengths.tolist(), strict=True)
-    ]
+    return [sequence[:length] for sequence, length in zip(padded_sequences, lengths.tolist())]
 
 
 def pack_sequence(sequences: list[Tensor], enforce_sorted: bool = True) -> PackedSequence:

@@ -63,7 +63,7 @@ def collate(batch: Any, *, collate_fn_map: CollateMap | None = None) -> Any:
                 "each element in list of batch should be of equal size; there are sizes "
                 f"{sorted(sizes)}"
             )
-        return _like(first, [columns(samples) for samples in zip(*batch, strict=False)])
+        return _like(first, [columns(samples) for samples in zip(*batch)])
     raise TypeError(_MESSAGE.format(type(first)))
 
 

@@ -19,7 +19,7 @@ class Threads:
         self.results: queue.SimpleQueue = queue.SimpleQueue()
         self.done = threading.Event()
         try:
-            for worker, tasks in zip(workers, self.tasks, strict=True):
+            for worker, tasks in zip(workers, self.tasks):
                 # Daemons: a program that ends in the middle of a pass need not wait for them.
                 threading.Thread(
                     target=work,

@@ -346,7 +346,7 @@ class _WithWorkers(_LoaderIterator):
         self._sent += 1
 
     def _has_time(self, worker: int) -> bool:
-        mine = sum(1 for asked in self._asked.values() if asked == worker)
+        mine = list(self._asked.values()).count(worker)
         return mine < self._ahead // sum(self._active)
 
     def _next_data(self) -> Any:

@@ -34,7 +34,7 @@ class IterableDataset(Dataset[T_co], Iterable[T_co]):
     `get_worker_info()`.
     """
 
-    def __add__(self, other: Dataset[T_co]) -> "ChainDataset":  # type: ignore[override]
+    def __add__(self, other: Dataset[T_co]) -> "ChainDataset":
         return ChainDataset([self, other])
 
 

@@ -1,19 +1,13 @@
 """Programs as a stranger might write them, compiled beside eager mode: training loops."""
 
 import copy
-import sys
-from pathlib import Path
 
-import pytest
+from strangers import mlp, prog
 
 import rushlight as rl
 from rushlight import nn
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-from strangers import collection, mlp, same
-
 F = nn.functional
-P, prog = collection()
 
 
 @prog
@@ -470,9 +464,3 @@ def index_err_stream2(C):
             r.append("IE")
         r.append(rl.rand(1))
     return [r, m]
-
-
-@pytest.mark.filterwarnings("ignore:rushlight.compile")
-@pytest.mark.parametrize("program", P, ids=lambda f: f.__name__)
-def test_what_is_left_is_what_eager_mode_leaves(program):
-    same(program)

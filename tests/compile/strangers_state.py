@@ -3,20 +3,14 @@
 import collections
 import dataclasses
 import functools
-import sys
 import threading
-from pathlib import Path
 
-import pytest
+from strangers import prog
 
 import rushlight as rl
 from rushlight import nn
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-from strangers import collection, same
-
 F = nn.functional
-P, prog = collection()
 
 
 @prog
@@ -414,9 +408,3 @@ def out_grad_fn(C):
     r = [w.grad.clone()]
     b.sum().backward()
     return r + [w.grad, a, b, c]
-
-
-@pytest.mark.filterwarnings("ignore:rushlight.compile")
-@pytest.mark.parametrize("program", P, ids=lambda f: f.__name__)
-def test_what_is_left_is_what_eager_mode_leaves(program):
-    same(program)

@@ -7,18 +7,13 @@ import io
 import logging
 import sys
 import threading
-from pathlib import Path
 
-import pytest
+from strangers import prog
 
 import rushlight as rl
 from rushlight import nn
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-from strangers import collection, same
-
 F = nn.functional
-P, prog = collection()
 
 
 @prog
@@ -418,9 +413,3 @@ def seen_by_id(C):
         seen.add(i % 3)
         r.append(f(rl.ones(1)))
     return r
-
-
-@pytest.mark.filterwarnings("ignore:rushlight.compile")
-@pytest.mark.parametrize("program", P, ids=lambda f: f.__name__)
-def test_what_is_left_is_what_eager_mode_leaves(program):
-    same(program)

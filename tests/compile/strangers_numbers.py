@@ -2,20 +2,14 @@
 
 import dataclasses
 import math
-import sys
-from pathlib import Path
 
 import numpy as np
-import pytest
+from strangers import mlp, prog
 
 import rushlight as rl
 from rushlight import nn
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-from strangers import collection, mlp, same
-
 F = nn.functional
-P, prog = collection()
 
 
 @prog
@@ -482,9 +476,3 @@ def bool_int(C):
     k = 1.0
     r.append(f(rl.ones(1)))
     return r
-
-
-@pytest.mark.filterwarnings("ignore:rushlight.compile")
-@pytest.mark.parametrize("program", P, ids=lambda f: f.__name__)
-def test_what_is_left_is_what_eager_mode_leaves(program):
-    same(program)
