@@ -20,6 +20,11 @@ def _check_batch(count: int, size: str) -> None:
 
 
 def _check_kinds(input: Tensor, *given: Tensor | None) -> None:
+    for t in given:
+        if t is not None and t.array.dtype is not input.array.dtype:
+            break
+    else:
+        return
     own, kinds = input.dtype, {t.dtype for t in given if t is not None}
     if not (kinds <= {own} or (own.itemsize == 2 and kinds == {float32})):
         other = next(kind for kind in kinds if kind is not own)
