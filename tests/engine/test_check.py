@@ -35,9 +35,10 @@ def test_a_wrong_kernel_in_a_function(wrong_sinh):
         torch.compile(net, check=True)(torch.randn(5, 4).t())
 
 
-def test_a_wrong_kernel_in_a_step_with_dropout(wrong_sinh):
+def _with_dropout(kind, **options):
+    """A training step of a layer and dropout before `net`."""
     layer, drop = nn.Linear(4, 4), nn.Dropout(0.5)
-    optimizer = torch.optim.SGD(layer.parameters(), lr=0.1, momentum=0.9)
+    optimizer = kind(layer.parameters(), **options)
 
     def step(x):
         optimizer.zero_grad()
@@ -46,21 +47,17 @@ def test_a_wrong_kernel_in_a_step_with_dropout(wrong_sinh):
         optimizer.step()
         return loss
 
+    return step
+
+
+def test_a_wrong_kernel_in_a_step_with_dropout(wrong_sinh):
+    step = _with_dropout(torch.optim.SGD, lr=0.1, momentum=0.9)
     with pytest.raises(RuntimeError, match=LINE):
         torch.compile(step, check=True)(torch.randn(3, 4))
 
 
 def test_a_step_with_dropout_passes():
-    layer, drop = nn.Linear(4, 4), nn.Dropout(0.5)
-    optimizer = torch.optim.Adam(layer.parameters())
-
-    def step(x):
-        optimizer.zero_grad()
-        loss = net(drop(layer(x)))
-        loss.backward()
-        optimizer.step()
-        return loss
-
+    step = _with_dropout(torch.optim.Adam)
     made = torch.compile(step, check=True)
     for _ in range(3):
         assert made(torch.randn(3, 4)).isfinite()

@@ -39,18 +39,11 @@ def bombs() -> Iterator[tuple[str, bytes]]:
     yield "deep-dict", two + (b"}" + b"N") * 300_000 + b"}" + b"s" * 300_000 + b"."
     yield (
         "deep-opaque",
-        two
-        + b"cx\ny\nq\x00)R"
-        + b"\x85h\x00" * 0
-        + b"".join(b"q\x010h\x00h\x01\x85R" for _ in range(200_000))
-        + b".",
+        two + b"cx\ny\nq\x00)R" + b"q\x010h\x00h\x01\x85R" * 200_000 + b".",
     )
     yield (
         "deep-known",
-        two
-        + b"ctorch\nSize\nq\x00)"
-        + b"".join(b"q\x010h\x00h\x01\x85R" for _ in range(200_000))
-        + b".",
+        two + b"ctorch\nSize\nq\x00)" + b"q\x010h\x00h\x01\x85R" * 200_000 + b".",
     )
     yield (
         "deep-newobj",
@@ -60,17 +53,14 @@ def bombs() -> Iterator[tuple[str, bytes]]:
         "deep-from-type",
         two
         + b"ctorch._tensor\n_rebuild_from_type_v2\nq\x00)"
-        + b"".join(b"q\x010(h\x00h\x00h\x01}t" for _ in range(50_000))
+        + b"q\x010(h\x00h\x00h\x01}t" * 50_000
         + b"q\x010h\x00h\x01R.",
     )
     yield (
         "laughs-list",
-        two
-        + b"]q\x00"
-        + b"".join(b"0]q\x01(h\x00h\x00h\x00h\x00e0h\x01q\x00" for _ in range(60))
-        + b".",
+        two + b"]q\x00" + b"0]q\x01(h\x00h\x00h\x00h\x00e0h\x01q\x00" * 60 + b".",
     )
-    laughs = b"]q\x00" + b"".join(b"0]q\x01(h\x00h\x00h\x00h\x00e0h\x01q\x00" for _ in range(60))
+    laughs = b"]q\x00" + b"0]q\x01(h\x00h\x00h\x00h\x00e0h\x01q\x00" * 60
     # texts of such lists must not go into a message
     for part in ("offset", "size", "stride", "count", "key", "location"):
         made = tensor(**{part: 77777}).replace(_value(77777), laughs, 1)
@@ -88,9 +78,9 @@ def bombs() -> Iterator[tuple[str, bytes]]:
         two + b"(" + _text("storage") + laughs + _text("0") + _text("cpu") + b"K\x04tQ.",
     )
     yield "laughs-as-name", two + b"ccollections\nOrderedDict\n)R}(" + laughs + b"\x85)u0N."
-    yield "laughs-tuple", two + b")" + b"".join(b"2\x86" for _ in range(200)) + b"."
-    yield "laughs-key", two + b"}K\x01" + b"".join(b"2\x86" for _ in range(60)) + b"Ns."
-    yield "laughs-set", b"\x80\x04(K\x01" + b"".join(b"2\x86" for _ in range(60)) + b"\x91."
+    yield "laughs-tuple", two + b")" + b"2\x86" * 200 + b"."
+    yield "laughs-key", two + b"}K\x01" + b"2\x86" * 60 + b"Ns."
+    yield "laughs-set", b"\x80\x04(K\x01" + b"2\x86" * 60 + b"\x91."
     yield "deep-key", two + b"})" + b"\x85" * 1_000_000 + b"Ns."
     yield "colliding-tuples", two + b"}(" + b"".join(
         b"(" + b"".join(b"J\xff\xff\xff\xff" if n >> i & 1 else b"J\xfe\xff\xff\xff" for i in range(16)) + b"tN" for n in range(30_000)
